@@ -1,0 +1,64 @@
+# todpack: `make` lists the targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+DATA ?= samples/courtyard
+OUT ?= out
+PRESET ?= fast
+STAMP = $(VENV)/.todpack-setup
+# passive waiting: a thread that waits leaves its core to others (shared and virtual machines)
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup submission test test-slow check format bench golden pictures clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "todpack needs Python 3.10 or newer; name one by PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,pack,eval,peers,dev]'
+	@# lpips asks for torchvision, of which only its small weight files are not used: leave the dependencies out
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps lpips
+	@touch $@
+
+setup: $(STAMP)  ## create .venv with everything (once)
+
+submission: $(STAMP)  ## train on the sample, pack, bundle, rehearse the grading, print the score
+	$(BIN)/todpack train $(DATA) -o $(OUT)/run --preset $(PRESET) --overwrite
+	$(BIN)/todpack pack $(OUT)/run -o $(OUT)/lightmaps.tod
+	$(BIN)/todpack inspect $(OUT)/lightmaps.tod --image $(OUT)/noon.png
+	$(BIN)/todpack submit build $(OUT)/lightmaps.tod -o $(OUT)/submission --overwrite
+	$(BIN)/todpack submit check $(OUT)/submission --data $(DATA)
+
+test: check  ## lint, types, and the whole test suite
+	$(BIN)/python -m pytest
+
+test-slow: $(STAMP)  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+check: $(STAMP)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## let ruff format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## size, quality and latency of the submission's archive, beside x265 and JPEG XL in the same run
+	test -f $(OUT)/lightmaps.tod || $(MAKE) submission
+	$(BIN)/todpack eval score $(OUT)/lightmaps.tod --data $(DATA)
+	$(BIN)/todpack eval latency $(OUT)/lightmaps.tod --threads 2
+	$(BIN)/todpack eval peers $(DATA)
+
+golden: $(STAMP)  ## write a golden archive for this version (a person's decision; tests never do it)
+	$(BIN)/python -m tests.golden.make_golden
+
+pictures: $(STAMP)  ## make the README's pictures from the submission
+	$(BIN)/python docs/make_pictures.py $(OUT)/lightmaps.tod $(DATA) docs
+
+clean:  ## remove what the targets made, but the virtual environment
+	rm -rf $(OUT) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -1,0 +1,8 @@
+"""`python -m decompressor ARCHIVE -o OUT`."""
+
+import sys
+
+from decompressor.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(prog="python -m decompressor"))

@@ -1,0 +1,269 @@
+"""Open an archive and decode any part of any hour."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from decompressor import gridmlp
+from decompressor.container import Container
+from decompressor.errors import InvalidMetadataError, InvalidSectionError, RequestError
+from decompressor.frame import FrameDecoder
+from decompressor.limits import DEFAULT_LIMITS, Limits
+from decompressor.metadata import ArchiveEntry, LightmapEntry, read_archive_entry
+from decompressor.session import choose_provider, make_session
+
+
+class Region(NamedTuple):
+    """Rows y0..y1-1 and columns x0..x1-1, in texels."""
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+
+
+class Lightmap:
+    """One lightmap of an archive. Its latent maps are decoded once, at the first request or by `prepare()`.
+
+    Attributes:
+        name: Name within the archive.
+        height: H, rows.
+        width: W, columns.
+        hours: (T,) float64 stored times.
+        transfer: "srgb8" (codes 0..255) or "linear".
+        n_valid: Number of valid texels.
+        n_tiles: Tiles that decode on their own.
+    """
+
+    def __init__(
+        self, container: Container, archive: ArchiveEntry, entry: LightmapEntry, threads: int, provider: str
+    ) -> None:
+        self.name, self.height, self.width, self.n_valid = entry.name, entry.height, entry.width, entry.n_valid
+        self.hours, self.transfer = archive.hours, archive.transfer
+        self.n_tiles = 1
+        self._container, self._entry = container, entry
+        self._threads, self._provider = threads, provider
+        self._model = gridmlp.read_gridmlp_entry(entry)
+        self._lock = threading.Lock()
+        self._ready: tuple[np.ndarray, FrameDecoder] | None = None
+        self._valid: np.ndarray | None = None
+
+    @property
+    def valid(self) -> np.ndarray:
+        """(H, W) bool, True where a texel belongs to a surface (read-only)."""
+        if self._valid is None:
+            valid = np.ones((self.height, self.width), bool)
+            if self._entry.mask is not None:
+                bits = self._container.read_array(self._entry.mask)
+                if bits.dtype != np.uint8 or bits.size != -(-valid.size // 8):
+                    raise InvalidSectionError(
+                        f"{self._container.path}: section {self._entry.mask}: expected one bit per texel, "
+                        f"found {bits.size} bytes"
+                    )
+                valid = np.unpackbits(bits.ravel(), count=valid.size).astype(bool).reshape(valid.shape)
+            if int(valid.sum()) != self.n_valid:
+                raise InvalidMetadataError(
+                    f"{self._container.path}: lightmap {self.name}: expected {self.n_valid} valid texels, "
+                    f"found {int(valid.sum())}"
+                )
+            valid.flags.writeable = False
+            self._valid = valid
+        return self._valid
+
+    def prepare(self) -> None:
+        """Do all work that comes before the first frame.
+
+        Raises:
+            ArchiveError: a section or graph is missing, damaged or not usable.
+        """
+        self._prepared()
+
+    def latents(self) -> np.ndarray:
+        """(C, H, W) float32 latent maps, the input `z` of the graph `frame` (shared: do not write)."""
+        return self._prepared()[0]
+
+    def _prepared(self) -> tuple[np.ndarray, FrameDecoder]:
+        with self._lock:
+            if self._ready is None:
+                latents = gridmlp.decode_latents(
+                    self._container, self._entry, self._model, self._session(self._model.latents_graph)
+                )
+                where = f"{self._container.path}: section {self._model.frame_graph}"
+                frame = FrameDecoder(self._session(self._model.frame_graph), self._model.hidden, where)
+                self._ready = latents, frame
+            return self._ready
+
+    def _session(self, section: str) -> Any:
+        container = self._container
+        return make_session(
+            container.read_bytes(section),
+            threads=self._threads,
+            provider=self._provider,
+            max_nodes=container.limits.graph_nodes,
+            where=f"{container.path}: section {section}",
+        )
+
+    def decode(
+        self, time_h: float, region: Region | tuple[int, int, int, int] | None = None, dtype: str = "uint8"
+    ) -> np.ndarray:
+        """Decode a frame, or a region of it, at any time.
+
+        Args:
+            time_h: Hours in [0, 24).
+            region: (y0, y1, x0, x1), rows y0..y1-1 and columns x0..x1-1; None is the whole frame.
+            dtype: "uint8" (sRGB codes; 8-bit signals only) or "float32" (codes or radiance, clipped to
+                what the signal allows).
+
+        Returns:
+            (h, w, 3) array of its own.
+
+        Raises:
+            RequestError: time, region or dtype is not possible.
+            ArchiveError: a section or graph is missing, damaged or not usable.
+        """
+        y0, y1, x0, x1 = self._check(time_h, region, dtype)
+        latents, frame = self._prepared()
+        values = frame.decode(latents[:, y0:y1, x0:x1], float(time_h), dtype == "uint8")
+        if dtype == "float32":
+            np.clip(values, 0.0, 255.0 if self.transfer == "srgb8" else None, out=values)
+        return values
+
+    def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
+        """One texel: (3,) values, equal to `decode(time_h)[y, x]`; arguments and errors as there."""
+        texel: np.ndarray = self.decode(time_h, (y, y + 1, x, x + 1), dtype)[0, 0]
+        return texel
+
+    def _check(self, time_h: float, region: tuple[int, int, int, int] | None, dtype: str) -> tuple[int, int, int, int]:
+        if not (math.isfinite(time_h) and 0.0 <= time_h < 24.0):
+            raise RequestError(f"time: expected hours in [0, 24), found {time_h}")
+        if dtype not in ("uint8", "float32"):
+            raise RequestError(f"dtype: expected uint8 or float32, found {dtype}")
+        if dtype == "uint8" and self.transfer != "srgb8":
+            raise RequestError("dtype: expected float32 for a linear lightmap, found uint8")
+        if region is None:
+            return 0, self.height, 0, self.width
+        y0, y1, x0, x1 = region
+        if not (0 <= y0 < y1 <= self.height and 0 <= x0 < x1 <= self.width):
+            raise RequestError(
+                f"region: expected rows within 0:{self.height} and columns within 0:{self.width}, "
+                f"found {y0}:{y1},{x0}:{x1}"
+            )
+        return y0, y1, x0, x1
+
+
+class Archive:
+    """An open archive; see `open_archive`. A context manager.
+
+    Attributes:
+        lightmaps: In file order.
+        metadata: `metadata.json`, parsed.
+        file_bytes: Size of the file.
+        provider: "cpu" or "cuda", what the graphs run on.
+    """
+
+    def __init__(self, container: Container, threads: int, provider: str) -> None:
+        self._container = container
+        entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
+        self.model_type, self.provider, self.threads = entry.model_type, provider, threads
+        self.lightmaps = tuple(Lightmap(container, entry, item, threads, provider) for item in entry.lightmaps)
+
+    @property
+    def container(self) -> Container:
+        """The file's sections."""
+        return self._container
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """`metadata.json`, parsed."""
+        return self._container.metadata
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file, bytes."""
+        return self._container.file_bytes
+
+    @property
+    def hours(self) -> np.ndarray:
+        """(T,) float64 stored times."""
+        return self.lightmaps[0].hours
+
+    def find(self, lightmap: int | str) -> Lightmap:
+        """A lightmap by position or name.
+
+        Raises:
+            RequestError: there is none.
+        """
+        if isinstance(lightmap, str):
+            for item in self.lightmaps:
+                if item.name == lightmap:
+                    return item
+        elif -len(self.lightmaps) <= lightmap < len(self.lightmaps):
+            return self.lightmaps[lightmap]
+        raise RequestError(
+            f"lightmap: expected 0..{len(self.lightmaps) - 1} or one of "
+            f"{', '.join(m.name for m in self.lightmaps[:5])}, found {lightmap!r}"
+        )
+
+    def decode(
+        self,
+        time_h: float,
+        region: Region | tuple[int, int, int, int] | None = None,
+        *,
+        lightmap: int | str = 0,
+        dtype: str = "uint8",
+    ) -> np.ndarray:
+        """`Lightmap.decode` of one lightmap."""
+        return self.find(lightmap).decode(time_h, region, dtype)
+
+    def texel(self, y: int, x: int, time_h: float, *, lightmap: int | str = 0, dtype: str = "uint8") -> np.ndarray:
+        """`Lightmap.texel` of one lightmap."""
+        return self.find(lightmap).texel(y, x, time_h, dtype)
+
+    def prepare(self) -> None:
+        """`Lightmap.prepare` of every lightmap."""
+        for item in self.lightmaps:
+            item.prepare()
+
+    def close(self) -> None:
+        """Close the file. Lightmaps that are prepared can still be decoded."""
+        self._container.close()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_archive(
+    path: str | os.PathLike[str], *, threads: int | None = None, provider: str = "auto", limits: Limits = DEFAULT_LIMITS
+) -> Archive:
+    """Open an archive: header and metadata are read and checked, sections when they are needed.
+
+    Args:
+        path: The `.tod` file.
+        threads: Threads for decoding; None takes what the machine has.
+        provider: "auto" (CUDA where it is really there, else CPU), "cpu" or "cuda".
+        limits: Caps on what the file may ask for.
+
+    Raises:
+        ArchiveError: not an archive, damaged, of an unknown version, or over the limits.
+        RequestError: threads or provider is not possible.
+    """
+    if threads is not None and not 1 <= threads <= 1024:
+        raise RequestError(f"threads: expected 1..1024, found {threads}")
+    resolved = choose_provider(provider)
+    container = Container(path, limits)
+    try:
+        return Archive(container, threads or 0, resolved)
+    except BaseException:
+        container.close()
+        raise

@@ -1,0 +1,177 @@
+"""The command line of the decompressor (standard library's argparse, because this folder ships alone)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from decompressor.archive import Archive, Lightmap, Region, open_archive
+from decompressor.errors import RequestError, TodpackError
+from decompressor.output import make_folder, write_atomic, write_frame
+
+log = logging.getLogger("todpack.decompress")
+
+EXAMPLES = """examples:
+  decompress.py scene.tod -o frames                        all stored hours as tod_00.png, tod_01.png, ...
+  decompress.py scene.tod -o frames --hours 0,6,18.5       some hours, stored or between
+  decompress.py scene.tod -o crop --region 0:64,128:256    rows 0..63, columns 128..255
+  decompress.py scene.tod -o frames --format npy --threads 2
+"""
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Decode the hours of a todpack archive.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("archive", metavar="ARCHIVE", type=Path, help="the .tod file")
+    parser.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for the frames")
+    parser.add_argument("--hours", metavar="LIST", help="times in [0, 24), separated by commas (default: all stored)")
+    parser.add_argument("--region", metavar="Y0:Y1,X0:X1", help="rows and columns to decode (default: the whole frame)")
+    parser.add_argument("--lightmap", metavar="NAME", help="one lightmap by name or number (default: all)")
+    parser.add_argument(
+        "--format", choices=("png", "npy"), default="png", help="npy holds uint8 codes or linear float32"
+    )
+    parser.add_argument("--threads", metavar="N", type=int, help="decoder threads (default: what the machine has)")
+    parser.add_argument(
+        "--provider", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default: auto)"
+    )
+    parser.add_argument("--black-invalid", action="store_true", help="write black where no surface is")
+    parser.add_argument("--timings", metavar="FILE", type=Path, help="write open and frame times in ms as JSON")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no log lines")
+    return parser
+
+
+def parse_hours(text: str) -> list[float]:
+    """ "0,6,18.5" -> hours.
+
+    Raises:
+        RequestError: not numbers in [0, 24).
+    """
+    try:
+        hours = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise RequestError(f"--hours: expected numbers separated by commas, found {text!r}") from error
+    for hour in hours:
+        if not 0.0 <= hour < 24.0:
+            raise RequestError(f"--hours: expected hours in [0, 24), found {hour:g}")
+    return hours
+
+
+def parse_region(text: str) -> Region:
+    """ "y0:y1,x0:x1" -> region.
+
+    Raises:
+        RequestError: not of this form.
+    """
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9}),(\d{1,9}):(\d{1,9})", text.strip())
+    if match is None:
+        raise RequestError(f"--region: expected y0:y1,x0:x1 such as 0:64,128:256, found {text!r}")
+    return Region(*(int(n) for n in match.groups()))
+
+
+def frame_names(hours: list[float]) -> list[str]:
+    """File names without suffix: tod_00, tod_01, ... for whole hours, tod_18.50 for others, all different.
+
+    Raises:
+        RequestError: two of the times are too close to get different names.
+    """
+    names = [f"tod_{int(h):02d}" if h == int(h) else f"tod_{h:05.2f}" for h in hours]
+    if len(set(names)) != len(set(hours)):
+        names = [f"tod_{h:09.6f}" for h in hours]
+        if len(set(names)) != len(set(hours)):
+            raise RequestError("--hours: expected times at least a millionth of an hour apart, found closer ones")
+    return names
+
+
+def _decode_lightmap(lightmap: Lightmap, out: Path, args: argparse.Namespace, hours: list[float]) -> list[float]:
+    """Write the frames of one lightmap; returns the decode time of each in ms, writing not included."""
+    region = parse_region(args.region) if args.region else None
+    dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
+    if args.format == "png" and dtype != "uint8":
+        raise RequestError(f"--format: lightmap {lightmap.name} is linear; expected npy, found png")
+    lightmap.prepare()
+    times: list[float] = []
+    for time_h, name in zip(hours, frame_names(hours), strict=True):
+        started = time.perf_counter()
+        frame = lightmap.decode(time_h, region, dtype)
+        times.append(1e3 * (time.perf_counter() - started))
+        if args.black_invalid:
+            y0, y1, x0, x1 = region or (0, lightmap.height, 0, lightmap.width)
+            frame[~lightmap.valid[y0:y1, x0:x1]] = 0
+        write_frame(out / f"{name}.{args.format}", frame, args.format)
+    return times
+
+
+def run(args: argparse.Namespace) -> None:
+    """Decode what the arguments ask for.
+
+    Raises:
+        TodpackError: see its kinds.
+    """
+    started = time.perf_counter()
+    frame_ms: dict[str, list[float]] = {}
+    with open_archive(args.archive, threads=args.threads, provider=args.provider) as archive:
+        lightmaps = _chosen(archive, args.lightmap)
+        make_folder(args.out)
+        for lightmap in lightmaps:
+            hours = parse_hours(args.hours) if args.hours else [float(h) for h in lightmap.hours]
+            out = args.out / _folder_name(lightmap) if len(archive.lightmaps) > 1 else args.out
+            make_folder(out)
+            frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours)
+            log.info(
+                "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",
+                lightmap.name, len(hours), lightmap.width, lightmap.height,
+                np.median(frame_ms[lightmap.name]), archive.provider, out,
+            )  # fmt: skip
+    total_ms = 1e3 * (time.perf_counter() - started)
+    if args.timings is not None:
+        text = json.dumps({"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads}) + "\n"
+        write_atomic(args.timings, lambda file: file.write(text.encode("utf-8")))
+    log.info("done in %.2f s", total_ms / 1e3)
+
+
+def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:
+    if lightmap is None:
+        return archive.lightmaps
+    return (archive.find(int(lightmap) if lightmap.isdecimal() else lightmap),)
+
+
+def _folder_name(lightmap: Lightmap) -> str:
+    """The lightmap's name as one safe folder name."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", lightmap.name).lstrip(".") or "lightmap"
+
+
+def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:
+    """Run the command.
+
+    Returns:
+        0 done, 1 a typed error (one line on stderr), 2 wrong usage, 130 interrupted.
+    """
+    try:
+        args = _parser(prog).parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    logging.basicConfig(level=logging.INFO, format="todpack: %(message)s", stream=sys.stderr)
+    log.setLevel(logging.WARNING if args.quiet else logging.INFO)
+    try:
+        run(args)
+    except TodpackError as error:
+        sys.stderr.write(f"todpack: error: {' '.join(str(error).split())}\n")
+        return 1
+    except MemoryError:
+        sys.stderr.write(f"todpack: error: {args.archive}: not enough memory; decode a part of it by --region\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("todpack: interrupted\n")
+        return 130
+    return 0

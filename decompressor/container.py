@@ -1,0 +1,188 @@
+"""The container: fixed header, compressed metadata, then sections. FORMAT.md "File" and "Sections"."""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+import zstandard
+
+from decompressor.errors import (
+    ArchiveError,
+    DamagedArchiveError,
+    InvalidSectionError,
+    LimitExceededError,
+    NotAnArchiveError,
+    TruncatedArchiveError,
+    UnsupportedVersionError,
+)
+from decompressor.json_fields import parse_json
+from decompressor.limits import Limits
+from decompressor.sections import Section, read_section_table
+
+MAGIC = b"\x89TOD\r\n\x1a\n"
+MAJOR, MINOR = 1, 0
+# (name, struct code, bytes), in file order; FORMAT.md has the same table
+HEADER_FIELDS = (
+    ("magic", "8s", 8),
+    ("major", "H", 2),
+    ("minor", "H", 2),
+    ("metadata_stored_bytes", "I", 4),
+    ("metadata_bytes", "I", 4),
+    ("file_bytes", "Q", 8),
+    ("header_crc32", "I", 4),
+)
+HEADER = struct.Struct("<" + "".join(code for _, code, _ in HEADER_FIELDS))
+HEADER_CRC_BYTES = HEADER.size - 4
+MAX_WINDOW_BYTES = 1 << 27
+
+
+def inflate(stored: bytes, decoded_bytes: int, where: str) -> bytes:
+    """Decompress one zstd frame whose decoded size is known.
+
+    Raises:
+        InvalidSectionError: not a zstd frame of exactly that content size.
+    """
+    try:
+        if zstandard.frame_content_size(stored) != decoded_bytes:
+            raise InvalidSectionError(f"{where}: expected a zstd frame of {decoded_bytes} bytes, found another size")
+        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+        decoded: bytes = decompressor.decompress(stored, max_output_size=decoded_bytes, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise InvalidSectionError(f"{where}: not a valid zstd frame: {error}") from error
+    if len(decoded) != decoded_bytes:
+        raise InvalidSectionError(f"{where}: expected {decoded_bytes} decoded bytes, found {len(decoded)}")
+    return decoded
+
+
+class Container:
+    """An open archive file: its metadata, and its sections by name, read and verified when they are asked for.
+
+    Safe to use from several threads.
+
+    Attributes:
+        path: The file.
+        metadata: `metadata.json`, parsed.
+        sections: By name, in file order.
+        file_bytes: Size of the file.
+        version: (major, minor) of the file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], limits: Limits) -> None:
+        self.path, self.limits = Path(path), limits
+        self._lock = threading.Lock()
+        try:
+            self._file: BinaryIO = self.path.open("rb")
+        except OSError as error:
+            raise ArchiveError(f"{self.path}: cannot be opened: {error.strerror or error}") from error
+        try:
+            self._read_header()
+        except OSError as error:
+            self._file.close()
+            raise ArchiveError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _read_header(self) -> None:
+        path, size = self.path, os.fstat(self._file.fileno()).st_size
+        head = self._file.read(HEADER.size)
+        if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
+            raise NotAnArchiveError(f"{path}: expected a todpack archive, found other content")
+        if len(head) < HEADER.size:
+            raise TruncatedArchiveError(f"{path}: expected a header of {HEADER.size} bytes, found {len(head)}")
+        _, major, minor, stored_bytes, metadata_bytes, file_bytes, crc = HEADER.unpack(head)
+        if major != MAJOR:
+            raise UnsupportedVersionError(f"{path}: expected format {MAJOR}.x, found {major}.{minor}")
+        if file_bytes != size or HEADER.size + stored_bytes > size:
+            raise TruncatedArchiveError(f"{path}: expected {file_bytes} bytes by its header, found {size}")
+        if metadata_bytes > self.limits.metadata_bytes or stored_bytes > self.limits.metadata_bytes:
+            raise LimitExceededError(
+                f"{path}: metadata of {max(metadata_bytes, stored_bytes)} bytes is over the limit of "
+                f"{self.limits.metadata_bytes}"
+            )
+        stored = self._file.read(stored_bytes)
+        if zlib.crc32(stored, zlib.crc32(head[:HEADER_CRC_BYTES])) != crc:
+            raise DamagedArchiveError(f"{path}: header: checksum does not match; the file is damaged")
+        self.metadata: dict[str, Any] = parse_json(inflate(stored, metadata_bytes, f"{path}: metadata.json"), path)
+        self.version = (major, minor)
+        self.file_bytes = int(file_bytes)
+        self.sections = read_section_table(self.metadata, path, HEADER.size + stored_bytes, size, self.limits)
+
+    def stored_bytes(self, section: Section) -> bytes:
+        """The section's bytes as stored, verified by their CRC-32."""
+        try:
+            with self._lock:
+                self._file.seek(section.offset)
+                stored = self._file.read(section.stored_bytes)
+        except (OSError, ValueError) as error:
+            raise ArchiveError(f"{self.path}: section {section.name}: cannot be read: {error}") from error
+        if len(stored) != section.stored_bytes:
+            raise TruncatedArchiveError(f"{self.path}: section {section.name}: the file became shorter")
+        if zlib.crc32(stored) != section.crc32:
+            raise DamagedArchiveError(
+                f"{self.path}: section {section.name}: checksum does not match; the file is damaged"
+            )
+        return stored
+
+    def find(self, name: str) -> Section:
+        """The section `name`.
+
+        Raises:
+            InvalidSectionError: there is none.
+        """
+        if name not in self.sections:
+            raise InvalidSectionError(f"{self.path}: expected a section {name!r}, found none")
+        return self.sections[name]
+
+    def read_bytes(self, name: str) -> bytes:
+        """The decoded bytes of section `name`, items in C order.
+
+        Raises:
+            ArchiveError: missing, damaged or not decodable.
+        """
+        section = self.find(name)
+        stored = self.stored_bytes(section)
+        if section.codec == "raw":
+            return stored
+        decoded = inflate(stored, section.decoded_bytes, f"{self.path}: section {name}")
+        width = section.dtype.itemsize
+        if width > 1:
+            decoded = np.frombuffer(decoded, np.uint8).reshape(width, -1).T.tobytes()
+        return decoded
+
+    def read_array(self, name: str) -> np.ndarray:
+        """The decoded array of section `name`, shaped and typed as its entry says (read-only memory).
+
+        Raises:
+            ArchiveError: missing, damaged or not decodable.
+        """
+        section = self.find(name)
+        return np.frombuffer(self.read_bytes(name), section.dtype).reshape(section.shape)
+
+    def verify(self) -> None:
+        """Read and decode every section once.
+
+        Raises:
+            ArchiveError: the first one that is damaged or not decodable.
+        """
+        for name in self.sections:
+            self.read_bytes(name)
+
+    def close(self) -> None:
+        """Close the file; arrays already read stay usable."""
+        self._file.close()
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,76 @@
+"""Stage 2 of every family: latent maps and a time -> texels; frames, regions and texels by the same arithmetic.
+
+The graph is pointwise, and onnxruntime's matrix product adds the channels of a texel up in one order whatever the
+number of texels, as long as there are at least two; so single texels are padded, and all requests give equal values.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+
+from decompressor.errors import InvalidGraphError
+from decompressor.session import run_session
+
+MIN_TEXELS = 16
+CACHE_BYTES = 1 << 20  # of the widest activation; blocks of this size stay in the processor's second-level cache
+
+
+class FrameDecoder:
+    """Runs the graph `frame` over any set of texels.
+
+    Args:
+        session: The graph.
+        widest: Channels of its widest activation.
+        where: Archive and section, for messages.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, widest: int, where: str) -> None:
+        self._session, self._where = session, where
+        self._block = max(MIN_TEXELS, CACHE_BYTES // (4 * max(1, widest)))
+        outputs = {output.name for output in session.get_outputs()}
+        inputs = {value.name for value in session.get_inputs()}
+        if inputs != {"z", "time_h"} or not {"rgb"} <= outputs <= {"rgb", "codes"}:
+            raise InvalidGraphError(
+                f"{where}: expected inputs z, time_h and outputs rgb[, codes], "
+                f"found {sorted(inputs)}, {sorted(outputs)}"
+            )
+
+    def decode(self, latents: np.ndarray, time_h: float, as_codes: bool) -> np.ndarray:
+        """Decode some texels at one time.
+
+        Args:
+            latents: (C, h, w) float32, any h, w >= 1.
+            time_h: Hours in [0, 24).
+            as_codes: uint8 codes instead of float32 values.
+
+        Returns:
+            (h, w, 3) uint8 codes, or (h, w, 3) float32 values as computed.
+
+        Raises:
+            InvalidGraphError: the graph fails or gives another shape.
+        """
+        n_channels, height, width = latents.shape
+        n_texels = height * width
+        flat = latents.reshape(n_channels, n_texels)
+        if n_texels < MIN_TEXELS:
+            flat = np.pad(flat, ((0, 0), (0, MIN_TEXELS - n_texels)))
+        time = np.array([time_h], np.float32)
+        out = np.empty((flat.shape[1], 3), np.uint8 if as_codes else np.float32)
+        for start in range(0, len(out), self._block):
+            # a lone texel at the end would be summed in another order: it takes its neighbours along
+            first = min(start, max(0, len(out) - MIN_TEXELS))
+            part = np.ascontiguousarray(flat[:, first : start + self._block])
+            out[first : start + self._block] = self._run(part, time, as_codes)
+        return out[:n_texels].reshape(height, width, 3)
+
+    def _run(self, columns: np.ndarray, time: np.ndarray, as_codes: bool) -> np.ndarray:
+        n = columns.shape[1]
+        feeds = {"z": columns[:, None], "time_h": time}
+        name, shape = ("codes", (1, n, 3)) if as_codes else ("rgb", (3, 1, n))
+        values: np.ndarray = run_session(self._session, name, feeds, self._where)
+        if values.shape != shape or values.dtype != (np.uint8 if as_codes else np.float32):
+            raise InvalidGraphError(
+                f"{self._where}: expected {name} of shape {shape}, found {values.shape} {values.dtype}"
+            )
+        return values[0] if as_codes else values[:, 0].T

@@ -1,0 +1,153 @@
+"""Strict JSON, and typed access to its fields with one clear line for each thing that is wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from decompressor.errors import InvalidMetadataError
+
+MAX_NESTING = 16
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return fields
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is out of range")
+    return value
+
+
+def _check_nesting(text: str) -> None:
+    depth, in_string, escaped = 0, False, False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            if depth > MAX_NESTING:
+                raise ValueError(f"nested deeper than {MAX_NESTING} levels")
+        elif character in "]}":
+            depth -= 1
+
+
+def parse_json(data: bytes, path: Path) -> dict[str, Any]:
+    """Parse the metadata: UTF-8, one object, no NaN, no key twice, at most 16 levels deep.
+
+    Raises:
+        InvalidMetadataError: it is not that.
+    """
+    try:
+        text = data.decode("utf-8")
+        _check_nesting(text)
+        fields = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMetadataError(f"{path}: metadata.json: {error}") from error
+    if not isinstance(fields, dict):
+        raise InvalidMetadataError(f"{path}: metadata.json: expected an object, found {type(fields).__name__}")
+    return fields
+
+
+class Fields:
+    """One JSON object with a name for messages."""
+
+    def __init__(self, fields: Any, where: str) -> None:
+        if not isinstance(fields, dict):
+            raise InvalidMetadataError(f"{where}: expected an object, found {_kind(fields)}")
+        self._fields, self.where = fields, where
+
+    def _take(self, name: str, expected: str, fits: Callable[[Any], bool]) -> Any:
+        if name not in self._fields:
+            raise InvalidMetadataError(f"{self.where}: expected the field {name!r} ({expected}), found none")
+        value = self._fields[name]
+        if not fits(value):
+            raise InvalidMetadataError(f"{self.where}.{name}: expected {expected}, found {_kind(value)}")
+        return value
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        """An integer in low..high."""
+        value = self._take(name, f"an integer in {low}..{high}", lambda v: type(v) is int and low <= v <= high)
+        return int(value)
+
+    def number(self, name: str, low: float, high: float) -> float:
+        """A finite number in [low, high]."""
+        value = self._take(name, f"a number in [{low}, {high}]", lambda v: type(v) in (int, float) and low <= v <= high)
+        return float(value)
+
+    def text(self, name: str, max_length: int = 255) -> str:
+        """A string without control characters, of 1..max_length characters."""
+        value = self._take(
+            name,
+            f"printable text of 1..{max_length} characters",
+            lambda v: isinstance(v, str) and 1 <= len(v) <= max_length and v.isprintable(),
+        )
+        return str(value)
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        """One of the given strings."""
+        value = self._take(name, f"one of {', '.join(choices)}", lambda v: isinstance(v, str) and v in choices)
+        return str(value)
+
+    def boolean(self, name: str) -> bool:
+        """true or false."""
+        return bool(self._take(name, "true or false", lambda v: isinstance(v, bool)))
+
+    def items(self, name: str, low: int, high: int) -> list[Any]:
+        """An array of low..high values."""
+        value = self._take(
+            name, f"an array of {low}..{high} values", lambda v: isinstance(v, list) and low <= len(v) <= high
+        )
+        return list(value)
+
+    def numbers(self, name: str, low: int, high: int) -> list[float]:
+        """An array of low..high finite numbers."""
+        value = self._take(
+            name,
+            f"an array of {low}..{high} numbers",
+            lambda v: isinstance(v, list) and low <= len(v) <= high and all(type(n) in (int, float) for n in v),
+        )
+        return [float(n) for n in value]
+
+    def integers(self, name: str, low: int, high: int) -> list[int]:
+        """An array of low..high integers of at most 53 bits."""
+        value = self._take(
+            name,
+            f"an array of {low}..{high} integers",
+            lambda v: (
+                isinstance(v, list) and low <= len(v) <= high and all(type(n) is int and abs(n) < 1 << 53 for n in v)
+            ),
+        )
+        return [int(n) for n in value]
+
+    def is_null(self, name: str) -> bool:
+        """True where the field is there and null."""
+        return self._take(name, "null or a value", lambda v: True) is None
+
+    def child(self, name: str) -> Fields:
+        """A nested object."""
+        return Fields(self._take(name, "an object", lambda v: isinstance(v, dict)), f"{self.where}.{name}")
+
+
+def _kind(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 40 else f"{text[:37]}..."

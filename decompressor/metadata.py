@@ -1,0 +1,114 @@
+"""The fields of metadata.json that all model families share. FORMAT.md "Metadata"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from decompressor.errors import InvalidMetadataError, LimitExceededError
+from decompressor.json_fields import Fields
+from decompressor.limits import Limits
+
+MODEL_TYPES = ("gridmlp",)
+TRANSFERS = ("srgb8", "linear")
+ARCHIVE_FIELDS = ("version", "model_type", "transfer", "hours", "lightmaps", "sections")
+LIGHTMAP_FIELDS = ("name", "height", "width", "valid_texels", "mask", "model")
+MAX_SIDE = 1 << 20
+MAX_HOURS = 4096
+MAX_LIGHTMAPS = 1 << 16
+
+
+@dataclass(frozen=True)
+class LightmapEntry:
+    """One lightmap as the metadata gives it.
+
+    Attributes:
+        index: Position in `lightmaps`.
+        name: Unique within the archive.
+        height: H, rows.
+        width: W, columns.
+        n_valid: Valid texels.
+        mask: Name of the mask's section; None where every texel is valid.
+        model: The family's own fields.
+    """
+
+    index: int
+    name: str
+    height: int
+    width: int
+    n_valid: int
+    mask: str | None
+    model: Fields
+
+
+@dataclass(frozen=True)
+class ArchiveEntry:
+    """The metadata's shared fields, checked.
+
+    Attributes:
+        model_type: Model family.
+        transfer: "srgb8" or "linear".
+        hours: (T,) float64 stored times, ascending in [0, 24).
+        lightmaps: In file order.
+    """
+
+    model_type: str
+    transfer: str
+    hours: np.ndarray
+    lightmaps: tuple[LightmapEntry, ...]
+
+
+def _read_hours(fields: Fields) -> np.ndarray:
+    hours = np.asarray(fields.numbers("hours", 1, MAX_HOURS), np.float64)
+    if not (np.all(hours >= 0.0) and np.all(hours < 24.0) and np.all(np.diff(hours) > 0.0)):
+        raise InvalidMetadataError(f"{fields.where}.hours: expected times ascending in [0, 24), found others")
+    hours.flags.writeable = False
+    return hours
+
+
+def _read_lightmap(entry: Any, index: int, where: str, limits: Limits) -> LightmapEntry:
+    fields = Fields(entry, f"{where}.lightmaps[{index}]")
+    height, width = fields.integer("height", 1, MAX_SIDE), fields.integer("width", 1, MAX_SIDE)
+    if height * width > limits.texels:
+        raise LimitExceededError(f"{fields.where}: {width} x {height} texels are over the limit of {limits.texels}")
+    return LightmapEntry(
+        index=index,
+        name=fields.text("name"),
+        height=height,
+        width=width,
+        n_valid=fields.integer("valid_texels", 1, height * width),
+        mask=None if fields.is_null("mask") else fields.text("mask"),
+        model=fields.child("model"),
+    )
+
+
+def read_archive_entry(metadata: dict[str, Any], path: Path, version: tuple[int, int], limits: Limits) -> ArchiveEntry:
+    """Check the shared fields.
+
+    Args:
+        metadata: Parsed metadata.json.
+        path: The file, for messages.
+        version: (major, minor) of the header, which `version` must repeat.
+        limits: Caps.
+
+    Raises:
+        InvalidMetadataError: a field is missing, of a wrong type or out of range.
+        LimitExceededError: a lightmap is too large.
+    """
+    fields = Fields(metadata, f"{path}: metadata.json")
+    text = fields.text("version")
+    if text != f"{version[0]}.{version[1]}":
+        raise InvalidMetadataError(f"{fields.where}.version: expected {version[0]}.{version[1]}, found {text!r}")
+    entries = fields.items("lightmaps", 1, MAX_LIGHTMAPS)
+    lightmaps = tuple(_read_lightmap(e, i, fields.where, limits) for i, e in enumerate(entries))
+    if len({m.name for m in lightmaps}) != len(lightmaps):
+        raise InvalidMetadataError(f"{fields.where}.lightmaps: expected different names, found one twice")
+    return ArchiveEntry(
+        model_type=fields.choice("model_type", MODEL_TYPES),
+        transfer=fields.choice("transfer", TRANSFERS),
+        hours=_read_hours(fields),
+        lightmaps=lightmaps,
+    )

@@ -1,0 +1,72 @@
+"""Write decoded frames: PNG or NPY, each file at once or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from decompressor.errors import OutputError
+
+PNG_COMPRESSION = 1  # fast; the frames are for a scorer or a tool, not for keeping
+
+
+def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Replace `path` by what `write` puts into a file; on any failure the old file stays as it was.
+
+    Raises:
+        OutputError: the folder cannot be written (missing, read-only, full).
+    """
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents if need be.
+
+    Raises:
+        OutputError: it cannot be created, or a file is in its place.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputError(f"{path}: expected a folder, found a file") from error
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be created: {error.strerror or error}") from error
+
+
+def write_frame(path: Path, frame: np.ndarray, kind: str) -> None:
+    """Write one frame.
+
+    Args:
+        path: The file.
+        frame: (h, w, 3) uint8 for "png", any array for "npy".
+        kind: "png" or "npy".
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if kind == "npy":
+        write_atomic(path, lambda file: np.save(file, frame, allow_pickle=False))
+    else:
+        write_atomic(path, lambda file: Image.fromarray(frame).save(file, "PNG", compress_level=PNG_COMPRESSION))

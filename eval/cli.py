@@ -1,0 +1,173 @@
+"""The commands `todpack eval score|latency|peers`; what a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+CONTEXT = {
+    "token_normalize_func": lambda token: token.replace("_", "-"),
+    "help_option_names": ["-h", "--help"],
+    "show_default": True,
+}
+_PATH = click.Path(path_type=Path)
+_COUNT = click.IntRange(min=1)
+
+EXAMPLES = """
+\b
+Examples:
+  todpack eval score scene.tod --data frames
+  todpack eval latency scene.tod --threads 2 --json
+  todpack eval peers frames --crf 12,16,20 --psnr 42
+"""
+
+SCORE_EXAMPLES = """
+\b
+Examples:
+  todpack eval score scene.tod --data frames
+  todpack eval score scene.tod --data frames --no-lpips --json
+  todpack eval score scene.tod --data frames --lpips-weights alexnet.pth
+"""
+
+LATENCY_EXAMPLES = """
+\b
+Examples:
+  todpack eval latency scene.tod
+  todpack eval latency scene.tod --threads 1 --provider cpu --json
+"""
+
+PEERS_EXAMPLES = """
+\b
+Examples:
+  todpack eval peers frames
+  todpack eval peers frames --crf 12,16,20 --distance 1 --psnr 40,42 --json
+"""
+
+
+def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in value.split(",")) if value else ()
+    except ValueError as error:
+        raise click.BadParameter(f"expected numbers separated by commas, such as 12,16, found {value!r}") from error
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr; yields its setter (done, in all), which is silent where stderr is no terminal."""
+    try:
+        from tqdm import tqdm
+    except ImportError:  # progress is a comfort: without its package the command still runs
+        yield lambda _done, _in_all: None
+        return
+    with tqdm(desc=label, disable=not sys.stderr.isatty(), leave=False, file=sys.stderr) as bar:
+
+        def advance(done: int, in_all: int) -> None:
+            bar.total = in_all
+            bar.update(done - bar.n)
+
+        yield advance
+
+
+def _print(report: dict[str, object], table: str, as_json: bool) -> None:
+    click.echo(json.dumps(report, indent=2, allow_nan=False) if as_json else table)
+
+
+@click.group("eval", epilog=EXAMPLES, context_settings=CONTEXT)
+def cli() -> None:
+    """Measure quality, size and speed of an archive, and the peers on the same frames."""
+
+
+@cli.command("score", epilog=SCORE_EXAMPLES, context_settings=CONTEXT)
+@click.argument("archive", type=_PATH)
+@click.option("--data", "data_path", metavar="INPUT", type=_PATH, required=True, help="The original frames.")
+@click.option("--mask", type=_PATH, help="Mask image, 255 = valid. Default: valid.png by the frames.")
+@click.option("--lpips-weights", type=_PATH, help="AlexNet weights; else LPIPS_ALEXNET, else torch hub's cache.")
+@click.option("--no-lpips", is_flag=True, help="Leave LPIPS out; torch is not loaded then.")
+@click.option("--threads", type=_COUNT, help="Decoder threads.  [default: the decoder's own choice]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; null for what is absent.")
+def score_command(
+    archive: Path,
+    data_path: Path,
+    mask: Path | None,
+    lpips_weights: Path | None,
+    no_lpips: bool,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Score ARCHIVE against the frames it was made from, per hour and for the day.
+
+    PSNR, SSIM and LPIPS, the error of the changes over time, bytes, bits per valid texel and compression ratios. Where
+    the weights of LPIPS are not found it is absent, and the reason is said.
+    """
+    from eval.perceptual import LpipsAbsent, load_lpips
+    from eval.score import score
+
+    lpips = LpipsAbsent("switched off by --no-lpips") if no_lpips else load_lpips(lpips_weights)
+    if isinstance(lpips, LpipsAbsent) and not no_lpips:
+        click.echo(f"todpack: warning: LPIPS is absent: {lpips.reason}", err=True)
+    with _bar("score") as advance:
+        report = score(archive, data_path, lpips=lpips, mask=mask, threads=threads, on_frame=advance)
+    _print(report.to_json(), report.table(), as_json)
+
+
+@cli.command("latency", epilog=LATENCY_EXAMPLES, context_settings=CONTEXT)
+@click.argument("archive", type=_PATH)
+@click.option("--threads", type=_COUNT, default=2, help="Decoder threads.")
+@click.option("--provider", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="What runs the graphs.")
+@click.option("--opens", type=_COUNT, default=5, help="Fresh processes to open it in.")
+@click.option("--frames", type=_COUNT, default=48, help="Frames in steady state.")
+@click.option("--texels", type=_COUNT, default=500, help="Random texels.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def latency_command(
+    archive: Path, threads: int, provider: str, opens: int, frames: int, texels: int, as_json: bool
+) -> None:
+    """Time ARCHIVE: cold open, first frame, steady frames, random texels."""
+    from eval.latency import measure_latency
+
+    with _bar("latency") as advance:
+        report = measure_latency(
+            archive,
+            threads=threads,
+            provider=provider,
+            n_opens=opens,
+            n_frames=frames,
+            n_texels=texels,
+            on_run=advance,
+        )
+    _print(report.to_json(), report.table(), as_json)
+
+
+@cli.command("peers", epilog=PEERS_EXAMPLES, context_settings=CONTEXT)
+@click.argument("data_path", metavar="INPUT", type=_PATH)
+@click.option("--mask", type=_PATH, help="Mask image, as for score.")
+@click.option("--crf", "crfs", callback=_numbers, default="8,12,16,20", help="Rate factors of x265.")
+@click.option("--distance", "distances", callback=_numbers, default="0.5,1,2", help="Distances of JPEG XL.")
+@click.option("--psnr", "targets_db", callback=_numbers, default="", help="Also say the bytes at these PSNRs.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def peers_command(
+    data_path: Path,
+    mask: Path | None,
+    crfs: tuple[float, ...],
+    distances: tuple[float, ...],
+    targets_db: tuple[float, ...],
+    as_json: bool,
+) -> None:
+    """Code the frames of INPUT by x265 and JPEG XL: bytes, PSNR and times."""
+    from eval.errors import EvalError
+    from eval.frames import as_codes
+    from eval.peers import run_peers
+    from eval.peers_report import peers_json, peers_table
+    from trainer.data import read_sequence
+
+    day = read_sequence(data_path, mask)
+    if day.transfer != "srgb8":
+        raise EvalError(f"{data_path}: the peers code 8-bit sRGB frames, found {day.transfer} radiance")
+    with _bar("peers") as advance:
+        results = run_peers(as_codes(day.radiance), day.valid, crfs, distances, advance)
+    described = (results, int(day.valid.sum()), day.n_frames, targets_db)
+    _print(peers_json(*described), peers_table(*described), as_json)

@@ -1,0 +1,159 @@
+"""The measures of distortion and size, defined once for the whole project (numpy only).
+
+Everywhere: frames are (T, H, W, 3) or (H, W, 3), the original first; `valid` is (H, W) bool and the invalid texels
+never count. sRGB measures take uint8 codes (peak 255), linear ones floating-point radiance. Frames are taken one at a
+time, so the working memory is that of a few frames, whatever T is.
+
+Source: ../shared/DESIGN.md "Measures"; ../shared/HPRC.md "Measures" for everything called linear.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from eval.frames import paired_days
+from eval.ssim import SSIM_DEFINITION, SSIM_LINEAR_DEFINITION, ssim, ssim_linear
+from eval.tiles import mean_or_nan, measured_tiles
+
+__all__ = [
+    "SSIM_DEFINITION",
+    "SSIM_LINEAR_DEFINITION",
+    "bits_per_texel",
+    "compression_ratio",
+    "psnr_linear_db",
+    "psnr_linear_tiles_db",
+    "psnr_srgb_db",
+    "ssim",
+    "ssim_linear",
+    "temporal_l1",
+]
+
+SRGB_PEAK = 255
+
+
+def _psnr_db(peak: float, mse: float) -> float:
+    return math.inf if mse == 0.0 else 10.0 * math.log10(peak * peak / mse)
+
+
+def psnr_srgb_db(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> float:
+    """PSNR of 8-bit codes: 10 log10(255^2 / mse), mse over the valid texels, channels and frames together.
+
+    Args:
+        reference: (T, H, W, 3) or (H, W, 3) uint8, sRGB codes.
+        decoded: Same shape, uint8.
+        valid: (H, W) bool.
+
+    Returns:
+        Decibels; infinite where no valid code differs.
+
+    Raises:
+        ValueError: Not uint8, shapes that differ, no valid texel.
+    """
+    originals, reconstructions = paired_days(reference, decoded, valid)
+    if originals.dtype != np.uint8 or reconstructions.dtype != np.uint8:
+        raise ValueError(f"psnr_srgb_db takes uint8 codes, found {originals.dtype} and {reconstructions.dtype}")
+    squares = 0
+    for original, reconstruction in zip(originals, reconstructions, strict=True):
+        # int32: a difference of two uint8 wraps in uint8, and its square wraps in int16
+        error = original[valid].astype(np.int32) - reconstruction[valid].astype(np.int32)
+        squares += int(np.sum(error * error, dtype=np.int64))
+    return _psnr_db(SRGB_PEAK, squares / (3 * int(valid.sum()) * len(originals)))
+
+
+def psnr_linear_tiles_db(original: np.ndarray, reconstruction: np.ndarray, valid: np.ndarray) -> list[float]:
+    """PSNR of each 256 x 256 tile of one frame that takes part, as `psnr_linear_db` averages them.
+
+    Args:
+        original: (H, W, 3) floating point, linear radiance >= 0.
+        reconstruction: Same shape.
+        valid: (H, W) bool.
+
+    Returns:
+        Decibels, at most one per tile; infinite where a tile is exact.
+    """
+    tiles_db: list[float] = []
+    for rows, columns, peak in measured_tiles(original, valid):
+        inside = valid[rows, columns]
+        error = original[rows, columns][inside].astype(np.float64) - reconstruction[rows, columns][inside]
+        tiles_db.append(_psnr_db(peak, float(np.mean(error * error))))
+    return tiles_db
+
+
+def psnr_linear_db(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> float:
+    """PSNR of linear radiance as the contest takes it: the plain mean over all 256 x 256 tiles and times.
+
+    Per tile: 10 log10(max^2 / mse), max = maximum of the original over the tile's valid texels, mse over these texels
+    and the channels. Tiles without a valid texel or with a maximum of zero do not take part.
+
+    Args:
+        reference: (T, H, W, 3) or (H, W, 3), floating point, linear radiance >= 0.
+        decoded: Same shape, floating point.
+        valid: (H, W) bool.
+
+    Returns:
+        Decibels; infinite if a tile is exact, NaN if no tile takes part (the frame is black).
+
+    Raises:
+        ValueError: Not floating point, shapes that differ, no valid texel.
+
+    Source: ../shared/HPRC.md "Measures".
+    """
+    originals, reconstructions = paired_days(reference, decoded, valid)
+    if originals.dtype.kind != "f":
+        raise ValueError(f"psnr_linear_db takes floating-point radiance, found {originals.dtype}")
+    days = zip(originals, reconstructions, strict=True)
+    return mean_or_nan([db for g, r in days for db in psnr_linear_tiles_db(g, r, valid)])
+
+
+def _frame_differences(day: np.ndarray, valid: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield day[t + 1] - day[t] at the valid texels, (N, 3), int16 for codes and float64 for radiance."""
+    signed = np.int16 if day.dtype.kind == "u" else np.float64
+    before = day[0][valid].astype(signed)
+    for frame in day[1:]:
+        after = frame[valid].astype(signed)
+        yield after - before
+        before = after
+
+
+def temporal_l1(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray, peak: float = SRGB_PEAK) -> float:
+    """Flicker: mean of |(R[t+1] - R[t]) - (G[t+1] - G[t])| / peak, R decoded and G original.
+
+    The mean is over valid texels, channels and the T - 1 pairs of adjacent frames (23 h to 0 h is not one of them).
+
+    Args:
+        reference: (T, H, W, 3), T >= 2, the original G.
+        decoded: Same shape, R.
+        valid: (H, W) bool.
+        peak: What counts as 1: 255 for codes, the original's maximum for radiance.
+
+    Returns:
+        0 where every change over time is the original's, up to 2.
+
+    Raises:
+        ValueError: Under two frames, shapes that differ, no valid texel.
+    """
+    originals, reconstructions = paired_days(reference, decoded, valid)
+    if len(originals) < 2:
+        raise ValueError("temporal_l1 takes at least 2 frames, found 1")
+    total = 0.0
+    changes = zip(_frame_differences(originals, valid), _frame_differences(reconstructions, valid), strict=True)
+    for original, reconstruction in changes:
+        total += float(np.sum(np.abs(reconstruction - original), dtype=np.float64))
+    return total / (peak * 3 * int(valid.sum()) * (len(originals) - 1))
+
+
+def bits_per_texel(size_bytes: int, n_valid: int, n_frames: int) -> float:
+    """bpt: 8 * bytes / (valid texels * T), the bits for one valid texel of one stored map."""
+    if n_valid < 1 or n_frames < 1:
+        raise ValueError(f"bits_per_texel takes at least one texel and frame, found {n_valid} and {n_frames}")
+    return 8.0 * size_bytes / (n_valid * n_frames)
+
+
+def compression_ratio(original_bytes: int, archive_bytes: int) -> float:
+    """How many times smaller the archive is: original bytes / archive bytes."""
+    if archive_bytes < 1:
+        raise ValueError(f"compression_ratio takes an archive of at least one byte, found {archive_bytes}")
+    return original_bytes / archive_bytes

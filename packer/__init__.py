@@ -1,0 +1,1 @@
+"""Packing: a run folder -> one checksummed archive. No torch."""

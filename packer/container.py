@@ -1,0 +1,121 @@
+"""Write an archive: sections, metadata, header; to a temporary file, reopened and verified, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zstandard
+
+from decompressor.archive import open_archive
+from decompressor.container import HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR, MINOR
+from decompressor.errors import OutputError
+from decompressor.output import write_atomic
+from decompressor.sections import DTYPES
+
+ZSTD_LEVEL = 22
+
+
+def deflate(data: bytes) -> bytes:
+    """One zstd frame that declares its size; the same bytes for the same input and library version."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        ZSTD_LEVEL, source_size=len(data), write_content_size=True, write_checksum=False, write_dict_id=False
+    )
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
+
+
+@dataclass
+class ArchiveWriter:
+    """Collects sections in order; `write` makes the file.
+
+    Attributes:
+        metadata: Everything in metadata.json but `version` and `sections`.
+    """
+
+    metadata: dict[str, Any]
+    _entries: list[dict[str, Any]] = field(default_factory=list)
+    _stored: list[bytes] = field(default_factory=list)
+
+    def add(self, name: str, array: np.ndarray) -> None:
+        """Add a section, zstd-compressed where that is smaller.
+
+        Args:
+            name: Unique within the archive.
+            array: Of one of the types in FORMAT.md; items of several bytes are stored byte plane by byte plane.
+        """
+        code = array.dtype.str.lstrip("<>|=")
+        items = np.ascontiguousarray(array, DTYPES[code])
+        plain = items.tobytes()
+        planes = np.frombuffer(plain, np.uint8).reshape(-1, items.itemsize).T.tobytes() if items.itemsize > 1 else plain
+        packed = deflate(planes)
+        codec, stored = ("zstd", packed) if len(packed) < len(plain) else ("raw", plain)
+        self._entries.append(
+            {
+                "name": name,
+                "codec": codec,
+                "offset": 0,
+                "stored_bytes": len(stored),
+                "decoded_bytes": len(plain),
+                "dtype": code,
+                "shape": list(array.shape),
+                "crc32": zlib.crc32(stored),
+            }
+        )
+        self._stored.append(stored)
+
+    def add_bytes(self, name: str, data: bytes) -> None:
+        """Add a section of plain bytes, such as an ONNX graph."""
+        self.add(name, np.frombuffer(data, np.uint8))
+
+    def to_bytes(self) -> bytes:
+        """The whole file. Offsets stand in the metadata, whose compressed size they change: settled by repetition."""
+        start = HEADER.size
+        for _ in range(32):
+            at = start
+            for entry in self._entries:
+                entry["offset"] = at
+                at += entry["stored_bytes"]
+            metadata = {**self.metadata, "version": f"{MAJOR}.{MINOR}", "sections": self._entries}
+            text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8")
+            packed = deflate(text)
+            if HEADER.size + len(packed) == start:
+                break
+            start = HEADER.size + len(packed)
+        else:
+            raise OutputError("metadata.json: its size did not settle")
+        head = HEADER.pack(MAGIC, MAJOR, MINOR, len(packed), len(text), at, 0)[:HEADER_CRC_BYTES]
+        crc = zlib.crc32(packed, zlib.crc32(head))
+        return b"".join([head, crc.to_bytes(4, "little"), packed, *self._stored])
+
+    def write(self, path: Path) -> int:
+        """Write the archive; the file at `path` is replaced only by one that was reopened and verified.
+
+        Returns:
+            Its size in bytes.
+
+        Raises:
+            OutputError: it cannot be written.
+            ArchiveError: what was written does not read back (a defect of the packer or of the disk).
+        """
+        data = self.to_bytes()
+        candidate = path.with_name(f".{path.name}.{os.getpid()}.verify")
+        try:
+            write_atomic(candidate, lambda file: file.write(data))
+            with open_archive(candidate, provider="cpu") as archive:
+                archive.container.verify()
+                archive.prepare()
+                for lightmap in archive.lightmaps:
+                    lightmap.decode(float(lightmap.hours[0]), (0, 1, 0, 1), "float32")
+                    _ = lightmap.valid
+            try:
+                os.replace(candidate, path)
+            except OSError as error:
+                raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        finally:
+            candidate.unlink(missing_ok=True)
+        return len(data)

@@ -1,0 +1,82 @@
+"""Describe an archive for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from decompressor.archive import Archive, Lightmap, open_archive
+from decompressor.output import write_frame
+
+
+def _section_lines(archive: Archive) -> list[str]:
+    sections = archive.container.sections.values()
+    stored = sum(s.stored_bytes for s in sections)
+    lines = [f"{'section':<24} {'codec':<6} {'stored':>10} {'decoded':>10}  {'type':<5} shape"]
+    for s in sections:
+        code = s.dtype.str.lstrip("<|")
+        lines.append(
+            f"{s.name:<24} {s.codec:<6} {s.stored_bytes:>10} {s.decoded_bytes:>10}  {code:<5} "
+            f"{' x '.join(str(n) for n in s.shape)}"
+        )
+    lines.append(f"{'header and metadata':<24} {'':<6} {archive.file_bytes - stored:>10}")
+    return lines
+
+
+def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[str]:
+    model = archive.metadata["lightmaps"][index]["model"]
+    quant, mlp = model["quant"], model["mlp"]
+    n_nodes = sum(rows * columns for rows, columns in model["levels"])
+    n_parameters = n_nodes * model["channels_per_level"]
+    levels = ", ".join(f"{rows} x {columns}" for rows, columns in model["levels"])
+    per_texel = 8.0 * archive.file_bytes / (lightmap.n_valid * len(lightmap.hours))
+    lines = [
+        f"lightmap {index}: {lightmap.name}, {lightmap.width} x {lightmap.height}, "
+        f"{lightmap.n_valid} valid texels ({100 * lightmap.n_valid / (lightmap.width * lightmap.height):.1f} %), "
+        f"{len(lightmap.hours)} hours, {lightmap.transfer}; {per_texel:.3f} bits per valid texel and hour",
+        f"  grids: {levels} nodes x {model['channels_per_level']} channels = {n_parameters} parameters in "
+        f"{quant['dtype']}, bin widths "
+        f"{min(quant['scales']):.2e} .. {max(quant['scales']):.2e}",
+        f"  MLP: {mlp['layers']} hidden layers of {mlp['hidden']}, weights in {mlp['dtype']}, "
+        f"{model['normalization']['time']['harmonics']} time harmonics",
+    ]
+    if model["baseline"]:
+        lines.append(
+            f"  baseline: frame of {model['baseline']['time_h']:g} h, bin width {model['baseline']['q_step']} codes"
+        )
+    return lines
+
+
+def describe(path: Path, metadata_only: bool = False) -> str:
+    """Text for `todpack inspect`.
+
+    Raises:
+        ArchiveError: not a readable archive.
+    """
+    with open_archive(path, provider="cpu") as archive:
+        if metadata_only:
+            return json.dumps(archive.metadata, indent=2, sort_keys=True)
+        major, minor = archive.container.version
+        lines = [f"{path}: todpack {major}.{minor}, {archive.model_type}, {archive.file_bytes} bytes"]
+        for index, lightmap in enumerate(archive.lightmaps):
+            lines += _lightmap_lines(archive, lightmap, index)
+        return "\n".join([*lines, "", *_section_lines(archive)])
+
+
+def write_sample(path: Path, image: Path, time_h: float) -> None:
+    """Decode one hour of the first lightmap into a PNG.
+
+    Raises:
+        TodpackError: not readable, no such hour, or not writable.
+    """
+    with open_archive(path, provider="cpu") as archive:
+        lightmap = archive.lightmaps[0]
+        if lightmap.transfer == "srgb8":
+            frame = lightmap.decode(time_h)
+        else:
+            linear = lightmap.decode(time_h, dtype="float32")
+            peak = max(float(np.percentile(linear, 99.5)), 1e-12)
+            frame = np.rint(255.0 * np.clip(linear / peak, 0.0, 1.0) ** (1 / 2.2)).astype(np.uint8)
+        write_frame(image, frame, "png")

@@ -1,0 +1,69 @@
+"""Post-training quantisation of feature grids: affine, per level and channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from packer.errors import PackError
+
+DTYPES: dict[str, type[np.uint8] | type[np.uint16]] = {"uint8": np.uint8, "uint16": np.uint16}
+
+
+@dataclass(frozen=True)
+class QuantizedGrid:
+    """One level.
+
+    Attributes:
+        codes: (C, rows, columns) uint8 or uint16.
+        scales: (C,) float32 width of one bin, > 0.
+        zero_points: (C,) int code that stands for 0 (may lie outside of the dtype's range).
+    """
+
+    codes: np.ndarray
+    scales: np.ndarray
+    zero_points: np.ndarray
+
+    def dequantize(self) -> np.ndarray:
+        """(C, rows, columns) float32, by the decoder's arithmetic."""
+        zero = self.zero_points.astype(np.float32)[:, None, None]
+        values: np.ndarray = (self.codes.astype(np.float32) - zero) * self.scales[:, None, None]
+        return values
+
+
+def quantize_grid(grid: np.ndarray, dtype: str = "uint8", percentile: float = 100.0) -> QuantizedGrid:
+    """Quantise one level, each channel over its own range.
+
+    Args:
+        grid: (rows, columns, C) float32, as trained.
+        dtype: "uint8" or "uint16".
+        percentile: Share of values inside of the range, in percent; 100 is min..max, less clips outliers at both ends.
+
+    Returns:
+        Codes and the affine map back; inside the range the error is at most scales / 2.
+
+    Raises:
+        PackError: unknown dtype, or a percentile outside of (50, 100].
+    """
+    if dtype not in DTYPES:
+        raise PackError(f"--grid-dtype: expected one of {', '.join(DTYPES)}, found {dtype}")
+    if not 50.0 < percentile <= 100.0:
+        raise PackError(f"--percentile: expected a number in (50, 100], found {percentile:g}")
+    channels = np.ascontiguousarray(grid.transpose(2, 0, 1), np.float64)
+    flat = channels.reshape(len(channels), -1)
+    low, high = np.percentile(flat, [100.0 - percentile, percentile], axis=1)
+    n_codes = np.iinfo(DTYPES[dtype]).max
+    # one code is kept free: rounding the zero point moves the range by up to half a bin
+    scales = np.maximum((high - low) / (n_codes - 1), 1e-12).astype(np.float32)
+    zero_points = np.rint(-low / scales.astype(np.float64)).astype(np.int64)
+    if (np.abs(zero_points) >= 1 << 24).any():  # a nearly constant channel far from zero: its bins may be wider
+        scales = np.maximum(scales, (np.maximum(np.abs(low), np.abs(high)) / (1 << 20)).astype(np.float32))
+        zero_points = np.rint(-low / scales.astype(np.float64)).astype(np.int64)
+    codes = np.rint(channels / scales[:, None, None].astype(np.float64)) + zero_points[:, None, None]
+    return QuantizedGrid(np.clip(codes, 0, n_codes).astype(DTYPES[dtype]), scales, zero_points)
+
+
+def shortest_floats(values: np.ndarray) -> list[float]:
+    """float32 values as the shortest decimals that give the same float32 again (JSON stays small)."""
+    return [float(str(v)) for v in np.asarray(values, np.float32).ravel()]

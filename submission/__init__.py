@@ -1,0 +1,1 @@
+"""The bundle for the graders, and a faithful rehearsal of the grading."""

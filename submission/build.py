@@ -1,0 +1,142 @@
+"""`todpack submit build`: archive + decompressor -> a folder and a zip that need nothing of this repository."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import decompressor
+from decompressor import Archive, open_archive
+from decompressor.errors import OutputError
+from decompressor.output import make_folder, write_atomic
+from submission.errors import SubmissionError
+from submission.manifest import MANIFEST_NAME, bundle_files, make_manifest
+from submission.requirements import pinned_requirements
+
+SHIPPED_SUFFIXES = {".py", ".md", ".typed"}
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same input gives the same zip
+
+README = """# Lightmaps of a day: {names}
+
+`{archive}` holds {n_lightmaps} lightmap(s) at {n_hours} hours in {archive_bytes} bytes
+(model `{model_type}`, todpack {version}).
+
+    python -m pip install -r requirements.txt
+    python decompress.py {archive} -o frames
+
+writes every stored hour as `frames/tod_00.png` ... `frames/tod_23.png` (8-bit RGB). `python decompress.py --help`
+tells how to decode other hours, regions, NumPy arrays, and how to choose threads or CUDA.
+
+In Python, one hour or one texel at a time:
+
+    from decompressor import open_archive
+    with open_archive("{archive}") as archive:
+        noon = archive.decode(12.0)             # (H, W, 3) uint8
+        texel = archive.texel(10, 20, 18.5)     # (3,) uint8, the same cost anywhere
+
+The decoder needs numpy, onnxruntime, pillow and zstandard; it uses CUDA where onnxruntime finds it, else the CPU.
+`manifest.json` lists every file with its size and SHA-256; `decompressor/FORMAT.md` specifies the archive.
+"""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What was built.
+
+    Attributes:
+        folder: The submission.
+        zip_path: The same as one file.
+        archive_bytes: Size of the archive in it.
+        bundle_bytes: Size of all files.
+    """
+
+    folder: Path
+    zip_path: Path
+    archive_bytes: int
+    bundle_bytes: int
+
+
+def todpack_version() -> str:
+    """Version of the installed package."""
+    try:
+        return version("todpack")
+    except PackageNotFoundError:
+        return "0 (not installed)"
+
+
+def _fill(folder: Path, archive_path: Path, archive: Archive) -> None:
+    package = Path(decompressor.__file__).resolve().parent
+    shutil.copyfile(archive_path, folder / archive_path.name)
+    for file in sorted(package.rglob("*")):
+        if file.is_file() and file.suffix in SHIPPED_SUFFIXES and "__pycache__" not in file.parts:
+            target = folder / "decompressor" / file.relative_to(package)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+    (folder / "decompressor" / "decompress.py").replace(folder / "decompress.py")
+    (folder / "requirements.txt").write_text(pinned_requirements(), encoding="utf-8")
+    text = README.format(
+        names=", ".join(lightmap.name for lightmap in archive.lightmaps[:8]),
+        archive=archive_path.name,
+        n_lightmaps=len(archive.lightmaps),
+        n_hours=len(archive.hours),
+        archive_bytes=archive.file_bytes,
+        model_type=archive.model_type,
+        version=todpack_version(),
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    manifest = make_manifest(folder, archive_path.name, todpack_version())
+    (folder / MANIFEST_NAME).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _write_zip(folder: Path, zip_path: Path) -> None:
+    def write(file: object) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:  # type: ignore[call-overload]
+            for name in [*bundle_files(folder), MANIFEST_NAME]:
+                entry = zipfile.ZipInfo(f"{folder.name}/{name}", ZIP_DATE)
+                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                bundle.writestr(entry, (folder / name).read_bytes())
+
+    write_atomic(zip_path, write)
+
+
+def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
+    """Make a submission of an archive.
+
+    Args:
+        archive_path: The `.tod` file; it is verified first.
+        out: Folder to write; `out` + `.zip` holds the same.
+        overwrite: Replace a submission (a folder with a manifest) that is already there.
+
+    Raises:
+        ArchiveError: the archive is damaged.
+        SubmissionError: the folder is there already, or holds something else than a submission.
+        OutputError: it cannot be written.
+    """
+    with open_archive(archive_path, provider="cpu") as archive:
+        archive.container.verify()
+        out = Path(out)
+        if out.exists():
+            if not (out / MANIFEST_NAME).is_file() and not (out.is_dir() and not any(out.iterdir())):
+                raise SubmissionError(f"{out}: expected a new folder or an older submission, found something else")
+            if (out / MANIFEST_NAME).is_file() and not overwrite:
+                raise SubmissionError(f"{out}: already holds a submission; replace it by --overwrite")
+        make_folder(out.parent)
+        try:
+            with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+                fresh = Path(scratch) / out.name
+                fresh.mkdir()
+                _fill(fresh, Path(archive_path), archive)
+                if out.exists():
+                    out.rename(Path(scratch) / "old")
+                fresh.rename(out)
+        except OSError as error:
+            raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
+    zip_path = out.with_name(f"{out.name}.zip")
+    _write_zip(out, zip_path)
+    total = sum((out / name).stat().st_size for name in [*bundle_files(out), MANIFEST_NAME])
+    return Bundle(out, zip_path, (out / Path(archive_path).name).stat().st_size, total)

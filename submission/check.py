@@ -1,0 +1,188 @@
+"""`todpack submit check`: rehearse the grading as a grader would do it.
+
+The bundle is copied to a scratch folder and run there by `python decompress.py` in a new virtual environment that has
+its requirements and nothing else; then its frames are compared with the archive's own decode and scored against the
+originals.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from decompressor import open_archive
+from decompressor.output import write_atomic
+from eval.frames import as_codes
+from eval.latency import cpu_name
+from eval.perceptual import Lpips, LpipsAbsent
+from eval.score import score_frames
+from eval.score_report import ScoreReport
+from submission.environment import clean_variables, make_environment
+from submission.errors import SubmissionError
+from submission.manifest import manifest_faults, read_manifest
+from trainer.data import LightmapSequence, read_sequence
+
+RUN_TIMEOUT_S = 3600
+AGREEING_SHARE = 0.999  # of texels at most 1 code from this library's own decode
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Rehearsal:
+    """What the rehearsal found.
+
+    Attributes:
+        faults: What a grader would reject, one line each; empty is a pass.
+        score: Quality and bytes; None where no frames could be scored.
+        process_s: Seconds of the whole `python decompress.py` process, all hours.
+        frame_ms_median: Median decode time of a frame in it, without writing the file.
+        threads: Decoder threads it was run with.
+        cpu: Processor.
+        bundle_bytes: Size of all files of the bundle.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    score: ScoreReport | None = None
+    process_s: float = 0.0
+    frame_ms_median: float = 0.0
+    threads: int = 0
+    cpu: str = ""
+    bundle_bytes: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to report.json."""
+        return {
+            "passed": not self.faults,
+            "faults": self.faults,
+            "process_s": self.process_s,
+            "frame_ms_median": self.frame_ms_median,
+            "threads": self.threads,
+            "cpu": self.cpu,
+            "bundle_bytes": self.bundle_bytes,
+            **(self.score.to_json() if self.score else {}),
+        }
+
+
+def _decompress(python: Path, bundle: Path, archive: str, out: Path, threads: int) -> tuple[float, list[float]]:
+    """Run the bundle as a grader does; returns the process's seconds and the decode time of each frame in ms."""
+    timings = out.parent / "timings.json"
+    command = [str(python), "-I", "decompress.py", archive, "-o", str(out), "--timings", str(timings)]
+    started = time.perf_counter()
+    try:
+        done = subprocess.run(
+            [*command, "--threads", str(threads)],
+            cwd=bundle, env=clean_variables(), capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SubmissionError(f"decompress.py: cannot be run: {error}") from error
+    seconds = time.perf_counter() - started
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise SubmissionError(f"decompress.py: expected exit code 0, found {done.returncode}: {last}")
+    frame_ms = json.loads(timings.read_text(encoding="utf-8"))["frame_ms"]
+    return seconds, [ms for times in frame_ms.values() for ms in times]
+
+
+def _read_frames(out: Path, day: LightmapSequence, faults: list[str]) -> np.ndarray | None:
+    """(T, H, W, 3) uint8 from the written PNGs, or None with the faults noted."""
+    files = sorted(out.glob("*.png"))
+    if len(files) != day.n_frames:
+        faults.append(f"expected {day.n_frames} frames, found {len(files)}")
+        return None
+    frames = np.empty(day.radiance.shape, np.uint8)
+    for t, file in enumerate(files):
+        with Image.open(file) as image:
+            if (image.mode, image.size) != ("RGB", (day.width, day.height)):
+                faults.append(
+                    f"{file.name}: expected RGB of {day.width} x {day.height}, "
+                    f"found {image.mode} of {image.size[0]} x {image.size[1]}"
+                )
+                return None
+            frames[t] = np.asarray(image)
+    return frames
+
+
+def _compare_with_library(
+    bundle: Path, archive: str, day: LightmapSequence, frames: np.ndarray, faults: list[str]
+) -> None:
+    with open_archive(bundle / archive, provider="cpu") as opened:
+        for t, time_h in enumerate(day.hours):
+            difference = np.abs(opened.decode(float(time_h)).astype(np.int16) - frames[t]).max(axis=2)
+            share = float((difference <= 1).mean())
+            if share < AGREEING_SHARE:
+                faults.append(
+                    f"hour {time_h:g}: only {100 * share:.2f} % of texels agree with the archive's own decode"
+                )
+
+
+def check(
+    folder: Path,
+    data: Path,
+    *,
+    lpips: Lpips | LpipsAbsent,
+    mask: Path | None = None,
+    python: Path | None = None,
+    threads: int = 2,
+    report_path: Path | None = None,
+    say: Say = lambda _: None,
+) -> Rehearsal:
+    """Rehearse the grading of a bundle.
+
+    Args:
+        folder: The submission.
+        data: The originals.
+        lpips: The measure, or why it is absent.
+        mask: Mask image of the originals.
+        python: Interpreter to use instead of a new virtual environment.
+        threads: Decoder threads.
+        report_path: Where report.json goes; None is beside the folder.
+        say: Called with a line before each step.
+
+    Returns:
+        The figures, and the faults a grader would reject; report.json holds the same.
+
+    Raises:
+        SubmissionError: the folder is no submission, or it cannot be run at all.
+        DataError: the originals cannot be read.
+    """
+    manifest = read_manifest(folder)
+    archive: str = manifest["archive"]
+    day = read_sequence(data, mask)
+    result = Rehearsal(faults=manifest_faults(folder, manifest), threads=threads, cpu=cpu_name())
+    result.bundle_bytes = sum(f["bytes"] for f in manifest["files"].values())
+    with tempfile.TemporaryDirectory(prefix="todpack-check-") as scratch_name:
+        scratch = Path(scratch_name)
+        bundle, out = scratch / "submission", scratch / "frames"
+        shutil.copytree(folder, bundle)
+        if python is None:
+            say("new virtual environment with only requirements.txt")
+            python = make_environment(scratch / "venv", bundle / "requirements.txt")
+        say("python decompress.py")
+        try:
+            result.process_s, frame_ms = _decompress(python, bundle, archive, out, threads)
+        except SubmissionError as error:
+            result.faults.append(str(error))
+        else:
+            result.frame_ms_median = float(np.median(frame_ms))
+            frames = _read_frames(out, day, result.faults)
+            if frames is not None:
+                say("comparing and scoring the frames")
+                _compare_with_library(bundle, archive, day, frames, result.faults)
+                result.score = score_frames(
+                    as_codes(day.radiance), frames, day.valid, day.hours,
+                    archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,
+                )  # fmt: skip
+    text = json.dumps(result.to_json(), indent=2, sort_keys=True) + "\n"
+    write_atomic(report_path or folder.parent / "report.json", lambda file: file.write(text.encode("utf-8")))
+    return result

@@ -1,0 +1,39 @@
+"""`requirements.txt` of a bundle: what the decompressor imports, pinned to the versions it was checked with."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from submission.errors import SubmissionError
+
+PACKAGES = ("numpy", "pillow", "zstandard")
+GPU_WHEELS = (
+    "platform_machine == 'x86_64' and sys_platform == 'linux' or "
+    "platform_machine == 'AMD64' and sys_platform == 'win32'"
+)
+NO_GPU_WHEELS = (
+    "(platform_machine != 'x86_64' or sys_platform != 'linux') and "
+    "(platform_machine != 'AMD64' or sys_platform != 'win32')"
+)
+
+
+def _installed(*names: str) -> str:
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    raise SubmissionError(f"requirements.txt: expected {' or '.join(names)} to be installed, found none")
+
+
+def pinned_requirements() -> str:
+    """The text of `requirements.txt`.
+
+    Raises:
+        SubmissionError: one of the packages is not installed here, so that there is nothing to pin it to.
+    """
+    onnxruntime = _installed("onnxruntime-gpu", "onnxruntime")
+    lines = [f"{name}=={_installed(name)}" for name in PACKAGES]
+    lines.append(f"onnxruntime-gpu=={onnxruntime}; {GPU_WHEELS}")
+    lines.append(f"onnxruntime=={onnxruntime}; {NO_GPU_WHEELS}")
+    return "\n".join(sorted(lines)) + "\n"

@@ -1,0 +1,116 @@
+"""`todpack eval ...`: what goes to stdout and stderr, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from todpack import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def small_day(tmp_path: Path) -> Path:
+    """Three 32 x 32 frames of noise."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for t in range(3):
+        Image.fromarray(rng.integers(60, 200, (32, 32, 3)).astype(np.uint8)).save(folder / f"tod_{t:02d}.png")
+    return folder
+
+
+@pytest.mark.parametrize("command", [[], ["score"], ["latency"], ["peers"]])
+def test_help_has_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", *command, "--help"]) == 0
+    assert "Examples:" in capsys.readouterr().out
+
+
+def test_score_json_holds_nothing_but_json(
+    tiny_archive: Path, tiny_day: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", "score", str(tiny_archive), "--data", str(tiny_day), "--no-lpips", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["lpips"] is None
+    assert report["lpips_absent"] == "switched off by --no-lpips"
+    assert report["archive_bytes"] == tiny_archive.stat().st_size
+    assert len(report["per_hour"]) == report["frames"]
+
+
+def test_score_says_loudly_that_lpips_is_absent(
+    tiny_archive: Path, tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "gone.pth")
+    assert main(["eval", "score", str(tiny_archive), "--data", str(tiny_day), "--lpips-weights", missing]) == 0
+    captured = capsys.readouterr()
+    assert f"LPIPS is absent: --lpips-weights names {missing}" in captured.err
+    assert f"LPIPS absent:   --lpips-weights names {missing}" in captured.out
+
+
+@pytest.mark.parametrize("arguments", [["score", "--no-lpips", "--data"], ["latency", "--opens", "1"]])
+def test_neither_torch_nor_scipy_is_loaded(tiny_archive: Path, tiny_day: Path, arguments: list[str]) -> None:
+    """In a fresh process, through the very command."""
+    program = (
+        "import sys\n"
+        "from todpack import main\n"
+        "code = main(sys.argv[1:])\n"
+        "loaded = {'torch', 'lpips', 'scipy', 'skimage', 'onnx', 'av'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+        "sys.exit(code)\n"
+    )
+    data = [str(tiny_day)] if arguments[-1] == "--data" else []
+    done = subprocess.run(
+        [sys.executable, "-c", program, "eval", *arguments, *data, str(tiny_archive)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_latency_json(tiny_archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--opens", "1", "--frames", "2", "--texels", "2", "--threads", "1", "--provider", "cpu", "--json"]
+    assert main(["eval", "latency", str(tiny_archive), *arguments]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["threads"] == 1
+    assert report["frame_ms_median"] > 0.0
+
+
+def test_peers_json(small_day: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("imagecodecs", reason="imagecodecs is not installed (pip install todpack[peers])")
+    assert main(["eval", "peers", str(small_day), "--crf", "", "--distance", "0.5,2", "--psnr", "10", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [point["setting"] for point in report["points"]] == ["distance 0.5", "distance 2"]
+    assert report["bytes_at_psnr"] == [{"psnr_srgb_db": 10.0, "x265": None, "jpegxl": None}]
+
+
+def test_errors_are_one_line(tmp_path: Path, tiny_archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "peers", str(tmp_path / "gone")]) == 1
+    assert main(["eval", "score", str(tmp_path / "gone.tod"), "--data", str(tmp_path), "--no-lpips"]) == 1
+    assert main(["eval", "score", str(tiny_archive), "--data", str(tmp_path), "--no-lpips"]) == 1
+    assert main(["eval", "latency", str(tmp_path / "gone.tod"), "--opens", "1"]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith("todpack: error: ") for line in lines)
+
+
+def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "peers", "frames", "--crf", "12,x"]) == 2
+    assert main(["eval", "latency", "scene.tod", "--threads", "0"]) == 2
+    assert "separated by commas" in capsys.readouterr().err
+
+
+def test_module_is_the_same_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "eval", "peers", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "todpack eval peers" in done.stdout

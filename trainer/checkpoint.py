@@ -1,0 +1,41 @@
+"""Checkpoints: plain tensors and numbers, written atomically, read without unpickling code."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.errors import TrainingError
+from trainer.files import write_atomic
+
+CHECKPOINT_FORMAT = 1
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors, numbers and strings (nested dicts and lists of them).
+
+    Raises:
+        TrainerError: the folder cannot be written.
+    """
+    write_atomic(path, lambda file: torch.save({"checkpoint_format": CHECKPOINT_FORMAT, **state}, file))
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        TrainingError: missing, unreadable, or of another format.
+    """
+    if not path.is_file():
+        raise TrainingError(f"{path}: expected a checkpoint, found nothing there")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrainingError(f"{path}: not a readable checkpoint: {reason}") from error
+    if not isinstance(state, dict) or state.get("checkpoint_format") != CHECKPOINT_FORMAT:
+        raise TrainingError(f"{path}: expected a checkpoint of format {CHECKPOINT_FORMAT}, found something else")
+    return state

@@ -1,0 +1,112 @@
+"""`todpack train --family gridmlp`: data in, run folder out."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from eval.metrics import psnr_srgb_db
+from trainer.checkpoint import CHECKPOINT_FORMAT
+from trainer.data import LightmapSequence
+from trainer.errors import ConfigError, TrainingError
+from trainer.files import write_atomic
+from trainer.gridmlp.config import GridMlpConfig
+from trainer.gridmlp.export import baseline_frame, model_arrays, reconstruct
+from trainer.gridmlp.fit import GridMlpFit
+from trainer.run_folder import ARRAYS_NAME, CONFIG_NAME, RunRecord, make_run_folder, write_run
+
+log = logging.getLogger("todpack.train")
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU.
+
+    Raises:
+        ConfigError: CUDA was asked for and is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device: expected a CUDA device for 'cuda', found none; use --device cpu")
+    return torch.device(name)
+
+
+def train_gridmlp(
+    sequence: LightmapSequence,
+    config: GridMlpConfig,
+    out_dir: Path,
+    *,
+    device: str = "auto",
+    amp: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> RunRecord:
+    """Train GridMLP on a day and write the run folder.
+
+    Args:
+        sequence: The day; `transfer` must be "srgb8".
+        config: Resolved configuration.
+        out_dir: Run folder; created if need be.
+        device: "auto", "cpu" or "cuda".
+        amp: bfloat16 autocast of the forward pass.
+        resume: Continue from `last.ckpt`; without one, start afresh.
+        overwrite: Replace a run that is already there.
+        quiet: No progress bar.
+
+    Returns:
+        The run's record, as written to `config.json`; `figures["psnr_srgb_db"]` is of the unquantised model.
+
+    Raises:
+        TrainerError: see its kinds.
+    """
+    if sequence.transfer != "srgb8":
+        raise ConfigError(f"gridmlp: expected 8-bit sRGB frames, found transfer {sequence.transfer!r}")
+    make_run_folder(out_dir)
+    has_checkpoint = (out_dir / "last.ckpt").is_file()
+    if (has_checkpoint or (out_dir / CONFIG_NAME).exists()) and not (resume or overwrite):
+        raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
+    if not resume:
+        for stale in (CONFIG_NAME, ARRAYS_NAME, "baseline.png", "best.ckpt"):
+            (out_dir / stale).unlink(missing_ok=True)
+    try:
+        fit = GridMlpFit(sequence, config, out_dir, pick_device(device), amp)
+        baseline = baseline_frame(sequence, fit)
+        if baseline is not None:
+            write_atomic(out_dir / "baseline.png", lambda file: Image.fromarray(baseline).save(file, "PNG"))
+        if resume and has_checkpoint:
+            fit.resume()
+        fit.run(quiet)
+        frames = reconstruct(fit.model, baseline, sequence.hours)
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"out of memory on {device}: lower --batch-size, --hidden, --channels-per-level or --grid-levels"
+        ) from error
+    psnr_db = psnr_srgb_db(sequence.radiance.astype(np.uint8), frames, sequence.valid)
+    arrays = model_arrays(fit.model)
+    record = RunRecord(
+        family="gridmlp",
+        config=config.to_json(),
+        name=sequence.name,
+        height=sequence.height,
+        width=sequence.width,
+        hours=[float(h) for h in sequence.hours],
+        transfer=sequence.transfer,
+        figures={
+            "psnr_srgb_db": round(psnr_db, 4),
+            "epochs": fit.state.epoch,
+            "best_epoch": fit.state.best_epoch,
+            "train_seconds": round(fit.state.seconds, 1),
+            "parameters": int(sum(a.size for a in arrays.values())),
+            "checkpoint_format": CHECKPOINT_FORMAT,
+        },
+    )
+    arrays["valid"] = sequence.valid
+    if baseline is not None:
+        arrays["baseline"] = baseline
+    write_run(out_dir, record, arrays)
+    return record

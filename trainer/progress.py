@@ -1,0 +1,45 @@
+"""One line per epoch for people (a bar on stderr) and for programs (`log.csv`)."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from trainer.files import write_atomic
+
+COLUMNS = ("epoch", "loss", "psnr_estimate_db", "lr", "grid_lr", "seconds")
+
+
+class EpochLog:
+    """`log.csv` of a run; when a run is resumed, lines of epochs that will be run again are dropped."""
+
+    def __init__(self, path: Path, next_epoch: int) -> None:
+        self._path = path
+        rows: list[list[str]] = []
+        if next_epoch > 0 and path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.reader(file) if row and row[0].isdigit() and int(row[0]) < next_epoch]
+        lines = [",".join(COLUMNS), *(",".join(row) for row in rows)]
+        write_atomic(path, lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
+
+    def append(self, epoch: int, loss: float, psnr_db: float, lr: float, grid_lr: float, seconds: float) -> None:
+        """Add one epoch."""
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow(
+                [epoch, f"{loss:.9g}", f"{psnr_db:.4f}", f"{lr:.6g}", f"{grid_lr:.6g}", f"{seconds:.3f}"]
+            )
+
+
+def epoch_bar(total: int, start: int, quiet: bool) -> tqdm:
+    """A bar over epochs on stderr; silent when asked or when stderr is no terminal."""
+    return tqdm(
+        total=total,
+        initial=start,
+        unit="epoch",
+        desc="train",
+        file=sys.stderr,
+        disable=quiet or not sys.stderr.isatty(),
+    )

@@ -1,0 +1,76 @@
+"""A run folder: what a training leaves behind, and what the packer reads without torch.
+
+config.json   family, resolved configuration, signal, figures       (this module's `RunRecord`)
+arrays.npz    the model's arrays by name, `valid`, `baseline`       (no pickled objects)
+baseline.png  the baseline frame, in residual mode
+log.csv       one line per epoch
+best.ckpt, last.ckpt
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.errors import TrainerError
+from trainer.files import write_atomic
+
+RUN_FORMAT = 1
+CONFIG_NAME = "config.json"
+ARRAYS_NAME = "arrays.npz"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The content of `config.json`.
+
+    Attributes:
+        family: Model family, as `model_type` in the archive.
+        config: Resolved configuration of the family.
+        name: Name of the lightmap.
+        height: H, rows.
+        width: W, columns.
+        hours: Stored times, hours.
+        transfer: "srgb8" or "linear".
+        figures: Measured figures (psnr_srgb_db of the unquantised model, epochs run, training seconds, ...).
+        run_format: Version of this layout.
+    """
+
+    family: str
+    config: dict[str, Any]
+    name: str
+    height: int
+    width: int
+    hours: list[float]
+    transfer: str
+    figures: dict[str, Any] = field(default_factory=dict)
+    run_format: int = RUN_FORMAT
+
+
+def make_run_folder(path: Path) -> None:
+    """Create the folder (and its parents) if need be.
+
+    Raises:
+        TrainerError: it cannot be created, or a file is in its place.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise TrainerError(f"{path}: expected a folder to write the run to, found a file") from error
+    except OSError as error:
+        raise TrainerError(f"{path}: cannot be created: {error.strerror or error}") from error
+
+
+def write_run(path: Path, record: RunRecord, arrays: dict[str, np.ndarray]) -> None:
+    """Write `arrays.npz`, then `config.json`, each at once or not at all.
+
+    Raises:
+        TrainerError: the folder cannot be written.
+    """
+    write_atomic(path / ARRAYS_NAME, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    text = json.dumps(asdict(record), indent=2, sort_keys=True) + "\n"
+    write_atomic(path / CONFIG_NAME, lambda file: file.write(text.encode("utf-8")))
