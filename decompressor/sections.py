@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Section:
     Attributes:
         name: Unique path-like name, such as `0/grid/2`.
         codec: "raw" or "zstd".
-        offset: From the start of the file, bytes.
+        offset: In the file, bytes (the table counts from the end of the metadata).
         stored_bytes: Size in the file.
         decoded_bytes: Size after decoding = product of `shape` times the item size.
         dtype: Of the items, little-endian.
@@ -99,7 +99,7 @@ def read_section_table(
     if len(entries) > limits.n_sections:
         raise LimitExceededError(f"{where}: {len(entries)} sections are over the limit of {limits.n_sections}")
     sections: dict[str, Section] = {}
-    at = start
+    at = 0
     for index, entry in enumerate(entries):
         section = _read_section(entry, f"{where}: sections[{index}]", limits)
         if section.name in sections:
@@ -107,7 +107,7 @@ def read_section_table(
         if section.offset != at:
             raise InvalidSectionError(f"{where}: sections[{index}]: expected offset {at}, found {section.offset}")
         at += section.stored_bytes
-        sections[section.name] = section
-    if at != file_bytes:
-        raise InvalidSectionError(f"{where}: sections end at {at}, the file at {file_bytes}")
+        sections[section.name] = replace(section, offset=start + section.offset)
+    if start + at != file_bytes:
+        raise InvalidSectionError(f"{where}: sections end at {start + at}, the file at {file_bytes}")
     return sections

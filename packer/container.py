@@ -40,6 +40,7 @@ class ArchiveWriter:
     metadata: dict[str, Any]
     _entries: list[dict[str, Any]] = field(default_factory=list)
     _stored: list[bytes] = field(default_factory=list)
+    _end: int = 0
 
     def add(self, name: str, array: np.ndarray) -> None:
         """Add a section, zstd-compressed where that is smaller.
@@ -58,7 +59,7 @@ class ArchiveWriter:
             {
                 "name": name,
                 "codec": codec,
-                "offset": 0,
+                "offset": self._end,
                 "stored_bytes": len(stored),
                 "decoded_bytes": len(plain),
                 "dtype": code,
@@ -67,28 +68,19 @@ class ArchiveWriter:
             }
         )
         self._stored.append(stored)
+        self._end += len(stored)
 
     def add_bytes(self, name: str, data: bytes) -> None:
         """Add a section of plain bytes, such as an ONNX graph."""
         self.add(name, np.frombuffer(data, np.uint8))
 
     def to_bytes(self) -> bytes:
-        """The whole file. Offsets stand in the metadata, whose compressed size they change: settled by repetition."""
-        start = HEADER.size
-        for _ in range(32):
-            at = start
-            for entry in self._entries:
-                entry["offset"] = at
-                at += entry["stored_bytes"]
-            metadata = {**self.metadata, "version": f"{MAJOR}.{MINOR}", "sections": self._entries}
-            text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8")
-            packed = deflate(text)
-            if HEADER.size + len(packed) == start:
-                break
-            start = HEADER.size + len(packed)
-        else:
-            raise OutputError("metadata.json: its size did not settle")
-        head = HEADER.pack(MAGIC, MAJOR, MINOR, len(packed), len(text), at, 0)[:HEADER_CRC_BYTES]
+        """The whole file."""
+        metadata = {**self.metadata, "version": f"{MAJOR}.{MINOR}", "sections": self._entries}
+        text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8")
+        packed = deflate(text)
+        file_bytes = HEADER.size + len(packed) + self._end
+        head = HEADER.pack(MAGIC, MAJOR, MINOR, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]
         crc = zlib.crc32(packed, zlib.crc32(head))
         return b"".join([head, crc.to_bytes(4, "little"), packed, *self._stored])
 
