@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 DATA ?= samples/courtyard
 OUT ?= out
-PRESET ?= fast
+FAMILY ?= daybasis
 STAMP = $(VENV)/.todpack-setup
 # passive waiting: a thread that waits leaves its core to others (shared and virtual machines)
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -19,15 +19,15 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "todpack needs Python 3.10 or newer; name one by PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,pack,eval,peers,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,pack,eval,peers,pictures,dev]'
 	@# lpips asks for torchvision, of which only its small weight files are not used: leave the dependencies out
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps lpips
 	@touch $@
 
 setup: $(STAMP)  ## create .venv with everything (once)
 
-submission: $(STAMP)  ## train on the sample, pack, bundle, rehearse the grading, print the score
-	$(BIN)/todpack train $(DATA) -o $(OUT)/run --preset $(PRESET) --overwrite
+submission: $(STAMP)  ## train on the sample (DATA=..., FAMILY=...), pack, bundle, rehearse the grading, print the score
+	$(BIN)/todpack train $(DATA) -o $(OUT)/run --family $(FAMILY) --overwrite
 	$(BIN)/todpack pack $(OUT)/run -o $(OUT)/lightmaps.tod
 	$(BIN)/todpack inspect $(OUT)/lightmaps.tod --image $(OUT)/noon.png
 	$(BIN)/todpack submit build $(OUT)/lightmaps.tod -o $(OUT)/submission --overwrite
@@ -48,17 +48,16 @@ format: $(STAMP)  ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## size, quality and latency of the submission's archive, beside x265 and JPEG XL in the same run
-	test -f $(OUT)/lightmaps.tod || $(MAKE) submission
-	$(BIN)/todpack eval score $(OUT)/lightmaps.tod --data $(DATA)
-	$(BIN)/todpack eval latency $(OUT)/lightmaps.tod --threads 2
-	$(BIN)/todpack eval peers $(DATA)
+bench: $(STAMP)  ## size, quality and speed beside x265 and JPEG XL in the same run, against the targets (10 minutes)
+	$(BIN)/todpack eval bench --json-out $(OUT)/bench.json
 
 golden: $(STAMP)  ## write a golden archive for this version (a person's decision; tests never do it)
 	$(BIN)/python -m tests.golden.make_golden
 
-pictures: $(STAMP)  ## make the README's pictures from the submission
-	$(BIN)/python docs/make_pictures.py $(OUT)/lightmaps.tod $(DATA) docs
+pictures: $(STAMP)  ## make the README's pictures from the bench
+	test -f $(OUT)/bench.json || $(MAKE) bench
+	$(BIN)/todpack compress $(DATA) -o $(OUT)/picture.tod --q-step 16
+	$(BIN)/python docs/make_pictures.py $(OUT)/bench.json --archive $(OUT)/picture.tod --data $(DATA) --out docs
 
 clean:  ## remove what the targets made, but the virtual environment
 	rm -rf $(OUT) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 COMMANDS = {
+    "compress": ("packer.cli", "compress", "Folder of frames -> archive, in one go (train + pack)."),
     "train": ("trainer.cli", "train", "Train a model on a folder of frames -> run folder."),
     "pack": ("packer.cli", "pack", "Quantize and code a run folder -> archive."),
     "inspect": ("packer.cli", "inspect", "Show an archive's sections, sizes and parameters."),
@@ -52,8 +53,7 @@ def _version() -> str:
 EPILOG = """
 \b
 Examples:
-  todpack train samples/courtyard -o run
-  todpack pack run -o courtyard.tod
+  todpack compress samples/courtyard -o courtyard.tod --target-psnr 42
   todpack decompress courtyard.tod -o frames
   todpack eval score courtyard.tod --data samples/courtyard
   todpack submit build courtyard.tod -o submission_dir

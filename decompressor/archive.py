@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decompressor import gridmlp
 from decompressor.container import Container
-from decompressor.errors import InvalidMetadataError, InvalidSectionError, RequestError
-from decompressor.frame import FrameDecoder
+from decompressor.daybasis.decoder import DayBasisDecoder
+from decompressor.daybasis.entry import DayBasisEntry, read_daybasis_entry
+from decompressor.errors import RequestError
+from decompressor.gridmlp import GridMlpDecoder, read_gridmlp_entry
 from decompressor.limits import DEFAULT_LIMITS, Limits
+from decompressor.mask import read_mask
 from decompressor.metadata import ArchiveEntry, LightmapEntry, read_archive_entry
-from decompressor.session import choose_provider, make_session
+from decompressor.runtime import Runtime
+from decompressor.session import choose_provider
 
 
 class Region(NamedTuple):
@@ -29,7 +32,7 @@ class Region(NamedTuple):
 
 
 class Lightmap:
-    """One lightmap of an archive. Its latent maps are decoded once, at the first request or by `prepare()`.
+    """One lightmap of an archive. Its latent maps are decoded at the first request or by `prepare()`.
 
     Attributes:
         name: Name within the archive.
@@ -38,43 +41,43 @@ class Lightmap:
         hours: (T,) float64 stored times.
         transfer: "srgb8" (codes 0..255) or "linear".
         n_valid: Number of valid texels.
-        n_tiles: Tiles that decode on their own.
     """
 
-    def __init__(
-        self, container: Container, archive: ArchiveEntry, entry: LightmapEntry, threads: int, provider: str
-    ) -> None:
+    def __init__(self, container: Container, archive: ArchiveEntry, entry: LightmapEntry, runtime: Runtime) -> None:
         self.name, self.height, self.width, self.n_valid = entry.name, entry.height, entry.width, entry.n_valid
         self.hours, self.transfer = archive.hours, archive.transfer
-        self.n_tiles = 1
-        self._container, self._entry = container, entry
-        self._threads, self._provider = threads, provider
-        self._model = gridmlp.read_gridmlp_entry(entry)
+        self._container, self._archive, self._entry, self._runtime = container, archive, entry, runtime
         self._lock = threading.Lock()
-        self._ready: tuple[np.ndarray, FrameDecoder] | None = None
         self._valid: np.ndarray | None = None
+        self._decoder: GridMlpDecoder | DayBasisDecoder | None = None
+        self._model = (
+            read_daybasis_entry(entry, len(archive.hours))
+            if archive.model_type == "daybasis"
+            else read_gridmlp_entry(entry)
+        )
 
     @property
     def valid(self) -> np.ndarray:
         """(H, W) bool, True where a texel belongs to a surface (read-only)."""
         if self._valid is None:
-            valid = np.ones((self.height, self.width), bool)
-            if self._entry.mask is not None:
-                bits = self._container.read_array(self._entry.mask)
-                if bits.dtype != np.uint8 or bits.size != -(-valid.size // 8):
-                    raise InvalidSectionError(
-                        f"{self._container.path}: section {self._entry.mask}: expected one bit per texel, "
-                        f"found {bits.size} bytes"
-                    )
-                valid = np.unpackbits(bits.ravel(), count=valid.size).astype(bool).reshape(valid.shape)
-            if int(valid.sum()) != self.n_valid:
-                raise InvalidMetadataError(
-                    f"{self._container.path}: lightmap {self.name}: expected {self.n_valid} valid texels, "
-                    f"found {int(valid.sum())}"
-                )
-            valid.flags.writeable = False
-            self._valid = valid
+            self._valid = read_mask(self._container, self._entry)
         return self._valid
+
+    @property
+    def n_tiles(self) -> int:
+        """Tiles that decode on their own."""
+        return self._ready().n_tiles
+
+    def _ready(self) -> GridMlpDecoder | DayBasisDecoder:
+        with self._lock:
+            if self._decoder is None:
+                if isinstance(self._model, DayBasisEntry):
+                    self._decoder = DayBasisDecoder(
+                        self._container, self._archive, self._entry, self._model, self.valid, self._runtime
+                    )
+                else:
+                    self._decoder = GridMlpDecoder(self._container, self._entry, self._model, self._runtime)
+            return self._decoder
 
     def prepare(self) -> None:
         """Do all work that comes before the first frame.
@@ -82,32 +85,11 @@ class Lightmap:
         Raises:
             ArchiveError: a section or graph is missing, damaged or not usable.
         """
-        self._prepared()
+        self._ready().prepare()
 
     def latents(self) -> np.ndarray:
-        """(C, H, W) float32 latent maps, the input `z` of the graph `frame` (shared: do not write)."""
-        return self._prepared()[0]
-
-    def _prepared(self) -> tuple[np.ndarray, FrameDecoder]:
-        with self._lock:
-            if self._ready is None:
-                latents = gridmlp.decode_latents(
-                    self._container, self._entry, self._model, self._session(self._model.latents_graph)
-                )
-                where = f"{self._container.path}: section {self._model.frame_graph}"
-                frame = FrameDecoder(self._session(self._model.frame_graph), self._model.hidden, where)
-                self._ready = latents, frame
-            return self._ready
-
-    def _session(self, section: str) -> Any:
-        container = self._container
-        return make_session(
-            container.read_bytes(section),
-            threads=self._threads,
-            provider=self._provider,
-            max_nodes=container.limits.graph_nodes,
-            where=f"{container.path}: section {section}",
-        )
+        """(C, H, W) float32 latent maps, the input `z` of the graph `frame` (do not write)."""
+        return self._ready().latents()
 
     def decode(
         self, time_h: float, region: Region | tuple[int, int, int, int] | None = None, dtype: str = "uint8"
@@ -127,17 +109,18 @@ class Lightmap:
             RequestError: time, region or dtype is not possible.
             ArchiveError: a section or graph is missing, damaged or not usable.
         """
-        y0, y1, x0, x1 = self._check(time_h, region, dtype)
-        latents, frame = self._prepared()
-        values = frame.decode(latents[:, y0:y1, x0:x1], float(time_h), dtype == "uint8")
-        if dtype == "float32":
-            np.clip(values, 0.0, 255.0 if self.transfer == "srgb8" else None, out=values)
-        return values
+        checked = self._check(time_h, region, dtype)
+        values = self._ready().decode(float(time_h), checked, dtype == "uint8")
+        return values if dtype == "uint8" else self._clipped(values)
 
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
         """One texel: (3,) values, equal to `decode(time_h)[y, x]`; arguments and errors as there."""
-        texel: np.ndarray = self.decode(time_h, (y, y + 1, x, x + 1), dtype)[0, 0]
-        return texel
+        self._check(time_h, (y, y + 1, x, x + 1), dtype)
+        values = self._clipped(self._ready().texel(y, x, float(time_h)))
+        return np.rint(values).astype(np.uint8) if dtype == "uint8" else values
+
+    def _clipped(self, values: np.ndarray) -> np.ndarray:
+        return np.clip(values, 0.0, 255.0 if self.transfer == "srgb8" else None, out=values)
 
     def _check(self, time_h: float, region: tuple[int, int, int, int] | None, dtype: str) -> tuple[int, int, int, int]:
         if not (math.isfinite(time_h) and 0.0 <= time_h < 24.0):
@@ -171,7 +154,8 @@ class Archive:
         self._container = container
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
         self.model_type, self.provider, self.threads = entry.model_type, provider, threads
-        self.lightmaps = tuple(Lightmap(container, entry, item, threads, provider) for item in entry.lightmaps)
+        runtime = Runtime(threads, provider)
+        self.lightmaps = tuple(Lightmap(container, entry, item, runtime) for item in entry.lightmaps)
 
     @property
     def container(self) -> Container:

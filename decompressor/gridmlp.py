@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,11 @@ import onnxruntime
 
 from decompressor.container import Container
 from decompressor.errors import InvalidMetadataError, InvalidSectionError, LimitExceededError
+from decompressor.frame import FrameDecoder
 from decompressor.json_fields import Fields
 from decompressor.metadata import LightmapEntry
 from decompressor.reversible_wavelet import inverse_planes
+from decompressor.runtime import Runtime
 from decompressor.session import run_session
 
 GRID_DTYPES = ("uint8", "uint16")
@@ -59,10 +62,10 @@ def _level_shape(item: object, where: str) -> tuple[int, int]:
 
 
 def _table(quant: Fields, name: str, n_levels: int, channels: int) -> np.ndarray:
-    values = np.asarray(quant.numbers(name, n_levels * channels, n_levels * channels), np.float32)
-    if not np.isfinite(values).all():
+    values = np.asarray(quant.numbers(name, n_levels * channels, n_levels * channels), np.float64)
+    if (np.abs(values) > np.finfo(np.float32).max).any():
         raise InvalidMetadataError(f"{quant.where}.{name}: expected float32 numbers, found one out of range")
-    return values.reshape(n_levels, channels)
+    return values.astype(np.float32).reshape(n_levels, channels)
 
 
 def read_gridmlp_entry(lightmap: LightmapEntry) -> GridMlpEntry:
@@ -132,7 +135,8 @@ def decode_latents(
                 f"{[entry.channels, rows, columns]}, found {codes.dtype} {list(codes.shape)}"
             )
         zero, scale = entry.zero_points[level], entry.scales[level]
-        feeds[f"grid_{level}"] = (codes.astype(np.float32) - zero[:, None, None]) * scale[:, None, None]
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd scales give absurd frames, but no warnings
+            feeds[f"grid_{level}"] = (codes.astype(np.float32) - zero[:, None, None]) * scale[:, None, None]
     if entry.baseline_q_step is not None:
         feeds["baseline"] = _baseline(container, lightmap, entry.baseline_q_step)
     where = f"{container.path}: section {entry.latents_graph}"
@@ -141,3 +145,44 @@ def decode_latents(
     if latents.shape != expected or latents.dtype != np.float32:
         raise InvalidSectionError(f"{where}: expected z of shape {expected}, found {latents.shape} {latents.dtype}")
     return latents
+
+
+class GridMlpDecoder:
+    """Decodes one lightmap; its latent maps are made once."""
+
+    n_tiles = 1
+
+    def __init__(self, container: Container, lightmap: LightmapEntry, entry: GridMlpEntry, runtime: Runtime) -> None:
+        self._container, self._lightmap, self._entry, self._runtime = container, lightmap, entry, runtime
+        self._lock = threading.Lock()
+        self._ready: tuple[np.ndarray, FrameDecoder] | None = None
+
+    def _prepared(self) -> tuple[np.ndarray, FrameDecoder]:
+        with self._lock:
+            if self._ready is None:
+                container, entry = self._container, self._entry
+                session = self._runtime.load(container, entry.latents_graph)
+                latents = decode_latents(container, self._lightmap, entry, session)
+                where = f"{container.path}: section {entry.frame_graph}"
+                frame = FrameDecoder(self._runtime.load(container, entry.frame_graph), entry.hidden, where)
+                self._ready = latents, frame
+            return self._ready
+
+    def prepare(self) -> None:
+        """Make the latent maps and load the graph `frame`."""
+        self._prepared()
+
+    def latents(self) -> np.ndarray:
+        """(C, H, W) float32, the input `z` of the graph `frame` (shared: do not write)."""
+        return self._prepared()[0]
+
+    def decode(self, time_h: float, region: tuple[int, int, int, int], as_codes: bool) -> np.ndarray:
+        """Decode a region (y0, y1, x0, x1): (h, w, 3) uint8 codes or float32 values."""
+        y0, y1, x0, x1 = region
+        latents, frame = self._prepared()
+        return frame.decode(latents[:, y0:y1, x0:x1], time_h, as_codes)
+
+    def texel(self, y: int, x: int, time_h: float) -> np.ndarray:
+        """(3,) float32 of one texel, equal to the same texel of the whole frame."""
+        texel: np.ndarray = self.decode(time_h, (y, y + 1, x, x + 1), False)[0, 0]
+        return texel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,11 @@ def parse_json(data: bytes, path: Path) -> dict[str, Any]:
     return fields
 
 
+def _is_number(value: Any) -> bool:
+    """A number that float64 can hold (JSON's integers have no end)."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
 class Fields:
     """One JSON object with a name for messages."""
 
@@ -124,7 +130,7 @@ class Fields:
         value = self._take(
             name,
             f"an array of {low}..{high} numbers",
-            lambda v: isinstance(v, list) and low <= len(v) <= high and all(type(n) in (int, float) for n in v),
+            lambda v: isinstance(v, list) and low <= len(v) <= high and all(map(_is_number, v)),
         )
         return [float(n) for n in value]
 

@@ -12,7 +12,7 @@ from decompressor.errors import InvalidMetadataError, LimitExceededError
 from decompressor.json_fields import Fields
 from decompressor.limits import Limits
 
-MODEL_TYPES = ("gridmlp",)
+MODEL_TYPES = ("daybasis", "gridmlp")
 TRANSFERS = ("srgb8", "linear")
 ARCHIVE_FIELDS = ("version", "model_type", "transfer", "hours", "lightmaps", "sections")
 LIGHTMAP_FIELDS = ("name", "height", "width", "valid_texels", "mask", "model")

@@ -12,16 +12,19 @@ from decompressor.errors import InvalidGraphError
 
 OPSET = 17
 ALLOWED_OPERATORS = frozenset(
-    [
+    (
         "Add",
         "Cast",
         "Clip",
         "Concat",
         "Cos",
         "DequantizeLinear",
+        "Div",
         "Floor",
         "Gather",
         "Gemm",
+        "Less",
+        "MatMul",
         "Min",
         "Mul",
         "Relu",
@@ -33,7 +36,7 @@ ALLOWED_OPERATORS = frozenset(
         "Sub",
         "Transpose",
         "Unsqueeze",
-    ]
+    )
 )
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MODEL = {1: "ir_version", 2: "producer_name", 3: "producer_version", 7: "graph", 8: "opset_import"}

@@ -66,8 +66,10 @@ def _read_section(entry: Any, where: str, limits: Limits) -> Section:
         )
     if section.codec == "raw" and section.stored_bytes != section.decoded_bytes:
         raise InvalidSectionError(f"{where}: raw, but stored and decoded sizes differ")
-    if section.decoded_bytes > limits.section_bytes:
-        raise LimitExceededError(f"{where}: {section.decoded_bytes} bytes are over the limit of {limits.section_bytes}")
+    # an empty array counts as if its empty sides were 1: NumPy has no arrays of other huge sides either
+    n_bytes = math.prod(max(1, n) for n in shape) * section.dtype.itemsize
+    if n_bytes > limits.section_bytes:
+        raise LimitExceededError(f"{where}: {n_bytes} bytes are over the limit of {limits.section_bytes}")
     if section.decoded_bytes > max(limits.free_expansion_bytes, limits.expansion * section.stored_bytes):
         raise LimitExceededError(
             f"{where}: {section.stored_bytes} bytes would expand to {section.decoded_bytes}, over the limit of "

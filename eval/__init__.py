@@ -9,7 +9,8 @@ package is loaded before it is asked for:
     eval.latency      cold open, first frame, steady frames, texels     decompressor, in fresh processes
     eval.peers        x265 and JPEG XL on the same frames               av, imagecodecs
     eval.rate_curve   bytes of a peer at a given PSNR                   numpy
-    eval.cli          the commands `todpack eval score|latency|peers`   click
+    eval.bench        ours beside the peers, against the targets        all of the above, `todpack compress`
+    eval.cli          the commands `todpack eval score|latency|peers|bench`
 """
 
 from eval.metrics import (

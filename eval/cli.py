@@ -1,11 +1,13 @@
-"""The commands `todpack eval score|latency|peers`; what a command needs is imported when it runs."""
+"""The commands `todpack eval score|latency|peers|bench`; what a command needs is imported when it runs."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -24,6 +26,7 @@ Examples:
   todpack eval score scene.tod --data frames
   todpack eval latency scene.tod --threads 2 --json
   todpack eval peers frames --crf 12,16,20 --psnr 42
+  todpack eval bench --json-out bench.json
 """
 
 SCORE_EXAMPLES = """
@@ -48,6 +51,17 @@ Examples:
   todpack eval peers frames --crf 12,16,20 --distance 1 --psnr 40,42 --json
 """
 
+BENCH_EXAMPLES = """
+\b
+Examples:
+  todpack eval bench --json-out bench.json
+  todpack eval bench frames --q-step 8,16,24 --quick
+  todpack eval bench frames --archive gridmlp=gridmlp.tod
+"""
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCH_DATA = ("samples/courtyard", "../shared/data/courtyard")  # from the root; the second where it exists
+
 
 def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...]:
     try:
@@ -56,18 +70,29 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | 
         raise click.BadParameter(f"expected numbers separated by commas, such as 12,16, found {value!r}") from error
 
 
+def _named_paths(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for value in values:
+        name, separator, path = value.partition("=")
+        if not (name and separator and path) or name in named:
+            raise click.BadParameter(f"expected NAME=PATH, each name once, found {value!r}")
+        named[name] = Path(path)
+    return named
+
+
 @contextmanager
-def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr; yields its setter (done, in all), which is silent where stderr is no terminal."""
+def _bar(label: str) -> Iterator[Callable[..., None]]:
+    """A progress bar on stderr; yields its setter (done, in all, what), which is silent where stderr is no terminal."""
     try:
         from tqdm import tqdm
     except ImportError:  # progress is a comfort: without its package the command still runs
-        yield lambda _done, _in_all: None
+        yield lambda _done, _in_all, _what="": None
         return
     with tqdm(desc=label, disable=not sys.stderr.isatty(), leave=False, file=sys.stderr) as bar:
 
-        def advance(done: int, in_all: int) -> None:
+        def advance(done: int, in_all: int, what: str = "") -> None:
             bar.total = in_all
+            bar.set_postfix_str(what, refresh=False)
             bar.update(done - bar.n)
 
         yield advance
@@ -171,3 +196,48 @@ def peers_command(
         results = run_peers(as_codes(day.radiance), day.valid, crfs, distances, advance)
     described = (results, int(day.valid.sum()), day.n_frames, targets_db)
     _print(peers_json(*described), peers_table(*described), as_json)
+
+
+@cli.command("bench", epilog=BENCH_EXAMPLES, context_settings=CONTEXT)
+@click.argument("data_paths", metavar="[DATA]...", nargs=-1, type=_PATH)
+@click.option("--json-out", type=_PATH, metavar="FILE", help="Also write every point and figure to FILE.")
+@click.option("--threads", type=_COUNT, default=2, help="Threads of compressing and decoding.")
+@click.option("--q-step", "q_steps", callback=_numbers, help="Steps of ours, and 16.  [default: 6,8,11,16,22,30]")
+@click.option(
+    "--archive", "archives", multiple=True, callback=_named_paths, metavar="NAME=PATH", help="Add a ready archive."
+)
+@click.option("--quick", is_flag=True, help="Few settings, each timed once: a look, not a result.")
+def bench_command(
+    data_paths: tuple[Path, ...],
+    json_out: Path | None,
+    threads: int,
+    q_steps: tuple[float, ...],
+    archives: dict[str, Path],
+    quick: bool,
+) -> None:
+    """Measure our default family beside x265 and JPEG XL on the same frames, in one run, against the targets.
+
+    DATA is a folder of frames, or several. Without it: the sample, and ../shared/data/courtyard where it exists. The
+    targets belong to frames of 256 x 256 (the sample) and 512 x 512 (the courtyard); other sizes have none.
+    """
+    from eval.bench import bench_dataset
+    from eval.bench_report import bench_json, dataset_table, footer, machine
+    from eval.bench_result import QUICK, BenchSettings
+
+    if not data_paths:
+        data_paths = tuple(Path(os.path.relpath(ROOT / p)) for p in BENCH_DATA if (ROOT / p).is_dir())
+    if archives and len(data_paths) != 1:
+        raise click.UsageError("--archive belongs to one dataset: name one DATA")
+    settings = replace(QUICK if quick else BenchSettings(), threads=threads)
+    if q_steps:
+        settings = replace(settings, q_steps=q_steps)
+    described = machine(threads)
+    benches = []
+    for data_path in data_paths:
+        with _bar(str(data_path)) as advance:
+            benches.append(bench_dataset(data_path, settings, archives, advance))
+        click.echo(dataset_table(benches[-1]) + "\n")
+        if json_out is not None:  # after each dataset: a bench takes minutes, and may be interrupted
+            json_out.parent.mkdir(parents=True, exist_ok=True)
+            json_out.write_text(json.dumps(bench_json(benches, described), indent=2, allow_nan=False) + "\n")
+    click.echo(footer(benches, described))

@@ -47,6 +47,22 @@ def _integer(run: Run, name: str) -> int:
     return value
 
 
+def _n_levels(run: Run) -> int:
+    levels = run.config.get("grid_levels")
+    if not isinstance(levels, list) or not levels:
+        raise PackError(f"{run.path / 'config.json'}: config.grid_levels: expected an array of sizes, found {levels!r}")
+    return len(levels)
+
+
+def _baseline_time(run: Run) -> float:
+    time_h = run.config.get("baseline_time")
+    if not isinstance(time_h, (int, float)) or isinstance(time_h, bool) or not 0.0 <= time_h < 24.0:
+        raise PackError(
+            f"{run.path / 'config.json'}: config.baseline_time: expected an hour in [0, 24), found {time_h!r}"
+        )
+    return float(time_h)
+
+
 def add_gridmlp(
     writer: ArchiveWriter, run: Run, options: GridMlpPackOptions, index: int, valid: np.ndarray
 ) -> dict[str, object]:
@@ -67,7 +83,7 @@ def add_gridmlp(
     """
     n_layers, hidden = _integer(run, "layers"), _integer(run, "hidden")
     channels, harmonics = _integer(run, "channels_per_level"), _integer(run, "time_harmonics")
-    n_levels = len(run.config.get("grid_levels", ()))
+    n_levels = _n_levels(run)
     residual = run.config.get("residual_mode") is True
     shapes: list[tuple[int, int]] = []
     scales: list[float] = []
@@ -91,7 +107,7 @@ def add_gridmlp(
         frame = run.array("baseline", run.height, run.width, 3)
         filled = fill_invalid(frame.astype(np.float64), valid)
         writer.add(f"{index}/baseline", forward_planes(np.rint(filled / options.baseline_q_step).astype(np.int32)))
-        baseline = {"time_h": run.config.get("baseline_time"), "q_step": options.baseline_q_step}
+        baseline = {"time_h": _baseline_time(run), "q_step": options.baseline_q_step}
     names = {"latents": f"{index}/latents.onnx", "frame": f"{index}/frame.onnx"}
     writer.add_bytes(names["latents"], latents_graph(shapes, channels, run.height, run.width, residual))
     writer.add_bytes(names["frame"], frame_graph(run.arrays, n_layers, n_features, residual, options.mlp_dtype))

@@ -8,50 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
-from decompressor.onnx_check import OPSET
+from packer.graph_builder import SRGB_PEAK, GraphBuilder, finish_frame, float_value
 
-IR_VERSION = 8
-PRODUCER = "todpack"
-SRGB_PEAK = 255.0
-
-
-class GraphBuilder:
-    """Collects nodes and initializers under fixed, readable names."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-
-    def constant(self, name: str, value: np.ndarray | np.float32) -> str:
-        """Add an initializer."""
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """Add a node with one output."""
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
-        return output
-
-    def model(self, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> bytes:
-        """Assemble, check with `onnx.checker` and serialise deterministically."""
-        graph = helper.make_graph(self.nodes, name, inputs, outputs, self.initializers)
-        model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name=PRODUCER
-        )
-        onnx.checker.check_model(model, full_check=True)
-        data: bytes = model.SerializeToString(deterministic=True)
-        return data
-
-
-def float_value(name: str, shape: list[int | str]) -> onnx.ValueInfoProto:
-    """A float32 input or output."""
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+MAX_SUMMANDS = 128  # onnxruntime splits longer sums, and where depends on the number of texels and threads
 
 
 def _lookup_axis(
@@ -123,28 +86,22 @@ def stored_weight(graph: GraphBuilder, name: str, weight: np.ndarray, dtype: str
     return graph.node("DequantizeLinear", [stored, scales, zeros], name, axis=0)
 
 
-def finish_frame(graph: GraphBuilder, columns: str, n_latents: int, transfer: str) -> bytes:
-    """Turn (3, N) values into the outputs every family's `frame` has, and assemble it.
-
-    `rgb` (3, h, w) float32 as computed; for 8-bit signals also `codes` (h, w, 3) uint8, rounded half to even
-    and clipped.
-    """
-    inputs = [float_value("z", [n_latents, "h", "w"]), float_value("time_h", [1])]
-    graph.constant("spatial_start", np.array([1], np.int64))
-    graph.constant("spatial_end", np.array([3], np.int64))
-    graph.constant("three", np.array([3], np.int64))
-    size = graph.node("Slice", [graph.node("Shape", ["z"], "z_shape"), "spatial_start", "spatial_end"], "size")
-    graph.node("Reshape", [columns, graph.node("Concat", ["three", size], "rgb_shape", axis=0)], "rgb")
-    outputs = [float_value("rgb", [3, "h", "w"])]
-    if transfer == "srgb8":
-        graph.constant("lowest", np.float32(0.0))
-        graph.constant("highest", np.float32(SRGB_PEAK))
-        clipped = graph.node("Clip", [graph.node("Round", [columns], "rounded"), "lowest", "highest"], "clipped")
-        planes = graph.node("Cast", [clipped], "code_planes", to=TensorProto.UINT8)
-        texels = graph.node("Transpose", [planes], "code_texels", perm=[1, 0])
-        graph.node("Reshape", [texels, graph.node("Concat", [size, "three"], "codes_shape", axis=0)], "codes")
-        outputs.append(helper.make_tensor_value_info("codes", TensorProto.UINT8, ["h", "w", 3]))
-    return graph.model("frame", inputs, outputs)
+def matrix_product(graph: GraphBuilder, weight: str, columns: str, n_summands: int, bias: str, output: str) -> str:
+    """Add `weight` (M, n_summands) times `columns` (n_summands, N) plus `bias` (M, 1), added up in one order whatever
+    N is, so that a texel has one value in every region."""
+    if n_summands <= MAX_SUMMANDS:
+        return graph.node("Gemm", [weight, columns, bias], output)
+    graph.constant(f"{output}_rows", np.array([0], np.int64))
+    graph.constant(f"{output}_columns", np.array([1], np.int64))
+    total = bias
+    for start in range(0, n_summands, MAX_SUMMANDS):
+        end, part = min(start + MAX_SUMMANDS, n_summands), f"{output}_{start}"
+        first = graph.constant(f"{part}_start", np.array([start], np.int64))
+        last = graph.constant(f"{part}_end", np.array([end], np.int64))
+        matrix = graph.node("Slice", [weight, first, last, f"{output}_columns"], f"{part}_weight")
+        vectors = graph.node("Slice", [columns, first, last, f"{output}_rows"], f"{part}_vectors")
+        total = graph.node("Gemm", [matrix, vectors, total], output if end == n_summands else part)
+    return total
 
 
 def frame_graph(arrays: Mapping[str, np.ndarray], n_layers: int, n_features: int, residual: bool, dtype: str) -> bytes:
@@ -175,13 +132,14 @@ def frame_graph(arrays: Mapping[str, np.ndarray], n_layers: int, n_features: int
     # the baseline's columns are zero: cheaper than slicing the features out of z for every frame
     weight = np.pad(arrays["mlp_input_features"], ((0, 0), (0, n_latents - n_features)))
     stored_weight(graph, "weight_features", weight, dtype)
-    x = graph.node("Gemm", ["weight_features", "z_columns", "bias_at_time"], "linear_0")
+    x = matrix_product(graph, "weight_features", "z_columns", n_latents, "bias_at_time", "linear_0")
     for layer in range(1, n_layers + 1):
         peak = SRGB_PEAK if layer == n_layers else 1.0  # the last layer gives codes
         stored_weight(graph, f"weight_{layer}", peak * arrays[f"mlp_{layer}_weight"], dtype)
         graph.constant(f"bias_{layer}", (peak * arrays[f"mlp_{layer}_bias"]).astype(np.float32)[:, None])
         active = graph.node("Relu", [x], f"active_{layer}")
-        x = graph.node("Gemm", [f"weight_{layer}", active, f"bias_{layer}"], f"linear_{layer}")
+        n_hidden = arrays[f"mlp_{layer}_weight"].shape[1]
+        x = matrix_product(graph, f"weight_{layer}", active, n_hidden, f"bias_{layer}", f"linear_{layer}")
     if residual:
         for name, value in (("baseline_start", n_features), ("latents_end", n_latents), ("axis_0", 0)):
             graph.constant(name, np.array([value], np.int64))

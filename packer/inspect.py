@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,28 +26,41 @@ def _section_lines(archive: Archive) -> list[str]:
     return lines
 
 
-def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[str]:
-    model = archive.metadata["lightmaps"][index]["model"]
+def _gridmlp_lines(model: dict[str, Any]) -> list[str]:
     quant, mlp = model["quant"], model["mlp"]
-    n_nodes = sum(rows * columns for rows, columns in model["levels"])
-    n_parameters = n_nodes * model["channels_per_level"]
+    n_parameters = sum(rows * columns for rows, columns in model["levels"]) * model["channels_per_level"]
     levels = ", ".join(f"{rows} x {columns}" for rows, columns in model["levels"])
-    per_texel = 8.0 * archive.file_bytes / (lightmap.n_valid * len(lightmap.hours))
     lines = [
-        f"lightmap {index}: {lightmap.name}, {lightmap.width} x {lightmap.height}, "
-        f"{lightmap.n_valid} valid texels ({100 * lightmap.n_valid / (lightmap.width * lightmap.height):.1f} %), "
-        f"{len(lightmap.hours)} hours, {lightmap.transfer}; {per_texel:.3f} bits per valid texel and hour",
         f"  grids: {levels} nodes x {model['channels_per_level']} channels = {n_parameters} parameters in "
-        f"{quant['dtype']}, bin widths "
-        f"{min(quant['scales']):.2e} .. {max(quant['scales']):.2e}",
+        f"{quant['dtype']}, bin widths {min(quant['scales']):.2e} .. {max(quant['scales']):.2e}",
         f"  MLP: {mlp['layers']} hidden layers of {mlp['hidden']}, weights in {mlp['dtype']}, "
         f"{model['normalization']['time']['harmonics']} time harmonics",
     ]
     if model["baseline"]:
-        lines.append(
-            f"  baseline: frame of {model['baseline']['time_h']:g} h, bin width {model['baseline']['q_step']} codes"
-        )
+        baseline = model["baseline"]
+        lines.append(f"  baseline: frame of {baseline['time_h']:g} h, bin width {baseline['q_step']} codes")
     return lines
+
+
+def _daybasis_lines(model: dict[str, Any]) -> list[str]:
+    n_cubic = model["gap_modes"].count("C")
+    return [
+        f"  basis: K = {model['n_components']} components, entries in bins of 2^{min(model['exponents'])} .. "
+        f"2^{max(model['exponents'])}; {n_cubic} gaps cubic, {len(model['gap_modes']) - n_cubic} linear",
+        f"  maps: q_step {model['q_step']:g} codes, {model['n_levels']} wavelet levels, tiles of {model['tile']}, "
+        f"{model['n_classes']} regional rotations",
+    ]
+
+
+def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[str]:
+    model = archive.metadata["lightmaps"][index]["model"]
+    per_texel = 8.0 * archive.file_bytes / (lightmap.n_valid * len(lightmap.hours))
+    head = (
+        f"lightmap {index}: {lightmap.name}, {lightmap.width} x {lightmap.height}, {lightmap.n_valid} valid texels "
+        f"({100 * lightmap.n_valid / (lightmap.width * lightmap.height):.1f} %), {len(lightmap.hours)} hours, "
+        f"{lightmap.transfer}; {per_texel:.3f} bits per valid texel and hour"
+    )
+    return [head, *(_daybasis_lines(model) if archive.model_type == "daybasis" else _gridmlp_lines(model))]
 
 
 def describe(path: Path, metadata_only: bool = False) -> str:

@@ -8,10 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
+from decompressor.daybasis.regions import BLOCK
 from packer.container import ArchiveWriter
 from packer.errors import PackError
 from packer.gridmlp import GridMlpPackOptions, add_gridmlp
-from packer.run_folder import read_run
+from packer.mask import encode_mask
+from packer.run_folder import Run, read_run
+from trainer.data import LightmapSequence
+from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.config import DayBasisConfig
+from trainer.daybasis.klt import TemporalBasis
+from trainer.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class PackResult:
 def pack_run(
     run_dir: str | os.PathLike[str], out: str | os.PathLike[str], options: GridMlpPackOptions | None = None
 ) -> PackResult:
-    """Quantise and code a run folder into an archive.
+    """Quantise and code a GridMLP run folder into an archive.
 
     Args:
         run_dir: Run folder of a finished training.
@@ -40,7 +47,7 @@ def pack_run(
         options: How to quantise; None takes the defaults.
 
     Raises:
-        PackError: the run folder is not usable.
+        PackError: the run folder is not usable, or of another family.
         OutputError: the archive cannot be written.
     """
     run = read_run(Path(run_dir))
@@ -49,13 +56,11 @@ def pack_run(
     out_path = Path(out)
     if out_path.is_dir():
         raise PackError(f"{out_path}: expected a file name for the archive, found a folder")
-    valid = run.array("valid", run.height, run.width).astype(bool)
-    if not valid.any():
-        raise PackError(f"{run.path / 'arrays.npz'}: valid: expected at least one valid texel, found none")
+    valid = _valid(run)
     writer = ArchiveWriter({"model_type": run.family, "transfer": run.transfer, "hours": run.hours})
     mask = None if valid.all() else "0/mask"
     if mask is not None:
-        writer.add(mask, np.packbits(valid))
+        writer.add_bytes(mask, encode_mask(valid))
     model = add_gridmlp(writer, run, options or GridMlpPackOptions(), 0, valid)
     writer.metadata["lightmaps"] = [
         {
@@ -70,3 +75,48 @@ def pack_run(
     size = writer.write(out_path)
     fp32_bytes = sum(4 * a.size for name, a in run.arrays.items() if name.startswith(("grid_", "mlp_")))
     return PackResult(out_path, size, fp32_bytes)
+
+
+def _valid(run: Run) -> np.ndarray:
+    valid = run.array("valid", run.height, run.width).astype(bool)
+    if not valid.any():
+        raise PackError(f"{run.path / 'arrays.npz'}: valid: expected at least one valid texel, found none")
+    return valid
+
+
+def read_daybasis_run(run: Run) -> tuple[LightmapSequence, DayBasisConfig, TemporalTransform]:
+    """The day, configuration and transform in a run folder of the family `daybasis`.
+
+    Raises:
+        PackError: the run folder is not usable.
+    """
+    n_hours = len(run.hours)
+    matrix = run.array("matrix", 3 * n_hours, None)
+    try:
+        config = DayBasisConfig(**run.config)
+    except (TypeError, ConfigError) as error:
+        raise PackError(f"{run.path / 'config.json'}: config: {error}") from error
+    sequence = LightmapSequence(
+        radiance=run.array("frames", n_hours, run.height, run.width, 3).astype(np.float32),
+        valid=_valid(run),
+        hours=np.asarray(run.hours, np.float64),
+        transfer=run.transfer,
+        name=run.name,
+    )
+    n_components = matrix.shape[1]
+    skew_codes = run.array("skew_codes", None, n_components * (n_components - 1) // 2)
+    basis = TemporalBasis(matrix, run.array("offset", 3 * n_hours), np.ones(n_hours))
+    return sequence, config, TemporalTransform(basis, _tile_classes(run, config.tile, len(skew_codes)), skew_codes)
+
+
+def _tile_classes(run: Run, tile: int, n_classes: int) -> tuple[np.ndarray, ...]:
+    """The classes of the blocks of each tile, which the run keeps one after another."""
+    heights = [min(tile, run.height - top) for top in range(0, run.height, tile)]
+    widths = [min(tile, run.width - left) for left in range(0, run.width, tile)]
+    shapes = [(-(-h // BLOCK), -(-w // BLOCK)) for h in heights for w in widths]
+    sizes = [rows * columns for rows, columns in shapes]
+    flat = run.array("classes", sum(sizes)).astype(np.uint8)
+    if int(flat.max()) >= n_classes:
+        raise PackError(f"{run.path / 'arrays.npz'}: classes: expected numbers under {n_classes}, found {flat.max()}")
+    parts = np.split(flat, np.cumsum(sizes)[:-1])
+    return tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))

@@ -56,10 +56,11 @@ def quantize_grid(grid: np.ndarray, dtype: str = "uint8", percentile: float = 10
     n_codes = np.iinfo(DTYPES[dtype]).max
     # one code is kept free: rounding the zero point moves the range by up to half a bin
     scales = np.maximum((high - low) / (n_codes - 1), 1e-12).astype(np.float32)
+    # a nearly constant channel far from zero: its bins may be wider
+    is_far = np.abs(low / scales.astype(np.float64)) >= 1 << 24
+    widened = (np.maximum(np.abs(low), np.abs(high)) / (1 << 20)).astype(np.float32)
+    scales = np.where(is_far, np.maximum(scales, widened), scales)
     zero_points = np.rint(-low / scales.astype(np.float64)).astype(np.int64)
-    if (np.abs(zero_points) >= 1 << 24).any():  # a nearly constant channel far from zero: its bins may be wider
-        scales = np.maximum(scales, (np.maximum(np.abs(low), np.abs(high)) / (1 << 20)).astype(np.float32))
-        zero_points = np.rint(-low / scales.astype(np.float64)).astype(np.int64)
     codes = np.rint(channels / scales[:, None, None].astype(np.float64)) + zero_points[:, None, None]
     return QuantizedGrid(np.clip(codes, 0, n_codes).astype(DTYPES[dtype]), scales, zero_points)
 

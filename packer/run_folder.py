@@ -89,8 +89,10 @@ def read_run(path: str | Path) -> Run:
     if fields["run_format"] != RUN_FORMAT:
         raise PackError(f"{config_path}: expected run_format {RUN_FORMAT}, found {fields['run_format']}")
     try:
-        with np.load(arrays_path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with arrays_path.open("rb") as file, zipfile.ZipFile(file):  # NumPy would leave a damaged file open
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise PackError(f"{arrays_path}: expected the model's arrays, found nothing there") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -69,6 +69,10 @@ def todpack_version() -> str:
         return "0 (not installed)"
 
 
+def _needs_ans(archive: Archive) -> bool:
+    return any(lightmap["model"].get("entropy") == "ans" for lightmap in archive.metadata["lightmaps"])
+
+
 def _fill(folder: Path, archive_path: Path, archive: Archive) -> None:
     package = Path(decompressor.__file__).resolve().parent
     shutil.copyfile(archive_path, folder / archive_path.name)
@@ -78,7 +82,7 @@ def _fill(folder: Path, archive_path: Path, archive: Archive) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
     (folder / "decompressor" / "decompress.py").replace(folder / "decompress.py")
-    (folder / "requirements.txt").write_text(pinned_requirements(), encoding="utf-8")
+    (folder / "requirements.txt").write_text(pinned_requirements(_needs_ans(archive)), encoding="utf-8")
     text = README.format(
         names=", ".join(lightmap.name for lightmap in archive.lightmaps[:8]),
         archive=archive_path.name,

@@ -33,6 +33,8 @@ from submission.manifest import manifest_faults, read_manifest
 from trainer.data import LightmapSequence, read_sequence
 
 RUN_TIMEOUT_S = 3600
+FLAT_COLOR_FACTOR = 4.0
+LEAST_WRONG_MSE = 65.0  # 30 dB: a day of one color is no reason to fault a fair reconstruction
 AGREEING_SHARE = 0.999  # of texels at most 1 code from this library's own decode
 
 Say = Callable[[str], None]
@@ -90,8 +92,11 @@ def _decompress(python: Path, bundle: Path, archive: str, out: Path, threads: in
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise SubmissionError(f"decompress.py: expected exit code 0, found {done.returncode}: {last}")
-    frame_ms = json.loads(timings.read_text(encoding="utf-8"))["frame_ms"]
-    return seconds, [ms for times in frame_ms.values() for ms in times]
+    try:
+        frame_ms = json.loads(timings.read_text(encoding="utf-8"))["frame_ms"]
+        return seconds, [float(ms) for times in frame_ms.values() for ms in times]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SubmissionError(f"decompress.py: expected it to write its timings, found {error!r}") from error
 
 
 def _read_frames(out: Path, day: LightmapSequence, faults: list[str]) -> np.ndarray | None:
@@ -124,6 +129,18 @@ def _compare_with_library(
                 faults.append(
                     f"hour {time_h:g}: only {100 * share:.2f} % of texels agree with the archive's own decode"
                 )
+
+
+def _compare_with_flat_color(day: LightmapSequence, frames: np.ndarray, faults: list[str]) -> None:
+    """Frames of another day decode consistently, but they miss the originals by far more than one flat color does."""
+    originals = day.radiance[:, day.valid]
+    flat = float(np.square(originals - originals.mean(axis=(0, 1))).mean())
+    error = float(np.square(originals - frames[:, day.valid]).mean())
+    if error > max(FLAT_COLOR_FACTOR * flat, LEAST_WRONG_MSE):
+        faults.append(
+            f"frames: mean squared error {error:.0f} is far over the {flat:.0f} of one flat color; "
+            "expected an archive of these originals"
+        )
 
 
 def check(
@@ -179,6 +196,7 @@ def check(
             if frames is not None:
                 say("comparing and scoring the frames")
                 _compare_with_library(bundle, archive, day, frames, result.faults)
+                _compare_with_flat_color(day, frames, result.faults)
                 result.score = score_frames(
                     as_codes(day.radiance), frames, day.valid, day.hours,
                     archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,

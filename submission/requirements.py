@@ -26,14 +26,18 @@ def _installed(*names: str) -> str:
     raise SubmissionError(f"requirements.txt: expected {' or '.join(names)} to be installed, found none")
 
 
-def pinned_requirements() -> str:
+def pinned_requirements(needs_ans: bool) -> str:
     """The text of `requirements.txt`.
+
+    Args:
+        needs_ans: The archive has coefficients that only the package constriction decodes.
 
     Raises:
         SubmissionError: one of the packages is not installed here, so that there is nothing to pin it to.
     """
     onnxruntime = _installed("onnxruntime-gpu", "onnxruntime")
-    lines = [f"{name}=={_installed(name)}" for name in PACKAGES]
+    packages = (*PACKAGES, "constriction") if needs_ans else PACKAGES
+    lines = [f"{name}=={_installed(name)}" for name in packages]
     lines.append(f"onnxruntime-gpu=={onnxruntime}; {GPU_WHEELS}")
     lines.append(f"onnxruntime=={onnxruntime}; {NO_GPU_WHEELS}")
     return "\n".join(sorted(lines)) + "\n"

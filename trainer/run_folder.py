@@ -65,6 +65,12 @@ def make_run_folder(path: Path) -> None:
         raise TrainerError(f"{path}: cannot be created: {error.strerror or error}") from error
 
 
+def clear_run(path: Path) -> None:
+    """Remove what an older run left, so that an interrupted new one is not taken for it."""
+    for name in (CONFIG_NAME, ARRAYS_NAME, "baseline.png", "best.ckpt", "last.ckpt", "log.csv"):
+        (path / name).unlink(missing_ok=True)
+
+
 def write_run(path: Path, record: RunRecord, arrays: dict[str, np.ndarray]) -> None:
     """Write `arrays.npz`, then `config.json`, each at once or not at all.
 

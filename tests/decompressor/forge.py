@@ -1,1 +1,69 @@
-X = 1
+"""Take archives apart and put hostile ones together, by FORMAT.md's numbers and without the packer's code."""
+
+from __future__ import annotations
+
+import copy
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zstandard
+
+from decompressor import open_archive
+
+HEADER = "<8sHHIIQI"
+HEADER_BYTES = 32
+MAGIC = b"\x89TOD\r\n\x1a\n"
+
+
+def take_apart(data: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    """An archive's metadata and the stored bytes of its sections."""
+    _, _, _, stored_bytes, _, _, _ = struct.unpack(HEADER, data[:HEADER_BYTES])
+    start = HEADER_BYTES + stored_bytes
+    metadata = json.loads(zstandard.decompress(data[HEADER_BYTES:start]))
+    return metadata, [data[start + s["offset"] :][: s["stored_bytes"]] for s in metadata["sections"]]
+
+
+def with_header(packed: bytes, n_text: int, rest: bytes, *, major: int = 1, minor: int = 0) -> bytes:
+    """Header with true sizes and checksum, before packed metadata and sections."""
+    size = HEADER_BYTES + len(packed) + len(rest)
+    head = struct.pack(HEADER, MAGIC, major, minor, len(packed), n_text, size, 0)[:-4]
+    return head + struct.pack("<I", zlib.crc32(packed, zlib.crc32(head))) + packed + rest
+
+
+def with_text(text: bytes, rest: bytes = b"") -> bytes:
+    """An archive whose metadata is any bytes."""
+    return with_header(zstandard.compress(text), len(text), rest)
+
+
+def put_together(
+    metadata: dict[str, Any], stored: list[bytes], spoil: Callable[[dict[str, Any]], object] = lambda _: None
+) -> bytes:
+    """An archive with true offsets, sizes and checksums, but for what `spoil` then does to its metadata."""
+    entry, at = copy.deepcopy(metadata), 0
+    for section, blob in zip(entry["sections"], stored, strict=True):
+        section.update(offset=at, stored_bytes=len(blob), crc32=zlib.crc32(blob))
+        at += len(blob)
+    spoil(entry)
+    return with_text(json.dumps(entry).encode(), b"".join(stored))
+
+
+def set_section(metadata: dict[str, Any], stored: list[bytes], name: str, array: np.ndarray, code: str) -> None:
+    """Replace a section by a raw array, its entry with it."""
+    index = [s["name"] for s in metadata["sections"]].index(name)
+    stored[index] = array.tobytes()
+    metadata["sections"][index].update(
+        codec="raw", decoded_bytes=array.nbytes, dtype=code, shape=list(array.shape)
+    )  # offset, size and checksum follow in `put_together`
+
+
+def decode_all(path: Path) -> list[np.ndarray]:
+    """All that an archive gives: every hour's frame and the mask of every lightmap."""
+    with open_archive(path, threads=1, provider="cpu") as archive:
+        archive.prepare()
+        frames = [m.decode(float(t)) for m in archive.lightmaps for t in m.hours]
+        return [*frames, *(m.valid for m in archive.lightmaps)]

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import decompressor
-from decompressor import gridmlp, metadata, onnx_check, sections
+from decompressor import gridmlp, mask, metadata, onnx_check, sections
 from decompressor.container import HEADER, HEADER_CRC_BYTES, HEADER_FIELDS, MAGIC, MAJOR, MINOR
+from decompressor.daybasis import entry, regions
 
 TEXT = (Path(decompressor.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
 
@@ -66,3 +67,18 @@ def test_gridmlp_table_is_the_code() -> None:
     cells = {row[0]: row[1] for row in tables("gridmlp")[0]}
     for dtype in gridmlp.GRID_DTYPES:
         assert f"`{dtype}`" in cells["quant"]
+
+
+def test_daybasis_table_is_the_code() -> None:
+    assert names("daybasis", 0) == entry.MODEL_FIELDS
+    cells = {row[0]: row[1] for row in tables("daybasis")[0]}
+    assert tuple(re.findall(r"`(\w+)`", cells["gap_modes"])) == (entry.LINEAR, entry.CUBIC)
+    assert tuple(re.findall(r"`(\w+)`", cells["entropy"])) == entry.ENTROPY_CODERS
+    assert f"blocks of {regions.BLOCK} x {regions.BLOCK}".replace("blocks", "each block") in str(tables("daybasis")[1])
+
+
+def test_mask_kinds_are_the_code() -> None:
+    body = TEXT.split("\n## Mask\n")[1].split("\n## ")[0]
+    assert f"Kind {mask.PACKED}: one bit per texel" in body
+    assert f"Kind {mask.ROWS}: corner runs" in body
+    assert f"Kind {mask.COLUMNS}: the same for the transposed mask" in body

@@ -27,8 +27,8 @@ def _refuse_16_bit(path: Path) -> None:
 def _open(path: Path) -> Image.Image:
     try:
         _refuse_16_bit(path)
-        image = Image.open(path)
-        image.load()
+        with Image.open(path) as image:
+            image.load()
     except UnidentifiedImageError as error:
         raise DataError(f"{path}: expected a PNG or JPEG image, found something else (cannot be identified)") from error
     except Image.DecompressionBombError as error:

@@ -99,11 +99,11 @@ class GridMlpConfig:
         if unknown:
             raise ConfigError(f"configuration: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
         values = dict(fields)
-        if "grid_levels" in values:
-            values["grid_levels"] = tuple(int(n) for n in values["grid_levels"])
         try:
+            if "grid_levels" in values:
+                values["grid_levels"] = tuple(int(n) for n in values["grid_levels"])
             return GridMlpConfig(**values)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ConfigError(f"configuration: {error}") from error
 
 

@@ -17,7 +17,7 @@ from trainer.files import write_atomic
 from trainer.gridmlp.config import GridMlpConfig
 from trainer.gridmlp.export import baseline_frame, model_arrays, reconstruct
 from trainer.gridmlp.fit import GridMlpFit
-from trainer.run_folder import ARRAYS_NAME, CONFIG_NAME, RunRecord, make_run_folder, write_run
+from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, make_run_folder, write_run
 
 log = logging.getLogger("todpack.train")
 
@@ -71,8 +71,7 @@ def train_gridmlp(
     if (has_checkpoint or (out_dir / CONFIG_NAME).exists()) and not (resume or overwrite):
         raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
     if not resume:
-        for stale in (CONFIG_NAME, ARRAYS_NAME, "baseline.png", "best.ckpt"):
-            (out_dir / stale).unlink(missing_ok=True)
+        clear_run(out_dir)
     try:
         fit = GridMlpFit(sequence, config, out_dir, pick_device(device), amp)
         baseline = baseline_frame(sequence, fit)

@@ -1,0 +1,1 @@
+"""Decoder side of the `daybasis` family: numpy only."""

@@ -1,0 +1,14 @@
+"""Types of the coefficients of one tile: low band (K, h, w), then (lh, hl, hh) per level, coarse to fine."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray: TypeAlias = npt.NDArray[np.integer]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+Level: TypeAlias = tuple[IntArray, IntArray, IntArray]
+Bands: TypeAlias = list[IntArray | Level]
+Sites: TypeAlias = Sequence[BoolArray | tuple[BoolArray, BoolArray, BoolArray]]
+"""The same structure without K: where a coefficient is coded; elsewhere it is 0 and costs nothing."""

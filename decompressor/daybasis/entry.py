@@ -1,0 +1,81 @@
+"""The fields of metadata.json that belong to the family `daybasis`. FORMAT.md "daybasis"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from decompressor.errors import InvalidMetadataError
+from decompressor.metadata import LightmapEntry
+
+MODEL_FIELDS = (
+    "n_components", "n_classes", "q_step", "centroids", "n_levels", "tile", "precision", "exponents", "gap_modes",
+    "entropy", "graphs",
+)  # fmt: skip
+LINEAR, CUBIC = "L", "C"
+ENTROPY_CODERS = ("ans", "zstd")
+MAX_COMPONENTS = 1024
+
+
+@dataclass(frozen=True)
+class DayBasisEntry:
+    """The family's fields for one lightmap, checked.
+
+    Attributes:
+        n_components: K.
+        n_classes: Regional rotations; 1 means none.
+        q_step: Width of one bin at sites of step scale 1.
+        centroids: Reconstruction points, see `lifting.inverse`.
+        n_levels: Levels of the wavelet pyramid.
+        tile: Side of a tile in texels.
+        precision: P; every product of a basis entry and a coefficient is a multiple of 2^-P.
+        exponents: (K + 1,) int64; entries of basis column k are multiples of 2^exponents[k], the offset's of the last.
+        gap_modes: One letter per stored time: how the gap after it is filled, "L" linear or "C" cubic.
+        entropy: "ans" (the reader needs the package constriction) or "zstd".
+        frame_graph: Section name.
+    """
+
+    n_components: int
+    n_classes: int
+    q_step: float
+    centroids: tuple[float, float]
+    n_levels: int
+    tile: int
+    precision: int
+    exponents: np.ndarray
+    gap_modes: str
+    entropy: str
+    frame_graph: str
+
+
+def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
+    """Check the fields of `model` for this family.
+
+    Raises:
+        InvalidMetadataError: a field is missing, of a wrong type or out of range.
+    """
+    model = lightmap.model
+    n_components = model.integer("n_components", 1, MAX_COMPONENTS)
+    one, more = model.numbers("centroids", 2, 2)
+    exponents = model.integers("exponents", n_components + 1, n_components + 1)
+    modes = model.text("gap_modes", n_hours)
+    if len(modes) != n_hours or set(modes) - {LINEAR, CUBIC}:
+        raise InvalidMetadataError(f"{model.where}.gap_modes: expected one of L, C for each of {n_hours} hours")
+    if min(exponents) < -64 or max(exponents) > 64:
+        raise InvalidMetadataError(f"{model.where}.exponents: expected integers in -64..64, found others")
+    if not (-0.5 <= one <= 0.5 and -0.5 <= more <= 0.5):
+        raise InvalidMetadataError(f"{model.where}.centroids: expected numbers in [-0.5, 0.5], found {one}, {more}")
+    return DayBasisEntry(
+        n_components=n_components,
+        n_classes=model.integer("n_classes", 1, 256),
+        q_step=model.number("q_step", 1e-9, 1e9),
+        centroids=(one, more),
+        n_levels=model.integer("n_levels", 1, 12),
+        tile=model.integer("tile", 8, 1 << 14),
+        precision=model.integer("precision", -64, 64),
+        exponents=np.asarray(exponents, np.int64),
+        gap_modes=modes,
+        entropy=model.choice("entropy", ENTROPY_CODERS),
+        frame_graph=model.child("graphs").text("frame"),
+    )

@@ -1,0 +1,82 @@
+"""Which texels are valid: bytes <-> (H, W) bool. FORMAT.md "Mask".
+
+Masks of atlases are unions of near-rectangles, so what is stored are the distances from corner to corner.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from decompressor.container import Container
+from decompressor.errors import InvalidMetadataError, InvalidSectionError
+from decompressor.metadata import LightmapEntry
+
+ROWS, COLUMNS, PACKED = 0, 1, 2
+
+
+def decode_mask(data: bytes, height: int, width: int) -> np.ndarray:
+    """Decode a mask.
+
+    Args:
+        data: Kind byte and payload.
+        height: H, rows.
+        width: W, columns.
+
+    Returns:
+        (H, W) bool.
+
+    Raises:
+        ValueError: not a mask of this size.
+    """
+    n_texels = height * width
+    if not data or data[0] > PACKED:
+        raise ValueError("expected a mask of kind 0, 1 or 2, found another")
+    stored = np.frombuffer(data, np.uint8, offset=1)
+    if data[0] == PACKED:
+        if stored.size != -(-n_texels // 8):
+            raise ValueError(f"expected one bit for each of {n_texels} texels, found {stored.size} bytes")
+        return np.unpackbits(stored, count=n_texels).astype(bool).reshape(height, width)
+    if stored.size > n_texels + n_texels // 255 + 1:
+        raise ValueError(f"expected at most one corner for each of {n_texels} texels, found {stored.size} bytes")
+    corners = np.cumsum(stored, dtype=np.int64)[stored < 255]
+    if corners.size and corners[-1] >= n_texels:
+        raise ValueError("a corner lies beyond the last texel")
+    grid = np.zeros(n_texels, bool)
+    grid[corners] = True
+    shape = (height, width) if data[0] == ROWS else (width, height)
+    filled = np.logical_xor.accumulate(np.logical_xor.accumulate(grid.reshape(shape), axis=0), axis=1)
+    return filled if data[0] == ROWS else np.ascontiguousarray(filled.T)
+
+
+def corner_runs(valid: np.ndarray) -> bytes:
+    """Distances between the corners of an (H, W) mask in raster order, in bytes; 255 = 255 texels without a corner."""
+    edges = valid.copy()
+    edges[1:] ^= valid[:-1]
+    corners = edges.copy()
+    corners[:, 1:] ^= edges[:, :-1]
+    distances = np.diff(np.flatnonzero(corners), prepend=0)
+    pieces = distances // 255 + 1
+    out = np.full(int(pieces.sum()), 255, np.uint8)
+    out[np.cumsum(pieces) - 1] = distances % 255
+    return out.tobytes()
+
+
+def read_mask(container: Container, lightmap: LightmapEntry) -> np.ndarray:
+    """The lightmap's mask: (H, W) bool, read-only.
+
+    Raises:
+        ArchiveError: the section is missing, damaged or no mask, or does not have the stated number of valid texels.
+    """
+    valid = np.ones((lightmap.height, lightmap.width), bool)
+    if lightmap.mask is not None:
+        try:
+            valid = decode_mask(container.read_bytes(lightmap.mask), lightmap.height, lightmap.width)
+        except ValueError as error:
+            raise InvalidSectionError(f"{container.path}: section {lightmap.mask}: {error}") from error
+    if int(valid.sum()) != lightmap.n_valid:
+        raise InvalidMetadataError(
+            f"{container.path}: lightmap {lightmap.name}: expected {lightmap.n_valid} valid texels, "
+            f"found {int(valid.sum())}"
+        )
+    valid.flags.writeable = False
+    return valid

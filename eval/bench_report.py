@@ -1,0 +1,145 @@
+"""The bench as a table for people and as JSON for machines, with the machine it ran on."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+
+from eval.bench_archive import DAYBASIS
+from eval.bench_result import BRACKETED_DB, DatasetBench
+from eval.bench_targets import X265_LEVELS_DB, bytes_or_none, rows
+from eval.latency import cpu_name
+from eval.peers import JPEG_XL, X265
+from eval.peers_report import DEFINITIONS, peers_json
+
+LEVELS_DB = tuple(sorted({*X265_LEVELS_DB, BRACKETED_DB}))
+_PACKAGES = {  # the first that is installed gives the version
+    "todpack": ("todpack",),
+    "numpy": ("numpy",),
+    "onnxruntime": ("onnxruntime-gpu", "onnxruntime"),
+    "av": ("av",),
+    "imagecodecs": ("imagecodecs",),
+}
+
+
+def _version(names: Sequence[str]) -> str:
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "absent"
+
+
+def machine(threads: int) -> dict[str, object]:
+    """Processor with cores, date, threads, load and the versions of what was measured."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        "cpu": cpu_name(),
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "threads": threads,
+        "load": load,
+        "versions": {name: _version(distributions) for name, distributions in _PACKAGES.items()},
+    }
+
+
+def machine_line(described: dict[str, object]) -> str:
+    """`machine` in one line."""
+    versions = described["versions"]
+    assert isinstance(versions, dict)
+    load = described["load"]
+    parts = [
+        str(described["cpu"]),
+        str(described["date"]),
+        f"threads {described['threads']}",
+        *([f"load at the start {load:.1f}"] if isinstance(load, float) else []),
+        *(f"{name} {found}" for name, found in versions.items()),
+    ]
+    return ", ".join(parts)
+
+
+def dataset_table(bench: DatasetBench) -> str:
+    """The figures against their targets, then the bytes at equal PSNR, then ready archives."""
+    share = 100 * bench.n_valid / (bench.height * bench.width)
+    lines = [
+        f"{bench.name}: {bench.n_frames} frames, {share:.1f} % valid texels, {bench.path}",
+        "",
+        f"{'measure':<40} {DAYBASIS:>9} {'target':>9}",
+    ]
+    for row in rows(bench):
+        value = "-" if row.value is None else _figure(row.value)
+        target = "" if row.target is None else f"<= {row.target:g}"
+        lines.append(f"{row.measure:<40} {value:>9} {target:>9}  {row.verdict:<12}  {row.note}".rstrip())
+    for latency in bench.latencies[1:]:
+        lines.append(
+            f"with threads {latency.threads}: open {latency.open_ms:.1f} ms, frame {latency.frame_ms_median:.2f} ms "
+            f"(p95 {latency.frame_ms_p95:.2f}), texel {latency.texel_us_median:.1f} us"
+        )
+    lines += ["", f"{'bytes at':<12}" + "".join(f"{f'{level:g} dB':>12}" for level in LEVELS_DB) + f"{'points dB':>18}"]
+    for name in (DAYBASIS, *DEFINITIONS):
+        curve = [point.psnr_db for point in bench.results.curve(name)]
+        sizes = [bytes_or_none(bench.results, name, level) for level in LEVELS_DB]
+        span = f"{min(curve):.2f} .. {max(curve):.2f}" if curve else "absent"
+        lines.append(f"{name:<12}" + "".join(f"{'-' if s is None else f'{s:.0f}':>12}" for s in sizes) + f"{span:>18}")
+    for archive in bench.archives:
+        point, latency = archive.point, archive.latency
+        lines.append(
+            f"{point.name}: {point.size_bytes} bytes, {point.psnr_db:.2f} dB, open {latency.open_ms:.1f} ms, "
+            f"frame {latency.frame_ms_median:.2f} ms ({point.setting})"
+        )
+    return "\n".join(lines)
+
+
+def footer(benches: Sequence[DatasetBench], described: dict[str, object]) -> str:
+    """Below the tables: absent peers, what each peer is, and the machine."""
+    absent = {name: reason for bench in benches for name, reason in bench.results.absent.items()}
+    lines = [f"{name} absent: {reason}" for name, reason in absent.items()]
+    lines += [f"{name}: {DEFINITIONS[name]}" for name in (X265, JPEG_XL) if name not in absent]
+    lines.append("PSNR over valid texels; bytes of whole files; sizes at equal PSNR are log-linear between points")
+    lines.append(machine_line(described))
+    return "\n".join(lines)
+
+
+def bench_json(benches: Sequence[DatasetBench], described: dict[str, object]) -> dict[str, object]:
+    """Plain numbers and strings for `json.dumps`: the machine, and each dataset with all its points."""
+    return {"machine": described, "datasets": [_dataset_json(bench) for bench in benches]}
+
+
+def _dataset_json(bench: DatasetBench) -> dict[str, object]:
+    measured = peers_json(bench.results, bench.n_valid, bench.n_frames, ())
+    return {
+        "path": bench.path,
+        "name": bench.name,
+        "height": bench.height,
+        "width": bench.width,
+        "frames": bench.n_frames,
+        "valid_texels": bench.n_valid,
+        "rows": [{**asdict(row), "verdict": row.verdict} for row in rows(bench)],
+        "points": measured["points"],
+        "absent": measured["absent"],
+        "definitions": measured["definitions"],
+        "bytes_at_psnr": [
+            {"psnr_srgb_db": level, **{n: bytes_or_none(bench.results, n, level) for n in (DAYBASIS, *DEFINITIONS)}}
+            for level in LEVELS_DB
+        ],
+        "compress_s": list(bench.compress_s),
+        "latency": [latency.to_json() for latency in bench.latencies],
+        "archives": [
+            {
+                "name": archive.point.name,
+                "file": archive.point.setting,
+                "bytes": archive.point.size_bytes,
+                "psnr_srgb_db": archive.point.psnr_db if math.isfinite(archive.point.psnr_db) else None,
+                "latency": archive.latency.to_json(),
+            }
+            for archive in bench.archives
+        ],
+    }
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.1f}"

@@ -1,0 +1,72 @@
+"""`todpack compress`: a day of frames -> an archive, in one go and without torch."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from packer.daybasis.pack import DayBasisPackOptions, PackedDay, pack_day
+from packer.errors import PackError
+from packer.rate_control import search_step
+from trainer.data import LightmapSequence
+from trainer.daybasis.closed_form import TemporalTransform, find_transform
+from trainer.daybasis.config import DayBasisConfig
+from trainer.daybasis.tiles import cut_tiles
+
+log = logging.getLogger("todpack.compress")
+
+
+def encode_day(
+    sequence: LightmapSequence,
+    config: DayBasisConfig,
+    options: DayBasisPackOptions,
+    *,
+    found: TemporalTransform | None = None,
+    target_psnr_db: float | None = None,
+    target_size_bytes: int | None = None,
+) -> PackedDay:
+    """Compress a day into an archive in memory.
+
+    Args:
+        sequence: The day.
+        config: Tiles, levels, and the step where no target is given.
+        options: How to code.
+        found: A transform that was found before; None finds one for each step that is tried.
+        target_psnr_db: Search the step for this PSNR.
+        target_size_bytes: Search the step for this file size.
+
+    Raises:
+        PackError: both targets at once, or one that cannot be met.
+    """
+    if target_psnr_db is not None and target_size_bytes is not None:
+        raise PackError("--target-psnr, --target-size: expected one of them, found both")
+    if target_psnr_db is not None and not 0.0 < target_psnr_db <= 99.0:
+        raise PackError(f"--target-psnr: expected dB in (0, 99], found {target_psnr_db:g}")
+    if target_size_bytes is not None and target_size_bytes < 1:
+        raise PackError(f"--target-size: expected bytes >= 1, found {target_size_bytes}")
+    tiles = cut_tiles(sequence, config.tile, config.n_levels)
+
+    def pack(q_step: float) -> PackedDay:
+        used = found if found is not None else find_transform(tiles, replace(config, q_step=q_step))
+        day = pack_day(sequence, tiles, used, q_step, options, tile=config.tile, n_levels=config.n_levels)
+        log.info(
+            "q_step %.4g: %.2f dB, %d bytes, K = %d", day.q_step, day.psnr_srgb_db, day.size_bytes, day.n_components
+        )
+        return day
+
+    if target_psnr_db is None and target_size_bytes is None:
+        return pack(config.q_step)
+    return search_step(pack, target_psnr_db, target_size_bytes)
+
+
+def write_day(day: PackedDay, out: Path) -> None:
+    """Write an archive that is in memory; the old file is replaced only by a verified one.
+
+    Raises:
+        PackError: the path is a folder.
+        OutputError: it cannot be written.
+    """
+    if out.is_dir():
+        raise PackError(f"{out}: expected a file name for the archive, found a folder")
+    day.writer.write(out)

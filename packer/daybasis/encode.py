@@ -1,0 +1,143 @@
+"""Code one lightmap: quantise its maps, round for rate and distortion, refit the basis to what the decoder sees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from decompressor.daybasis.basis_codes import dequantize_basis
+from decompressor.daybasis.decoder import snap_to_grid
+from decompressor.daybasis.lifting import inverse
+from decompressor.daybasis.regions import Regions, restore_bands, turn_bands, turns_of_codes
+from packer.daybasis.basis_quantization import quantize_basis
+from packer.daybasis.gaps import choose_gap_modes
+from packer.daybasis.quantization import fit_centroids, quantize, to_steps
+from packer.daybasis.rate_rounding import round_with_contexts
+from packer.daybasis.streams import encode_coefficients
+from trainer.daybasis.affine import refit_affine
+from trainer.daybasis.analysis import forward
+from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.tiles import Tile
+
+MANTISSA_BITS = 24
+FIRST_CENTROIDS = (0.0, 0.0625)
+HEADROOM_BITS = 1  # interpolated matrices may reach a little beyond the stored ones
+
+
+@dataclass(frozen=True)
+class CodedLightmap:
+    """One lightmap in codes.
+
+    Attributes:
+        streams: Coefficients of each tile; empty bytes where no texel is valid.
+        basis_codes: (T, 3, K + 1) int64, see basis_codes.py.
+        exponents: (K + 1,) int64 of the basis columns and the offset.
+        precision: P, see decoder.py.
+        centroids: Reconstruction points.
+        gap_modes: One letter per stored time.
+        q_step: Width of a bin.
+        mse: Mean squared error over valid texels, times and channels; of rounded codes where the signal is 8-bit.
+    """
+
+    streams: tuple[bytes, ...]
+    basis_codes: np.ndarray
+    exponents: np.ndarray
+    precision: int
+    centroids: tuple[float, float]
+    gap_modes: str
+    q_step: float
+    mse: float
+
+
+def _shared_centroids(steps: Sequence[Any], codes: Sequence[Any]) -> tuple[float, float]:
+    """Reconstruction points over all tiles (the low bands, first of each, are rounded plainly)."""
+    return fit_centroids([None, *(level for tile in steps for level in tile[1:])],
+                         [None, *(level for tile in codes for level in tile[1:])])  # fmt: skip
+
+
+def choose_precision(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray) -> int:
+    """The finest P at which every sum of products is exact in float32.
+
+    Args:
+        matrix: (3T, K) basis, before it is quantised.
+        offset: (3T,).
+        maps: (N, K) decoded coefficients.
+
+    Returns:
+        P: products are multiples of 2^-P, and sums of magnitudes stay under 2^(24 - P).
+    """
+    weights = np.abs(matrix).T.astype(np.float32)
+    reach = max(float((np.abs(part) @ weights).max()) for part in np.array_split(maps, max(1, len(maps) // 65536)))
+    largest = reach + float(np.abs(offset).max()) + 1.0
+    finest = MANTISSA_BITS - HEADROOM_BITS - math.ceil(math.log2(largest))
+    return int(min(finest, 40))
+
+
+@threadpool_limits.wrap(limits=1, user_api="blas")  # the matrices are small: threads would wait for each other
+def encode_lightmap(
+    tiles: Sequence[Tile], found: TemporalTransform, q_step: float, *, rd_weight: float, entropy: str, is_codes: bool
+) -> CodedLightmap:
+    """Code the tiles of one lightmap in a given temporal transform.
+
+    Args:
+        tiles: Of the lightmap.
+        found: From `find_transform`.
+        q_step: Width of a bin.
+        rd_weight: Squared steps that one bit is worth in rounding; 0 rounds plainly.
+        entropy: "ans" or "zstd".
+        is_codes: The values are 8-bit codes (the decoder rounds and clips).
+
+    Raises:
+        PackError: the coder's package is not installed.
+    """
+    used = [tile for tile in tiles if tile.pyramid is not None]
+    pyramids = [tile.pyramid for tile in used if tile.pyramid is not None]
+    turns = turns_of_codes(found.skew_codes, found.basis.matrix.shape[1])
+    regions = [Regions(c, turns) for c, t in zip(found.classes, tiles, strict=True) if t.pyramid is not None]
+    turned_back = np.asarray(np.linalg.inv(turns), np.float64)
+    steps = []
+    for tile, pyramid, region in zip(used, pyramids, regions, strict=True):
+        plain = to_steps(forward(tile.maps(found.basis), pyramid), pyramid, q_step)
+        steps.append(turn_bands(plain, pyramid.sites, turned_back, region))
+    codes = [quantize(tile_steps) for tile_steps in steps]
+    if rd_weight > 0.0:
+        codes = [
+            round_with_contexts(s, c, p.sites, rd_weight, FIRST_CENTROIDS)
+            for s, c, p in zip(steps, codes, pyramids, strict=True)
+        ]
+    centroids = _shared_centroids(steps, codes)
+    maps = [
+        inverse(restore_bands(c, p.sites, r, centroids), p, q_step)
+        for c, p, r in zip(codes, pyramids, regions, strict=True)
+    ]
+    decoded = np.concatenate([m[:, p.valid].T for m, p in zip(maps, pyramids, strict=True)])
+    days = np.concatenate([tile.days for tile in used])
+    matrix, offset = refit_affine(decoded, days)
+    rough = float(np.mean((decoded @ matrix.T.astype(np.float32) + offset.astype(np.float32) - days) ** 2))
+    energy = (decoded.astype(np.float64) ** 2).mean(axis=0)
+    precision = choose_precision(matrix, offset, decoded)
+    basis_codes, exponents = quantize_basis(matrix, offset, energy, max(rough, 1e-6), precision)
+    matrix, offset = dequantize_basis(basis_codes, exponents)
+    for tile_maps in maps:
+        snap_to_grid(tile_maps, exponents[:-1], precision)
+    decoded = np.concatenate([m[:, p.valid].T for m, p in zip(maps, pyramids, strict=True)])
+    values = decoded @ matrix.T.astype(np.float32) + offset.astype(np.float32)
+    if is_codes:
+        values = np.clip(np.rint(values), 0, 255)
+    streams = iter([encode_coefficients(c, p.sites, entropy) for c, p in zip(codes, pyramids, strict=True)])
+    n_hours = days.shape[1] // 3
+    return CodedLightmap(
+        streams=tuple(b"" if tile.pyramid is None else next(streams) for tile in tiles),
+        basis_codes=basis_codes,
+        exponents=exponents,
+        precision=precision,
+        centroids=centroids,
+        gap_modes=choose_gap_modes(matrix.reshape(n_hours, -1), np.tile(energy, 3)),
+        q_step=q_step,
+        mse=float(np.mean((values - days).astype(np.float64) ** 2)),
+    )

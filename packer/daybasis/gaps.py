@@ -1,0 +1,30 @@
+"""How each gap between stored times is filled: linear or cubic, whichever predicts the stored times around it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from decompressor.daybasis.entry import CUBIC, LINEAR
+
+
+def choose_gap_modes(values: np.ndarray, weights: np.ndarray) -> str:
+    """Choose per gap by leaving each stored time out and predicting it from its neighbours.
+
+    A lamp that switches, or a shadow that leaves, makes the cubic overshoot; then the gap is linear.
+
+    Args:
+        values: (T, M) what is stored at each time.
+        weights: (M,) how much a squared deviation of each value counts.
+
+    Returns:
+        T letters, for the gap after each stored time (the last reaches around to the first).
+    """
+    n = len(values)
+    if n < 5:
+        return LINEAR * n
+    before, after = np.roll(values, 1, axis=0), np.roll(values, -1, axis=0)
+    far = np.roll(values, 2, axis=0) + np.roll(values, -2, axis=0)
+    linear_error = ((values - (before + after) / 2) ** 2) @ weights
+    cubic_error = ((values - (4 * (before + after) - far) / 6) ** 2) @ weights
+    gain = linear_error - cubic_error
+    return "".join(CUBIC if gain[i] + gain[(i + 1) % n] > 0 else LINEAR for i in range(n))

@@ -1,0 +1,61 @@
+"""The ONNX graph `frame` of the family `daybasis`. decompressor/FORMAT.md "daybasis"."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from decompressor.daybasis.ramps import HOURS_PER_DAY, gap_lengths
+from packer.graph_builder import GraphBuilder, finish_frame, float_value
+
+
+def frame_graph(n_components: int, hours: np.ndarray, transfer: str) -> bytes:
+    """Build `frame`.
+
+    Inputs z (K, h, w), time_h (1,), first (1, 3K + 3), steps (3T, 3K + 3), grid (3K + 3,); outputs rgb[, codes]
+    and affine.
+
+    What depends on time alone is a handful of operations on small vectors; texels take one matrix product.
+
+    Args:
+        n_components: K.
+        hours: (T,) stored times.
+        transfer: "srgb8" or "linear".
+    """
+    graph = GraphBuilder()
+    n_affine = 3 * n_components + 3
+    times = hours.astype(np.float32)
+    graph.constant("hours", times)
+    graph.constant("gaps", gap_lengths(hours))
+    for name, value in (("zero", 0.0), ("one", 1.0), ("day", HOURS_PER_DAY), ("start", float(times[0]))):
+        graph.constant(name, np.float32(value))
+    early = graph.node("Cast", [graph.node("Less", ["time_h", "start"], "is_early")], "early", to=1)
+    time = graph.node("Add", ["time_h", graph.node("Mul", [early, "day"], "shift")], "time")
+    since = graph.node("Sub", [time, "hours"], "since")
+    u = graph.node("Clip", [graph.node("Div", [since, "gaps"], "progress"), "zero", "one"], "u")
+    rest = graph.node("Sub", ["one", u], "rest")
+    product = graph.node("Mul", [u, rest], "product")
+    ramps = graph.node(
+        "Concat", [u, graph.node("Mul", [product, rest], "e"), graph.node("Mul", [product, u], "f")], "ramps", axis=0
+    )
+    graph.constant("axis_0", np.array([0], np.int64))
+    row = graph.node("Unsqueeze", [ramps, "axis_0"], "row")
+    moved = graph.node("Add", [graph.node("MatMul", [row, "steps"], "change"), "first"], "moved")
+    # back onto the grid: at stored times nothing changes, between them sums of products stay exact as well
+    whole = graph.node("Round", [graph.node("Div", [moved, "grid"], "in_steps")], "whole")
+    affine = graph.node("Mul", [whole, "grid"], "affine")
+    for name, indices in (("from", [0, 0]), ("middle", [0, 3 * n_components]), ("to", [1, n_affine])):
+        graph.constant(name, np.array(indices, np.int64))
+    graph.constant("middle_end", np.array([1, 3 * n_components], np.int64))
+    graph.constant("matrix_shape", np.array([3, n_components], np.int64))
+    graph.constant("offset_shape", np.array([3, 1], np.int64))
+    graph.constant("columns_shape", np.array([n_components, -1], np.int64))
+    matrix = graph.node("Reshape", [graph.node("Slice", [affine, "from", "middle_end"], "a"), "matrix_shape"], "matrix")
+    offset = graph.node("Reshape", [graph.node("Slice", [affine, "middle", "to"], "b"), "offset_shape"], "offset")
+    columns = graph.node("Reshape", ["z", "columns_shape"], "columns")
+    values = graph.node("Gemm", [matrix, columns, offset], "values")
+    tables = [
+        float_value("first", [1, n_affine]),
+        float_value("steps", [3 * len(hours), n_affine]),
+        float_value("grid", [n_affine]),
+    ]
+    return finish_frame(graph, values, n_components, transfer, tables, [float_value("affine", [1, n_affine])])

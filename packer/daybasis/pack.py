@@ -1,0 +1,133 @@
+"""Pack a day of the family `daybasis` into an archive, at a step or at a target."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from packer.container import ArchiveWriter
+from packer.daybasis.encode import CodedLightmap, encode_lightmap
+from packer.daybasis.graph import frame_graph
+from packer.mask import encode_mask
+from trainer.data import LightmapSequence
+from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.tiles import Tile
+
+
+@dataclass(frozen=True)
+class DayBasisPackOptions:
+    """How to code.
+
+    Attributes:
+        rd_weight: Squared steps that one bit is worth in rounding.
+        entropy: "ans" or "zstd".
+    """
+
+    rd_weight: float = 0.08
+    entropy: str = "ans"
+
+
+@dataclass(frozen=True)
+class PackedDay:
+    """An archive in memory.
+
+    Attributes:
+        writer: Its sections and metadata.
+        size_bytes: Of the file.
+        psnr_srgb_db: Over valid texels and all hours, of what the decoder will give.
+        q_step: Width of a bin.
+        n_components: K.
+    """
+
+    writer: ArchiveWriter
+    size_bytes: int
+    psnr_srgb_db: float
+    q_step: float
+    n_components: int
+
+
+def _add_lightmap(
+    writer: ArchiveWriter,
+    sequence: LightmapSequence,
+    found: TemporalTransform,
+    coded: CodedLightmap,
+    tile: int,
+    n_levels: int,
+    entropy: str,
+    index: int,
+) -> dict[str, object]:
+    """Add the sections of one lightmap; returns its entry in the metadata."""
+    n_components = coded.basis_codes.shape[2] - 1
+    mask = None
+    if not sequence.valid.all():
+        mask = f"{index}/mask"
+        writer.add_bytes(mask, encode_mask(sequence.valid))
+    n_classes = len(found.skew_codes)
+    writer.add(f"{index}/basis", _zigzag(coded.basis_codes.transpose(2, 1, 0)))
+    if n_classes > 1:
+        writer.add(f"{index}/turns", _zigzag(found.skew_codes))
+    for number, (stream, classes) in enumerate(zip(coded.streams, found.classes, strict=True)):
+        writer.add_bytes(f"{index}/{number}/coefficients", stream)
+        if n_classes > 1:
+            writer.add(f"{index}/{number}/classes", classes)
+    graph = f"{index}/frame.onnx"
+    writer.add_bytes(graph, frame_graph(n_components, sequence.hours, sequence.transfer))
+    return {
+        "name": sequence.name,
+        "height": sequence.height,
+        "width": sequence.width,
+        "valid_texels": int(sequence.valid.sum()),
+        "mask": mask,
+        "model": {
+            "n_components": n_components,
+            "n_classes": n_classes,
+            "q_step": coded.q_step,
+            "centroids": list(coded.centroids),
+            "n_levels": n_levels,
+            "tile": tile,
+            "precision": coded.precision,
+            "exponents": [int(e) for e in coded.exponents],
+            "gap_modes": coded.gap_modes,
+            "entropy": entropy,
+            "graphs": {"frame": graph},
+        },
+    }
+
+
+def _zigzag(codes: np.ndarray) -> np.ndarray:
+    """0, -1, 1, -2, 2, ... -> 0, 1, 2, 3, 4, ... as uint16, or int32 where that is too narrow."""
+    zigzag = (codes << 1) ^ (codes >> 63)
+    return zigzag.astype(np.uint16 if int(zigzag.max(initial=0)) <= 0xFFFF else np.int32)
+
+
+def pack_day(
+    sequence: LightmapSequence,
+    tiles: list[Tile],
+    found: TemporalTransform,
+    q_step: float,
+    options: DayBasisPackOptions,
+    *,
+    tile: int,
+    n_levels: int,
+) -> PackedDay:
+    """Code a day in a given temporal transform.
+
+    Args:
+        sequence: The day.
+        tiles: `cut_tiles` of it.
+        found: `find_transform` of these.
+        q_step: Width of a bin; the nearest float32 is used.
+        options: How to code.
+        tile: Side of a tile.
+        n_levels: Levels of the pyramid.
+    """
+    step = float(str(np.float32(q_step)))
+    is_codes = sequence.transfer == "srgb8"
+    coded = encode_lightmap(tiles, found, step, rd_weight=options.rd_weight, entropy=options.entropy, is_codes=is_codes)
+    hours = [float(h) for h in sequence.hours]
+    writer = ArchiveWriter({"model_type": "daybasis", "transfer": sequence.transfer, "hours": hours})
+    writer.metadata["lightmaps"] = [_add_lightmap(writer, sequence, found, coded, tile, n_levels, options.entropy, 0)]
+    psnr_db = math.inf if coded.mse == 0.0 else 10.0 * math.log10(255.0**2 / coded.mse)
+    return PackedDay(writer, len(writer.to_bytes()), psnr_db, step, found.basis.matrix.shape[1])

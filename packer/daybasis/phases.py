@@ -1,0 +1,65 @@
+"""The encoder's walk over the bands in coding order: fine classes, values and sign scores of every phase."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from decompressor.daybasis.bands import Bands, Sites
+from decompressor.daybasis.contexts import ContextState
+from decompressor.daybasis.quincunx import PHASES, site_phases, split_phases
+from decompressor.daybasis.weights import MAX_MEAN_CODE, NO_SITE
+
+Int64Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of one band, flat (K * h * W2,): fine classes (255: not coded), values; sign scores of the nonzeros."""
+
+    phase: int
+    classes: npt.NDArray[np.uint8]
+    values: npt.NDArray[np.int32]
+    score: npt.NDArray[np.int8]
+
+    def differs(self) -> npt.NDArray[np.bool_]:
+        """Sign bits of the nonzero values: whether the sign differs from the score's (0 counts as plus)."""
+        out: npt.NDArray[np.bool_] = (self.values[self.values != 0] < 0) ^ (self.score < 0)
+        return out
+
+
+def pairs(bands: Bands, sites: Sites) -> list[tuple[npt.NDArray[np.integer], npt.NDArray[np.bool_]]]:
+    """(band, sites) of all detail bands in coding order."""
+    return [
+        (q, np.asarray(s))
+        for level, mask in zip(bands[1:], sites[1:], strict=True)
+        for q, s in zip(level, mask, strict=True)
+    ]
+
+
+def mean_code(band: npt.NDArray[np.integer], sites: npt.NDArray[np.bool_]) -> Int64Array:
+    """(K,) codes of the mean magnitude: 0 for an empty band, else 24 + 2 log2(mean) rounded, within 1..48."""
+    total = np.abs(band.astype(np.int64)).sum(axis=(1, 2))
+    mean = np.maximum(total, 1) / max(1, int(sites.sum()))
+    code = np.clip(np.rint(24 + 2 * np.log2(mean)), 1, MAX_MEAN_CODE).astype(np.int64)
+    return np.where(total > 0, code, 0)
+
+
+def walk(bands: Bands, sites: Sites, mean_codes: Int64Array) -> list[Phase]:
+    """Fine classes and values of every phase, in coding order."""
+    context, out = ContextState(len(bands) - 1), []
+    for level in range(1, len(bands)):
+        context.begin_level(level, [np.abs(b).astype(np.uint32) for b in bands[level - 1]] if level > 1 else [])
+        for o, (band, site) in enumerate(zip(bands[level], sites[level], strict=True)):
+            codes = mean_codes[3 * (level - 1) + o]
+            values = split_phases(np.asarray(band, np.int32))
+            outside = site_phases(np.asarray(site))
+            for phase in PHASES:
+                classes = context.classes(o, values[phase].shape, codes)
+                for parity in (0, 1):
+                    classes[parity::2] |= outside[phase][parity]
+                classes[codes == 0] = NO_SITE
+                flat = values[phase].ravel()
+                out.append(Phase(phase, classes.ravel(), flat, context.sign_score(o, np.flatnonzero(flat))))
+                context.put(values[phase])
+    return out

@@ -1,0 +1,187 @@
+"""Hostile headers and metadata: one kind of error per cause, with the words that tell it."""
+
+from __future__ import annotations
+
+import struct
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from decompressor import (
+    ArchiveError,
+    InvalidMetadataError,
+    InvalidSectionError,
+    LimitExceededError,
+    Limits,
+    NotAnArchiveError,
+    TruncatedArchiveError,
+    UnsupportedVersionError,
+    open_archive,
+)
+from decompressor.container import HEADER
+from tests.decompressor.forge import HEADER as EXPECTED_HEADER
+from tests.decompressor.forge import HEADER_BYTES, MAGIC, decode_all, put_together, take_apart, with_header, with_text
+
+
+def refused(tmp_path: Path, data: bytes, kind: type[ArchiveError], words: str) -> None:
+    path = tmp_path / "hostile.tod"
+    path.write_bytes(data)
+    with pytest.raises(kind, match=words) as caught:
+        open_archive(path, provider="cpu")
+    assert caught.type is kind
+    assert str(caught.value).startswith(str(path))
+
+
+def test_header_layout() -> None:
+    assert HEADER.format == EXPECTED_HEADER
+    assert HEADER.size == HEADER_BYTES == 8 + 2 + 2 + 4 + 4 + 8 + 4
+
+
+def test_forged_archive_is_like_the_packer_s(micro_archive: Path, tmp_path: Path) -> None:
+    path = tmp_path / "again.tod"
+    path.write_bytes(put_together(*take_apart(micro_archive.read_bytes())))
+    for found, expected in zip(decode_all(path), decode_all(micro_archive), strict=True):
+        assert (found == expected).all()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"PK\x03\x04" * 20, b"\x89PNG\r\n\x1a\n" + bytes(100)])
+def test_wrong_magic(tmp_path: Path, content: bytes) -> None:
+    refused(tmp_path, content, NotAnArchiveError, "expected a todpack archive, found other content")
+
+
+def test_header_cut_short(tmp_path: Path) -> None:
+    refused(tmp_path, MAGIC + bytes(5), TruncatedArchiveError, "expected a header of 32 bytes, found 13")
+
+
+@pytest.mark.parametrize("major", [0, 2, 65535])
+def test_unknown_major(tmp_path: Path, major: int) -> None:
+    data = with_header(b"whatever another version keeps here", 4, b"", major=major, minor=7)
+    refused(tmp_path, data, UnsupportedVersionError, rf"expected format 1\.x, found {major}\.7")
+
+
+def test_newer_minor_is_read(micro_archive: Path, tmp_path: Path) -> None:
+    metadata, stored = take_apart(micro_archive.read_bytes())
+    metadata["version"], metadata["added_in_1_9"] = "1.9", True
+    data = bytearray(put_together(metadata, stored))
+    packed_bytes, text_bytes = struct.unpack_from("<II", data, 12)
+    packed, rest = bytes(data[32 : 32 + packed_bytes]), bytes(data[32 + packed_bytes :])
+    path = tmp_path / "newer.tod"
+    path.write_bytes(with_header(packed, text_bytes, rest, minor=9))
+    assert len(decode_all(path)) == 3
+
+
+@pytest.mark.parametrize("field", [12, 16], ids=["stored", "decoded"])
+def test_metadata_over_the_limit_is_not_allocated(tmp_path: Path, field: int) -> None:
+    """The file is as large as it says (sparse), so that only the limit stands in the way."""
+    size = 3 << 30
+    data = bytearray(with_header(b"", 0, b""))
+    struct.pack_into("<I", data, field, (1 << 31) + 5)
+    struct.pack_into("<Q", data, 20, size)
+    path = tmp_path / "huge.tod"
+    path.write_bytes(data)
+    with path.open("r+b") as file:
+        file.truncate(size)
+    tracemalloc.start()
+    try:
+        with pytest.raises(LimitExceededError, match="metadata of 2147483653 bytes is over the limit of 16777216"):
+            open_archive(path, provider="cpu")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("file_bytes", [0, 31, 1 << 63])
+def test_file_bytes_lie(tmp_path: Path, file_bytes: int) -> None:
+    data = bytearray(with_text(b"{}"))
+    struct.pack_into("<Q", data, 20, file_bytes)
+    refused(tmp_path, bytes(data), TruncatedArchiveError, f"expected {file_bytes} bytes by its header, found")
+
+
+def test_metadata_longer_than_the_file(tmp_path: Path) -> None:
+    data = bytearray(with_text(b"{}"))
+    struct.pack_into("<I", data, 12, 5000)
+    refused(tmp_path, bytes(data), TruncatedArchiveError, "bytes by its header")
+
+
+@pytest.mark.parametrize(
+    ("packed", "words"),
+    [
+        (b"not zstd at all", "not a valid zstd frame"),
+        (b"", "not a valid zstd frame"),
+        (zstandard.compress(b"{} "), "expected a zstd frame of 2 bytes"),
+        (zstandard.ZstdCompressor(write_content_size=False).compress(b"{}"), "expected a zstd frame of 2 bytes"),
+        (zstandard.compress(b"{}")[:-1], "not a valid zstd frame|expected 2 decoded bytes"),
+        (zstandard.compress(b"{}") + b"tail", "not a valid zstd frame"),
+    ],
+    ids=["other bytes", "empty", "larger", "no size", "cut", "tail"],
+)
+def test_metadata_that_is_no_such_zstd_frame(tmp_path: Path, packed: bytes, words: str) -> None:
+    refused(tmp_path, with_header(packed, 2, b""), InvalidSectionError, f"metadata.json: {words}")
+
+
+def test_metadata_bomb(tmp_path: Path) -> None:
+    """Its frame says 64 MiB, its header two bytes."""
+    packed = zstandard.compress(b" " * (64 << 20))
+    assert len(packed) < 8192
+    tracemalloc.start()
+    try:
+        refused(tmp_path, with_header(packed, 2, b""), InvalidSectionError, "expected a zstd frame of 2 bytes")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"not json", "Expecting value"),
+        (b"", "Expecting value"),
+        (b'"\xff\xfe"', "'utf-8' codec can't decode"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
+        (b'{"a": -Infinity}', "-Infinity is not a JSON number"),
+        (b'{"a": 1e999}', "1e999 is out of range"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "Exceeds the limit"),
+        (b'{"a": 1, "a": 1}', "a key stands twice"),
+        (b'{"a": [{"b": 1, "b": 2}]}', "a key stands twice"),
+        (b"[" * 100_000, "nested deeper than 16 levels"),
+        (b'{"a":' * 17 + b"1" + b"}" * 17, "nested deeper than 16 levels"),
+        (b"[]", "expected an object, found list"),
+        (b"3", "expected an object, found int"),
+        (b"{} {}", "Extra data"),
+    ],
+)
+def test_metadata_that_is_not_strict_json(tmp_path: Path, text: bytes, words: str) -> None:
+    refused(tmp_path, with_text(text), InvalidMetadataError, f"metadata.json: .*{words}")
+
+
+def test_largest_metadata_is_looked_at_in_seconds(tmp_path: Path) -> None:
+    started = time.monotonic()
+    text = b'{"a": "' + b"x" * ((16 << 20) - 10) + b'"}'
+    refused(tmp_path, with_text(text), InvalidMetadataError, "expected the field 'sections'")
+    assert time.monotonic() - started < 20.0
+
+
+def test_limits_of_the_caller(micro_archive: Path) -> None:
+    for limits, words in (
+        (Limits(metadata_bytes=100), "metadata of .* over the limit of 100"),
+        (Limits(n_sections=3), "6 sections are over the limit of 3"),
+        (Limits(section_bytes=50), "bytes are over the limit of 50"),
+        (Limits(texels=63), "8 x 8 texels are over the limit of 63"),
+    ):
+        with pytest.raises(LimitExceededError, match=words):
+            open_archive(micro_archive, provider="cpu", limits=limits)
+    with (
+        open_archive(micro_archive, provider="cpu", limits=Limits(latent_bytes=4 * 5 * 64 - 1)) as archive,
+        pytest.raises(LimitExceededError, match="latent maps of 1280 bytes are over the limit of 1279"),
+    ):
+        archive.prepare()
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match=r"nothing\.tod: cannot be opened: No such file"):
+        open_archive(tmp_path / "nothing.tod")
+    with pytest.raises(ArchiveError, match="cannot be opened: Is a directory"):
+        open_archive(tmp_path)

@@ -1,0 +1,68 @@
+"""Masks come back exactly, whatever kind codes them; hostile ones are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from decompressor.mask import COLUMNS, PACKED, ROWS, corner_runs, decode_mask
+from packer.mask import encode_mask
+
+
+def kinds_of(valid: np.ndarray) -> list[bytes]:
+    return [
+        bytes([ROWS]) + corner_runs(valid),
+        bytes([COLUMNS]) + corner_runs(valid.T),
+        bytes([PACKED]) + np.packbits(valid).tobytes(),
+        encode_mask(valid),
+    ]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.02, 0.5, 0.98, 1.0]))
+def test_any_mask(height: int, width: int, seed: int, share: float) -> None:
+    valid = np.random.default_rng(seed).random((height, width)) < share
+    for data in kinds_of(valid):
+        np.testing.assert_array_equal(decode_mask(data, height, width), valid)
+
+
+def test_long_distances() -> None:
+    """Corners 254, 255, 256 and 510 texels apart."""
+    for at in (0, 1, 254, 255, 256, 509, 510, 511, 999):
+        valid = np.zeros((1, 1000), bool)
+        valid[0, at] = True
+        for data in kinds_of(valid):
+            np.testing.assert_array_equal(decode_mask(data, 1, 1000), valid)
+
+
+def test_by_hand() -> None:
+    """A rectangle in rows 1..2, columns 1..2 of 4 x 5 has corners at texels 6, 8, 16, 18."""
+    valid = np.zeros((4, 5), bool)
+    valid[1:3, 1:3] = True
+    assert corner_runs(valid) == bytes([6, 2, 8, 2])
+    np.testing.assert_array_equal(decode_mask(bytes([ROWS, 6, 2, 8, 2]), 4, 5), valid)
+    np.testing.assert_array_equal(decode_mask(bytes([PACKED, 0b00000011, 0b00011000, 0]), 4, 5), valid)
+
+
+def test_an_atlas_is_small() -> None:
+    valid = np.zeros((256, 256), bool)
+    valid[8:120, 8:120] = valid[8:120, 136:250] = valid[130:200, 20:240] = True
+    assert len(encode_mask(valid)) < 600 < len(np.packbits(valid))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "expected a mask of kind 0, 1 or 2"),
+        (b"\x03\x00", "expected a mask of kind 0, 1 or 2"),
+        (b"\x02\x00\x00", "expected one bit for each of 20 texels, found 2 bytes"),
+        (b"\x00\x14", "a corner lies beyond the last texel"),
+        (b"\x01\x0a\x0a", "a corner lies beyond the last texel"),
+        (b"\x00" + b"\x00" * 22, "at most one corner for each of 20 texels, found 22 bytes"),
+    ],
+)
+def test_refused(data: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        decode_mask(data, 4, 5)

@@ -1,0 +1,69 @@
+"""What an archive is asked for: impossible times, regions, types and names are typed errors; closing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decompressor import Archive, ArchiveError, RequestError, open_archive
+
+
+@pytest.fixture(scope="module")
+def opened(micro_archive: Path) -> Iterator[Archive]:
+    with open_archive(micro_archive, provider="cpu") as archive:
+        yield archive
+
+
+@pytest.mark.parametrize("time_h", [-0.001, 24.0, 1e9, float("nan"), float("inf")])
+def test_impossible_times(opened: Archive, time_h: float) -> None:
+    with pytest.raises(RequestError, match=r"time: expected hours in \[0, 24\), found"):
+        opened.decode(time_h)
+
+
+@pytest.mark.parametrize(
+    "region", [(0, 0, 0, 8), (0, 9, 0, 8), (-1, 4, 0, 8), (0, 8, 3, 3), (5, 4, 0, 8), (0, 8, 0, 9)]
+)
+def test_impossible_regions(opened: Archive, region: tuple[int, int, int, int]) -> None:
+    with pytest.raises(RequestError, match=r"region: expected rows within 0:8 and columns within 0:8, found"):
+        opened.decode(0.0, region)
+
+
+@pytest.mark.parametrize(("y", "x"), [(8, 0), (0, 8), (-1, 0)])
+def test_impossible_texels(opened: Archive, y: int, x: int) -> None:
+    with pytest.raises(RequestError, match="region: expected rows within 0:8"):
+        opened.texel(y, x, 0.0)
+
+
+def test_other_impossible_requests(opened: Archive, micro_archive: Path) -> None:
+    with pytest.raises(RequestError, match="dtype: expected uint8 or float32, found float16"):
+        opened.decode(0.0, dtype="float16")
+    for lightmap in (1, -2, "nothing"):
+        with pytest.raises(RequestError, match=r"lightmap: expected 0\.\.0 or one of micro, found"):
+            opened.decode(0.0, lightmap=lightmap)
+    for threads in (0, -1, 1025):
+        with pytest.raises(RequestError, match=f"threads: expected 1..1024, found {threads}"):
+            open_archive(micro_archive, threads=threads)
+    with pytest.raises(RequestError, match="provider: expected one of auto, cpu, cuda, found 'tpu'"):
+        open_archive(micro_archive, provider="tpu")
+
+
+def test_lightmap_by_name_and_number(opened: Archive) -> None:
+    for lightmap in (0, -1, "micro"):
+        assert opened.find(lightmap) is opened.lightmaps[0]
+
+
+def test_closed_archive(micro_archive: Path) -> None:
+    with open_archive(micro_archive, provider="cpu") as archive:
+        archive.prepare()
+        frame = archive.decode(1.0)
+    np.testing.assert_array_equal(archive.decode(1.0), frame)  # prepared lightmaps go on
+    with pytest.raises(ArchiveError, match="section 0/mask: cannot be read"):
+        _ = archive.lightmaps[0].valid
+    unprepared = open_archive(micro_archive, provider="cpu")
+    unprepared.close()
+    unprepared.close()
+    with pytest.raises(ArchiveError, match="cannot be read"):
+        unprepared.decode(1.0)

@@ -1,0 +1,86 @@
+"""Regional rotations: found, stored as integers, turned and turned back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from decompressor.daybasis.pyramid import build_pyramid
+from decompressor.daybasis.regions import BLOCK, TURN_GRID, Regions, restore_bands, turn_bands, turns_of_codes
+from trainer.daybasis.regions import align_columns, fit_regions, skew_of_rotation
+from trainer.daybasis.rotation import cayley
+
+
+def random_turn(rng: np.random.Generator, n: int) -> np.ndarray:
+    skew = rng.normal(size=(n, n)) / 4
+    return cayley(skew - skew.T)
+
+
+def test_cayley_of_one_plane_is_the_known_rotation() -> None:
+    # S = [[0, s], [-s, 0]]: the Cayley transform turns by 2 atan(s / 2)
+    turn = turns_of_codes(np.array([[64]]), 2)[0]
+    angle = 2 * np.arctan(0.5)
+    expected = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    np.testing.assert_allclose(turn, expected, atol=0.5 / TURN_GRID)
+
+
+def test_turns_agree_with_lapack_and_are_orthogonal() -> None:
+    rng = np.random.default_rng(0)
+    n = 9
+    codes = rng.integers(-80, 80, (3, n * (n - 1) // 2))
+    turns = turns_of_codes(codes, n)
+    for code, turn in zip(codes, turns, strict=True):
+        skew = np.zeros((n, n))
+        skew[np.triu_indices(n, 1)] = code / 64
+        skew -= skew.T
+        expected = np.linalg.solve(np.eye(n) - skew / 2, np.eye(n) + skew / 2)
+        np.testing.assert_allclose(turn, expected, atol=0.51 / TURN_GRID)
+        np.testing.assert_allclose(turn @ turn.T, np.eye(n), atol=n / TURN_GRID)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (33, 50), (64, 17)])
+def test_turned_bands_are_restored_and_threads_change_nothing(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    n = 5
+    pyramid = build_pyramid(rng.random(shape) < 0.8, 3)
+    turns = np.stack([random_turn(rng, n) for _ in range(3)])
+    blocks = (-(-shape[0] // BLOCK), -(-shape[1] // BLOCK))
+    regions = Regions(rng.integers(0, 3, blocks).astype(np.uint8), np.rint(turns * TURN_GRID) / TURN_GRID)
+    codes = [
+        rng.integers(-9, 9, (n, *site.shape)) * site
+        if not isinstance(site, tuple)
+        else tuple(rng.integers(-9, 9, (n, *s.shape)) * s for s in site)
+        for site in pyramid.sites
+    ]
+    one = restore_bands(codes, pyramid.sites, regions, (0.0, 0.0), 1)
+    two = restore_bands(codes, pyramid.sites, regions, (0.0, 0.0), 2)
+    back = turn_bands(one, pyramid.sites, np.linalg.inv(regions.turns), regions)
+    for index in range(1, len(codes)):
+        for o in range(3):
+            assert one[index][o].tobytes() == two[index][o].tobytes()
+            np.testing.assert_allclose(back[index][o], codes[index][o], atol=1e-3)
+
+
+def test_two_kinds_of_blocks_get_their_own_rotations() -> None:
+    rng = np.random.default_rng(2)
+    n, per_block, n_blocks = 4, 60, 12
+    turns = [np.eye(n), random_turn(rng, n)]
+    blocks = np.repeat(np.arange(n_blocks), per_block)
+    sparse = rng.laplace(size=(4, len(blocks), n)) * np.array([30.0, 1.0, 0.2, 0.1])
+    kinds = blocks % 2
+    groups = np.stack([sparse[:, i] @ turns[kinds[i]].T for i in range(len(blocks))], axis=1).astype(np.float32)
+    classes, rotations = fit_regions(groups, blocks, n_blocks, 2)
+    assert len(set(classes[0::2])) == 1
+    assert len(set(classes[1::2])) == 1
+    assert classes[0] != classes[1]
+    for rotation in rotations:
+        np.testing.assert_allclose(rotation @ rotation.T, np.eye(n), atol=1e-6)
+
+
+def test_alignment_and_inverse_cayley() -> None:
+    rng = np.random.default_rng(3)
+    turn = align_columns(random_turn(rng, 6)[:, [3, 1, 0, 2, 5, 4]])
+    assert (np.diag(turn) >= 0).all()
+    skew = np.zeros((6, 6))
+    skew[np.triu_indices(6, 1)] = skew_of_rotation(turn)
+    np.testing.assert_allclose(cayley(skew - skew.T), turn, atol=1e-4)

@@ -1,0 +1,162 @@
+"""Run folders that are missing, foreign, cut short or inconsistent: one line that names the file and the trouble."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from packer.errors import PackError
+from packer.gridmlp import GridMlpPackOptions
+from packer.pack import pack_run
+from packer.run_folder import FIELDS
+from tests.packer.micro_run import MICRO, micro_arrays, write_micro_run
+
+
+def refused(run: Path, words: str) -> None:
+    out = run.parent / "out.tod"
+    with pytest.raises(PackError, match=words) as caught:
+        pack_run(run, out)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+
+
+def changed_config(run: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    fields = json.loads((run / "config.json").read_text())
+    change(fields)
+    (run / "config.json").write_text(json.dumps(fields))
+    return run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return write_micro_run(tmp_path / "run")
+
+
+def test_no_run_folder(tmp_path: Path) -> None:
+    refused(tmp_path / "nothing", r"nothing: expected a run folder with config\.json, found none$")
+    (tmp_path / "file").write_text("x")
+    refused(tmp_path / "file", r"file: expected a run folder with config\.json")
+
+
+def test_unfinished_training_is_told(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "last.ckpt").write_bytes(b"x")
+    refused(tmp_path / "run", r"the training has not finished \(continue it by --resume\)")
+
+
+@pytest.mark.parametrize("text", ["", "{", "\xff", "[1]", '"x"'])
+def test_config_that_is_no_object(run: Path, text: str) -> None:
+    (run / "config.json").write_bytes(text.encode("latin-1"))
+    refused(run, r"config\.json: (not readable as JSON|expected an object)")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_missing_and_mistyped_fields(run: Path, field: str) -> None:
+    original = (run / "config.json").read_text()
+    refused(changed_config(run, lambda f: f.pop(field)), f"config.json: expected the field '{field}' .*found none")
+    (run / "config.json").write_text(original)
+    refused(changed_config(run, lambda f: f.update({field: None})), f"expected the field '{field}' .*found NoneType")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: f.update(run_format=2), "expected run_format 1, found 2"),
+        (lambda f: f.update(family="nerf"), "expected family .*found 'nerf'"),
+        (lambda f: f["config"].update(layers=0), "config.layers: expected a positive integer, found 0"),
+        (lambda f: f["config"].update(hidden="4"), "config.hidden: expected a positive integer, found '4'"),
+        (lambda f: f["config"].pop("time_harmonics"), "config.time_harmonics: expected a positive integer, found None"),
+        (lambda f: f["config"].update(layers=2), r"mlp_1_weight: expected shape \[4, 4\], found \[3, 4\]"),
+        (lambda f: f["config"].update(hidden=5), r"mlp_input_features: expected shape \[5, 2\], found \[4, 2\]"),
+        (lambda f: f["config"].update(grid_levels=[2, 4, 8]), "grid_2: expected this array, found none"),
+        (lambda f: f["config"].update(channels_per_level=2), r"grid_0: expected shape \[None, None, 2\]"),
+        (lambda f: f.update(height=9), r"valid: expected shape \[9, 8\], found \[8, 8\]"),
+    ],
+)
+def test_config_that_does_not_fit(run: Path, change: Callable[[dict[str, Any]], object], words: str) -> None:
+    refused(changed_config(run, change), words)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda f: f["config"].update(grid_levels=7),
+        lambda f: f["config"].update(grid_levels=[]),
+        lambda f: f.update(hours=[]),
+        lambda f: f.update(hours=["a", "b"]),
+        lambda f: f.update(hours=[12.0, 0.0]),
+        lambda f: f.update(transfer="pq"),
+        lambda f: f.update(name=""),
+        lambda f: f.update(name="two\nlines"),
+        lambda f: f["config"].update(baseline_time=float("nan")),
+    ],
+    ids=["levels 7", "no levels", "no hours", "text hours", "hours swapped", "transfer", "no name", "lines", "nan"],
+)
+def test_config_that_no_archive_can_hold(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Hand-edited values: a typed error of any kind, no archive, and no traceback."""
+    from decompressor import TodpackError
+
+    changed_config(run, change)
+    with pytest.raises(TodpackError) as caught:
+        pack_run(run, run.parent / "out.tod")
+    assert "\n" not in str(caught.value)
+    assert not (run.parent / "out.tod").exists()
+
+
+@pytest.mark.parametrize("size", [0, 10, 300, -30])
+def test_arrays_cut_short(run: Path, size: int) -> None:
+    data = (run / "arrays.npz").read_bytes()
+    (run / "arrays.npz").write_bytes(data[:size])
+    refused(run, r"arrays\.npz: not a readable NPZ file")
+
+
+def test_arrays_missing(run: Path) -> None:
+    (run / "arrays.npz").unlink()
+    refused(run, r"arrays\.npz: expected the model's arrays, found nothing there")
+
+
+def test_pickled_arrays_are_refused(run: Path) -> None:
+    np.savez(run / "arrays.npz", grid_0=np.array([{"a": 1}], dtype=object))
+    refused(run, r"arrays\.npz: not a readable NPZ file: .*allow_pickle")
+
+
+def test_a_plain_npy_file_is_refused(run: Path) -> None:
+    with (run / "arrays.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    refused(run, r"arrays\.npz: not a readable NPZ file")
+
+
+@pytest.mark.parametrize("name", ["grid_1", "mlp_input_features", "mlp_input_time", "mlp_0_bias", "mlp_1_weight"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_arrays_that_are_not_finite(tmp_path: Path, name: str, bad: float) -> None:
+    arrays = micro_arrays(**MICRO)
+    arrays[name].flat[1] = bad
+    refused(write_micro_run(tmp_path / "run", arrays), f"{name}: expected finite numbers, found NaN or infinity")
+
+
+@pytest.mark.parametrize("name", ["grid_0", "mlp_1_bias", "valid", "baseline"])
+def test_arrays_missing_or_of_another_shape(tmp_path: Path, name: str) -> None:
+    arrays = micro_arrays(**MICRO)
+    removed = {k: v for k, v in arrays.items() if k != name}
+    refused(write_micro_run(tmp_path / "a", removed), f"{name}: expected this array, found none")
+    arrays[name] = arrays[name][..., None]
+    refused(write_micro_run(tmp_path / "b", arrays), f"{name}: expected shape")
+
+
+def test_nothing_valid(tmp_path: Path) -> None:
+    arrays = micro_arrays(**MICRO)
+    arrays["valid"][:] = False
+    refused(write_micro_run(tmp_path / "run", arrays), "valid: expected at least one valid texel, found none")
+
+
+def test_options_out_of_range() -> None:
+    with pytest.raises(PackError, match="--mlp-dtype: expected one of fp16, fp32, int8, found bf16"):
+        GridMlpPackOptions(mlp_dtype="bf16")
+    for q_step in (0, 65):
+        with pytest.raises(PackError, match=f"--baseline-q-step: expected 1..64, found {q_step}"):
+            GridMlpPackOptions(baseline_q_step=q_step)

@@ -1,0 +1,133 @@
+"""The one direction of imports, and what decoding, packing, bundling and scoring must do without."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("trainer", "packer", "decompressor", "submission", "eval", "todpack", "tests")
+DECODER_PACKAGES = {"numpy", "onnxruntime", "zstandard", "PIL"}
+# DESIGN.md "Folders and the one direction of imports"; trainer.errors is what trainer.data raises. Beyond DESIGN.md's
+# table: the closed form of daybasis runs the decoder's own wavelet (no circle: decompressor imports nothing of ours).
+MAY_IMPORT = {
+    "decompressor": (),
+    "trainer": ("eval.metrics", "eval.perceptual", "decompressor.daybasis"),
+    "packer": ("decompressor", "trainer.data", "trainer.daybasis", "trainer.errors"),
+    "eval": ("decompressor", "trainer.data"),
+    "submission": ("decompressor", "packer", "eval", "trainer.data"),
+}
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Every module a file imports anywhere in it, as `package.module` (names of `from` imports count as modules)."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = ".".join(file.relative_to(ROOT).parts[: -node.level]) + "." if node.level else ""
+            yield from (f"{package}{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == p or module.startswith(f"{p}.") for p in packages)
+
+
+def files_of(folder: str) -> list[Path]:
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert len(files) > 3
+    return files
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_one_direction(folder: str) -> None:
+    allowed = (folder, *MAY_IMPORT[folder])
+    wrong = [
+        f"{file.relative_to(ROOT)}: {module}"
+        for file in files_of(folder)
+        for module in imports_of(file)
+        if within(module, OURS)
+        and not within(module, allowed)
+        and not (file.name == "__main__.py" and module == "todpack.main")
+    ]
+    assert wrong == []
+
+
+def test_decompressor_needs_four_packages() -> None:
+    """And constriction, for archives that are coded by it."""
+    found = {m.split(".")[0] for file in files_of("decompressor") for m in imports_of(file)}
+    assert found - set(sys.stdlib_module_names) - {"decompressor", "constriction"} == DECODER_PACKAGES
+
+
+@pytest.mark.parametrize("folder", ["decompressor", "packer", "submission", "trainer/data", "trainer/daybasis"])
+def test_no_file_names_torch(folder: str) -> None:
+    """The refinement of daybasis may need it one day: then it moves to a module of its own that this test names."""
+    wrong = [str(f) for f in sorted((ROOT / folder).rglob("*.py")) if any(within(m, ("torch",)) for m in imports_of(f))]
+    assert wrong == []
+
+
+def run_fresh(program: str, *arguments: object) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+THROUGH_COMMAND = """
+import sys
+from todpack import main
+forbidden, *arguments = sys.argv[1:]
+assert main(arguments) == 0
+loaded = set(forbidden.split(",")) & set(sys.modules)
+assert not loaded, loaded
+"""
+
+
+def test_packing_loads_no_torch(tiny_run: Path, tmp_path: Path) -> None:
+    run_fresh(THROUGH_COMMAND, "torch,lpips", "pack", tiny_run, "-o", tmp_path / "a.tod")
+
+
+def test_decompressing_loads_neither_torch_nor_onnx(tiny_archive: Path, tmp_path: Path) -> None:
+    run_fresh(THROUGH_COMMAND, "torch,onnx,scipy", "decompress", tiny_archive, "-o", tmp_path, "--hours", "0")
+
+
+def test_bundling_loads_neither_torch_nor_onnx(tiny_archive: Path, tmp_path: Path) -> None:
+    run_fresh(THROUGH_COMMAND, "torch,onnx,scipy", "submit", "build", tiny_archive, "-o", tmp_path / "bundle")
+
+
+def test_scoring_without_lpips_loads_no_torch(tiny_archive: Path, tiny_day: Path) -> None:
+    run_fresh(THROUGH_COMMAND, "torch,lpips", "eval", "score", tiny_archive, "--data", tiny_day, "--no-lpips")
+
+
+def test_reading_a_day_loads_no_torch(tiny_day: Path) -> None:
+    run_fresh(
+        "import sys; from trainer.data import read_sequence; read_sequence(sys.argv[1]); assert 'torch' not in "
+        "sys.modules and 'scipy' not in sys.modules",
+        tiny_day,
+    )
+
+
+def test_decompressor_alone_on_the_path(tiny_archive: Path, tmp_path: Path) -> None:
+    """Copied out of the repository and run isolated, with every package of ours but itself blocked."""
+    import shutil
+
+    shutil.copytree(ROOT / "decompressor", tmp_path / "decompressor")
+    program = (
+        "import sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "ours = ('trainer', 'packer', 'eval', 'submission', 'todpack')\n"
+        "blocked = (*ours, 'torch', 'onnx', 'scipy', 'click', 'constriction')\n"
+        "for name in blocked:\n"
+        "    sys.modules[name] = None\n"
+        "import decompressor\n"
+        "assert decompressor.__file__.startswith(sys.argv[1]), decompressor.__file__\n"
+        "with decompressor.open_archive(sys.argv[2]) as archive:\n"
+        "    assert archive.decode(12.0).shape == (64, 72, 3)\n"
+        "assert all(sys.modules[name] is None for name in blocked)\n"
+    )
+    run_fresh(program, tmp_path, tiny_archive)

@@ -1,0 +1,88 @@
+"""A run that was interrupted goes on bit for bit, or says why it cannot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import make_day, write_day
+from tests.trainer.small_run import SMALL, rows_of, train
+from todpack import main
+from trainer.data import LightmapSequence, read_sequence
+from trainer.errors import TrainingError
+from trainer.gridmlp.config import GridMlpConfig
+
+pytest.importorskip("torch")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_killed_run_resumes_bit_for_bit(day: Path, tmp_path: Path) -> None:
+    """kill -9 in the middle, `--resume`: the same arrays as without the interruption."""
+    options = [
+        "--family", "gridmlp", "--grid-levels", "4,8", "--channels-per-level", "2", "--hidden", "8", "--layers", "1",
+        "--epochs", "60", "--samples-per-epoch", "8192", "--batch-size", "512", "--lr", "0.005", "--threads", "1",
+        "--device", "cpu", "--quiet",
+    ]  # fmt: skip
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    command = [sys.executable, "-m", "todpack", "train", str(day), "-o", str(killed), *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (killed / "log.csv").is_file() or len((killed / "log.csv").read_text().splitlines()) < 4:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    n_before = len(rows_of(killed))
+    assert 3 <= n_before < 60
+    assert not (killed / "config.json").exists()
+    assert main(["train", str(day), "-o", str(killed), *options, "--resume"]) == 0
+    assert main(["train", str(day), "-o", str(whole), *options]) == 0
+    assert (killed / "arrays.npz").read_bytes() == (whole / "arrays.npz").read_bytes()
+    assert (killed / "baseline.png").read_bytes() == (whole / "baseline.png").read_bytes()
+    without_seconds = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(run)] for run in (killed, whole)
+    ]
+    assert without_seconds[0] == without_seconds[1]
+    assert len(without_seconds[0]) == 60
+
+
+def test_resumed_log_has_no_epoch_twice(sequence: LightmapSequence, tmp_path: Path) -> None:
+    """A line that was written after the last checkpoint, and one cut in the middle, are both dropped."""
+    run = train(sequence, tmp_path / "run")
+    with (run / "log.csv").open("a") as file:
+        file.write("6,0.5,3.0,0.1,0.1,9.0\n7,0.4")
+    longer = train(sequence, run, resume=True)
+    assert [int(row["epoch"]) for row in rows_of(longer)] == list(range(6))
+
+
+def test_resume_without_a_checkpoint_starts_afresh(sequence: LightmapSequence, tmp_path: Path) -> None:
+    first = train(sequence, tmp_path / "a", resume=True)
+    second = train(sequence, tmp_path / "b")
+    assert (first / "arrays.npz").read_bytes() == (second / "arrays.npz").read_bytes()
+
+
+def test_resume_with_other_options_or_data_is_refused(sequence: LightmapSequence, tmp_path: Path) -> None:
+    run = train(sequence, tmp_path / "run")
+    with pytest.raises(TrainingError, match=r"last\.ckpt: was trained with other options or data \(different: lr\)"):
+        train(sequence, run, GridMlpConfig.from_json({**SMALL.to_json(), "lr": 0.006}), resume=True)
+    frames, valid = make_day(20, 24, 4, seed=1)
+    other = read_sequence(write_day(tmp_path / "other", frames, valid))
+    with pytest.raises(TrainingError, match=r"different: code_sum"):
+        train(other, run, resume=True)
+
+
+def test_damaged_checkpoint(sequence: LightmapSequence, tmp_path: Path) -> None:
+    run = train(sequence, tmp_path / "run")
+    for content in (b"", b"not a checkpoint", (run / "last.ckpt").read_bytes()[:500]):
+        (run / "last.ckpt").write_bytes(content)
+        with pytest.raises(TrainingError, match=r"last\.ckpt: not a readable checkpoint") as caught:
+            train(sequence, run, resume=True)
+        assert "\n" not in str(caught.value)

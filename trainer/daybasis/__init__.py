@@ -1,0 +1,1 @@
+"""Closed form of the `daybasis` family: numpy and scipy only."""

@@ -1,0 +1,45 @@
+"""Configuration of the closed form of `daybasis`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class DayBasisConfig:
+    """How the basis of a day is found.
+
+    Attributes:
+        q_step: Width of a quantiser bin that the basis is made for, in codes; packing may use another near it.
+        tile: Side of the independent tiles, texels.
+        n_levels: Levels of the wavelet pyramid.
+        rotate: Find the sparse rotation; without it the basis is the plain KLT.
+        max_classes: Regional rotations at most; 1 does without.
+    """
+
+    q_step: float = 16.0
+    tile: int = 512
+    n_levels: int = 5
+    rotate: bool = True
+    max_classes: int = 12
+
+    def __post_init__(self) -> None:
+        for name, fits, expected in (
+            ("q-step", 0.0 < self.q_step <= 1e6, "a number in (0, 1e6]"),
+            ("tile", 8 <= self.tile <= 1 << 14, "8..16384"),
+            ("levels", 1 <= self.n_levels <= 12, "1..12"),
+            ("max-classes", 1 <= self.max_classes <= 256, "1..256"),
+        ):
+            if not fits:
+                raise ConfigError(f"--{name}: expected {expected}, found {getattr(self, _FIELDS[name])}")
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+_FIELDS = {"q-step": "q_step", "tile": "tile", "levels": "n_levels", "max-classes": "max_classes"}
