@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from decompressor.daybasis.bands import Bands, BoolArray, IntArray, Sites
+from decompressor.daybasis.bands import Bands, BoolArray, IntArray, OnBand, Sites
 from decompressor.daybasis.contexts import ContextState
 from decompressor.daybasis.quincunx import PHASES, plain_index, site_phases
 from decompressor.daybasis.symbol_decoder import SymbolDecoder
@@ -25,17 +25,20 @@ class BandDecoder:
         self.tables, self.symbols = tables, symbols
         self.dtype, self.n_maps = dtype, n_maps
 
-    def decode(self, sites: Sites) -> Bands:
-        """All bands, in coding order."""
+    def decode(self, sites: Sites, on_band: OnBand | None = None) -> Bands:
+        """All bands, in coding order; on_band is told of each detail band as soon as it is there."""
         bands: Bands = [self.low_band(np.asarray(sites[0]))]
         context = ContextState(len(sites) - 1)
         for level, level_sites in enumerate(sites[1:], start=1):
             parents = [np.abs(band).astype(np.uint32) for band in bands[-1]] if level > 1 else []
             context.begin_level(level, parents)
-            lh, hl, hh = (
-                self.band(context, o, s, self.tables.mean_codes[3 * (level - 1) + o]) for o, s in enumerate(level_sites)
-            )
-            bands.append((lh, hl, hh))
+            details: list[IntArray] = []
+            for orientation, site in enumerate(level_sites):
+                mean_code = self.tables.mean_codes[3 * (level - 1) + orientation]
+                details.append(self.band(context, orientation, site, mean_code))
+                if on_band is not None:
+                    on_band(level, orientation, details[-1])
+            bands.append((details[0], details[1], details[2]))
         return bands
 
     def band(

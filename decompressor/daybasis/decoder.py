@@ -15,13 +15,11 @@ import numpy as np
 
 from decompressor.container import Container
 from decompressor.daybasis.basis_codes import dequantize_basis
-from decompressor.daybasis.entropy import decode_bands
 from decompressor.daybasis.entry import DayBasisEntry
-from decompressor.daybasis.lifting import inverse
-from decompressor.daybasis.pyramid import build_pyramid
 from decompressor.daybasis.ramps import ramp_table
-from decompressor.daybasis.regions import BLOCK, Regions, restore_bands, turns_of_codes
+from decompressor.daybasis.regions import BLOCK, Regions, turns_of_codes
 from decompressor.daybasis.symbols import EntropyError
+from decompressor.daybasis.tile import decode_tile
 from decompressor.errors import InvalidGraphError, InvalidSectionError, LimitExceededError
 from decompressor.metadata import ArchiveEntry, LightmapEntry
 from decompressor.runtime import Runtime
@@ -179,15 +177,12 @@ class DayBasisDecoder:
         data = container.read_bytes(name)
         if not valid.any():
             return np.zeros(shape, np.float32)
-        pyramid = build_pyramid(valid, entry.n_levels)
-        try:
-            bands = decode_bands(data, entry.n_components, pyramid.sites)
-        except EntropyError as error:
-            raise InvalidSectionError(f"{container.path}: section {name}: {error}") from error
         threads = self._threads or min(4, os.cpu_count() or 1)
         regions = Regions(self._read_classes(number, valid.shape), self._turns)
-        restored = restore_bands(bands, pyramid.sites, regions, entry.centroids, threads)
-        maps = inverse(restored, pyramid, entry.q_step, n_threads=threads)
+        try:
+            maps = decode_tile(data, valid, entry, regions, threads)
+        except EntropyError as error:
+            raise InvalidSectionError(f"{container.path}: section {name}: {error}") from error
         snap_to_grid(maps, entry.exponents[:-1], entry.precision)
         return maps
 

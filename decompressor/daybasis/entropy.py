@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from decompressor.daybasis.band_decoder import BandDecoder
-from decompressor.daybasis.bands import Bands, Sites
+from decompressor.daybasis.bands import Bands, OnBand, Sites
 from decompressor.daybasis.symbol_decoder import SymbolDecoder, SymbolSource
 from decompressor.daybasis.symbols import EntropyError
 from decompressor.daybasis.tables import Tables, parse_tables
@@ -22,13 +22,14 @@ WIDE, ZSTD = 1, 2  # bits of the kind
 MAX_MODEL_BYTES = 1 << 20
 
 
-def decode_bands(data: bytes, n_maps: int, sites: Sites) -> Bands:
+def decode_bands(data: bytes, n_maps: int, sites: Sites, on_band: OnBand | None = None) -> Bands:
     """Decode the coefficients of one tile.
 
     Args:
         data: What encode_bands wrote.
         n_maps: K, count of component maps, >= 1.
         sites: Where coefficients are coded: (h, w) bool low band, then (lh, hl, hh) per level, coarse to fine.
+        on_band: Told (level 1.., orientation, codes) of each detail band as soon as it is decoded.
 
     Returns:
         Low band (K, h, w) and one (lh, hl, hh) per level, int16 or int32 as the stream says; 0 outside the sites.
@@ -47,7 +48,7 @@ def decode_bands(data: bytes, n_maps: int, sites: Sites) -> Bands:
     dtype = np.dtype(np.int32 if kind & WIDE else np.int16)
     try:
         symbols = SymbolDecoder(tables, symbol_source(kind, tables, coded, n_maps, sites), raw)
-        return BandDecoder(tables, symbols, n_maps, dtype).decode(sites)
+        return BandDecoder(tables, symbols, n_maps, dtype).decode(sites, on_band)
     except BaseException as error:
         if type(error).__name__ == "PanicException":  # a panic of the Rust coder: derives from BaseException
             raise EntropyError(f"ANS section: {error}") from error

@@ -121,6 +121,17 @@ def restore_bands(
     return _map_bands(codes, sites, regions.turns, regions, centroids, n_threads)
 
 
+def restore_band(
+    codes: NDArray[Any],
+    site: NDArray[np.bool_],
+    regions: Regions,
+    stride: int,
+    centroids: tuple[float, float],
+) -> NDArray[np.float32]:
+    """One detail band of `restore_bands`; its samples lie `stride` texels apart."""
+    return _turn_band(codes, site, regions.turns, regions, stride, centroids)
+
+
 def _map_bands(
     bands: Sequence[Any],
     sites: Sequence[Any],

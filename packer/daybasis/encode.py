@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from decompressor.daybasis.basis_codes import dequantize_basis
 from decompressor.daybasis.decoder import snap_to_grid
@@ -22,6 +21,7 @@ from packer.daybasis.streams import encode_coefficients
 from trainer.daybasis.affine import refit_affine
 from trainer.daybasis.analysis import forward
 from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.single_blas import single_blas
 from trainer.daybasis.tiles import Tile
 
 MANTISSA_BITS = 24
@@ -78,7 +78,7 @@ def choose_precision(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray) -
     return int(min(finest, 40))
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # the matrices are small: threads would wait for each other
+@single_blas
 def encode_lightmap(
     tiles: Sequence[Tile], found: TemporalTransform, q_step: float, *, rd_weight: float, entropy: str, is_codes: bool
 ) -> CodedLightmap:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from decompressor.daybasis.regions import BLOCK, SKEW_SCALE
 from trainer.daybasis.analysis import forward
@@ -15,6 +14,7 @@ from trainer.daybasis.klt import TemporalBasis, fit_klt
 from trainer.daybasis.neighborhoods import gather_neighborhoods
 from trainer.daybasis.regions import fit_regions, skew_of_rotation
 from trainer.daybasis.rotation import sparse_rotation
+from trainer.daybasis.single_blas import single_blas
 from trainer.daybasis.tiles import Tile
 
 TEXELS_PER_CLASS = 4000  # a class costs about 200 bytes of side information
@@ -47,7 +47,7 @@ def _neighborhoods(tiles: Sequence[Tile], basis: TemporalBasis, q_step: float) -
     return found
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # the matrices are small: threads would wait for each other
+@single_blas
 def find_transform(tiles: Sequence[Tile], config: DayBasisConfig, q_step: float | None = None) -> TemporalTransform:
     """Find the temporal transform of a day.
 
