@@ -35,7 +35,7 @@ def _target_options(command: Callable[..., None]) -> Callable[..., None]:
             "--entropy", type=click.Choice(["ans", "zstd"]), default="ans", help="zstd: larger, no constriction."
         ),
         click.option(
-            "--rd-weight", type=float, default=0.08, help="Squared steps that a bit is worth; 0: plain rounding."
+            "--rd-weight", type=float, default=0.1, help="Squared steps that a bit is worth; 0: plain rounding."
         ),
         click.option("--target-size", type=int, help="Archive size in bytes to meet (within 1 %, not above)."),
         click.option("--target-psnr", type=float, help="PSNR in dB to meet (within 0.05 dB)."),

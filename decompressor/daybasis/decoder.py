@@ -10,6 +10,7 @@ import math
 import os
 import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class DayBasisDecoder:
         runtime: Runtime,
     ) -> None:
         self._container, self._lightmap, self._entry, self._valid = container, lightmap, entry, valid
-        self._hours, self._threads = archive.hours, runtime.threads
+        self._hours, self._threads = archive.hours, runtime.threads or min(4, os.cpu_count() or 1)
         self._where = f"{container.path}: section {entry.frame_graph}"
         self._tiles: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
@@ -129,11 +130,14 @@ class DayBasisDecoder:
         return classes
 
     def prepare(self) -> None:
-        """Decode all tiles, as far as they fit into the limit."""
+        """Decode all tiles, as far as they fit into the limit; several at a time."""
         tile = self._entry.tile
-        for row in range(0, self._lightmap.height, tile):
-            for column in range(0, self._lightmap.width, tile):
-                self._tile(row // tile, column // tile)
+        n_rows, n_columns = -(-self._lightmap.height // tile), -(-self._lightmap.width // tile)
+        if n_rows * n_columns == 1:
+            self._tile(0, 0)
+            return
+        with ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(lambda at: self._tile(*at), np.ndindex(n_rows, n_columns)))
 
     def latents(self) -> np.ndarray:
         """(K, H, W) float32, all tiles put together."""
@@ -177,10 +181,9 @@ class DayBasisDecoder:
         data = container.read_bytes(name)
         if not valid.any():
             return np.zeros(shape, np.float32)
-        threads = self._threads or min(4, os.cpu_count() or 1)
         regions = Regions(self._read_classes(number, valid.shape), self._turns)
         try:
-            maps = decode_tile(data, valid, entry, regions, threads)
+            maps = decode_tile(data, valid, entry, regions, self._threads)
         except EntropyError as error:
             raise InvalidSectionError(f"{container.path}: section {name}: {error}") from error
         snap_to_grid(maps, entry.exponents[:-1], entry.precision)

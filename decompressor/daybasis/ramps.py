@@ -53,10 +53,3 @@ def ramp_table(values: np.ndarray, hours: np.ndarray, modes: str) -> np.ndarray:
     cubic = np.array([mode == CUBIC for mode in modes])[:, None]
     start, end = _slopes(values, hours, modes)
     return np.concatenate([change, np.where(cubic, start - change, 0.0), np.where(cubic, change - end, 0.0)])
-
-
-def ramps(time_h: float, hours: np.ndarray) -> np.ndarray:
-    """(3T,) float64 ramps at a time, for the table's rows; the graph computes the same in float32."""
-    time = time_h + HOURS_PER_DAY if time_h < hours[0] else time_h
-    u = np.clip((time - hours) / gap_lengths(hours), 0.0, 1.0)
-    return np.concatenate([u, u * (1.0 - u) ** 2, u**2 * (1.0 - u)])

@@ -25,7 +25,7 @@ class DayBasisPackOptions:
         entropy: "ans" or "zstd".
     """
 
-    rd_weight: float = 0.08
+    rd_weight: float = 0.1
     entropy: str = "ans"
 
 

@@ -1,0 +1,89 @@
+"""The search for a step: on made-up curves with known answers, and on a real day."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from packer.compress import encode_day
+from packer.container import ArchiveWriter
+from packer.daybasis.pack import DayBasisPackOptions, PackedDay
+from packer.errors import PackError
+from packer.rate_control import MAX_TRIALS, search_step
+from tests.conftest import make_day
+from trainer.data import LightmapSequence
+from trainer.daybasis.config import DayBasisConfig
+
+
+class Curve:
+    """A codec with PSNR = 60 - 4 log2(step) - 0.3 sin(3 log2 step), size = 400 kB * step^-0.6 in steps of 37 bytes."""
+
+    def __init__(self) -> None:
+        self.steps: list[float] = []
+
+    def __call__(self, q_step: float) -> PackedDay:
+        self.steps.append(q_step)
+        octave = math.log2(q_step)
+        psnr_db = 60.0 - 4.0 * octave - 0.3 * math.sin(3.0 * octave)
+        size = 37 * round(400_000 * q_step**-0.6 / 37)
+        return PackedDay(ArchiveWriter({}), size, psnr_db, q_step, 8)
+
+
+@pytest.mark.parametrize("target", [25.0, 38.5, 42.0, 47.3, 60.0, 66.0])
+def test_psnr_is_met(target: float) -> None:
+    curve = Curve()
+    assert search_step(curve, target, None).psnr_srgb_db == pytest.approx(target, abs=0.05)
+    assert len(curve.steps) <= MAX_TRIALS
+
+
+@pytest.mark.parametrize("target", [8_000, 55_555, 100_000, 250_000, 800_000])
+def test_size_is_met_and_not_exceeded(target: int) -> None:
+    day = search_step(Curve(), None, target)
+    assert 0.99 * target <= day.size_bytes <= target
+
+
+@pytest.mark.parametrize("target", [5.0, 90.0])
+def test_a_psnr_out_of_reach_names_the_nearest(target: float) -> None:
+    curve = Curve()
+    edge = 1024.0 if target < 30 else 0.25
+    with pytest.raises(
+        PackError, match=rf"--target-psnr: {target:g} dB cannot be met; the nearest is .* dB in \d+ bytes"
+    ):
+        search_step(curve, target, None)
+    assert min(curve.steps, key=lambda step: abs(step - edge)) == pytest.approx(edge)
+
+
+def test_a_size_out_of_reach_names_the_nearest() -> None:
+    with pytest.raises(PackError, match=r"--target-size: 100 bytes cannot be met; the nearest is 2\d.* dB in 6\d+"):
+        search_step(Curve(), None, 100)
+
+
+def test_real_day_meets_its_targets() -> None:
+    frames, valid = make_day(96, 80, 24)
+    frames = np.clip(frames + np.random.default_rng(0).normal(0, 3, frames.shape), 0, 255).astype(np.uint8)
+    sequence = LightmapSequence(frames.astype(np.float32), valid, np.arange(24.0), "srgb8", "day")
+    config, options = DayBasisConfig(), DayBasisPackOptions()
+    by_psnr = encode_day(sequence, config, options, target_psnr_db=40.0)
+    assert by_psnr.psnr_srgb_db == pytest.approx(40.0, abs=0.05)
+    by_size = encode_day(sequence, config, options, target_size_bytes=20_000)
+    assert 0.99 * 20_000 <= by_size.size_bytes <= 20_000
+    assert by_size.size_bytes == len(by_size.writer.to_bytes())
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ({"target_psnr_db": 40.0, "target_size_bytes": 9}, "found both"),
+        ({"target_psnr_db": 0.0}, r"expected dB in \(0, 99\], found 0"),
+        ({"target_psnr_db": math.nan}, r"expected dB in \(0, 99\], found nan"),
+        ({"target_size_bytes": 0}, "expected bytes >= 1, found 0"),
+    ],
+)
+def test_impossible_targets(targets: dict[str, float], message: str, tmp_path: Path) -> None:
+    frames, valid = make_day(16, 16, 4)
+    sequence = LightmapSequence(frames.astype(np.float32), valid, np.arange(4.0) * 6, "srgb8", "day")
+    with pytest.raises(PackError, match=message):
+        encode_day(sequence, DayBasisConfig(), DayBasisPackOptions(), **targets)  # type: ignore[arg-type]
