@@ -17,8 +17,13 @@ from decompressor.errors import OutputError
 PNG_COMPRESSION = 1  # fast; the frames are for a scorer or a tool, not for keeping
 
 
-def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = False) -> None:
     """Replace `path` by what `write` puts into a file; on any failure the old file stays as it was.
+
+    Args:
+        path: The file.
+        write: Puts the content into the open file.
+        durable: Have it on the disk before the old file goes (for what took long to make).
 
     Raises:
         OutputError: the folder cannot be written (missing, read-only, full).
@@ -29,6 +34,8 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
         with os.fdopen(handle, "wb") as file:
             write(file)
             file.flush()
+            if durable:
+                os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)

@@ -97,8 +97,8 @@ def pack(context: click.Context, /, run_dir: Path, out: Path, **options: Any) ->
         return
     result = pack_run(run_dir, out, GridMlpPackOptions(**{k: v for k, v in options.items() if k in GRIDMLP_OPTIONS}))
     click.echo(
-        f"{result.path}: {result.archive_bytes} bytes; the model's arrays in fp32 take {result.fp32_bytes} bytes "
-        f"({result.fp32_bytes / result.archive_bytes:.1f} x the archive)"
+        f"{result.path}: {result.archive_bytes} bytes; grids and MLP take {result.model_bytes} of them, "
+        f"{result.fp32_bytes / result.model_bytes:.1f} x less than in fp32 ({result.fp32_bytes} bytes)"
     )
 
 

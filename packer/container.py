@@ -97,7 +97,7 @@ class ArchiveWriter:
         data = self.to_bytes()
         candidate = path.with_name(f".{path.name}.{os.getpid()}.verify")
         try:
-            write_atomic(candidate, lambda file: file.write(data))
+            write_atomic(candidate, lambda file: file.write(data), durable=True)
             with open_archive(candidate, provider="cpu") as archive:
                 archive.container.verify()
                 archive.prepare()

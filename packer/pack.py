@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from decompressor.container import Container
 from decompressor.daybasis.regions import BLOCK
+from decompressor.limits import DEFAULT_LIMITS
 from packer.container import ArchiveWriter
 from packer.errors import PackError
 from packer.gridmlp import GridMlpPackOptions, add_gridmlp
@@ -28,11 +30,13 @@ class PackResult:
     Attributes:
         path: The archive.
         archive_bytes: Its size.
-        fp32_bytes: The run's model arrays at 4 bytes a number (8-bit baseline: 1 byte a number), for comparison.
+        model_bytes: Of which grids and MLP (the rest: baseline, mask, the other graph, metadata).
+        fp32_bytes: Grids and MLP at 4 bytes a number, for comparison.
     """
 
     path: Path
     archive_bytes: int
+    model_bytes: int
     fp32_bytes: int
 
 
@@ -74,7 +78,10 @@ def pack_run(
     ]
     size = writer.write(out_path)
     fp32_bytes = sum(4 * a.size for name, a in run.arrays.items() if name.startswith(("grid_", "mlp_")))
-    return PackResult(out_path, size, fp32_bytes)
+    with Container(out_path, DEFAULT_LIMITS) as container:
+        sections = container.sections.values()
+        model_bytes = sum(s.stored_bytes for s in sections if "/grid/" in s.name or s.name.endswith("/frame.onnx"))
+    return PackResult(out_path, size, model_bytes, fp32_bytes)
 
 
 def _valid(run: Run) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from decompressor.output import write_atomic
 from trainer.errors import TrainingError
-from trainer.files import write_atomic
 
 CHECKPOINT_FORMAT = 1
 
@@ -18,9 +18,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors, numbers and strings (nested dicts and lists of them).
 
     Raises:
-        TrainerError: the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
-    write_atomic(path, lambda file: torch.save({"checkpoint_format": CHECKPOINT_FORMAT, **state}, file))
+    write_atomic(path, lambda file: torch.save({"checkpoint_format": CHECKPOINT_FORMAT, **state}, file), durable=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

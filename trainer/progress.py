@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from trainer.files import write_atomic
+from decompressor.output import write_atomic
 
 COLUMNS = ("epoch", "loss", "psnr_estimate_db", "lr", "grid_lr", "seconds")
 

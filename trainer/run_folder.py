@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.errors import TrainerError
-from trainer.files import write_atomic
+from decompressor.output import write_atomic
 
 RUN_FORMAT = 1
 CONFIG_NAME = "config.json"
@@ -51,20 +50,6 @@ class RunRecord:
     run_format: int = RUN_FORMAT
 
 
-def make_run_folder(path: Path) -> None:
-    """Create the folder (and its parents) if need be.
-
-    Raises:
-        TrainerError: it cannot be created, or a file is in its place.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise TrainerError(f"{path}: expected a folder to write the run to, found a file") from error
-    except OSError as error:
-        raise TrainerError(f"{path}: cannot be created: {error.strerror or error}") from error
-
-
 def clear_run(path: Path) -> None:
     """Remove what an older run left, so that an interrupted new one is not taken for it."""
     for name in (CONFIG_NAME, ARRAYS_NAME, "baseline.png", "best.ckpt", "last.ckpt", "log.csv"):
@@ -75,8 +60,8 @@ def write_run(path: Path, record: RunRecord, arrays: dict[str, np.ndarray]) -> N
     """Write `arrays.npz`, then `config.json`, each at once or not at all.
 
     Raises:
-        TrainerError: the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
-    write_atomic(path / ARRAYS_NAME, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    write_atomic(path / ARRAYS_NAME, lambda file: np.savez(file, allow_pickle=False, **arrays), durable=True)
     text = json.dumps(asdict(record), indent=2, sort_keys=True) + "\n"
-    write_atomic(path / CONFIG_NAME, lambda file: file.write(text.encode("utf-8")))
+    write_atomic(path / CONFIG_NAME, lambda file: file.write(text.encode("utf-8")), durable=True)

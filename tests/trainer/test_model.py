@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from tests.conftest import make_day
 from tests.packer.micro_run import lookup
 from trainer.data import LightmapSequence
-from trainer.errors import TrainerError
-from trainer.files import write_atomic
 from trainer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
@@ -87,30 +83,3 @@ def test_sampler_sizes() -> None:
     drawn = torch.cat(list(sampler.epoch(0, 200, 500)))
     assert drawn.min() >= 0
     assert set(drawn.tolist()) == set(range(len(sampler.texels)))
-
-
-def test_write_atomic_keeps_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.bin"
-    write_atomic(path, lambda file: file.write(b"old"))
-
-    def half(file: object) -> None:
-        file.write(b"ne")  # type: ignore[attr-defined]
-        raise ValueError("stopped")
-
-    with pytest.raises(ValueError, match="stopped"):
-        write_atomic(path, half)
-
-    def full(file: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(TrainerError, match=r"a\.bin: cannot be written: No space left on device"):
-        write_atomic(path, full)
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
-    write_atomic(path, lambda file: file.write(b"new"))
-    assert path.read_bytes() == b"new"
-
-
-def test_write_atomic_into_nowhere(tmp_path: Path) -> None:
-    with pytest.raises(TrainerError, match="cannot be written: No such file or directory"):
-        write_atomic(tmp_path / "no" / "a", lambda file: file.write(b""))

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from decompressor import OutputError
 from tests.trainer.small_run import SMALL, rows_of, train
 from trainer.data import LightmapSequence
-from trainer.errors import ConfigError, TrainerError, TrainingError
+from trainer.errors import ConfigError, TrainingError
 from trainer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
@@ -65,7 +66,7 @@ def test_existing_run_needs_a_word(sequence: LightmapSequence, tmp_path: Path) -
 
 def test_out_dir_that_cannot_be(sequence: LightmapSequence, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(TrainerError, match="expected a folder to write the run to, found a file"):
+    with pytest.raises(OutputError, match="file: expected a folder, found a file"):
         train(sequence, tmp_path / "file")
 
 

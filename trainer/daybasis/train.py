@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from decompressor.output import make_folder
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import find_transform
 from trainer.daybasis.config import DayBasisConfig
 from trainer.daybasis.tiles import cut_tiles
 from trainer.errors import ConfigError
-from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, make_run_folder, write_run
+from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, write_run
 
 
 def train_daybasis(
@@ -31,7 +32,7 @@ def train_daybasis(
     Raises:
         TrainerError: see its kinds.
     """
-    make_run_folder(out_dir)
+    make_folder(out_dir)
     if (out_dir / CONFIG_NAME).exists() and not overwrite:
         raise ConfigError(f"{out_dir}: already holds a run; replace it by --overwrite")
     clear_run(out_dir)

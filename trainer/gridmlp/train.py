@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from PIL import Image
 
+from decompressor.output import make_folder, write_atomic
 from eval.metrics import psnr_srgb_db
 from trainer.checkpoint import CHECKPOINT_FORMAT
 from trainer.data import LightmapSequence
 from trainer.errors import ConfigError, TrainingError
-from trainer.files import write_atomic
 from trainer.gridmlp.config import GridMlpConfig
 from trainer.gridmlp.export import baseline_frame, model_arrays, reconstruct
 from trainer.gridmlp.fit import GridMlpFit
-from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, make_run_folder, write_run
+from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, write_run
 
 log = logging.getLogger("todpack.train")
 
@@ -66,7 +66,7 @@ def train_gridmlp(
     """
     if sequence.transfer != "srgb8":
         raise ConfigError(f"gridmlp: expected 8-bit sRGB frames, found transfer {sequence.transfer!r}")
-    make_run_folder(out_dir)
+    make_folder(out_dir)
     has_checkpoint = (out_dir / "last.ckpt").is_file()
     if (has_checkpoint or (out_dir / CONFIG_NAME).exists()) and not (resume or overwrite):
         raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")

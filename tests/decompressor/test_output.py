@@ -1,0 +1,37 @@
+"""Files that are never half-written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from decompressor import OutputError
+from decompressor.output import write_atomic
+
+
+def test_write_atomic_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    write_atomic(path, lambda file: file.write(b"old"))
+
+    def half(file: object) -> None:
+        file.write(b"ne")  # type: ignore[attr-defined]
+        raise ValueError("stopped")
+
+    with pytest.raises(ValueError, match="stopped"):
+        write_atomic(path, half)
+
+    def full(file: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError, match=r"a\.bin: cannot be written: No space left on device"):
+        write_atomic(path, full)
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+    write_atomic(path, lambda file: file.write(b"new"))
+    assert path.read_bytes() == b"new"
+
+
+def test_write_atomic_into_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written: No such file or directory"):
+        write_atomic(tmp_path / "no" / "a", lambda file: file.write(b""))
