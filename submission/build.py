@@ -39,7 +39,7 @@ In Python, one hour or one texel at a time:
         noon = archive.decode(12.0)             # (H, W, 3) uint8
         texel = archive.texel(10, 20, 18.5)     # (3,) uint8, the same cost anywhere
 
-The decoder needs numpy, onnxruntime, pillow and zstandard; it uses CUDA where onnxruntime finds it, else the CPU.
+The decoder needs what `requirements.txt` names and nothing else; it uses CUDA where onnxruntime finds it, else the CPU.
 `manifest.json` lists every file with its size and SHA-256; `decompressor/FORMAT.md` specifies the archive.
 """
 
