@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -121,6 +122,11 @@ class Lightmap:
 
     def _clipped(self, values: np.ndarray) -> np.ndarray:
         return np.clip(values, 0.0, 255.0 if self.transfer == "srgb8" else None, out=values)
+
+    def check(self, hours: Sequence[float], region: Region | tuple[int, int, int, int] | None = None) -> None:
+        """Raise RequestError unless all these times and this region can be decoded."""
+        for time_h in hours:
+            self._check(time_h, region, "float32")
 
     def _check(self, time_h: float, region: tuple[int, int, int, int] | None, dtype: str) -> tuple[int, int, int, int]:
         if not (math.isfinite(time_h) and 0.0 <= time_h < 24.0):

@@ -93,9 +93,10 @@ def frame_names(hours: list[float]) -> list[str]:
     return names
 
 
-def _decode_lightmap(lightmap: Lightmap, out: Path, args: argparse.Namespace, hours: list[float]) -> list[float]:
+def _decode_lightmap(
+    lightmap: Lightmap, out: Path, args: argparse.Namespace, hours: list[float], region: Region | None
+) -> list[float]:
     """Write the frames of one lightmap; returns the decode time of each in ms, writing not included."""
-    region = parse_region(args.region) if args.region else None
     dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
     if args.format == "png" and dtype != "uint8":
         raise RequestError(f"--format: lightmap {lightmap.name} is linear; expected npy, found png")
@@ -122,12 +123,15 @@ def run(args: argparse.Namespace) -> None:
     frame_ms: dict[str, list[float]] = {}
     with open_archive(args.archive, threads=args.threads, provider=args.provider) as archive:
         lightmaps = _chosen(archive, args.lightmap)
-        make_folder(args.out)
+        hours = parse_hours(args.hours) if args.hours else [float(h) for h in archive.hours]
+        region = parse_region(args.region) if args.region else None
         for lightmap in lightmaps:
-            hours = parse_hours(args.hours) if args.hours else [float(h) for h in lightmap.hours]
-            out = args.out / _folder_name(lightmap) if len(archive.lightmaps) > 1 else args.out
+            lightmap.check(hours, region)
+        folders = dict(zip(archive.lightmaps, _folder_names(archive), strict=True))
+        for lightmap in lightmaps:
+            out = args.out / folders[lightmap] if len(archive.lightmaps) > 1 else args.out
             make_folder(out)
-            frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours)
+            frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region)
             log.info(
                 "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",
                 lightmap.name, len(hours), lightmap.width, lightmap.height,
@@ -146,9 +150,11 @@ def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:
     return (archive.find(int(lightmap) if lightmap.isdecimal() else lightmap),)
 
 
-def _folder_name(lightmap: Lightmap) -> str:
-    """The lightmap's name as one safe folder name."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", lightmap.name).lstrip(".") or "lightmap"
+def _folder_names(archive: Archive) -> list[str]:
+    """The lightmaps' names as safe folder names, all different."""
+    names = [re.sub(r"[^A-Za-z0-9._-]", "_", lightmap.name).lstrip(".") or "lightmap" for lightmap in archive.lightmaps]
+    folded = [name.lower() for name in names]
+    return [f"{name}-{i}" if folded.count(name.lower()) > 1 else name for i, name in enumerate(names)]
 
 
 def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:

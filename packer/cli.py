@@ -110,12 +110,14 @@ def _encode(
     found: TemporalTransform | None,
 ) -> None:
     from packer.compress import encode_day, write_day
+    from packer.container import check_target
     from packer.daybasis.pack import DayBasisPackOptions
 
     if options["q_step"] is not None:
         if options["target_psnr"] is not None or options["target_size"] is not None:
             raise PackError("--q-step: expected a step or a target, found both")
         config = dataclasses.replace(config, q_step=options["q_step"])
+    check_target(out)
     day = encode_day(
         sequence,
         config,

@@ -64,9 +64,6 @@ def write_day(day: PackedDay, out: Path) -> None:
     """Write an archive that is in memory; the old file is replaced only by a verified one.
 
     Raises:
-        PackError: the path is a folder.
         OutputError: it cannot be written.
     """
-    if out.is_dir():
-        raise PackError(f"{out}: expected a file name for the archive, found a folder")
     day.writer.write(out)

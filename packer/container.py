@@ -29,6 +29,21 @@ def deflate(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
 
 
+def check_target(path: Path) -> None:
+    """Refuse a path where no archive can be written, before the long work.
+
+    Raises:
+        OutputError: a folder is in its place, or the folder it belongs to is missing or not writable.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise OutputError(f"{path}: expected a file name for the archive, found a folder")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: cannot be written: expected a folder {folder}, found none")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{path}: cannot be written: no permission in {folder}")
+
+
 @dataclass
 class ArchiveWriter:
     """Collects sections in order; `write` makes the file.
@@ -94,6 +109,7 @@ class ArchiveWriter:
             OutputError: it cannot be written.
             ArchiveError: what was written does not read back (a defect of the packer or of the disk).
         """
+        check_target(path)
         data = self.to_bytes()
         candidate = path.with_name(f".{path.name}.{os.getpid()}.verify")
         try:

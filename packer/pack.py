@@ -58,8 +58,6 @@ def pack_run(
     if run.family != "gridmlp":
         raise PackError(f"{run.path / 'config.json'}: expected family gridmlp, found {run.family!r}")
     out_path = Path(out)
-    if out_path.is_dir():
-        raise PackError(f"{out_path}: expected a file name for the archive, found a folder")
     valid = _valid(run)
     writer = ArchiveWriter({"model_type": run.family, "transfer": run.transfer, "hours": run.hours})
     mask = None if valid.all() else "0/mask"

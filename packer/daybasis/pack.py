@@ -10,6 +10,7 @@ import numpy as np
 from packer.container import ArchiveWriter
 from packer.daybasis.encode import CodedLightmap, encode_lightmap
 from packer.daybasis.graph import frame_graph
+from packer.errors import PackError
 from packer.mask import encode_mask
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform
@@ -27,6 +28,10 @@ class DayBasisPackOptions:
 
     rd_weight: float = 0.1
     entropy: str = "ans"
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.rd_weight <= 100.0:
+            raise PackError(f"--rd-weight: expected a number in 0..100, found {self.rd_weight:g}")
 
 
 @dataclass(frozen=True)
