@@ -1,1 +1,1 @@
-"""Decoder side of the `daybasis` family: numpy only."""
+"""Decoder side of the `daybasis` family: numpy and zstandard, and constriction for archives of `entropy` "ans"."""

@@ -64,8 +64,10 @@ def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
         raise InvalidMetadataError(f"{model.where}.gap_modes: expected one of L, C for each of {n_hours} hours")
     if min(exponents) < -64 or max(exponents) > 64:
         raise InvalidMetadataError(f"{model.where}.exponents: expected integers in -64..64, found others")
-    if not (-0.5 <= one <= 0.5 and -0.5 <= more <= 0.5):
-        raise InvalidMetadataError(f"{model.where}.centroids: expected numbers in [-0.5, 0.5], found {one}, {more}")
+    if any(abs(point) > 0.5 or 32.0 * point != round(32.0 * point) for point in (one, more)):
+        raise InvalidMetadataError(
+            f"{model.where}.centroids: expected multiples of 1/32 in [-0.5, 0.5], found {one}, {more}"
+        )
     return DayBasisEntry(
         n_components=n_components,
         n_classes=model.integer("n_classes", 1, 256),

@@ -1,12 +1,11 @@
 """Shape-adaptive CDF 5/3 lifting of a stack of maps, inverse, in float32.
 
 Maps are processed in groups that stay in the cache, with workspaces that are reused; a lifting step is three in-place
-operations over a whole half band. Groups are independent, so threads change nothing in the result. On lightmaps, whose
-shadow edges are sharp and whose charts are small, 5/3 with steps matched to its synthesis norms (pyramid.py) takes 1 %
-fewer bytes than 9/7 at equal PSNR, and half the time.
+operations over a whole half band. Groups are independent, so threads change nothing in the result. The order of the
+float32 operations is part of the format (FORMAT.md "Coefficients to maps").
 
-Source: Sweldens, "The lifting scheme", 1996; Daubechies and Sweldens, "Factoring wavelet transforms into lifting
-steps", 1998.
+Source: LeGall and Tabatabai, "Sub-band coding of digital images using symmetric short kernel filters and arithmetic
+coding techniques", 1988; Sweldens, "The lifting scheme", 1996.
 """
 
 from collections.abc import Sequence

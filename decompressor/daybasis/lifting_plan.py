@@ -59,11 +59,13 @@ def plan_pass(labels: Labels, mass: Floats, axis: int) -> tuple[Pass, tuple[Labe
 
     Args:
         labels: (h, w) int32 chart of each sample, 0 where there is none.
-        mass: (h, w) float32 share of the picture each sample stands for.
+        mass: (h, w) float32 or float64 share of the picture each sample stands for.
         axis: Along which neighbours lift each other.
 
     Returns:
-        The pass, and the labels and the masses of its low and high half.
+        The pass, and the labels and the masses of its low and high half. Masses of the low half keep the dtype of mass,
+        those of the high half are float64, and the last bits of the steps depend on it: it is part of the format
+        (FORMAT.md "Charts and pyramid").
     """
     even, odd = _split(labels, axis)
     n_even, n_odd = even.shape[axis], odd.shape[axis]

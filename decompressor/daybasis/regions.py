@@ -19,9 +19,9 @@ SKEW_SCALE = 64.0
 """Entries of a stored skew-symmetric matrix are integers over this; at 32 the rate is 1.3 % higher."""
 TURN_GRID = 1024.0
 """Entries of a rotation are multiples of 1 / TURN_GRID, coefficients of 1/32: products are multiples of 2^-15."""
-EXACT_LIMIT = 512.0
-"""Sums below this are exact in float32 whatever the order of summation (24 bits), so threads change nothing; larger
-coefficients, rare but in coarse bands, are turned in float64."""
+EXACT_LIMIT = 500.0
+"""Sums below this (512 with a margin for rows a little longer than 1) are exact in float32 whatever the order of
+summation (24 bits), so threads change nothing; larger coefficients, rare but in coarse bands, are turned in float64."""
 
 SMALL_PRODUCT = 1 << 18
 """Multiplications in one matrix product at most: larger ones make OpenBLAS start threads, which wait for each other."""

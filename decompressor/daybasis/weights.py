@@ -37,7 +37,7 @@ class Weights:
     adjacent_maps: int  # same place, components k - 1 and k + 1
 
 
-# [orientation][phase]; fitted by maximum likelihood, then by search (experiments/entropy/fit5.py, search.py)
+# [orientation][phase]; fitted by maximum likelihood, then by search on coded bytes
 WEIGHTS = (
     (Weights(269, 20, 65, 159, 0, 0, 0, 0, 0, 0), Weights(42, 0, 14, 11, 0, 0, 0, 298, 134, 18)),
     (Weights(205, 18, 39, 53, 140, 60, 32, 0, 0, 0), Weights(45, 0, 7, 5, 35, 8, 0, 133, 272, 13)),

@@ -164,7 +164,7 @@ def test_old_archive_stays_where_the_new_one_fails(run: Path, tmp_path: Path, mo
 
 
 def test_places_that_cannot_be_written(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot be written: expected a folder .*, found none"):
+    with pytest.raises(OutputError, match=r"cannot be written: expected a folder .*, found none"):
         pack_run(run, tmp_path / "nowhere" / "a.tod")
     with pytest.raises(TodpackError, match="expected a file name for the archive, found a folder"):
         pack_run(run, tmp_path)
