@@ -75,6 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         0 done, 1 a typed error (one line on stderr), 2 wrong usage, 130 interrupted.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's waiting threads leave their cores to others
     from decompressor.errors import TodpackError
     from trainer.errors import TrainerError
 

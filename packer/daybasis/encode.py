@@ -21,6 +21,8 @@ from packer.daybasis.streams import encode_coefficients
 from trainer.daybasis.affine import refit_affine
 from trainer.daybasis.analysis import forward
 from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.klt import TemporalBasis
+from trainer.daybasis.refine.refined import RefinedLightmap
 from trainer.daybasis.single_blas import single_blas
 from trainer.daybasis.tiles import Tile
 
@@ -78,9 +80,34 @@ def choose_precision(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray) -
     return int(min(finest, 40))
 
 
+def _rounded(
+    tiles: Sequence[Tile], basis: TemporalBasis, regions: Sequence[Regions], q_step: float, rd_weight: float
+) -> tuple[list[Any], tuple[float, float]]:
+    """Codes of each tile, rounded for rate and distortion, and the reconstruction points they share."""
+    steps, codes = [], []
+    for tile, region in zip(tiles, regions, strict=True):
+        pyramid = tile.pyramid
+        assert pyramid is not None
+        turned_back = np.asarray(np.linalg.inv(region.turns), np.float64)
+        plain = to_steps(forward(tile.maps(basis), pyramid), pyramid, q_step)
+        steps.append(turn_bands(plain, pyramid.sites, turned_back, region))
+        rounded = quantize(steps[-1])
+        if rd_weight > 0.0:
+            rounded = round_with_contexts(steps[-1], rounded, pyramid.sites, rd_weight, FIRST_CENTROIDS)
+        codes.append(rounded)
+    return codes, _shared_centroids(steps, codes)
+
+
 @single_blas
 def encode_lightmap(
-    tiles: Sequence[Tile], found: TemporalTransform, q_step: float, *, rd_weight: float, entropy: str, is_codes: bool
+    tiles: Sequence[Tile],
+    found: TemporalTransform,
+    q_step: float,
+    *,
+    rd_weight: float,
+    entropy: str,
+    is_codes: bool,
+    refined: RefinedLightmap | None = None,
 ) -> CodedLightmap:
     """Code the tiles of one lightmap in a given temporal transform.
 
@@ -91,6 +118,7 @@ def encode_lightmap(
         rd_weight: Squared steps that one bit is worth in rounding; 0 rounds plainly.
         entropy: "ans" or "zstd".
         is_codes: The values are 8-bit codes (the decoder rounds and clips).
+        refined: Codes to take instead of rounding here, made for this step and transform.
 
     Raises:
         PackError: the coder's package is not installed.
@@ -99,18 +127,10 @@ def encode_lightmap(
     pyramids = [tile.pyramid for tile in used if tile.pyramid is not None]
     turns = turns_of_codes(found.skew_codes, found.basis.matrix.shape[1])
     regions = [Regions(c, turns) for c, t in zip(found.classes, tiles, strict=True) if t.pyramid is not None]
-    turned_back = np.asarray(np.linalg.inv(turns), np.float64)
-    steps = []
-    for tile, pyramid, region in zip(used, pyramids, regions, strict=True):
-        plain = to_steps(forward(tile.maps(found.basis), pyramid), pyramid, q_step)
-        steps.append(turn_bands(plain, pyramid.sites, turned_back, region))
-    codes = [quantize(tile_steps) for tile_steps in steps]
-    if rd_weight > 0.0:
-        codes = [
-            round_with_contexts(s, c, p.sites, rd_weight, FIRST_CENTROIDS)
-            for s, c, p in zip(steps, codes, pyramids, strict=True)
-        ]
-    centroids = _shared_centroids(steps, codes)
+    if refined is not None:
+        codes, centroids = list(refined.codes), refined.centroids
+    else:
+        codes, centroids = _rounded(used, found.basis, regions, q_step, rd_weight)
     maps = [
         inverse(restore_bands(c, p.sites, r, centroids), p, q_step)
         for c, p, r in zip(codes, pyramids, regions, strict=True)

@@ -14,7 +14,10 @@ from packer.errors import PackError
 from packer.mask import encode_mask
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.refine.refined import RefinedLightmap
 from trainer.daybasis.tiles import Tile
+
+REFINEMENTS = ("none", "fast", "full")
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,18 @@ class DayBasisPackOptions:
     Attributes:
         rd_weight: Squared steps that one bit is worth in rounding.
         entropy: "ans" or "zstd".
+        refine: "none", "fast" or "full"; a refinement needs torch and brings an rd_weight of its own.
     """
 
     rd_weight: float = 0.1
     entropy: str = "ans"
+    refine: str = "none"
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.rd_weight <= 100.0:
             raise PackError(f"--rd-weight: expected a number in 0..100, found {self.rd_weight:g}")
+        if self.refine not in REFINEMENTS:
+            raise PackError(f"--refine: expected one of {', '.join(REFINEMENTS)}, found {self.refine}")
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,15 @@ def _zigzag(codes: np.ndarray) -> np.ndarray:
     return zigzag.astype(np.uint16 if int(zigzag.max(initial=0)) <= 0xFFFF else np.int32)
 
 
+def _refine(tiles: list[Tile], found: TemporalTransform, q_step: float, preset: str) -> RefinedLightmap:
+    """Refine with torch, which everything else here does without."""
+    try:
+        from trainer.daybasis.refine.fit import refine
+    except ModuleNotFoundError as error:
+        raise PackError(f"--refine needs {error.name}: pip install 'todpack[train]', or use --refine none") from error
+    return refine(tiles, found, q_step, preset)
+
+
 def pack_day(
     sequence: LightmapSequence,
     tiles: list[Tile],
@@ -130,7 +146,10 @@ def pack_day(
     """
     step = float(str(np.float32(q_step)))
     is_codes = sequence.transfer == "srgb8"
-    coded = encode_lightmap(tiles, found, step, rd_weight=options.rd_weight, entropy=options.entropy, is_codes=is_codes)
+    refined = None if options.refine == "none" else _refine(tiles, found, step, options.refine)
+    coded = encode_lightmap(
+        tiles, found, step, rd_weight=options.rd_weight, entropy=options.entropy, is_codes=is_codes, refined=refined
+    )
     hours = [float(h) for h in sequence.hours]
     writer = ArchiveWriter({"model_type": "daybasis", "transfer": sequence.transfer, "hours": hours})
     writer.metadata["lightmaps"] = [_add_lightmap(writer, sequence, found, coded, tile, n_levels, options.entropy, 0)]

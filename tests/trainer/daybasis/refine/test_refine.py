@@ -1,0 +1,143 @@
+"""The refinement: exact synthesis and contexts, fewer bits and less error, the same twice."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from decompressor.daybasis.lifting import inverse  # noqa: E402
+from decompressor.daybasis.pyramid import build_pyramid  # noqa: E402
+from packer.daybasis.encode import encode_lightmap  # noqa: E402
+from packer.daybasis.phases import mean_code as packed_mean_code  # noqa: E402
+from packer.daybasis.phases import pairs, walk  # noqa: E402
+from trainer.daybasis.closed_form import find_transform  # noqa: E402
+from trainer.daybasis.config import DayBasisConfig  # noqa: E402
+from trainer.daybasis.refine.config import RefineConfig  # noqa: E402
+from trainer.daybasis.refine.costs import count_classes  # noqa: E402
+from trainer.daybasis.refine.fit import refine  # noqa: E402
+from trainer.daybasis.refine.synthesis import Synthesis, site_energies  # noqa: E402
+from trainer.daybasis.tiles import Tile  # noqa: E402
+from trainer.errors import ConfigError  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+def odd_mask(h: int = 53, w: int = 70) -> np.ndarray:
+    valid = np.ones((h, w), bool)
+    valid[10:22, 30:41] = valid[:, 55] = valid[40, 3:9] = False
+    return valid
+
+
+def bands_on(pyramid, n_maps: int, seed: int = 0) -> list:
+    """Random codes of falling size on the sites."""
+    rng = np.random.default_rng(seed)
+    out = [np.rint(rng.normal(size=(n_maps, *pyramid.sites[0].shape)) * 40).astype(np.int32) * pyramid.sites[0]]
+    for level, sites in enumerate(pyramid.sites[1:]):
+        spread = 8.0 / 2**level
+        out.append(tuple(np.rint(rng.laplace(size=(n_maps, *s.shape)) * spread).astype(np.int32) * s for s in sites))
+    return out
+
+
+def by_key(bands: list) -> dict:
+    details = {(level, o): bands[level][o] for level in range(1, len(bands)) for o in range(3)}
+    return {key: torch.from_numpy(np.asarray(band)) for key, band in {(0, 0): bands[0], **details}.items()}
+
+
+def small_day(seed: int = 0, side: int = 96, n_times: int = 6) -> list[Tile]:
+    """A tile with soft light, and shadow edges that move with the hour."""
+    rng = np.random.default_rng(seed)
+    valid = np.ones((side, side), bool)
+    valid[: side // 4, side // 2 :] = False
+    y, x = np.mgrid[:side, :side] / side
+    noise = rng.normal(size=(side, side, 3)) * 12
+    frames = []
+    for t in range(n_times):
+        light = 150 + 60 * np.sin(3 * x + t) * np.cos(2 * y)
+        shadow = np.where((x + 0.3 * y > 0.15 * t) & (np.sin(20 * y + t) > -0.5), 1.0, 0.45)
+        frames.append(np.clip((light * shadow)[..., None] * (1.0, 0.9, 0.8) + noise, 0, 255))
+    days = np.stack(frames).astype(np.float32)[:, valid].transpose(1, 0, 2).reshape(int(valid.sum()), -1)
+    return [Tile(slice(0, side), slice(0, side), build_pyramid(valid, 4), np.ascontiguousarray(days))]
+
+
+@pytest.fixture(scope="module")
+def day():
+    tiles = small_day()
+    return tiles, find_transform(tiles, DayBasisConfig(q_step=12.0, n_levels=4))
+
+
+@pytest.mark.parametrize("shape", [(53, 70), (1, 41), (7, 1), (64, 64)])
+def test_synthesis_is_the_decoders_and_its_adjoint_is_exact(shape):
+    pyramid = build_pyramid(odd_mask()[: shape[0], : shape[1]] if shape != (64, 64) else np.ones(shape, bool), 3)
+    bands, synthesis = bands_on(pyramid, 3), Synthesis(pyramid, CPU)
+    codes = {key: band.float() for key, band in by_key(bands).items()}
+    maps = synthesis.maps(codes)
+    assert np.allclose(maps.numpy(), inverse(bands, pyramid), atol=1e-3)
+    other = torch.randn(maps.shape, generator=torch.Generator().manual_seed(1))
+    back = sum(
+        float((a.double() * codes[level, o]).sum())
+        for level in range(4)
+        for o, a in enumerate(synthesis.adjoint(other, level))
+    )
+    assert float((maps.double() * other).sum()) == pytest.approx(back, rel=1e-4, abs=1e-2)
+
+
+def test_energies_are_near_one_in_the_finest_bands_inside_a_chart():
+    pyramid = build_pyramid(np.ones((128, 128), bool), 3)
+    energies = site_energies(Synthesis(pyramid, CPU), 0, n_probes=200)
+    assert all(0.9 < float(e[8:-8, 8:-8].mean()) < 1.15 for e in energies[3])
+
+
+def test_classes_are_the_coders():
+    pyramid = build_pyramid(odd_mask(), 3)
+    bands = bands_on(pyramid, 5)
+    means = np.array([packed_mean_code(q, s) for q, s in pairs(bands, pyramid.sites)])
+    expected = np.zeros((256, 16), np.int64)
+    for phase in walk(bands, pyramid.sites, means):
+        np.add.at(expected, (phase.classes, np.minimum(np.abs(phase.values), 15)), 1)
+    sites = by_key(pyramid.sites)
+    found = count_classes({key: band.float() for key, band in by_key(bands).items()}, sites, 3)
+    assert np.array_equal(found.numpy(), expected[:100])
+
+
+def test_fewer_bits_and_less_error_and_the_same_twice(day):
+    tiles, found = day
+    config = RefineConfig(n_sweeps=3)
+    first, second = (refine(tiles, found, 12.0, config, device="cpu", quiet=True) for _ in range(2))
+    costs = [mse / 12.0**2 + config.rd_weight * bits / tiles[0].days.size for bits, mse in first.history]
+    assert costs[-1] < 0.99 * costs[0]
+    assert first.centroids == second.centroids and first.history == second.history
+    for one, two in zip(first.codes[0][1:], second.codes[0][1:], strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_packed_day_is_better_than_the_closed_form(day):
+    tiles, found = day
+    refined = refine(tiles, found, 12.0, "fast", device="cpu", quiet=True)
+    plain, better = (
+        encode_lightmap(tiles, found, 12.0, rd_weight=0.08, entropy="ans", is_codes=True, refined=r)
+        for r in (None, refined)
+    )
+    costs = [c.mse / 12.0**2 + 0.12 * 8 * len(c.streams[0]) / tiles[0].days.size for c in (plain, better)]
+    assert costs[1] < 0.98 * costs[0]
+    assert better.mse == pytest.approx(refined.history[-1][1] + 1 / 12, rel=0.02)  # rounding to 8 bits adds 1 / 12
+
+
+def test_values_outside_their_range_are_named():
+    with pytest.raises(ConfigError, match=r"n_sweeps: expected 1\.\.1000, found 0"):
+        RefineConfig(n_sweeps=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("q_step", [8.0, 16.0, 24.0])
+def test_estimate_agrees_with_packed_bytes_on_the_sample(q_step):
+    from pathlib import Path
+
+    from trainer.data import read_sequence
+    from trainer.daybasis.tiles import cut_tiles
+
+    sample = Path(__file__).parents[4] / "samples" / "courtyard"
+    tiles = cut_tiles(read_sequence(sample, None), 512, 5)
+    found = find_transform(tiles, DayBasisConfig(q_step=q_step))
+    refined = refine(tiles, found, q_step, RefineConfig(n_sweeps=1), device="cpu", quiet=True)
+    coded = encode_lightmap(tiles, found, q_step, rd_weight=0.08, entropy="ans", is_codes=True, refined=refined)
+    assert refined.history[-1][0] / 8 == pytest.approx(len(coded.streams[0]), rel=0.02)

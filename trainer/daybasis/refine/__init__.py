@@ -1,0 +1,1 @@
+"""Rate-distortion refinement of the closed form (torch): same bitstream, better coefficients."""
