@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +177,26 @@ def test_damaged_coefficients_are_a_typed_error(tmp_path: Path) -> None:
         (tmp_path / "broken.tod").write_bytes(broken.to_bytes())
         with open_archive(tmp_path / "broken.tod", provider="cpu") as archive, pytest.raises(InvalidSectionError):
             archive.decode(0.0)
+
+
+def test_eight_callers_share_one_archive(tmp_path: Path) -> None:
+    sequence = sequence_of(70, 90, noise=3.0)
+    path = pack(sequence, tmp_path / "day.tod", q_step=12.0, tile=32)
+    with open_archive(path, threads=1, provider="cpu") as archive:
+        frames = [archive.decode(float(t)) for t in sequence.hours]
+
+    with open_archive(path, threads=2, provider="cpu") as archive:
+
+        def wrong(seed: int) -> int:
+            rng, n_wrong = np.random.default_rng(seed), 0
+            for _ in range(30):
+                t = int(rng.integers(24))
+                y0, y1 = sorted(int(v) for v in rng.integers(0, 70, 2))
+                x0, x1 = sorted(int(v) for v in rng.integers(0, 90, 2))
+                region = archive.decode(float(t), (y0, y1 + 1, x0, x1 + 1))
+                n_wrong += not np.array_equal(region, frames[t][y0 : y1 + 1, x0 : x1 + 1])
+                n_wrong += not np.array_equal(archive.texel(y1, x1, float(t)), frames[t][y1, x1])
+            return n_wrong
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(wrong, range(8))) == [0] * 8
