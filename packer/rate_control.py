@@ -29,7 +29,7 @@ def search_step(pack: Pack, target_psnr_db: float | None, target_size_bytes: int
         target_size_bytes: Wanted size, met within 1 % and never exceeded where a step allows; or None.
 
     Returns:
-        The archive that meets the target.
+        The archive that meets the target; a lossless one where nothing worse can be had.
 
     Raises:
         PackError: it cannot be met; the message has the nearest that can.
@@ -68,8 +68,8 @@ def search_step(pack: Pack, target_psnr_db: float | None, target_size_bytes: int
                 break
             at = edge
     assert best is not None
-    if by_psnr and abs(height(best) - goal) <= 0.05:
-        return best
+    if by_psnr and (abs(height(best) - goal) <= 0.05 or (high is None and math.isinf(best.psnr_srgb_db))):
+        return best  # met, or a day so plain that every step is lossless
     if not by_psnr and abs(height(best) - goal) <= 0.01:
         return best
     wanted = f"--target-psnr: {target_psnr_db:g} dB" if by_psnr else f"--target-size: {target_size_bytes} bytes"

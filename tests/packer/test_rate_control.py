@@ -61,6 +61,14 @@ def test_a_size_out_of_reach_names_the_nearest() -> None:
         search_step(Curve(), None, 100)
 
 
+def test_a_plain_day_is_lossless_at_every_step() -> None:
+    plain = LightmapSequence(
+        np.full((24, 16, 16, 3), 90, np.float32), np.ones((16, 16), bool), np.arange(24.0), "srgb8", "day"
+    )
+    day = encode_day(plain, DayBasisConfig(), DayBasisPackOptions(), target_psnr_db=42.0)
+    assert math.isinf(day.psnr_srgb_db)
+
+
 def test_real_day_meets_its_targets() -> None:
     frames, valid = make_day(96, 80, 24)
     frames = np.clip(frames + np.random.default_rng(0).normal(0, 3, frames.shape), 0, 255).astype(np.uint8)
