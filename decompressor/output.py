@@ -28,6 +28,8 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, durable: bo
     Raises:
         OutputError: the folder cannot be written (missing, read-only, full).
     """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: cannot be written: expected a file or nothing there, found a folder or a device")
     temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)

@@ -38,6 +38,8 @@ def check_target(path: Path) -> None:
     folder = path.parent
     if path.is_dir():
         raise OutputError(f"{path}: expected a file name for the archive, found a folder")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: cannot be written: expected a file or nothing there, found a device")
     if not folder.is_dir():
         raise OutputError(f"{path}: cannot be written: expected a folder {folder}, found none")
     if not os.access(folder, os.W_OK):

@@ -49,10 +49,13 @@ def search_step(pack: Pack, target_psnr_db: float | None, target_size_bytes: int
     low: tuple[float, float] | None = None  # (log2 step, height) with height above the goal
     high: tuple[float, float] | None = None  # ... at or below it
     best: PackedDay | None = None
+    under: PackedDay | None = None  # the largest at or below the goal
     at = math.log2(FIRST_STEP)
     for _ in range(MAX_TRIALS):
         day = pack(2.0**at)
         value = height(day)
+        if value <= goal and (under is None or value > height(under)):
+            under = day
         if best is None or abs(value - goal) < abs(height(best) - goal):
             best = day
         if is_met(value):
@@ -70,8 +73,8 @@ def search_step(pack: Pack, target_psnr_db: float | None, target_size_bytes: int
     assert best is not None
     if by_psnr and (abs(height(best) - goal) <= 0.05 or (high is None and math.isinf(best.psnr_srgb_db))):
         return best  # met, or a day so plain that every step is lossless
-    if not by_psnr and abs(height(best) - goal) <= 0.01:
-        return best
+    if not by_psnr and under is not None and (height(under) >= goal - 0.01 or low is None):
+        return under  # within 1 % below, or everything fits and the finest step is taken
     wanted = f"--target-psnr: {target_psnr_db:g} dB" if by_psnr else f"--target-size: {target_size_bytes} bytes"
     raise PackError(
         f"{wanted} cannot be met; the nearest is {best.psnr_srgb_db:.2f} dB in {best.size_bytes} bytes "

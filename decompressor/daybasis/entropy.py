@@ -60,8 +60,9 @@ def symbol_source(kind: int, tables: Tables, coded: bytes, n_maps: int, sites: S
     if kind & ZSTD:
         n_sites = int(np.asarray(sites[0]).sum()) + sum(int(s.sum()) for level in sites[1:] for s in level)
         return ZstdSource(tables, coded, n_maps * n_sites)
-    from decompressor.daybasis.ans_source import (
-        AnsSource,  # imports constriction, which the other kind does without
-    )
+    try:  # imports constriction, which the other kind does without
+        from decompressor.daybasis.ans_source import AnsSource
+    except ModuleNotFoundError as error:
+        raise EntropyError(f"needs the package {error.name}: pip install {error.name}") from error
 
     return AnsSource(tables, coded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from decompressor.daybasis.entry import ENTROPY_CODERS
+from decompressor.daybasis.symbols import EntropyError
 from packer.daybasis.entropy import encode_bands
 from packer.errors import PackError
 
@@ -24,5 +25,7 @@ def encode_coefficients(codes: Any, sites: Any, entropy: str) -> bytes:
         raise PackError(f"--entropy: expected one of {', '.join(ENTROPY_CODERS)}, found {entropy}")
     try:
         return encode_bands(codes, sites, entropy=entropy)
+    except EntropyError as error:
+        raise PackError(f"--q-step: too small for the coder ({error}); choose a larger one") from error
     except ModuleNotFoundError as error:
         raise PackError(f"--entropy ans needs {error.name}: pip install {error.name}, or use --entropy zstd") from error

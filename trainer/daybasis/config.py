@@ -29,7 +29,7 @@ class DayBasisConfig:
 
     def __post_init__(self) -> None:
         for name, fits, expected in (
-            ("q-step", 0.0 < self.q_step <= 1e6, "a number in (0, 1e6]"),
+            ("q-step", 0.05 <= self.q_step <= 1e6, "a number in 0.05..1e6"),
             ("tile", 8 <= self.tile <= 1 << 14, "8..16384"),
             ("levels", 1 <= self.n_levels <= 12, "1..12"),
             ("max-classes", 1 <= self.max_classes <= 256, "1..256"),

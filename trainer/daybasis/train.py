@@ -35,10 +35,10 @@ def train_daybasis(
     make_folder(out_dir)
     if (out_dir / CONFIG_NAME).exists() and not overwrite:
         raise ConfigError(f"{out_dir}: already holds a run; replace it by --overwrite")
-    clear_run(out_dir)
     started = time.monotonic()
     found = find_transform(cut_tiles(sequence, config.tile, config.n_levels), config)
     seconds = time.monotonic() - started
+    clear_run(out_dir)
     record = RunRecord(
         family="daybasis",
         config=config.to_json(),
