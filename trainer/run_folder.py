@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from decompressor.output import write_atomic
+from trainer.data import LightmapSequence
 
 RUN_FORMAT = 1
 CONFIG_NAME = "config.json"
@@ -48,6 +49,20 @@ class RunRecord:
     transfer: str
     figures: dict[str, Any] = field(default_factory=dict)
     run_format: int = RUN_FORMAT
+
+
+def record_of(sequence: LightmapSequence, family: str, config: dict[str, Any], figures: dict[str, Any]) -> RunRecord:
+    """The record of a run of a family on a day."""
+    return RunRecord(
+        family=family,
+        config=config,
+        name=sequence.name,
+        height=sequence.height,
+        width=sequence.width,
+        hours=[float(h) for h in sequence.hours],
+        transfer=sequence.transfer,
+        figures=figures,
+    )
 
 
 def clear_run(path: Path) -> None:

@@ -18,7 +18,6 @@ from trainer.daybasis.single_blas import single_blas
 from trainer.daybasis.tiles import Tile
 
 TEXELS_PER_CLASS = 4000  # a class costs about 200 bytes of side information
-MAX_CLASSES = 12  # 16 gain no more
 
 
 @dataclass(frozen=True)

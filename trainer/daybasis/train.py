@@ -13,7 +13,7 @@ from trainer.daybasis.closed_form import find_transform
 from trainer.daybasis.config import DayBasisConfig
 from trainer.daybasis.tiles import cut_tiles
 from trainer.errors import ConfigError
-from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, write_run
+from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, record_of, write_run
 
 
 def train_daybasis(
@@ -39,15 +39,11 @@ def train_daybasis(
     found = find_transform(cut_tiles(sequence, config.tile, config.n_levels), config)
     seconds = time.monotonic() - started
     clear_run(out_dir)
-    record = RunRecord(
-        family="daybasis",
-        config=config.to_json(),
-        name=sequence.name,
-        height=sequence.height,
-        width=sequence.width,
-        hours=[float(h) for h in sequence.hours],
-        transfer=sequence.transfer,
-        figures={
+    record = record_of(
+        sequence,
+        "daybasis",
+        config.to_json(),
+        {
             "n_components": int(found.basis.matrix.shape[1]),
             "n_classes": len(found.skew_codes),
             "train_seconds": round(seconds, 2),

@@ -17,7 +17,7 @@ from trainer.errors import ConfigError, TrainingError
 from trainer.gridmlp.config import GridMlpConfig
 from trainer.gridmlp.export import baseline_frame, model_arrays, reconstruct
 from trainer.gridmlp.fit import GridMlpFit
-from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, write_run
+from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, record_of, write_run
 
 log = logging.getLogger("todpack.train")
 
@@ -87,15 +87,11 @@ def train_gridmlp(
         ) from error
     psnr_db = psnr_srgb_db(sequence.radiance.astype(np.uint8), frames, sequence.valid)
     arrays = model_arrays(fit.model)
-    record = RunRecord(
-        family="gridmlp",
-        config=config.to_json(),
-        name=sequence.name,
-        height=sequence.height,
-        width=sequence.width,
-        hours=[float(h) for h in sequence.hours],
-        transfer=sequence.transfer,
-        figures={
+    record = record_of(
+        sequence,
+        "gridmlp",
+        config.to_json(),
+        {
             "psnr_srgb_db": round(psnr_db, 4),
             "epochs": fit.state.epoch,
             "best_epoch": fit.state.best_epoch,
