@@ -12,10 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from decompressor.container import Container
-from decompressor.daybasis.decoder import DayBasisDecoder
-from decompressor.daybasis.entry import DayBasisEntry, read_daybasis_entry
 from decompressor.errors import RequestError
-from decompressor.gridmlp import GridMlpDecoder, read_gridmlp_entry
+from decompressor.families import Decoder, open_decoder, read_entry
 from decompressor.limits import DEFAULT_LIMITS, Limits
 from decompressor.mask import read_mask
 from decompressor.metadata import ArchiveEntry, LightmapEntry, read_archive_entry
@@ -50,12 +48,8 @@ class Lightmap:
         self._container, self._archive, self._entry, self._runtime = container, archive, entry, runtime
         self._lock = threading.Lock()
         self._valid: np.ndarray | None = None
-        self._decoder: GridMlpDecoder | DayBasisDecoder | None = None
-        self._model = (
-            read_daybasis_entry(entry, len(archive.hours))
-            if archive.model_type == "daybasis"
-            else read_gridmlp_entry(entry)
-        )
+        self._decoder: Decoder | None = None
+        self._model = read_entry(archive, entry)
 
     @property
     def valid(self) -> np.ndarray:
@@ -69,15 +63,12 @@ class Lightmap:
         """Tiles that decode on their own."""
         return self._ready().n_tiles
 
-    def _ready(self) -> GridMlpDecoder | DayBasisDecoder:
+    def _ready(self) -> Decoder:
         with self._lock:
             if self._decoder is None:
-                if isinstance(self._model, DayBasisEntry):
-                    self._decoder = DayBasisDecoder(
-                        self._container, self._archive, self._entry, self._model, self.valid, self._runtime
-                    )
-                else:
-                    self._decoder = GridMlpDecoder(self._container, self._entry, self._model, self._runtime)
+                self._decoder = open_decoder(
+                    self._container, self._archive, self._entry, self._model, self.valid, self._runtime
+                )
             return self._decoder
 
     def prepare(self) -> None:

@@ -52,6 +52,9 @@ def _daybasis_lines(model: dict[str, Any]) -> list[str]:
     ]
 
 
+FAMILY_LINES = {"daybasis": _daybasis_lines, "gridmlp": _gridmlp_lines}
+
+
 def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[str]:
     model = archive.metadata["lightmaps"][index]["model"]
     per_texel = 8.0 * archive.file_bytes / (lightmap.n_valid * len(lightmap.hours))
@@ -60,7 +63,7 @@ def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[st
         f"({100 * lightmap.n_valid / (lightmap.width * lightmap.height):.1f} %), {len(lightmap.hours)} hours, "
         f"{lightmap.transfer}; {per_texel:.3f} bits per valid texel and hour"
     )
-    return [head, *(_daybasis_lines(model) if archive.model_type == "daybasis" else _gridmlp_lines(model))]
+    return [head, *FAMILY_LINES[archive.model_type](model)]
 
 
 def describe(path: Path, metadata_only: bool = False) -> str:

@@ -1,0 +1,54 @@
+"""Options of `todpack train` that several families share, and how a family declares its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+NEURAL: dict[str, Decorator] = {
+    "preset": click.option(
+        "--preset", type=click.Choice(["fast", "full"]), default="fast", help="fast: CPU; full: the recipe's numbers."
+    ),
+    "epochs": click.option(
+        "--epochs", type=int, help="Passes over samples-per-epoch.  [default: from the preset, as all below]"
+    ),
+    "batch_size": click.option("--batch-size", type=int, help="(texel, time) pairs per step."),
+    "samples_per_epoch": click.option("--samples-per-epoch", type=int, help="(texel, time) pairs per epoch."),
+    "time_harmonics": click.option("--time-harmonics", type=int, help="Periods a day, as sin and cos."),
+    "lr": click.option("--lr", type=float, help="Learning rate of the MLP."),
+    "grad_clip": click.option("--grad-clip", type=float, help="Largest gradient norm of the MLP; 0: off."),
+    "patience": click.option(
+        "--patience", type=int, help="Stop after this many epochs without a better loss; 0: never."
+    ),
+    "seed": click.option("--seed", type=int, help="Of initialisation and sampling.  [default: 0]"),
+    "device": click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train."
+    ),
+    "amp": click.option("--amp/--no-amp", default=False, help="bfloat16 autocast."),
+    "threads": click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: torch's]"),
+    "num_workers": click.option(
+        "--num-workers", type=click.IntRange(0), default=0, help="Accepted for the recipe's sake; no loader is needed."
+    ),
+    "resume": click.option("--resume", is_flag=True, help="Continue the run in --out-dir where it stopped."),
+}
+
+
+def shared(*names: str) -> dict[str, Decorator]:
+    """Some of the shared options, by name."""
+    return {name: NEURAL[name] for name in names}
+
+
+def integers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Callback for a list of integers such as 16,32,64."""
+    if value is None:
+        return None
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(
+            f"expected sizes separated by commas, such as 16,32,64,128, found {value!r}"
+        ) from error
