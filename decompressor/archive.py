@@ -67,7 +67,7 @@ class Lightmap:
         with self._lock:
             if self._decoder is None:
                 self._decoder = open_decoder(
-                    self._container, self._archive, self._entry, self._model, self.valid, self._runtime
+                    self._container, self._archive, self._entry, self._model, lambda: self.valid, self._runtime
                 )
             return self._decoder
 

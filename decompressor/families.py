@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -52,14 +53,14 @@ def open_decoder(
     archive: ArchiveEntry,
     lightmap: LightmapEntry,
     model: ModelEntry,
-    valid: np.ndarray,
+    valid: Callable[[], np.ndarray],
     runtime: Runtime,
 ) -> Decoder:
-    """Make the decoder of a lightmap.
+    """Make the decoder of a lightmap; `valid` reads its mask, where the family needs it.
 
     Raises:
         ArchiveError: a section or graph is missing, damaged or not usable.
     """
     if isinstance(model, DayBasisEntry):
-        return DayBasisDecoder(container, archive, lightmap, model, valid, runtime)
+        return DayBasisDecoder(container, archive, lightmap, model, valid(), runtime)
     return GridMlpDecoder(container, lightmap, model, runtime)

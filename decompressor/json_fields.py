@@ -149,6 +149,10 @@ class Fields:
         """True where the field is there and null."""
         return self._take(name, "null or a value", lambda v: True) is None
 
+    def is_absent(self, name: str) -> bool:
+        """True where the field is not there, as in archives of an older minor version, or null."""
+        return self._fields.get(name) is None
+
     def child(self, name: str) -> Fields:
         """A nested object."""
         return Fields(self._take(name, "an object", lambda v: isinstance(v, dict)), f"{self.where}.{name}")

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.errors import InvalidMetadataError, LimitExceededError
+from decompressor.errors import InvalidMetadataError, LimitExceededError, UnsupportedVersionError
 from decompressor.json_fields import Fields
 from decompressor.limits import Limits
 
 MODEL_TYPES = ("daybasis", "gridmlp")
 TRANSFERS = ("srgb8", "linear")
-ARCHIVE_FIELDS = ("version", "model_type", "transfer", "hours", "lightmaps", "sections")
+ARCHIVE_FIELDS = ("version", "requires", "model_type", "transfer", "hours", "lightmaps", "sections")
 LIGHTMAP_FIELDS = ("name", "height", "width", "valid_texels", "mask", "model")
+FEATURES = ("smoothing",)
+"""What an archive may require of a reader beyond version 1.0."""
 MAX_SIDE = 1 << 20
 MAX_HOURS = 4096
 MAX_LIGHTMAPS = 1 << 16
@@ -85,6 +87,18 @@ def _read_lightmap(entry: Any, index: int, where: str, limits: Limits) -> Lightm
     )
 
 
+def _check_required(fields: Fields) -> None:
+    """Refuse an archive that would decode wrongly without something that this reader does not know."""
+    if fields.is_absent("requires"):
+        return
+    unknown = [name for name in fields.items("requires", 0, 256) if name not in FEATURES]
+    if unknown:
+        raise UnsupportedVersionError(
+            f"{fields.where}.requires: expected features of {', '.join(FEATURES)}, found {unknown[0]!r:.40}; "
+            "a newer todpack reads it"
+        )
+
+
 def read_archive_entry(metadata: dict[str, Any], path: Path, version: tuple[int, int], limits: Limits) -> ArchiveEntry:
     """Check the shared fields.
 
@@ -96,12 +110,14 @@ def read_archive_entry(metadata: dict[str, Any], path: Path, version: tuple[int,
 
     Raises:
         InvalidMetadataError: a field is missing, of a wrong type or out of range.
+        UnsupportedVersionError: it requires a feature that this reader does not have.
         LimitExceededError: a lightmap is too large.
     """
     fields = Fields(metadata, f"{path}: metadata.json")
     text = fields.text("version")
     if text != f"{version[0]}.{version[1]}":
         raise InvalidMetadataError(f"{fields.where}.version: expected {version[0]}.{version[1]}, found {text!r}")
+    _check_required(fields)
     entries = fields.items("lightmaps", 1, MAX_LIGHTMAPS)
     lightmaps = tuple(_read_lightmap(e, i, fields.where, limits) for i, e in enumerate(entries))
     if len({m.name for m in lightmaps}) != len(lightmaps):

@@ -6,6 +6,8 @@ the archive it makes. `eval.bench_targets` judges the figures, `eval.bench_repor
 
 from __future__ import annotations
 
+import importlib.util
+import math
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.bench_archive import DAYBASIS, archive_point, compress
+from eval.bench_archive import DAYBASIS, REFINED, archive_point, compress
 from eval.bench_result import BRACKETED_DB, TIMED_Q_STEP, ArchiveBench, BenchSettings, DatasetBench
 from eval.errors import EvalError
 from eval.frames import as_codes
@@ -74,6 +76,7 @@ def bench_dataset(
         others.append(ArchiveBench(point, latency))
     with tempfile.TemporaryDirectory(prefix="todpack-bench-") as folder:
         ours, compress_s, latencies = _bench_ours(data_path, day, frames, settings, Path(folder), steps)
+        refined, refined_s, refined_latency = _bench_refined(data_path, day, frames, settings, Path(folder), steps)
     peers = _bench_peers(frames, day, settings, steps)
     return DatasetBench(
         path=str(data_path),
@@ -82,9 +85,11 @@ def bench_dataset(
         width=day.width,
         n_frames=day.n_frames,
         n_valid=int(day.valid.sum()),
-        results=PeerResults(tuple(ours) + peers.points, peers.absent),
+        results=PeerResults(tuple(ours + refined) + peers.points, {**peers.absent, **_absent_refinement(refined)}),
         compress_s=compress_s,
         latencies=latencies,
+        refined_s=refined_s,
+        refined_latency=refined_latency,
         archives=tuple(others),
     )
 
@@ -116,6 +121,38 @@ def _bench_ours(
                 steps.next(f"latency, threads {threads}")
                 latencies.append(measure_latency(out, threads=threads, n_opens=settings.n_opens))
     return points, tuple(compress_s), tuple(latencies)
+
+
+def _absent_refinement(refined: list[RatePoint]) -> dict[str, str]:
+    return {} if refined else {REFINED: "torch is not installed: pip install 'todpack[train]'"}
+
+
+def _bench_refined(
+    data_path: str | Path,
+    day: LightmapSequence,
+    frames: np.ndarray,
+    settings: BenchSettings,
+    folder: Path,
+    steps: _Steps,
+) -> tuple[list[RatePoint], float, LatencyReport | None]:
+    """Points of the refined daybasis, wall time of compressing at step 16, and the latency of that archive."""
+    points: list[RatePoint] = []
+    if importlib.util.find_spec("torch") is None:
+        return points, math.nan, None
+    timed_s, latency = math.nan, None
+    for q_step in sorted({*settings.q_steps, TIMED_Q_STEP}):
+        out = folder / f"refined-{q_step:g}.tod"
+        steps.next(f"{REFINED} q_step {q_step:g}")
+        encode_s = compress(data_path, out, q_step, settings.threads, "fast")
+        setting = f"q_step {q_step:g}"
+        point = archive_point(
+            out, frames, day, name=REFINED, setting=setting, encode_s=encode_s, threads=settings.threads
+        )
+        points.append(point)
+        if q_step == TIMED_Q_STEP:
+            steps.next("latency, refined")
+            timed_s, latency = encode_s, measure_latency(out, threads=settings.threads, n_opens=settings.n_opens)
+    return points, timed_s, latency
 
 
 def _bench_peers(frames: np.ndarray, day: LightmapSequence, settings: BenchSettings, steps: _Steps) -> PeerResults:

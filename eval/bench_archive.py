@@ -18,18 +18,20 @@ from eval.rate_curve import RatePoint
 from trainer.data import LightmapSequence
 
 DAYBASIS = "daybasis"
+REFINED = "daybasis --refine fast"
 _ROOT = Path(__file__).resolve().parents[1]
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def compress(data_path: str | Path, out: Path, q_step: float, threads: int) -> float:
-    """Run `todpack compress DATA -o OUT --q-step Q` in a process of its own, as a user does.
+def compress(data_path: str | Path, out: Path, q_step: float, threads: int, refine: str = "none") -> float:
+    """Run `todpack compress DATA -o OUT --q-step Q --refine PRESET` in a process of its own, as a user does.
 
     Args:
         data_path: Folder of frames.
         out: Archive to write.
         q_step: Quantizer step in codes.
         threads: Threads of the numerical libraries.
+        refine: Preset of the refinement, or "none".
 
     Returns:
         Wall time of the whole process in seconds, imports included.
@@ -39,7 +41,8 @@ def compress(data_path: str | Path, out: Path, q_step: float, threads: int) -> f
     """
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     limits = dict.fromkeys(_THREAD_LIMITS, str(threads))
-    command = [sys.executable, "-m", "todpack", "compress", str(data_path), "-o", str(out), "--q-step", f"{q_step:g}"]
+    command = [sys.executable, "-m", "todpack", "compress", str(data_path), "-o", str(out)]
+    command += ["--q-step", f"{q_step:g}", "--refine", refine]
     start = time.perf_counter()
     done = subprocess.run(
         command, env={**os.environ, **limits, "PYTHONPATH": path}, capture_output=True, text=True, check=False

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 
-from eval.bench_archive import DAYBASIS
+from eval.bench_archive import DAYBASIS, REFINED
 from eval.bench_result import BRACKETED_DB, DatasetBench
 from eval.bench_targets import X265_LEVELS_DB, bytes_or_none, rows
 from eval.latency import cpu_name
@@ -79,12 +79,12 @@ def dataset_table(bench: DatasetBench) -> str:
             f"with threads {latency.threads}: open {latency.open_ms:.1f} ms, frame {latency.frame_ms_median:.2f} ms "
             f"(p95 {latency.frame_ms_p95:.2f}), texel {latency.texel_us_median:.1f} us"
         )
-    lines += ["", f"{'bytes at':<12}" + "".join(f"{f'{level:g} dB':>12}" for level in LEVELS_DB) + f"{'points dB':>18}"]
-    for name in (DAYBASIS, *DEFINITIONS):
+    lines += ["", f"{'bytes at':<22}" + "".join(f"{f'{level:g} dB':>12}" for level in LEVELS_DB) + f"{'points dB':>18}"]
+    for name in (DAYBASIS, REFINED, *DEFINITIONS):
         curve = [point.psnr_db for point in bench.results.curve(name)]
         sizes = [bytes_or_none(bench.results, name, level) for level in LEVELS_DB]
         span = f"{min(curve):.2f} .. {max(curve):.2f}" if curve else "absent"
-        lines.append(f"{name:<12}" + "".join(f"{'-' if s is None else f'{s:.0f}':>12}" for s in sizes) + f"{span:>18}")
+        lines.append(f"{name:<22}" + "".join(f"{'-' if s is None else f'{s:.0f}':>12}" for s in sizes) + f"{span:>18}")
     for archive in bench.archives:
         point, latency = archive.point, archive.latency
         lines.append(
@@ -123,7 +123,10 @@ def _dataset_json(bench: DatasetBench) -> dict[str, object]:
         "absent": measured["absent"],
         "definitions": measured["definitions"],
         "bytes_at_psnr": [
-            {"psnr_srgb_db": level, **{n: bytes_or_none(bench.results, n, level) for n in (DAYBASIS, *DEFINITIONS)}}
+            {
+                "psnr_srgb_db": level,
+                **{n: bytes_or_none(bench.results, n, level) for n in (DAYBASIS, REFINED, *DEFINITIONS)},
+            }
             for level in LEVELS_DB
         ],
         "compress_s": list(bench.compress_s),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from eval.latency import LatencyReport
@@ -34,8 +35,8 @@ class BenchSettings:
 
     def n_measurements(self, n_archives: int = 0) -> int:
         """Measurements on one dataset, for a progress bar."""
-        compressed = len({*self.q_steps, TIMED_Q_STEP}) + self.compress_runs - 1
-        latencies = len({self.threads, 1})
+        compressed = 2 * len({*self.q_steps, TIMED_Q_STEP}) + self.compress_runs - 1
+        latencies = len({self.threads, 1}) + 1
         return compressed + latencies + n_archives + len(self.crfs) + len(self.distances)
 
 
@@ -64,6 +65,8 @@ class DatasetBench:
         results: Points of ours and of the peers, and the absent peers.
         compress_s: Wall times of `todpack compress --q-step 16`, whole processes.
         latencies: Of the archive at step 16: with the threads of the settings, then with 1.
+        refined_s: Wall time of `todpack compress --q-step 16 --refine fast`, NaN where torch is absent.
+        refined_latency: Of that archive.
         archives: Ready archives.
     """
 
@@ -76,4 +79,6 @@ class DatasetBench:
     results: PeerResults
     compress_s: tuple[float, ...]
     latencies: tuple[LatencyReport, ...]
+    refined_s: float = math.nan
+    refined_latency: LatencyReport | None = None
     archives: tuple[ArchiveBench, ...] = ()

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.bench_archive import DAYBASIS
+from eval.bench_archive import DAYBASIS, REFINED
 from eval.bench_result import BRACKETED_DB, TIMED_Q_STEP, DatasetBench
 from eval.errors import EvalError
 from eval.peers import JPEG_XL, X265, PeerResults
@@ -26,6 +26,10 @@ class Targets:
         open_ms: Cold open.
         frame_ms: Steady frame, median.
         texel_us: Random texel, median.
+        refined_x265_ratio: Bytes of the refined daybasis over those of x265, as above.
+        refined_ratio: Bytes of the refined daybasis over those of the closed form, at the same levels.
+        refined_s: Wall time of `todpack compress --q-step 16 --refine fast`.
+        refined_frame_ratio: Its frame time over that of the closed form.
     """
 
     x265_ratio: float | None = None
@@ -34,11 +38,15 @@ class Targets:
     open_ms: float | None = None
     frame_ms: float | None = None
     texel_us: float | None = None
+    refined_x265_ratio: float | None = None
+    refined_ratio: float | None = None
+    refined_s: float | None = None
+    refined_frame_ratio: float | None = None
 
 
 TARGETS = {  # by (H, W): the sample, the whole courtyard
-    (256, 256): Targets(0.92, 0.26, 8.0, 60.0, 1.0, 30.0),
-    (512, 512): Targets(0.80, 0.23, 30.0, 200.0, 4.0, 30.0),
+    (256, 256): Targets(0.92, 0.26, 8.0, 60.0, 1.0, 30.0, 0.78, 0.9, 90.0, 1.05),
+    (512, 512): Targets(0.80, 0.23, 30.0, 200.0, 4.0, 30.0, 0.66, 0.9, 240.0, 1.05),
 }
 
 
@@ -81,30 +89,42 @@ def bytes_or_none(results: PeerResults, name: str, psnr_db: float) -> float | No
         return None
 
 
-def ratios_at(results: PeerResults, peer: str, levels_db: Sequence[float]) -> dict[float, float | None]:
+def ratios_at(
+    results: PeerResults, peer: str, levels_db: Sequence[float], ours: str = DAYBASIS
+) -> dict[float, float | None]:
     """Our bytes over the peer's at equal PSNR.
 
     Args:
         results: Points of both.
         peer: Name of the peer.
         levels_db: Where the curves are read.
+        ours: Name of ours.
 
     Returns:
         For each level the ratio, under 1 where ours is smaller; None where a curve does not reach the level.
     """
     ratios: dict[float, float | None] = {}
     for level_db in levels_db:
-        ours, theirs = (bytes_or_none(results, name, level_db) for name in (DAYBASIS, peer))
-        ratios[level_db] = ours / theirs if ours is not None and theirs is not None else None
+        mine, theirs = (bytes_or_none(results, name, level_db) for name in (ours, peer))
+        ratios[level_db] = mine / theirs if mine is not None and theirs is not None else None
     return ratios
 
 
-def _ratio_row(results: PeerResults, peer: str, title: str, levels_db: Sequence[float], target: float | None) -> Row:
+def _ratio_row(
+    results: PeerResults,
+    peer: str,
+    title: str,
+    levels_db: Sequence[float],
+    target: float | None,
+    ours: str = DAYBASIS,
+) -> Row:
     """The mean ratio, None unless every level was reached: a mean over fewer would be another measure."""
-    ratios = ratios_at(results, peer, levels_db)
-    measure = f"bytes / {title}, {', '.join(f'{level:g}' for level in levels_db)} dB"
-    if peer in results.absent:
-        return Row(measure, None, target, f"absent: {results.absent[peer]}")
+    ratios = ratios_at(results, peer, levels_db, ours)
+    refined = "refined " if ours == REFINED else ""
+    measure = f"{refined}bytes / {title}, {', '.join(f'{level:g}' for level in levels_db)} dB"
+    for name in (peer, ours):
+        if name in results.absent:
+            return Row(measure, None, target, f"absent: {results.absent[name]}")
     found = [ratio for ratio in ratios.values() if ratio is not None]
     each = ", ".join(f"{'no points' if r is None else f'{r:.3f}'} at {level:g}" for level, r in ratios.items())
     mean = statistics.fmean(found) if len(found) == len(levels_db) else None
@@ -138,5 +158,31 @@ def rows(bench: DatasetBench) -> list[Row]:
             latency.texel_us_median,
             bound.texel_us,
             f"{threads}, {latency.n_texels} texels",
+        ),
+        *_refined_rows(bench, bound),
+    ]
+
+
+def _refined_rows(bench: DatasetBench, bound: Targets) -> list[Row]:
+    """The same after the refinement, beside the closed form."""
+    size = [
+        _ratio_row(bench.results, peer, title, X265_LEVELS_DB, target, REFINED)
+        for peer, title, target in (
+            (X265, "x265, mean", bound.refined_x265_ratio),
+            (DAYBASIS, "closed form, mean", bound.refined_ratio),
+        )
+    ]
+    plain, refined = bench.latencies[0], bench.refined_latency
+    if refined is None:
+        return size
+    frame_ms, open_ms = refined.frame_ms_median, refined.open_ms
+    return [
+        *size,
+        Row(f"refined compress s, q_step {TIMED_Q_STEP:g}", bench.refined_s, bound.refined_s, "--refine fast, one run"),
+        Row(
+            "refined frame / closed form",
+            frame_ms / plain.frame_ms_median,
+            bound.refined_frame_ratio,
+            f"{frame_ms:.2f} ms; opens in {open_ms:.1f} ms",
         ),
     ]

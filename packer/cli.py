@@ -104,7 +104,7 @@ def compress(input_dir: Path, out: Path, mask: Path | None, **options: Any) -> N
     sequence = read_sequence(input_dir, mask)
     for warning in sequence.warnings:
         log.warning(warning)
-    encode(sequence, config, out, options, None)
+    encode(sequence, config, out, options)
 
 
 @click.command(

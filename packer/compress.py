@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from packer.rate_control import search_step
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform, find_transform
 from trainer.daybasis.config import DayBasisConfig
-from trainer.daybasis.tiles import cut_tiles
+from trainer.daybasis.refine.config import RefineConfig
+from trainer.daybasis.refine.refined import RefinedLightmap
+from trainer.daybasis.tiles import Tile, cut_tiles
 
 log = logging.getLogger("todpack.compress")
 
@@ -23,6 +26,8 @@ def encode_day(
     options: DayBasisPackOptions,
     *,
     found: TemporalTransform | None = None,
+    refined: Callable[[Sequence[Tile]], RefinedLightmap] | None = None,
+    refinement: RefineConfig | None = None,
     target_psnr_db: float | None = None,
     target_size_bytes: int | None = None,
 ) -> PackedDay:
@@ -33,6 +38,8 @@ def encode_day(
         config: Tiles, levels, and the step where no target is given.
         options: How to code.
         found: A transform that was found before; None finds one for each step that is tried.
+        refined: Gives codes that were refined before, for the configuration's step.
+        refinement: How to refine at any other step; None leaves it to `options`.
         target_psnr_db: Search the step for this PSNR.
         target_size_bytes: Search the step for this file size.
 
@@ -49,7 +56,18 @@ def encode_day(
 
     def pack(q_step: float) -> PackedDay:
         used = found if found is not None else find_transform(tiles, replace(config, q_step=q_step))
-        day = pack_day(sequence, tiles, used, q_step, options, tile=config.tile, n_levels=config.n_levels)
+        codes = refined(tiles) if refined is not None and q_step == config.q_step else None
+        day = pack_day(
+            sequence,
+            tiles,
+            used,
+            q_step,
+            options,
+            tile=config.tile,
+            n_levels=config.n_levels,
+            refined=codes,
+            refinement=refinement,
+        )
         log.info(
             "q_step %.4g: %.2f dB, %d bytes, K = %d", day.q_step, day.psnr_srgb_db, day.size_bytes, day.n_components
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform
 from trainer.daybasis.config import DayBasisConfig
 from trainer.daybasis.klt import TemporalBasis
+from trainer.daybasis.refine.config import RefineConfig
+from trainer.daybasis.refine.refined import RefinedLightmap, refined_of_arrays
+from trainer.daybasis.tiles import Tile
 from trainer.errors import ConfigError
 
 
@@ -89,8 +93,31 @@ def _valid(run: Run) -> np.ndarray:
     return valid
 
 
-def read_daybasis_run(run: Run) -> tuple[LightmapSequence, DayBasisConfig, TemporalTransform]:
-    """The day, configuration and transform in a run folder of the family `daybasis`.
+@dataclass(frozen=True)
+class DayBasisRun:
+    """What a run folder of the family `daybasis` holds.
+
+    Attributes:
+        sequence: The day.
+        config: Of the closed form.
+        found: The transform.
+        refinement: How the codes were refined; None: they were not.
+        arrays: Gives an array of the run by name and shape.
+    """
+
+    sequence: LightmapSequence
+    config: DayBasisConfig
+    found: TemporalTransform
+    refinement: RefineConfig | None
+    arrays: Callable[..., np.ndarray]
+
+    def refined(self, tiles: Sequence[Tile]) -> RefinedLightmap:
+        """The refined codes, for `config.q_step`."""
+        return refined_of_arrays(self.arrays, tiles)
+
+
+def read_daybasis_run(run: Run) -> DayBasisRun:
+    """Read the arrays of a run folder of the family `daybasis`.
 
     Raises:
         PackError: the run folder is not usable.
@@ -98,7 +125,10 @@ def read_daybasis_run(run: Run) -> tuple[LightmapSequence, DayBasisConfig, Tempo
     n_hours = len(run.hours)
     matrix = run.array("matrix", 3 * n_hours, None)
     try:
-        config = DayBasisConfig(**run.config)
+        fields = dict(run.config)
+        refine = fields.pop("refine", None)
+        refinement = None if refine is None else RefineConfig(**refine)
+        config = DayBasisConfig(**fields)
     except (TypeError, ConfigError) as error:
         raise PackError(f"{run.path / 'config.json'}: config: {error}") from error
     sequence = LightmapSequence(
@@ -111,7 +141,8 @@ def read_daybasis_run(run: Run) -> tuple[LightmapSequence, DayBasisConfig, Tempo
     n_components = matrix.shape[1]
     skew_codes = run.array("skew_codes", None, n_components * (n_components - 1) // 2)
     basis = TemporalBasis(matrix, run.array("offset", 3 * n_hours), np.ones(n_hours))
-    return sequence, config, TemporalTransform(basis, _tile_classes(run, config.tile, len(skew_codes)), skew_codes)
+    found = TemporalTransform(basis, _tile_classes(run, config.tile, len(skew_codes)), skew_codes)
+    return DayBasisRun(sequence, config, found, refinement, run.array)
 
 
 def _tile_classes(run: Run, tile: int, n_classes: int) -> tuple[np.ndarray, ...]:

@@ -33,6 +33,13 @@ NEURAL: dict[str, Decorator] = {
     "num_workers": click.option(
         "--num-workers", type=click.IntRange(0), default=0, help="Accepted for the recipe's sake; no loader is needed."
     ),
+    "temporal_loss": click.option(
+        "--temporal-loss", is_flag=True, help="Count changes of the error from hour to hour; weight 0.05 -> 0.2."
+    ),
+    "loss_ssim_w": click.option("--loss-ssim-w", type=float, help="Weight of 1 - SSIM.  [default: 0, off]"),
+    "loss_lpips_w": click.option(
+        "--loss-lpips-w", type=float, help="Weight of LPIPS on patches; needs its weights.  [default: 0, off]"
+    ),
     "resume": click.option("--resume", is_flag=True, help="Continue the run in --out-dir where it stopped."),
 }
 

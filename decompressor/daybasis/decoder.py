@@ -19,8 +19,9 @@ from decompressor.daybasis.basis_codes import dequantize_basis
 from decompressor.daybasis.entry import DayBasisEntry
 from decompressor.daybasis.ramps import ramp_table
 from decompressor.daybasis.regions import BLOCK, Regions, turns_of_codes
+from decompressor.daybasis.smoothing import Smoother
 from decompressor.daybasis.symbols import EntropyError
-from decompressor.daybasis.tile import decode_tile
+from decompressor.daybasis.tile import decode_tile, threads_for
 from decompressor.errors import InvalidGraphError, InvalidSectionError, LimitExceededError
 from decompressor.metadata import ArchiveEntry, LightmapEntry
 from decompressor.runtime import Runtime
@@ -186,6 +187,8 @@ class DayBasisDecoder:
             maps = decode_tile(data, valid, entry, regions, self._threads)
         except EntropyError as error:
             raise InvalidSectionError(f"{container.path}: section {name}: {error}") from error
+        if entry.smoothing is not None:
+            Smoother(entry.smoothing, valid, entry.q_step).apply(maps, threads_for(maps.size, self._threads))
         snap_to_grid(maps, entry.exponents[:-1], entry.precision)
         return maps
 

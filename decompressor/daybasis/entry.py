@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from decompressor.daybasis.smoothing import WEIGHT_SCALE, Smoothing
 from decompressor.errors import InvalidMetadataError
+from decompressor.json_fields import Fields
 from decompressor.metadata import LightmapEntry
 
 MODEL_FIELDS = (
     "n_components", "n_classes", "q_step", "centroids", "n_levels", "tile", "precision", "exponents", "gap_modes",
-    "entropy", "graphs",
+    "entropy", "smoothing", "graphs",
 )  # fmt: skip
 LINEAR, CUBIC = "L", "C"
 ENTROPY_CODERS = ("ans", "zstd")
@@ -33,6 +35,7 @@ class DayBasisEntry:
         exponents: (K + 1,) int64; entries of basis column k are multiples of 2^exponents[k], the offset's of the last.
         gap_modes: One letter per stored time: how the gap after it is filled, "L" linear or "C" cubic.
         entropy: "ans" (the reader needs the package constriction) or "zstd".
+        smoothing: Of the decoded maps; None leaves them as they are.
         frame_graph: Section name.
     """
 
@@ -46,7 +49,20 @@ class DayBasisEntry:
     exponents: np.ndarray
     gap_modes: str
     entropy: str
+    smoothing: Smoothing | None
     frame_graph: str
+
+
+def _read_smoothing(model: Fields) -> Smoothing | None:
+    if model.is_absent("smoothing"):
+        return None
+    fields = model.child("smoothing")
+    along_x, along_y = fields.numbers("weights", 2, 2)
+    if any(not 0 <= w <= 0.25 or WEIGHT_SCALE * w != round(WEIGHT_SCALE * w) for w in (along_x, along_y)):
+        raise InvalidMetadataError(
+            f"{fields.where}.weights: expected multiples of 1/{WEIGHT_SCALE} in [0, 0.25], found {along_x}, {along_y}"
+        )
+    return Smoothing(fields.number("bound", 0.0, 1e3), (along_x, along_y))
 
 
 def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
@@ -79,5 +95,6 @@ def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
         exponents=np.asarray(exponents, np.int64),
         gap_modes=modes,
         entropy=model.choice("entropy", ENTROPY_CODERS),
+        smoothing=_read_smoothing(model),
         frame_graph=model.child("graphs").text("frame"),
     )

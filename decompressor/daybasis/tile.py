@@ -17,6 +17,11 @@ from decompressor.daybasis.regions import Regions, restore_band
 SAMPLES_PER_THREAD = 1 << 21  # below that, threads cost more than they save
 
 
+def threads_for(n_samples: int, threads: int) -> int:
+    """Threads that pay for this many samples."""
+    return max(1, min(threads, n_samples // SAMPLES_PER_THREAD))
+
+
 def decode_tile(data: bytes, valid: np.ndarray, entry: DayBasisEntry, regions: Regions, threads: int) -> np.ndarray:
     """Decode a tile's maps; with more threads, bands are restored while the next ones are still being decoded.
 
@@ -33,7 +38,7 @@ def decode_tile(data: bytes, valid: np.ndarray, entry: DayBasisEntry, regions: R
     Raises:
         EntropyError: the stream is truncated or inconsistent.
     """
-    threads = max(1, min(threads, entry.n_components * valid.size // SAMPLES_PER_THREAD))
+    threads = threads_for(entry.n_components * valid.size, threads)
     pyramid = build_pyramid(valid, entry.n_levels)
     if entry.n_classes == 1:
         plain = decode_bands(data, entry.n_components, pyramid.sites)

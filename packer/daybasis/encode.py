@@ -13,6 +13,7 @@ from decompressor.daybasis.basis_codes import dequantize_basis
 from decompressor.daybasis.decoder import snap_to_grid
 from decompressor.daybasis.lifting import inverse
 from decompressor.daybasis.regions import Regions, restore_bands, turn_bands, turns_of_codes
+from decompressor.daybasis.smoothing import Smoother, Smoothing
 from packer.daybasis.basis_quantization import quantize_basis
 from packer.daybasis.gaps import choose_gap_modes
 from packer.daybasis.quantization import fit_centroids, quantize, to_steps
@@ -41,6 +42,7 @@ class CodedLightmap:
         exponents: (K + 1,) int64 of the basis columns and the offset.
         precision: P, see decoder.py.
         centroids: Reconstruction points.
+        smoothing: Of the decoded maps, None without.
         gap_modes: One letter per stored time.
         q_step: Width of a bin.
         mse: Mean squared error over valid texels, times and channels; of rounded codes where the signal is 8-bit.
@@ -51,6 +53,7 @@ class CodedLightmap:
     exponents: np.ndarray
     precision: int
     centroids: tuple[float, float]
+    smoothing: Smoothing | None
     gap_modes: str
     q_step: float
     mse: float
@@ -107,6 +110,7 @@ def encode_lightmap(
     rd_weight: float,
     entropy: str,
     is_codes: bool,
+    smoothing: Smoothing | None = None,
     refined: RefinedLightmap | None = None,
 ) -> CodedLightmap:
     """Code the tiles of one lightmap in a given temporal transform.
@@ -118,6 +122,7 @@ def encode_lightmap(
         rd_weight: Squared steps that one bit is worth in rounding; 0 rounds plainly.
         entropy: "ans" or "zstd".
         is_codes: The values are 8-bit codes (the decoder rounds and clips).
+        smoothing: Of the decoded maps; refined codes bring their own.
         refined: Codes to take instead of rounding here, made for this step and transform.
 
     Raises:
@@ -128,13 +133,16 @@ def encode_lightmap(
     turns = turns_of_codes(found.skew_codes, found.basis.matrix.shape[1])
     regions = [Regions(c, turns) for c, t in zip(found.classes, tiles, strict=True) if t.pyramid is not None]
     if refined is not None:
-        codes, centroids = list(refined.codes), refined.centroids
+        codes, centroids, smoothing = list(refined.codes), refined.centroids, refined.smoothing
     else:
         codes, centroids = _rounded(used, found.basis, regions, q_step, rd_weight)
     maps = [
         inverse(restore_bands(c, p.sites, r, centroids), p, q_step)
         for c, p, r in zip(codes, pyramids, regions, strict=True)
     ]
+    if smoothing is not None:
+        for tile_maps, pyramid in zip(maps, pyramids, strict=True):
+            Smoother(smoothing, pyramid.valid, q_step).apply(tile_maps)
     decoded = np.concatenate([m[:, p.valid].T for m, p in zip(maps, pyramids, strict=True)])
     days = np.concatenate([tile.days for tile in used])
     matrix, offset = refit_affine(decoded, days)
@@ -157,6 +165,7 @@ def encode_lightmap(
         exponents=exponents,
         precision=precision,
         centroids=centroids,
+        smoothing=smoothing,
         gap_modes=choose_gap_modes(matrix.reshape(n_hours, -1), np.tile(energy, 3)),
         q_step=q_step,
         mse=float(np.mean((values - days).astype(np.float64) ** 2)),

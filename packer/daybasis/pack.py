@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from decompressor.daybasis.smoothing import Smoothing
 from packer.container import ArchiveWriter
 from packer.daybasis.encode import CodedLightmap, encode_lightmap
 from packer.daybasis.graph import frame_graph
@@ -14,10 +15,13 @@ from packer.errors import PackError
 from packer.mask import encode_mask
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.refine.config import PRESETS, RefineConfig
 from trainer.daybasis.refine.refined import RefinedLightmap
 from trainer.daybasis.tiles import Tile
 
 REFINEMENTS = ("none", "fast", "full")
+CLOSED_FORM_SMOOTHING = Smoothing(0.16, (13 / 64, 13 / 64))
+"""Where the rounding does not know of the smoothing, a smaller bound suits it than in the refinement."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,14 @@ class DayBasisPackOptions:
     Attributes:
         rd_weight: Squared steps that one bit is worth in rounding.
         entropy: "ans" or "zstd".
-        refine: "none", "fast" or "full"; a refinement needs torch and brings an rd_weight of its own.
+        refine: "none", "fast" or "full"; a refinement needs torch and brings an rd_weight and a smoothing of its own.
+        smoothing: Smooth the decoded maps; None: only where a refinement asks for it (opening takes longer with it).
     """
 
     rd_weight: float = 0.1
     entropy: str = "ans"
     refine: str = "none"
+    smoothing: bool | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.rd_weight <= 100.0:
@@ -102,6 +108,9 @@ def _add_lightmap(
             "precision": coded.precision,
             "exponents": [int(e) for e in coded.exponents],
             "gap_modes": coded.gap_modes,
+            "smoothing": None
+            if coded.smoothing is None
+            else {"bound": coded.smoothing.bound, "weights": list(coded.smoothing.weights)},
             "entropy": entropy,
             "graphs": {"frame": graph},
         },
@@ -114,13 +123,27 @@ def _zigzag(codes: np.ndarray) -> np.ndarray:
     return zigzag.astype(np.uint16 if int(zigzag.max(initial=0)) <= 0xFFFF else np.int32)
 
 
-def _refine(tiles: list[Tile], found: TemporalTransform, q_step: float, preset: str) -> RefinedLightmap:
+def _refine(
+    tiles: list[Tile],
+    found: TemporalTransform,
+    q_step: float,
+    options: DayBasisPackOptions,
+    refinement: RefineConfig | None,
+) -> RefinedLightmap | None:
     """Refine with torch, which everything else here does without."""
+    config = refinement if options.refine == "none" else PRESETS[options.refine]
+    if config is None:
+        return None
     try:
         from trainer.daybasis.refine.fit import refine
     except ModuleNotFoundError as error:
         raise PackError(f"--refine needs {error.name}: pip install 'todpack[train]', or use --refine none") from error
-    return refine(tiles, found, q_step, preset)
+    return refine(tiles, found, q_step, replace(config, smoothing_bound=0.0) if options.smoothing is False else config)
+
+
+def stored_step(q_step: float) -> float:
+    """The step as the archive keeps it: the shortest text of the nearest float32."""
+    return float(str(np.float32(q_step)))
 
 
 def pack_day(
@@ -132,6 +155,8 @@ def pack_day(
     *,
     tile: int,
     n_levels: int,
+    refined: RefinedLightmap | None = None,
+    refinement: RefineConfig | None = None,
 ) -> PackedDay:
     """Code a day in a given temporal transform.
 
@@ -143,15 +168,24 @@ def pack_day(
         options: How to code.
         tile: Side of a tile.
         n_levels: Levels of the pyramid.
+        refined: Codes that were refined before, at this very step.
+        refinement: How to refine where `options` names no preset and there are no codes; None: not at all.
     """
-    step = float(str(np.float32(q_step)))
-    is_codes = sequence.transfer == "srgb8"
-    refined = None if options.refine == "none" else _refine(tiles, found, step, options.refine)
+    step = stored_step(q_step)
     coded = encode_lightmap(
-        tiles, found, step, rd_weight=options.rd_weight, entropy=options.entropy, is_codes=is_codes, refined=refined
+        tiles,
+        found,
+        step,
+        rd_weight=options.rd_weight,
+        entropy=options.entropy,
+        is_codes=sequence.transfer == "srgb8",
+        smoothing=CLOSED_FORM_SMOOTHING if options.smoothing else None,
+        refined=refined if refined is not None else _refine(tiles, found, step, options, refinement),
     )
     hours = [float(h) for h in sequence.hours]
     writer = ArchiveWriter({"model_type": "daybasis", "transfer": sequence.transfer, "hours": hours})
+    if coded.smoothing is not None:
+        writer.metadata["requires"] = ["smoothing"]
     writer.metadata["lightmaps"] = [_add_lightmap(writer, sequence, found, coded, tile, n_levels, options.entropy, 0)]
     psnr_db = math.inf if coded.mse == 0.0 else 10.0 * math.log10(255.0**2 / coded.mse)
     return PackedDay(writer, len(writer.to_bytes()), psnr_db, step, found.basis.matrix.shape[1])

@@ -35,9 +35,9 @@ def with_header(packed: bytes, n_text: int, rest: bytes, *, major: int = 1, mino
     return head + struct.pack("<I", zlib.crc32(packed, zlib.crc32(head))) + packed + rest
 
 
-def with_text(text: bytes, rest: bytes = b"") -> bytes:
+def with_text(text: bytes, rest: bytes = b"", *, minor: int = 1) -> bytes:
     """An archive whose metadata is any bytes."""
-    return with_header(zstandard.compress(text), len(text), rest)
+    return with_header(zstandard.compress(text), len(text), rest, minor=minor)
 
 
 def put_together(

@@ -27,7 +27,7 @@ def refused(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("field", ARCHIVE_FIELDS)
+@pytest.mark.parametrize("field", [field for field in ARCHIVE_FIELDS if field != "requires"])
 def test_missing_field(micro_archive: Path, tmp_path: Path, field: str) -> None:
     words = f"metadata.json: expected the field '{field}'"
     refused(micro_archive, tmp_path / "a.tod", lambda m: m.pop(field), InvalidMetadataError, words)
@@ -51,7 +51,7 @@ def test_missing_field_of_the_model(micro_archive: Path, tmp_path: Path, field: 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"version": "1.1"}, r"version: expected 1\.0, found '1\.1'"),
+        ({"version": "1.7"}, r"version: expected 1\.1, found '1\.7'"),
         ({"version": 1.0}, "version: expected printable text"),
         ({"model_type": "nerf"}, 'model_type: expected one of .*gridmlp.*, found "nerf"'),
         ({"model_type": None}, "model_type: expected one of"),

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from eval.bench import bench_dataset
-from eval.bench_archive import DAYBASIS, archive_point, compress
+from eval.bench_archive import DAYBASIS, REFINED, archive_point, compress
 from eval.bench_report import bench_json, dataset_table, footer, machine, machine_line
 from eval.bench_result import BenchSettings, DatasetBench
 from eval.bench_targets import TARGETS, Row, Targets, ratios_at, rows, targets_for
@@ -35,14 +35,17 @@ def exponential(name: str, scale: float, levels_db: tuple[float, ...] = (38.0, 4
 
 
 def made_up(ours: float = 900.0, absent: dict[str, str] | None = None, height: int = 256) -> DatasetBench:
-    """A dataset whose x265 needs 1000 units and whose JPEG XL 4000."""
+    """A dataset whose x265 needs 1000 units and whose JPEG XL 4000; refined, ours needs 720."""
     absent = absent or {}
-    points = exponential(DAYBASIS, ours)
+    points = exponential(DAYBASIS, ours) + exponential(REFINED, 720.0)
     points += exponential(X265, 1000.0, (37.0, 44.0, 49.0)) if X265 not in absent else []
     points += exponential(JPEG_XL, 4000.0) if JPEG_XL not in absent else []
     results = PeerResults(tuple(points), absent)
     one_thread = replace(LATENCY, threads=1, open_ms=70.0)
-    return DatasetBench("frames", "day", height, 256, 24, 40000, results, (9.0, 7.0, 30.0), (LATENCY, one_thread))
+    refined = {"refined_s": 12.0, "refined_latency": replace(LATENCY, frame_ms_median=0.99)}
+    return DatasetBench(
+        "frames", "day", height, 256, 24, 40000, results, (9.0, 7.0, 30.0), (LATENCY, one_thread), **refined
+    )
 
 
 def test_ratio_at_equal_psnr_is_the_one_built_in() -> None:
@@ -66,10 +69,22 @@ def test_mean_over_fewer_levels_is_not_given() -> None:
 
 def test_rows_against_the_targets() -> None:
     table = rows(made_up())
-    assert [row.value for row in table] == pytest.approx([0.9, 0.225, 9.0, 50.0, 0.9, 20.0], rel=1e-4)
-    assert [row.target for row in table] == [0.92, 0.26, 8.0, 60.0, 1.0, 30.0]
-    assert [row.verdict for row in table] == ["met", "met", "missed", "met", "met", "met"]
+    closed, refined = table[:6], table[6:]
+    assert [row.value for row in closed] == pytest.approx([0.9, 0.225, 9.0, 50.0, 0.9, 20.0], rel=1e-4)
+    assert [row.target for row in closed] == [0.92, 0.26, 8.0, 60.0, 1.0, 30.0]
+    assert [row.verdict for row in closed] == ["met", "met", "missed", "met", "met", "met"]
     assert rows(made_up(ours=930.0))[0].verdict == "missed"
+    assert [row.value for row in refined] == pytest.approx([0.72, 0.8, 12.0, 1.1], rel=1e-4)
+    assert [row.target for row in refined] == [0.78, 0.9, 90.0, 1.05]
+    assert [row.verdict for row in refined] == ["met", "met", "met", "missed"]
+
+
+def test_refinement_that_is_absent_is_named() -> None:
+    bench = made_up()
+    points = tuple(p for p in bench.results.points if p.name != REFINED)
+    results = PeerResults(points, {REFINED: "torch is not installed"})
+    table = rows(replace(bench, results=results, refined_latency=None))
+    assert [(row.value, row.note) for row in table[6:]] == [(None, "absent: torch is not installed")] * 2
 
 
 @pytest.mark.parametrize(
@@ -82,7 +97,11 @@ def test_verdict(value: float | None, target: float | None, verdict: str) -> Non
 
 def test_targets_belong_to_sizes() -> None:
     assert targets_for(256, 256).x265_ratio == 0.92
-    assert targets_for(512, 512) == TARGETS[512, 512] == Targets(0.80, 0.23, 30.0, 200.0, 4.0, 30.0)
+    assert (
+        targets_for(512, 512)
+        == TARGETS[512, 512]
+        == Targets(0.80, 0.23, 30.0, 200.0, 4.0, 30.0, 0.66, 0.9, 240.0, 1.05)
+    )
     assert targets_for(256, 512) == Targets()
     assert {row.verdict for row in rows(made_up(height=255))} == {""}
 

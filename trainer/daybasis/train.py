@@ -1,25 +1,39 @@
-"""`todpack train --family daybasis`: data in, run folder out; numpy and scipy only."""
+"""`todpack train --family daybasis`: data in, run folder out; numpy and scipy, and torch where codes are refined."""
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from decompressor.output import make_folder
+from decompressor.output import make_folder, write_atomic
 from trainer.data import LightmapSequence
-from trainer.daybasis.closed_form import find_transform
+from trainer.daybasis.closed_form import TemporalTransform, find_transform
 from trainer.daybasis.config import DayBasisConfig
-from trainer.daybasis.tiles import cut_tiles
+from trainer.daybasis.refine.config import RefineConfig
+from trainer.daybasis.refine.refined import RefinedLightmap, arrays_of_refined
+from trainer.daybasis.tiles import Tile, cut_tiles
 from trainer.errors import ConfigError
 from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, record_of, write_run
 
+CHECKPOINT_NAME = "last.ckpt"
+
 
 def train_daybasis(
-    sequence: LightmapSequence, config: DayBasisConfig, out_dir: Path, overwrite: bool = False
+    sequence: LightmapSequence,
+    config: DayBasisConfig,
+    out_dir: Path,
+    *,
+    refine: RefineConfig | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
 ) -> RunRecord:
-    """Find the temporal transform of a day and write the run folder.
+    """Find the temporal transform of a day, refine its codes if asked to, and write the run folder.
 
     The folder keeps the frames, because packing refits the basis to what the decoder will see and measures the result.
 
@@ -27,28 +41,36 @@ def train_daybasis(
         sequence: The day.
         config: See there.
         out_dir: Run folder; created if need be.
+        refine: How to refine; None leaves the closed form, which any step can be packed from without torch.
+        device: "auto", "cpu" or "cuda", of the refinement.
+        resume: Continue a refinement from its last sweep; without a checkpoint, start afresh.
         overwrite: Replace a run that is already there.
+        quiet: No progress bar.
 
     Raises:
         TrainerError: see its kinds.
     """
     make_folder(out_dir)
-    if (out_dir / CONFIG_NAME).exists() and not overwrite:
-        raise ConfigError(f"{out_dir}: already holds a run; replace it by --overwrite")
+    held = [name for name in (CONFIG_NAME, CHECKPOINT_NAME) if (out_dir / name).exists()]
+    if held and not (resume or overwrite):
+        raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
     started = time.monotonic()
-    found = find_transform(cut_tiles(sequence, config.tile, config.n_levels), config)
-    seconds = time.monotonic() - started
-    clear_run(out_dir)
-    record = record_of(
-        sequence,
-        "daybasis",
-        config.to_json(),
-        {
-            "n_components": int(found.basis.matrix.shape[1]),
-            "n_classes": len(found.skew_codes),
-            "train_seconds": round(seconds, 2),
-        },
-    )
+    step = float(str(np.float32(config.q_step)))  # as an archive keeps it
+    tiles = cut_tiles(sequence, config.tile, config.n_levels)
+    found = find_transform(tiles, config, step)
+    if not resume:
+        clear_run(out_dir)
+    refined = None if refine is None else _refine(tiles, found, step, refine, out_dir, device, resume, quiet)
+    figures = {
+        "n_components": int(found.basis.matrix.shape[1]),
+        "n_classes": len(found.skew_codes),
+        "train_seconds": round(time.monotonic() - started, 2),
+    }
+    if refined is not None:
+        figures["psnr_srgb_db"] = round(_psnr_db(refined.history[-1][1]), 4)
+        figures["sweeps"] = len(refined.history) - 1
+    described = {**config.to_json(), "refine": None if refine is None else refine.to_json()}
+    record = record_of(sequence, "daybasis", described, figures)
     frames = sequence.radiance.astype(np.uint8) if sequence.transfer == "srgb8" else sequence.radiance
     arrays = {
         "matrix": found.basis.matrix,
@@ -57,6 +79,45 @@ def train_daybasis(
         "classes": np.concatenate([part.ravel() for part in found.classes]),
         "valid": sequence.valid,
         "frames": frames,
+        **({} if refined is None else arrays_of_refined(refined)),
     }
     write_run(out_dir, record, arrays)
     return record
+
+
+def _psnr_db(mse: float) -> float:
+    return 10 * math.log10(255.0**2 / max(mse, 1e-9))
+
+
+def _refine(
+    tiles: Sequence[Tile],
+    found: TemporalTransform,
+    q_step: float,
+    config: RefineConfig,
+    out_dir: Path,
+    device: str,
+    resume: bool,
+    quiet: bool,
+) -> RefinedLightmap:
+    """Refine with torch, keeping a checkpoint and a line of log.csv for each sweep."""
+    try:
+        from trainer.checkpoint import load_checkpoint, save_checkpoint
+        from trainer.daybasis.refine.fit import State, fingerprint, refine
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"--refine needs {error.name}: pip install 'todpack[train]', or --refine none") from error
+    path, state = out_dir / CHECKPOINT_NAME, None
+    mine = fingerprint(tiles, found, q_step, config)
+    if resume and path.is_file():
+        state = load_checkpoint(path)
+        if state.get("fingerprint") != mine:
+            raise ConfigError(
+                f"--resume: {path} is of other frames or options; give those of the run, or replace it by --overwrite"
+            )
+
+    def keep(reached: State) -> None:
+        save_checkpoint(path, {**reached, "fingerprint": mine})
+        lines = ["sweep,bytes_estimate,psnr_estimate_db"]
+        lines += [f"{n},{rate / 8:.0f},{_psnr_db(mse):.4f}" for n, (rate, mse) in enumerate(reached["history"])]
+        write_atomic(out_dir / "log.csv", lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
+
+    return refine(tiles, found, q_step, config, device=device, quiet=quiet, state=state, on_sweep=keep)

@@ -8,11 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import InvalidSectionError, LimitExceededError, Limits, open_archive
+from decompressor import (
+    InvalidMetadataError,
+    InvalidSectionError,
+    LimitExceededError,
+    Limits,
+    UnsupportedVersionError,
+    open_archive,
+)
 from eval.metrics import psnr_srgb_db
 from packer.compress import encode_day, write_day
 from packer.daybasis.pack import DayBasisPackOptions
 from tests.conftest import make_day
+from tests.decompressor.forge import put_together, take_apart
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import find_transform
 from trainer.daybasis.config import DayBasisConfig
@@ -63,6 +71,51 @@ def test_frames_regions_and_texels_are_equal_bit_for_bit(tmp_path: Path) -> None
                 assert np.array_equal(archive.decode(time_h, (y0, y1, x0, x1)), frame[y0:y1, x0:x1])
                 assert np.array_equal(archive.texel(y0, x0, time_h), frame[y0, x0])
                 assert np.array_equal(archive.texel(y0, x0, time_h, dtype="float32"), values[y0, x0])
+
+
+def test_smoothing_lies_between_the_maps_and_the_grid(tmp_path: Path) -> None:
+    """The packer's own decoding, which chose the basis and gave the PSNR, is the decoder's."""
+    sequence = sequence_of(70, 90, noise=3.0)
+    decoded = []
+    for smoothing in (None, True):
+        options = DayBasisPackOptions(smoothing=smoothing)
+        day = encode_day(sequence, DayBasisConfig(q_step=12.0, tile=32), options)
+        write_day(day, tmp_path / "day.tod")
+        with open_archive(tmp_path / "day.tod", provider="cpu") as archive:
+            assert archive.metadata.get("requires") == (["smoothing"] if smoothing else None)
+            decoded.append(np.stack([archive.decode(float(t)) for t in sequence.hours]))
+        measured = psnr_srgb_db(sequence.radiance.astype(np.uint8), decoded[-1], sequence.valid)
+        assert measured == pytest.approx(day.psnr_srgb_db, abs=1e-9)
+    assert not np.array_equal(*decoded)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "words"),
+    [
+        ({"bound": -1.0, "weights": [0.25, 0.25]}, InvalidMetadataError, "smoothing.bound: expected a number"),
+        ({"bound": 0.5, "weights": [0.25]}, InvalidMetadataError, "smoothing.weights: expected an array of 2"),
+        ({"bound": 0.5, "weights": [0.1, 0.25]}, InvalidMetadataError, "weights: expected multiples of 1/64"),
+        ({"bound": 0.5, "weights": [0.5, 0.25]}, InvalidMetadataError, "weights: expected multiples of 1/64"),
+        ("none", InvalidMetadataError, "smoothing: expected an object"),
+    ],
+)
+def test_wrong_smoothing(tmp_path: Path, changed: object, error: type[Exception], words: str) -> None:
+    path = pack(sequence_of(16, 16), tmp_path / "day.tod", q_step=12.0)
+    metadata, stored = take_apart(path.read_bytes())
+    metadata["lightmaps"][0]["model"]["smoothing"] = changed
+    path.write_bytes(put_together(metadata, stored))
+    with pytest.raises(error, match=words):
+        open_archive(path, provider="cpu")
+
+
+def test_a_feature_that_this_reader_does_not_know(tmp_path: Path) -> None:
+    path = pack(sequence_of(16, 16), tmp_path / "day.tod", q_step=12.0)
+    metadata, stored = take_apart(path.read_bytes())
+    path.write_bytes(put_together({**metadata, "requires": ["smoothing", "antigravity"]}, stored))
+    with pytest.raises(
+        UnsupportedVersionError, match=r"requires: expected features of smoothing.*, found 'antigravity'"
+    ):
+        open_archive(path, provider="cpu")
 
 
 def test_threads_and_repeats_change_nothing(tmp_path: Path) -> None:

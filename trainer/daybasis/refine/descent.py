@@ -67,17 +67,19 @@ class TileDescent:
             for key, band in self.codes.items()
         }
 
-    def texels(self) -> Tensor:
-        """(K, N) decoded maps at the valid texels in units of q_step."""
-        return self.synthesis.maps(self.common()).reshape(len(self.codes[0, 0]), -1)[:, self.valid]
+    def at_valid(self, maps: Tensor) -> Tensor:
+        """(K, N) of (K, h, w) maps, at the valid texels."""
+        return maps.reshape(len(maps), -1)[:, self.valid]
 
-    def aim(self, metric: Tensor, target: Tensor) -> None:
+    def aim(self, metric: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Set the quadratic distortion m' G m - 2 t' m of the texels' maps m.
 
         Args:
             metric: G (K, K), symmetric.
             target: t (K, N) at the valid texels, in units of q_step.
+            weights: (h, w) by which the distortion counts against the rate; None: 1.
         """
+        self.weights = weights
         self.metric = metric
         maps = self.synthesis.maps(self.common())
         flat = torch.zeros_like(maps).reshape(len(maps), -1)
@@ -117,6 +119,15 @@ class TileDescent:
         self.codes[key] = codes
         self.residual += self._metric(self.synthesis.maps({key: change}))
 
+    def _weights_of(self, level: int, shape: tuple[int, int]) -> Tensor:
+        """Weights at the sites of a level's bands."""
+        assert self.weights is not None
+        stride = 1 << (self.n_levels + 1 - level)
+        sampled = self.weights[::stride, ::stride]
+        rows = torch.arange(shape[0], device=self.device).clamp(max=sampled.shape[0] - 1)
+        columns = torch.arange(shape[1], device=self.device).clamp(max=sampled.shape[1] - 1)
+        return sampled[rows][:, columns]
+
     def sweep(self, bits: Tensor, slopes: Bands, rd_weight: float) -> None:
         """Visit every code once, in coding order.
 
@@ -145,8 +156,11 @@ class TileDescent:
                     chosen = self.codes[key].clone()
                     wanted = self.wanted(key)[here]
                     slope = slopes[key][here] if key in slopes else torch.zeros_like(wanted)
+                    curvature = self.curvature[key][here]
+                    if self.weights is not None:
+                        curvature = curvature * self._weights_of(level, (h, w)).expand(k, h, w)[here]
                     costs = bits[classes[here]] * rd_weight
-                    chosen[here] = choose(wanted, self.curvature[key][here], costs, slope * rd_weight, self.centroids)
+                    chosen[here] = choose(wanted, curvature, costs, slope * rd_weight, self.centroids)
                     self.move(key, chosen)
                 mine.append(self.codes[key].abs())
             before = mine

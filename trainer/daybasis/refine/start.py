@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,30 @@ ROUNDING = 0.35
 """A magnitude r starts as floor(r + ROUNDING)."""
 
 
-def component_gains(n_components: int, spread: float) -> np.ndarray:
-    """(K,) factors on the step of each component, ordered by falling rate: strong ones coarser, weak ones finer.
+USUAL_SHARE = 0.06
+"""Share of nonzero detail codes at which a component keeps the common step."""
+OCTAVES = 2.5
+"""Octaves of that share over which the step goes to its bounds."""
 
-    A map may be divided by any factor if its column of the temporal matrix is multiplied by it, so steps of their own
-    cost no change of the format.
+
+def component_gains(codes: Sequence[list[Any]], sites: Sequence[Any], spread: float) -> np.ndarray:
+    """(K,) factors on the step of each component: dense ones coarser, sparse ones finer.
+
+    What a dead zone takes is felt most where few codes are left. A map may be divided by any factor if its column of
+    the temporal matrix is multiplied by it, so steps of their own cost no change of the format.
+
+    Args:
+        codes: Of each tile at equal steps, see `first_codes`.
+        sites: Of each tile's pyramid.
+        spread: Factors are within 1 - spread and 1 + spread.
     """
-    return np.linspace(1 + spread, 1 - spread, n_components)
+    nonzero, n_sites = np.zeros(len(codes[0][0])), 0
+    for bands, places in zip(codes, sites, strict=True):
+        for level, band in enumerate(bands[1:], 1):
+            nonzero += sum((orientation != 0).sum((1, 2)) for orientation in band)
+            n_sites += sum(int(site.sum()) for site in places[level])
+    share = np.maximum(nonzero / max(n_sites, 1), 1e-9)
+    return 1 + spread * np.clip(np.log2(share / USUAL_SHARE) / OCTAVES, -1, 1)
 
 
 def first_codes(tile: Tile, basis: TemporalBasis, gains: np.ndarray, regions: Regions, q_step: float) -> list[Any]:

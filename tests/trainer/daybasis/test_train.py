@@ -1,0 +1,110 @@
+"""`todpack train` of the family daybasis: run folders, refined codes in them, interruption."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decompressor import open_archive
+from tests.conftest import make_day, write_day
+from todpack import main
+
+pytest.importorskip("torch")
+
+ROOT = Path(__file__).resolve().parents[3]
+OPTIONS = ["--q-step", "12", "--levels", "3", "--quiet", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def noisy_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    frames, valid = make_day(48, 56, 8)
+    noisy = np.clip(frames + np.random.default_rng(0).normal(0, 4, frames.shape), 0, 255).astype(np.uint8)
+    return write_day(tmp_path_factory.mktemp("noisy") / "day", noisy, valid)
+
+
+@pytest.fixture(scope="module")
+def run(noisy_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("refined") / "run"
+    assert main(["train", str(noisy_day), "-o", str(out), *OPTIONS]) == 0
+    return out
+
+
+def test_packing_a_run_needs_no_torch_and_is_what_compress_gives(run: Path, noisy_day: Path, tmp_path: Path) -> None:
+    program = "import sys\nsys.modules['torch'] = None\nfrom todpack import main\nsys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "pack", str(run), "-o", str(tmp_path / "packed.tod")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    direct = ["compress", str(noisy_day), "-o", str(tmp_path / "direct.tod"), "--q-step", "12", "--levels", "3"]
+    assert main([*direct, "--refine", "fast"]) == 0
+    assert (tmp_path / "packed.tod").read_bytes() == (tmp_path / "direct.tod").read_bytes()
+    with open_archive(tmp_path / "packed.tod", provider="cpu") as archive:
+        uses_smoothing = archive.metadata["lightmaps"][0]["model"]["smoothing"] is not None
+        assert archive.metadata.get("requires", []) == (["smoothing"] if uses_smoothing else [])
+        archive.decode(3.0)
+
+
+def test_other_steps_are_refined_again_and_none_goes_without(run: Path, tmp_path: Path) -> None:
+    sizes = {}
+    for name, options in {"kept": [], "coarser": ["--q-step", "20"], "none": ["--refine", "none"]}.items():
+        assert main(["pack", str(run), "-o", str(tmp_path / f"{name}.tod"), *options]) == 0
+        sizes[name] = (tmp_path / f"{name}.tod").stat().st_size
+    assert sizes["coarser"] < sizes["kept"] < sizes["none"]
+
+
+def test_killed_training_goes_on_to_the_same_codes(noisy_day: Path, tmp_path: Path) -> None:
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    options = [*OPTIONS, "--refine", "full"]
+    command = [sys.executable, "-m", "todpack", "train", str(noisy_day), "-o", str(killed), *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (killed / "log.csv").is_file():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (killed / "config.json").exists()
+    assert main(["train", str(noisy_day), "-o", str(killed), *options, "--resume"]) == 0
+    assert main(["train", str(noisy_day), "-o", str(whole), *options]) == 0
+    assert (killed / "arrays.npz").read_bytes() == (whole / "arrays.npz").read_bytes()
+    logs = [list(csv.reader((folder / "log.csv").open())) for folder in (killed, whole)]
+    assert logs[0] == logs[1] and len(logs[0]) == 26
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--resume", "--q-step", "13"], "is of other frames or options; give those of the run"),
+        ([], "already holds a run; continue it by --resume, or replace it by --overwrite"),
+        (["--resume", "--overwrite"], "--resume, --overwrite: expected one of them, found both"),
+        (["--overwrite", "--refine", "none", "--equal-db"], "--equal-db: a term of the refinement"),
+        (["--overwrite", "--loss-ssim-w", "-1"], "refine: ssim_weight: expected 0..10, found -1"),
+    ],
+)
+def test_wrong_use(
+    run: Path, noisy_day: Path, tmp_path: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    before = (copy / "arrays.npz").read_bytes()
+    assert main(["train", str(noisy_day), "-o", str(copy), *OPTIONS, *options]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert len(lines) == 1 and said in lines[0]
+    assert (copy / "arrays.npz").read_bytes() == before
+
+
+def test_damaged_checkpoint_is_named(
+    run: Path, noisy_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    (copy / "last.ckpt").write_bytes(b"nothing")
+    assert main(["train", str(noisy_day), "-o", str(copy), *OPTIONS, "--resume"]) == 1
+    assert "last.ckpt: not a readable checkpoint" in capsys.readouterr().err

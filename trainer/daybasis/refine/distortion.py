@@ -1,0 +1,57 @@
+"""What an error over the day costs: squared errors by frame, and their changes from frame to frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+WARM_UP = 0.25
+"""The temporal term starts at this share of its weight."""
+EQUALIZING = 0.5
+"""How fast the weights of frames follow their errors."""
+
+
+class Distortion:
+    """A quadratic form of the errors e_t of one texel and channel over the day.
+
+    sum of w_t^2 e_t^2 + weight * sum of p_t (e_{t+1} - e_t)^2. With p_t = (mean change of all pairs) / (mean change of
+    this pair), taken anew every sweep, the second sum is a majorizer of the absolute changes (iteratively reweighted
+    least squares), and the form stays the same for all texels, so that it is exact in the domain of the maps.
+
+    Args:
+        frame_weights: (T,) w_t.
+        temporal_weight: Of the changes, after warming up; 0 leaves them out.
+        equal_db: Let the weights follow the errors until every frame has the same PSNR.
+    """
+
+    def __init__(self, frame_weights: np.ndarray, temporal_weight: float = 0.0, equal_db: bool = False) -> None:
+        self._squares = np.asarray(frame_weights, np.float64) ** 2
+        self._pairs = np.ones(max(0, len(self._squares) - 1))
+        self._temporal_weight, self._equal_db = temporal_weight, equal_db
+
+    def matrix(self, progress: float) -> np.ndarray:
+        """(3T, 3T) matrix of the form over all channels, column 3 t + c; `progress` of the refinement in 0..1."""
+        form = np.diag(self._squares)
+        if self._temporal_weight and len(self._pairs):
+            weight = self._temporal_weight * (WARM_UP + (1 - WARM_UP) * min(max(progress, 0.0), 1.0))
+            change = np.diff(np.eye(len(self._squares)), axis=0)
+            form += weight * float(self._squares.mean()) * change.T @ (self._pairs[:, None] * change)
+        return np.kron(form, np.eye(3))
+
+    def follow(self, errors: np.ndarray) -> None:
+        """Take note of the errors (N, 3T) as they are now."""
+        by_frame = errors.reshape(len(errors), -1, 3)
+        if self._equal_db:
+            mse = np.maximum((by_frame.astype(np.float64) ** 2).mean((0, 2)), 1e-9)
+            self._squares *= (mse / np.exp(np.log(mse).mean())) ** EQUALIZING
+            self._squares /= self._squares.mean()
+        if self._temporal_weight and by_frame.shape[1] > 1:
+            changes = np.maximum(np.abs(np.diff(by_frame, axis=1)).mean((0, 2), dtype=np.float64), 1e-6)
+            self._pairs = changes.mean() / changes
+
+    def state(self) -> dict[str, list[float]]:
+        """What the next matrix depends on."""
+        return {"squares": self._squares.tolist(), "pairs": self._pairs.tolist()}
+
+    def resume(self, state: dict[str, list[float]]) -> None:
+        """Go on from a state."""
+        self._squares, self._pairs = (np.asarray(state[name], np.float64) for name in ("squares", "pairs"))

@@ -1,0 +1,152 @@
+"""Perceptual terms of the refinement: where 1 - SSIM and LPIPS feel an error, bits are cheap.
+
+Near the original, half the slope of such a measure acts as a weight w on the error e. The mean of w over a block of
+texels and all times, w = sum(slope / 2 * e) / sum(e ** 2), makes the block's squared error count 1 + w times. The
+weights of all blocks are scaled to a geometric mean of 1, so the rate goes where it is seen and stays what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainer.daybasis.refine.config import RefineConfig
+from trainer.daybasis.tiles import Tile
+from trainer.losses import load_lpips_loss, ssim_loss
+
+Tensor = torch.Tensor
+
+PEAK = 255.0
+PATCH = 128
+"""Side of the patches LPIPS is taken on; smaller ones at the borders, none under 31 texels."""
+MIN_PATCH = 31
+BLOCK = 16
+"""Side of the blocks that have a weight."""
+LARGEST = 4.0
+"""Weights stay within 1 / this and this."""
+
+
+class PerceptualTerm:
+    """The optional terms of one lightmap.
+
+    Args:
+        config: Weights; with both 0 there are no slopes.
+        tiles: With valid texels.
+        device: Of torch.
+    """
+
+    def __init__(self, config: RefineConfig, tiles: Sequence[Tile], device: torch.device) -> None:
+        self._config, self._tiles, self._device = config, tiles, device
+        self._lpips = load_lpips_loss("--loss-lpips-w", device) if config.lpips_weight else None
+        self._kept: np.ndarray | None = None
+
+    def weights(self, errors: np.ndarray, sweep: int) -> list[Tensor] | None:
+        """Weights (h, w) of the texels of each tile; None without a term.
+
+        Args:
+            errors: (N, 3T) decoded minus original values of the valid texels of all tiles, in codes.
+            sweep: Sweeps done.
+        """
+        config = self._config
+        if config.lpips_weight and sweep % config.lpips_every == 0:
+            self._kept = self._gradient(errors, sweep, self._lpips_of_frames) * np.float32(config.lpips_weight)
+        slopes = self._kept
+        if config.ssim_weight:
+            ssim = self._gradient(errors, sweep, self._ssim_of_frames) * np.float32(config.ssim_weight)
+            slopes = ssim if slopes is None else slopes + ssim
+        if slopes is None:
+            return None
+        felt = np.einsum("nt,nt->n", 0.5 * slopes, errors, dtype=np.float64)
+        energy = np.einsum("nt,nt->n", errors, errors, dtype=np.float64)
+        logs, first = [], 0
+        for tile in self._tiles:
+            assert tile.pyramid is not None
+            part = slice(first, first + len(tile.days))
+            first += len(tile.days)
+            logs.append(_log_weights(felt[part], energy[part], tile.pyramid.valid))
+        mean = np.concatenate([log[t.pyramid.valid] for log, t in zip(logs, self._tiles, strict=True) if t.pyramid])
+        bound = np.log(LARGEST)
+        scaled = [np.exp(np.clip(log - mean.mean(), -bound, bound)).astype(np.float32) for log in logs]
+        return [torch.from_numpy(weights).to(self._device) for weights in scaled]
+
+    def _gradient(self, errors: np.ndarray, sweep: int, measure: Any) -> np.ndarray:
+        parts, first = [], 0
+        for tile in self._tiles:
+            days, part = tile.days, errors[first : first + len(tile.days)]
+            first += len(days)
+            assert tile.pyramid is not None
+            valid = tile.pyramid.valid
+            n_times = days.shape[1] // 3
+            slopes = np.empty_like(days)
+            for t in range(n_times):
+                columns = slice(3 * t, 3 * t + 3)
+                original = self._image(days[:, columns], valid)
+                with torch.enable_grad():
+                    decoded = self._image(days[:, columns] + part[:, columns], valid).requires_grad_()
+                    loss = measure(decoded, original, sweep)
+                    # a mean over the frame, as the mean squared error over 255^2 is one
+                    gradient = torch.autograd.grad(loss, decoded)[0] if loss.requires_grad else decoded * 0
+                slopes[:, columns] = gradient[0, :, torch.from_numpy(valid)].T.cpu().numpy() * (3 * len(days) * PEAK)
+            parts.append(slopes)
+        return np.concatenate(parts)
+
+    def _image(self, values: np.ndarray, valid: np.ndarray) -> Tensor:
+        """(1, 3, h, w) in [0, 1]; 0 where no texel is valid, in both images alike."""
+        image = np.zeros((*valid.shape, 3), np.float32)
+        image[valid] = values / PEAK
+        return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(self._device)
+
+    def _ssim_of_frames(self, decoded: Tensor, original: Tensor, _sweep: int) -> Tensor:
+        return ssim_loss(decoded, original)
+
+    def _lpips_of_frames(self, decoded: Tensor, original: Tensor, sweep: int) -> Tensor:
+        """Mean over patches of a grid whose place changes from sweep to sweep."""
+        assert self._lpips is not None
+        rng = np.random.default_rng([self._config.seed, sweep])
+        height, width = decoded.shape[2:]
+        tops, lefts = (_cuts(side, int(rng.integers(PATCH))) for side in (height, width))
+        total, area = decoded.new_zeros(()), 0
+        for top, bottom in tops:
+            for left, right in lefts:
+                a, b = (image[:, :, top:bottom, left:right] * 2 - 1 for image in (decoded, original))
+                size = (bottom - top) * (right - left)
+                total, area = total + self._lpips.distance_tensor(a, b)[0] * size, area + size
+        return total / max(area, 1)
+
+    def state(self) -> Any:
+        """What later slopes depend on."""
+        return None if self._kept is None else torch.from_numpy(self._kept)
+
+    def resume(self, state: Any) -> None:
+        """Go on from a state."""
+        self._kept = None if state is None else state.numpy()
+
+
+def _cuts(side: int, shift: int) -> list[tuple[int, int]]:
+    """Patches along one side; those that are too small go to their neighbor, or nowhere."""
+    edges = [0, *range(shift, side, PATCH), side]
+    edges = [e for i, e in enumerate(edges) if i == 0 or e - edges[i - 1] >= 1]
+    cuts: list[tuple[int, int]] = []
+    start = 0
+    for edge in edges[1:]:
+        if edge - start >= MIN_PATCH and (side - edge >= MIN_PATCH or edge == side):
+            cuts.append((start, edge))
+            start = edge
+    return cuts
+
+
+def _log_weights(felt: np.ndarray, energy: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """(h, w) logarithms of 1 + w of each texel's block."""
+    height, width = valid.shape
+    rows, columns = np.nonzero(valid)
+    n_columns = -(-width // BLOCK)
+    block = rows // BLOCK * n_columns + columns // BLOCK
+    n_blocks = -(-height // BLOCK) * n_columns
+    sums = (np.bincount(block, values, n_blocks).reshape(-1, n_columns) for values in (felt, energy))
+    above, below = sums
+    logs = np.log1p(np.maximum(above / np.maximum(below, 1e-9), 0.0))
+    spread: np.ndarray = logs.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+    return spread
