@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import signal
@@ -76,7 +75,7 @@ def test_killed_training_goes_on_to_the_same_codes(noisy_day: Path, tmp_path: Pa
     assert main(["train", str(noisy_day), "-o", str(killed), *options, "--resume"]) == 0
     assert main(["train", str(noisy_day), "-o", str(whole), *options]) == 0
     assert (killed / "arrays.npz").read_bytes() == (whole / "arrays.npz").read_bytes()
-    logs = [list(csv.reader((folder / "log.csv").open())) for folder in (killed, whole)]
+    logs = [(folder / "log.csv").read_text().splitlines() for folder in (killed, whole)]
     assert logs[0] == logs[1] and len(logs[0]) == 26
 
 

@@ -1,0 +1,85 @@
+"""What a small nonlinear head would buy: tanh units with a bias of their own at every time, beside the affine map.
+
+    python docs/experiments/nonlinear_head.py samples/courtyard [--units 16] [--q-step 16] [--steps 1500]
+
+Takes the decoded maps of the closed form as they are and fits RGB(t) = A(t) z + b(t) + V tanh(W z + c(t)) to the day
+(V: 3T x units, one row for each time and channel). Prints the PSNR without and with the head, what its numbers would
+take in 8 bits each, and the cost of a frame in multiplications per texel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+import numpy as np
+import torch
+
+from decompressor.daybasis.lifting import inverse
+from decompressor.daybasis.regions import Regions, restore_bands, turns_of_codes
+from packer.daybasis.encode import _rounded
+from trainer.data import read_sequence
+from trainer.daybasis.affine import refit_affine
+from trainer.daybasis.closed_form import find_transform
+from trainer.daybasis.config import DayBasisConfig
+from trainer.daybasis.tiles import cut_tiles
+
+
+def psnr_db(error: np.ndarray) -> float:
+    """PSNR over 8-bit codes."""
+    return 10 * math.log10(65025 / float(np.mean(error.astype(np.float64) ** 2)))
+
+
+def main() -> None:
+    """Fit and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--units", type=int, default=16)
+    parser.add_argument("--q-step", type=float, default=16.0)
+    parser.add_argument("--steps", type=int, default=1500)
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    tiles = cut_tiles(read_sequence(args.data), 512, 5)
+    found = find_transform(tiles, DayBasisConfig(q_step=args.q_step))
+    n_components = found.basis.matrix.shape[1]
+    turns = turns_of_codes(found.skew_codes, n_components)
+    regions = [Regions(classes, turns) for classes in found.classes]
+    codes, centroids = _rounded(tiles, found.basis, regions, args.q_step, 0.1)
+    maps = [
+        inverse(restore_bands(c, t.pyramid.sites, r, centroids), t.pyramid, args.q_step)[:, t.pyramid.valid].T
+        for c, t, r in zip(codes, tiles, regions, strict=True)
+    ]
+    z, days = np.concatenate(maps), np.concatenate([t.days for t in tiles])
+    matrix, offset = refit_affine(z, days)
+    error = days - (z @ matrix.T.astype(np.float32) + offset.astype(np.float32))
+    print(f"affine, K = {n_components}: {psnr_db(error):.3f} dB")
+
+    scale = z.std(0)
+    inputs, rest = torch.from_numpy(z / scale), torch.from_numpy(error)
+    n_times = days.shape[1] // 3
+    w = torch.randn(args.units, n_components).div(n_components**0.5).requires_grad_()
+    c = torch.randn(n_times, args.units).requires_grad_()
+    v = torch.zeros(n_times, args.units, 3, requires_grad=True)
+    optimizer = torch.optim.Adam([w, c, v], 1e-2)
+    for step in range(args.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-2 * (1 - step / args.steps)
+        rows = torch.randint(0, len(inputs), (2048,))
+        hidden = torch.tanh((inputs[rows] @ w.T)[:, None] + c)
+        loss = ((torch.einsum("ntu,tuc->ntc", hidden, v).reshape(len(rows), -1) - rest[rows]) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        left = [
+            (r - torch.einsum("ntu,tuc->ntc", torch.tanh((x @ w.T)[:, None] + c), v).reshape(len(x), -1)).numpy()
+            for x, r in zip(inputs.split(8192), rest.split(8192), strict=True)
+        ]
+    numbers = w.numel() + c.numel() + v.numel()
+    print(f"with {args.units} tanh units: {psnr_db(np.concatenate(left)):.3f} dB, {numbers} bytes at 8 bits each")
+    print(f"multiplications per texel: {3 * n_components} -> {3 * n_components + args.units * (n_components + 3)}")
+
+
+if __name__ == "__main__":
+    main()
