@@ -11,7 +11,10 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 NEURAL: dict[str, Decorator] = {
     "preset": click.option(
-        "--preset", type=click.Choice(["fast", "full"]), default="fast", help="fast: CPU; full: the recipe's numbers."
+        "--preset",
+        type=click.Choice(["fast", "full", "ab"]),
+        default="fast",
+        help="fast: CPU; full: the recipe's numbers; ab: half a minute on one core, for comparisons.",
     ),
     "epochs": click.option(
         "--epochs", type=int, help="Passes over samples-per-epoch.  [default: from the preset, as all below]"

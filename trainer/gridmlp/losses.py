@@ -1,0 +1,64 @@
+"""Losses beside the mean squared error: structural similarity of patches, and the changes over time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+SIGMA = 1.5
+RADIUS = 5
+C1, C2 = 0.01**2, 0.03**2  # eval/ssim.py's constants for a peak of 1
+
+
+def ssim(reference: Tensor, prediction: Tensor, valid: Tensor) -> Tensor:
+    """Mean SSIM of the windows that fit into the patches, each counted by its centre's validity.
+
+    Args:
+        reference: (N, 3, P, P), P >= 11, peak 1.
+        prediction: Same shape.
+        valid: (N, P, P) float, 1 or 0.
+
+    Returns:
+        Scalar, at most 1; 1 where no centre is valid.
+
+    Source: Wang et al., IEEE TIP 2004; eval/ssim.py is the measure, with borders.
+    """
+    n, _, height, width = reference.shape
+    offsets = torch.arange(-RADIUS, RADIUS + 1, device=reference.device, dtype=reference.dtype)
+    kernel = torch.exp(-0.5 * (offsets / SIGMA) ** 2)
+    kernel = kernel / kernel.sum()
+
+    def blur(maps: Tensor) -> Tensor:
+        rows = functional.conv2d(maps.reshape(-1, 1, height, width), kernel.view(1, 1, -1, 1))
+        return functional.conv2d(rows, kernel.view(1, 1, 1, -1)).reshape(n, 3, height - 2 * RADIUS, width - 2 * RADIUS)
+
+    mean_x, mean_y = blur(prediction), blur(reference)
+    mean_product, mean_squares = mean_x * mean_y, mean_x.square() + mean_y.square()
+    covariance = blur(prediction * reference) - mean_product
+    variances = (blur(prediction.square() + reference.square()) - mean_squares).clamp(min=0.0)
+    similarity = ((2 * mean_product + C1) * (2 * covariance + C2)) / ((mean_squares + C1) * (variances + C2))
+    weight = valid[:, None, RADIUS:-RADIUS, RADIUS:-RADIUS].expand_as(similarity)
+    return 1.0 - ((1.0 - similarity) * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def temporal_l1(reference: Tensor, prediction: Tensor, step: int = 1) -> Tensor:
+    """E |(I_t - I_t') - (G_t - G_t')| over neighbours along the axis of times.
+
+    Args:
+        reference: (N, T, 3), G; a baseline that both lack cancels.
+        prediction: Same shape, I.
+        step: 1: every time has its neighbour next to it; 2: times come in pairs.
+
+    Returns:
+        Scalar; 0 for a single time.
+    """
+    error = prediction - reference
+    if error.shape[1] < 2:
+        return error.new_zeros(())
+    return (error[:, 1::step] - error[:, : error.shape[1] - 1 : step]).abs().mean()
+
+
+def warmed_up(start: float, end: float, progress: float) -> float:
+    """Weight at `progress` (0..1 of the training): linear from `start` to `end` over the first half, then `end`."""
+    return start + (end - start) * min(1.0, 2.0 * progress)

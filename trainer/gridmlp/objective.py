@@ -1,0 +1,134 @@
+"""What a step of the fit minimises: batches of single texels, or of patches, and the losses on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from eval.perceptual import Lpips, LpipsAbsent, load_lpips
+from trainer.data import LightmapSequence
+from trainer.errors import ConfigError
+from trainer.gridmlp.config import GridMlpConfig
+from trainer.gridmlp.losses import ssim, temporal_l1, warmed_up
+from trainer.gridmlp.model import GridMlp
+from trainer.gridmlp.patch_sampler import PatchBatch, PatchSampler
+from trainer.sampler import DaySampler
+
+
+@dataclass(frozen=True)
+class StepLoss:
+    """Of one step: `total`, which is minimised, and `mse`, its mean squared error, of values with peak 1."""
+
+    total: Tensor
+    mse: Tensor
+
+
+def _lpips(config: GridMlpConfig, device: torch.device) -> Lpips | None:
+    if config.loss_lpips_w == 0.0 and config.temporal_lpips_w == 0.0:
+        return None
+    found = load_lpips(None, str(device))
+    if isinstance(found, LpipsAbsent):
+        name = "loss-lpips-w" if config.loss_lpips_w else "temporal-lpips-w"
+        raise ConfigError(f"--{name}: LPIPS is absent: {found.reason}")
+    return found
+
+
+class Objective:
+    """The batches of a run and their loss."""
+
+    def __init__(
+        self, sequence: LightmapSequence, config: GridMlpConfig, device: torch.device, baseline_index: int | None
+    ) -> None:
+        """Hold the day on the device.
+
+        Raises:
+            ConfigError: a loss needs the weights of LPIPS, and they are absent.
+        """
+        self._config, self._baseline_index = config, baseline_index
+        self.sampler = DaySampler(sequence, device, config.seed)
+        self._patches = PatchSampler(sequence, device, config.seed, config.patch_size) if config.patch_size else None
+        self._lpips = _lpips(config, device)
+        sampler = self._patches or self.sampler
+        self.n_steps = sampler.steps_per_epoch(config.samples_per_epoch, config.batch_size)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the loss is the mean squared error alone."""
+        return self._patches is None and not self._config.temporal_loss
+
+    def batches(self, epoch: int) -> Iterator[Tensor | PatchBatch]:
+        """The batches of an epoch; they depend on (seed, epoch) alone."""
+        sampler = self._patches or self.sampler
+        yield from sampler.epoch(epoch, self.n_steps, self._config.batch_size)
+
+    def target(self, rows: Tensor) -> Tensor:
+        """(N, T, 3) in units of 255 codes: RGB, or RGB - baseline."""
+        codes = self.sampler.codes[rows].to(torch.float32) / 255.0
+        return (
+            codes if self._baseline_index is None else codes - codes[:, self._baseline_index : self._baseline_index + 1]
+        )
+
+    def loss(self, model: GridMlp, batch: Tensor | PatchBatch, step: int, progress: float, amp: bool) -> StepLoss:
+        """Loss of a batch.
+
+        Args:
+            model: The model.
+            batch: From `batches`.
+            step: Counted over the whole run, for losses that are not taken every time.
+            progress: Share of the training done, 0..1.
+            amp: bfloat16 autocast of the forward pass.
+        """
+        device = self.sampler.texels.device
+        texels = batch.texels if isinstance(batch, PatchBatch) else self.sampler.texels[batch]
+        hours = self.sampler.hours[batch.times] if isinstance(batch, PatchBatch) else self.sampler.hours
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp):
+            prediction = model(texels, hours)
+        if isinstance(batch, PatchBatch):
+            return self._patch_loss(prediction.float(), batch, step, progress)
+        target = self.target(batch)
+        mse = functional.mse_loss(prediction.float(), target)
+        total = mse
+        if self._config.temporal_loss:
+            total = total + self._temporal_weight(progress) * temporal_l1(target, prediction.float())
+        return StepLoss(total, mse)
+
+    def _temporal_weight(self, progress: float) -> float:
+        return warmed_up(self._config.temporal_w_start, self._config.temporal_w, progress)
+
+    def _patch_loss(self, prediction: Tensor, batch: PatchBatch, step: int, progress: float) -> StepLoss:
+        assert self._patches is not None
+        config, side = self._config, self._patches.side
+        codes = self._patches.codes[batch.texels].to(torch.float32) / 255.0
+        target = codes[:, batch.times]
+        if self._baseline_index is not None:
+            prediction = prediction + codes[:, self._baseline_index : self._baseline_index + 1]
+        prediction = torch.where(batch.valid[:, None, None], prediction, target)
+        n_values = 3 * len(batch.times) * batch.valid.sum().clamp(min=1)
+        mse = (prediction - target).square().sum() / n_values
+
+        shown, wanted = _images(prediction, side), _images(target, side)
+        total = mse
+        if config.loss_ssim_w > 0.0:
+            valid = batch.valid.reshape(-1, side, side).to(torch.float32).repeat(len(batch.times), 1, 1)
+            total = total + config.loss_ssim_w * (1.0 - ssim(wanted, shown, valid))
+        if config.temporal_loss:
+            share = batch.valid.numel() / batch.valid.sum().clamp(min=1)
+            total = total + self._temporal_weight(progress) * share * temporal_l1(target, prediction, step=2)
+        if self._lpips is not None and step % config.lpips_freq == 0:
+            if config.loss_lpips_w > 0.0:
+                distance = self._lpips.distance_tensor(2.0 * shown - 1.0, 2.0 * wanted - 1.0).mean()
+                total = total + config.loss_lpips_w * distance
+            if config.temporal_lpips_w > 0.0 and len(batch.times) > 1:
+                changes = (_images(v[:, 1::2] - v[:, ::2], side) for v in (prediction, target))
+                total = total + config.temporal_lpips_w * self._lpips.distance_tensor(*changes).mean()
+        return StepLoss(total, mse)
+
+
+def _images(values: Tensor, side: int) -> Tensor:
+    """(B P P, T', 3) texels of patches -> (T' B, 3, P, P) images."""
+    images = values.reshape(-1, side, side, values.shape[1], 3).permute(3, 0, 4, 1, 2)
+    return images.reshape(-1, 3, side, side)
