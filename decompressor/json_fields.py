@@ -145,6 +145,10 @@ class Fields:
         )
         return [int(n) for n in value]
 
+    def has(self, name: str) -> bool:
+        """True where the field is there, for fields that later versions added."""
+        return name in self._fields
+
     def is_null(self, name: str) -> bool:
         """True where the field is there and null."""
         return self._take(name, "null or a value", lambda v: True) is None

@@ -28,7 +28,7 @@ def model_arrays(model: GridMlp) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for index, (grid, (rows, columns)) in enumerate(zip(model.grids, model.shapes, strict=False)):
         arrays[f"grid_{index}"] = _to_numpy(grid).reshape(rows, columns, -1)
-    for index, level in enumerate(model.hash_levels, start=len(model.grids)):
+    for index, level in enumerate(model.hash_grids, start=len(model.grids)):
         arrays[f"grid_{index}_table"] = _to_numpy(level.table)
         if level.merge is not None:
             arrays[f"grid_{index}_merge"] = _to_numpy(level.merge)
@@ -38,11 +38,11 @@ def model_arrays(model: GridMlp) -> dict[str, np.ndarray]:
     if model.input_time is not None:
         arrays["mlp_input_time"] = _to_numpy(model.input_time.weight)
     arrays["mlp_0_bias"] = _to_numpy(model.input_features.bias)
-    for index, layer in enumerate([*model.hidden, model.output], start=1):
+    for index, layer in enumerate([*model.hidden_layers, model.output], start=1):
         arrays[f"mlp_{index}_weight"] = _to_numpy(layer.weight)
         arrays[f"mlp_{index}_bias"] = _to_numpy(layer.bias)
     if model.film is not None:
-        for name, layer in (("embed", model.film.embed), *enumerate(model.film.layers)):
+        for name, layer in (("embed", model.film.embed), *enumerate(model.film.modulators)):
             arrays[f"mlp_film_{name}_weight"] = _to_numpy(layer.weight)
             arrays[f"mlp_film_{name}_bias"] = _to_numpy(layer.bias)
     if model.encoder is not None:
@@ -68,7 +68,7 @@ def start_from_arrays(model: GridMlp, arrays: Mapping[str, np.ndarray], where: s
         if index < len(model.grids):
             _fill(model.grids[index], arrays, name, where)
             continue
-        level = model.hash_levels[index - len(model.grids)]
+        level = model.hash_grids[index - len(model.grids)]
         if name in arrays:
             if arrays[name].shape != (rows, columns, level.table.shape[1]):
                 raise ConfigError(f"{where}: {name}: expected {rows} x {columns} nodes, found {arrays[name].shape}")
@@ -82,11 +82,11 @@ def start_from_arrays(model: GridMlp, arrays: Mapping[str, np.ndarray], where: s
     _fill(model.input_features.bias, arrays, "mlp_0_bias", where)
     if model.input_time is not None:
         _fill(model.input_time.weight, arrays, "mlp_input_time", where)
-    for index, layer in enumerate([*model.hidden, model.output], start=1):
+    for index, layer in enumerate([*model.hidden_layers, model.output], start=1):
         _fill(layer.weight, arrays, f"mlp_{index}_weight", where)
         _fill(layer.bias, arrays, f"mlp_{index}_bias", where)
     if model.film is not None and "mlp_film_embed_weight" in arrays:
-        for key, film_layer in (("embed", model.film.embed), *enumerate(model.film.layers)):
+        for key, film_layer in (("embed", model.film.embed), *enumerate(model.film.modulators)):
             _fill(film_layer.weight, arrays, f"mlp_film_{key}_weight", where)
             _fill(film_layer.bias, arrays, f"mlp_film_{key}_bias", where)
 

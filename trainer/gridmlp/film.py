@@ -5,9 +5,13 @@ Source: Perez et al., "FiLM: visual reasoning with a general conditioning layer"
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from trainer.gridmlp.fake_quantize import fake_weight
 
 
 class Film(nn.Module):
@@ -17,20 +21,30 @@ class Film(nn.Module):
         super().__init__()
         self.embed = nn.Linear(n_time_features, width)
         self.layers = nn.ModuleList(nn.Linear(width, 2 * hidden) for _ in range(n_layers))
-        for layer in self.layers:
+        for layer in self.modulators:
             nn.init.zeros_(layer.bias)
 
-    def forward(self, features: Tensor) -> list[tuple[Tensor, Tensor]]:
+    @property
+    def modulators(self) -> list[nn.Linear]:
+        """Embedding -> scale and shift, per layer."""
+        return cast("list[nn.Linear]", list(self.layers))
+
+    def forward(self, features: Tensor, dtype: str) -> list[tuple[Tensor, Tensor]]:
         """Scale and shift of each layer.
 
         Args:
             features: (T, 2F) of `time_features`.
+            dtype: As for `fake_weight`.
 
         Returns:
             Per layer: scale (T, hidden), which multiplies W x + b, and shift (T, hidden), which is added then.
         """
-        embedding = functional.relu(self.embed(features))
-        both = [layer(embedding).chunk(2, dim=-1) for layer in self.layers]
+
+        def linear(layer: nn.Linear, x: Tensor) -> Tensor:
+            return functional.linear(x, fake_weight(layer.weight, dtype), layer.bias)
+
+        embedding = functional.relu(linear(self.embed, features))
+        both = [linear(layer, embedding).chunk(2, dim=-1) for layer in self.modulators]
         return [(1.0 + scale, shift) for scale, shift in both]
 
 

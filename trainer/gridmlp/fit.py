@@ -226,7 +226,7 @@ class GridMlpFit:
     def _train_hash_alone(self, alone: bool) -> None:
         for parameter in self.model.parameters():
             parameter.requires_grad_(not alone)
-        for level in self.model.hash_levels:
+        for level in self.model.hash_grids:
             level.requires_grad_(True)
 
     def _train_epoch(self, epoch: int) -> float:

@@ -6,6 +6,7 @@ Source: the GridMLP recipe; grid words as in tiny-cuda-nn. FORMAT.md "gridmlp" g
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 import torch
@@ -97,6 +98,16 @@ class GridMlp(nn.Module):
             assert baseline is not None  # the configuration asks for residual mode
             self.encoder = BaselineEncoder(baseline, config.be_channels, config.be_downsample)
 
+    @property
+    def hidden_layers(self) -> list[nn.Linear]:
+        """Layers after the first, without the last."""
+        return cast("list[nn.Linear]", list(self.hidden))
+
+    @property
+    def hash_grids(self) -> list[HashLevel]:
+        """Levels that hash, after the dense ones."""
+        return cast("list[HashLevel]", list(self.hash_levels))
+
     def mlp_parameters(self) -> list[nn.Parameter]:
         """All parameters but the grids and the hash tables."""
         return [
@@ -105,12 +116,12 @@ class GridMlp(nn.Module):
 
     def hash_parameters(self) -> list[nn.Parameter]:
         """The hash tables."""
-        return [level.table for level in self.hash_levels]
+        return [level.table for level in self.hash_grids]
 
     def level(self, index: int) -> Tensor:
         """(nodes or entries, C) parameters of a level, as they are."""
         n_dense = len(self.grids)
-        return self.grids[index] if index < n_dense else self.hash_levels[index - n_dense].table
+        return self.grids[index] if index < n_dense else self.hash_grids[index - n_dense].table
 
     def _corners(self, rows: Tensor, columns: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """The four nodes around texels and their weights, both (N, 4)."""
@@ -144,7 +155,7 @@ class GridMlp(nn.Module):
             if index < len(self.grids):
                 out.append(functional.embedding_bag(nodes, grid, per_sample_weights=weights, mode="sum"))
             else:
-                out.append(self.hash_levels[index - len(self.grids)](grid, nodes, weights))
+                out.append(self.hash_grids[index - len(self.grids)](grid, nodes, weights))
         if self.encoder is not None:
             nodes, weights = self._corners(rows, columns, self.encoder.shape)
             latents = self.encoder() if encoded is None else encoded
@@ -171,13 +182,13 @@ class GridMlp(nn.Module):
         at_texel = self._linear(self.input_features, self.features(texels, encoded))
         time = time_features(time_h, self.n_harmonics)
         if self.film is not None:
-            modulations = self.film(time)
+            modulations = self.film(time, self.mlp_dtype)
             x = functional.relu(modulate(at_texel[:, None], modulations[0]))
-            for layer, modulation in zip(self.hidden, modulations[1:], strict=True):
+            for layer, modulation in zip(self.hidden_layers, modulations[1:], strict=True):
                 x = functional.relu(modulate(self._linear(layer, x), modulation))
         else:
             assert self.input_time is not None
             x = functional.relu(at_texel[:, None] + self._linear(self.input_time, time)[None])
-            for layer in self.hidden:
+            for layer in self.hidden_layers:
                 x = functional.relu(self._linear(layer, x))
         return self._linear(self.output, x)
