@@ -42,13 +42,12 @@ def ssim(reference: Tensor, prediction: Tensor, valid: Tensor) -> Tensor:
     return 1.0 - ((1.0 - similarity) * weight).sum() / weight.sum().clamp(min=1.0)
 
 
-def temporal_l1(reference: Tensor, prediction: Tensor, step: int = 1) -> Tensor:
+def temporal_l1(reference: Tensor, prediction: Tensor) -> Tensor:
     """E |(I_t - I_t') - (G_t - G_t')| over neighbours along the axis of times.
 
     Args:
         reference: (N, T, 3), G; a baseline that both lack cancels.
         prediction: Same shape, I.
-        step: 1: every time has its neighbour next to it; 2: times come in pairs.
 
     Returns:
         Scalar; 0 for a single time.
@@ -56,7 +55,7 @@ def temporal_l1(reference: Tensor, prediction: Tensor, step: int = 1) -> Tensor:
     error = prediction - reference
     if error.shape[1] < 2:
         return error.new_zeros(())
-    return (error[:, 1::step] - error[:, : error.shape[1] - 1 : step]).abs().mean()
+    return (error[:, 1:] - error[:, :-1]).abs().mean()
 
 
 def warmed_up(start: float, end: float, progress: float) -> float:

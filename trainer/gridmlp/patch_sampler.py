@@ -59,11 +59,6 @@ class PatchSampler:
         """Patches in a batch of `batch_size` (texel, time) pairs."""
         return max(1, batch_size // (self.side**2 * self._n_chosen))
 
-    def steps_per_epoch(self, samples_per_epoch: int, batch_size: int) -> int:
-        """Number of batches that an epoch of that many (texel, time) pairs takes."""
-        n_pairs = self.patches_per_batch(batch_size) * self.side**2 * self._n_chosen
-        return max(1, round(samples_per_epoch / n_pairs))
-
     def epoch(self, epoch: int, n_steps: int, batch_size: int) -> Iterator[PatchBatch]:
         """The batches of an epoch."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
