@@ -14,7 +14,7 @@ NEURAL: dict[str, Decorator] = {
         "--preset",
         type=click.Choice(["fast", "full", "ab"]),
         default="fast",
-        help="fast: CPU; full: the recipe's numbers; ab: half a minute on one core, for comparisons.",
+        help="fast: CPU; full: the recipe's numbers; ab: short, for comparisons.",
     ),
     "epochs": click.option(
         "--epochs", type=int, help="Passes over samples-per-epoch.  [default: from the preset, as all below]"
