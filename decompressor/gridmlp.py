@@ -17,12 +17,44 @@ from decompressor.reversible_wavelet import inverse_planes
 from decompressor.runtime import Runtime
 from decompressor.session import run_session
 
-GRID_DTYPES = ("uint8", "uint16")
+GRID_DTYPES = ("uint8", "uint16", "float32")
+HASH_FIELDS = ("top_levels", "capacity", "seed", "merge")
+HASH_MERGES = ("mean", "learned")
+HASH_PRIME = 2_147_483_647
+HASH_FACTORS = ((1_640_531_513, 805_459_861), (1_103_515_245, 1_597_334_677))
+ENCODER_FIELDS = ("shape", "scales", "zero_points")
 MODEL_FIELDS = (
     "residual_mode", "levels", "channels_per_level", "quant", "hash", "baseline", "normalization", "mlp", "graphs",
+    "encoder",
 )  # fmt: skip
 MAX_LEVELS = 32
 MAX_NODES = 1 << 16
+MAX_CAPACITY = 1 << 24
+STRIP_TEXELS = 1 << 20  # looked up at a time, so that a large map takes no more memory than its latents
+
+
+@dataclass(frozen=True)
+class HashEntry:
+    """How the last levels hash: the field `hash`, checked.
+
+    Attributes:
+        top_levels: How many.
+        capacity: M, entries of each.
+        merge: "mean" or "learned".
+    """
+
+    top_levels: int
+    capacity: int
+    merge: str
+
+
+@dataclass(frozen=True)
+class EncoderEntry:
+    """The BaselineEncoder's latents: the field `encoder`, checked; shape (channels, rows, columns)."""
+
+    shape: tuple[int, int, int]
+    scales: np.ndarray
+    zero_points: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -38,6 +70,9 @@ class GridMlpEntry:
         hidden: Widest layer of the MLP.
         latents_graph: Section name.
         frame_graph: Section name.
+        dtype: Of the codes: "uint8", "uint16" or "float32".
+        hashing: None where every level is dense.
+        encoder: None where there is no BaselineEncoder.
     """
 
     level_shapes: tuple[tuple[int, int], ...]
@@ -48,11 +83,15 @@ class GridMlpEntry:
     hidden: int
     latents_graph: str
     frame_graph: str
+    dtype: str
+    hashing: HashEntry | None
+    encoder: EncoderEntry | None
 
     @property
     def n_latents(self) -> int:
-        """Channels of the latent map: features of every level, then the baseline's RGB in residual mode."""
-        return self.channels * len(self.level_shapes) + (0 if self.baseline_q_step is None else 3)
+        """Channels of the latent map: features of every level, the encoder's, then the baseline's RGB."""
+        n_encoded = 0 if self.encoder is None else self.encoder.shape[0]
+        return self.channels * len(self.level_shapes) + n_encoded + (0 if self.baseline_q_step is None else 3)
 
 
 def _level_shape(item: object, where: str) -> tuple[int, int]:
@@ -68,6 +107,23 @@ def _table(quant: Fields, name: str, n_levels: int, channels: int) -> np.ndarray
     return values.astype(np.float32).reshape(n_levels, channels)
 
 
+def _hash_entry(fields: Fields, n_levels: int) -> HashEntry:
+    fields.integer("seed", 0, (1 << 31) - 1)  # the graph has it; the field is for people and other tools
+    return HashEntry(
+        top_levels=fields.integer("top_levels", 1, n_levels),
+        capacity=fields.integer("capacity", 1, MAX_CAPACITY),
+        merge=fields.choice("merge", HASH_MERGES),
+    )
+
+
+def _encoder_entry(fields: Fields) -> EncoderEntry:
+    shape = fields.integers("shape", 3, 3)
+    if not all(1 <= n <= MAX_NODES for n in shape) or shape[0] > 4096:
+        raise InvalidMetadataError(f"{fields.where}.shape: expected [channels, rows, columns], found {shape}")
+    scales, zero_points = _table(fields, "scales", 1, shape[0]), _table(fields, "zero_points", 1, shape[0])
+    return EncoderEntry((shape[0], shape[1], shape[2]), scales[0], zero_points[0])
+
+
 def read_gridmlp_entry(lightmap: LightmapEntry) -> GridMlpEntry:
     """Check the fields of `model` for this family.
 
@@ -77,10 +133,8 @@ def read_gridmlp_entry(lightmap: LightmapEntry) -> GridMlpEntry:
     model = lightmap.model
     shapes = tuple(_level_shape(item, f"{model.where}.levels") for item in model.items("levels", 1, MAX_LEVELS))
     channels = model.integer("channels_per_level", 1, 4096)
-    if not model.is_null("hash"):
-        raise InvalidMetadataError(f"{model.where}.hash: expected null in this version, found a value")
+    hashing = None if model.is_null("hash") else _hash_entry(model.child("hash"), len(shapes))
     quant, graphs = model.child("quant"), model.child("graphs")
-    quant.choice("dtype", GRID_DTYPES)
     residual = model.boolean("residual_mode")
     if residual == model.is_null("baseline"):
         raise InvalidMetadataError(f"{model.where}.baseline: expected an object in residual mode and only there")
@@ -93,6 +147,9 @@ def read_gridmlp_entry(lightmap: LightmapEntry) -> GridMlpEntry:
         hidden=model.child("mlp").integer("hidden", 1, 1 << 14),
         latents_graph=graphs.text("latents"),
         frame_graph=graphs.text("frame"),
+        dtype=quant.choice("dtype", GRID_DTYPES),
+        hashing=hashing,
+        encoder=_encoder_entry(model.child("encoder")) if not model.is_absent("encoder") else None,
     )
 
 
@@ -106,10 +163,57 @@ def _baseline(container: Container, lightmap: LightmapEntry, q_step: int) -> np.
     return planes
 
 
+def _values(
+    container: Container, name: str, shape: tuple[int, ...], dtype: str, scale: np.ndarray, zero: np.ndarray
+) -> np.ndarray:
+    """Dequantized float32 values (C, ...) of a section of codes.
+
+    Raises:
+        ArchiveError: the section is missing, damaged, or of another shape or type.
+    """
+    codes = container.read_array(name)
+    is_float = dtype == "float32"
+    if codes.shape != shape or codes.dtype.kind != ("f" if is_float else "u"):
+        kind = "float32 values" if is_float else "unsigned codes"
+        raise InvalidSectionError(
+            f"{container.path}: section {name}: expected {kind} of shape {list(shape)}, "
+            f"found {codes.dtype} {list(codes.shape)}"
+        )
+    per_channel = (-1, *(1,) * (len(shape) - 1))
+    with np.errstate(over="ignore", invalid="ignore"):  # absurd scales give absurd frames, but no warnings
+        values: np.ndarray = (codes.astype(np.float32) - zero.reshape(per_channel)) * scale.reshape(per_channel)
+    return values
+
+
+def _stored_inputs(container: Container, index: int, entry: GridMlpEntry) -> dict[str, np.ndarray]:
+    """The inputs of `latents` that do not depend on the texels: grids, hash tables, merges, the encoder's latents."""
+    feeds: dict[str, np.ndarray] = {}
+    n_dense = len(entry.level_shapes) - (0 if entry.hashing is None else entry.hashing.top_levels)
+    for level, level_shape in enumerate(entry.level_shapes):
+        quant = entry.dtype, entry.scales[level], entry.zero_points[level]
+        if level < n_dense or entry.hashing is None:
+            shape = (entry.channels, *level_shape)
+            feeds[f"grid_{level}"] = _values(container, f"{index}/grid/{level}", shape, *quant)
+            continue
+        table = (entry.channels, entry.hashing.capacity)
+        feeds[f"grid_{level}"] = _values(container, f"{index}/hash/{level}", table, *quant)
+        if entry.hashing.merge == "learned":
+            name = f"{index}/merge/{level}"
+            merge = container.read_array(name)
+            if merge.shape != (entry.channels, 2 * entry.channels) or merge.dtype != np.dtype("<f4"):
+                raise InvalidSectionError(f"{container.path}: section {name}: expected f4 of shape (C, 2C)")
+            feeds[f"merge_{level}"] = merge
+    if entry.encoder is not None:
+        encoder = entry.encoder
+        quant = "uint8", encoder.scales, encoder.zero_points
+        feeds["encoder"] = _values(container, f"{index}/encoder", encoder.shape, *quant)
+    return feeds
+
+
 def decode_latents(
     container: Container, lightmap: LightmapEntry, entry: GridMlpEntry, session: onnxruntime.InferenceSession
 ) -> np.ndarray:
-    """Run the graph `latents`.
+    """Run the graph `latents`, some rows at a time.
 
     Returns:
         (n_latents, H, W) float32.
@@ -122,29 +226,27 @@ def decode_latents(
         raise LimitExceededError(
             f"{container.path}: latent maps of {n_bytes} bytes are over the limit of {container.limits.latent_bytes}"
         )
-    feeds: dict[str, np.ndarray] = {
-        "rows": np.arange(lightmap.height, dtype=np.float32),
-        "columns": np.arange(lightmap.width, dtype=np.float32),
-    }
-    for level, (rows, columns) in enumerate(entry.level_shapes):
-        name = f"{lightmap.index}/grid/{level}"
-        codes = container.read_array(name)
-        if codes.shape != (entry.channels, rows, columns) or codes.dtype.kind != "u":
-            raise InvalidSectionError(
-                f"{container.path}: section {name}: expected unsigned codes of shape "
-                f"{[entry.channels, rows, columns]}, found {codes.dtype} {list(codes.shape)}"
-            )
-        zero, scale = entry.zero_points[level], entry.scales[level]
-        with np.errstate(over="ignore", invalid="ignore"):  # absurd scales give absurd frames, but no warnings
-            feeds[f"grid_{level}"] = (codes.astype(np.float32) - zero[:, None, None]) * scale[:, None, None]
+    feeds = _stored_inputs(container, lightmap.index, entry)
+    feeds["columns"] = np.arange(lightmap.width, dtype=np.float32)
+    baseline = None
     if entry.baseline_q_step is not None:
-        feeds["baseline"] = _baseline(container, lightmap, entry.baseline_q_step)
+        baseline = _baseline(container, lightmap, entry.baseline_q_step)
     where = f"{container.path}: section {entry.latents_graph}"
-    latents: np.ndarray = run_session(session, "z", feeds, where)
-    expected = (entry.n_latents, lightmap.height, lightmap.width)
-    if latents.shape != expected or latents.dtype != np.float32:
-        raise InvalidSectionError(f"{where}: expected z of shape {expected}, found {latents.shape} {latents.dtype}")
-    return latents
+    strip = max(1, STRIP_TEXELS // lightmap.width)
+    parts: list[np.ndarray] = []
+    for top in range(0, lightmap.height, strip):
+        rows = np.arange(top, min(top + strip, lightmap.height), dtype=np.float32)
+        feeds["rows"] = rows
+        if baseline is not None:
+            feeds["baseline"] = baseline[:, top : top + strip]
+        part: np.ndarray = run_session(session, "z", feeds, where)
+        expected = (entry.n_latents, len(rows), lightmap.width)
+        if part.shape != expected or part.dtype != np.float32:
+            raise InvalidSectionError(f"{where}: expected z of shape {expected}, found {part.shape} {part.dtype}")
+        if len(rows) == lightmap.height:
+            return part
+        parts.append(part)
+    return np.concatenate(parts, axis=1)
 
 
 class GridMlpDecoder:

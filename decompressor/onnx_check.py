@@ -26,6 +26,7 @@ ALLOWED_OPERATORS = frozenset(
         "Less",
         "MatMul",
         "Min",
+        "Mod",
         "Mul",
         "Relu",
         "Reshape",

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from eval.ab_command import ab_command
+
 CONTEXT = {
     "token_normalize_func": lambda token: token.replace("_", "-"),
     "help_option_names": ["-h", "--help"],
@@ -241,3 +243,6 @@ def bench_command(
             json_out.parent.mkdir(parents=True, exist_ok=True)
             json_out.write_text(json.dumps(bench_json(benches, described), indent=2, allow_nan=False) + "\n")
     click.echo(footer(benches, described))
+
+
+cli.add_command(ab_command)

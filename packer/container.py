@@ -13,7 +13,7 @@ import numpy as np
 import zstandard
 
 from decompressor.archive import open_archive
-from decompressor.container import HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR, MINOR
+from decompressor.container import HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
 from decompressor.errors import OutputError
 from decompressor.output import write_atomic
 from decompressor.sections import DTYPES
@@ -52,9 +52,11 @@ class ArchiveWriter:
 
     Attributes:
         metadata: Everything in metadata.json but `version` and `sections`.
+        minor: Lowest minor version of the format that has all that the archive uses.
     """
 
     metadata: dict[str, Any]
+    minor: int = 0
     _entries: list[dict[str, Any]] = field(default_factory=list)
     _stored: list[bytes] = field(default_factory=list)
     _end: int = 0
@@ -93,11 +95,11 @@ class ArchiveWriter:
 
     def to_bytes(self) -> bytes:
         """The whole file."""
-        metadata = {**self.metadata, "version": f"{MAJOR}.{MINOR}", "sections": self._entries}
+        metadata = {**self.metadata, "version": f"{MAJOR}.{self.minor}", "sections": self._entries}
         text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8")
         packed = deflate(text)
         file_bytes = HEADER.size + len(packed) + self._end
-        head = HEADER.pack(MAGIC, MAJOR, MINOR, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]
+        head = HEADER.pack(MAGIC, MAJOR, self.minor, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]
         crc = zlib.crc32(packed, zlib.crc32(head))
         return b"".join([head, crc.to_bytes(4, "little"), packed, *self._stored])
 

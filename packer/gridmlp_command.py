@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
 OPTIONS: dict[str, Callable[[Any], Any]] = {
     "grid_dtype": click.option(
-        "--grid-dtype", type=click.Choice(["uint8", "uint16"]), default="uint8", help="gridmlp: codes of the grids."
+        "--grid-dtype",
+        type=click.Choice(["uint8", "uint16", "float32"]),
+        default="uint8",
+        help="gridmlp: codes of the grids.",
     ),
     "percentile": click.option(
-        "--percentile", type=float, default=100.0, help="gridmlp: range of the grids in percent; 100: min..max."
+        "--percentile",
+        type=float,
+        help="gridmlp: range of the grids in percent; 100: min..max.  [default: of train --ptq, else 100]",
     ),
     "mlp_dtype": click.option(
         "--mlp-dtype", type=click.Choice(["fp16", "fp32", "int8"]), default="fp16", help="gridmlp: MLP weights."

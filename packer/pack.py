@@ -79,10 +79,11 @@ def pack_run(
         }
     ]
     size = writer.write(out_path)
-    fp32_bytes = sum(4 * a.size for name, a in run.arrays.items() if name.startswith(("grid_", "mlp_")))
+    fp32_bytes = sum(4 * a.size for name, a in run.arrays.items() if name.startswith(("grid_", "mlp_", "encoder")))
     with Container(out_path, DEFAULT_LIMITS) as container:
         sections = container.sections.values()
-        model_bytes = sum(s.stored_bytes for s in sections if "/grid/" in s.name or s.name.endswith("/frame.onnx"))
+        parts = ("/grid/", "/hash/", "/merge/", "/encoder", "/frame.onnx")
+        model_bytes = sum(s.stored_bytes for s in sections if any(part in s.name for part in parts))
     return PackResult(out_path, size, model_bytes, fp32_bytes)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from packer.errors import PackError
 
 DTYPES: dict[str, type[np.uint8] | type[np.uint16]] = {"uint8": np.uint8, "uint16": np.uint16}
+GRID_DTYPES = (*DTYPES, "float32")
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class QuantizedGrid:
     """One level.
 
     Attributes:
-        codes: (C, rows, columns) uint8 or uint16.
+        codes: (C, rows, columns) uint8 or uint16; float32 where nothing is quantised.
         scales: (C,) float32 width of one bin, > 0.
         zero_points: (C,) int code that stands for 0 (may lie outside of the dtype's range).
     """
@@ -32,13 +33,16 @@ class QuantizedGrid:
         return values
 
 
-def quantize_grid(grid: np.ndarray, dtype: str = "uint8", percentile: float = 100.0) -> QuantizedGrid:
+def quantize_grid(
+    grid: np.ndarray, dtype: str = "uint8", percentile: float = 100.0, affine: np.ndarray | None = None
+) -> QuantizedGrid:
     """Quantise one level, each channel over its own range.
 
     Args:
         grid: (rows, columns, C) float32, as trained.
-        dtype: "uint8" or "uint16".
+        dtype: "uint8", "uint16", or "float32", which keeps the values.
         percentile: Share of values inside of the range, in percent; 100 is min..max, less clips outliers at both ends.
+        affine: (2, C) scales and zero points for uint8 that were found in training; they replace the range.
 
     Returns:
         Codes and the affine map back; inside the range the error is at most scales / 2.
@@ -46,11 +50,17 @@ def quantize_grid(grid: np.ndarray, dtype: str = "uint8", percentile: float = 10
     Raises:
         PackError: unknown dtype, or a percentile outside of (50, 100].
     """
-    if dtype not in DTYPES:
-        raise PackError(f"--grid-dtype: expected one of {', '.join(DTYPES)}, found {dtype}")
+    if dtype not in GRID_DTYPES:
+        raise PackError(f"--grid-dtype: expected one of {', '.join(GRID_DTYPES)}, found {dtype}")
     if not 50.0 < percentile <= 100.0:
         raise PackError(f"--percentile: expected a number in (50, 100], found {percentile:g}")
     channels = np.ascontiguousarray(grid.transpose(2, 0, 1), np.float64)
+    if dtype == "float32":
+        n = len(channels)
+        return QuantizedGrid(channels.astype(np.float32), np.ones(n, np.float32), np.zeros(n, np.int64))
+    if affine is not None and dtype == "uint8":
+        scales, zero_points = affine[0].astype(np.float32), affine[1].astype(np.int64)
+        return QuantizedGrid(_codes(channels, scales, zero_points, dtype), scales, zero_points)
     flat = channels.reshape(len(channels), -1)
     low, high = np.percentile(flat, [100.0 - percentile, percentile], axis=1)
     n_codes = np.iinfo(DTYPES[dtype]).max
@@ -61,8 +71,13 @@ def quantize_grid(grid: np.ndarray, dtype: str = "uint8", percentile: float = 10
     widened = (np.maximum(np.abs(low), np.abs(high)) / (1 << 20)).astype(np.float32)
     scales = np.where(is_far, np.maximum(scales, widened), scales)
     zero_points = np.rint(-low / scales.astype(np.float64)).astype(np.int64)
+    return QuantizedGrid(_codes(channels, scales, zero_points, dtype), scales, zero_points)
+
+
+def _codes(channels: np.ndarray, scales: np.ndarray, zero_points: np.ndarray, dtype: str) -> np.ndarray:
     codes = np.rint(channels / scales[:, None, None].astype(np.float64)) + zero_points[:, None, None]
-    return QuantizedGrid(np.clip(codes, 0, n_codes).astype(DTYPES[dtype]), scales, zero_points)
+    clipped: np.ndarray = np.clip(codes, 0, np.iinfo(DTYPES[dtype]).max).astype(DTYPES[dtype])
+    return clipped
 
 
 def shortest_floats(values: np.ndarray) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn.functional import conv2d
+from torch.nn import functional
 
 from trainer.errors import ConfigError
 
@@ -15,41 +15,39 @@ if TYPE_CHECKING:
 Tensor = torch.Tensor
 
 SIGMA = 1.5
-K1, K2 = 0.01, 0.03
+RADIUS = 5
+C1, C2 = 0.01**2, 0.03**2  # eval/ssim.py's constants for a peak of 1
 
 
-def ssim_loss(images: Tensor, originals: Tensor, side: int = 11) -> Tensor:
-    """1 - SSIM, mean over all windows that fit.
+def ssim(reference: Tensor, prediction: Tensor, valid: Tensor) -> Tensor:
+    """Mean SSIM of the windows that fit into the patches, each counted by its centre's validity.
 
     Args:
-        images: (N, C, H, W) in [0, 1].
-        originals: Same shape.
-        side: Of the gaussian window; smaller where the images are smaller.
+        reference: (N, 3, P, P), P >= 11, peak 1.
+        prediction: Same shape.
+        valid: (N, P, P) float, 1 or 0.
 
     Returns:
-        Scalar in [0, 2].
+        Scalar, at most 1; 1 where no centre is valid.
 
-    Source: Wang et al., IEEE TIP 2004, section III.B; eval/ssim.py has the measure.
+    Source: Wang et al., IEEE TIP 2004; eval/ssim.py is the measure, with borders.
     """
-    side = min(side, images.shape[2], images.shape[3])
-    at = torch.arange(side, device=images.device, dtype=images.dtype) - (side - 1) / 2
-    weights = torch.exp(-0.5 * (at / SIGMA) ** 2)
-    weights = weights / weights.sum()
-    n, c, h, w = images.shape
+    n, _, height, width = reference.shape
+    offsets = torch.arange(-RADIUS, RADIUS + 1, device=reference.device, dtype=reference.dtype)
+    kernel = torch.exp(-0.5 * (offsets / SIGMA) ** 2)
+    kernel = kernel / kernel.sum()
 
-    def blur(x: Tensor) -> Tensor:
-        x = x.reshape(n * c, 1, h, w)
-        return conv2d(conv2d(x, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
+    def blur(maps: Tensor) -> Tensor:
+        rows = functional.conv2d(maps.reshape(-1, 1, height, width), kernel.view(1, 1, -1, 1))
+        return functional.conv2d(rows, kernel.view(1, 1, 1, -1)).reshape(n, 3, height - 2 * RADIUS, width - 2 * RADIUS)
 
-    mean_x, mean_y = blur(images), blur(originals)
-    variance_x = blur(images * images) - mean_x * mean_x
-    variance_y = blur(originals * originals) - mean_y * mean_y
-    covariance = blur(images * originals) - mean_x * mean_y
-    c1, c2 = K1**2, K2**2
-    similarity = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)) / (
-        (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
-    )
-    return 1 - similarity.mean()
+    mean_x, mean_y = blur(prediction), blur(reference)
+    mean_product, mean_squares = mean_x * mean_y, mean_x.square() + mean_y.square()
+    covariance = blur(prediction * reference) - mean_product
+    variances = (blur(prediction.square() + reference.square()) - mean_squares).clamp(min=0.0)
+    similarity = ((2 * mean_product + C1) * (2 * covariance + C2)) / ((mean_squares + C1) * (variances + C2))
+    weight = valid[:, None, RADIUS:-RADIUS, RADIUS:-RADIUS].expand_as(similarity)
+    return 1.0 - ((1.0 - similarity) * weight).sum() / weight.sum().clamp(min=1.0)
 
 
 def load_lpips_loss(option: str, device: torch.device) -> Lpips:

@@ -11,7 +11,10 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 NEURAL: dict[str, Decorator] = {
     "preset": click.option(
-        "--preset", type=click.Choice(["fast", "full"]), default="fast", help="fast: CPU; full: the recipe's numbers."
+        "--preset",
+        type=click.Choice(["fast", "full", "ab"]),
+        default="fast",
+        help="fast: CPU; full: the recipe's numbers; ab: short, for comparisons.",
     ),
     "epochs": click.option(
         "--epochs", type=int, help="Passes over samples-per-epoch.  [default: from the preset, as all below]"
@@ -34,11 +37,19 @@ NEURAL: dict[str, Decorator] = {
         "--num-workers", type=click.IntRange(0), default=0, help="Accepted for the recipe's sake; no loader is needed."
     ),
     "temporal_loss": click.option(
-        "--temporal-loss", is_flag=True, help="Count changes of the error from hour to hour; weight 0.05 -> 0.2."
+        "--temporal-loss",
+        is_flag=True,
+        default=None,
+        help="Count changes of the error from hour to hour; weight 0.05 -> 0.2.",
     ),
-    "loss_ssim_w": click.option("--loss-ssim-w", type=float, help="Weight of 1 - SSIM.  [default: 0, off]"),
+    "loss_ssim_w": click.option(
+        "--loss-ssim-w", type=float, help="Weight of 1 - SSIM.  [default: 0; 0.2 on patches of gridmlp]"
+    ),
     "loss_lpips_w": click.option(
         "--loss-lpips-w", type=float, help="Weight of LPIPS on patches; needs its weights.  [default: 0, off]"
+    ),
+    "lpips_freq": click.option(
+        "--lpips-freq", type=int, help="LPIPS every so many steps (gridmlp: 4) or sweeps (daybasis: 2)."
     ),
     "resume": click.option("--resume", is_flag=True, help="Continue the run in --out-dir where it stopped."),
 }

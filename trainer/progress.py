@@ -11,25 +11,35 @@ from tqdm import tqdm
 from decompressor.output import write_atomic
 
 COLUMNS = ("epoch", "loss", "psnr_estimate_db", "lr", "grid_lr", "seconds")
+VALIDATION_COLUMNS = ("val_psnr_db", "val_ssim", "val_lpips")
 
 
 class EpochLog:
     """`log.csv` of a run; when a run is resumed, lines of epochs that will be run again are dropped."""
 
-    def __init__(self, path: Path, next_epoch: int) -> None:
+    def __init__(self, path: Path, next_epoch: int, more_columns: tuple[str, ...] = ()) -> None:
         self._path = path
         rows: list[list[str]] = []
         if next_epoch > 0 and path.is_file():
             with path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.reader(file) if row and row[0].isdigit() and int(row[0]) < next_epoch]
-        lines = [",".join(COLUMNS), *(",".join(row) for row in rows)]
+        lines = [",".join((*COLUMNS, *more_columns)), *(",".join(row) for row in rows)]
         write_atomic(path, lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
 
-    def append(self, epoch: int, loss: float, psnr_db: float, lr: float, grid_lr: float, seconds: float) -> None:
-        """Add one epoch."""
+    def append(
+        self,
+        epoch: int,
+        loss: float,
+        psnr_db: float,
+        lr: float,
+        grid_lr: float,
+        seconds: float,
+        more: tuple[str, ...] = (),
+    ) -> None:
+        """Add one epoch; `more` are the values of `more_columns`."""
         with self._path.open("a", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerow(
-                [epoch, f"{loss:.9g}", f"{psnr_db:.4f}", f"{lr:.6g}", f"{grid_lr:.6g}", f"{seconds:.3f}"]
+                [epoch, f"{loss:.9g}", f"{psnr_db:.4f}", f"{lr:.6g}", f"{grid_lr:.6g}", f"{seconds:.3f}", *more]
             )
 
 

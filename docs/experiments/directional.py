@@ -4,8 +4,8 @@
 
 Every odd column of the maps is predicted from its neighbors in the row (as the codec does), or along one of the two
 diagonals; each block of 16 x 16 texels takes one direction for all maps, the one of the lowest rate proxy
-sum log2(1 + |residual| / q_step). log2(3) bits a block are counted for the choice. The best block size and a choice per map
-would cost more side information; the vertical step and coarser levels gain less, because their grids are coarser.
+sum log2(1 + |residual| / q_step). log2(3) bits a block are counted for the choice. A choice per map costs more side
+information; the vertical step and coarser levels gain less, because their grids are coarser.
 """
 
 from __future__ import annotations

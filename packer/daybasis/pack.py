@@ -90,6 +90,9 @@ def _add_lightmap(
         writer.add_bytes(f"{index}/{number}/coefficients", stream)
         if n_classes > 1:
             writer.add(f"{index}/{number}/classes", classes)
+    smoothing = {}
+    if coded.smoothing is not None:
+        smoothing["smoothing"] = {"bound": coded.smoothing.bound, "weights": list(coded.smoothing.weights)}
     graph = f"{index}/frame.onnx"
     writer.add_bytes(graph, frame_graph(n_components, sequence.hours, sequence.transfer))
     return {
@@ -108,9 +111,7 @@ def _add_lightmap(
             "precision": coded.precision,
             "exponents": [int(e) for e in coded.exponents],
             "gap_modes": coded.gap_modes,
-            "smoothing": None
-            if coded.smoothing is None
-            else {"bound": coded.smoothing.bound, "weights": list(coded.smoothing.weights)},
+            **smoothing,
             "entropy": entropy,
             "graphs": {"frame": graph},
         },
@@ -185,6 +186,7 @@ def pack_day(
     hours = [float(h) for h in sequence.hours]
     writer = ArchiveWriter({"model_type": "daybasis", "transfer": sequence.transfer, "hours": hours})
     if coded.smoothing is not None:
+        writer.minor = 1
         writer.metadata["requires"] = ["smoothing"]
     writer.metadata["lightmaps"] = [_add_lightmap(writer, sequence, found, coded, tile, n_levels, options.entropy, 0)]
     psnr_db = math.inf if coded.mse == 0.0 else 10.0 * math.log10(255.0**2 / coded.mse)

@@ -35,7 +35,7 @@ def with_header(packed: bytes, n_text: int, rest: bytes, *, major: int = 1, mino
     return head + struct.pack("<I", zlib.crc32(packed, zlib.crc32(head))) + packed + rest
 
 
-def with_text(text: bytes, rest: bytes = b"", *, minor: int = 1) -> bytes:
+def with_text(text: bytes, rest: bytes = b"", *, minor: int = 0) -> bytes:
     """An archive whose metadata is any bytes."""
     return with_header(zstandard.compress(text), len(text), rest, minor=minor)
 
@@ -49,7 +49,8 @@ def put_together(
         section.update(offset=at, stored_bytes=len(blob), crc32=zlib.crc32(blob))
         at += len(blob)
     spoil(entry)
-    return with_text(json.dumps(entry).encode(), b"".join(stored))
+    minor = int(metadata["version"].split(".")[1])
+    return with_text(json.dumps(entry).encode(), b"".join(stored), minor=minor)
 
 
 def set_section(metadata: dict[str, Any], stored: list[bytes], name: str, array: np.ndarray, code: str) -> None:

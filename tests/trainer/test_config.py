@@ -26,7 +26,7 @@ def test_full_preset_has_the_recipe_s_numbers() -> None:
 
 
 def test_unknown_preset() -> None:
-    with pytest.raises(ConfigError, match="--preset: expected one of fast, full, found slow"):
+    with pytest.raises(ConfigError, match="--preset: expected one of fast, full, ab, found slow"):
         load_preset("slow")
 
 

@@ -34,10 +34,9 @@ OPTIONS: dict[str, Decorator] = {
         help="Descent over the codes: about 10 % fewer bytes; none needs no torch.",
     ),
     "equal_db": click.option("--equal-db", is_flag=True, help="Weigh the hours until all have the same PSNR."),
-    "lpips_every": click.option("--lpips-every", type=int, help="Sweeps between looks at LPIPS.  [default: 2]"),
-    **shared("temporal_loss", "loss_ssim_w", "loss_lpips_w", "seed", "device", "resume"),
+    **shared("temporal_loss", "loss_ssim_w", "loss_lpips_w", "lpips_freq", "seed", "device", "resume"),
 }
-TERMS = ("equal_db", "lpips_every", "temporal_loss", "loss_ssim_w", "loss_lpips_w", "seed")
+TERMS = ("equal_db", "lpips_freq", "temporal_loss", "loss_ssim_w", "loss_lpips_w", "seed")
 
 
 def _refine_config(values: dict[str, Any]) -> RefineConfig | None:
@@ -49,10 +48,14 @@ def _refine_config(values: dict[str, Any]) -> RefineConfig | None:
         return None
     from trainer.daybasis.refine.config import PRESETS
 
-    changes: dict[str, Any] = {name: values[name] for name in ("equal_db", "lpips_every", "seed") if name in values}
-    if values["temporal_loss"]:
+    changes: dict[str, Any] = {name: values[name] for name in ("equal_db", "seed") if name in values}
+    if values.get("temporal_loss"):
         changes["temporal_weight"] = TEMPORAL_WEIGHT
-    for name, option in (("ssim_weight", "loss_ssim_w"), ("lpips_weight", "loss_lpips_w")):
+    for name, option in (
+        ("ssim_weight", "loss_ssim_w"),
+        ("lpips_weight", "loss_lpips_w"),
+        ("lpips_every", "lpips_freq"),
+    ):
         if option in values:
             changes[name] = values[option]
     return dataclasses.replace(PRESETS[values["refine"]], **changes)

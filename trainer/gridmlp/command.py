@@ -12,6 +12,7 @@ import click
 
 from trainer.data import LightmapSequence
 from trainer.errors import ConfigError
+from trainer.gridmlp.options import SWITCHES
 from trainer.options import Decorator, integers, shared
 
 log = logging.getLogger("todpack.train")
@@ -30,6 +31,7 @@ OPTIONS: dict[str, Decorator] = {
         "--residual-mode/--no-residual-mode", default=None, help="Learn rgb - baseline frame.  [default: residual]"
     ),
     "baseline_time": click.option("--baseline-time", type=float, help="Hour of the baseline frame.  [default: 12]"),
+    **SWITCHES,
 }
 
 
@@ -64,6 +66,7 @@ def train(read: Callable[[], LightmapSequence], out_dir: Path, values: dict[str,
     if "threads" in values:
         torch.set_num_threads(values["threads"])
     switches = {name: values[name] for name in ("device", "amp", "resume", "overwrite", "quiet")}
+    switches["init_from"] = values.get("init_from")
     record = train_gridmlp(sequence, config, out_dir, **switches)
     figures = record.figures
     click.echo(

@@ -2,33 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
-from trainer.data import LightmapSequence
-from trainer.gridmlp.fit import GridMlpFit
+from trainer.errors import ConfigError
 from trainer.gridmlp.model import GridMlp
 
 CHUNK_TEXELS = 4096
+WHOLE = (slice(None), slice(None))
 
 
 def model_arrays(model: GridMlp) -> dict[str, np.ndarray]:
     """The model's parameters by name.
 
     Returns:
-        `grid_<l>` (rows, columns, C) float32 per level; `mlp_input_features` (hidden, L * C), `mlp_input_time`
+        `grid_<l>` (rows, columns, C) float32 per dense level; `mlp_input_features` (hidden, L * C), `mlp_input_time`
         (hidden, 2F), `mlp_<i>_weight` / `mlp_<i>_bias` for layer i = 0 (bias only) .. layers, the last giving RGB.
+        Where they are switched on: `grid_<l>_table` (M, C) and `grid_<l>_merge` (C, 2C) of hash levels; `encoder`
+        (rows, columns, C0), the latents, not the network; `mlp_film_embed_weight` / `_bias` and
+        `mlp_film_<i>_weight` (2 hidden, width) / `_bias` instead of `mlp_input_time`; `quant_<l>` (2, C), scales and
+        zero points of calibrated levels.
     """
     arrays: dict[str, np.ndarray] = {}
-    for index, (grid, (rows, columns)) in enumerate(zip(model.grids, model.shapes, strict=True)):
+    for index, (grid, (rows, columns)) in enumerate(zip(model.grids, model.shapes, strict=False)):
         arrays[f"grid_{index}"] = _to_numpy(grid).reshape(rows, columns, -1)
+    for index, level in enumerate(model.hash_grids, start=len(model.grids)):
+        arrays[f"grid_{index}_table"] = _to_numpy(level.table)
+        if level.merge is not None:
+            arrays[f"grid_{index}_merge"] = _to_numpy(level.merge)
+    for index, affine in model.affines.items():
+        arrays[f"quant_{index}"] = _to_numpy(affine)
     arrays["mlp_input_features"] = _to_numpy(model.input_features.weight)
-    arrays["mlp_input_time"] = _to_numpy(model.input_time.weight)
+    if model.input_time is not None:
+        arrays["mlp_input_time"] = _to_numpy(model.input_time.weight)
     arrays["mlp_0_bias"] = _to_numpy(model.input_features.bias)
-    for index, layer in enumerate([*model.hidden, model.output], start=1):
+    for index, layer in enumerate([*model.hidden_layers, model.output], start=1):
         arrays[f"mlp_{index}_weight"] = _to_numpy(layer.weight)
         arrays[f"mlp_{index}_bias"] = _to_numpy(layer.bias)
+    if model.film is not None:
+        for name, layer in (("embed", model.film.embed), *enumerate(model.film.modulators)):
+            arrays[f"mlp_film_{name}_weight"] = _to_numpy(layer.weight)
+            arrays[f"mlp_film_{name}_bias"] = _to_numpy(layer.bias)
+    if model.encoder is not None:
+        with torch.no_grad():
+            arrays["encoder"] = _to_numpy(model.encoder()).reshape(*model.encoder.shape, -1)
     return arrays
+
+
+@torch.no_grad()
+def start_from_arrays(model: GridMlp, arrays: Mapping[str, np.ndarray], where: str) -> None:
+    """Start a model from another run's arrays; what that run did not have stays as it is.
+
+    Args:
+        model: Model to fill. A hash level takes the mean of the dense nodes that share an entry.
+        arrays: As `model_arrays` gives them.
+        where: The other run, for messages.
+
+    Raises:
+        ConfigError: the other run's sizes are not this model's.
+    """
+    for index, (rows, columns) in enumerate(model.shapes):
+        name = f"grid_{index}"
+        if index < len(model.grids):
+            _fill(model.grids[index], arrays, name, where)
+            continue
+        level = model.hash_grids[index - len(model.grids)]
+        if name in arrays:
+            if arrays[name].shape != (rows, columns, level.table.shape[1]):
+                raise ConfigError(f"{where}: {name}: expected {rows} x {columns} nodes, found {arrays[name].shape}")
+            level.start_from(torch.from_numpy(arrays[name]).flatten(0, 1).to(level.table.device))
+        else:
+            _fill(level.table, arrays, f"{name}_table", where)
+            if level.merge is not None and f"{name}_merge" in arrays:
+                _fill(level.merge, arrays, f"{name}_merge", where)
+    n_features = arrays["mlp_input_features"].shape[1] if "mlp_input_features" in arrays else 0
+    _fill(model.input_features.weight[:, :n_features], arrays, "mlp_input_features", where)
+    _fill(model.input_features.bias, arrays, "mlp_0_bias", where)
+    if model.input_time is not None:
+        _fill(model.input_time.weight, arrays, "mlp_input_time", where)
+    for index, layer in enumerate([*model.hidden_layers, model.output], start=1):
+        _fill(layer.weight, arrays, f"mlp_{index}_weight", where)
+        _fill(layer.bias, arrays, f"mlp_{index}_bias", where)
+    if model.film is not None and "mlp_film_embed_weight" in arrays:
+        for key, film_layer in (("embed", model.film.embed), *enumerate(model.film.modulators)):
+            _fill(film_layer.weight, arrays, f"mlp_film_{key}_weight", where)
+            _fill(film_layer.bias, arrays, f"mlp_film_{key}_bias", where)
+
+
+def _fill(parameter: torch.Tensor, arrays: Mapping[str, np.ndarray], name: str, where: str) -> None:
+    if name not in arrays or arrays[name].size != parameter.numel() or arrays[name].shape[-1] != parameter.shape[-1]:
+        found = list(arrays[name].shape) if name in arrays else "none"
+        raise ConfigError(f"{where}: {name}: expected shape {list(parameter.shape)}, found {found}; use its sizes")
+    parameter.copy_(torch.from_numpy(arrays[name]).reshape(parameter.shape))
 
 
 def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
@@ -36,32 +103,35 @@ def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
 
 
 @torch.no_grad()
-def reconstruct(model: GridMlp, baseline: np.ndarray | None, hours: np.ndarray) -> np.ndarray:
-    """Frames by the torch model, every texel.
+def reconstruct(
+    model: GridMlp,
+    baseline: np.ndarray | None,
+    hours: np.ndarray,
+    step: tuple[slice, slice] = WHOLE,
+) -> np.ndarray:
+    """Frames by the torch model.
 
     Args:
         model: Trained model.
         baseline: (H, W, 3) uint8 in residual mode.
         hours: (T,) hours.
+        step: Rows and columns to take; all by default.
 
     Returns:
-        (T, H, W, 3) uint8 codes.
+        (T, h, w, 3) uint8 codes.
     """
     device = model.output.bias.device
     time_h = torch.as_tensor(hours, dtype=torch.float32, device=device)
-    n_texels = model.height * model.width
-    frames = np.empty((len(hours), n_texels, 3), np.uint8)
-    for start in range(0, n_texels, CHUNK_TEXELS):
-        texels = torch.arange(start, min(start + CHUNK_TEXELS, n_texels), device=device)
-        rgb = 255.0 * model(texels, time_h)
+    chosen = np.arange(model.height * model.width).reshape(model.height, model.width)[step]
+    flat = np.ascontiguousarray(chosen).reshape(-1)
+    encoded = None if model.encoder is None else model.encoder()
+    frames = np.empty((len(hours), len(flat), 3), np.uint8)
+    for start in range(0, len(flat), CHUNK_TEXELS):
+        part = flat[start : start + CHUNK_TEXELS]
+        rgb = 255.0 * model(torch.from_numpy(part).to(device), time_h, encoded)
         if baseline is not None:
-            part = torch.from_numpy(baseline.reshape(-1, 3)[start : start + CHUNK_TEXELS]).to(device)
-            rgb = rgb + part[:, None].to(torch.float32)
+            below = torch.from_numpy(baseline.reshape(-1, 3)[part]).to(device)
+            rgb = rgb + below[:, None].to(torch.float32)
         codes = rgb.round().clamp(0, 255).to(torch.uint8)
         frames[:, start : start + CHUNK_TEXELS] = codes.transpose(0, 1).cpu().numpy()
-    return frames.reshape(len(hours), model.height, model.width, 3)
-
-
-def baseline_frame(sequence: LightmapSequence, fit: GridMlpFit) -> np.ndarray | None:
-    """(H, W, 3) uint8 baseline of a residual run, else None."""
-    return None if fit.baseline_index is None else sequence.radiance[fit.baseline_index].astype(np.uint8)
+    return frames.reshape(len(hours), *chosen.shape, 3)

@@ -6,12 +6,18 @@ Source: the GridMLP recipe; grid words as in tiny-cuda-nn. FORMAT.md "gridmlp" g
 from __future__ import annotations
 
 import math
+from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainer.gridmlp.baseline_encoder import BaselineEncoder
 from trainer.gridmlp.config import GridMlpConfig
+from trainer.gridmlp.fake_quantize import fake_grid, fake_weight
+from trainer.gridmlp.film import Film, modulate
+from trainer.gridmlp.hash_grid import HashLevel
 
 
 def grid_shapes(levels: tuple[int, ...], height: int, width: int) -> list[tuple[int, int]]:
@@ -48,69 +54,141 @@ def _axis_corners(position: Tensor, n_texels: int, n_nodes: int) -> tuple[Tensor
 
 
 class GridMlp(nn.Module):
-    """Feature grids and MLP; see `forward`."""
+    """Feature grids and MLP; see `forward`.
 
-    def __init__(self, config: GridMlpConfig, height: int, width: int) -> None:
+    Attributes:
+        affines: Per level that is fake-quantised: (2, C) scales and zero points.
+        mlp_dtype: How the MLP is fake-quantised; "off": not at all.
+    """
+
+    def __init__(self, config: GridMlpConfig, height: int, width: int, baseline: np.ndarray | None = None) -> None:
+        """Make the network with random weights.
+
+        Args:
+            config: Its sizes and switches.
+            height: H of the lightmap.
+            width: W of the lightmap.
+            baseline: (H, W, 3) uint8, what the BaselineEncoder looks at where it is switched on.
+        """
         super().__init__()
         self.height, self.width = height, width
         self.n_harmonics = config.time_harmonics
         self.shapes = grid_shapes(config.grid_levels, height, width)
-        channels = config.channels_per_level
+        self.affines: dict[int, Tensor] = {}
+        self.mlp_dtype = "off"
+        channels, hidden = config.channels_per_level, config.hidden
         self.grids = nn.ParameterList(
-            nn.Parameter(1e-2 * torch.randn(rows * columns, channels)) for rows, columns in self.shapes
+            nn.Parameter(1e-2 * torch.randn(rows * columns, channels))
+            for rows, columns in self.shapes[: config.n_dense]
         )
-        self.input_features = nn.Linear(channels * len(self.shapes), config.hidden)
-        self.input_time = nn.Linear(2 * config.time_harmonics, config.hidden, bias=False)
-        self.hidden = nn.ModuleList(nn.Linear(config.hidden, config.hidden) for _ in range(config.layers - 1))
-        self.output = nn.Linear(config.hidden, 3)
+        n_encoded = config.be_channels if config.use_baseline_encoder else 0
+        self.input_features = nn.Linear(channels * len(self.shapes) + n_encoded, hidden)
+        self.input_time = None if config.film else nn.Linear(2 * config.time_harmonics, hidden, bias=False)
+        self.hidden = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(config.layers - 1))
+        self.output = nn.Linear(hidden, 3)
         nn.init.uniform_(self.output.weight, -1e-3, 1e-3)
         nn.init.zeros_(self.output.bias)
+        self.film = Film(2 * config.time_harmonics, config.film_width, hidden, config.layers) if config.film else None
+        self.hash_levels = nn.ModuleList(
+            HashLevel(shape, channels, config.hash_capacity, config.hash_seed, config.hash_merge)
+            for shape in self.shapes[config.n_dense :]
+        )
+        self.encoder: BaselineEncoder | None = None
+        if config.use_baseline_encoder:
+            assert baseline is not None  # the configuration asks for residual mode
+            self.encoder = BaselineEncoder(baseline, config.be_channels, config.be_downsample)
+
+    @property
+    def hidden_layers(self) -> list[nn.Linear]:
+        """Layers after the first, without the last."""
+        return cast("list[nn.Linear]", list(self.hidden))
+
+    @property
+    def hash_grids(self) -> list[HashLevel]:
+        """Levels that hash, after the dense ones."""
+        return cast("list[HashLevel]", list(self.hash_levels))
 
     def mlp_parameters(self) -> list[nn.Parameter]:
-        """All parameters but the grids."""
-        return [p for name, p in self.named_parameters() if not name.startswith("grids.")]
+        """All parameters but the grids and the hash tables."""
+        return [
+            p for name, p in self.named_parameters() if not name.startswith("grids.") and not name.endswith("table")
+        ]
 
-    def features(self, texels: Tensor) -> Tensor:
-        """Bilinear lookup in every level, concatenated.
+    def hash_parameters(self) -> list[nn.Parameter]:
+        """The hash tables."""
+        return [level.table for level in self.hash_grids]
+
+    def level(self, index: int) -> Tensor:
+        """(nodes or entries, C) parameters of a level, as they are."""
+        n_dense = len(self.grids)
+        return self.grids[index] if index < n_dense else self.hash_grids[index - n_dense].table
+
+    def _corners(self, rows: Tensor, columns: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The four nodes around texels and their weights, both (N, 4)."""
+        n_rows, n_columns = shape
+        top, bottom, down = _axis_corners(rows, self.height, n_rows)
+        left, right, across = _axis_corners(columns, self.width, n_columns)
+        nodes = torch.stack(
+            [top * n_columns + left, top * n_columns + right, bottom * n_columns + left, bottom * n_columns + right],
+            dim=1,
+        )
+        up, back = 1.0 - down, 1.0 - across
+        return nodes, torch.stack([up * back, up * across, down * back, down * across], dim=1)
+
+    def features(self, texels: Tensor, encoded: Tensor | None = None) -> Tensor:
+        """Bilinear lookup in every level, concatenated, with the BaselineEncoder's latents behind.
 
         Args:
             texels: (N,) int64, row * W + column.
+            encoded: What the BaselineEncoder gives, if it is at hand.
 
         Returns:
-            (N, L * C) features.
+            (N, L * C [+ C0]) features.
         """
         rows, columns = texels.div(self.width, rounding_mode="floor"), texels.remainder(self.width)
         out = []
-        for grid, (n_rows, n_columns) in zip(self.grids, self.shapes, strict=True):
-            top, bottom, down = _axis_corners(rows, self.height, n_rows)
-            left, right, across = _axis_corners(columns, self.width, n_columns)
-            nodes = torch.stack(
-                [
-                    top * n_columns + left,
-                    top * n_columns + right,
-                    bottom * n_columns + left,
-                    bottom * n_columns + right,
-                ],
-                dim=1,
-            )
-            up, back = 1.0 - down, 1.0 - across
-            weights = torch.stack([up * back, up * across, down * back, down * across], dim=1)
-            out.append(functional.embedding_bag(nodes, grid, per_sample_weights=weights, mode="sum"))
+        for index, shape in enumerate(self.shapes):
+            nodes, weights = self._corners(rows, columns, shape)
+            grid = self.level(index)
+            if index in self.affines:
+                grid = fake_grid(grid, self.affines[index])
+            if index < len(self.grids):
+                out.append(functional.embedding_bag(nodes, grid, per_sample_weights=weights, mode="sum"))
+            else:
+                out.append(self.hash_grids[index - len(self.grids)](grid, nodes, weights))
+        if self.encoder is not None:
+            nodes, weights = self._corners(rows, columns, self.encoder.shape)
+            latents = self.encoder() if encoded is None else encoded
+            out.append(functional.embedding_bag(nodes, latents, per_sample_weights=weights, mode="sum"))
         return torch.cat(out, dim=1)
 
-    def forward(self, texels: Tensor, time_h: Tensor) -> Tensor:
+    def _linear(self, layer: nn.Linear, x: Tensor) -> Tensor:
+        if self.mlp_dtype == "off":
+            return layer(x)
+        peak = 255.0 if layer is self.output else 1.0  # the packed layer gives codes
+        return functional.linear(x, fake_weight(peak * layer.weight, self.mlp_dtype) / peak, layer.bias)
+
+    def forward(self, texels: Tensor, time_h: Tensor, encoded: Tensor | None = None) -> Tensor:
         """Every texel at every time.
 
         Args:
             texels: (N,) int64, row * W + column.
             time_h: (T,) hours.
+            encoded: As for `features`.
 
         Returns:
             (N, T, 3): RGB, or RGB - baseline in residual mode, in units of 255 codes.
         """
-        at_texel = self.input_features(self.features(texels))
-        at_time = self.input_time(time_features(time_h, self.n_harmonics))
-        x = functional.relu(at_texel[:, None] + at_time[None])
-        for layer in self.hidden:
-            x = functional.relu(layer(x))
-        return self.output(x)
+        at_texel = self._linear(self.input_features, self.features(texels, encoded))
+        time = time_features(time_h, self.n_harmonics)
+        if self.film is not None:
+            modulations = self.film(time, self.mlp_dtype)
+            x = functional.relu(modulate(at_texel[:, None], modulations[0]))
+            for layer, modulation in zip(self.hidden_layers, modulations[1:], strict=True):
+                x = functional.relu(modulate(self._linear(layer, x), modulation))
+        else:
+            assert self.input_time is not None
+            x = functional.relu(at_texel[:, None] + self._linear(self.input_time, time)[None])
+            for layer in self.hidden_layers:
+                x = functional.relu(self._linear(layer, x))
+        return self._linear(self.output, x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ from trainer.checkpoint import CHECKPOINT_FORMAT
 from trainer.data import LightmapSequence
 from trainer.errors import ConfigError, TrainingError
 from trainer.gridmlp.config import GridMlpConfig
-from trainer.gridmlp.export import baseline_frame, model_arrays, reconstruct
-from trainer.gridmlp.fit import GridMlpFit
-from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, record_of, write_run
+from trainer.gridmlp.export import model_arrays, reconstruct
+from trainer.gridmlp.fit import GridMlpFit, StartWeights
+from trainer.run_folder import ARRAYS_NAME, CONFIG_NAME, RunRecord, clear_run, record_of, write_run
 
 log = logging.getLogger("todpack.train")
+
+PARAMETERS = ("grid_", "mlp_", "encoder")  # arrays that are counted as the model
 
 
 def pick_device(name: str) -> torch.device:
@@ -35,6 +38,18 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def _start_weights(run: Path) -> StartWeights:
+    path = run / ARRAYS_NAME
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            names = [name for name in archive.files if name.startswith(("grid_", "mlp_"))]
+            return StartWeights({name: archive[name] for name in names}, str(path))
+    except FileNotFoundError as error:
+        raise ConfigError(f"--init-from: {path}: expected a finished gridmlp run, found none") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"--init-from: {path}: not a readable NPZ file: {error}") from error
+
+
 def train_gridmlp(
     sequence: LightmapSequence,
     config: GridMlpConfig,
@@ -45,6 +60,7 @@ def train_gridmlp(
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
+    init_from: Path | None = None,
 ) -> RunRecord:
     """Train GridMLP on a day and write the run folder.
 
@@ -57,6 +73,7 @@ def train_gridmlp(
         resume: Continue from `last.ckpt`; without one, start afresh.
         overwrite: Replace a run that is already there.
         quiet: No progress bar.
+        init_from: Run folder of the same sizes whose weights to start from.
 
     Returns:
         The run's record, as written to `config.json`; `figures["psnr_srgb_db"]` is of the unquantised model.
@@ -66,6 +83,7 @@ def train_gridmlp(
     """
     if sequence.transfer != "srgb8":
         raise ConfigError(f"gridmlp: expected 8-bit sRGB frames, found transfer {sequence.transfer!r}")
+    start = None if init_from is None else _start_weights(init_from)
     make_folder(out_dir)
     has_checkpoint = (out_dir / "last.ckpt").is_file()
     if (has_checkpoint or (out_dir / CONFIG_NAME).exists()) and not (resume or overwrite):
@@ -73,8 +91,8 @@ def train_gridmlp(
     if not resume:
         clear_run(out_dir)
     try:
-        fit = GridMlpFit(sequence, config, out_dir, pick_device(device), amp)
-        baseline = baseline_frame(sequence, fit)
+        fit = GridMlpFit(sequence, config, out_dir, pick_device(device), amp, start)
+        baseline = fit.baseline
         if baseline is not None:
             write_atomic(out_dir / "baseline.png", lambda file: Image.fromarray(baseline).save(file, "PNG"))
         if resume and has_checkpoint:
@@ -96,7 +114,7 @@ def train_gridmlp(
             "epochs": fit.state.epoch,
             "best_epoch": fit.state.best_epoch,
             "train_seconds": round(fit.state.seconds, 1),
-            "parameters": int(sum(a.size for a in arrays.values())),
+            "parameters": int(sum(a.size for name, a in arrays.items() if name.startswith(PARAMETERS))),
             "checkpoint_format": CHECKPOINT_FORMAT,
         },
     )

@@ -15,7 +15,7 @@ import torch
 
 from trainer.daybasis.refine.config import RefineConfig
 from trainer.daybasis.tiles import Tile
-from trainer.losses import load_lpips_loss, ssim_loss
+from trainer.losses import RADIUS, load_lpips_loss, ssim
 
 Tensor = torch.Tensor
 
@@ -86,7 +86,7 @@ class PerceptualTerm:
                 original = self._image(days[:, columns], valid)
                 with torch.enable_grad():
                     decoded = self._image(days[:, columns] + part[:, columns], valid).requires_grad_()
-                    loss = measure(decoded, original, sweep)
+                    loss = measure(decoded, original, torch.from_numpy(valid)[None].to(decoded), sweep)
                     # a mean over the frame, as the mean squared error over 255^2 is one
                     gradient = torch.autograd.grad(loss, decoded)[0] if loss.requires_grad else decoded * 0
                 slopes[:, columns] = gradient[0, :, torch.from_numpy(valid)].T.cpu().numpy() * (3 * len(days) * PEAK)
@@ -99,10 +99,12 @@ class PerceptualTerm:
         image[valid] = values / PEAK
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(self._device)
 
-    def _ssim_of_frames(self, decoded: Tensor, original: Tensor, _sweep: int) -> Tensor:
-        return ssim_loss(decoded, original)
+    def _ssim_of_frames(self, decoded: Tensor, original: Tensor, valid: Tensor, _sweep: int) -> Tensor:
+        if min(decoded.shape[2:]) <= 2 * RADIUS:
+            return decoded.new_zeros(())
+        return 1 - ssim(original, decoded, valid)
 
-    def _lpips_of_frames(self, decoded: Tensor, original: Tensor, sweep: int) -> Tensor:
+    def _lpips_of_frames(self, decoded: Tensor, original: Tensor, _valid: Tensor, sweep: int) -> Tensor:
         """Mean over patches of a grid whose place changes from sweep to sweep."""
         assert self._lpips is not None
         rng = np.random.default_rng([self._config.seed, sweep])

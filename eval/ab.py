@@ -1,0 +1,240 @@
+"""Train, pack and score every variant of GridMLP with several seeds; what is done already is not done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from decompressor import open_archive
+from decompressor.output import make_folder, write_atomic
+from eval.ab_variants import PLAIN, VARIANTS, Variant
+from eval.errors import EvalError
+from eval.perceptual import Lpips, LpipsAbsent
+from eval.score import score
+
+_ROOT = Path(__file__).resolve().parents[1]
+_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_MODEL_SECTIONS = ("/grid/", "/hash/", "/merge/", "/encoder", "/frame.onnx")
+QUICK_TRAINING = ("--epochs", "2", "--samples-per-epoch", "16384", "--hash-epochs", "1", "--qat-epochs", "1")
+TIMED_ROUNDS = 24
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class AbSettings:
+    """How the comparison runs.
+
+    Attributes:
+        out_dir: One folder per variant and seed, kept between calls.
+        n_seeds: Seeds 0 .. n_seeds - 1.
+        preset: Of `todpack train`.
+        training: More options for every training, e.g. fewer epochs.
+        threads: Of training and decoding.
+        variants: What is compared; the plain one is always among them.
+    """
+
+    out_dir: Path
+    n_seeds: int = 3
+    preset: str = "ab"
+    training: tuple[str, ...] = ()
+    threads: int = 1
+    variants: tuple[Variant, ...] = VARIANTS
+
+
+@dataclass(frozen=True)
+class AbResult:
+    """One variant with one seed; LPIPS figures are None where its weights are absent.
+
+    Attributes:
+        variant: Its name.
+        seed: Of the training.
+        psnr_db: Of the day, decoded from the archive.
+        ssim: Likewise.
+        lpips: Likewise.
+        temporal_lpips: LPIPS of the frame differences.
+        temporal_l1: Mean error of the frame differences.
+        archive_bytes: The file.
+        model_bytes: Its grids, tables, latents of the encoder, and the graph with the MLP.
+        parameters: Numbers in the trained model.
+        train_s: Training, seconds.
+        archive: The file.
+    """
+
+    variant: str
+    seed: int
+    psnr_db: float
+    ssim: float
+    lpips: float | None
+    temporal_lpips: float | None
+    temporal_l1: float
+    archive_bytes: int
+    model_bytes: int
+    parameters: int
+    train_s: float
+    archive: Path
+
+
+def _todpack(arguments: list[str], threads: int) -> None:
+    """Run one command in a process of its own, as a user does.
+
+    Raises:
+        EvalError: it failed; the message is the last line it wrote.
+    """
+    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, **dict.fromkeys(_THREAD_LIMITS, str(threads)), "PYTHONPATH": path}
+    command = [sys.executable, "-m", "todpack", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise EvalError(f"todpack {' '.join(arguments[:3])}: {lines[-1]}")
+
+
+def _folder(settings: AbSettings, variant: str, seed: int) -> Path:
+    return settings.out_dir / f"{variant}-s{seed}"
+
+
+def _train_arguments(variant: Variant, seed: int, data_path: Path, settings: AbSettings) -> list[str]:
+    run = _folder(settings, variant.name, seed) / "run"
+    arguments = ["train", str(data_path), "-o", str(run), "--family", "gridmlp", "--preset", settings.preset]
+    arguments += ["--seed", str(seed), "--device", "cpu", "--threads", str(settings.threads), "--quiet", "--resume"]
+    if variant.starts_from is not None:
+        arguments += ["--init-from", str(_folder(settings, variant.starts_from, seed) / "run")]
+    return [*arguments, *variant.train, *settings.training]
+
+
+def _model_bytes(archive_path: Path) -> int:
+    with open_archive(archive_path, provider="cpu") as archive:
+        sections = archive.container.sections.values()
+        return sum(s.stored_bytes for s in sections if any(part in s.name for part in _MODEL_SECTIONS))
+
+
+def _finished(path: Path, key: list[str]) -> dict[str, Any] | None:
+    """What an earlier call measured, if it was with the same options."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return stored["figures"] if isinstance(stored, dict) and stored.get("key") == key else None
+
+
+def _run_one(
+    variant: Variant, seed: int, data_path: Path, settings: AbSettings, lpips: Lpips | LpipsAbsent
+) -> AbResult:
+    folder = _folder(settings, variant.name, seed)
+    make_folder(folder)
+    archive_path, result_path = folder / "archive.tod", folder / "result.json"
+    measures = "no lpips" if isinstance(lpips, LpipsAbsent) else "lpips"
+    key = [*_train_arguments(variant, seed, data_path, settings), *variant.pack, measures]
+    figures = _finished(result_path, key) if archive_path.is_file() else None
+    if figures is None:
+        if variant.run_of is None:
+            _todpack(_train_arguments(variant, seed, data_path, settings), settings.threads)
+        run = _folder(settings, variant.run_of or variant.name, seed) / "run"
+        _todpack(["pack", str(run), "-o", str(archive_path), *variant.pack], settings.threads)
+        report = score(archive_path, data_path, lpips=lpips, threads=settings.threads)
+        trained = json.loads((run / "config.json").read_text(encoding="utf-8"))["figures"]
+        figures = {
+            "psnr_db": report.psnr_db,
+            "ssim": report.ssim,
+            "lpips": report.lpips,
+            "temporal_lpips": report.temporal_lpips,
+            "temporal_l1": report.temporal_l1,
+            "archive_bytes": report.archive_bytes,
+            "model_bytes": _model_bytes(archive_path),
+            "parameters": trained["parameters"],
+            "train_s": trained["train_seconds"],
+        }
+        text = json.dumps({"key": key, "figures": figures}, indent=2, sort_keys=True) + "\n"
+        write_atomic(result_path, lambda file: file.write(text.encode("utf-8")))
+    return AbResult(variant=variant.name, seed=seed, archive=archive_path, **figures)
+
+
+def run_ab(
+    data_path: Path, settings: AbSettings, lpips: Lpips | LpipsAbsent, on_result: Progress | None = None
+) -> list[AbResult]:
+    """Train, pack and score all variants and seeds.
+
+    Args:
+        data_path: Folder of frames.
+        settings: How.
+        lpips: The measure, or why it is absent.
+        on_result: Called with (done, in all, what comes next).
+
+    Returns:
+        All results, variant by variant.
+
+    Raises:
+        EvalError: a command failed, or the variants lack the plain one.
+    """
+    if PLAIN not in {variant.name for variant in settings.variants}:
+        settings = replace(settings, variants=(VARIANTS[0], *settings.variants))
+    jobs = [(seed, variant) for seed in range(settings.n_seeds) for variant in settings.variants]
+    results: list[AbResult] = []
+    for seed, variant in jobs:
+        if on_result is not None:
+            on_result(len(results), len(jobs), f"{variant.name}, seed {seed}")
+        results.append(_run_one(variant, seed, data_path, settings, lpips))
+    if on_result is not None:
+        on_result(len(results), len(jobs), "timing")
+    order = [variant.name for variant in settings.variants]
+    return sorted(results, key=lambda result: (order.index(result.variant), result.seed))
+
+
+@dataclass(frozen=True)
+class AbTiming:
+    """Decode times of one archive: medians in ms, and the frame's over the plain one's, round by round."""
+
+    frame_ms: float
+    load_ms: float
+    frame_ratio: float
+
+
+def time_archives(archives: dict[str, Path], threads: int, n_rounds: int = TIMED_ROUNDS) -> dict[str, AbTiming]:
+    """Time whole frames and opening, all archives in turn in every round, so that a busy machine troubles all alike.
+
+    Args:
+        archives: By variant, the plain one among them.
+        threads: Decoder threads.
+        n_rounds: Frames of each archive; opened a third as often.
+    """
+    frames: dict[str, list[float]] = {name: [] for name in archives}
+    loads: dict[str, list[float]] = {name: [] for name in archives}
+    for _ in range(max(1, n_rounds // 3)):
+        for name, path in archives.items():
+            start = time.perf_counter()
+            with open_archive(path, threads=threads, provider="cpu") as archive:
+                archive.prepare()
+            loads[name].append(1e3 * (time.perf_counter() - start))
+    opened = {name: open_archive(path, threads=threads, provider="cpu") for name, path in archives.items()}
+    try:
+        for archive in opened.values():
+            archive.decode(0.0)
+        for turn in range(n_rounds):
+            for name, archive in opened.items():
+                time_h = float(archive.hours[turn % len(archive.hours)])
+                start = time.perf_counter()
+                archive.decode(time_h)
+                frames[name].append(1e3 * (time.perf_counter() - start))
+    finally:
+        for archive in opened.values():
+            archive.close()
+    plain = np.array(frames[PLAIN])
+    return {
+        name: AbTiming(
+            frame_ms=statistics.median(frames[name]),
+            load_ms=statistics.median(loads[name]),
+            frame_ratio=float(np.median(np.array(frames[name]) / plain)),
+        )
+        for name in archives
+    }

@@ -1,0 +1,118 @@
+"""Every switch of GridMLP trains, packs, decodes through onnxruntime, and gives what its torch model gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from decompressor import open_archive
+from packer.gridmlp import GridMlpPackOptions
+from packer.pack import pack_run
+from tests.conftest import make_day, write_day
+from trainer.data import LightmapSequence, read_sequence
+from trainer.gridmlp.config import GridMlpConfig
+
+torch = pytest.importorskip("torch")
+
+from trainer.gridmlp.baseline_encoder import masked_frame  # noqa: E402
+from trainer.gridmlp.export import start_from_arrays  # noqa: E402
+from trainer.gridmlp.model import GridMlp  # noqa: E402
+from trainer.gridmlp.train import train_gridmlp  # noqa: E402
+
+PLAIN: dict[str, Any] = {
+    "grid_levels": (4, 8, 16), "channels_per_level": 2, "hidden": 8, "layers": 3, "time_harmonics": 2, "epochs": 3,
+    "samples_per_epoch": 8192, "batch_size": 2048, "lr": 5e-3, "grid_lr": 2e-2,
+}  # fmt: skip
+HASH_1 = {"hash_top_levels": 1, "hash_capacity": 37, "hash_epochs": 1, "hash_seed": 2_147_483_647}
+HASH_2 = {"hash_top_levels": 2, "hash_capacity": 64, "hash_epochs": 1, "hash_merge": "learned", "hash_seed": 5}
+HASH_ALL = {"hash_top_levels": 3, "hash_capacity": 16, "hash_epochs": 0}
+ENCODER = {"use_baseline_encoder": True, "be_channels": 8, "be_downsample": 3}
+FILM = {"film": True, "film_width": 5}
+PATCH = {"patch_size": 16}
+TEMPORAL = {"temporal_loss": True}
+QAT = {"qat": True, "qat_epochs": 2}
+VALIDATION = {"val_hours": (6.0,), "val_downsample": 2}
+PTQ = {"ptq": "percentile"}
+SWITCHES = {
+    "plain": {},
+    "hash-1": HASH_1,
+    "hash-2-learned": HASH_2,
+    "hash-all": HASH_ALL,
+    "encoder": ENCODER,
+    "film": FILM,
+    "patch": PATCH,
+    "temporal": TEMPORAL,
+    "qat": QAT,
+    "ptq": PTQ,
+    "val-hours": VALIDATION,
+    "hash+encoder": {**HASH_1, **ENCODER},
+    "hash-learned+film": {**HASH_2, **FILM},
+    "encoder+patch": {**ENCODER, **PATCH},
+    "film+temporal": {**FILM, **TEMPORAL},
+    "qat+hash": {**QAT, **HASH_2},
+    "qat+film": {**QAT, **FILM, "qat_mlp": "fp16", "qat_levels": (0, 2)},
+    "patch+temporal": {**PATCH, **TEMPORAL},
+    "val-hours+qat": {**VALIDATION, **QAT, **PTQ},
+    "all": {**HASH_1, **ENCODER, **FILM, **PATCH, **TEMPORAL, **QAT, **VALIDATION},
+}
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> LightmapSequence:
+    frames, valid = make_day(20, 26, 4)
+    return read_sequence(write_day(tmp_path_factory.mktemp("switches") / "day", frames, valid))
+
+
+def decoded_and_expected(run: Path, archive_path: Path, dtype: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What the archive decodes to and what the torch model with the archive's own quantised weights gives."""
+    fields = json.loads((run / "config.json").read_text())
+    config = GridMlpConfig.from_json(fields["config"])
+    with np.load(run / "arrays.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    height, width = fields["height"], fields["width"]
+    model = GridMlp(config, height, width, masked_frame(arrays["baseline"], arrays["valid"]))
+    start_from_arrays(model, arrays, "arrays.npz")
+    model.mlp_dtype = {"fp32": "off"}.get(dtype, dtype)
+    pairs = []
+    with open_archive(archive_path, threads=1, provider="cpu") as archive, torch.no_grad():
+        entry = archive.metadata["lightmaps"][0]["model"]
+        quant, channels = entry["quant"], config.channels_per_level
+        if quant["dtype"] == "uint8":
+            both = np.array([quant["scales"], quant["zero_points"]], np.float32).reshape(2, -1, channels)
+            model.affines = {level: torch.from_numpy(both[:, level]) for level in range(both.shape[1])}
+        encoded = None
+        if "encoder" in entry:
+            codes = archive.container.read_array("0/encoder").astype(np.float32)
+            zero, scale = (np.array(entry["encoder"][k], np.float32) for k in ("zero_points", "scales"))
+            encoded = torch.from_numpy(((codes.transpose(1, 2, 0) - zero) * scale).reshape(-1, len(scale)))
+            assert np.abs(encoded.numpy() - arrays["encoder"].reshape(-1, len(scale))).max() <= 0.51 * scale.max()
+        for time_h in (0.0, 6.0, 17.3):
+            expected = 255.0 * model(torch.arange(height * width), torch.tensor([time_h]), encoded)[:, 0].numpy()
+            expected = expected.reshape(height, width, 3) + arrays["baseline"]
+            expected = expected.clip(0.0, 255.0)
+            decoded, valid = (
+                archive.decode(time_h, dtype="float32"),
+                arrays["valid"],
+            )  # elsewhere the baseline is filled
+            pairs.append((decoded[valid], expected[valid]))
+            np.testing.assert_array_equal(archive.decode(time_h, (3, 5, 2, 9)), archive.decode(time_h)[3:5, 2:9])
+    return pairs
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_switch_decodes_as_trained(day: LightmapSequence, tmp_path: Path, name: str) -> None:
+    config = GridMlpConfig(**{**PLAIN, **SWITCHES[name]})
+    train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
+    for options in (
+        GridMlpPackOptions("float32", None, "fp32", 1),
+        GridMlpPackOptions("uint8", None, "int8", 1),
+        GridMlpPackOptions("uint8", None, "fp16", 1),
+    ):
+        pack_run(tmp_path / "run", tmp_path / "a.tod", options)
+        for decoded, expected in decoded_and_expected(tmp_path / "run", tmp_path / "a.tod", options.mlp_dtype):
+            assert np.abs(expected - expected.mean()).max() > 5.0
+            assert np.abs(decoded - expected).max() < 2e-3 * max(1.0, np.abs(expected).max() / 255.0)

@@ -1,0 +1,139 @@
+"""What a step of the fit minimises: the error of single texels, and where asked for, the looks of patches beside it.
+
+Patches alone would see too few places and times in a step: at equal work they lose more than 3 dB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from eval.perceptual import Lpips
+from trainer.data import LightmapSequence
+from trainer.gridmlp.config import GridMlpConfig
+from trainer.gridmlp.losses import temporal_l1, warmed_up
+from trainer.gridmlp.model import GridMlp
+from trainer.gridmlp.patch_sampler import PatchBatch, PatchSampler
+from trainer.losses import load_lpips_loss, ssim
+from trainer.sampler import DaySampler
+
+PATCH_SHARE = 0.5  # (texel, time) pairs in the patches of a step, of those in its single texels
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step: positions of texels, (B,) int64, each with all of its times; and patches, if any."""
+
+    rows: Tensor
+    patches: PatchBatch | None = None
+
+
+@dataclass(frozen=True)
+class StepLoss:
+    """Of one step: `total`, which is minimised, and `mse`, its mean squared error, of values with peak 1."""
+
+    total: Tensor
+    mse: Tensor
+
+
+def _lpips(config: GridMlpConfig, device: torch.device) -> Lpips | None:
+    if config.loss_lpips_w == 0.0 and config.temporal_lpips_w == 0.0:
+        return None
+    return load_lpips_loss("--loss-lpips-w" if config.loss_lpips_w else "--temporal-lpips-w", device)
+
+
+class Objective:
+    """The batches of a run and their loss."""
+
+    def __init__(
+        self, sequence: LightmapSequence, config: GridMlpConfig, device: torch.device, baseline_index: int | None
+    ) -> None:
+        """Hold the day on the device.
+
+        Raises:
+            ConfigError: a loss needs the weights of LPIPS, and they are absent.
+        """
+        self._config, self._baseline_index = config, baseline_index
+        self.sampler = DaySampler(sequence, device, config.seed)
+        self._patches = PatchSampler(sequence, device, config.seed, config.patch_size) if config.patch_size else None
+        self._lpips = _lpips(config, device)
+        self.n_steps = self.sampler.steps_per_epoch(config.samples_per_epoch, config.batch_size)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the loss is the mean squared error alone."""
+        return self._patches is None and not self._config.temporal_loss
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch; they depend on (seed, epoch) alone."""
+        size = self._config.batch_size
+        texels = self.sampler.epoch(epoch, self.n_steps, size)
+        if self._patches is None:
+            yield from (Batch(rows) for rows in texels)
+            return
+        patches = self._patches.epoch(epoch, self.n_steps, int(size * PATCH_SHARE))
+        yield from (Batch(rows, patch) for rows, patch in zip(texels, patches, strict=True))
+
+    def target(self, rows: Tensor) -> Tensor:
+        """(N, T, 3) in units of 255 codes: RGB, or RGB - baseline."""
+        codes = self.sampler.codes[rows].to(torch.float32) / 255.0
+        return (
+            codes if self._baseline_index is None else codes - codes[:, self._baseline_index : self._baseline_index + 1]
+        )
+
+    def loss(self, model: GridMlp, batch: Batch, step: int, progress: float, amp: bool) -> StepLoss:
+        """Loss of a batch.
+
+        Args:
+            model: The model.
+            batch: From `batches`.
+            step: Counted over the whole run, for losses that are not taken every time.
+            progress: Share of the training done, 0..1.
+            amp: bfloat16 autocast of the forward pass.
+        """
+        config, device_type = self._config, self.sampler.texels.device.type
+        with torch.autocast(device_type, dtype=torch.bfloat16, enabled=amp):
+            prediction = model(self.sampler.texels[batch.rows], self.sampler.hours)
+        target = self.target(batch.rows)
+        mse = functional.mse_loss(prediction.float(), target)
+        total = mse
+        if config.temporal_loss:
+            weight = warmed_up(config.temporal_w_start, config.temporal_w, progress)
+            total = total + weight * temporal_l1(target, prediction.float())
+        if batch.patches is not None:
+            with torch.autocast(device_type, dtype=torch.bfloat16, enabled=amp):
+                shown = model(batch.patches.texels, self.sampler.hours[batch.patches.times])
+            total = total + self._patch_loss(shown.float(), batch.patches, step)
+        return StepLoss(total, mse)
+
+    def _patch_loss(self, prediction: Tensor, batch: PatchBatch, step: int) -> Tensor:
+        assert self._patches is not None
+        config, side, n_times = self._config, self._patches.side, len(batch.times)
+        codes = self._patches.codes[batch.texels].to(torch.float32) / 255.0
+        target = codes[:, batch.times]
+        if self._baseline_index is not None:
+            prediction = prediction + codes[:, self._baseline_index : self._baseline_index + 1]
+        prediction = torch.where(batch.valid[:, None, None], prediction, target)
+        shown, wanted = _images(prediction, side), _images(target, side)
+        total = prediction.new_zeros(())
+        if config.loss_ssim_w > 0.0:
+            valid = batch.valid.reshape(-1, side, side).to(torch.float32).repeat(n_times, 1, 1)
+            total = total + config.loss_ssim_w * (1.0 - ssim(wanted, shown, valid))
+        if self._lpips is not None and step % config.lpips_freq == 0:
+            if config.loss_lpips_w > 0.0:
+                distance = self._lpips.distance_tensor(2.0 * shown - 1.0, 2.0 * wanted - 1.0).mean()
+                total = total + config.loss_lpips_w * distance
+            if config.temporal_lpips_w > 0.0 and n_times > 1:
+                changes = (_images(v[:, 1::2] - v[:, ::2], side) for v in (prediction, target))
+                total = total + config.temporal_lpips_w * self._lpips.distance_tensor(*changes).mean()
+        return total
+
+
+def _images(values: Tensor, side: int) -> Tensor:
+    """(B P P, T', 3) texels of patches -> (T' B, 3, P, P) images."""
+    images = values.reshape(-1, side, side, values.shape[1], 3).permute(3, 0, 4, 1, 2)
+    return images.reshape(-1, 3, side, side)
