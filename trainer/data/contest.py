@@ -157,7 +157,8 @@ class ContestDataset:
         warnings = []
         if differing:
             warnings.append(
-                f"{where}: the masks of {differing} times differ from the first; texels that are valid at any time are coded"
+                f"{where}: the masks of {differing} times differ from the first; "
+                "texels that are valid at any time are coded"
             )
         if cleared:
             warnings.append(f"{where}: {cleared} NaN, infinite or negative values at invalid texels are read as 0")
