@@ -27,7 +27,7 @@ from decompressor.limits import Limits
 from decompressor.sections import Section, read_section_table
 
 MAGIC = b"\x89TOD\r\n\x1a\n"
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 # (name, struct code, bytes), in file order; FORMAT.md has the same table
 HEADER_FIELDS = (
     ("magic", "8s", 8),

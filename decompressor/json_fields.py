@@ -90,6 +90,10 @@ class Fields:
             raise InvalidMetadataError(f"{self.where}.{name}: expected {expected}, found {_kind(value)}")
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether the field is there."""
+        return name in self._fields
+
     def integer(self, name: str, low: int, high: int) -> int:
         """An integer in low..high."""
         value = self._take(name, f"an integer in {low}..{high}", lambda v: type(v) is int and low <= v <= high)

@@ -11,10 +11,11 @@ from decompressor.metadata import LightmapEntry
 
 MODEL_FIELDS = (
     "n_components", "n_classes", "q_step", "centroids", "n_levels", "tile", "precision", "exponents", "gap_modes",
-    "entropy", "graphs",
+    "entropy", "graphs", "curve",
 )  # fmt: skip
 LINEAR, CUBIC = "L", "C"
 ENTROPY_CODERS = ("ans", "zstd")
+CURVES = ("none", "square", "exp")
 MAX_COMPONENTS = 1024
 
 
@@ -34,6 +35,7 @@ class DayBasisEntry:
         gap_modes: One letter per stored time: how the gap after it is filled, "L" linear or "C" cubic.
         entropy: "ans" (the reader needs the package constriction) or "zstd".
         frame_graph: Section name.
+        curve: From affine values to rgb, "none" where the field is absent; FORMAT.md "Curve".
     """
 
     n_components: int
@@ -47,6 +49,7 @@ class DayBasisEntry:
     gap_modes: str
     entropy: str
     frame_graph: str
+    curve: str
 
 
 def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
@@ -80,4 +83,5 @@ def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
         gap_modes=modes,
         entropy=model.choice("entropy", ENTROPY_CODERS),
         frame_graph=model.child("graphs").text("frame"),
+        curve=model.choice("curve", CURVES) if model.has("curve") else "none",
     )

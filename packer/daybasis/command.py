@@ -66,9 +66,7 @@ def encode(
         target_size_bytes=options["target_size"],
     )
     write_day(day, out)
-    click.echo(
-        f"{out}: {day.size_bytes} bytes, {day.psnr_srgb_db:.2f} dB, q_step {day.q_step:g}, K = {day.n_components}"
-    )
+    click.echo(f"{out}: {day.size_bytes} bytes, {day.psnr_db:.2f} dB, q_step {day.q_step:g}, K = {day.n_components}")
 
 
 def pack(run: Run, out: Path, options: dict[str, Any]) -> None:
