@@ -18,6 +18,7 @@ from packer.mask import encode_mask
 from packer.run_folder import Run, read_run
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.coding import Coding
 from trainer.daybasis.config import DayBasisConfig
 from trainer.daybasis.klt import TemporalBasis
 from trainer.errors import ConfigError
@@ -89,8 +90,8 @@ def _valid(run: Run) -> np.ndarray:
     return valid
 
 
-def read_daybasis_run(run: Run) -> tuple[LightmapSequence, DayBasisConfig, TemporalTransform]:
-    """The day, configuration and transform in a run folder of the family `daybasis`.
+def read_daybasis_run(run: Run) -> tuple[LightmapSequence, DayBasisConfig, TemporalTransform, Coding | None]:
+    """The day, configuration, transform and (of linear radiance) coding domain in a run folder of the family `daybasis`.
 
     Raises:
         PackError: the run folder is not usable.
@@ -111,7 +112,14 @@ def read_daybasis_run(run: Run) -> tuple[LightmapSequence, DayBasisConfig, Tempo
     n_components = matrix.shape[1]
     skew_codes = run.array("skew_codes", None, n_components * (n_components - 1) // 2)
     basis = TemporalBasis(matrix, run.array("offset", 3 * n_hours), np.ones(n_hours))
-    return sequence, config, TemporalTransform(basis, _tile_classes(run, config.tile, len(skew_codes)), skew_codes)
+    coding = None
+    if run.transfer == "linear":
+        scales, knee = run.array("frame_scales", n_hours), run.array("knee", 1)
+        if scales.min() <= 0.0 or knee[0] <= 0.0:
+            raise PackError(f"{run.path / 'arrays.npz'}: frame_scales, knee: expected numbers > 0, found others")
+        coding = Coding(config.transfer, float(knee[0]), scales)
+    found = TemporalTransform(basis, _tile_classes(run, config.tile, len(skew_codes)), skew_codes)
+    return sequence, config, found, coding
 
 
 def _tile_classes(run: Run, tile: int, n_classes: int) -> tuple[np.ndarray, ...]:

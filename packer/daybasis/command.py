@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from packer.run_folder import Run
     from trainer.data import LightmapSequence
     from trainer.daybasis.closed_form import TemporalTransform
+    from trainer.daybasis.coding import Coding
     from trainer.daybasis.config import DayBasisConfig
 
 LINEAR_STEP = 4.0
@@ -60,6 +61,7 @@ def encode(
     out: Path,
     options: dict[str, Any],
     found: TemporalTransform | None,
+    coding: Coding | None = None,
 ) -> None:
     """Code a day by the options above and write the archive.
 
@@ -78,6 +80,7 @@ def encode(
         config,
         DayBasisPackOptions(options["rd_weight"], options["entropy"], options["refine"]),
         found=found,
+        coding=coding,
         target_psnr_db=options["target_psnr"],
         target_size_bytes=options["target_size"],
     )
@@ -89,5 +92,5 @@ def pack(run: Run, out: Path, options: dict[str, Any]) -> None:
     """Code a run folder of this family."""
     from packer.pack import read_daybasis_run
 
-    sequence, config, found = read_daybasis_run(run)
-    encode(sequence, config, out, options, found)
+    sequence, config, found, coding = read_daybasis_run(run)
+    encode(sequence, config, out, options, found, coding)

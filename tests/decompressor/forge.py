@@ -14,6 +14,7 @@ import numpy as np
 import zstandard
 
 from decompressor import open_archive
+from decompressor.container import MINOR
 
 HEADER = "<8sHHIIQI"
 HEADER_BYTES = 32

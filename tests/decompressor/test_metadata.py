@@ -51,7 +51,7 @@ def test_missing_field_of_the_model(micro_archive: Path, tmp_path: Path, field: 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"version": "1.1"}, r"version: expected 1\.0, found '1\.1'"),
+        ({"version": "1.0"}, r"version: expected 1\.1, found '1\.0'"),
         ({"version": 1.0}, "version: expected printable text"),
         ({"model_type": "nerf"}, 'model_type: expected one of .*gridmlp.*, found "nerf"'),
         ({"model_type": None}, "model_type: expected one of"),

@@ -10,6 +10,7 @@ import numpy as np
 from decompressor.output import make_folder
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import find_transform
+from trainer.daybasis.coding import first_coding
 from trainer.daybasis.config import DayBasisConfig
 from trainer.daybasis.tiles import cut_tiles
 from trainer.errors import ConfigError
@@ -36,7 +37,9 @@ def train_daybasis(
     if (out_dir / CONFIG_NAME).exists() and not overwrite:
         raise ConfigError(f"{out_dir}: already holds a run; replace it by --overwrite")
     started = time.monotonic()
-    found = find_transform(cut_tiles(sequence, config.tile, config.n_levels), config)
+    coding = first_coding(sequence, config.transfer) if sequence.transfer == "linear" else None
+    coded = sequence if coding is None else coding.encode(sequence)
+    found = find_transform(cut_tiles(coded, config.tile, config.n_levels), config)
     seconds = time.monotonic() - started
     clear_run(out_dir)
     record = record_of(
@@ -58,5 +61,7 @@ def train_daybasis(
         "valid": sequence.valid,
         "frames": frames,
     }
+    if coding is not None:
+        arrays |= {"frame_scales": coding.frame_scales, "knee": np.array([coding.knee])}
     write_run(out_dir, record, arrays)
     return record
