@@ -14,15 +14,19 @@ import numpy as np
 
 from decompressor.archive import Archive, Lightmap, Region, open_archive
 from decompressor.errors import RequestError, TodpackError
-from decompressor.output import make_folder, write_atomic, write_frame
+from decompressor.exr_file import write_exr
+from decompressor.output import make_folder, preview, write_atomic, write_frame
 
 log = logging.getLogger("todpack.decompress")
 
+FORMATS = ("png", "npy", "bin", "exr")
 EXAMPLES = """examples:
   decompress.py scene.tod -o frames                        all stored hours as tod_00.png, tod_01.png, ...
   decompress.py scene.tod -o frames --hours 0,6,18.5       some hours, stored or between
   decompress.py scene.tod -o crop --region 0:64,128:256    rows 0..63, columns 128..255
   decompress.py scene.tod -o frames --format npy --threads 2
+  decompress.py level.tod -o floats --format bin           linear radiance, float32, one folder per lightmap
+  decompress.py level.tod -o look --lightmap L_Courtyard_0 --exposure -1     a preview one stop darker
 """
 
 
@@ -39,7 +43,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--region", metavar="Y0:Y1,X0:X1", help="rows and columns to decode (default: the whole frame)")
     parser.add_argument("--lightmap", metavar="NAME", help="one lightmap by name or number (default: all)")
     parser.add_argument(
-        "--format", choices=("png", "npy"), default="png", help="npy holds uint8 codes or linear float32"
+        "--format", choices=FORMATS, default="png",
+        help="npy: uint8 codes or linear float32; bin, exr: linear float32; png of a linear lightmap is a preview",
+    )  # fmt: skip
+    parser.add_argument(
+        "--exposure", metavar="STOPS", type=float, help="of the preview of a linear lightmap (default: 0)"
     )
     parser.add_argument("--threads", metavar="N", type=int, help="decoder threads (default: what the machine has)")
     parser.add_argument(
@@ -98,8 +106,6 @@ def _decode_lightmap(
 ) -> list[float]:
     """Write the frames of one lightmap; returns the decode time of each in ms, writing not included."""
     dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
-    if args.format == "png" and dtype != "uint8":
-        raise RequestError(f"--format: lightmap {lightmap.name} is linear; expected npy, found png")
     lightmap.prepare()
     times: list[float] = []
     for time_h, name in zip(hours, frame_names(hours), strict=True):
@@ -109,8 +115,24 @@ def _decode_lightmap(
         if args.black_invalid:
             y0, y1, x0, x1 = region or (0, lightmap.height, 0, lightmap.width)
             frame[~lightmap.valid[y0:y1, x0:x1]] = 0
+        if args.format == "exr":
+            write_exr(out / f"{name}.exr", frame)
+            continue
+        if args.format == "png" and dtype == "float32":
+            frame = preview(frame, args.exposure or 0.0)
         write_frame(out / f"{name}.{args.format}", frame, args.format)
     return times
+
+
+def _check_format(lightmap: Lightmap, args: argparse.Namespace) -> None:
+    is_linear = lightmap.transfer == "linear"
+    if not is_linear and args.format in ("bin", "exr"):
+        raise RequestError(f"--format: lightmap {lightmap.name} is 8-bit; expected png or npy, found {args.format}")
+    if args.exposure is not None:
+        if not is_linear or args.format != "png":
+            raise RequestError("--exposure: expected a linear lightmap and --format png")
+        if not -64.0 <= args.exposure <= 64.0:
+            raise RequestError(f"--exposure: expected stops in -64..64, found {args.exposure:g}")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -127,6 +149,7 @@ def run(args: argparse.Namespace) -> None:
         region = parse_region(args.region) if args.region else None
         for lightmap in lightmaps:
             lightmap.check(hours, region)
+            _check_format(lightmap, args)
         folders = dict(zip(archive.lightmaps, _folder_names(archive), strict=True))
         for lightmap in lightmaps:
             out = args.out / folders[lightmap] if len(archive.lightmaps) > 1 else args.out

@@ -16,7 +16,7 @@ MODEL_TYPES = ("daybasis", "gridmlp")
 TRANSFERS = ("srgb8", "linear")
 ARCHIVE_FIELDS = ("version", "requires", "model_type", "transfer", "hours", "lightmaps", "sections")
 LIGHTMAP_FIELDS = ("name", "height", "width", "valid_texels", "mask", "model")
-FEATURES = ("smoothing",)
+FEATURES = ("smoothing", "curve")
 """What an archive may require of a reader beyond version 1.0."""
 MAX_SIDE = 1 << 20
 MAX_HOURS = 4096

@@ -20,6 +20,7 @@ ALLOWED_OPERATORS = frozenset(
         "Cos",
         "DequantizeLinear",
         "Div",
+        "Exp",
         "Floor",
         "Gather",
         "Gemm",

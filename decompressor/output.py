@@ -1,4 +1,4 @@
-"""Write decoded frames: PNG or NPY, each file at once or not at all."""
+"""Write decoded frames: PNG, NPY or plain floats, each file at once or not at all."""
 
 from __future__ import annotations
 
@@ -64,18 +64,36 @@ def make_folder(path: Path) -> None:
         raise OutputError(f"{path}: cannot be created: {error.strerror or error}") from error
 
 
+def preview(radiance: np.ndarray, exposure: float) -> np.ndarray:
+    """8-bit sRGB of linear radiance at an exposure.
+
+    Args:
+        radiance: (h, w, 3) float32 >= 0.
+        exposure: Stops; radiance 2^-exposure and more is white.
+
+    Returns:
+        (h, w, 3) uint8.
+    """
+    light = np.clip(radiance.astype(np.float64) * 2.0**exposure, 0.0, 1.0)
+    curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    codes: np.ndarray = np.rint(255.0 * curve).astype(np.uint8)
+    return codes
+
+
 def write_frame(path: Path, frame: np.ndarray, kind: str) -> None:
     """Write one frame.
 
     Args:
         path: The file.
-        frame: (h, w, 3) uint8 for "png", any array for "npy".
-        kind: "png" or "npy".
+        frame: (h, w, 3) uint8 for "png", any array for "npy", float32 for "bin".
+        kind: "png", "npy" or "bin" (little-endian float32 by rows, RGB interleaved, nothing else).
 
     Raises:
         OutputError: it cannot be written.
     """
     if kind == "npy":
         write_atomic(path, lambda file: np.save(file, frame, allow_pickle=False))
+    elif kind == "bin":
+        write_atomic(path, lambda file: file.write(np.ascontiguousarray(frame, "<f4").tobytes()))
     else:
         write_atomic(path, lambda file: Image.fromarray(frame).save(file, "PNG", compress_level=PNG_COMPRESSION))

@@ -36,6 +36,7 @@ SCORE_EXAMPLES = """
 Examples:
   todpack eval score scene.tod --data frames
   todpack eval score scene.tod --data frames --no-lpips --json
+  todpack eval score level.tod --data Data_HPRC --lightmap L_Courtyard_0
   todpack eval score scene.tod --data frames --lpips-weights alexnet.pth
 """
 
@@ -113,6 +114,7 @@ def cli() -> None:
 @click.argument("archive", type=_PATH)
 @click.option("--data", "data_path", metavar="INPUT", type=_PATH, required=True, help="The original frames.")
 @click.option("--mask", type=_PATH, help="Mask image, 255 = valid. Default: valid.png by the frames.")
+@click.option("--lightmap", help="Which one of a level and of its dataset, such as L_Courtyard_0.")
 @click.option("--lpips-weights", type=_PATH, help="AlexNet weights; else LPIPS_ALEXNET, else torch hub's cache.")
 @click.option("--no-lpips", is_flag=True, help="Leave LPIPS out; torch is not loaded then.")
 @click.option("--threads", type=_COUNT, help="Decoder threads.  [default: the decoder's own choice]")
@@ -121,6 +123,7 @@ def score_command(
     archive: Path,
     data_path: Path,
     mask: Path | None,
+    lightmap: str | None,
     lpips_weights: Path | None,
     no_lpips: bool,
     threads: int | None,
@@ -138,7 +141,7 @@ def score_command(
     if isinstance(lpips, LpipsAbsent) and not no_lpips:
         click.echo(f"todpack: warning: LPIPS is absent: {lpips.reason}", err=True)
     with _bar("score") as advance:
-        report = score(archive, data_path, lpips=lpips, mask=mask, threads=threads, on_frame=advance)
+        report = score(archive, data_path, lpips=lpips, mask=mask, lightmap=lightmap, threads=threads, on_frame=advance)
     _print(report.to_json(), report.table(), as_json)
 
 

@@ -119,15 +119,18 @@ def score(
     *,
     lpips: Lpips | LpipsAbsent,
     mask: str | Path | None = None,
+    lightmap: str | None = None,
     threads: int | None = None,
     on_frame: Progress | None = None,
 ) -> ScoreReport:
     """Decode an archive at the hours of the originals and score it.
 
     Args:
-        archive_path: Archive of one lightmap.
+        archive_path: Archive; of a level, `lightmap` names the one that is scored.
         data_path: The originals, anything `trainer.data.read_sequence` reads.
         lpips: The measure, or why it is absent.
+        lightmap: Name of a lightmap, in the archive and in a contest dataset; may be left out where there is one. The
+            bytes are then still those of the whole file.
         mask: Mask image; what is scored is the data's valid texels, not the archive's.
         threads: Decoder threads; None is the decoder's own choice.
         on_frame: Called with (frames done, frames in all) while decoding and again while scoring.
@@ -141,8 +144,8 @@ def score(
         DataError: The originals cannot be read.
     """
     with open_archive(archive_path, threads=threads) as archive:
-        day = read_sequence(data_path, mask)
-        decoded = _decode_day(archive, day, str(archive_path), on_frame)
+        day = read_sequence(data_path, mask, lightmap=lightmap)
+        decoded = _decode_day(archive, day, str(archive_path), on_frame, lightmap)
         archive_bytes = archive.file_bytes
     return score_frames(
         as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance,
@@ -156,11 +159,13 @@ def score(
     )
 
 
-def _decode_day(archive: Archive, day: LightmapSequence, where: str, on_frame: Progress | None) -> np.ndarray:
+def _decode_day(
+    archive: Archive, day: LightmapSequence, where: str, on_frame: Progress | None, lightmap: str | None
+) -> np.ndarray:
     """Decode the day's hours into (T, H, W, 3), uint8 codes or float32 radiance."""
-    if len(archive.lightmaps) != 1:
-        raise EvalError(f"{where}: expected an archive of one lightmap, found {len(archive.lightmaps)}")
-    stored = archive.lightmaps[0]
+    if lightmap is None and len(archive.lightmaps) != 1:
+        raise EvalError(f"{where}: expected an archive of one lightmap or --lightmap, found {len(archive.lightmaps)}")
+    stored = archive.lightmaps[0] if len(archive.lightmaps) == 1 else archive.find(lightmap or 0)
     if (stored.height, stored.width) != (day.height, day.width):
         raise EvalError(
             f"{where}: archive and data must have one size: expected {day.width} x {day.height}, "
@@ -173,7 +178,7 @@ def _decode_day(archive: Archive, day: LightmapSequence, where: str, on_frame: P
     dtype = "uint8" if day.transfer == "srgb8" else "float32"
     decoded = np.empty(day.radiance.shape, dtype)
     for t, time_h in enumerate(day.hours):
-        decoded[t] = archive.decode(float(time_h), dtype=dtype)
+        decoded[t] = stored.decode(float(time_h), dtype=dtype)
         if on_frame is not None:
             on_frame(t + 1, day.n_frames)
     return decoded

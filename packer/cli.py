@@ -18,6 +18,9 @@ log = logging.getLogger("todpack.compress")
 FAMILIES = {"daybasis": "packer.daybasis.command", "gridmlp": "packer.gridmlp_command"}
 
 
+CONFIG_OPTIONS = ("tile", "n_levels", "rotate", "max_classes", "transfer", "reweight")
+
+
 def _command(family: str) -> Any:
     return importlib.import_module(FAMILIES[family])
 
@@ -83,6 +86,8 @@ Examples:
   todpack compress samples/courtyard -o courtyard.tod
   todpack compress samples/courtyard -o courtyard.tod --target-psnr 42
   todpack compress frames --mask valid.png -o scene.tod --target-size 250000
+  todpack compress Data_HPRC -o level.tod --target-psnr 55 --jobs 4
+  todpack compress Data_HPRC -o one.tod --lightmap L_Courtyard_0
 """,
     context_settings={"token_normalize_func": _normalize, "show_default": True},
 )
@@ -94,14 +99,37 @@ Examples:
 @click.option("--levels", "n_levels", type=int, default=5, help="Levels of the wavelet pyramid.")
 @click.option("--rotate/--no-rotate", default=True, help="Find the sparse rotation.")
 @click.option("--max-classes", type=int, default=12, help="Regional rotations at most; 1: none.")
-def compress(input_dir: Path, out: Path, mask: Path | None, **options: Any) -> None:
-    """Compress a folder of frames into one archive: train and pack in one go, in closed form, without torch."""
+@click.option("--transfer", default="gamma", help="Domain of linear radiance: gamma, linear or log.")
+@click.option("--reweight", type=int, default=1, help="Linear: trial codings that trade busy hours for bytes.")
+@click.option("--lightmap", help="Only this one of a contest dataset, such as L_Courtyard_0.")
+@click.option("--jobs", type=int, help="Lightmaps coded at once.  [default: the number of cores]")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where jobs run.")
+def compress(
+    input_dir: Path,
+    out: Path,
+    mask: Path | None,
+    lightmap: str | None,
+    jobs: int | None,
+    engine: str,
+    **options: Any,
+) -> None:
+    """Compress a folder of frames, or a contest dataset with all its lightmaps, into one archive.
+
+    Train and pack in one go, in closed form, without torch.
+    """
     from packer.daybasis.command import encode
-    from trainer.data import read_sequence
+    from trainer.data import is_dataset, read_sequence
     from trainer.daybasis.config import DayBasisConfig
 
-    config = DayBasisConfig(**{name: options[name] for name in ("tile", "n_levels", "rotate", "max_classes")})
-    sequence = read_sequence(input_dir, mask)
+    config = DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS})
+    if is_dataset(input_dir) and lightmap is None:
+        from packer.level.command import compress_dataset
+
+        if mask is not None:
+            raise PackError(f"{mask}: a contest dataset has masks of its own; expected no --mask")
+        compress_dataset(input_dir, out, config, options, jobs, engine)
+        return
+    sequence = read_sequence(input_dir, mask, lightmap=lightmap)
     for warning in sequence.warnings:
         log.warning(warning)
     encode(sequence, config, out, options)

@@ -16,7 +16,7 @@ from decompressor.archive import open_archive
 from decompressor.container import HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
 from decompressor.errors import OutputError
 from decompressor.output import write_atomic
-from decompressor.sections import DTYPES
+from decompressor.sections import DTYPES, Section
 
 ZSTD_LEVEL = 22
 
@@ -84,6 +84,29 @@ class ArchiveWriter:
                 "dtype": code,
                 "shape": list(array.shape),
                 "crc32": zlib.crc32(stored),
+            }
+        )
+        self._stored.append(stored)
+        self._end += len(stored)
+
+    def add_stored(self, name: str, section: Section, stored: bytes) -> None:
+        """Add a section of another archive as it is stored there.
+
+        Args:
+            name: Unique within this archive.
+            section: Its entry in the other archive.
+            stored: Its bytes.
+        """
+        self._entries.append(
+            {
+                "name": name,
+                "codec": section.codec,
+                "offset": self._end,
+                "stored_bytes": len(stored),
+                "decoded_bytes": section.decoded_bytes,
+                "dtype": section.dtype.str.lstrip("<>|="),
+                "shape": list(section.shape),
+                "crc32": section.crc32,
             }
         )
         self._stored.append(stored)

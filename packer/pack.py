@@ -19,6 +19,7 @@ from packer.mask import encode_mask
 from packer.run_folder import Run, read_run
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.coding import Coding
 from trainer.daybasis.config import DayBasisConfig
 from trainer.daybasis.klt import TemporalBasis
 from trainer.daybasis.refine.config import RefineConfig
@@ -102,6 +103,7 @@ class DayBasisRun:
         sequence: The day.
         config: Of the closed form.
         found: The transform.
+        coding: Domain in which linear radiance was coded; None for 8-bit codes.
         refinement: How the codes were refined; None: they were not.
         arrays: Gives an array of the run by name and shape.
     """
@@ -109,6 +111,7 @@ class DayBasisRun:
     sequence: LightmapSequence
     config: DayBasisConfig
     found: TemporalTransform
+    coding: Coding | None
     refinement: RefineConfig | None
     arrays: Callable[..., np.ndarray]
 
@@ -142,8 +145,14 @@ def read_daybasis_run(run: Run) -> DayBasisRun:
     n_components = matrix.shape[1]
     skew_codes = run.array("skew_codes", None, n_components * (n_components - 1) // 2)
     basis = TemporalBasis(matrix, run.array("offset", 3 * n_hours), np.ones(n_hours))
+    coding = None
+    if run.transfer == "linear":
+        scales, knee = run.array("frame_scales", n_hours), run.array("knee", 1)
+        if scales.min() <= 0.0 or knee[0] <= 0.0:
+            raise PackError(f"{run.path / 'arrays.npz'}: frame_scales, knee: expected numbers > 0, found others")
+        coding = Coding(config.transfer, float(knee[0]), scales)
     found = TemporalTransform(basis, _tile_classes(run, config.tile, len(skew_codes)), skew_codes)
-    return DayBasisRun(sequence, config, found, refinement, run.array)
+    return DayBasisRun(sequence, config, found, coding, refinement, run.array)
 
 
 def _tile_classes(run: Run, tile: int, n_classes: int) -> tuple[np.ndarray, ...]:

@@ -20,13 +20,22 @@ CEILING_DB = 99.0  # stands for a lossless result
 Pack = Callable[[float], PackedDay]
 
 
-def search_step(pack: Pack, target_psnr_db: float | None, target_size_bytes: int | None) -> PackedDay:
+def first_step(target_psnr_db: float) -> float:
+    """A step that is likely to be near a target."""
+    octaves = (target_psnr_db - 42.0) / PSNR_PER_OCTAVE_DB
+    return min(max(FIRST_STEP * math.pow(2.0, octaves), MIN_STEP), MAX_STEP)
+
+
+def search_step(
+    pack: Pack, target_psnr_db: float | None, target_size_bytes: int | None, start: float = FIRST_STEP
+) -> PackedDay:
     """Pack at the step that meets a target: secant steps within a shrinking bracket, on the logarithm of the step.
 
     Args:
         pack: Packs at a step; PSNR and size fall with it.
         target_psnr_db: Wanted PSNR, met within 0.05 dB; or None.
         target_size_bytes: Wanted size, met within 1 % and never exceeded where a step allows; or None.
+        start: Where to begin.
 
     Returns:
         The archive that meets the target; a lossless one where nothing worse can be had.
@@ -39,7 +48,7 @@ def search_step(pack: Pack, target_psnr_db: float | None, target_size_bytes: int
     slope = PSNR_PER_OCTAVE_DB if by_psnr else LOG_SIZE_PER_OCTAVE
 
     def height(day: PackedDay) -> float:
-        return min(day.psnr_srgb_db, CEILING_DB) if by_psnr else math.log(day.size_bytes)
+        return min(day.psnr_db, CEILING_DB) if by_psnr else math.log(day.size_bytes)
 
     def is_met(value: float) -> bool:
         if by_psnr:
@@ -50,7 +59,7 @@ def search_step(pack: Pack, target_psnr_db: float | None, target_size_bytes: int
     high: tuple[float, float] | None = None  # ... at or below it
     best: PackedDay | None = None
     under: PackedDay | None = None  # the largest at or below the goal
-    at = math.log2(FIRST_STEP)
+    at = math.log2(start)
     for _ in range(MAX_TRIALS):
         day = pack(2.0**at)
         value = height(day)
@@ -71,13 +80,13 @@ def search_step(pack: Pack, target_psnr_db: float | None, target_size_bytes: int
                 break
             at = edge
     assert best is not None
-    if by_psnr and (abs(height(best) - goal) <= 0.05 or (high is None and math.isinf(best.psnr_srgb_db))):
+    if by_psnr and (abs(height(best) - goal) <= 0.05 or (high is None and math.isinf(best.psnr_db))):
         return best  # met, or a day so plain that every step is lossless
     if not by_psnr and under is not None and (height(under) >= goal - 0.01 or low is None):
         return under  # within 1 % below, or everything fits and the finest step is taken
     wanted = f"--target-psnr: {target_psnr_db:g} dB" if by_psnr else f"--target-size: {target_size_bytes} bytes"
     raise PackError(
-        f"{wanted} cannot be met; the nearest is {best.psnr_srgb_db:.2f} dB in {best.size_bytes} bytes "
+        f"{wanted} cannot be met; the nearest is {best.psnr_db:.2f} dB in {best.size_bytes} bytes "
         f"(--q-step {best.q_step:g})"
     )
 

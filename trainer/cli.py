@@ -24,6 +24,7 @@ EXAMPLES = """
 Examples:
   todpack train samples/courtyard -o run
   todpack train --data-dir frames --mask valid.png --out-dir run --q-step 8
+  todpack train Data_HPRC -o run --lightmap L_Courtyard_0 --q-step 4
   todpack train frames -o run --family gridmlp --preset full --device cuda
   todpack train frames -o run --family gridmlp --epochs 50 --hidden 32 --channels-per-level 2
   todpack train frames -o run --family gridmlp --resume            # after an interruption
@@ -66,6 +67,7 @@ def _family_options(command: Any) -> Any:
 @click.option(
     "--mask", type=click.Path(path_type=Path), help="Mask image, 255 = valid. Default: valid.png by the frames."
 )
+@click.option("--lightmap", help="Which one of a contest dataset, such as L_Courtyard_0.")
 @click.option("--out-dir", "-o", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
 @click.option("--family", type=click.Choice(FAMILIES), default=FAMILIES[0], help="Model family.")
 @click.option("--overwrite", is_flag=True, help="Replace a run that is already in --out-dir.")
@@ -78,6 +80,7 @@ def train(
     input_dir: Path | None,
     data_dir: Path | None,
     mask: Path | None,
+    lightmap: str | None,
     out_dir: Path,
     family: str,
     **options: Any,
@@ -101,7 +104,7 @@ def train(
     def read() -> LightmapSequence:
         from trainer.data import read_sequence
 
-        sequence = read_sequence(input_dir or data_dir or "", mask)
+        sequence = read_sequence(input_dir or data_dir or "", mask, lightmap=lightmap)
         for warning in sequence.warnings:
             log.warning(warning)
         return sequence

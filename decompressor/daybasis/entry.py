@@ -13,10 +13,11 @@ from decompressor.metadata import LightmapEntry
 
 MODEL_FIELDS = (
     "n_components", "n_classes", "q_step", "centroids", "n_levels", "tile", "precision", "exponents", "gap_modes",
-    "entropy", "smoothing", "graphs",
+    "entropy", "smoothing", "graphs", "curve",
 )  # fmt: skip
 LINEAR, CUBIC = "L", "C"
 ENTROPY_CODERS = ("ans", "zstd")
+CURVES = ("none", "square", "exp")
 MAX_COMPONENTS = 1024
 
 
@@ -37,6 +38,7 @@ class DayBasisEntry:
         entropy: "ans" (the reader needs the package constriction) or "zstd".
         smoothing: Of the decoded maps; None leaves them as they are.
         frame_graph: Section name.
+        curve: From affine values to rgb, "none" where the field is absent; FORMAT.md "Curve".
     """
 
     n_components: int
@@ -51,6 +53,7 @@ class DayBasisEntry:
     entropy: str
     smoothing: Smoothing | None
     frame_graph: str
+    curve: str
 
 
 def _read_smoothing(model: Fields) -> Smoothing | None:
@@ -97,4 +100,5 @@ def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
         entropy=model.choice("entropy", ENTROPY_CODERS),
         smoothing=_read_smoothing(model),
         frame_graph=model.child("graphs").text("frame"),
+        curve=model.choice("curve", CURVES) if not model.is_absent("curve") else "none",
     )

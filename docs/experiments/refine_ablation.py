@@ -50,18 +50,18 @@ def main() -> None:
 
     def pack(q_step: float, **refined: object) -> PackedDay:
         found = find_transform(tiles, DayBasisConfig(q_step=q_step))
-        return pack_day(day, tiles, found, q_step, DayBasisPackOptions(), tile=512, n_levels=5, **refined)
+        return pack_day(day, tiles, found, q_step, DayBasisPackOptions(), coding=None, tile=512, n_levels=5, **refined)
 
     closed = [pack(args.q_step * 2**octaves) for octaves in (0.5, 0.0, -0.5)]
-    print(f"closed form: {closed[1].size_bytes} bytes, {closed[1].psnr_srgb_db:.2f} dB", flush=True)
+    print(f"closed form: {closed[1].size_bytes} bytes, {closed[1].psnr_db:.2f} dB", flush=True)
     for name in args.only:
         started = time.monotonic()
         found = pack(args.q_step, refinement=ROWS[name])
         seconds = time.monotonic() - started
-        at = np.interp(found.psnr_srgb_db, [c.psnr_srgb_db for c in closed], [math.log(c.size_bytes) for c in closed])
+        at = np.interp(found.psnr_db, [c.psnr_db for c in closed], [math.log(c.size_bytes) for c in closed])
         change = 100 * (found.size_bytes / math.exp(at) - 1)
         print(
-            f"{name}: {found.size_bytes} bytes, {found.psnr_srgb_db:.2f} dB, {change:+.1f} %, {seconds:.0f} s",
+            f"{name}: {found.size_bytes} bytes, {found.psnr_db:.2f} dB, {change:+.1f} %, {seconds:.0f} s",
             flush=True,
         )
 

@@ -19,9 +19,11 @@ from packer.daybasis.gaps import choose_gap_modes
 from packer.daybasis.quantization import fit_centroids, quantize, to_steps
 from packer.daybasis.rate_rounding import round_with_contexts
 from packer.daybasis.streams import encode_coefficients
+from packer.daybasis.tiled_psnr import tiled_psnr_db
 from trainer.daybasis.affine import refit_affine
 from trainer.daybasis.analysis import forward
 from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.coding import Coding
 from trainer.daybasis.klt import TemporalBasis
 from trainer.daybasis.refine.refined import RefinedLightmap
 from trainer.daybasis.single_blas import single_blas
@@ -45,7 +47,9 @@ class CodedLightmap:
         smoothing: Of the decoded maps, None without.
         gap_modes: One letter per stored time.
         q_step: Width of a bin.
-        mse: Mean squared error over valid texels, times and channels; of rounded codes where the signal is 8-bit.
+        psnr_db: Of what the decoder gives at the stored times: `psnr_srgb_db` of 8-bit signals, else `psnr_linear_db`.
+        frame_mse: (T,) mean squared error of each time over valid texels and channels, in the coding domain; of rounded
+            codes where the signal is 8-bit.
     """
 
     streams: tuple[bytes, ...]
@@ -56,7 +60,13 @@ class CodedLightmap:
     smoothing: Smoothing | None
     gap_modes: str
     q_step: float
-    mse: float
+    psnr_db: float
+    frame_mse: np.ndarray
+
+    @property
+    def mse(self) -> float:
+        """Mean of `frame_mse`."""
+        return float(self.frame_mse.mean())
 
 
 def _shared_centroids(steps: Sequence[Any], codes: Sequence[Any]) -> tuple[float, float]:
@@ -65,20 +75,21 @@ def _shared_centroids(steps: Sequence[Any], codes: Sequence[Any]) -> tuple[float
                          [None, *(level for tile in codes for level in tile[1:])])  # fmt: skip
 
 
-def choose_precision(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray) -> int:
+def choose_precision(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray, reserve: float = 1.0) -> int:
     """The finest P at which every sum of products is exact in float32.
 
     Args:
         matrix: (3T, K) basis, before it is quantised.
         offset: (3T,).
         maps: (N, K) decoded coefficients.
+        reserve: Added to the largest sum.
 
     Returns:
         P: products are multiples of 2^-P, and sums of magnitudes stay under 2^(24 - P).
     """
     weights = np.abs(matrix).T.astype(np.float32)
     reach = max(float((np.abs(part) @ weights).max()) for part in np.array_split(maps, max(1, len(maps) // 65536)))
-    largest = reach + float(np.abs(offset).max()) + 1.0
+    largest = reach + float(np.abs(offset).max()) + reserve
     finest = MANTISSA_BITS - HEADROOM_BITS - math.ceil(math.log2(largest))
     return int(min(finest, 40))
 
@@ -107,9 +118,10 @@ def encode_lightmap(
     found: TemporalTransform,
     q_step: float,
     *,
+    hours: np.ndarray,
     rd_weight: float,
     entropy: str,
-    is_codes: bool,
+    coding: Coding | None,
     smoothing: Smoothing | None = None,
     refined: RefinedLightmap | None = None,
 ) -> CodedLightmap:
@@ -119,9 +131,10 @@ def encode_lightmap(
         tiles: Of the lightmap.
         found: From `find_transform`.
         q_step: Width of a bin.
+        hours: (T,) stored times.
         rd_weight: Squared steps that one bit is worth in rounding; 0 rounds plainly.
         entropy: "ans" or "zstd".
-        is_codes: The values are 8-bit codes (the decoder rounds and clips).
+        coding: The domain of the tiles' values; None for 8-bit codes, which the decoder rounds and clips.
         smoothing: Of the decoded maps; refined codes bring their own.
         refined: Codes to take instead of rounding here, made for this step and transform.
 
@@ -148,17 +161,26 @@ def encode_lightmap(
     matrix, offset = refit_affine(decoded, days)
     rough = float(np.mean((decoded @ matrix.T.astype(np.float32) + offset.astype(np.float32) - days) ** 2))
     energy = (decoded.astype(np.float64) ** 2).mean(axis=0)
-    precision = choose_precision(matrix, offset, decoded)
-    basis_codes, exponents = quantize_basis(matrix, offset, energy, max(rough, 1e-6), precision)
+    n_hours = days.shape[1] // 3
+    scales = np.ones(n_hours) if coding is None else coding.frame_scales
+    matrix, offset = matrix / np.repeat(scales, 3)[:, None], offset / np.repeat(scales, 3)
+    precision = choose_precision(matrix, offset, decoded, 1.0 if coding is None else 1e-6)
+    allowed = max(rough, 1e-6) / float(np.mean(scales**2))
+    basis_codes, exponents = quantize_basis(matrix, offset, energy, allowed, precision)
     matrix, offset = dequantize_basis(basis_codes, exponents)
     for tile_maps in maps:
         snap_to_grid(tile_maps, exponents[:-1], precision)
     decoded = np.concatenate([m[:, p.valid].T for m, p in zip(maps, pyramids, strict=True)])
     values = decoded @ matrix.T.astype(np.float32) + offset.astype(np.float32)
-    if is_codes:
+    if coding is None:
         values = np.clip(np.rint(values), 0, 255)
+        frame_mse = _frame_mse(values, days)
+        mse = float(np.mean((values - days).astype(np.float64) ** 2))
+        psnr_db = math.inf if mse == 0.0 else 10.0 * math.log10(255.0**2 / mse)
+    else:
+        frame_mse = _frame_mse(values * np.repeat(scales, 3).astype(np.float32), days)
+        psnr_db = float(np.nanmean(tiled_psnr_db(used, values, coding)))
     streams = iter([encode_coefficients(c, p.sites, entropy) for c, p in zip(codes, pyramids, strict=True)])
-    n_hours = days.shape[1] // 3
     return CodedLightmap(
         streams=tuple(b"" if tile.pyramid is None else next(streams) for tile in tiles),
         basis_codes=basis_codes,
@@ -166,7 +188,14 @@ def encode_lightmap(
         precision=precision,
         centroids=centroids,
         smoothing=smoothing,
-        gap_modes=choose_gap_modes(matrix.reshape(n_hours, -1), np.tile(energy, 3)),
+        gap_modes=choose_gap_modes(matrix.reshape(n_hours, -1), np.tile(energy, 3), hours),
         q_step=q_step,
-        mse=float(np.mean((values - days).astype(np.float64) ** 2)),
+        psnr_db=psnr_db,
+        frame_mse=frame_mse,
     )
+
+
+def _frame_mse(values: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """(T,) float64."""
+    squares = np.square((values - days).astype(np.float64))
+    return np.asarray(squares.mean(0).reshape(-1, 3).mean(1))

@@ -8,7 +8,7 @@ from decompressor.daybasis.ramps import HOURS_PER_DAY, gap_lengths
 from packer.graph_builder import GraphBuilder, finish_frame, float_value
 
 
-def frame_graph(n_components: int, hours: np.ndarray, transfer: str) -> bytes:
+def frame_graph(n_components: int, hours: np.ndarray, transfer: str, curve: str = "none", knee: float = 0.0) -> bytes:
     """Build `frame`.
 
     Inputs z (K, h, w), time_h (1,), first (1, 3K + 3), steps (3T, 3K + 3), grid (3K + 3,); outputs rgb[, codes]
@@ -20,6 +20,8 @@ def frame_graph(n_components: int, hours: np.ndarray, transfer: str) -> bytes:
         n_components: K.
         hours: (T,) stored times.
         transfer: "srgb8" or "linear".
+        curve: "none", "square" or "exp", from affine values to radiance; FORMAT.md "Curve".
+        knee: Of "exp".
     """
     graph = GraphBuilder()
     n_affine = 3 * n_components + 3
@@ -53,6 +55,14 @@ def frame_graph(n_components: int, hours: np.ndarray, transfer: str) -> bytes:
     offset = graph.node("Reshape", [graph.node("Slice", [affine, "middle", "to"], "b"), "offset_shape"], "offset")
     columns = graph.node("Reshape", ["z", "columns_shape"], "columns")
     values = graph.node("Gemm", [matrix, columns, offset], "values")
+    if curve == "square":
+        root = graph.node("Relu", [values], "root")
+        values = graph.node("Mul", [root, root], "squared")
+    elif curve == "exp":
+        shifted = graph.node(
+            "Sub", [graph.node("Exp", [values], "grown"), graph.constant("knee", np.float32(knee))], "shifted"
+        )
+        values = graph.node("Relu", [shifted], "risen")
     tables = [
         float_value("first", [1, n_affine]),
         float_value("steps", [3 * len(hours), n_affine]),

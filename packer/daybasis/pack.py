@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from decompressor.daybasis.smoothing import Smoothing
+from decompressor.metadata import FEATURES
 from packer.container import ArchiveWriter
 from packer.daybasis.encode import CodedLightmap, encode_lightmap
 from packer.daybasis.graph import frame_graph
@@ -15,6 +15,7 @@ from packer.errors import PackError
 from packer.mask import encode_mask
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform
+from trainer.daybasis.coding import CURVES, Coding
 from trainer.daybasis.refine.config import PRESETS, RefineConfig
 from trainer.daybasis.refine.refined import RefinedLightmap
 from trainer.daybasis.tiles import Tile
@@ -54,16 +55,18 @@ class PackedDay:
     Attributes:
         writer: Its sections and metadata.
         size_bytes: Of the file.
-        psnr_srgb_db: Over valid texels and all hours, of what the decoder will give.
+        psnr_db: Of what the decoder will give at the stored times, see `CodedLightmap`.
         q_step: Width of a bin.
         n_components: K.
+        frame_mse: (T,) of `CodedLightmap`.
     """
 
     writer: ArchiveWriter
     size_bytes: int
-    psnr_srgb_db: float
+    psnr_db: float
     q_step: float
     n_components: int
+    frame_mse: np.ndarray
 
 
 def _add_lightmap(
@@ -71,10 +74,11 @@ def _add_lightmap(
     sequence: LightmapSequence,
     found: TemporalTransform,
     coded: CodedLightmap,
+    coding: Coding | None,
     tile: int,
     n_levels: int,
     entropy: str,
-    index: int,
+    index: int = 0,
 ) -> dict[str, object]:
     """Add the sections of one lightmap; returns its entry in the metadata."""
     n_components = coded.basis_codes.shape[2] - 1
@@ -94,7 +98,8 @@ def _add_lightmap(
     if coded.smoothing is not None:
         smoothing["smoothing"] = {"bound": coded.smoothing.bound, "weights": list(coded.smoothing.weights)}
     graph = f"{index}/frame.onnx"
-    writer.add_bytes(graph, frame_graph(n_components, sequence.hours, sequence.transfer))
+    curve, knee = ("none", 0.0) if coding is None else (CURVES[coding.transfer], coding.knee)
+    writer.add_bytes(graph, frame_graph(n_components, sequence.hours, sequence.transfer, curve, knee))
     return {
         "name": sequence.name,
         "height": sequence.height,
@@ -114,6 +119,7 @@ def _add_lightmap(
             **smoothing,
             "entropy": entropy,
             "graphs": {"frame": graph},
+            **({} if curve == "none" else {"curve": curve}),
         },
     }
 
@@ -154,6 +160,7 @@ def pack_day(
     q_step: float,
     options: DayBasisPackOptions,
     *,
+    coding: Coding | None,
     tile: int,
     n_levels: int,
     refined: RefinedLightmap | None = None,
@@ -163,10 +170,11 @@ def pack_day(
 
     Args:
         sequence: The day.
-        tiles: `cut_tiles` of it.
+        tiles: `cut_tiles` of it, in the coding domain.
         found: `find_transform` of these.
         q_step: Width of a bin; the nearest float32 is used.
         options: How to code.
+        coding: Domain of the tiles' values; None for 8-bit codes.
         tile: Side of a tile.
         n_levels: Levels of the pyramid.
         refined: Codes that were refined before, at this very step.
@@ -177,17 +185,22 @@ def pack_day(
         tiles,
         found,
         step,
+        hours=sequence.hours,
         rd_weight=options.rd_weight,
         entropy=options.entropy,
-        is_codes=sequence.transfer == "srgb8",
+        coding=coding,
         smoothing=CLOSED_FORM_SMOOTHING if options.smoothing else None,
         refined=refined if refined is not None else _refine(tiles, found, step, options, refinement),
     )
     hours = [float(h) for h in sequence.hours]
     writer = ArchiveWriter({"model_type": "daybasis", "transfer": sequence.transfer, "hours": hours})
-    if coded.smoothing is not None:
+    entry = _add_lightmap(writer, sequence, found, coded, coding, tile, n_levels, options.entropy)
+    writer.metadata["lightmaps"] = [entry]
+    model = entry["model"]
+    assert isinstance(model, dict)
+    required = [name for name in FEATURES if name in model]
+    if required:
         writer.minor = 1
-        writer.metadata["requires"] = ["smoothing"]
-    writer.metadata["lightmaps"] = [_add_lightmap(writer, sequence, found, coded, tile, n_levels, options.entropy, 0)]
-    psnr_db = math.inf if coded.mse == 0.0 else 10.0 * math.log10(255.0**2 / coded.mse)
-    return PackedDay(writer, len(writer.to_bytes()), psnr_db, step, found.basis.matrix.shape[1])
+        writer.metadata["requires"] = required
+    n_components = found.basis.matrix.shape[1]
+    return PackedDay(writer, len(writer.to_bytes()), coded.psnr_db, step, n_components, coded.frame_mse)

@@ -14,6 +14,7 @@ import numpy as np
 import zstandard
 
 from decompressor import open_archive
+from decompressor.container import MINOR
 
 HEADER = "<8sHHIIQI"
 HEADER_BYTES = 32
@@ -28,7 +29,7 @@ def take_apart(data: bytes) -> tuple[dict[str, Any], list[bytes]]:
     return metadata, [data[start + s["offset"] :][: s["stored_bytes"]] for s in metadata["sections"]]
 
 
-def with_header(packed: bytes, n_text: int, rest: bytes, *, major: int = 1, minor: int = 0) -> bytes:
+def with_header(packed: bytes, n_text: int, rest: bytes, *, major: int = 1, minor: int = MINOR) -> bytes:
     """Header with true sizes and checksum, before packed metadata and sections."""
     size = HEADER_BYTES + len(packed) + len(rest)
     head = struct.pack(HEADER, MAGIC, major, minor, len(packed), n_text, size, 0)[:-4]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainer.data.contest import is_dataset, open_dataset
 from trainer.data.image_file import read_mask, read_rgb_codes
 from trainer.data.sequence import HOURS_PER_DAY, LightmapSequence
 from trainer.errors import DataError
@@ -60,24 +61,47 @@ def find_mask(folder: Path) -> Path | None:
     return None
 
 
-def read_sequence(
-    path: str | Path, mask: str | Path | None = None, on_frame: Callable[[int, int], None] | None = None
+def _only_lightmap(
+    path: Path, mask: str | Path | None, lightmap: str | None, on_frame: Callable[[int, int], None] | None
 ) -> LightmapSequence:
-    """Read a folder of equally sized PNG/JPEG frames, sorted by name: the i-th of T frames is at 24 i / T hours.
+    if mask is not None:
+        raise DataError(f"{mask}: a contest dataset has masks of its own; expected no --mask")
+    dataset = open_dataset(path)
+    if lightmap is None and len(dataset.entries) > 1:
+        raise DataError(
+            f"{path}: expected one lightmap, found a dataset of {len(dataset.entries)}; choose one by --lightmap "
+            f"(such as {dataset.entries[0].name}), or compress all into one archive by todpack compress"
+        )
+    return dataset.read(dataset.entries[0] if lightmap is None else dataset.find(lightmap), on_frame)
+
+
+def read_sequence(
+    path: str | Path,
+    mask: str | Path | None = None,
+    on_frame: Callable[[int, int], None] | None = None,
+    *,
+    lightmap: str | None = None,
+) -> LightmapSequence:
+    """Read a day: equally sized PNG/JPEG frames sorted by name, the i-th of T at 24 i / T hours, or a contest lightmap.
 
     Args:
-        path: The folder, or one that holds the frames in `png/`.
+        path: The folder, or one that holds the frames in `png/`, or a contest dataset (trainer/data/contest.py).
         mask: Mask image; otherwise `valid.png` in the frames folder or beside it; otherwise every texel that is not
             exactly black in all frames is valid.
         on_frame: Called with (frames read, frames in all), for progress.
+        lightmap: Which one of a contest dataset, such as L_Courtyard_0; may be left out where there is only one.
 
     Returns:
-        The day, `transfer == "srgb8"`; its warnings name what is unusual about it.
+        The day, `transfer == "srgb8"`, of a contest dataset `"linear"`; its warnings name what is unusual about it.
 
     Raises:
         DataError: the folder is missing or holds under 2 frames, a frame is unreadable or of another size than the
             first, the mask does not fit.
     """
+    if is_dataset(Path(path)):
+        return _only_lightmap(Path(path), mask, lightmap, on_frame)
+    if lightmap is not None:
+        raise DataError(f"{path}: expected a contest dataset to choose the lightmap {lightmap!r} from, found none")
     folder, frames = find_frames(Path(path))
     warnings: list[str] = []
     if len(frames) != USUAL_FRAMES:

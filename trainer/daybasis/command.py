@@ -22,6 +22,7 @@ CLOSED_FORM: dict[str, Decorator] = {
     "q_step": click.option("--q-step", type=float, help="Quantizer step the basis is made for.  [default: 16]"),
     "tile": click.option("--tile", type=int, help="Side of the independent tiles.  [default: 512]"),
     "n_levels": click.option("--levels", "n_levels", type=int, help="Levels of the wavelet pyramid.  [default: 5]"),
+    "transfer": click.option("--transfer", help="Domain of linear radiance: gamma, linear or log.  [default: gamma]"),
     "rotate": click.option("--rotate/--no-rotate", default=None, help="Find the sparse rotation.  [default: rotate]"),
     "max_classes": click.option("--max-classes", type=int, help="Regional rotations at most; 1: none.  [default: 12]"),
 }

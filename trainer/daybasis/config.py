@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from trainer.daybasis.coding import TRANSFERS
 from trainer.errors import ConfigError
 
 
@@ -18,6 +19,9 @@ class DayBasisConfig:
         tile: Side of the independent tiles, texels.
         n_levels: Levels of the wavelet pyramid.
         rotate: Find the sparse rotation; without it the basis is the plain KLT.
+        reweight: Trial codings of linear radiance that set the weights of its times; each trades SSIM of busy times for
+            bytes at the same tiled PSNR.
+        transfer: Domain in which linear radiance is coded, see coding.py; 8-bit frames are coded as they are.
         max_classes: Regional rotations at most; 1 does without, and 16 gain no more than 12.
     """
 
@@ -26,6 +30,8 @@ class DayBasisConfig:
     n_levels: int = 5
     rotate: bool = True
     max_classes: int = 12
+    transfer: str = "gamma"
+    reweight: int = 1
 
     def __post_init__(self) -> None:
         for name, fits, expected in (
@@ -33,6 +39,8 @@ class DayBasisConfig:
             ("tile", 8 <= self.tile <= 1 << 14, "8..16384"),
             ("levels", 1 <= self.n_levels <= 12, "1..12"),
             ("max-classes", 1 <= self.max_classes <= 256, "1..256"),
+            ("reweight", 0 <= self.reweight <= 16, "0..16"),
+            ("transfer", self.transfer in TRANSFERS, f"one of {', '.join(TRANSFERS)}"),
         ):
             if not fits:
                 raise ConfigError(f"--{name}: expected {expected}, found {getattr(self, _FIELDS[name])}")
@@ -42,4 +50,5 @@ class DayBasisConfig:
         return dataclasses.asdict(self)
 
 
-_FIELDS = {"q-step": "q_step", "tile": "tile", "levels": "n_levels", "max-classes": "max_classes"}
+_FIELDS = {"q-step": "q_step", "tile": "tile", "levels": "n_levels", "max-classes": "max_classes",
+           "transfer": "transfer", "reweight": "reweight"}  # fmt: skip

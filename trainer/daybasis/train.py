@@ -12,6 +12,7 @@ import numpy as np
 from decompressor.output import make_folder, write_atomic
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform, find_transform
+from trainer.daybasis.coding import first_coding
 from trainer.daybasis.config import DayBasisConfig
 from trainer.daybasis.refine.config import RefineConfig
 from trainer.daybasis.refine.refined import RefinedLightmap, arrays_of_refined
@@ -56,7 +57,8 @@ def train_daybasis(
         raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
     started = time.monotonic()
     step = float(str(np.float32(config.q_step)))  # as an archive keeps it
-    tiles = cut_tiles(sequence, config.tile, config.n_levels)
+    coding = first_coding(sequence, config.transfer) if sequence.transfer == "linear" else None
+    tiles = cut_tiles(sequence if coding is None else coding.encode(sequence), config.tile, config.n_levels)
     found = find_transform(tiles, config, step)
     if not resume:
         clear_run(out_dir)
@@ -81,6 +83,8 @@ def train_daybasis(
         "frames": frames,
         **({} if refined is None else arrays_of_refined(refined)),
     }
+    if coding is not None:
+        arrays |= {"frame_scales": coding.frame_scales, "knee": np.array([coding.knee])}
     write_run(out_dir, record, arrays)
     return record
 

@@ -75,9 +75,9 @@ def test_gaps_in_float32_end_at_exactly_one() -> None:
 def test_smooth_days_get_cubic_gaps_and_jumps_get_linear_ones() -> None:
     t = np.arange(24.0)
     smooth = np.stack([np.sin(t * np.pi / 12), np.cos(t * np.pi / 12)], axis=1)
-    assert choose_gap_modes(smooth, np.ones(2)) == "C" * 24
+    assert choose_gap_modes(smooth, np.ones(2), np.arange(24.0)) == "C" * 24
     jump = np.where((t >= 6) & (t <= 18), 0.0, 1.0)[:, None]
-    modes = choose_gap_modes(jump, np.ones(1))
+    modes = choose_gap_modes(jump, np.ones(1), np.arange(24.0))
     assert modes[5] == "L"
     assert modes[18] == "L"
-    assert choose_gap_modes(smooth[:4], np.ones(2)) == "LLLL"
+    assert choose_gap_modes(smooth[:4], np.ones(2), np.arange(4.0)) == "LLLL"

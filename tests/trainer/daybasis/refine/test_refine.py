@@ -114,11 +114,13 @@ def test_packed_day_is_better_than_the_closed_form(day):
     tiles, found = day
     refined = refine(tiles, found, 12.0, RefineConfig(n_sweeps=3), device="cpu", quiet=True)
     plain, better = (
-        encode_lightmap(tiles, found, 12.0, rd_weight=0.08, entropy="ans", is_codes=True, refined=r)
+        encode_lightmap(
+            tiles, found, 12.0, rd_weight=0.08, entropy="ans", hours=np.arange(24.0), coding=None, refined=r
+        )
         for r in (None, refined)
     )
     # by the closed form's own curve, so that another step or weight is no gain: at most 98 % of its bytes at this error
-    coarser = encode_lightmap(tiles, found, 16.0, rd_weight=0.08, entropy="ans", is_codes=True)
+    coarser = encode_lightmap(tiles, found, 16.0, rd_weight=0.08, entropy="ans", hours=np.arange(24.0), coding=None)
     slope = np.log(len(coarser.streams[0]) / len(plain.streams[0])) / np.log(coarser.mse / plain.mse)
     expected = len(plain.streams[0]) * (better.mse / plain.mse) ** slope
     assert len(better.streams[0]) < 0.98 * expected
@@ -142,5 +144,7 @@ def test_estimate_agrees_with_packed_bytes_on_the_sample(q_step):
     tiles = cut_tiles(read_sequence(sample, None), 512, 5)
     found = find_transform(tiles, DayBasisConfig(q_step=q_step))
     refined = refine(tiles, found, q_step, RefineConfig(n_sweeps=1), device="cpu", quiet=True)
-    coded = encode_lightmap(tiles, found, q_step, rd_weight=0.08, entropy="ans", is_codes=True, refined=refined)
+    coded = encode_lightmap(
+        tiles, found, q_step, rd_weight=0.08, entropy="ans", hours=np.arange(24.0), coding=None, refined=refined
+    )
     assert refined.history[-1][0] / 8 == pytest.approx(len(coded.streams[0]), rel=0.02)
