@@ -262,3 +262,27 @@ def test_fine_tuning_beats_rounding_afterwards(tmp_path: Path) -> None:
     assert min(losses[20:]) < losses[20]
     assert fit.model.mlp_dtype == "int8"
     assert set(fit.model.affines) == {0, 1}
+
+
+@pytest.mark.parametrize("weight", ["loss_lpips_w", "temporal_lpips_w"])
+def test_perceptual_losses_reach_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weight: str) -> None:
+    """By a trunk of random weights: what is tested is the path of the gradient, not the measure."""
+    pytest.importorskip("lpips")
+    generator = torch.Generator().manual_seed(0)
+    shapes = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}
+    trunk = {}
+    for number, shape in shapes.items():
+        trunk[f"features.{number}.weight"] = 0.05 * torch.randn(shape, generator=generator)
+        trunk[f"features.{number}.bias"] = torch.zeros(shape[0])
+    torch.save(trunk, tmp_path / "trunk.pth")
+    monkeypatch.setenv("LPIPS_ALEXNET", str(tmp_path / "trunk.pth"))
+    config = GridMlpConfig(**{**TINY, "patch_size": 32, "loss_ssim_w": 0.0, weight: 1.0, "lpips_freq": 2})
+    (tmp_path / "run").mkdir()
+    fit = GridMlpFit(a_day(40, 44), config, tmp_path / "run", torch.device("cpu"), False)
+    batch = next(iter(fit.objective.batches(0)))
+    taken, left_out = (fit.objective.loss(fit.model, batch, step, 0.0, False) for step in (0, 1))
+    assert float(left_out.total) == pytest.approx(float(left_out.mse))
+    (taken.total - taken.mse).backward()
+    assert float(taken.total - taken.mse) > 0.0
+    assert fit.model.output.weight.grad is not None
+    assert float(fit.model.output.weight.grad.abs().max()) > 0.0
