@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import eval.ab
-from eval.ab import QUICK_TRAINING, AbResult, AbSettings, AbTiming, run_ab, time_archives
+from eval.ab import QUICK_TRAINING, AbResult, AbSettings, run_ab
 from eval.ab_report import ab_json, ab_table, acceptance, acceptance_table
+from eval.ab_timing import AbTiming, time_archives
 from eval.ab_variants import PLAIN, VARIANTS
 from eval.perceptual import LpipsAbsent
 from tests.conftest import make_day, write_day
