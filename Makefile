@@ -10,7 +10,7 @@ STAMP = $(VENV)/.todpack-setup
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submission test test-slow check format bench golden pictures clean
+.PHONY: help setup submission test test-slow check format bench ab golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ format: $(STAMP)  ## let ruff format the code
 
 bench: $(STAMP)  ## size, quality and speed beside x265 and JPEG XL in the same run, against the targets (10 minutes)
 	$(BIN)/todpack eval bench --json-out $(OUT)/bench.json
+
+ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=...), 3 seeds each (20 minutes)
+	$(BIN)/todpack eval ab $(DATA) -o $(OUT)/ab --json-out $(OUT)/ab.json
 
 golden: $(STAMP)  ## write a golden archive for this version (a person's decision; tests never do it)
 	$(BIN)/python -m tests.golden.make_golden

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from decompressor import open_archive
 from decompressor.output import make_folder, write_atomic
@@ -26,7 +22,6 @@ _ROOT = Path(__file__).resolve().parents[1]
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MODEL_SECTIONS = ("/grid/", "/hash/", "/merge/", "/encoder", "/frame.onnx")
 QUICK_TRAINING = ("--epochs", "2", "--samples-per-epoch", "16384", "--hash-epochs", "1", "--qat-epochs", "1")
-TIMED_ROUNDS = 24
 
 Progress = Callable[[int, int, str], None]
 
@@ -189,52 +184,3 @@ def run_ab(
         on_result(len(results), len(jobs), "timing")
     order = [variant.name for variant in settings.variants]
     return sorted(results, key=lambda result: (order.index(result.variant), result.seed))
-
-
-@dataclass(frozen=True)
-class AbTiming:
-    """Decode times of one archive: medians in ms, and the frame's over the plain one's, round by round."""
-
-    frame_ms: float
-    load_ms: float
-    frame_ratio: float
-
-
-def time_archives(archives: dict[str, Path], threads: int, n_rounds: int = TIMED_ROUNDS) -> dict[str, AbTiming]:
-    """Time whole frames and opening, all archives in turn in every round, so that a busy machine troubles all alike.
-
-    Args:
-        archives: By variant, the plain one among them.
-        threads: Decoder threads.
-        n_rounds: Frames of each archive; opened a third as often.
-    """
-    frames: dict[str, list[float]] = {name: [] for name in archives}
-    loads: dict[str, list[float]] = {name: [] for name in archives}
-    for _ in range(max(1, n_rounds // 3)):
-        for name, path in archives.items():
-            start = time.perf_counter()
-            with open_archive(path, threads=threads, provider="cpu") as archive:
-                archive.prepare()
-            loads[name].append(1e3 * (time.perf_counter() - start))
-    opened = {name: open_archive(path, threads=threads, provider="cpu") for name, path in archives.items()}
-    try:
-        for archive in opened.values():
-            archive.decode(0.0)
-        for turn in range(n_rounds):
-            for name, archive in opened.items():
-                time_h = float(archive.hours[turn % len(archive.hours)])
-                start = time.perf_counter()
-                archive.decode(time_h)
-                frames[name].append(1e3 * (time.perf_counter() - start))
-    finally:
-        for archive in opened.values():
-            archive.close()
-    plain = np.array(frames[PLAIN])
-    return {
-        name: AbTiming(
-            frame_ms=statistics.median(frames[name]),
-            load_ms=statistics.median(loads[name]),
-            frame_ratio=float(np.median(np.array(frames[name]) / plain)),
-        )
-        for name in archives
-    }

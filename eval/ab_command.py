@@ -59,8 +59,9 @@ def ab_command(
     acceptance lines. What is finished in the folder is not trained again, so that an interrupted comparison goes on.
     """
     from decompressor.output import write_atomic
-    from eval.ab import QUICK_TRAINING, AbSettings, run_ab, time_archives
+    from eval.ab import QUICK_TRAINING, AbSettings, run_ab
     from eval.ab_report import ab_json, ab_table, acceptance, acceptance_table
+    from eval.ab_timing import time_archives
     from eval.ab_variants import VARIANTS
     from eval.bench_report import machine, machine_line
     from eval.errors import EvalError

@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from eval.ab import AbResult, AbTiming
+from eval.ab import AbResult
+from eval.ab_timing import AbTiming
 from eval.ab_variants import PLAIN
 
 Figure = Callable[[AbResult], float | None]

@@ -12,7 +12,8 @@ from decompressor.reversible_wavelet import forward_planes
 from packer.container import ArchiveWriter
 from packer.errors import PackError
 from packer.fill import fill_invalid
-from packer.gridmlp_graphs import EncodedBaseline, HashTables, frame_graph, latents_graph
+from packer.gridmlp_graphs import frame_graph
+from packer.gridmlp_latents import EncodedBaseline, HashTables, latents_graph
 from packer.quantize import quantize_grid, shortest_floats
 from packer.run_folder import Run
 

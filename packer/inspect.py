@@ -28,7 +28,11 @@ def _section_lines(archive: Archive) -> list[str]:
 
 def _gridmlp_lines(model: dict[str, Any]) -> list[str]:
     quant, mlp = model["quant"], model["mlp"]
-    n_parameters = sum(rows * columns for rows, columns in model["levels"]) * model["channels_per_level"]
+    sizes = [rows * columns for rows, columns in model["levels"]]
+    if model["hash"]:
+        n_hashed = model["hash"]["top_levels"]
+        sizes[-n_hashed:] = [model["hash"]["capacity"]] * n_hashed
+    n_parameters = sum(sizes) * model["channels_per_level"]
     levels = ", ".join(f"{rows} x {columns}" for rows, columns in model["levels"])
     lines = [
         f"  grids: {levels} nodes x {model['channels_per_level']} channels = {n_parameters} parameters in "
@@ -36,6 +40,14 @@ def _gridmlp_lines(model: dict[str, Any]) -> list[str]:
         f"  MLP: {mlp['layers']} hidden layers of {mlp['hidden']}, weights in {mlp['dtype']}, "
         f"{model['normalization']['time']['harmonics']} time harmonics",
     ]
+    if model["hash"]:
+        hashing = model["hash"]
+        lines.append(
+            f"  hash: the last {hashing['top_levels']} levels in tables of {hashing['capacity']} entries, "
+            f"merge {hashing['merge']}, seed {hashing['seed']}"
+        )
+    if "encoder" in model:
+        lines.append(f"  encoder: latents of the baseline, {' x '.join(str(n) for n in model['encoder']['shape'])}")
     if model["baseline"]:
         baseline = model["baseline"]
         lines.append(f"  baseline: frame of {baseline['time_h']:g} h, bin width {baseline['q_step']} codes")

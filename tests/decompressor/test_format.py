@@ -67,6 +67,13 @@ def test_gridmlp_table_is_the_code() -> None:
     cells = {row[0]: row[1] for row in tables("gridmlp")[0]}
     for dtype in gridmlp.GRID_DTYPES:
         assert f"`{dtype}`" in cells["quant"]
+    for name in (*gridmlp.HASH_FIELDS, *gridmlp.HASH_MERGES):
+        assert f"`{name}`" in cells["hash"]
+    for name in gridmlp.ENCODER_FIELDS:
+        assert f"`{name}`" in cells["encoder"]
+    hashing = TEXT.split("### Hash levels")[1].split("\n## ")[0]
+    for number in (gridmlp.HASH_PRIME, *(factor for pair in gridmlp.HASH_FACTORS for factor in pair)):
+        assert str(number) in hashing
 
 
 def test_daybasis_table_is_the_code() -> None:

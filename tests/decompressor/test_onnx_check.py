@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from decompressor import InvalidGraphError, open_archive
 from decompressor.onnx_check import ALLOWED_OPERATORS, OPSET, check_graph
 from decompressor.session import make_session
-from packer.gridmlp_graphs import latents_graph
+from packer.gridmlp_latents import latents_graph
 
 NESTED = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "inner", [], [])
 

@@ -12,7 +12,7 @@ import pytest
 from decompressor import open_archive
 
 FOLDER = Path(__file__).resolve().parent
-NAMES = ("daybasis-ans-1.0", "daybasis-zstd-1.0", "gridmlp-1.0")
+NAMES = ("daybasis-ans-1.0", "daybasis-zstd-1.0", "gridmlp-1.0", "gridmlp-1.1")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from packer.gridmlp_graphs import frame_graph, latents_graph
+from packer.gridmlp_graphs import frame_graph
+from packer.gridmlp_latents import latents_graph
 from tests.packer.micro_run import MICRO, expected_frame, lookup, micro_arrays
 
 SHAPES = [

@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from decompressor import open_archive
+import decompressor.gridmlp
+from decompressor import InvalidSectionError, open_archive
 from packer.gridmlp import GridMlpPackOptions
+from packer.gridmlp_graphs import frame_graph
+from packer.inspect import describe
 from packer.pack import pack_run
 from tests.conftest import make_day, write_day
+from tests.decompressor.forge import put_together, take_apart
 from trainer.data import LightmapSequence, read_sequence
 from trainer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
 
 from trainer.gridmlp.baseline_encoder import masked_frame  # noqa: E402
-from trainer.gridmlp.export import start_from_arrays  # noqa: E402
+from trainer.gridmlp.export import model_arrays, start_from_arrays  # noqa: E402
 from trainer.gridmlp.model import GridMlp  # noqa: E402
 from trainer.gridmlp.train import train_gridmlp  # noqa: E402
 
@@ -116,3 +120,86 @@ def test_switch_decodes_as_trained(day: LightmapSequence, tmp_path: Path, name: 
         for decoded, expected in decoded_and_expected(tmp_path / "run", tmp_path / "a.tod", options.mlp_dtype):
             assert np.abs(expected - expected.mean()).max() > 5.0
             assert np.abs(decoded - expected).max() < 2e-3 * max(1.0, np.abs(expected).max() / 255.0)
+
+
+def test_time_costs_nothing_per_texel(tmp_path: Path) -> None:
+    """What depends on time alone has no axis of texels, and FiLM adds no work to what has one."""
+    import onnx
+
+    counts = {}
+    for name in ("plain", "film"):
+        config = GridMlpConfig(**{**PLAIN, **SWITCHES[name]})
+        model = GridMlp(config, 20, 26)
+        graph = onnx.shape_inference.infer_shapes(
+            onnx.load_from_string(frame_graph(model_arrays(model), 3, 6, True, "int8"))
+        ).graph
+        shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in graph.value_info}
+        of_texels = {"z"}
+        of_time = {"time_h"}
+        for node in graph.node:
+            if of_texels & set(node.input):
+                of_texels.update(node.output)
+            elif of_time & set(node.input):
+                of_time.update(node.output)
+                assert all(0 < n <= 16 for output in node.output for n in shapes[output])
+        counts[name] = sum(bool(of_texels & set(node.output)) for node in graph.node)
+        assert len(of_time) > 4
+    assert counts["film"] == counts["plain"]
+
+
+def test_large_maps_are_looked_up_in_strips(
+    day: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = GridMlpConfig(**{**PLAIN, **HASH_2, **ENCODER})
+    train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
+    pack_run(tmp_path / "run", tmp_path / "a.tod", GridMlpPackOptions(baseline_q_step=1))
+    maps = []
+    for strip in (1 << 20, 3 * 26, 1):
+        monkeypatch.setattr(decompressor.gridmlp, "STRIP_TEXELS", strip)
+        with open_archive(tmp_path / "a.tod", threads=1, provider="cpu") as archive:
+            maps.append(archive.decode(6.0, dtype="float32"))
+    np.testing.assert_allclose(maps[1], maps[0], atol=1e-3)
+    np.testing.assert_allclose(maps[2], maps[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("section", ["0/hash/1", "0/merge/1", "0/encoder"])
+def test_sections_of_another_shape_are_refused(day: LightmapSequence, tmp_path: Path, section: str) -> None:
+    config = GridMlpConfig(**{**PLAIN, **HASH_2, **ENCODER, "epochs": 2})
+    train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
+    pack_run(tmp_path / "run", tmp_path / "a.tod")
+    data = (tmp_path / "a.tod").read_bytes()
+
+    def spoil(metadata: dict[str, Any]) -> None:
+        metadata["version"] = "1.0"  # what the forge puts into the header
+        for entry in metadata["sections"]:
+            if entry["name"] == section:
+                entry["shape"] = [*entry["shape"][1:], entry["shape"][0]]
+
+    assert data[8:12] == bytes([1, 0, 1, 0])  # version 1.1
+    (tmp_path / "b.tod").write_bytes(put_together(*take_apart(data), spoil))
+    with open_archive(tmp_path / "b.tod", provider="cpu") as archive, pytest.raises(InvalidSectionError, match=section):
+        archive.decode(0.0)
+
+
+def test_inspect_tells_of_hash_and_encoder(day: LightmapSequence, tmp_path: Path) -> None:
+    config = GridMlpConfig(**{**PLAIN, **HASH_1, **ENCODER, "epochs": 2})
+    train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
+    pack_run(tmp_path / "run", tmp_path / "a.tod")
+    text = describe(tmp_path / "a.tod")
+    assert "hash: the last 1 levels in tables of 37 entries, merge mean, seed 2147483647" in text
+    assert "encoder: latents of the baseline, 8 x 7 x 9" in text
+    assert f"= {2 * (3 * 4 + 6 * 8 + 37)} parameters" in text
+
+
+def test_calibrated_ranges_are_the_packer_s_unless_it_is_told_otherwise(day: LightmapSequence, tmp_path: Path) -> None:
+    config = GridMlpConfig(**{**PLAIN, **PTQ})
+    train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
+    with np.load(tmp_path / "run" / "arrays.npz") as arrays:
+        expected = np.concatenate([arrays[f"quant_{level}"][0] for level in range(3)])
+    scales = []
+    for percentile in (None, 60.0):
+        pack_run(tmp_path / "run", tmp_path / "a.tod", GridMlpPackOptions(percentile=percentile))
+        with open_archive(tmp_path / "a.tod", provider="cpu") as archive:
+            scales.append(np.array(archive.metadata["lightmaps"][0]["model"]["quant"]["scales"], np.float32))
+    np.testing.assert_array_equal(scales[0], expected)
+    assert (scales[1] < 0.9 * scales[0]).all()

@@ -101,7 +101,7 @@ def test_percentile_clips_outliers_at_both_ends() -> None:
 
 def test_refused_options() -> None:
     grid = np.zeros((2, 2, 1), np.float32)
-    with pytest.raises(PackError, match="--grid-dtype: expected one of uint8, uint16, found int4"):
+    with pytest.raises(PackError, match="--grid-dtype: expected one of uint8, uint16, float32, found int4"):
         quantize_grid(grid, "int4")
     for percentile in (50.0, 100.1, 0.0, float("nan")):
         with pytest.raises(PackError, match=r"--percentile: expected a number in \(50, 100\], found"):

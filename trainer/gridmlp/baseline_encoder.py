@@ -37,7 +37,7 @@ class BaselineEncoder(nn.Module):
         """(rows * columns, C0) latents, row by row."""
         x = functional.relu(self.patches(self.frame))
         x = functional.relu(self.mix(x))
-        return self.out(x)[0].flatten(1).T
+        return self.out(x)[0].flatten(1).T.to(torch.float32)  # as the grids, under autocast too
 
 
 def masked_frame(frame: np.ndarray, valid: np.ndarray) -> np.ndarray:

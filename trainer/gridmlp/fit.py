@@ -20,6 +20,7 @@ from trainer.gridmlp.baseline_encoder import masked_frame
 from trainer.gridmlp.calibration import calibrate
 from trainer.gridmlp.config import GridMlpConfig
 from trainer.gridmlp.export import start_from_arrays
+from trainer.gridmlp.fit_state import FitState
 from trainer.gridmlp.model import GridMlp
 from trainer.gridmlp.objective import Objective
 from trainer.gridmlp.validation import Validation, ValidationFigures, frames_of, held_frames
@@ -32,31 +33,6 @@ MAX_DIVERGENCES = 3
 QAT_LR_FRACTION = 0.1  # of the learning rates, where fine-tuning begins
 HASH_LR_FACTOR = 2.0  # of the grids' learning rate
 MIN_GAIN = 1e-4  # relative gain in the loss that counts as "better" for early stopping
-
-
-@dataclass
-class FitState:
-    """What a checkpoint holds beside the tensors; all of it is needed to continue the same schedule.
-
-    Attributes:
-        epoch: Epochs finished.
-        best_loss: Lowest epoch loss so far.
-        best_epoch: Its epoch, counted from 1.
-        patience_loss: Loss that the next "better" epoch is measured against.
-        patience_epoch: Epoch of that loss.
-        divergences: Restarts after a loss that was not finite.
-        seconds: Training time so far.
-        qat_start: Epoch in which fine-tuning with fake quantisation began; -1 before.
-    """
-
-    epoch: int = 0
-    best_loss: float = math.inf
-    best_epoch: int = 0
-    patience_loss: float = math.inf
-    patience_epoch: int = 0
-    divergences: int = 0
-    seconds: float = 0.0
-    qat_start: int = -1
 
 
 @dataclass(frozen=True)
