@@ -34,7 +34,7 @@ OPTIONS: dict[str, Decorator] = {
         default="fast",
         help="Descent over the codes: about 10 % fewer bytes; none needs no torch.",
     ),
-    "equal_db": click.option("--equal-db", is_flag=True, help="Weigh the hours until all have the same PSNR."),
+    "equal_db": click.option("--equal-db", is_flag=True, help="Weigh the hours by their errors, towards one PSNR."),
     **shared("temporal_loss", "loss_ssim_w", "loss_lpips_w", "lpips_freq", "seed", "device", "resume"),
 }
 TERMS = ("equal_db", "lpips_freq", "temporal_loss", "loss_ssim_w", "loss_lpips_w", "seed")

@@ -23,7 +23,7 @@ class RefineConfig:
         smoothing_bound: Bound of the decoder's smoothing in steps; 0 does without.
         smoothing_weight: Share of a difference that a texel moves, in multiples of 1/64.
         temporal_weight: Of squared changes of the error from frame to frame, against squared errors; 0: off.
-        equal_db: Weigh frames until all have the same PSNR.
+        equal_db: Weigh frames by their errors, towards the same PSNR for all.
         ssim_weight: Of 1 - SSIM, against the mean squared error over 255^2; 0: off.
         lpips_weight: Of LPIPS on patches, likewise; 0: off.
         lpips_every: Sweeps from one look at LPIPS to the next.

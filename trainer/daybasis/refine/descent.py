@@ -71,14 +71,18 @@ class TileDescent:
         """(K, N) of (K, h, w) maps, at the valid texels."""
         return maps.reshape(len(maps), -1)[:, self.valid]
 
-    def aim(self, metric: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+    def aim(self, metric: Tensor, target: Tensor, weights: Tensor | None = None, damped: bool = False) -> None:
         """Set the quadratic distortion m' G m - 2 t' m of the texels' maps m.
 
         Args:
             metric: G (K, K), symmetric.
             target: t (K, N) at the valid texels, in units of q_step.
             weights: (h, w) by which the distortion counts against the rate; None: 1.
+            damped: G is far from diagonal: components of one color move together, so each takes shorter steps.
         """
+        self.damping = torch.ones(len(metric), device=self.device)
+        if damped:
+            self.damping = metric.abs().sum(1) / metric.diagonal()
         self.weights = weights
         self.metric = metric
         maps = self.synthesis.maps(self.common())
@@ -107,7 +111,7 @@ class TileDescent:
         values = self.codes[key]
         if level:
             slope, values = self.turning[key].apply(slope, self.turns.transpose(1, 2)), self.values(values)
-        return values - slope / self.curvature[key]
+        return values - slope / (self.curvature[key] * self.damping[:, None, None])
 
     def move(self, key: tuple[int, int], codes: Tensor) -> None:
         """Set the codes of a band and follow with the residual."""

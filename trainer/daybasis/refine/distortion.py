@@ -8,6 +8,8 @@ WARM_UP = 0.25
 """The temporal term starts at this share of its weight."""
 EQUALIZING = 0.5
 """How fast the weights of frames follow their errors."""
+LARGEST = 2.5
+"""Squared weights of frames stay within 1 / this and this: beyond, components disturb each other in the descent."""
 
 
 class Distortion:
@@ -20,7 +22,7 @@ class Distortion:
     Args:
         frame_weights: (T,) w_t.
         temporal_weight: Of the changes, after warming up; 0 leaves them out.
-        equal_db: Let the weights follow the errors until every frame has the same PSNR.
+        equal_db: Let the weights follow the errors, towards the same PSNR for every frame.
     """
 
     def __init__(self, frame_weights: np.ndarray, temporal_weight: float = 0.0, equal_db: bool = False) -> None:
@@ -43,7 +45,7 @@ class Distortion:
         if self._equal_db:
             mse = np.maximum((by_frame.astype(np.float64) ** 2).mean((0, 2)), 1e-9)
             self._squares *= (mse / np.exp(np.log(mse).mean())) ** EQUALIZING
-            self._squares /= self._squares.mean()
+            self._squares = np.clip(self._squares / self._squares.mean(), 1 / LARGEST, LARGEST)
         if self._temporal_weight and by_frame.shape[1] > 1:
             changes = np.maximum(np.abs(np.diff(by_frame, axis=1)).mean((0, 2), dtype=np.float64), 1e-6)
             self._pairs = changes.mean() / changes

@@ -105,7 +105,7 @@ class Refinement:
             target = (source.days - offset.astype(np.float32)) @ wanted
             # the smoothing's steps count as they are now
             aimed = torch.from_numpy(np.ascontiguousarray(target.T)).to(self.device) - metric @ steps
-            tile.aim(metric, aimed, None if weights is None else weights[index])
+            tile.aim(metric, aimed, None if weights is None else weights[index], self.config.equal_db)
         return float(np.mean(errors.astype(np.float64) ** 2))
 
     def measure(self) -> tuple[Tensor, float]:
