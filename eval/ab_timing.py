@@ -12,7 +12,7 @@ import numpy as np
 from decompressor import open_archive
 from eval.ab_variants import PLAIN
 
-TIMED_ROUNDS = 24
+TIMED_ROUNDS = 48
 
 
 @dataclass(frozen=True)

@@ -254,8 +254,8 @@ def test_fine_tuning_follows_training_and_resumes_bit_for_bit(tmp_path: Path, mo
     assert (tmp_path / "cut" / "arrays.npz").read_bytes() == (whole / "arrays.npz").read_bytes()
 
 
-def test_fine_tuning_beats_rounding_afterwards(tmp_path: Path) -> None:
-    """On the error that it trains for: with few codes a fit that sees them ends lower than one that does not."""
+def test_fine_tuning_lowers_the_error_of_the_quantized_model(tmp_path: Path) -> None:
+    """From its first epoch on, which begins at what rounding alone gives."""
     config = GridMlpConfig(**{**TINY, "epochs": 20, "qat": True, "qat_epochs": 12, "patience": 0})
     (tmp_path / "run").mkdir()
     fit = GridMlpFit(a_day(), config, tmp_path / "run", torch.device("cpu"), False)

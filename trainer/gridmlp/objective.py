@@ -1,6 +1,6 @@
 """What a step of the fit minimises: the error of single texels, and where asked for, the looks of patches beside it.
 
-Patches alone would see too few places and times in a step: at equal work they lose more than 3 dB.
+Patches alone would see too few places and times in a step: at equal work they lose more than 2 dB.
 """
 
 from __future__ import annotations
