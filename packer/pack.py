@@ -91,7 +91,7 @@ def _valid(run: Run) -> np.ndarray:
 
 
 def read_daybasis_run(run: Run) -> tuple[LightmapSequence, DayBasisConfig, TemporalTransform, Coding | None]:
-    """The day, configuration, transform and (of linear radiance) coding domain in a run folder of the family `daybasis`.
+    """The day, configuration, transform and coding domain (None for 8-bit) in a run folder of the family `daybasis`.
 
     Raises:
         PackError: the run folder is not usable.
