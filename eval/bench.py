@@ -140,7 +140,7 @@ def _bench_refined(
     if importlib.util.find_spec("torch") is None:
         return points, math.nan, None
     timed_s, latency = math.nan, None
-    for q_step in sorted({*settings.q_steps, TIMED_Q_STEP}):
+    for q_step in settings.refined_q_steps:
         out = folder / f"refined-{q_step:g}.tod"
         steps.next(f"{REFINED} q_step {q_step:g}")
         encode_s = compress(data_path, out, q_step, settings.threads, "fast")

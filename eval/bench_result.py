@@ -33,9 +33,14 @@ class BenchSettings:
     compress_runs: int = 3
     n_opens: int = 5
 
+    @property
+    def refined_q_steps(self) -> list[float]:
+        """Steps of the refinement: all but the finest, which takes longest and lies beyond the levels compared."""
+        return sorted({*sorted(self.q_steps)[1:], TIMED_Q_STEP})
+
     def n_measurements(self, n_archives: int = 0) -> int:
         """Measurements on one dataset, for a progress bar."""
-        compressed = 2 * len({*self.q_steps, TIMED_Q_STEP}) + self.compress_runs - 1
+        compressed = len({*self.q_steps, TIMED_Q_STEP}) + self.compress_runs - 1 + len(self.refined_q_steps)
         latencies = len({self.threads, 1}) + 1
         return compressed + latencies + n_archives + len(self.crfs) + len(self.distances)
 

@@ -132,8 +132,9 @@ def test_values_outside_their_range_are_named():
         RefineConfig(n_sweeps=0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("q_step", [8.0, 16.0, 24.0])
+@pytest.mark.parametrize(
+    "q_step", [pytest.param(8.0, marks=pytest.mark.slow), 16.0, pytest.param(24.0, marks=pytest.mark.slow)]
+)
 def test_estimate_agrees_with_packed_bytes_on_the_sample(q_step):
     from pathlib import Path
 
