@@ -87,8 +87,9 @@ def train(
 ) -> None:
     """Train a model on a day of lightmaps: a folder of equally sized PNG/JPEG frames, sorted by name = time.
 
-    The run folder gets config.json and arrays.npz for `todpack pack`; gridmlp adds log.csv, best.ckpt, last.ckpt and
-    baseline.png. daybasis is found in closed form in seconds; gridmlp is trained by gradient descent and needs torch.
+    The run folder gets config.json and arrays.npz for `todpack pack`, log.csv and checkpoints. daybasis is found in
+    closed form in seconds, then its codes are refined (torch; `--refine none` goes without); gridmlp is trained by
+    gradient descent and needs torch.
     """
     if (input_dir is None) == (data_dir is None):
         raise click.UsageError("give the folder of frames once: as INPUT or by --data-dir")

@@ -14,6 +14,7 @@ from decompressor.output import make_folder, write_atomic
 from eval.metrics import psnr_srgb_db
 from trainer.checkpoint import CHECKPOINT_FORMAT
 from trainer.data import LightmapSequence
+from trainer.device import pick_device
 from trainer.errors import ConfigError, TrainingError
 from trainer.gridmlp.config import GridMlpConfig
 from trainer.gridmlp.export import model_arrays, reconstruct
@@ -23,19 +24,6 @@ from trainer.run_folder import ARRAYS_NAME, CONFIG_NAME, RunRecord, clear_run, r
 log = logging.getLogger("todpack.train")
 
 PARAMETERS = ("grid_", "mlp_", "encoder")  # arrays that are counted as the model
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one, else the CPU.
-
-    Raises:
-        ConfigError: CUDA was asked for and is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device: expected a CUDA device for 'cuda', found none; use --device cpu")
-    return torch.device(name)
 
 
 def _start_weights(run: Path) -> StartWeights:

@@ -26,6 +26,7 @@ from trainer.daybasis.refine.smoothing import SmoothingSteps
 from trainer.daybasis.refine.start import component_gains, first_codes
 from trainer.daybasis.single_blas import single_blas
 from trainer.daybasis.tiles import Tile
+from trainer.device import pick_device
 from trainer.errors import TrainingError
 
 Tensor = torch.Tensor
@@ -231,19 +232,19 @@ def refine(
 
     Raises:
         TrainingError: the state is of another refinement, or the device has too little memory.
-        ConfigError: a term needs what is not there.
+        ConfigError: a term or the device is not there.
     """
     config = PRESETS[preset] if isinstance(preset, str) else preset
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    where = pick_device(device)
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # many small operations: with two busy cores a second thread makes it 6 times slower
     try:
         with torch.no_grad():
-            refinement = Refinement(tiles, found, q_step, config, torch.device(name))
+            refinement = Refinement(tiles, found, q_step, config, where)
             if state is not None:
                 refinement.resume(state)
             return refinement.run(quiet, on_sweep)
     except torch.OutOfMemoryError as error:
-        raise TrainingError(f"refine: out of memory on {name}: lower --tile, or use --device cpu") from error
+        raise TrainingError(f"refine: out of memory on {where}: lower --tile, or use --device cpu") from error
     finally:
         torch.set_num_threads(before)
