@@ -60,9 +60,9 @@ def train_daybasis(
     coding = first_coding(sequence, config.transfer) if sequence.transfer == "linear" else None
     tiles = cut_tiles(sequence if coding is None else coding.encode(sequence), config.tile, config.n_levels)
     found = find_transform(tiles, config, step)
-    if not resume:
-        clear_run(out_dir)
     refined = None if refine is None else _refine(tiles, found, step, refine, out_dir, device, resume, quiet)
+    if refined is None:
+        clear_run(out_dir)
     figures = {
         "n_components": int(found.basis.matrix.shape[1]),
         "n_classes": len(found.skew_codes),
@@ -119,6 +119,8 @@ def _refine(
             )
 
     def keep(reached: State) -> None:
+        if reached["n_done"] == 1:  # not before: what cannot even start leaves the older run as it was
+            clear_run(out_dir)
         save_checkpoint(path, {**reached, "fingerprint": mine})
         lines = ["sweep,bytes_estimate,psnr_estimate_db"]
         lines += [f"{n},{rate / 8:.0f},{_psnr_db(mse):.4f}" for n, (rate, mse) in enumerate(reached["history"])]
