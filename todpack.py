@@ -20,6 +20,7 @@ COMMANDS = {
     "pack": ("packer.cli", "pack", "Quantize and code a run folder -> archive."),
     "inspect": ("packer.cli", "inspect", "Show an archive's sections, sizes and parameters."),
     "decompress": ("packer.cli", "decompress", "Archive -> frames (PNG or NPY)."),
+    "view": ("eval.view.command", "view", "Archive -> one HTML page that decodes it in the browser."),
     "eval": ("eval.cli", "cli", "Quality, size, latency, peers."),
     "submit": ("submission.cli", "submit", "Build a submission, or rehearse its grading."),
 }
