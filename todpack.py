@@ -6,6 +6,7 @@ what training needs.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import os
@@ -97,6 +98,12 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:  # all else that can fail is reported where it is known what was tried
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write("todpack: error: standard output cannot be written: no space left\n")
         return 1
     return result if isinstance(result, int) else 0
 

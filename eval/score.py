@@ -142,7 +142,7 @@ def score(
     """
     with open_archive(archive_path, threads=threads) as archive:
         day = read_sequence(data_path, mask)
-        decoded = _decode_day(archive, day, str(archive_path), on_frame)
+        decoded = decode_day(archive, day, str(archive_path), on_frame)
         archive_bytes = archive.file_bytes
     return score_frames(
         as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance,
@@ -156,7 +156,7 @@ def score(
     )
 
 
-def _decode_day(archive: Archive, day: LightmapSequence, where: str, on_frame: Progress | None) -> np.ndarray:
+def decode_day(archive: Archive, day: LightmapSequence, where: str, on_frame: Progress | None) -> np.ndarray:
     """Decode the day's hours into (T, H, W, 3), uint8 codes or float32 radiance."""
     if len(archive.lightmaps) != 1:
         raise EvalError(f"{where}: expected an archive of one lightmap, found {len(archive.lightmaps)}")

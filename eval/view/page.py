@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +14,12 @@ from eval.errors import EvalError
 from eval.metrics import bits_per_texel
 from eval.view.payload import PackedMaps, encode_blob, graph_section, pack_maps
 from eval.view.program import frame_program
+from eval.web import asset, embedded_json, filled_page
 
 SCRIPTS = ("data.js", "program.js", "shader.js", "renderer.js", "plot.js", "view_state.js", "main.js")
 SHADERS = ("decode.glsl", "display.glsl")
 MAX_SIDE = 4096  # what WebGL2 devices can be counted on for
 MAX_LATENT_BYTES = 1 << 29
-
-
-def _asset(name: str) -> str:
-    return files("eval").joinpath("viewer", name).read_text(encoding="utf-8")
-
-
-def embedded_json(value: Any) -> str:
-    """JSON that can stand inside of a <script> element."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _white(archive: Archive, index: int) -> float:
@@ -91,17 +81,13 @@ def build_page(path: Path, lightmap: int | str = 0) -> tuple[str, PackedMaps]:
             "constants": [[name, list(values.shape)] for name, values in program.constants.items()],
         }
         blob = encode_blob(shown, packed, program.constants)
-    fields = {
-        "title": html.escape(f"{shown.name} - todpack"),
-        "style": _asset("viewer.css"),
-        "description": embedded_json(description),
-        "blob": blob,
-        "shaders": embedded_json({name.removesuffix(".glsl"): _asset(name) for name in SHADERS}),
-        "script": "\n".join(_asset(name) for name in SCRIPTS),
-    }
-    text = _asset("viewer.html")
-    head, *parts = text.split("{{")  # one pass: what is put in is never searched again
-    for part in parts:
-        name, rest = part.split("}}", 1)
-        head += fields[name.strip()] + rest
-    return head, packed
+    page = filled_page(
+        "viewer.html",
+        title=html.escape(f"{shown.name} - todpack"),
+        description=embedded_json(description),
+        blob=blob,
+        shaders=embedded_json({name.removesuffix(".glsl"): asset(name) for name in SHADERS}),
+        styles=("base.css", "viewer.css"),
+        scripts=SCRIPTS,
+    )
+    return page, packed

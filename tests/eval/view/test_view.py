@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from decompressor import open_archive
-from eval.view.page import build_page, embedded_json
+from eval.view.page import build_page
 from eval.view.payload import MAX_ERROR_CODES, encode_maps, graph_section, pack_maps
 from eval.view.program import frame_program
+from eval.web import embedded_json
 from todpack import main
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
