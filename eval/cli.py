@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from eval.options import CONTEXT, COUNT, PATH, chosen_lpips, numbers, progress_bar
+from eval.peers.command import peers
 from eval.report.command import report
 
 EXAMPLES = """
@@ -34,13 +35,6 @@ LATENCY_EXAMPLES = """
 Examples:
   todpack eval latency scene.tod
   todpack eval latency scene.tod --threads 1 --provider cpu --json
-"""
-
-PEERS_EXAMPLES = """
-\b
-Examples:
-  todpack eval peers frames
-  todpack eval peers frames --crf 12,16,20 --distance 1 --psnr 40,42 --json
 """
 
 BENCH_EXAMPLES = """
@@ -131,37 +125,6 @@ def latency_command(
     _print(report.to_json(), report.table(), as_json)
 
 
-@cli.command("peers", epilog=PEERS_EXAMPLES, context_settings=CONTEXT)
-@click.argument("data_path", metavar="INPUT", type=PATH)
-@click.option("--mask", type=PATH, help="Mask image, as for score.")
-@click.option("--crf", "crfs", callback=numbers, default="8,12,16,20", help="Rate factors of x265.")
-@click.option("--distance", "distances", callback=numbers, default="0.5,1,2", help="Distances of JPEG XL.")
-@click.option("--psnr", "targets_db", callback=numbers, default="", help="Also say the bytes at these PSNRs.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def peers_command(
-    data_path: Path,
-    mask: Path | None,
-    crfs: tuple[float, ...],
-    distances: tuple[float, ...],
-    targets_db: tuple[float, ...],
-    as_json: bool,
-) -> None:
-    """Code the frames of INPUT by x265 and JPEG XL: bytes, PSNR and times."""
-    from eval.errors import EvalError
-    from eval.frames import as_codes
-    from eval.peers import run_peers
-    from eval.peers_report import peers_json, peers_table
-    from trainer.data import read_sequence
-
-    day = read_sequence(data_path, mask)
-    if day.transfer != "srgb8":
-        raise EvalError(f"{data_path}: the peers code 8-bit sRGB frames, found {day.transfer} radiance")
-    with progress_bar("peers") as advance:
-        results = run_peers(as_codes(day.radiance), day.valid, crfs, distances, advance)
-    described = (results, int(day.valid.sum()), day.n_frames, targets_db)
-    _print(peers_json(*described), peers_table(*described), as_json)
-
-
 @cli.command("bench", epilog=BENCH_EXAMPLES, context_settings=CONTEXT)
 @click.argument("data_paths", metavar="[DATA]...", nargs=-1, type=PATH)
 @click.option("--json-out", type=PATH, metavar="FILE", help="Also write every point and figure to FILE.")
@@ -209,4 +172,5 @@ def bench_command(
     click.echo(footer(benches, described))
 
 
+cli.add_command(peers)
 cli.add_command(report)
