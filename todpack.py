@@ -23,6 +23,7 @@ COMMANDS = {
     "decompress": ("packer.cli", "decompress", "Archive -> frames (PNG or NPY)."),
     "view": ("eval.view.command", "view", "Archive -> one HTML page that decodes it in the browser."),
     "eval": ("eval.cli", "cli", "Quality, size, latency, peers."),
+    "search": ("eval.search.command", "search", "Many trainings over a space of options, sorted by what they gave."),
     "submit": ("submission.cli", "submit", "Build a submission, or rehearse its grading."),
 }
 
