@@ -10,7 +10,7 @@ STAMP = $(VENV)/.todpack-setup
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submission test test-slow check format bench ab golden pictures clean
+.PHONY: help setup submission test test-slow test-browser check format bench ab golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "todpack needs Python 3.10 or newer; name one by PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,pack,eval,peers,pictures,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,pack,eval,peers,compare,pictures,exr,browser,dev]'
 	@# lpips asks for torchvision, of which only its small weight files are not used: leave the dependencies out
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps lpips
 	@touch $@
@@ -38,6 +38,10 @@ test: check  ## lint, types, and the whole test suite
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+test-browser: $(STAMP)  ## the viewer in a real headless Chromium (installs Debian's where root may)
+	sh tests/browser/install_chromium.sh
+	$(BIN)/python -m pytest -m browser
 
 check: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ what training needs.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import os
@@ -20,7 +21,9 @@ COMMANDS = {
     "pack": ("packer.cli", "pack", "Quantize and code a run folder -> archive."),
     "inspect": ("packer.cli", "inspect", "Show an archive's sections, sizes and parameters."),
     "decompress": ("packer.cli", "decompress", "Archive -> frames (PNG or NPY)."),
+    "view": ("eval.view.command", "view", "Archive -> one HTML page that decodes it in the browser."),
     "eval": ("eval.cli", "cli", "Quality, size, latency, peers."),
+    "search": ("eval.search.command", "search", "Many trainings over a space of options, sorted by what they gave."),
     "submit": ("submission.cli", "submit", "Build a submission, or rehearse its grading."),
 }
 
@@ -96,6 +99,12 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:  # all else that can fail is reported where it is known what was tried
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write("todpack: error: standard output cannot be written: no space left\n")
         return 1
     return result if isinstance(result, int) else 0
 

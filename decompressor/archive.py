@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from decompressor.container import Container
+from decompressor.daybasis.decoder import DayBasisDecoder
 from decompressor.errors import RequestError
 from decompressor.families import Decoder, open_decoder, read_entry
 from decompressor.limits import DEFAULT_LIMITS, Limits
@@ -82,6 +83,11 @@ class Lightmap:
     def latents(self) -> np.ndarray:
         """(C, H, W) float32 latent maps, the input `z` of the graph `frame` (do not write)."""
         return self._ready().latents()
+
+    def frame_inputs(self) -> dict[str, np.ndarray]:
+        """What the graph `frame` takes beside `z` and `time_h` (do not write); most families' graphs take nothing."""
+        decoder = self._ready()
+        return decoder.frame_inputs() if isinstance(decoder, DayBasisDecoder) else {}
 
     def decode(
         self, time_h: float, region: Region | tuple[int, int, int, int] | None = None, dtype: str = "uint8"

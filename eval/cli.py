@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from eval.ab_command import ab_command
-
-CONTEXT = {
-    "token_normalize_func": lambda token: token.replace("_", "-"),
-    "help_option_names": ["-h", "--help"],
-    "show_default": True,
-}
-_PATH = click.Path(path_type=Path)
-_COUNT = click.IntRange(min=1)
+from eval.options import CONTEXT, COUNT, PATH, chosen_lpips, numbers, progress_bar
+from eval.peers.command import peers
+from eval.report.command import report
 
 EXAMPLES = """
 \b
@@ -47,13 +39,6 @@ Examples:
   todpack eval latency scene.tod --threads 1 --provider cpu --json
 """
 
-PEERS_EXAMPLES = """
-\b
-Examples:
-  todpack eval peers frames
-  todpack eval peers frames --crf 12,16,20 --distance 1 --psnr 40,42 --json
-"""
-
 BENCH_EXAMPLES = """
 \b
 Examples:
@@ -66,13 +51,6 @@ ROOT = Path(__file__).resolve().parents[1]
 BENCH_DATA = ("samples/courtyard", "../shared/data/courtyard")  # from the root; the second where it exists
 
 
-def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in value.split(",")) if value else ()
-    except ValueError as error:
-        raise click.BadParameter(f"expected numbers separated by commas, such as 12,16, found {value!r}") from error
-
-
 def _named_paths(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for value in values:
@@ -81,24 +59,6 @@ def _named_paths(_context: click.Context, _parameter: click.Parameter, values: t
             raise click.BadParameter(f"expected NAME=PATH, each name once, found {value!r}")
         named[name] = Path(path)
     return named
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Callable[..., None]]:
-    """A progress bar on stderr; yields its setter (done, in all, what), which is silent where stderr is no terminal."""
-    try:
-        from tqdm import tqdm
-    except ImportError:  # progress is a comfort: without its package the command still runs
-        yield lambda _done, _in_all, _what="": None
-        return
-    with tqdm(desc=label, disable=not sys.stderr.isatty(), leave=False, file=sys.stderr) as bar:
-
-        def advance(done: int, in_all: int, what: str = "") -> None:
-            bar.total = in_all
-            bar.set_postfix_str(what, refresh=False)
-            bar.update(done - bar.n)
-
-        yield advance
 
 
 def _print(report: dict[str, object], table: str, as_json: bool) -> None:
@@ -111,13 +71,13 @@ def cli() -> None:
 
 
 @cli.command("score", epilog=SCORE_EXAMPLES, context_settings=CONTEXT)
-@click.argument("archive", type=_PATH)
-@click.option("--data", "data_path", metavar="INPUT", type=_PATH, required=True, help="The original frames.")
-@click.option("--mask", type=_PATH, help="Mask image, 255 = valid. Default: valid.png by the frames.")
+@click.argument("archive", type=PATH)
+@click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The original frames.")
+@click.option("--mask", type=PATH, help="Mask image, 255 = valid. Default: valid.png by the frames.")
 @click.option("--lightmap", help="Which one of a level and of its dataset, such as L_Courtyard_0.")
-@click.option("--lpips-weights", type=_PATH, help="AlexNet weights; else LPIPS_ALEXNET, else torch hub's cache.")
+@click.option("--lpips-weights", type=PATH, help="AlexNet weights; else LPIPS_ALEXNET, else torch hub's cache.")
 @click.option("--no-lpips", is_flag=True, help="Leave LPIPS out; torch is not loaded then.")
-@click.option("--threads", type=_COUNT, help="Decoder threads.  [default: the decoder's own choice]")
+@click.option("--threads", type=COUNT, help="Decoder threads.  [default: the decoder's own choice]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; null for what is absent.")
 def score_command(
     archive: Path,
@@ -134,24 +94,21 @@ def score_command(
     PSNR, SSIM and LPIPS, the error of the changes over time, bytes, bits per valid texel and compression ratios. Where
     the weights of LPIPS are not found it is absent, and the reason is said.
     """
-    from eval.perceptual import LpipsAbsent, load_lpips
     from eval.score import score
 
-    lpips = LpipsAbsent("switched off by --no-lpips") if no_lpips else load_lpips(lpips_weights)
-    if isinstance(lpips, LpipsAbsent) and not no_lpips:
-        click.echo(f"todpack: warning: LPIPS is absent: {lpips.reason}", err=True)
-    with _bar("score") as advance:
+    lpips = chosen_lpips(lpips_weights, no_lpips)
+    with progress_bar("score") as advance:
         report = score(archive, data_path, lpips=lpips, mask=mask, lightmap=lightmap, threads=threads, on_frame=advance)
     _print(report.to_json(), report.table(), as_json)
 
 
 @cli.command("latency", epilog=LATENCY_EXAMPLES, context_settings=CONTEXT)
-@click.argument("archive", type=_PATH)
-@click.option("--threads", type=_COUNT, default=2, help="Decoder threads.")
+@click.argument("archive", type=PATH)
+@click.option("--threads", type=COUNT, default=2, help="Decoder threads.")
 @click.option("--provider", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="What runs the graphs.")
-@click.option("--opens", type=_COUNT, default=5, help="Fresh processes to open it in.")
-@click.option("--frames", type=_COUNT, default=48, help="Frames in steady state.")
-@click.option("--texels", type=_COUNT, default=500, help="Random texels.")
+@click.option("--opens", type=COUNT, default=5, help="Fresh processes to open it in.")
+@click.option("--frames", type=COUNT, default=48, help="Frames in steady state.")
+@click.option("--texels", type=COUNT, default=500, help="Random texels.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def latency_command(
     archive: Path, threads: int, provider: str, opens: int, frames: int, texels: int, as_json: bool
@@ -159,7 +116,7 @@ def latency_command(
     """Time ARCHIVE: cold open, first frame, steady frames, random texels."""
     from eval.latency import measure_latency
 
-    with _bar("latency") as advance:
+    with progress_bar("latency") as advance:
         report = measure_latency(
             archive,
             threads=threads,
@@ -172,42 +129,11 @@ def latency_command(
     _print(report.to_json(), report.table(), as_json)
 
 
-@cli.command("peers", epilog=PEERS_EXAMPLES, context_settings=CONTEXT)
-@click.argument("data_path", metavar="INPUT", type=_PATH)
-@click.option("--mask", type=_PATH, help="Mask image, as for score.")
-@click.option("--crf", "crfs", callback=_numbers, default="8,12,16,20", help="Rate factors of x265.")
-@click.option("--distance", "distances", callback=_numbers, default="0.5,1,2", help="Distances of JPEG XL.")
-@click.option("--psnr", "targets_db", callback=_numbers, default="", help="Also say the bytes at these PSNRs.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def peers_command(
-    data_path: Path,
-    mask: Path | None,
-    crfs: tuple[float, ...],
-    distances: tuple[float, ...],
-    targets_db: tuple[float, ...],
-    as_json: bool,
-) -> None:
-    """Code the frames of INPUT by x265 and JPEG XL: bytes, PSNR and times."""
-    from eval.errors import EvalError
-    from eval.frames import as_codes
-    from eval.peers import run_peers
-    from eval.peers_report import peers_json, peers_table
-    from trainer.data import read_sequence
-
-    day = read_sequence(data_path, mask)
-    if day.transfer != "srgb8":
-        raise EvalError(f"{data_path}: the peers code 8-bit sRGB frames, found {day.transfer} radiance")
-    with _bar("peers") as advance:
-        results = run_peers(as_codes(day.radiance), day.valid, crfs, distances, advance)
-    described = (results, int(day.valid.sum()), day.n_frames, targets_db)
-    _print(peers_json(*described), peers_table(*described), as_json)
-
-
 @cli.command("bench", epilog=BENCH_EXAMPLES, context_settings=CONTEXT)
-@click.argument("data_paths", metavar="[DATA]...", nargs=-1, type=_PATH)
-@click.option("--json-out", type=_PATH, metavar="FILE", help="Also write every point and figure to FILE.")
-@click.option("--threads", type=_COUNT, default=2, help="Threads of compressing and decoding.")
-@click.option("--q-step", "q_steps", callback=_numbers, help="Steps of ours, and 16.  [default: 6,8,11,16,22,30]")
+@click.argument("data_paths", metavar="[DATA]...", nargs=-1, type=PATH)
+@click.option("--json-out", type=PATH, metavar="FILE", help="Also write every point and figure to FILE.")
+@click.option("--threads", type=COUNT, default=2, help="Threads of compressing and decoding.")
+@click.option("--q-step", "q_steps", callback=numbers, help="Steps of ours, and 16.  [default: 6,8,11,16,22,30]")
 @click.option(
     "--archive", "archives", multiple=True, callback=_named_paths, metavar="NAME=PATH", help="Add a ready archive."
 )
@@ -228,6 +154,7 @@ def bench_command(
     from eval.bench import bench_dataset
     from eval.bench_report import bench_json, dataset_table, footer, machine
     from eval.bench_result import QUICK, BenchSettings
+    from eval.options import prepare_output, write_text
 
     if not data_paths:
         data_paths = tuple(Path(os.path.relpath(ROOT / p)) for p in BENCH_DATA if (ROOT / p).is_dir())
@@ -236,16 +163,19 @@ def bench_command(
     settings = replace(QUICK if quick else BenchSettings(), threads=threads)
     if q_steps:
         settings = replace(settings, q_steps=q_steps)
+    if json_out is not None:
+        prepare_output(json_out)
     described = machine(threads)
     benches = []
     for data_path in data_paths:
-        with _bar(str(data_path)) as advance:
+        with progress_bar(str(data_path)) as advance:
             benches.append(bench_dataset(data_path, settings, archives, advance))
         click.echo(dataset_table(benches[-1]) + "\n")
         if json_out is not None:  # after each dataset: a bench takes minutes, and may be interrupted
-            json_out.parent.mkdir(parents=True, exist_ok=True)
-            json_out.write_text(json.dumps(bench_json(benches, described), indent=2, allow_nan=False) + "\n")
+            write_text(json_out, json.dumps(bench_json(benches, described), indent=2, allow_nan=False) + "\n")
     click.echo(footer(benches, described))
 
 
 cli.add_command(ab_command)
+cli.add_command(peers)
+cli.add_command(report)

@@ -145,7 +145,7 @@ def score(
     """
     with open_archive(archive_path, threads=threads) as archive:
         day = read_sequence(data_path, mask, lightmap=lightmap)
-        decoded = _decode_day(archive, day, str(archive_path), on_frame, lightmap)
+        decoded = decode_day(archive, day, str(archive_path), on_frame, lightmap)
         archive_bytes = archive.file_bytes
     return score_frames(
         as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance,
@@ -159,8 +159,8 @@ def score(
     )
 
 
-def _decode_day(
-    archive: Archive, day: LightmapSequence, where: str, on_frame: Progress | None, lightmap: str | None
+def decode_day(
+    archive: Archive, day: LightmapSequence, where: str, on_frame: Progress | None, lightmap: str | None = None
 ) -> np.ndarray:
     """Decode the day's hours into (T, H, W, 3), uint8 codes or float32 radiance."""
     if lightmap is None and len(archive.lightmaps) != 1:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from decompressor.archive import Archive, Lightmap, open_archive
+from decompressor.errors import OutputError
 from decompressor.output import write_frame
 
 
@@ -100,6 +101,8 @@ def write_sample(path: Path, image: Path, time_h: float) -> None:
     Raises:
         TodpackError: not readable, no such hour, or not writable.
     """
+    if image.suffix.lower() != ".png":
+        raise OutputError(f"{image}: expected a name that ends in .png, which is what is written")
     with open_archive(path, provider="cpu") as archive:
         lightmap = archive.lightmaps[0]
         if lightmap.transfer == "srgb8":

@@ -96,6 +96,7 @@ def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[st
         (["inspect", "{tmp}/gone.tod"], "gone.tod: cannot be opened: No such file"),
         (["inspect", "{day}/tod_00.png"], "expected a todpack archive, found other content"),
         (["inspect", "{archive}", "--image", "{tmp}/no/x.png"], "cannot be written"),
+        (["inspect", "{archive}", "--image", "{tmp}/x.jpg"], "expected a name that ends in .png"),
         (["decompress", "{tmp}/gone.tod", "-o", "{tmp}/x"], "gone.tod: cannot be opened"),
         (["submit", "build", "{tmp}/gone.tod", "-o", "{tmp}/x"], "gone.tod: cannot be opened"),
         (["submit", "check", "{tmp}", "--data", "{day}", "--no-lpips"], "expected a submission with manifest.json"),
@@ -164,3 +165,17 @@ def test_modules_reach_the_same_commands(module: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Usage: todpack" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_standard_output_is_one_line(tiny_archive: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "todpack", "inspect", str(tiny_archive)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "todpack: error: standard output cannot be written: no space left\n"

@@ -232,8 +232,11 @@ class DayBasisDecoder:
         return values if as_codes else np.ascontiguousarray(values.transpose(1, 2, 0))
 
     def _feeds(self, maps: np.ndarray, time_h: float) -> dict[str, np.ndarray]:
-        time = np.array([time_h], np.float32)
-        return {"z": maps, "time_h": time, "first": self._first, "steps": self._steps, "grid": self._grid}
+        return {"z": maps, "time_h": np.array([time_h], np.float32), **self.frame_inputs()}
+
+    def frame_inputs(self) -> dict[str, np.ndarray]:
+        """The graph's tables: `first`, `steps` and `grid`."""
+        return {"first": self._first, "steps": self._steps, "grid": self._grid}
 
     def _affine_at(self, time_h: float) -> tuple[np.ndarray, np.ndarray]:
         """(3, K) and (3,) float32 at a time, as the graph computes them; the last ones asked for are kept."""

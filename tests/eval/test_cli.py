@@ -45,13 +45,26 @@ def test_score_json_holds_nothing_but_json(
 
 
 def test_score_says_loudly_that_lpips_is_absent(
+    tiny_archive: Path,
+    tiny_day: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    missing = str(tmp_path / "gone.pth")
+    monkeypatch.setenv("LPIPS_ALEXNET", missing)
+    assert main(["eval", "score", str(tiny_archive), "--data", str(tiny_day)]) == 0
+    captured = capsys.readouterr()
+    assert f"LPIPS is absent: LPIPS_ALEXNET names {missing}" in captured.err
+    assert f"LPIPS absent:   LPIPS_ALEXNET names {missing}" in captured.out
+
+
+def test_named_weights_that_are_missing_are_an_error(
     tiny_archive: Path, tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = str(tmp_path / "gone.pth")
-    assert main(["eval", "score", str(tiny_archive), "--data", str(tiny_day), "--lpips-weights", missing]) == 0
-    captured = capsys.readouterr()
-    assert f"LPIPS is absent: --lpips-weights names {missing}" in captured.err
-    assert f"LPIPS absent:   --lpips-weights names {missing}" in captured.out
+    assert main(["eval", "score", str(tiny_archive), "--data", str(tiny_day), "--lpips-weights", missing]) == 1
+    assert f"todpack: error: --lpips-weights names {missing}, which is not a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["score", "--no-lpips", "--data"], ["latency", "--opens", "1"]])
@@ -86,10 +99,29 @@ def test_latency_json(tiny_archive: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_peers_json(small_day: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("imagecodecs", reason="imagecodecs is not installed (pip install todpack[peers])")
-    assert main(["eval", "peers", str(small_day), "--crf", "", "--distance", "0.5,2", "--psnr", "10", "--json"]) == 0
+    assert (
+        main(
+            [
+                "eval",
+                "peers",
+                str(small_day),
+                "--crf",
+                "",
+                "--distance",
+                "0.5,2",
+                "--psnr",
+                "10",
+                "--json",
+                "--peers",
+                "x265,jpegxl",
+                "--no-lpips",
+            ]
+        )
+        == 0
+    )
     report = json.loads(capsys.readouterr().out)
     assert [point["setting"] for point in report["points"]] == ["distance 0.5", "distance 2"]
-    assert report["bytes_at_psnr"] == [{"psnr_srgb_db": 10.0, "x265": None, "jpegxl": None}]
+    assert report["bytes_at_psnr"] == [{"psnr_srgb_db": 10.0, "jpegxl": None}]
 
 
 def test_errors_are_one_line(tmp_path: Path, tiny_archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,8 +136,20 @@ def test_errors_are_one_line(tmp_path: Path, tiny_archive: Path, capsys: pytest.
 
 def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", "peers", "frames", "--crf", "12,x"]) == 2
+    assert main(["eval", "peers", "frames", "--psnr", "nan"]) == 2
     assert main(["eval", "latency", "scene.tod", "--threads", "0"]) == 2
-    assert "separated by commas" in capsys.readouterr().err
+    captured = capsys.readouterr().err
+    assert "separated by commas" in captured
+    assert "expected finite numbers, found 'nan'" in captured
+
+
+def test_bench_refuses_a_place_that_it_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["eval", "bench", str(tmp_path), "--json-out", str(tmp_path / "file" / "bench.json")]) == 1
+    assert main(["eval", "bench", str(tmp_path), "--json-out", str(tmp_path)]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert [line.startswith("todpack: error: ") for line in lines] == [True, True]
+    assert "bench.json" in lines[0] or "file: expected a folder" in lines[0]
 
 
 def test_module_is_the_same_command() -> None:

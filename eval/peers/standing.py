@@ -6,7 +6,6 @@ missing one is named as absent, with the extra to install.
 
 from __future__ import annotations
 
-import importlib
 import io
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 
 from eval.errors import EvalError
 from eval.metrics import psnr_srgb_db
+from eval.peers.coding import PeerAbsentError, need
 from eval.rate_curve import RatePoint
 
 X265 = "x265"
@@ -49,17 +49,6 @@ class PeerResults:
         return [point for point in self.points if point.name == name]
 
 
-class _PeerAbsentError(Exception):
-    """The package of a peer is not installed or lacks its codec; the message is the reason."""
-
-
-def _import(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise _PeerAbsentError(f"the package {module} is not installed (pip install todpack[peers])") from error
-
-
 def _encode_x265(av: Any, frames: np.ndarray, crf: float) -> bytes:
     """(T, H, W, 3) uint8 to one Matroska file."""
     stored = io.BytesIO()
@@ -67,7 +56,7 @@ def _encode_x265(av: Any, frames: np.ndarray, crf: float) -> bytes:
         try:
             stream = container.add_stream("libx265", rate=24)
         except ValueError as error:
-            raise _PeerAbsentError("this build of PyAV has no libx265") from error
+            raise PeerAbsentError("this build of PyAV has no libx265") from error
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv444p10le"
         stream.options = {
@@ -88,6 +77,11 @@ def _decode_x265(av: Any, stored: bytes) -> np.ndarray:
 
 
 def x265_point(frames: np.ndarray, valid: np.ndarray, crf: float) -> RatePoint:
+    """The point of `code_x265`."""
+    return code_x265(frames, valid, crf)[0]
+
+
+def code_x265(frames: np.ndarray, valid: np.ndarray, crf: float) -> tuple[RatePoint, np.ndarray]:
     """Code the day as one 4:4:4 10-bit video (`X265_DEFINITION`).
 
     Args:
@@ -96,14 +90,14 @@ def x265_point(frames: np.ndarray, valid: np.ndarray, crf: float) -> RatePoint:
         crf: Constant rate factor, 0 (best) to 51.
 
     Returns:
-        The point; its bytes are those of the file, container included.
+        The point, whose bytes are those of the file, container included; and the decoded frames.
 
     Raises:
         EvalError: `crf` is out of range, or the encoder refuses the frames (sides of about 16 and less).
     """
     if not 0.0 <= crf <= MAX_CRF:
         raise EvalError(f"x265: expected a crf from 0 to {MAX_CRF:g}, found {crf:g}")
-    av = _import("av")
+    av = need("av")
     start = time.perf_counter()
     try:
         stored = _encode_x265(av, frames, crf)
@@ -112,10 +106,16 @@ def x265_point(frames: np.ndarray, valid: np.ndarray, crf: float) -> RatePoint:
     except av.FFmpegError as error:
         size = f"{frames.shape[2]} x {frames.shape[1]}"
         raise EvalError(f"x265 crf {crf:g} cannot code frames of {size}: {error.strerror}") from error
-    return _point(X265, f"crf {crf:g}", len(stored), frames, decoded, valid, encoded - start, encoded)
+    point = _point(X265, f"crf {crf:g}", len(stored), frames, decoded, valid, encoded - start, encoded)
+    return point, decoded
 
 
 def jpeg_xl_point(frames: np.ndarray, valid: np.ndarray, distance: float) -> RatePoint:
+    """The point of `code_jpeg_xl`."""
+    return code_jpeg_xl(frames, valid, distance)[0]
+
+
+def code_jpeg_xl(frames: np.ndarray, valid: np.ndarray, distance: float) -> tuple[RatePoint, np.ndarray]:
     """Code every frame as JPEG XL (`JPEG_XL_DEFINITION`).
 
     Args:
@@ -124,16 +124,16 @@ def jpeg_xl_point(frames: np.ndarray, valid: np.ndarray, distance: float) -> Rat
         distance: Butteraugli distance, 0 (lossless) to 25.
 
     Returns:
-        The point; its bytes are those of all files together.
+        The point, whose bytes are those of all files together; and the decoded frames.
 
     Raises:
         EvalError: `distance` is out of range, or the encoder refuses the frames.
     """
     if not 0.0 <= distance <= MAX_DISTANCE:
         raise EvalError(f"JPEG XL: expected a distance from 0 to {MAX_DISTANCE:g}, found {distance:g}")
-    imagecodecs = _import("imagecodecs")
+    imagecodecs = need("imagecodecs")
     if not imagecodecs.JPEGXL.available:
-        raise _PeerAbsentError("this build of imagecodecs has no JPEG XL")
+        raise PeerAbsentError("this build of imagecodecs has no JPEG XL")
     exact = distance == 0.0  # without it, distance 0 is only nearly lossless
     start = time.perf_counter()
     try:
@@ -147,7 +147,8 @@ def jpeg_xl_point(frames: np.ndarray, valid: np.ndarray, distance: float) -> Rat
         size = f"{frames.shape[2]} x {frames.shape[1]}"
         raise EvalError(f"JPEG XL distance {distance:g} cannot code frames of {size}: {error}") from error
     size_bytes = sum(len(file) for file in stored)
-    return _point(JPEG_XL, f"distance {distance:g}", size_bytes, frames, decoded, valid, encoded - start, encoded)
+    point = _point(JPEG_XL, f"distance {distance:g}", size_bytes, frames, decoded, valid, encoded - start, encoded)
+    return point, decoded
 
 
 def _point(
@@ -196,6 +197,6 @@ def run_peers(
                 points.append(measure(frames, valid, setting))
                 if on_setting is not None:
                     on_setting(len(points), len(crfs) + len(distances))
-        except _PeerAbsentError as error:
+        except PeerAbsentError as error:
             absent[name] = str(error)
     return PeerResults(tuple(points), absent)

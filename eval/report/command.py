@@ -1,0 +1,65 @@
+"""`todpack eval report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from eval.options import CONTEXT, PATH, numbers, progress_bar
+
+EXAMPLES = """
+\b
+Examples:
+  todpack eval report scene.tod --data frames -o report.html
+  todpack eval report scene.tod --data frames -o report.html --video day.mp4
+  todpack eval report scene.tod --data frames -o report.html --crf "" --distance ""
+"""
+
+
+@click.command("report", epilog=EXAMPLES, context_settings=CONTEXT)
+@click.argument("archive", type=PATH)
+@click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The original frames.")
+@click.option("--out", "-o", type=PATH, required=True, help="Page to write (NAME.html).")
+@click.option("--video", type=PATH, help="Also write the day beside the original (NAME.mp4).")
+@click.option("--mask", type=PATH, help="Mask image, as for score.")
+@click.option("--crf", "crfs", callback=numbers, default="10,14,18,22", help='Rate factors of x265; "" leaves it out.')
+@click.option("--distance", "distances", callback=numbers, default="0.35,0.7,1.4", help="Distances of JPEG XL.")
+@click.option("--threads", type=click.IntRange(min=1), default=2, help="Decoder threads.")
+@click.option("--lpips-weights", type=PATH, help="AlexNet weights, as for score.")
+@click.option("--no-lpips", is_flag=True, help="Leave LPIPS out.")
+def report(
+    archive: Path,
+    data_path: Path,
+    out: Path,
+    video: Path | None,
+    mask: Path | None,
+    crfs: tuple[float, ...],
+    distances: tuple[float, ...],
+    threads: int,
+    lpips_weights: Path | None,
+    no_lpips: bool,
+) -> None:
+    """Write one HTML page about ARCHIVE: figures with their commands, peers, errors, bytes, flicker.
+
+    The page needs no network. It holds the frames themselves, losslessly: about 100 kB per frame of 256 x 256.
+    """
+    from decompressor.output import write_atomic
+    from eval.options import chosen_lpips
+    from eval.report.page import ReportSettings, make_report
+    from eval.report.pictures import check_suffix, encode_video
+
+    check_suffix(out, ".html")
+    if video is not None:
+        check_suffix(video, ".mp4")
+    lpips = chosen_lpips(lpips_weights, no_lpips)
+    settings = ReportSettings(crfs=crfs, distances=distances, threads=threads)
+    with progress_bar("report") as advance:
+        made = make_report(archive, data_path, lpips=lpips, mask=mask, settings=settings, on_step=advance)
+    data = made.page.encode("utf-8")
+    write_atomic(out, lambda file: file.write(data))
+    click.echo(f"{out}: {len(data)} bytes")
+    if video is not None:
+        encoded = encode_video(made.original, made.decoded, made.valid, made.white)
+        write_atomic(video, lambda file: file.write(encoded))
+        click.echo(f"{video}: {len(encoded)} bytes, original left, decoded right")

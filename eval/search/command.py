@@ -1,0 +1,95 @@
+"""`todpack search`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from eval.options import CONTEXT, COUNT, PATH, progress_bar, write_text
+from eval.search.table import SORTS
+
+EXAMPLES = """
+\b
+Examples:
+  todpack search space.toml --data frames -o experiments
+  todpack search space.toml --data frames -o experiments --num-workers 2 --sort bytes
+  todpack search space.json --data frames -o experiments --gpu-ids 0,1,2,3 --num-workers 8
+
+\b
+A space:
+  family = "gridmlp"                    # or a list of families
+  sampler = "random"                    # grid, random, optuna
+  trials = 12
+  [train]                               # options of todpack train
+  preset = "fast"
+  hidden = [32, 64]                     # choices
+  lr = {low = 1e-4, high = 1e-2, log = true}
+  [pack]                                # options of todpack pack
+  grid_dtype = ["uint8", "uint16"]
+  [score]                               # weights of psnr_db, ssim, lpips, bytes, bpt, frame_ms
+  psnr_db = 1.0
+  bpt = -6.0
+"""
+
+
+@click.command("search", epilog=EXAMPLES, context_settings=CONTEXT)
+@click.argument("space_path", metavar="SPACE", type=PATH)
+@click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The frames.")
+@click.option("--out", "-o", type=PATH, required=True, help="Folder of the trials; one that is there is resumed.")
+@click.option("--mask", type=PATH, help="Mask image, as for train.")
+@click.option("--num-workers", type=COUNT, default=1, help="Trials at a time.")
+@click.option("--threads", type=COUNT, help="Threads of a trial.  [default: the cores shared out to the workers]")
+@click.option("--gpu-ids", help="GPUs that the workers share out, such as 0,1,2,3.")
+@click.option("--sort", type=click.Choice(list(SORTS)), default="score", help="What the table is sorted by.")
+@click.option("--timeout", type=click.FloatRange(min=0.1), help="Seconds that one command of a trial may take.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where trials run.")
+@click.option("--no-lpips", is_flag=True, help="Leave LPIPS out.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def search(
+    space_path: Path,
+    data_path: Path,
+    out: Path,
+    mask: Path | None,
+    num_workers: int,
+    threads: int | None,
+    gpu_ids: str | None,
+    sort: str,
+    timeout: float | None,
+    engine: str,
+    no_lpips: bool,
+    as_json: bool,
+) -> None:
+    """Train, pack, score and time one trial after another over a SPACE of options (JSON or TOML).
+
+    Each trial has a folder with its log, run, archive and result.json. A search that was stopped goes on where it was:
+    finished trials are not run again, failed ones are. A failed trial is reported and stops nothing.
+    """
+    from decompressor.output import make_folder
+    from eval.search.runner import run_search
+    from eval.search.space import read_space
+    from eval.search.table import results_table, sorted_results
+    from eval.search.trial import TrialSettings
+    from trainer.data import read_sequence
+
+    space = read_space(space_path)
+    read_sequence(data_path, mask)  # bad frames are one error, not one per trial
+    make_folder(out)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    settings = TrialSettings(data_path, mask, threads or max(1, cores // num_workers), not no_lpips, timeout)
+    with progress_bar("search") as advance:
+        results = run_search(
+            space,
+            out,
+            settings,
+            gpu_ids=gpu_ids.split(",") if gpu_ids else (),
+            num_workers=num_workers,
+            engine=engine,
+            on_trial=advance,
+        )
+    ordered = sorted_results(results, sort)
+    text = json.dumps({"sorted_by": sort, "trials": ordered}, indent=2, allow_nan=False)
+    write_text(out / "results.json", text + "\n")
+    click.echo(text if as_json else results_table(ordered))

@@ -1,0 +1,156 @@
+"""One trial: train, pack, score and time by the commands a user runs, in processes and a folder of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from decompressor.output import make_folder, write_atomic
+from eval.search.space import Value, Values
+
+_ROOT = Path(__file__).resolve().parents[2]
+_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class TrialSettings:
+    """What all trials share.
+
+    Attributes:
+        data: Folder of frames.
+        mask: Mask image, or None.
+        threads: Threads of each trial.
+        lpips: Whether LPIPS is measured (where its weights are found).
+        timeout_s: Wall time of one command, or None.
+    """
+
+    data: Path
+    mask: Path | None = None
+    threads: int = 1
+    lpips: bool = True
+    timeout_s: float | None = None
+
+
+def trial_name(values: Values) -> str:
+    """Folder of a trial: its family and a hash of its values, so that a resumed search finds it."""
+    text = json.dumps(values, sort_keys=True)
+    return f"{values['family']['name']}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def option_words(options: dict[str, Value]) -> list[str]:
+    """`{"q-step": 8, "rotate": False}` as command line words."""
+    words: list[str] = []
+    for name, value in options.items():
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            words += [f"--{name}", f"{value:.10g}" if isinstance(value, float) else str(value)]
+    return words
+
+
+def finished_result(folder: Path, values: Values) -> dict[str, Any] | None:
+    """The result of a trial that was done before with the same values, or None (failed ones are tried again)."""
+    try:
+        found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    same = isinstance(found, dict) and found.get("values") == values and found.get("error") is None
+    return found if same else None
+
+
+class _CommandError(Exception):
+    """A command failed; the message is its last line."""
+
+
+def _run(words: list[str], log: Path, settings: TrialSettings, gpu: str | None) -> str:
+    """Run `todpack WORDS` and return its output; everything is appended to the trial's log."""
+    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, **dict.fromkeys(_THREAD_LIMITS, str(settings.threads)), "PYTHONPATH": path}
+    if gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = gpu
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(f"$ todpack {' '.join(words)}\n")
+        file.flush()
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "todpack", *words],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=settings.timeout_s,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise _CommandError(f"todpack {words[0]}: stopped after {settings.timeout_s:g} s") from error
+        file.write(done.stdout + done.stderr)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise _CommandError(f"todpack {words[0]}: {lines[-1]}")
+    return done.stdout
+
+
+def _measures(values: Values, folder: Path, settings: TrialSettings, gpu: str | None) -> dict[str, Any]:
+    log, run, archive = folder / "log.txt", folder / "run", folder / "archive.tod"
+    family = str(values["family"]["name"])
+    mask = ["--mask", str(settings.mask)] if settings.mask is not None else []
+    train = ["train", str(settings.data), *mask, "-o", str(run), "--family", family, "--overwrite", "--quiet"]
+    start = time.perf_counter()
+    _run([*train, *option_words(values["train"])], log, settings, gpu)
+    _run(["pack", str(run), "-o", str(archive), *option_words(values["pack"])], log, settings, gpu)
+    made_s = time.perf_counter() - start
+    threads = ["--threads", str(settings.threads), "--json"]
+    lpips = [] if settings.lpips else ["--no-lpips"]
+    score = json.loads(
+        _run(["eval", "score", str(archive), "--data", str(settings.data), *mask, *lpips, *threads], log, settings, gpu)
+    )
+    timing = ["eval", "latency", str(archive), "--opens", "1", "--frames", "12", "--texels", "100", *threads]
+    latency = json.loads(_run(timing, log, settings, gpu))
+    psnr_db = score.get("psnr_srgb_db", score.get("psnr_linear_db"))
+    return {
+        "psnr_db": psnr_db,
+        "ssim": score["ssim"],
+        "lpips": score["lpips"],
+        "bytes": score["archive_bytes"],
+        "bpt": score["bpt"],
+        "frame_ms": latency["frame_ms_median"],
+        "open_ms": latency["open_ms"],
+        "made_s": made_s,
+        "per_hour": score["per_hour"],
+    }
+
+
+def run_trial(values: Values, out: Path, settings: TrialSettings, gpu: str | None = None) -> dict[str, Any]:
+    """Run a trial, or give its earlier result back.
+
+    Args:
+        values: Family, options of `train`, options of `pack`.
+        out: Folder of the search.
+        settings: What all trials share.
+        gpu: The one GPU that it sees, or None for the machine's own choice.
+
+    Returns:
+        `name`, `values`, `measures` (None where it failed), `error` (None where it did not), `resumed`.
+    """
+    name = trial_name(values)
+    folder = out / name
+    earlier = finished_result(folder, values)
+    if earlier is not None:
+        return {**earlier, "resumed": True}
+    make_folder(folder)
+    (folder / "log.txt").unlink(missing_ok=True)
+    result: dict[str, Any] = {"name": name, "values": values, "measures": None, "error": None}
+    try:
+        result["measures"] = _measures(values, folder, settings, gpu)
+    except _CommandError as error:
+        result["error"] = str(error)
+    text = json.dumps(result, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    write_atomic(folder / RESULT, lambda file: file.write(text.encode("utf-8")))
+    return {**result, "resumed": False}

@@ -1,0 +1,93 @@
+"""The page of one lightmap: front-end files and data in one HTML text."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from decompressor import open_archive
+from decompressor.archive import Archive
+from eval.errors import EvalError
+from eval.metrics import bits_per_texel
+from eval.view.payload import PackedMaps, encode_blob, graph_section, pack_maps
+from eval.view.program import frame_program
+from eval.web import asset, embedded_json, filled_page
+
+SCRIPTS = ("data.js", "program.js", "shader.js", "renderer.js", "plot.js", "view_state.js", "main.js")
+SHADERS = ("decode.glsl", "display.glsl")
+MAX_SIDE = 4096  # what WebGL2 devices can be counted on for
+MAX_LATENT_BYTES = 1 << 29
+
+
+def _white(archive: Archive, index: int) -> float:
+    """What is shown as white at exposure 0: the brightest hour's 99th percentile."""
+    lightmap = archive.lightmaps[index]
+    frames = (lightmap.decode(float(time_h), dtype="float32")[lightmap.valid] for time_h in lightmap.hours)
+    return max(1e-12, max(float(np.percentile(frame, 99.0)) for frame in frames))
+
+
+def _description(archive: Archive, index: int, packed: PackedMaps) -> dict[str, Any]:
+    lightmap = archive.lightmaps[index]
+    return {
+        "name": lightmap.name,
+        "file": archive.container.path.name,
+        "family": archive.model_type,
+        "height": lightmap.height,
+        "width": lightmap.width,
+        "hours": lightmap.hours.tolist(),
+        "transfer": lightmap.transfer,
+        "channels": len(packed.values),
+        "maps": packed.kind,
+        "white": None if lightmap.transfer == "srgb8" else _white(archive, index),
+        "scale": packed.scale.tolist(),
+        "offset": packed.offset.tolist(),
+        "archive_bytes": archive.file_bytes,
+        "lightmaps": len(archive.lightmaps),
+        "valid_texels": lightmap.n_valid,
+        "bpt": bits_per_texel(archive.file_bytes, sum(m.n_valid for m in archive.lightmaps), len(lightmap.hours)),
+    }
+
+
+def build_page(path: Path, lightmap: int | str = 0) -> tuple[str, PackedMaps]:
+    """Make the page.
+
+    Args:
+        path: The archive.
+        lightmap: Which of its lightmaps, by position or name.
+
+    Returns:
+        The HTML text, and the maps that it carries.
+
+    Raises:
+        TodpackError: not a readable archive, no such lightmap, too large for a page, or a graph that cannot be shown.
+    """
+    with open_archive(path, provider="cpu") as archive:
+        shown = archive.find(lightmap)
+        index = archive.lightmaps.index(shown)
+        if max(shown.height, shown.width) > MAX_SIDE:
+            raise EvalError(f"{path}: a page shows sides up to {MAX_SIDE}, found {shown.width} x {shown.height} texels")
+        section = graph_section(archive, index)
+        where = f"{path}: section {section}"
+        program = frame_program(archive.container.read_bytes(section), shown.frame_inputs(), where)
+        n_bytes = shown.latents().nbytes
+        if n_bytes > MAX_LATENT_BYTES:
+            raise EvalError(f"{path}: latent maps of {n_bytes} bytes are more than a page can hold")
+        packed = pack_maps(archive, index)
+        description = _description(archive, index, packed) | {
+            "program": {"time": program.time_steps, "texel": program.texel_steps, "result": program.result},
+            "constants": [[name, list(values.shape)] for name, values in program.constants.items()],
+        }
+        blob = encode_blob(shown, packed, program.constants)
+    page = filled_page(
+        "viewer.html",
+        title=html.escape(f"{shown.name} - todpack"),
+        description=embedded_json(description),
+        blob=blob,
+        shaders=embedded_json({name.removesuffix(".glsl"): asset(name) for name in SHADERS}),
+        styles=("base.css", "viewer.css"),
+        scripts=SCRIPTS,
+    )
+    return page, packed

@@ -1,0 +1,223 @@
+"""The graph `frame` as a list of plain steps, for the page's interpreter (per time) and its shader (per texel).
+
+Constants are folded, shapes are settled, and what only moves numbers becomes a list of indices. Texel values are
+vectors of channels: the graph is pointwise (decompressor/FORMAT.md "Decoding").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from eval.errors import EvalError
+
+BINARY = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Min": "min", "Max": "max", "Less": "less"}
+UNARY = {
+    "Relu": "relu", "Sin": "sin", "Cos": "cos", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Abs": "abs", "Neg": "neg",
+    "Round": "round", "Floor": "floor", "Tanh": "tanh", "Sigmoid": "sigmoid", "Cast": "copy",
+}  # fmt: skip
+MOVING = ("Slice", "Transpose", "Gather", "Concat")
+SAME_ORDER = ("Reshape", "Unsqueeze", "Squeeze", "Identity", "Flatten")
+_PROBE = 2  # the probe's frame is _PROBE x _PROBE
+
+
+@dataclass(frozen=True)
+class Program:
+    """What the page runs.
+
+    Attributes:
+        time_steps: Computed once per time, in order; each has `op`, `out`, `inputs`, `shape` and what the op needs.
+        texel_steps: Computed per texel, in order; each has `op`, `out`, `n` (channels) and what the op needs.
+        result: Texel value that holds RGB.
+        constants: float32 arrays by name.
+    """
+
+    time_steps: list[dict[str, Any]]
+    texel_steps: list[dict[str, Any]]
+    result: str
+    constants: dict[str, np.ndarray]
+
+
+def _attributes(node: Any) -> dict[str, Any]:
+    from onnx import helper
+
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+
+
+class _Translator:
+    """Walks the graph once; `kind` says of each value whether it is constant, of the time, or of the texel."""
+
+    def __init__(self, model: Any, feeds: Mapping[str, np.ndarray], where: str) -> None:
+        self.where, self.nodes = where, list(model.graph.node)
+        self.values = _all_values(model, feeds)
+        self.kind = dict.fromkeys(feeds, "constant") | {"z": "texel", "time_h": "time"}
+        self.kind |= {item.name: "constant" for item in model.graph.initializer}
+        self.time_steps: list[dict[str, Any]] = []
+        self.texel_steps: list[dict[str, Any]] = []
+        self.used: set[str] = set()
+
+    def translate(self) -> Program:
+        for node in self._needed("rgb"):
+            inputs = [name for name in node.input if name]
+            if node.op_type == "Reshape":
+                inputs = inputs[:1]
+            kinds = {self.kind[name] for name in inputs}
+            (out,) = node.output
+            self.kind[out] = "texel" if "texel" in kinds else "time" if "time" in kinds else "constant"
+            if self.kind[out] == "texel":
+                self.texel_steps.append({"out": out, "n": self._channels(out), **self._texel(node, inputs)})
+            elif self.kind[out] == "time":
+                shape = list(self.values[out].shape)
+                self.time_steps.append({"out": out, "shape": shape, **self._time(node, inputs)})
+        constants = {name: np.asarray(self.values[name], np.float32) for name in sorted(self.used)}
+        return Program(self.time_steps, self.texel_steps, "rgb", constants)
+
+    def _needed(self, result: str) -> list[Any]:
+        """The nodes that `result` depends on, in order; shapes of texel values do not count."""
+        wanted, chosen = {result}, []
+        for node in reversed(self.nodes):
+            if wanted.intersection(node.output):
+                chosen.append(node)
+                wanted.update(node.input[:1] if node.op_type == "Reshape" else node.input)
+        return chosen[::-1]
+
+    def _use(self, *names: str) -> list[str]:
+        self.used.update(name for name in names if self.kind[name] == "constant")
+        return list(names)
+
+    def _channels(self, name: str) -> int:
+        return int(self.values[name].size) // (_PROBE * _PROBE)
+
+    def _refuse(self, node: Any, why: str) -> EvalError:
+        return EvalError(f"{self.where}: the viewer cannot show this graph: {node.op_type} {node.output[0]}: {why}")
+
+    def _time(self, node: Any, inputs: list[str]) -> dict[str, Any]:
+        operator, attributes = node.op_type, _attributes(node)
+        if operator in BINARY:
+            return {"op": BINARY[operator], "inputs": self._use(*inputs)}
+        if operator in UNARY:
+            return {"op": UNARY[operator], "inputs": self._use(*inputs)}
+        if operator == "Clip":
+            low, high = self._bounds(node)
+            return {"op": "clip", "inputs": self._use(inputs[0]), "low": low, "high": high}
+        if operator in SAME_ORDER:
+            return {"op": "copy", "inputs": self._use(inputs[0])}
+        if operator in ("Gemm", "MatMul"):
+            if attributes.get("alpha", 1.0) != 1.0 or attributes.get("beta", 1.0) != 1.0:
+                raise self._refuse(node, "expected alpha and beta of 1")
+            flips = [bool(attributes.get("transA", 0)), bool(attributes.get("transB", 0))]
+            if any(self.values[name].ndim != 2 for name in inputs[:2]):
+                raise self._refuse(node, "expected matrices")
+            return {"op": "matmul", "inputs": self._use(*inputs), "flips": flips}
+        if operator in MOVING:
+            sources = inputs if operator == "Concat" else inputs[:1]
+            return {"op": "take", "inputs": self._use(*sources), "index": self._moved(node, sources)}
+        raise self._refuse(node, "the operator is not known to it")
+
+    def _moved(self, node: Any, sources: list[str]) -> list[int]:
+        """Where each output number comes from, counting through the sources one after another."""
+        start, counted = 0, []
+        for name in sources:
+            shape = self.values[name].shape
+            counted.append(np.arange(start, start + self.values[name].size).reshape(shape))
+            start += self.values[name].size
+        attributes = _attributes(node)
+        if node.op_type == "Concat":
+            moved = np.concatenate(counted, axis=attributes["axis"])
+        elif node.op_type == "Transpose":
+            moved = counted[0].transpose(attributes.get("perm"))
+        elif node.op_type == "Gather":
+            moved = np.take(counted[0], self.values[node.input[1]], axis=attributes.get("axis", 0))
+        else:
+            moved = counted[0][self._slices(node, counted[0].ndim)]
+        return [int(i) for i in moved.ravel()]
+
+    def _slices(self, node: Any, n_axes: int) -> tuple[slice, ...]:
+        starts, ends = (np.atleast_1d(self.values[name]) for name in node.input[1:3])
+        more = [np.atleast_1d(self.values[name]) if name else None for name in node.input[3:5]]
+        axes = more[0] if more and more[0] is not None else np.arange(len(starts))
+        steps = more[1] if len(more) > 1 and more[1] is not None else np.ones(len(starts), np.int64)
+        slices = [slice(None)] * n_axes
+        for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+            slices[int(axis)] = slice(int(start), int(end), int(step))
+        return tuple(slices)
+
+    def _bounds(self, node: Any) -> tuple[float | None, float | None]:
+        found: list[float | None] = [None, None]
+        for i, name in enumerate(node.input[1:3]):
+            if name:
+                if self.kind[name] != "constant":
+                    raise self._refuse(node, "expected constant bounds")
+                found[i] = float(self.values[name].item())
+        return found[0], found[1]
+
+    def _texel(self, node: Any, inputs: list[str]) -> dict[str, Any]:
+        operator, texel = node.op_type, [self.kind[name] == "texel" for name in inputs]
+        if operator in BINARY and operator != "Less":
+            return {"op": BINARY[operator], "inputs": self._use(*inputs), "texel": texel}
+        if operator in UNARY:
+            return {"op": UNARY[operator], "inputs": inputs}
+        if operator == "Clip":
+            low, high = self._bounds(node)
+            return {"op": "clip", "inputs": inputs[:1], "low": low, "high": high}
+        if operator in SAME_ORDER:
+            if self._channels(inputs[0]) != self._channels(node.output[0]):
+                raise self._refuse(node, "it changes the number of channels")
+            return {"op": "copy", "inputs": inputs[:1]}
+        if operator in ("Gemm", "MatMul"):
+            if texel[:2] != [False, True] or self.values[inputs[0]].ndim != 2 or _attributes(node).get("transB", 0):
+                raise self._refuse(node, "expected a matrix times texels")
+            if _attributes(node).get("transA", 0):
+                raise self._refuse(node, "expected the matrix as it is")
+            return {"op": "linear", "inputs": self._use(*inputs), "texel": texel}
+        if operator == "Slice":
+            index = self._slices(node, self.values[inputs[0]].ndim)[0]
+            start, end, step = index.indices(self._channels(inputs[0]))
+            if step != 1:
+                raise self._refuse(node, "expected steps of 1")
+            return {"op": "slice", "inputs": inputs[:1], "start": start, "end": end}
+        if operator == "Concat" and all(texel) and _attributes(node)["axis"] == 0:
+            return {"op": "concat", "inputs": inputs}
+        raise self._refuse(node, "the operator is not known to it")
+
+
+def _all_values(model: Any, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every value of the graph for a frame of _PROBE x _PROBE texels; constants and shapes are read off it."""
+    import onnx
+
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    known = {value.name for value in probe.graph.output}
+    names = [name for node in probe.graph.node for name in node.output]
+    probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    channels = next(value.shape[0] for value in session.get_inputs() if value.name == "z")
+    fed = {"z": np.zeros((channels, _PROBE, _PROBE), np.float32), "time_h": np.array([12.0], np.float32), **feeds}
+    outputs = [value.name for value in session.get_outputs()]
+    found = dict(zip(outputs, session.run(outputs, fed), strict=True)) | fed
+    return found | {item.name: onnx.numpy_helper.to_array(item) for item in model.graph.initializer}
+
+
+def frame_program(graph: bytes, feeds: Mapping[str, np.ndarray], where: str) -> Program:
+    """Take a graph `frame` apart.
+
+    Args:
+        graph: Serialised ONNX model, checked by the decoder before.
+        feeds: What it takes beside `z` and `time_h`.
+        where: Archive and section, for messages.
+
+    Raises:
+        EvalError: the package onnx is missing, or the graph uses what the viewer does not know.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise EvalError("the viewer needs the package onnx (pip install todpack[pack])") from error
+    return _Translator(onnx.load_from_string(graph), feeds, where).translate()

@@ -1,0 +1,127 @@
+"""The report's findings against known errors, its page, and the video."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decompressor import open_archive
+from eval.report.findings import byte_budget, flicker, section_kind, worst_texels, worst_tiles
+from eval.report.pictures import DARK, as_picture, encode_video, white_of
+from todpack import main
+
+HOURS = np.array([0.0, 12.0])
+VALID = np.ones((64, 64), bool)
+
+
+@pytest.fixture
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    """Two gray frames; decoded is wrong by 9 at (40, 50) at noon, by 5 at (3, 4) at midnight."""
+    original = np.full((2, 64, 64, 3), 100, np.uint8)
+    decoded = original.copy()
+    decoded[1, 40, 50, 2] = 109
+    decoded[0, 3, 4, 0] = 95
+    return original, decoded
+
+
+def test_worst_texels_in_order_with_their_hours(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    first, second = worst_texels(*pair, VALID, HOURS)
+    assert (first["row"], first["column"], first["hour"], first["error"]) == (40, 50, 12.0, 9.0)
+    assert (first["original"], first["decoded"]) == ([100, 100, 100], [100, 100, 109])
+    assert (second["row"], second["column"], second["hour"], second["error"]) == (3, 4, 0.0, 5.0)
+
+
+def test_invalid_texels_are_never_the_worst(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    valid = VALID.copy()
+    valid[40, 50] = False
+    assert [t["row"] for t in worst_texels(*pair, valid, HOURS)] == [3]
+
+
+def test_worst_tiles_by_root_mean_square(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    tiles = worst_tiles(*pair, VALID, HOURS)
+    assert [(t["row"], t["column"]) for t in tiles[:2]] == [(32, 32), (0, 0)]
+    assert tiles[0]["rmse"] == pytest.approx(np.sqrt(81 / (2 * 32 * 32 * 3)))
+    assert tiles[0]["hour"] == 12.0
+
+
+def test_flicker_is_the_error_of_the_change() -> None:
+    original = np.zeros((3, 2, 2, 3), np.uint8)
+    original[1], original[2] = 10, 10
+    decoded = original.copy()
+    decoded[1] = 13
+    gaps = flicker(original, decoded, np.ones((2, 2), bool), np.array([0.0, 1.0, 2.0]))
+    assert gaps == [{"hour": 1.0, "change": 10.0, "error": 3.0}, {"hour": 2.0, "change": 0.0, "error": 3.0}]
+
+
+def test_budget_adds_up_to_the_file(tiny_archive: Path) -> None:
+    with open_archive(tiny_archive) as archive:
+        parts = byte_budget(archive)
+    assert sum(part["bytes"] for part in parts) == tiny_archive.stat().st_size
+    assert {"grid", "frame graph", "latents graph", "header and metadata"} <= {part["kind"] for part in parts}
+    assert [section_kind(name) for name in ("0/grid/2", "0/0/coefficients", "0/frame.onnx")] == [
+        "grid",
+        "coefficients",
+        "frame graph",
+    ]
+
+
+def test_radiance_is_shown_through_one_exposure() -> None:
+    day = np.stack([np.full((4, 4, 3), value, np.float32) for value in (0.5, 2.0)])
+    valid = np.ones((4, 4), bool)
+    valid[0, 0] = False
+    assert white_of(day, valid) == 2.0
+    assert (as_picture(day[1], valid, 2.0)[valid] == 255).all()
+    assert (as_picture(day[1], valid, 2.0)[0, 0] == DARK).all()
+    assert (as_picture(np.full((4, 4, 3), 0.0, np.float32), valid, 2.0)[valid] == 0).all()
+
+
+def test_video_holds_the_hours_side_by_side() -> None:
+    av = pytest.importorskip("av", reason="av is not installed (pip install todpack[peers])")
+    original = np.zeros((3, 33, 40, 3), np.uint8)
+    decoded = np.full((3, 33, 40, 3), 200, np.uint8)
+    data = encode_video(original, decoded, np.ones((33, 40), bool), 1.0)
+    with av.open(io.BytesIO(data)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert [frame.shape for frame in frames] == [(34, 88, 3)] * 3
+    assert frames[1][5:28, 4:36].mean() < 6
+    assert abs(frames[1][5:28, 54:84].mean() - 200) < 6
+
+
+def test_command_writes_page_and_video(
+    tiny_archive: Path, tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("imagecodecs", reason="imagecodecs is not installed (pip install todpack[peers])")
+    out, video = tmp_path / "report.html", tmp_path / "day.mp4"
+    arguments = ["--no-lpips", "--crf", "", "--distance", "2", "--video", str(video)]
+    assert main(["eval", "report", str(tiny_archive), "--data", str(tiny_day), "-o", str(out), *arguments]) == 0
+    text = out.read_text(encoding="utf-8")
+    assert re.search(r"(?:src|href)\s*=\s*[\"']|@import|{{", text) is None
+    found = re.search(r'id="report">(.+?)</script>', text)
+    assert found is not None
+    shown = json.loads(found.group(1))
+    assert [point["name"] for point in shown["points"]] == ["this archive (gridmlp)", "jpegxl"]
+    assert shown["points"][0]["bytes"] == tiny_archive.stat().st_size
+    assert shown["lpips_absent"] == "switched off by --no-lpips"
+    assert len(shown["original"]) == len(shown["decoded"]) == len(shown["per_hour"]) == 24
+    assert len(shown["flicker"]) == 23
+    assert video.stat().st_size > 1000
+    assert str(out) in capsys.readouterr().out
+
+
+def test_wrong_names_are_refused_before_the_work(
+    tiny_archive: Path, tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["eval", "report", str(tiny_archive), "--data", str(tiny_day), "--no-lpips", "-o"]
+    assert main([*command, str(tmp_path / "report.pdf")]) == 1
+    assert main([*command, str(tmp_path / "report.html"), "--video", str(tmp_path / "day.avi")]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert [line.split(": ", 3)[3] for line in lines] == [
+        "expected a name that ends in .html",
+        "expected a name that ends in .mp4",
+    ]
+    assert list(tmp_path.iterdir()) == []

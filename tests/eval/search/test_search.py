@@ -1,0 +1,183 @@
+"""Searches: spaces, trials through the real commands, failed and resumed ones, the sorted table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval.errors import EvalError
+from eval.search.runner import score_of
+from eval.search.space import drawn_trials, read_space
+from eval.search.table import results_table, sorted_results
+from eval.search.trial import option_words
+from todpack import main
+
+
+def write_space(folder: Path, text: str, name: str = "space.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_grid_is_tried_whole(tmp_path: Path) -> None:
+    space = read_space(
+        write_space(tmp_path, '[train]\nmax_classes = [1, 2]\n[pack]\nq_step = [8, 16, 24]\nentropy = "zstd"\n')
+    )
+    trials = list(drawn_trials(space))
+    assert len(trials) == 6
+    assert trials[1] == {
+        "family": {"name": "daybasis"},
+        "train": {"max-classes": 1},
+        "pack": {"q-step": 16, "entropy": "zstd"},
+    }
+
+
+def test_random_draws_stay_in_range_and_repeat(tmp_path: Path) -> None:
+    text = {
+        "sampler": "random",
+        "trials": 40,
+        "seed": 3,
+        "train": {"lr": {"low": 1e-4, "high": 1e-2, "log": True}, "hidden": {"low": 8, "high": 12}},
+    }
+    space = read_space(write_space(tmp_path, json.dumps(text), "space.json"))
+    trials = list(drawn_trials(space))
+    assert trials == list(drawn_trials(space))
+    rates = [float(trial["train"]["lr"]) for trial in trials]
+    assert 1e-4 <= min(rates) < 1e-3 < max(rates) <= 1e-2
+    assert {trial["train"]["hidden"] for trial in trials} == {8, 9, 10, 11, 12}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("speed = 1\n", "expected fields of .*found 'speed'"),
+        ("[train]\nlr = []\n", "train.lr: expected at least one choice"),
+        ("[train]\nlr = {low = 1, high = 2}\n", "a grid needs choices, found a range"),
+        ('sampler = "random"\n[train]\nlr = {low = 2, high = 1}\n', "expected low <= high, found 2, 1"),
+        ('sampler = "random"\n[train]\nlr = {low = 0, high = 1, log = true}\n', "above 0 with log"),
+        ('sampler = "hope"\n', "expected one of grid, random, optuna, found 'hope'"),
+        ("[score]\nbeauty = 1\n", "score: expected weights of psnr_db"),
+        ("family = \n", "not TOML"),
+        ("trials = 0\n", "trials: expected a whole number from 1, found 0"),
+    ],
+)
+def test_bad_spaces_say_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(EvalError, match=message):
+        read_space(write_space(tmp_path, text))
+
+
+def test_option_words() -> None:
+    words = option_words({"q-step": 8, "rotate": False, "refine": "fast", "amp": True, "lr": 0.001})
+    assert words == ["--q-step", "8", "--no-rotate", "--refine", "fast", "--amp", "--lr", "0.001"]
+
+
+def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A real search of three, of which one cannot work; then again."""
+    space = write_space(tmp_path, "[train]\nmax_classes = 1\n[pack]\nq_step = [24, 40, -1]\n")
+    command = [
+        "search",
+        str(space),
+        "--data",
+        str(tiny_day),
+        "-o",
+        str(tmp_path / "out"),
+        "--no-lpips",
+        "--threads",
+        "1",
+    ]
+    assert main([*command, "--num-workers", "2", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    fine, coarse, failed = sorted(
+        first["trials"], key=lambda trial: (trial["error"] is not None, trial["values"]["pack"]["q-step"])
+    )
+    assert fine["measures"]["psnr_db"] > coarse["measures"]["psnr_db"] > 20.0
+    assert fine["measures"]["bytes"] > coarse["measures"]["bytes"] > 100
+    assert failed["measures"] is None
+    assert failed["error"].startswith("todpack pack: todpack: error: ")
+    folder = tmp_path / "out" / fine["name"]
+    assert (folder / "archive.tod").stat().st_size == fine["measures"]["bytes"]
+    assert "$ todpack train" in (folder / "log.txt").read_text(encoding="utf-8")
+    before = (folder / "result.json").stat().st_mtime_ns
+    assert main([*command, "--sort", "bytes"]) == 0
+    table = capsys.readouterr().out
+    assert "2 trials worked (2 from an earlier run), 1 failed" in table
+    assert f"failed: {failed['name']}: todpack pack" in table
+    assert table.index(coarse["name"]) < table.index(fine["name"])
+    assert (folder / "result.json").stat().st_mtime_ns == before
+
+
+def _result(name: str, psnr_db: float | None, score: float | None) -> dict[str, Any]:
+    measures = None
+    if psnr_db is not None:
+        measures = {
+            "psnr_db": psnr_db,
+            "ssim": 0.9,
+            "lpips": None,
+            "bytes": 10,
+            "bpt": 1.0,
+            "frame_ms": 1.0,
+            "made_s": 1.0,
+        }
+    values = {"family": {"name": "daybasis"}, "train": {}, "pack": {}}
+    return {"name": name, "values": values, "measures": measures, "score": score, "error": "why", "resumed": False}
+
+
+def test_sorting_puts_failures_last() -> None:
+    results = [_result("failed", None, None), _result("good", 40.0, 34.0), _result("better", 42.0, 36.0)]
+    assert [r["name"] for r in sorted_results(results, "score")] == ["better", "good", "failed"]
+    assert [r["name"] for r in sorted_results(results, "psnr_db")] == ["better", "good", "failed"]
+    assert "absent" in results_table(results)
+
+
+def test_score_is_the_weighted_sum() -> None:
+    measures = _result("a", 40.0, None)["measures"]
+    assert score_of(measures, {"psnr_db": 1.0, "bpt": -6.0}) == 34.0
+    assert score_of(measures, {"lpips": -1.0}) is None
+    assert score_of(None, {"psnr_db": 1.0}) is None
+
+
+@pytest.mark.slow
+def test_optuna_is_asked_and_told(tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed (pip install todpack[search])")
+    text = (
+        'sampler = "optuna"\ntrials = 2\n[train]\nmax_classes = 1\nrotate = false\n'
+        "[pack]\nq_step = {low = 20.0, high = 60.0}\n"
+    )
+    out = tmp_path / "out"
+    command = [
+        "search",
+        str(write_space(tmp_path, text)),
+        "--data",
+        str(tiny_day),
+        "-o",
+        str(out),
+        "--no-lpips",
+        "--json",
+    ]
+    assert main(command) == 0
+    trials = json.loads(capsys.readouterr().out)["trials"]
+    steps = [trial["values"]["pack"]["q-step"] for trial in trials]
+    assert len(set(steps)) == 2
+    assert all(20.0 <= step <= 60.0 for step in steps)
+    assert trials[0]["score"] >= trials[1]["score"]
+
+
+def test_ray_is_named_where_it_is_missing(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib
+
+    real = importlib.import_module
+
+    def refuse(name: str, package: str | None = None) -> Any:
+        if name == "ray":
+            raise ImportError(name)
+        return real(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", refuse)
+    space = write_space(tmp_path, "[pack]\nq_step = 24\n")
+    assert main(["search", str(space), "--data", str(tiny_day), "-o", str(tmp_path / "out"), "--engine", "ray"]) == 1
+    assert "pip install todpack[ray]" in capsys.readouterr().err

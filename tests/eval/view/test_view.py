@@ -1,0 +1,94 @@
+"""The page's parts without a browser: program, maps, the command."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decompressor import open_archive
+from eval.view.page import build_page
+from eval.view.payload import MAX_ERROR_CODES, encode_maps, graph_section, pack_maps
+from eval.view.program import frame_program
+from eval.web import embedded_json
+from todpack import main
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+ARCHIVES = ("daybasis-ans-1.0.tod", "gridmlp-1.0.tod")
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_program_reaches_rgb_from_z(name: str) -> None:
+    with open_archive(GOLDEN / name) as archive:
+        lightmap, section = archive.lightmaps[0], graph_section(archive, 0)
+        program = frame_program(archive.container.read_bytes(section), lightmap.frame_inputs(), name)
+    known = {"z", "time_h", *program.constants}
+    for step in [*program.time_steps, *program.texel_steps]:
+        assert set(step["inputs"]) <= known
+        known.add(step["out"])
+    assert program.result in known
+    assert program.texel_steps[-1]["n"] == 3
+
+
+def test_a_graph_that_the_viewer_does_not_know_is_refused() -> None:
+    from onnx import TensorProto, helper
+
+    from eval.errors import EvalError
+
+    z = helper.make_tensor_value_info("z", TensorProto.FLOAT, [3, "h", "w"])
+    time = helper.make_tensor_value_info("time_h", TensorProto.FLOAT, [1])
+    rgb = helper.make_tensor_value_info("rgb", TensorProto.FLOAT, [3, "h", "w"])
+    nodes = [helper.make_node("Softmax", ["z"], ["soft"], axis=0), helper.make_node("Add", ["soft", "time_h"], ["rgb"])]
+    graph = helper.make_graph(nodes, "frame", [z, time], [rgb])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with pytest.raises(EvalError, match="Softmax soft: the operator is not known"):
+        frame_program(model.SerializeToString(), {}, "a.tod")
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_packed_maps_keep_values(name: str) -> None:
+    with open_archive(GOLDEN / name) as archive:
+        packed = pack_maps(archive, 0)
+        maps, valid = archive.lightmaps[0].latents(), archive.lightmaps[0].valid
+    assert packed.kind == "uint16"
+    assert 0.0 < packed.error_codes <= MAX_ERROR_CODES
+    restored = packed.values * packed.scale[:, None, None] + packed.offset[:, None, None]
+    assert (np.abs(restored - maps)[:, valid] <= 0.51 * packed.scale[:, None]).all()
+
+
+def test_map_bytes_are_planes_of_row_differences() -> None:
+    from eval.view.payload import PackedMaps
+
+    values = np.array([[[5, 300, 1]]], np.uint16)
+    packed = PackedMaps("uint16", values, np.ones(1, np.float32), np.zeros(1, np.float32), 0.0)
+    # 5, +295 = 0x0127, -299 = 0xFED5
+    assert encode_maps(packed) == bytes([5, 0x27, 0xD5, 0, 0x01, 0xFE])
+
+
+def test_embedded_json_cannot_end_its_script() -> None:
+    text = embedded_json({"name": "</script><b>"})
+    assert "<" not in text
+    assert json.loads(text) == {"name": "</script><b>"}
+
+
+def test_the_page_asks_nothing_of_a_network() -> None:
+    text, _ = build_page(GOLDEN / ARCHIVES[0])
+    assert re.search(r"(?:src|href)\s*=|@import|https?://|{{", text) is None
+    blob = re.search(r'id="blob">([^<]+)<', text)
+    assert blob is not None
+    assert len(gzip.decompress(base64.b64decode(blob.group(1)))) > 1000
+
+
+def test_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "view.html"
+    assert main(["view", str(GOLDEN / ARCHIVES[0]), "-o", str(out)]) == 0
+    assert f"{out}: {out.stat().st_size} bytes" in capsys.readouterr().out
+    assert main(["view", str(GOLDEN / ARCHIVES[0]), "-o", str(out), "--lightmap", "gone"]) == 1
+    assert main(["view", str(tmp_path / "gone.tod"), "-o", str(out)]) == 1
+    assert main(["view", str(GOLDEN / ARCHIVES[0]), "-o", str(tmp_path / "no" / "view.html")]) == 1
+    assert len(capsys.readouterr().err.strip().splitlines()) == 3
