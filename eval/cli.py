@@ -11,6 +11,7 @@ import click
 
 from eval.options import CONTEXT, COUNT, PATH, chosen_lpips, numbers, progress_bar
 from eval.peers.command import peers
+from eval.rd.command import rd
 from eval.report.command import report
 
 EXAMPLES = """
@@ -173,4 +174,5 @@ def bench_command(
 
 
 cli.add_command(peers)
+cli.add_command(rd)
 cli.add_command(report)
