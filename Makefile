@@ -52,8 +52,8 @@ format: $(STAMP)  ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## size, quality and speed beside x265 and JPEG XL in the same run, against the targets (10 minutes)
-	$(BIN)/todpack eval bench --json-out $(OUT)/bench.json
+bench: $(STAMP)  ## size, quality, speed and memory beside the peers, against the targets; docs/benchmarks.md (30 minutes)
+	$(BIN)/todpack eval bench --json-out $(OUT)/bench.json --docs docs/benchmarks.md
 
 golden: $(STAMP)  ## write a golden archive for this version (a person's decision; tests never do it)
 	$(BIN)/python -m tests.golden.make_golden

@@ -44,9 +44,9 @@ class Sweep:
 
     def trials(self, repeats: int) -> list[list[Values]]:
         """For each value, the trials that are averaged."""
-        groups = []
+        groups: list[list[Values]] = []
         for value in self.values:
-            group = []
+            group: list[Values] = []
             for seed in range(repeats if self.seeded else 1):
                 options: Values = {"train": dict(self.train), "pack": dict(self.pack)}
                 options[self.stage][self.option] = value
@@ -59,11 +59,10 @@ class Sweep:
 
 SWEEPS = (
     Sweep("daybasis", "daybasis", {}, {}, "pack", "q-step", (8, 11, 16, 22, 30)),
-    Sweep("daybasis, refined", "daybasis", {}, {"refine": "fast"}, "pack", "q-step", (11, 16, 22)),
+    Sweep("refined", "daybasis", {}, {"refine": "fast"}, "pack", "q-step", (11, 16, 22)),
     Sweep(
         "gridmlp", "gridmlp", {"preset": "fast"}, {}, "train", "channels-per-level", (2, 4, 8), seeded=True
     ),
-    Sweep("siren", "siren", {"preset": "fast"}, {}, "train", "latent-channels", (8, 16, 32), seeded=True),
 )  # fmt: skip
 
 
