@@ -52,8 +52,8 @@ format: $(STAMP)  ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## size, quality and speed beside x265 and JPEG XL in the same run, against the targets (10 minutes)
-	$(BIN)/todpack eval bench --json-out $(OUT)/bench.json
+bench: $(STAMP)  ## size, quality, speed and memory beside the peers, against the targets; docs/benchmarks.md (30 minutes)
+	$(BIN)/todpack eval bench --json-out $(OUT)/bench.json --docs docs/benchmarks.md
 
 ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=...), 3 seeds each (20 minutes)
 	$(BIN)/todpack eval ab $(DATA) -o $(OUT)/ab --json-out $(OUT)/ab.json

@@ -12,6 +12,7 @@ import click
 from eval.ab_command import ab_command
 from eval.options import CONTEXT, COUNT, PATH, chosen_lpips, numbers, progress_bar
 from eval.peers.command import peers
+from eval.rd.command import rd
 from eval.report.command import report
 
 EXAMPLES = """
@@ -132,6 +133,7 @@ def latency_command(
 @cli.command("bench", epilog=BENCH_EXAMPLES, context_settings=CONTEXT)
 @click.argument("data_paths", metavar="[DATA]...", nargs=-1, type=PATH)
 @click.option("--json-out", type=PATH, metavar="FILE", help="Also write every point and figure to FILE.")
+@click.option("--docs", type=PATH, metavar="FILE", help="Also write FILE (Markdown), with memory and all peers.")
 @click.option("--threads", type=COUNT, default=2, help="Threads of compressing and decoding.")
 @click.option("--q-step", "q_steps", callback=numbers, help="Steps of ours, and 16.  [default: 6,8,11,16,22,30]")
 @click.option(
@@ -141,6 +143,7 @@ def latency_command(
 def bench_command(
     data_paths: tuple[Path, ...],
     json_out: Path | None,
+    docs: Path | None,
     threads: int,
     q_steps: tuple[float, ...],
     archives: dict[str, Path],
@@ -163,8 +166,9 @@ def bench_command(
     settings = replace(QUICK if quick else BenchSettings(), threads=threads)
     if q_steps:
         settings = replace(settings, q_steps=q_steps)
-    if json_out is not None:
-        prepare_output(json_out)
+    for path in (json_out, docs):
+        if path is not None:
+            prepare_output(path)
     described = machine(threads)
     benches = []
     for data_path in data_paths:
@@ -174,8 +178,16 @@ def bench_command(
         if json_out is not None:  # after each dataset: a bench takes minutes, and may be interrupted
             write_text(json_out, json.dumps(bench_json(benches, described), indent=2, allow_nan=False) + "\n")
     click.echo(footer(benches, described))
+    if docs is not None:
+        from eval.bench_docs import bench_memory, bench_peers, document
+
+        memories = [bench_memory(bench, threads) for bench in benches]
+        command = f"todpack eval bench {' '.join(map(str, data_paths))} --docs {docs}{' --quick' if quick else ''}"
+        write_text(docs, document(benches, memories, bench_peers(benches[0].path, quick), described, command, quick))
+        click.echo(f"\n{docs}")
 
 
 cli.add_command(ab_command)
 cli.add_command(peers)
+cli.add_command(rd)
 cli.add_command(report)

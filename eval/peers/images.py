@@ -55,6 +55,6 @@ PEERS = (
     Peer("avif", f"AVIF 4:4:4, libavif speed {AVIF_SPEED}, each frame alone", "quality", (70.0, 80.0, 90.0, 95.0),
          "frame", _avif),
     Peer("webp", "WebP method 6 (lossy: 4:2:0; quality 100: lossless), each frame alone", "quality",
-         (80.0, 90.0, 97.0, 100.0), "frame", _webp),
+         (70.0, 80.0, 90.0, 97.0, 100.0), "frame", _webp),
     Peer("png", f"PNG, zlib level {PNG_LEVEL}, each frame alone", "level", (float(PNG_LEVEL),), "frame", _png),
 )  # fmt: skip

@@ -75,8 +75,8 @@ def test_option_words() -> None:
 
 
 def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A real search of three, of which one cannot work; then again."""
-    space = write_space(tmp_path, "[train]\nmax_classes = 1\n[pack]\nq_step = [24, 40, -1]\n")
+    """A real search of two, of which one cannot work; then again."""
+    space = write_space(tmp_path, "[train]\nmax_classes = 1\n[pack]\nq_step = [40, -1]\n")
     command = [
         "search",
         str(space),
@@ -90,22 +90,18 @@ def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytes
     ]
     assert main([*command, "--num-workers", "2", "--json"]) == 0
     first = json.loads(capsys.readouterr().out)
-    fine, coarse, failed = sorted(
-        first["trials"], key=lambda trial: (trial["error"] is not None, trial["values"]["pack"]["q-step"])
-    )
-    assert fine["measures"]["psnr_db"] > coarse["measures"]["psnr_db"] > 20.0
-    assert fine["measures"]["bytes"] > coarse["measures"]["bytes"] > 100
+    worked, failed = first["trials"]
+    assert worked["measures"]["psnr_db"] > 20.0
     assert failed["measures"] is None
     assert failed["error"].startswith("todpack pack: todpack: error: ")
-    folder = tmp_path / "out" / fine["name"]
-    assert (folder / "archive.tod").stat().st_size == fine["measures"]["bytes"]
+    folder = tmp_path / "out" / worked["name"]
+    assert (folder / "archive.tod").stat().st_size == worked["measures"]["bytes"]
     assert "$ todpack train" in (folder / "log.txt").read_text(encoding="utf-8")
     before = (folder / "result.json").stat().st_mtime_ns
     assert main([*command, "--sort", "bytes"]) == 0
     table = capsys.readouterr().out
-    assert "2 trials worked (2 from an earlier run), 1 failed" in table
+    assert "1 trials worked (1 from an earlier run), 1 failed" in table
     assert f"failed: {failed['name']}: todpack pack" in table
-    assert table.index(coarse["name"]) < table.index(fine["name"])
     assert (folder / "result.json").stat().st_mtime_ns == before
 
 

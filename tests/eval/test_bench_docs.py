@@ -1,0 +1,51 @@
+"""The bench's document: memory by a real process, tables, what is absent."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from eval.bench_docs import PeersBench, document
+from eval.bench_memory import MemoryReport, measure_memory
+from eval.bench_result import DatasetBench
+from eval.errors import EvalError
+from eval.latency import LatencyReport
+from eval.peers import PeerResults
+from eval.peers.everyone import Comparison, PeerPoint
+from eval.rate_curve import RatePoint
+
+LATENCY = LatencyReport(50.0, 2.0, 0.9, 1.2, 20.0, 2, 5, 48, 500, 8, 8, "cpu", "a processor, 2 cores")
+
+
+def test_memory_of_a_fresh_process(tiny_archive: Path) -> None:
+    memory = measure_memory(tiny_archive, 1)
+    assert 10e6 < memory.imports_bytes < memory.decode_bytes < 2e9
+    assert memory.archive_bytes == memory.decode_bytes - memory.imports_bytes
+
+
+def test_memory_of_what_is_no_archive(tmp_path: Path) -> None:
+    path = tmp_path / "no.tod"
+    path.write_bytes(b"nothing")
+    with pytest.raises(EvalError, match="memory cannot be measured"):
+        measure_memory(path, 1)
+
+
+def test_document_holds_every_table() -> None:
+    points = (RatePoint("daybasis", "q_step 16", 100, 42.0, 1.0, 1.0), RatePoint("daybasis", "q_step 8", 200, 46.0))
+    bench = DatasetBench("frames", "day 8 x 8", 8, 8, 24, 60, PeerResults(points, {"x265": "why"}), (1.0,), (LATENCY,))
+    png = PeerPoint(RatePoint("png", "level 9", 300, math.inf, 0.1, 0.2), 1.0, None, "frame")
+    found = Comparison((png,), {"bc7": "not here"}, {"png": "PNG"}, {"png": None}, None, "no weights")
+    peers = PeersBench("frames", found, 60, 24, 2.0)
+    described = {"cpu": "one", "date": "today", "threads": 2, "load": None, "versions": {"todpack": "1"}}
+    text = document([bench], [MemoryReport(50_000_000, 80_000_000)], peers, described, "todpack eval bench", True)
+    assert "one, today, threads 2, todpack 1." in text
+    assert "A quick run" in text
+    assert "| 42 | 100 | - | - |" in text
+    assert "| 2 | 50.0 | 0.90 | 1.20 | 20.0 |" in text
+    assert "80 MB at the peak with every hour decoded, of which 50 MB are the imports" in text
+    assert "| png | level 9 | 300 | 1.667 | inf | 1.0000 | - | 0.1 | 0.20 | frame |" in text
+    assert "- bc7 absent: not here" in text
+    assert "- LPIPS absent: no weights" in text
+    assert "todpack eval peers frames --train-seconds 2" in text
