@@ -33,7 +33,9 @@ def compress_dataset(
         raise PackError("--target-size: expected --target-psnr or --q-step for a dataset; sizes are met one by one")
     config = with_step(config, options, True)
     dataset = open_dataset(path)
-    pack = DayBasisPackOptions(options["rd_weight"], options["entropy"], options["refine"] or "none", options["smoothing"])
+    pack = DayBasisPackOptions(
+        options["rd_weight"], options["entropy"], options["refine"] or "none", options["smoothing"]
+    )
     jobs = [LightmapJob(dataset.path, entry, config, pack, options["target_psnr"]) for entry in dataset.entries]
     done = compress_level(jobs, out, n_jobs=n_jobs, engine=engine)
     raw = sum(entry.width * entry.height * 3 * 4 * RAW_TIMES for entry in dataset.entries)
