@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("todpack.train")
 
-FAMILIES = ("daybasis", "gridmlp")  # trainer/<family>/command.py: OPTIONS by name, and train(read, out_dir, values)
+FAMILIES = (
+    "daybasis",
+    "gridmlp",
+    "siren",
+)  # trainer/<family>/command.py: OPTIONS by name, and train(read, out_dir, values)
 
 EXAMPLES = """
 \b
@@ -87,8 +91,9 @@ def train(
 ) -> None:
     """Train a model on a day of lightmaps: a folder of equally sized PNG/JPEG frames, sorted by name = time.
 
-    The run folder gets config.json and arrays.npz for `todpack pack`; gridmlp adds log.csv, best.ckpt, last.ckpt and
-    baseline.png. daybasis is found in closed form in seconds; gridmlp is trained by gradient descent and needs torch.
+    The run folder gets config.json and arrays.npz for `todpack pack`; gridmlp and siren add log.csv, best.ckpt,
+    last.ckpt and baseline.png. daybasis is found in closed form in seconds; gridmlp and siren are trained by gradient
+    descent and need torch.
     """
     if (input_dir is None) == (data_dir is None):
         raise click.UsageError("give the folder of frames once: as INPUT or by --data-dir")
