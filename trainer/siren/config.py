@@ -42,7 +42,7 @@ class SirenConfig:
     hidden_f2: int = 64
     layers_f2: int = 2
     time_harmonics: int = 2
-    residual_mode: bool = True
+    residual_mode: bool = False
     baseline_time: float = 12.0
     baseline_q_step: int = 4
     epochs: int = 150

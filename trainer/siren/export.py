@@ -1,4 +1,4 @@
-"""From a trained SIREN to the arrays that the packer reads, to files for people who deploy with torch, and to frames."""
+"""From a trained SIREN to the arrays that the packer reads, to files for deployment with torch, and to frames."""
 
 from __future__ import annotations
 

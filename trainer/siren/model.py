@@ -1,12 +1,13 @@
 """The two stages in torch.
 
-Source: Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions" (NeurIPS 2020): sine layers
-and their initialisation. FORMAT.md "siren" gives the decoder's same arithmetic.
+Source: Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions" (NeurIPS 2020): the sine
+layers and their initialisation. FORMAT.md "siren" gives the decoder's same arithmetic.
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -32,7 +33,7 @@ class F1(nn.Module):
         super().__init__()
         self.omega_0 = omega_0
         sizes = [2, *[hidden] * n_layers, latent_dim]
-        self.layers = nn.ModuleList(nn.Linear(n, m) for n, m in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(n, m) for n, m in pairwise(sizes))
         with torch.no_grad():
             for index, layer in enumerate(self.linear_layers):
                 n = layer.in_features
