@@ -20,6 +20,9 @@ COMMANDS = {
     "pack": ("packer.cli", "pack", "Quantize and code a run folder -> archive."),
     "inspect": ("packer.cli", "inspect", "Show an archive's sections, sizes and parameters."),
     "decompress": ("packer.cli", "decompress", "Archive -> frames (PNG or NPY)."),
+    "export-latent": ("trainer.infer_command", "export_latent", "Siren checkpoint -> latent map and F2 for torch."),
+    "infer": ("trainer.infer_command", "infer", "Checkpoint or export -> one frame, by torch."),
+    "batch-infer": ("trainer.infer_command", "batch_infer", "Checkpoint or export -> frames of whole hours, by torch."),
     "eval": ("eval.cli", "cli", "Quality, size, latency, peers."),
     "submit": ("submission.cli", "submit", "Build a submission, or rehearse its grading."),
 }

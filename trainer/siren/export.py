@@ -65,10 +65,10 @@ def frame_of(f2: torch.nn.Module, latents: np.ndarray, baseline: np.ndarray | No
     height, width, n_channels = latents.shape
     device = next(f2.parameters()).device
     time = torch.tensor([time_h], dtype=torch.float32, device=device)
-    flat = torch.from_numpy(np.ascontiguousarray(latents, np.float32)).reshape(-1, n_channels)
+    flat = torch.from_numpy(latents.astype(np.float32)).reshape(-1, n_channels)
     rgb = torch.cat([255.0 * f2(part.to(device), time)[:, 0].cpu() for part in flat.split(CHUNK_TEXELS)])
     if baseline is not None:
-        rgb = rgb + torch.from_numpy(np.ascontiguousarray(baseline)).reshape(-1, 3).to(torch.float32)
+        rgb = rgb + torch.from_numpy(baseline.astype(np.float32)).reshape(-1, 3)
     codes: np.ndarray = rgb.round().clamp(0, 255).to(torch.uint8).numpy()
     return codes.reshape(height, width, 3)
 

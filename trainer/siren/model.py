@@ -57,11 +57,16 @@ class F1(nn.Module):
 
 
 class F2(nn.Module):
-    """(latent, time) -> RGB: what is left of the model after F1 was evaluated."""
+    """(latent, time) -> RGB: what is left of the model after F1 was evaluated.
 
-    def __init__(self, latent_dim: int, hidden: int, n_layers: int, n_harmonics: int) -> None:
+    Attributes:
+        residual: Whether it gives RGB - baseline; saved with the weights, so that a frame is not made without it.
+    """
+
+    def __init__(self, latent_dim: int, hidden: int, n_layers: int, n_harmonics: int, residual: bool) -> None:
         super().__init__()
         self.n_harmonics = n_harmonics
+        self.residual = nn.Buffer(torch.tensor(residual))
         self.input_features = nn.Linear(latent_dim, hidden)
         self.input_time = nn.Linear(2 * n_harmonics, hidden, bias=False)
         self.hidden = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(n_layers - 1))
@@ -91,7 +96,7 @@ class Siren(nn.Module):
         super().__init__()
         self.height, self.width = height, width
         self.f1 = F1(config.hidden_f1, config.layers_f1, config.latent_dim, config.omega_0)
-        self.f2 = F2(config.latent_dim, config.hidden_f2, config.layers_f2, config.time_harmonics)
+        self.f2 = F2(config.latent_dim, config.hidden_f2, config.layers_f2, config.time_harmonics, config.residual_mode)
         if config.residual_mode:
             nn.init.uniform_(self.f2.output.weight, -1e-3, 1e-3)
             nn.init.zeros_(self.f2.output.bias)
