@@ -48,7 +48,7 @@ format: $(STAMP)  ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## size, quality and speed beside x265 and JPEG XL in the same run, against the targets (10 minutes)
+bench: $(STAMP)  ## size, quality and speed beside x265 and JPEG XL in the same run, against the targets, and all families (15 minutes)
 	$(BIN)/todpack eval bench --json-out $(OUT)/bench.json
 
 ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=...), 3 seeds each (20 minutes)

@@ -212,6 +212,11 @@ def peers_command(
     "--archive", "archives", multiple=True, callback=_named_paths, metavar="NAME=PATH", help="Add a ready archive."
 )
 @click.option("--quick", is_flag=True, help="Few settings, each timed once: a look, not a result.")
+@click.option(
+    "--families/--no-families",
+    default=None,
+    help="Also train and compare all families, on the first DATA.  [default: on without DATA and --quick]",
+)
 def bench_command(
     data_paths: tuple[Path, ...],
     json_out: Path | None,
@@ -219,6 +224,7 @@ def bench_command(
     q_steps: tuple[float, ...],
     archives: dict[str, Path],
     quick: bool,
+    families: bool | None,
 ) -> None:
     """Measure our default family beside x265 and JPEG XL on the same frames, in one run, against the targets.
 
@@ -226,9 +232,12 @@ def bench_command(
     targets belong to frames of 256 x 256 (the sample) and 512 x 512 (the courtyard); other sizes have none.
     """
     from eval.bench import bench_dataset
+    from eval.bench_families import bench_families, families_json, families_table
     from eval.bench_report import bench_json, dataset_table, footer, machine
     from eval.bench_result import QUICK, BenchSettings
 
+    if families is None:
+        families = not quick and not data_paths
     if not data_paths:
         data_paths = tuple(Path(os.path.relpath(ROOT / p)) for p in BENCH_DATA if (ROOT / p).is_dir())
     if archives and len(data_paths) != 1:
@@ -245,6 +254,13 @@ def bench_command(
         if json_out is not None:  # after each dataset: a bench takes minutes, and may be interrupted
             json_out.parent.mkdir(parents=True, exist_ok=True)
             json_out.write_text(json.dumps(bench_json(benches, described), indent=2, allow_nan=False) + "\n")
+    if families:
+        with _bar(str(data_paths[0])) as advance:
+            rows = bench_families(data_paths[0], threads=threads, on_step=advance)
+        click.echo(families_table(rows, data_paths[0]) + "\n")
+        if json_out is not None:
+            report = {**bench_json(benches, described), "families": families_json(rows)}
+            json_out.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
     click.echo(footer(benches, described))
 
 

@@ -20,7 +20,7 @@ from trainer.gridmlp.export import reconstruct
 from trainer.gridmlp.model import GridMlp
 from trainer.run_folder import ARRAYS_NAME
 from trainer.siren.config import SirenConfig
-from trainer.siren.export import frame_of, latent_map
+from trainer.siren.export import frame_of, latent_map, load_script
 from trainer.siren.model import F2, Siren
 
 Predict = Callable[[float], np.ndarray]
@@ -146,7 +146,7 @@ def _load_f2(path: Path) -> tuple[torch.nn.Module, bool, int]:
         with zipfile.ZipFile(path) as archive:
             is_script = any("/code/" in name for name in archive.namelist())
         if is_script:
-            script = torch.jit.load(path, map_location="cpu")
+            script = load_script(path)
             state = script.state_dict()
             return script, bool(state["residual"]), state["input_features.weight"].shape[1]
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -176,12 +176,14 @@ def exported_predictor(latent_path: Path, f2_path: Path, baseline_path: Path | N
     """
     f2, is_residual, latent_dim = _load_f2(f2_path)
     try:
-        latents = np.load(latent_path, allow_pickle=False)
+        with latent_path.open("rb") as file:
+            latents = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{latent_path}: expected a latent map (NPY): {error}") from error
-    if not isinstance(latents, np.ndarray) or latents.ndim != 3 or latents.shape[2] != latent_dim:
-        found = list(latents.shape) if isinstance(latents, np.ndarray) else "another file"
-        raise DataError(f"{latent_path}: expected shape [H, W, {latent_dim}], as {f2_path} takes, found {found}")
+    if latents.ndim != 3 or latents.shape[2] != latent_dim:
+        raise DataError(
+            f"{latent_path}: expected shape [H, W, {latent_dim}], as {f2_path} takes, found {list(latents.shape)}"
+        )
     if latents.dtype.kind != "f" or not np.isfinite(latents).all():
         raise DataError(f"{latent_path}: expected finite floating-point numbers, found others")
     if is_residual and baseline_path is None:

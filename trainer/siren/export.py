@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -79,11 +82,24 @@ def reconstruct(model: Siren, baseline: np.ndarray | None, hours: np.ndarray) ->
     return np.stack([frame_of(model.f2, latents, baseline, float(hour)) for hour in hours])
 
 
-def script_of(f2: F2) -> torch.jit.ScriptModule:
-    """F2 as TorchScript: (N, D) latents and (T,) hours -> (N, T, 3)."""
+def save_script(f2: F2, file: BinaryIO) -> None:
+    """Write F2 as TorchScript: (N, D) latents and (T,) hours -> (N, T, 3)."""
+    with _without_deprecations():
+        torch.jit.save(torch.jit.script(f2.eval()), file)
+
+
+def load_script(path: Path) -> torch.jit.ScriptModule:
+    """Read what `save_script` wrote onto the CPU."""
+    with _without_deprecations():
+        return torch.jit.load(path, map_location="cpu")
+
+
+@contextmanager
+def _without_deprecations() -> Iterator[None]:
+    """Torch announces other ways than TorchScript; this one needs neither Python nor this package."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch announces other ways; this one needs no Python
-        return torch.jit.script(f2.cpu().eval())
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 def write_exports(model: Siren, folder: Path) -> None:
@@ -94,8 +110,8 @@ def write_exports(model: Siren, folder: Path) -> None:
     """
     make_folder(folder)
     latents = latent_map(model)
-    script = script_of(model.f2)
-    state = {name: value.cpu() for name, value in model.f2.state_dict().items()}
+    f2 = model.f2.cpu()
+    state = f2.state_dict()
     write_atomic(folder / LATENT_NAME, lambda file: np.save(file, latents, allow_pickle=False))
     write_atomic(folder / STATE_NAME, lambda file: torch.save(state, file))
-    write_atomic(folder / SCRIPT_NAME, lambda file: torch.jit.save(script, file))
+    write_atomic(folder / SCRIPT_NAME, lambda file: save_script(f2, file))
