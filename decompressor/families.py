@@ -13,8 +13,9 @@ from decompressor.daybasis.entry import DayBasisEntry, read_daybasis_entry
 from decompressor.gridmlp import GridMlpDecoder, GridMlpEntry, read_gridmlp_entry
 from decompressor.metadata import ArchiveEntry, LightmapEntry
 from decompressor.runtime import Runtime
+from decompressor.siren import SirenDecoder, SirenEntry, read_siren_entry
 
-ModelEntry = DayBasisEntry | GridMlpEntry
+ModelEntry = DayBasisEntry | GridMlpEntry | SirenEntry
 
 
 class Decoder(Protocol):
@@ -45,7 +46,7 @@ def read_entry(archive: ArchiveEntry, lightmap: LightmapEntry) -> ModelEntry:
     """
     if archive.model_type == "daybasis":
         return read_daybasis_entry(lightmap, len(archive.hours))
-    return read_gridmlp_entry(lightmap)
+    return read_siren_entry(lightmap) if archive.model_type == "siren" else read_gridmlp_entry(lightmap)
 
 
 def open_decoder(
@@ -63,4 +64,6 @@ def open_decoder(
     """
     if isinstance(model, DayBasisEntry):
         return DayBasisDecoder(container, archive, lightmap, model, valid(), runtime)
+    if isinstance(model, SirenEntry):
+        return SirenDecoder(container, lightmap, model, runtime)
     return GridMlpDecoder(container, lightmap, model, runtime)

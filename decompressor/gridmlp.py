@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime
 
 from decompressor.container import Container
-from decompressor.errors import InvalidMetadataError, InvalidSectionError, LimitExceededError
-from decompressor.frame import FrameDecoder
+from decompressor.errors import InvalidMetadataError, InvalidSectionError
 from decompressor.json_fields import Fields
+from decompressor.latent_maps import LatentGraphs, LatentMapDecoder
 from decompressor.metadata import LightmapEntry
-from decompressor.reversible_wavelet import inverse_planes
 from decompressor.runtime import Runtime
-from decompressor.session import run_session
 
 GRID_DTYPES = ("uint8", "uint16", "float32")
 HASH_FIELDS = ("top_levels", "capacity", "seed", "merge")
@@ -153,16 +149,6 @@ def read_gridmlp_entry(lightmap: LightmapEntry) -> GridMlpEntry:
     )
 
 
-def _baseline(container: Container, lightmap: LightmapEntry, q_step: int) -> np.ndarray:
-    """(3, H, W) float32 codes."""
-    stream = container.read_array(f"{lightmap.index}/baseline")
-    if stream.shape != (3 * lightmap.height * lightmap.width,) or stream.dtype != np.dtype("<u2"):
-        raise InvalidSectionError(f"{container.path}: section {lightmap.index}/baseline: expected 3 H W values of u2")
-    codes = inverse_planes(stream, lightmap.height, lightmap.width)
-    planes: np.ndarray = np.clip(codes * q_step, 0, 255).astype(np.float32).transpose(2, 0, 1)
-    return planes
-
-
 def _values(
     container: Container, name: str, shape: tuple[int, ...], dtype: str, scale: np.ndarray, zero: np.ndarray
 ) -> np.ndarray:
@@ -210,81 +196,14 @@ def _stored_inputs(container: Container, index: int, entry: GridMlpEntry) -> dic
     return feeds
 
 
-def decode_latents(
-    container: Container, lightmap: LightmapEntry, entry: GridMlpEntry, session: onnxruntime.InferenceSession
-) -> np.ndarray:
-    """Run the graph `latents`, some rows at a time.
-
-    Returns:
-        (n_latents, H, W) float32.
-
-    Raises:
-        ArchiveError: a section is missing, damaged or of a wrong shape, or the maps would be over the limit.
-    """
-    n_bytes = 4 * entry.n_latents * lightmap.height * lightmap.width
-    if n_bytes > container.limits.latent_bytes:
-        raise LimitExceededError(
-            f"{container.path}: latent maps of {n_bytes} bytes are over the limit of {container.limits.latent_bytes}"
-        )
-    feeds = _stored_inputs(container, lightmap.index, entry)
-    feeds["columns"] = np.arange(lightmap.width, dtype=np.float32)
-    baseline = None
-    if entry.baseline_q_step is not None:
-        baseline = _baseline(container, lightmap, entry.baseline_q_step)
-    where = f"{container.path}: section {entry.latents_graph}"
-    strip = max(1, STRIP_TEXELS // lightmap.width)
-    parts: list[np.ndarray] = []
-    for top in range(0, lightmap.height, strip):
-        rows = np.arange(top, min(top + strip, lightmap.height), dtype=np.float32)
-        feeds["rows"] = rows
-        if baseline is not None:
-            feeds["baseline"] = baseline[:, top : top + strip]
-        part: np.ndarray = run_session(session, "z", feeds, where)
-        expected = (entry.n_latents, len(rows), lightmap.width)
-        if part.shape != expected or part.dtype != np.float32:
-            raise InvalidSectionError(f"{where}: expected z of shape {expected}, found {part.shape} {part.dtype}")
-        if len(rows) == lightmap.height:
-            return part
-        parts.append(part)
-    return np.concatenate(parts, axis=1)
-
-
-class GridMlpDecoder:
-    """Decodes one lightmap; its latent maps are made once."""
-
-    n_tiles = 1
+class GridMlpDecoder(LatentMapDecoder):
+    """Decodes one lightmap from its grids."""
 
     def __init__(self, container: Container, lightmap: LightmapEntry, entry: GridMlpEntry, runtime: Runtime) -> None:
-        self._container, self._lightmap, self._entry, self._runtime = container, lightmap, entry, runtime
-        self._lock = threading.Lock()
-        self._ready: tuple[np.ndarray, FrameDecoder] | None = None
+        graphs = LatentGraphs(entry.latents_graph, entry.frame_graph, entry.n_latents, entry.hidden, STRIP_TEXELS)
+        super().__init__(container, lightmap, graphs, entry.baseline_q_step, runtime)
+        self._entry = entry
 
-    def _prepared(self) -> tuple[np.ndarray, FrameDecoder]:
-        with self._lock:
-            if self._ready is None:
-                container, entry = self._container, self._entry
-                session = self._runtime.load(container, entry.latents_graph)
-                latents = decode_latents(container, self._lightmap, entry, session)
-                where = f"{container.path}: section {entry.frame_graph}"
-                frame = FrameDecoder(self._runtime.load(container, entry.frame_graph), entry.hidden, where)
-                self._ready = latents, frame
-            return self._ready
-
-    def prepare(self) -> None:
-        """Make the latent maps and load the graph `frame`."""
-        self._prepared()
-
-    def latents(self) -> np.ndarray:
-        """(C, H, W) float32, the input `z` of the graph `frame` (shared: do not write)."""
-        return self._prepared()[0]
-
-    def decode(self, time_h: float, region: tuple[int, int, int, int], as_codes: bool) -> np.ndarray:
-        """Decode a region (y0, y1, x0, x1): (h, w, 3) uint8 codes or float32 values."""
-        y0, y1, x0, x1 = region
-        latents, frame = self._prepared()
-        return frame.decode(latents[:, y0:y1, x0:x1], time_h, as_codes)
-
-    def texel(self, y: int, x: int, time_h: float) -> np.ndarray:
-        """(3,) float32 of one texel, equal to the same texel of the whole frame."""
-        texel: np.ndarray = self.decode(time_h, (y, y + 1, x, x + 1), False)[0, 0]
-        return texel
+    def stored_inputs(self) -> dict[str, np.ndarray]:
+        """Grids, hash tables, merges, the encoder's latents."""
+        return _stored_inputs(self._container, self._lightmap.index, self._entry)

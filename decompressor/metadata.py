@@ -12,7 +12,7 @@ from decompressor.errors import InvalidMetadataError, LimitExceededError, Unsupp
 from decompressor.json_fields import Fields
 from decompressor.limits import Limits
 
-MODEL_TYPES = ("daybasis", "gridmlp")
+MODEL_TYPES = ("daybasis", "gridmlp", "siren")
 TRANSFERS = ("srgb8", "linear")
 ARCHIVE_FIELDS = ("version", "requires", "model_type", "transfer", "hours", "lightmaps", "sections")
 LIGHTMAP_FIELDS = ("name", "height", "width", "valid_texels", "mask", "model")

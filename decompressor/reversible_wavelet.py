@@ -77,7 +77,19 @@ def forward_planes(codes: np.ndarray) -> np.ndarray:
     orange = red - blue
     middle = blue + (orange >> 1)
     green_minus = green - middle
-    low = np.stack([middle + (green_minus >> 1), orange, green_minus], axis=-1)
+    return forward_bands(np.stack([middle + (green_minus >> 1), orange, green_minus], axis=-1))
+
+
+def forward_bands(codes: np.ndarray) -> np.ndarray:
+    """The wavelet of any number of planes, without the color transform.
+
+    Args:
+        codes: (H, W, C) int32 codes, magnitude under 2^13.
+
+    Returns:
+        (C H W,) uint16, as `forward_planes`.
+    """
+    low = codes
     bands: list[np.ndarray] = []
     for _ in range(n_levels(*codes.shape[:2])):
         top, down = forward_axis(low)
@@ -100,14 +112,23 @@ def inverse_planes(stream: np.ndarray, height: int, width: int) -> np.ndarray:
     Returns:
         (H, W, 3) int32 codes.
     """
+    planes = inverse_bands(stream, height, width, 3)
+    middle, orange, green_minus = (planes[..., c] for c in range(3))
+    middle = middle - (green_minus >> 1)
+    blue = middle - (orange >> 1)
+    return np.stack([blue + orange, green_minus + middle, blue], axis=-1)
+
+
+def inverse_bands(stream: np.ndarray, height: int, width: int, n_planes: int) -> np.ndarray:
+    """Undo `forward_bands`: (C H W,) uint16 -> (H, W, C) int32 codes."""
     zigzag = stream.astype(np.int32)
     values = (zigzag >> 1) ^ -(zigzag & 1)
     at = 0
 
     def take(rows: int, columns: int) -> np.ndarray:
         nonlocal at
-        band = values[at : at + 3 * rows * columns].reshape(3, rows, columns).transpose(1, 2, 0)
-        at += 3 * rows * columns
+        band = values[at : at + n_planes * rows * columns].reshape(n_planes, rows, columns).transpose(1, 2, 0)
+        at += n_planes * rows * columns
         return band
 
     sizes = _low_sizes(height, width)
@@ -120,7 +141,4 @@ def inverse_planes(stream: np.ndarray, height: int, width: int) -> np.ndarray:
         top = inverse_axis(low.swapaxes(0, 1), across.swapaxes(0, 1)).swapaxes(0, 1)
         bottom = inverse_axis(down.swapaxes(0, 1), both.swapaxes(0, 1)).swapaxes(0, 1)
         low = inverse_axis(top, bottom)
-    middle, orange, green_minus = (low[..., c] for c in range(3))
-    middle = middle - (green_minus >> 1)
-    blue = middle - (orange >> 1)
-    return np.stack([blue + orange, green_minus + middle, blue], axis=-1)
+    return low

@@ -161,6 +161,7 @@ def document(
     described: dict[str, object],
     command: str,
     quick: bool,
+    families: str = "",
 ) -> str:
     """The whole document.
 
@@ -171,12 +172,15 @@ def document(
         described: From `bench_report.machine`.
         command: The command that measured it.
         quick: Few settings, each timed once: said at the top.
+        families: Table of all families, where they were measured.
     """
     lines = ["# Benchmarks", "", f"Written by `{command}`; do not edit.", "", machine_line(described) + ".", ""]
     if quick:
         lines += ["**A quick run: few settings, each timed once. A look, not a result.**", ""]
     for bench, memory in zip(benches, memories, strict=True):
         lines += _dataset(bench, memory)
+    if families:
+        lines += ["## Families", "", "```", *families.splitlines(), "```", ""]
     lines += _peers(peers)
     lines += [
         "## Again, one by one",

@@ -140,6 +140,11 @@ def latency_command(
     "--archive", "archives", multiple=True, callback=_named_paths, metavar="NAME=PATH", help="Add a ready archive."
 )
 @click.option("--quick", is_flag=True, help="Few settings, each timed once: a look, not a result.")
+@click.option(
+    "--families/--no-families",
+    default=None,
+    help="Also train and compare all families, on the first DATA.  [default: on without DATA and --quick]",
+)
 def bench_command(
     data_paths: tuple[Path, ...],
     json_out: Path | None,
@@ -148,6 +153,7 @@ def bench_command(
     q_steps: tuple[float, ...],
     archives: dict[str, Path],
     quick: bool,
+    families: bool | None,
 ) -> None:
     """Measure our default family beside x265 and JPEG XL on the same frames, in one run, against the targets.
 
@@ -155,10 +161,13 @@ def bench_command(
     targets belong to frames of 256 x 256 (the sample) and 512 x 512 (the courtyard); other sizes have none.
     """
     from eval.bench import bench_dataset
+    from eval.bench_families import FamilyRow, bench_families, families_json, families_table
     from eval.bench_report import bench_json, dataset_table, footer, machine
     from eval.bench_result import QUICK, BenchSettings
     from eval.options import prepare_output, write_text
 
+    if families is None:
+        families = not quick and not data_paths
     if not data_paths:
         data_paths = tuple(Path(os.path.relpath(ROOT / p)) for p in BENCH_DATA if (ROOT / p).is_dir())
     if archives and len(data_paths) != 1:
@@ -177,13 +186,23 @@ def bench_command(
         click.echo(dataset_table(benches[-1]) + "\n")
         if json_out is not None:  # after each dataset: a bench takes minutes, and may be interrupted
             write_text(json_out, json.dumps(bench_json(benches, described), indent=2, allow_nan=False) + "\n")
+    rows: list[FamilyRow] = []
+    if families:
+        with progress_bar(str(data_paths[0])) as advance:
+            rows = bench_families(data_paths[0], threads=threads, on_step=advance)
+        click.echo(families_table(rows, data_paths[0]) + "\n")
+        if json_out is not None:
+            found = {**bench_json(benches, described), "families": families_json(rows)}
+            write_text(json_out, json.dumps(found, indent=2, allow_nan=False) + "\n")
     click.echo(footer(benches, described))
     if docs is not None:
         from eval.bench_docs import bench_memory, bench_peers, document
 
         memories = [bench_memory(bench, threads) for bench in benches]
         command = f"todpack eval bench {' '.join(map(str, data_paths))} --docs {docs}{' --quick' if quick else ''}"
-        write_text(docs, document(benches, memories, bench_peers(benches[0].path, quick), described, command, quick))
+        table = families_table(rows, data_paths[0]) if rows else ""
+        peers_bench = bench_peers(benches[0].path, quick)
+        write_text(docs, document(benches, memories, peers_bench, described, command, quick, table))
         click.echo(f"\n{docs}")
 
 

@@ -15,7 +15,7 @@ from packer.errors import PackError
 log = logging.getLogger("todpack.compress")
 
 # each module has OPTIONS by name, and pack(run, out, values)
-FAMILIES = {"daybasis": "packer.daybasis.command", "gridmlp": "packer.gridmlp_command"}
+FAMILIES = {"daybasis": "packer.daybasis.command", "gridmlp": "packer.gridmlp_command", "siren": "packer.siren_command"}
 
 
 CONFIG_OPTIONS = ("tile", "n_levels", "rotate", "max_classes", "transfer", "reweight")
@@ -52,6 +52,7 @@ Examples:
   todpack pack run -o courtyard.tod --target-psnr 42
   todpack pack run -o courtyard.tod --target-size 100000 --entropy zstd
   todpack pack gridmlp_run -o courtyard.tod --grid-dtype uint16 --mlp-dtype fp32
+  todpack pack siren_run -o courtyard.tod --storage latent --latent-downsample 2 --latent-bits 6
 """,
     context_settings={"token_normalize_func": _normalize, "show_default": True},
 )
@@ -62,7 +63,8 @@ Examples:
 def pack(context: click.Context, /, run_dir: Path, out: Path, **options: Any) -> None:
     """Quantize and code the run folder RUN into one archive.
 
-    A run of the family daybasis takes a step or a target; a gridmlp run takes the types of its grids and weights.
+    A run of the family daybasis takes a step or a target; a gridmlp run takes the types of its grids and weights;
+    a siren run takes its storage.
     """
     from packer.run_folder import read_run
 

@@ -24,7 +24,7 @@ OPTIONS: dict[str, Callable[[Any], Any]] = {
         help="gridmlp: range of the grids in percent; 100: min..max.  [default: of train --ptq, else 100]",
     ),
     "mlp_dtype": click.option(
-        "--mlp-dtype", type=click.Choice(["fp16", "fp32", "int8"]), default="fp16", help="gridmlp: MLP weights."
+        "--mlp-dtype", type=click.Choice(["fp16", "fp32", "int8"]), default="fp16", help="gridmlp, siren: MLP weights."
     ),
     "baseline_q_step": click.option(
         "--baseline-q-step", type=int, default=4, help="gridmlp: bin width of the baseline in codes; 1: lossless."

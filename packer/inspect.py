@@ -65,7 +65,26 @@ def _daybasis_lines(model: dict[str, Any]) -> list[str]:
     ]
 
 
-FAMILY_LINES = {"daybasis": _daybasis_lines, "gridmlp": _gridmlp_lines}
+def _siren_lines(model: dict[str, Any]) -> list[str]:
+    latent, f1, mlp = model["latent"], model["f1"], model["mlp"]
+    if latent:
+        stored = f"map of {latent['rows']} x {latent['columns']} nodes in {latent['bits']} bits"
+    else:
+        stored = (
+            f"F1 of {f1['layers']} sine layers of {f1['hidden']}, omega_0 {f1['omega_0']:g}, weights in {f1['dtype']}"
+        )
+    lines = [
+        f"  latent: {model['latent_dim']} channels, stored as {stored}",
+        f"  F2: {mlp['layers']} hidden layers of {mlp['hidden']}, weights in {mlp['dtype']}, "
+        f"{model['normalization']['time']['harmonics']} time harmonics",
+    ]
+    if model["baseline"]:
+        baseline = model["baseline"]
+        lines.append(f"  baseline: frame of {baseline['time_h']:g} h, bin width {baseline['q_step']} codes")
+    return lines
+
+
+FAMILY_LINES = {"daybasis": _daybasis_lines, "gridmlp": _gridmlp_lines, "siren": _siren_lines}
 
 
 def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[str]:

@@ -63,7 +63,7 @@ def pack_run(
     if run.family != "gridmlp":
         raise PackError(f"{run.path / 'config.json'}: expected family gridmlp, found {run.family!r}")
     out_path = Path(out)
-    valid = _valid(run)
+    valid = run.valid()
     writer = ArchiveWriter({"model_type": run.family, "transfer": run.transfer, "hours": run.hours})
     mask = None if valid.all() else "0/mask"
     if mask is not None:
@@ -86,13 +86,6 @@ def pack_run(
         parts = ("/grid/", "/hash/", "/merge/", "/encoder", "/frame.onnx")
         model_bytes = sum(s.stored_bytes for s in sections if any(part in s.name for part in parts))
     return PackResult(out_path, size, model_bytes, fp32_bytes)
-
-
-def _valid(run: Run) -> np.ndarray:
-    valid = run.array("valid", run.height, run.width).astype(bool)
-    if not valid.any():
-        raise PackError(f"{run.path / 'arrays.npz'}: valid: expected at least one valid texel, found none")
-    return valid
 
 
 @dataclass(frozen=True)
@@ -137,7 +130,7 @@ def read_daybasis_run(run: Run) -> DayBasisRun:
         raise PackError(f"{run.path / 'config.json'}: config: {error}") from error
     sequence = LightmapSequence(
         radiance=run.array("frames", n_hours, run.height, run.width, 3).astype(np.float32),
-        valid=_valid(run),
+        valid=run.valid(),
         hours=np.asarray(run.hours, np.float64),
         transfer=run.transfer,
         name=run.name,

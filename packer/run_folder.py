@@ -64,6 +64,17 @@ class Run:
             raise PackError(f"{where}: expected finite numbers, found NaN or infinity")
         return array
 
+    def valid(self) -> np.ndarray:
+        """(H, W) bool.
+
+        Raises:
+            PackError: missing, of another shape, or no texel is valid.
+        """
+        valid = self.array("valid", self.height, self.width).astype(bool)
+        if not valid.any():
+            raise PackError(f"{self.path / 'arrays.npz'}: valid: expected at least one valid texel, found none")
+        return valid
+
 
 def read_run(path: str | Path) -> Run:
     """Read `config.json` and `arrays.npz`.

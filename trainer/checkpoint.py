@@ -35,7 +35,25 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, pickle.UnpicklingError):  # torch's own line is advice to switch the check off
+            reason = "expected a file of tensors and numbers, found something else"
         raise TrainingError(f"{path}: not a readable checkpoint: {reason}") from error
     if not isinstance(state, dict) or state.get("checkpoint_format") != CHECKPOINT_FORMAT:
         raise TrainingError(f"{path}: expected a checkpoint of format {CHECKPOINT_FORMAT}, found something else")
     return state
+
+
+def check_identity(path: Path, saved: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Refuse to continue a checkpoint of other options or data.
+
+    Raises:
+        TrainingError: its field `identity` is not the expected one.
+    """
+    identity = saved.get("identity")
+    if identity != expected:
+        found = identity if isinstance(identity, dict) else {}
+        different = sorted(k for k in expected if found.get(k) != expected[k])
+        raise TrainingError(
+            f"{path}: was trained with other options or data (different: {', '.join(different) or 'all'}); "
+            "resume with the same ones, or train into a new folder"
+        )

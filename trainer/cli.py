@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("todpack.train")
 
-FAMILIES = ("daybasis", "gridmlp")  # trainer/<family>/command.py: OPTIONS by name, and train(read, out_dir, values)
+FAMILIES = (
+    "daybasis",
+    "gridmlp",
+    "siren",
+)  # trainer/<family>/command.py: OPTIONS by name, and train(read, out_dir, values)
 
 EXAMPLES = """
 \b
@@ -88,8 +92,8 @@ def train(
     """Train a model on a day of lightmaps: a folder of equally sized PNG/JPEG frames, sorted by name = time.
 
     The run folder gets config.json and arrays.npz for `todpack pack`, log.csv and checkpoints. daybasis is found in
-    closed form in seconds, then its codes are refined (torch; `--refine none` goes without); gridmlp is trained by
-    gradient descent and needs torch.
+    closed form in seconds, then its codes are refined (torch; `--refine none` goes without); gridmlp and siren are
+    trained by gradient descent and need torch.
     """
     if (input_dir is None) == (data_dir is None):
         raise click.UsageError("give the folder of frames once: as INPUT or by --data-dir")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import decompressor
-from decompressor import gridmlp, mask, metadata, onnx_check, sections
+from decompressor import gridmlp, mask, metadata, onnx_check, sections, siren
 from decompressor.container import HEADER, HEADER_CRC_BYTES, HEADER_FIELDS, MAGIC, MAJOR, MINOR
 from decompressor.daybasis import entry, regions
 
@@ -74,6 +74,16 @@ def test_gridmlp_table_is_the_code() -> None:
     hashing = TEXT.split("### Hash levels")[1].split("\n## ")[0]
     for number in (gridmlp.HASH_PRIME, *(factor for pair in gridmlp.HASH_FACTORS for factor in pair)):
         assert str(number) in hashing
+
+
+def test_siren_table_is_the_code() -> None:
+    assert names("siren", 0) == siren.MODEL_FIELDS
+    cells = {row[0]: row[1] for row in tables("siren")[0]}
+    assert tuple(re.findall(r"`(\w+)`:", cells["storage"])) == siren.STORAGES
+    for name in siren.LATENT_FIELDS:
+        assert f"`{name}`" in cells["latent"]
+    for name in (*siren.F1_FIELDS, *siren.F1_DTYPES):
+        assert f"`{name}`" in cells["f1"]
 
 
 def test_daybasis_table_is_the_code() -> None:

@@ -28,7 +28,9 @@ OPTIONS: dict[str, Decorator] = {
     "channels_per_level": click.option("--channels-per-level", type=int, help="Features per grid node."),
     "grid_lr": click.option("--grid-lr", type=float, help="Learning rate of the grids; 0 means 5 x lr."),
     "residual_mode": click.option(
-        "--residual-mode/--no-residual-mode", default=None, help="Learn rgb - baseline frame.  [default: residual]"
+        "--residual-mode/--no-residual-mode",
+        default=None,
+        help="Learn rgb - baseline frame.  [default: on for gridmlp]",
     ),
     "baseline_time": click.option("--baseline-time", type=float, help="Hour of the baseline frame.  [default: 12]"),
     **SWITCHES,

@@ -217,13 +217,13 @@ def _require(fits: bool, option: str, expected: str, found: object) -> None:
         raise ConfigError(f"--{option}: expected {expected}, found {found}")
 
 
-def load_preset(name: str) -> dict[str, Any]:
-    """Fields of the preset `name` that differ from the defaults.
+def load_preset(name: str, family: str = "gridmlp", presets: tuple[str, ...] = PRESETS) -> dict[str, Any]:
+    """Fields of a family's preset `name` that differ from the defaults.
 
     Raises:
         ConfigError: no such preset.
     """
-    if name not in PRESETS:
-        raise ConfigError(f"--preset: expected one of {', '.join(PRESETS)}, found {name}")
-    text = resources.files("trainer.presets").joinpath(f"gridmlp_{name}.toml").read_text(encoding="utf-8")
+    if name not in presets:
+        raise ConfigError(f"--preset: expected one of {', '.join(presets)}, found {name}")
+    text = resources.files("trainer.presets").joinpath(f"{family}_{name}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)

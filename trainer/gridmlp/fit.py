@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainer.checkpoint import load_checkpoint, save_checkpoint
+from trainer.checkpoint import check_identity, load_checkpoint, save_checkpoint
 from trainer.data import LightmapSequence
 from trainer.errors import TrainingError
 from trainer.gridmlp.baseline_encoder import masked_frame
@@ -90,14 +90,7 @@ class GridMlpFit:
         """
         path = self.out_dir / "last.ckpt"
         saved = load_checkpoint(path)
-        expected = self._identity()
-        if saved.get("identity") != expected:
-            found = saved.get("identity") if isinstance(saved.get("identity"), dict) else {}
-            different = sorted(k for k in expected if not isinstance(found, dict) or found.get(k) != expected[k])
-            raise TrainingError(
-                f"{path}: was trained with other options or data (different: {', '.join(different) or 'all'}); "
-                "resume with the same ones, or train into a new folder"
-            )
+        check_identity(path, saved, self._identity())
         self._restore(saved)
         log.info("resumed after epoch %d of %d", self.state.epoch, self.config.epochs)
 

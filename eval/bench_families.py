@@ -1,0 +1,121 @@
+"""The bench of all model families at their default presets: each is trained, packed and measured as a user would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from eval.bench_archive import archive_point
+from eval.errors import EvalError
+from eval.frames import as_codes
+from eval.latency import measure_latency
+from trainer.data import read_sequence
+
+FAMILIES = ("daybasis", "gridmlp", "siren")
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class FamilyRow:
+    """One family.
+
+    Attributes:
+        family: Its name.
+        archive_bytes: Of the archive that `todpack pack` makes by default.
+        psnr_db: Of the decoded valid texels, all hours.
+        open_ms: Cold open, all work before the first frame.
+        frame_ms: A whole frame in the steady state, median.
+        train_s: Wall time of `todpack train`, imports included.
+    """
+
+    family: str
+    archive_bytes: int
+    psnr_db: float
+    open_ms: float
+    frame_ms: float
+    train_s: float
+
+
+def _todpack(*arguments: str) -> float:
+    """Run a command in a process of its own: its wall time in seconds."""
+    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "todpack", *arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    wall_s = time.perf_counter() - start
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise EvalError(f"todpack {' '.join(arguments)}: {lines[-1]}")
+    return wall_s
+
+
+def bench_families(
+    data_path: Path,
+    *,
+    threads: int = 2,
+    n_opens: int = 5,
+    train_options: dict[str, tuple[str, ...]] | None = None,
+    on_step: Callable[[int, int, str], None] | None = None,
+) -> list[FamilyRow]:
+    """Train every family on a folder of frames, pack it, and measure the archive.
+
+    Args:
+        data_path: Folder of 8-bit frames.
+        threads: Decoder threads.
+        n_opens: Fresh processes for the open.
+        train_options: Options of `todpack train` per family; none: its defaults.
+        on_step: Called with (families done, families in all, what is next).
+
+    Returns:
+        A row per family.
+
+    Raises:
+        EvalError: a command failed; the message is the last line it wrote.
+    """
+    day = read_sequence(data_path)
+    if day.transfer != "srgb8":
+        raise EvalError(f"{data_path}: the families are compared on 8-bit sRGB frames, found {day.transfer} radiance")
+    frames, rows = as_codes(day.radiance), []
+    with tempfile.TemporaryDirectory() as folder:
+        for done, family in enumerate(FAMILIES):
+            if on_step is not None:
+                on_step(done, len(FAMILIES), f"train {family}")
+            run, archive = Path(folder) / family, Path(folder) / f"{family}.tod"
+            options = (train_options or {}).get(family, ())
+            train_s = _todpack("train", str(data_path), "-o", str(run), "--family", family, "--quiet", *options)
+            _todpack("pack", str(run), "-o", str(archive))
+            point = archive_point(archive, frames, day, name=family, setting="default", threads=threads)
+            latency = measure_latency(archive, threads=threads, provider="cpu", n_opens=n_opens)
+            opened, frame = latency.open_ms, latency.frame_ms_median
+            rows.append(FamilyRow(family, point.size_bytes, point.psnr_db, opened, frame, train_s))
+    return rows
+
+
+def families_json(rows: list[FamilyRow]) -> list[dict[str, object]]:
+    """The rows for --json-out."""
+    return [asdict(row) for row in rows]
+
+
+def families_table(rows: list[FamilyRow], data_path: Path) -> str:
+    """The rows for people."""
+    lines = [
+        f"families at their defaults: {data_path}",
+        f"  {'family':<10} {'bytes':>9} {'PSNR':>9} {'open':>9} {'frame':>9} {'training':>9}",
+    ]
+    lines += [
+        f"  {row.family:<10} {row.archive_bytes:>9} {row.psnr_db:>6.2f} dB {row.open_ms:>6.0f} ms "
+        f"{row.frame_ms:>6.1f} ms {row.train_s:>7.0f} s"
+        for row in rows
+    ]
+    return "\n".join(lines)

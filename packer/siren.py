@@ -1,0 +1,260 @@
+"""Pack a run of the family `siren`: its latent map, or F1's weights; the smaller where both decode as well."""
+
+from __future__ import annotations
+
+import logging
+import math
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from decompressor.archive import open_archive
+from decompressor.reversible_wavelet import forward_bands, forward_planes
+from decompressor.siren import F1_DTYPES, STORAGES
+from packer.container import ArchiveWriter, check_target
+from packer.errors import PackError
+from packer.fill import fill_invalid
+from packer.gridmlp import MLP_DTYPES
+from packer.gridmlp_graphs import frame_graph
+from packer.gridmlp_latents import latents_graph
+from packer.mask import encode_mask
+from packer.quantize import quantize_grid, shortest_floats
+from packer.run_folder import Run
+from packer.siren_graphs import siren_graph
+
+log = logging.getLogger("todpack.pack")
+
+EQUAL_DB = 0.1
+CHUNK_TEXELS = 8192
+
+
+@dataclass(frozen=True)
+class SirenPackOptions:
+    """How to store.
+
+    Attributes:
+        storage: "latent", "weights", or "auto": the smaller one whose PSNR is within 0.1 dB of the better one.
+        latent_downsample: Texels per node of the stored map along each axis, 1 or 2.
+        latent_bits: Of the stored map, 2..8.
+        f1_dtype: Of F1's weights: "fp16", "int8" or "fp32".
+        mlp_dtype: Of F2's weights: "fp16", "fp32" or "int8".
+    """
+
+    storage: str = "auto"
+    latent_downsample: int = 1
+    latent_bits: int = 8
+    f1_dtype: str = "fp16"
+    mlp_dtype: str = "fp16"
+
+    def __post_init__(self) -> None:
+        for name, choices in (
+            ("storage", ("auto", *STORAGES)),
+            ("latent_downsample", (1, 2)),
+            ("latent_bits", tuple(range(2, 9))),
+            ("f1_dtype", F1_DTYPES),
+            ("mlp_dtype", MLP_DTYPES),
+        ):
+            value = getattr(self, name)
+            if value not in choices:
+                expected = ", ".join(str(choice) for choice in choices)
+                raise PackError(f"--{name.replace('_', '-')}: expected one of {expected}, found {value}")
+
+
+@dataclass(frozen=True)
+class PackedSiren:
+    """An archive of a run: its storage, bytes, and PSNR in dB over the valid texels of all stored hours."""
+
+    storage: str
+    archive_bytes: int
+    psnr_db: float
+
+
+def _integer(run: Run, name: str) -> int:
+    value = run.config.get(name)
+    if type(value) is not int or not 1 <= value <= 1 << 16:
+        raise PackError(f"{run.path / 'config.json'}: config.{name}: expected a positive integer, found {value!r}")
+    return value
+
+
+def _number(run: Run, name: str, low: float, high: float) -> float:
+    value = run.config.get(name)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value < high:
+        raise PackError(
+            f"{run.path / 'config.json'}: config.{name}: expected a number in [{low:g}, {high:g}), found {value!r}"
+        )
+    return float(value)
+
+
+def _check_arrays(run: Run) -> None:
+    hidden_1, layers_1, latent_dim = (_integer(run, name) for name in ("hidden_f1", "layers_f1", "latent_dim"))
+    hidden_2, layers_2, harmonics = (_integer(run, name) for name in ("hidden_f2", "layers_f2", "time_harmonics"))
+    for layer in range(layers_1 + 1):
+        rows = latent_dim if layer == layers_1 else hidden_1
+        run.array(f"f1_{layer}_weight", rows, 2 if layer == 0 else hidden_1)
+        run.array(f"f1_{layer}_bias", rows)
+    run.array("mlp_input_features", hidden_2, latent_dim)
+    run.array("mlp_input_time", hidden_2, 2 * harmonics)
+    run.array("mlp_0_bias", hidden_2)
+    for layer in range(1, layers_2 + 1):
+        rows = 3 if layer == layers_2 else hidden_2
+        run.array(f"mlp_{layer}_weight", rows, hidden_2)
+        run.array(f"mlp_{layer}_bias", rows)
+
+
+def latent_map(run: Run) -> np.ndarray:
+    """(H, W, D) float32: F1 on the texel grid."""
+    x = (np.arange(run.width, dtype=np.float32) + np.float32(0.5)) * np.float32(2.0 / run.width) - np.float32(1.0)
+    y = (np.arange(run.height, dtype=np.float32) + np.float32(0.5)) * np.float32(2.0 / run.height) - np.float32(1.0)
+    positions = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    parts = []
+    for start in range(0, len(positions), CHUNK_TEXELS):
+        values = positions[start : start + CHUNK_TEXELS]
+        for layer in range(_integer(run, "layers_f1") + 1):
+            values = np.sin(values) if layer > 0 else values
+            values = values @ run.arrays[f"f1_{layer}_weight"].T + run.arrays[f"f1_{layer}_bias"]
+        parts.append(values)
+    return np.concatenate(parts).reshape(run.height, run.width, -1)
+
+
+def _nodes(latents: np.ndarray, valid: np.ndarray, downsample: int) -> np.ndarray:
+    """(rows, columns, D): means of the valid texels around each node, continued where there are none."""
+    if downsample == 1:
+        return fill_invalid(latents, valid)
+    height, width, n_channels = latents.shape
+    rows, columns = -(-height // downsample), -(-width // downsample)
+    of_row, of_column = (np.arange(height) * rows) // height, (np.arange(width) * columns) // width
+    node = (of_row[:, None] * columns + of_column)[valid]
+    count = np.bincount(node, minlength=rows * columns)
+    planes = [np.bincount(node, latents[..., c][valid], rows * columns) for c in range(n_channels)]
+    means = np.stack(planes, axis=-1) / np.maximum(count, 1)[:, None]
+    return fill_invalid(means.reshape(rows, columns, n_channels), count.reshape(rows, columns) > 0)
+
+
+def add_siren(
+    writer: ArchiveWriter, run: Run, options: SirenPackOptions, index: int, valid: np.ndarray
+) -> dict[str, object]:
+    """Add the sections of one lightmap.
+
+    Args:
+        writer: Archive to add to.
+        run: A `siren` run.
+        options: How to store; not "auto".
+        index: Position of the lightmap; its sections are named `<index>/...`.
+        valid: (H, W) bool.
+
+    Returns:
+        The field `model` of the lightmap's metadata.
+
+    Raises:
+        PackError: the run's arrays do not fit its configuration.
+    """
+    _check_arrays(run)
+    layers_f1, layers_f2, latent_dim = (_integer(run, name) for name in ("layers_f1", "layers_f2", "latent_dim"))
+    residual = run.config.get("residual_mode") is True
+    names = {"latents": f"{index}/latents.onnx", "frame": f"{index}/frame.onnx"}
+    latent = f1 = baseline = None
+    if options.storage == "latent":
+        nodes = _nodes(latent_map(run), valid, options.latent_downsample)
+        grid = quantize_grid(nodes.astype(np.float32), bits=options.latent_bits)
+        rows, columns = grid.codes.shape[1:]
+        writer.add(f"{index}/latent", forward_bands(grid.codes.transpose(1, 2, 0).astype(np.int32)))
+        latent = {
+            "rows": rows,
+            "columns": columns,
+            "bits": options.latent_bits,
+            "scales": shortest_floats(grid.scales),
+            "zero_points": [int(z) for z in grid.zero_points],
+        }
+        graph = latents_graph([(rows, columns)], latent_dim, run.height, run.width, residual)
+    else:
+        f1 = {
+            "hidden": _integer(run, "hidden_f1"),
+            "layers": layers_f1,
+            "omega_0": _number(run, "omega_0", 0.0, 1e6),
+            "dtype": options.f1_dtype,
+        }
+        graph = siren_graph(run.arrays, layers_f1, run.height, run.width, residual, options.f1_dtype)
+    if residual:
+        q_step = _integer(run, "baseline_q_step")
+        filled = fill_invalid(run.array("baseline", run.height, run.width, 3).astype(np.float64), valid)
+        writer.add(f"{index}/baseline", forward_planes(np.rint(filled / q_step).astype(np.int32)))
+        baseline = {"time_h": _number(run, "baseline_time", 0.0, 24.0), "q_step": q_step}
+    writer.add_bytes(names["latents"], graph)
+    writer.add_bytes(names["frame"], frame_graph(run.arrays, layers_f2, latent_dim, residual, options.mlp_dtype))
+    writer.minor = 1  # version 1.0 has no siren
+    return {
+        "residual_mode": residual,
+        "storage": options.storage,
+        "latent_dim": latent_dim,
+        "latent": latent,
+        "f1": f1,
+        "baseline": baseline,
+        "normalization": {
+            "xy_range": [-1.0, 1.0],
+            "time": {"period_h": 24.0, "harmonics": _integer(run, "time_harmonics")},
+        },
+        "mlp": {"hidden": _integer(run, "hidden_f2"), "layers": layers_f2, "dtype": options.mlp_dtype},
+        "graphs": names,
+    }
+
+
+def _write(run: Run, out: Path, options: SirenPackOptions) -> PackedSiren:
+    valid = run.valid()
+    writer = ArchiveWriter({"model_type": run.family, "transfer": run.transfer, "hours": run.hours})
+    mask = None if valid.all() else "0/mask"
+    if mask is not None:
+        writer.add_bytes(mask, encode_mask(valid))
+    model = add_siren(writer, run, options, 0, valid)
+    writer.metadata["lightmaps"] = [
+        {
+            "name": run.name,
+            "height": run.height,
+            "width": run.width,
+            "valid_texels": int(valid.sum()),
+            "mask": mask,
+            "model": model,
+        }
+    ]
+    size = writer.write(out)
+    return PackedSiren(options.storage, size, _psnr_db(run, out, valid))
+
+
+def _psnr_db(run: Run, path: Path, valid: np.ndarray) -> float:
+    frames = run.array("frames", len(run.hours), run.height, run.width, 3)
+    total = 0.0
+    with open_archive(path, provider="cpu") as archive:
+        for hour, frame in zip(run.hours, frames, strict=True):
+            error = archive.lightmaps[0].decode(hour)[valid].astype(np.float64) - frame[valid]
+            total += float(np.square(error).sum())
+    mse = total / (3 * int(valid.sum()) * len(run.hours))
+    return 10.0 * math.log10(255.0**2 / max(mse, 1e-9))
+
+
+def pack_siren(run: Run, out: Path, options: SirenPackOptions | None = None) -> PackedSiren:
+    """Store a run as an archive.
+
+    Args:
+        run: A `siren` run.
+        out: Archive to write; replaced only by a verified one.
+        options: How to store; None takes the defaults.
+
+    Returns:
+        What was written.
+
+    Raises:
+        PackError: the run folder is not usable.
+        OutputError: the archive cannot be written.
+    """
+    options = options or SirenPackOptions()
+    check_target(out)
+    if options.storage != "auto":
+        return _write(run, out, options)
+    with tempfile.TemporaryDirectory() as folder:
+        trials = [_write(run, Path(folder) / "trial.tod", replace(options, storage=storage)) for storage in STORAGES]
+    best_db = max(trial.psnr_db for trial in trials)
+    chosen = min((t for t in trials if t.psnr_db >= best_db - EQUAL_DB), key=lambda trial: trial.archive_bytes)
+    described = ", ".join(f"{t.storage} {t.archive_bytes} bytes at {t.psnr_db:.2f} dB" for t in trials)
+    log.info("storage %s: %s", chosen.storage, described)
+    return _write(run, out, replace(options, storage=chosen.storage))

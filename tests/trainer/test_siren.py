@@ -1,0 +1,348 @@
+"""SIREN: initialisation, training, resuming, exports and frames by torch, and what is said of bad input."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from decompressor import open_archive
+from tests.conftest import make_day, write_day
+from todpack import main
+from trainer.data import LightmapSequence, read_sequence
+
+torch = pytest.importorskip("torch")
+
+from trainer.errors import ConfigError, TrainingError  # noqa: E402
+from trainer.infer import checkpoint_predictor, exported_predictor  # noqa: E402
+from trainer.siren import train as siren_train  # noqa: E402
+from trainer.siren.config import SirenConfig  # noqa: E402
+from trainer.siren.export import load_script  # noqa: E402
+from trainer.siren.fit import SirenFit, stored_baseline  # noqa: E402
+from trainer.siren.model import F1, Siren  # noqa: E402
+
+MICRO = SirenConfig(
+    latent_dim=4, hidden_f1=16, layers_f1=2, hidden_f2=8, layers_f2=2, time_harmonics=2, epochs=4,
+    samples_per_epoch=4096, batch_size=1024, lr=5e-3, lr_f1=1e-3,
+)  # fmt: skip
+OPTIONS = [
+    "--family", "siren", "--latent-dim", "4", "--hidden-f1", "16", "--layers-f1", "2", "--hidden-f2", "8",
+    "--epochs", "3", "--samples-per-epoch", "4096", "--batch-size", "1024", "--num-workers", "0", "--device", "cpu",
+    "--quiet",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def day_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """13 x 17 texels, 6 hours."""
+    frames, valid = make_day(13, 17, 6)
+    return write_day(tmp_path_factory.mktemp("siren") / "day", frames, valid)
+
+
+@pytest.fixture(scope="module")
+def sequence(day_folder: Path) -> LightmapSequence:
+    return read_sequence(day_folder)
+
+
+@pytest.fixture(scope="module", params=["plain", "residual"])
+def run(request: pytest.FixtureRequest, day_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the command line, with its exports."""
+    out = tmp_path_factory.mktemp(request.param) / "run"
+    residual = ["--residual-mode"] if request.param == "residual" else []
+    assert main(["train", str(day_folder), "-o", str(out), *OPTIONS, *residual, "--compute-latent"]) == 0
+    return out
+
+
+@pytest.mark.parametrize("omega_0", [30.0, 60.0])
+def test_initialisation_is_sirens(omega_0: float) -> None:
+    torch.manual_seed(0)
+    f1 = F1(256, 3, 256, omega_0)
+    bounds = [1 / 2, *[math.sqrt(6 / 256) / omega_0] * 3]
+    for layer, bound in zip(f1.linear_layers, bounds, strict=True):
+        weight = layer.weight.detach()
+        assert weight.abs().max() <= bound
+        assert weight.abs().max() > 0.95 * bound
+        assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.06)
+        assert abs(weight.mean().item()) < 0.1 * bound
+
+
+def test_activations_keep_their_spread_through_the_layers() -> None:
+    """What the initialisation is for: sums of deviation 1, sines of deviation sqrt(1/2), at any depth."""
+    torch.manual_seed(0)
+    f1 = F1(256, 5, 8, 30.0)
+    x = 2 * torch.rand(4096, 2) - 1
+    for index, layer in enumerate(f1.linear_layers[:-1]):
+        sums = 30.0 * layer(x)
+        x = torch.sin(sums)
+        if index > 0:
+            assert 0.8 < sums.std().item() < 1.8
+        assert 0.6 < x.std().item() < 0.8
+
+
+def test_coordinates_are_texel_centres() -> None:
+    model = Siren(MICRO, 2, 4)
+    expected = [[-0.75, -0.5], [-0.25, -0.5], [0.25, -0.5], [0.75, -0.5], [-0.75, 0.5]]
+    np.testing.assert_allclose(model.coordinates(torch.arange(5)).numpy(), expected)
+
+
+def test_training_learns_and_writes_what_it_says(run: Path) -> None:
+    record = json.loads((run / "config.json").read_text())
+    assert record["family"] == "siren"
+    assert record["config"]["latent_dim"] == 4
+    assert record["figures"]["epochs"] == 3
+    lines = [line.split(",") for line in (run / "log.csv").read_text().splitlines()[1:]]
+    assert float(lines[-1][1]) < float(lines[0][1])
+    with np.load(run / "arrays.npz") as arrays:
+        n_parameters = sum(a.size for name, a in arrays.items() if name.startswith(("f1_", "mlp_")))
+        assert n_parameters == record["figures"]["parameters"]
+
+
+def test_residual_mode_trains_on_the_baseline_that_is_stored(sequence: LightmapSequence, tmp_path: Path) -> None:
+    config = SirenConfig(**{**MICRO.to_json(), "residual_mode": True, "baseline_q_step": 7, "baseline_time": 8.0})
+    siren_train.train_siren(sequence, config, tmp_path / "run", device="cpu", quiet=True)
+    stored = np.asarray(Image.open(tmp_path / "run" / "baseline.png"))
+    noon = sequence.radiance[sequence.frame_at(8.0)]
+    np.testing.assert_array_equal(stored, stored_baseline(noon, 7))
+    assert np.abs(stored - noon).max() <= 4
+    assert set(np.unique(stored)) <= {*range(0, 255, 7), 255}
+
+
+def test_resume_equals_an_uninterrupted_run(
+    sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    siren_train.train_siren(sequence, MICRO, whole, device="cpu", quiet=True)
+    train_epoch = SirenFit._train_epoch
+
+    def interrupted(fit: SirenFit, epoch: int) -> float:
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return train_epoch(fit, epoch)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(SirenFit, "_train_epoch", interrupted)
+        siren_train.train_siren(sequence, MICRO, parted, device="cpu", quiet=True)
+    assert not (parted / "config.json").exists()
+    siren_train.train_siren(sequence, MICRO, parted, device="cpu", quiet=True, resume=True)
+    assert (whole / "arrays.npz").read_bytes() == (parted / "arrays.npz").read_bytes()
+    assert len((parted / "log.csv").read_text().splitlines()) == 5
+
+
+def test_resume_with_other_options_is_refused(sequence: LightmapSequence, tmp_path: Path) -> None:
+    siren_train.train_siren(sequence, MICRO, tmp_path / "run", device="cpu", quiet=True)
+    other = SirenConfig(**{**MICRO.to_json(), "lr": 1e-3})
+    with pytest.raises(TrainingError, match=r"last\.ckpt: was trained with other options or data \(different: lr\)"):
+        siren_train.train_siren(sequence, other, tmp_path / "run", device="cpu", quiet=True, resume=True)
+    with pytest.raises(ConfigError, match="already holds a run"):
+        siren_train.train_siren(sequence, MICRO, tmp_path / "run", device="cpu", quiet=True)
+
+
+def test_out_of_memory_names_what_to_lower(
+    sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fit: SirenFit, epoch: int) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(SirenFit, "_train_epoch", full)
+    with pytest.raises(TrainingError, match="lower --batch-size, --hidden-f1, --hidden-f2 or --latent-dim"):
+        siren_train.train_siren(sequence, MICRO, tmp_path / "run", device="cpu", quiet=True)
+
+
+def test_diverged_training_is_one_line(sequence: LightmapSequence, tmp_path: Path) -> None:
+    config = SirenConfig(**{**MICRO.to_json(), "lr": 1.0, "lr_f1": 1.0, "grad_clip": 0.0, "layers_f2": 32})
+    fit = SirenFit(sequence, config, tmp_path, torch.device("cpu"))
+    with torch.no_grad():
+        fit.model.f2.output.bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="epoch 1: the loss is not finite; lower --lr or --lr-f1"):
+        fit.run(quiet=True)
+
+
+@pytest.mark.parametrize("f2_name", ["f2_ts.pt", "f2_state_dict.pt"])
+def test_exports_reload_and_give_the_checkpoints_frame(run: Path, f2_name: str) -> None:
+    latents = np.load(run / "exports" / "latent_map.npy")
+    assert latents.shape == (13, 17, 4)
+    assert latents.dtype == np.float32
+    is_residual = (run / "baseline.png").exists()
+    baseline = run / "baseline.png" if is_residual else None
+    by_export = exported_predictor(run / "exports" / "latent_map.npy", run / "exports" / f2_name, baseline)
+    by_checkpoint = checkpoint_predictor(run / "best.ckpt", None)
+    for time_h in (0.0, 12.0, 17.3):
+        frame = by_checkpoint(time_h)
+        assert frame.shape == (13, 17, 3)
+        assert frame.std() > 1.0
+        np.testing.assert_array_equal(by_export(time_h), frame)
+
+
+def test_torchscript_needs_torch_alone(run: Path) -> None:
+    """The whole frame by the exported files and torch's own functions."""
+    script = load_script(run / "exports" / "f2_ts.pt")
+    latents = torch.from_numpy(np.load(run / "exports" / "latent_map.npy")).reshape(-1, 4)
+    rgb = 255.0 * script(latents, torch.tensor([3.0, 12.0]))[:, 1].detach()
+    if (run / "baseline.png").exists():
+        rgb = rgb + torch.from_numpy(np.array(Image.open(run / "baseline.png"))).reshape(-1, 3)
+    codes = rgb.round().clamp(0, 255).to(torch.uint8).reshape(13, 17, 3)
+    np.testing.assert_array_equal(codes.numpy(), checkpoint_predictor(run / "best.ckpt", None)(12.0))
+
+
+@pytest.mark.parametrize("storage", ["latent", "weights"])
+def test_archive_is_within_one_code_of_torch(run: Path, storage: str, tmp_path: Path) -> None:
+    assert main(["pack", str(run), "-o", str(tmp_path / "a.tod"), "--storage", storage]) == 0
+    predict = checkpoint_predictor(run / "best.ckpt", None)
+    with open_archive(tmp_path / "a.tod") as archive, np.load(run / "arrays.npz") as arrays:
+        hours = (*archive.lightmaps[0].hours, 17.3)
+        error = np.stack([archive.decode(hour).astype(int) - predict(hour) for hour in hours])
+        assert (np.abs(error).max(axis=-1)[:, arrays["valid"]] <= 1).mean() >= 0.999
+
+
+def test_commands_give_the_same_frames(run: Path, tmp_path: Path) -> None:
+    ckpt = str(run / "best.ckpt")
+    assert main(["infer", "--ckpt", ckpt, "--time", "12", "--out", str(tmp_path / "one.png")]) == 0
+    assert main(["export-latent", "--ckpt", ckpt, "-o", str(tmp_path / "exports")]) == 0
+    for name in ("latent_map.npy", "f2_state_dict.pt"):
+        assert (tmp_path / "exports" / name).stat().st_size == (run / "exports" / name).stat().st_size
+    hours = ["--start-hour", "11", "--end-hour", "12"]
+    assert main(["batch-infer", "--ckpt", ckpt, *hours, "--out-dir", str(tmp_path / "frames")]) == 0
+    assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == ["recon_11.png", "recon_12.png"]
+    assert (tmp_path / "frames" / "recon_12.png").read_bytes() == (tmp_path / "one.png").read_bytes()
+
+
+def test_infer_reads_gridmlp_checkpoints(tiny_run: Path, tiny_day: Path, tmp_path: Path) -> None:
+    assert main(["infer", "--ckpt", str(tiny_run / "best.ckpt"), "--time", "12", "-o", str(tmp_path / "a.png")]) == 0
+    record = json.loads((tiny_run / "config.json").read_text())
+    frame = np.asarray(Image.open(tmp_path / "a.png"), np.float64)
+    with np.load(tiny_run / "arrays.npz") as arrays:
+        valid = arrays["valid"]
+    day = read_sequence(tiny_day)
+    predict = checkpoint_predictor(tiny_run / "best.ckpt", tiny_run / "baseline.png")
+    frames = np.stack([predict(hour) for hour in record["hours"]])
+    np.testing.assert_array_equal(frames[12], frame)
+    mse = np.square(frames.astype(np.float64) - day.radiance)[:, valid].mean()
+    assert 10 * math.log10(255**2 / mse) == pytest.approx(record["figures"]["psnr_srgb_db"], abs=1e-3)
+
+
+def test_infer_reads_gridmlp_checkpoints_with_all_inputs(sequence: LightmapSequence, tmp_path: Path) -> None:
+    """The BaselineEncoder looks at the masked baseline; the ranges of fake quantisation are in the checkpoint."""
+    from trainer.gridmlp.config import GridMlpConfig
+    from trainer.gridmlp.train import train_gridmlp
+
+    config = GridMlpConfig(
+        grid_levels=(4,), channels_per_level=2, hidden=8, layers=1, time_harmonics=1, epochs=1, samples_per_epoch=1024,
+        batch_size=512, lr=5e-3, use_baseline_encoder=True, film=True, qat=True, qat_epochs=1,
+    )  # fmt: skip
+    record = train_gridmlp(sequence, config, tmp_path / "run", device="cpu", quiet=True)
+    predict = checkpoint_predictor(tmp_path / "run" / "best.ckpt", None)
+    frames = np.stack([predict(float(hour)) for hour in sequence.hours])
+    mse = np.square(frames.astype(np.float64) - sequence.radiance)[:, sequence.valid].mean()
+    assert 10 * math.log10(255**2 / mse) == pytest.approx(record.figures["psnr_srgb_db"], abs=1e-3)
+
+
+def _fails(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(arguments) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_bad_checkpoints_are_one_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def infer(path: Path) -> str:
+        return _fails(["infer", "--ckpt", str(path), "--time", "3", "--out", str(tmp_path / "x.png")], capsys)
+
+    assert "expected a checkpoint, found nothing there" in infer(tmp_path / "none.ckpt")
+    (tmp_path / "text.ckpt").write_text("not a checkpoint")
+    assert "text.ckpt: not a readable checkpoint: expected a file of tensors" in infer(tmp_path / "text.ckpt")
+    data = (run / "best.ckpt").read_bytes()
+    (tmp_path / "cut.ckpt").write_bytes(data[: len(data) // 2])
+    assert "cut.ckpt: not a readable checkpoint" in infer(tmp_path / "cut.ckpt")
+    saved = torch.load(run / "best.ckpt", weights_only=True)
+    torch.save({**saved, "family": "other"}, tmp_path / "other.ckpt")
+    assert "expected a checkpoint of siren or gridmlp, found family 'other'" in infer(tmp_path / "other.ckpt")
+    torch.save({**saved, "identity": {**saved["identity"], "hidden_f1": 17}}, tmp_path / "sizes.ckpt")
+    assert "sizes.ckpt: not a checkpoint of a siren" in infer(tmp_path / "sizes.ckpt")
+    torch.save({**saved, "family": "gridmlp"}, tmp_path / "gridmlp.ckpt")
+    message = infer(tmp_path / "gridmlp.ckpt")
+    assert "gridmlp.ckpt: not a checkpoint of a gridmlp" in message or "baseline" in message
+    del saved["identity"]
+    torch.save(saved, tmp_path / "bare.ckpt")
+    assert "bare.ckpt: not a checkpoint of a siren" in infer(tmp_path / "bare.ckpt")
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_bad_exports_are_one_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    latents, f2 = run / "exports" / "latent_map.npy", run / "exports" / "f2_ts.pt"
+    is_residual = (run / "baseline.png").exists()
+
+    def infer(latent_path: Path, f2_path: Path, *more: str) -> str:
+        paths = ["--latent-path", str(latent_path), "--f2-path", str(f2_path)]
+        if is_residual and not more:
+            more = ("--baseline-path", str(run / "baseline.png"))
+        return _fails(["infer", *paths, "--time", "3", "--out", str(tmp_path / "x.png"), *more], capsys)
+
+    np.save(tmp_path / "thin.npy", np.zeros((13, 17, 3), np.float32))
+    assert "thin.npy: expected shape [H, W, 4]" in infer(tmp_path / "thin.npy", f2)
+    np.save(tmp_path / "nan.npy", np.full((13, 17, 4), np.nan, np.float32))
+    assert "nan.npy: expected finite floating-point numbers" in infer(tmp_path / "nan.npy", f2)
+    assert "expected f2_ts.pt or f2_state_dict.pt of an export" in infer(latents, latents)
+    assert "found nothing there" in infer(latents, tmp_path / "none.pt")
+    assert "expected a latent map (NPY)" in infer(f2, f2)
+    Image.new("RGB", (5, 4)).save(tmp_path / "small.png")
+    small = infer(latents, f2, "--baseline-path", str(tmp_path / "small.png"))
+    assert ("expected 17 x 13 texels, found 5 x 4" if is_residual else "was trained without a baseline") in small
+
+
+def test_residual_export_without_baseline_is_refused(run: Path, tmp_path: Path) -> None:
+    latents, f2 = run / "exports" / "latent_map.npy", run / "exports" / "f2_state_dict.pt"
+    if (run / "baseline.png").exists():
+        with pytest.raises(ConfigError, match="expected the baseline frame, found none"):
+            exported_predictor(latents, f2, None)
+    else:
+        with pytest.raises(ConfigError, match="was trained without a baseline"):
+            checkpoint_predictor(run / "best.ckpt", tmp_path / "any.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--latent-dim", "0"], "--latent-dim: expected an integer in 1..256, found 0"),
+        (["--omega-0", "0"], "--omega-0: expected a number in (0, 1000], found 0"),
+        (["--preset", "ab"], "--preset: expected one of fast, full, found ab"),
+        (["--grid-levels", "4"], "--grid-levels: an option of --family gridmlp, found --family siren"),
+    ],
+)
+def test_bad_options_are_one_line(
+    arguments: list[str], message: str, day_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(day_folder), "-o", str(tmp_path / "run"), "--family", "siren", *arguments]
+    assert message in _fails(command, capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["infer", "--time", "24", "--out", "x.png"], "--time: expected an hour in [0, 24), found 24"),
+        (["batch-infer", "--start-hour", "9", "--end-hour", "8", "-o", "x"], "--end-hour: expected 9 (--start-hour)"),
+    ],
+)
+def test_bad_hours_are_one_line(
+    arguments: list[str], message: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in _fails([*arguments, "--ckpt", str(run / "best.ckpt")], capsys)
+
+
+def test_infer_takes_one_source(run: Path) -> None:
+    both = ["--ckpt", str(run / "best.ckpt"), "--f2-path", str(run / "exports" / "f2_ts.pt")]
+    assert main(["infer", *both, "--time", "1", "--out", "x.png"]) == 2
+    assert main(["infer", "--time", "1", "--out", "x.png"]) == 2
+
+
+@pytest.mark.parametrize("name", ["fast", "full"])
+def test_presets_are_configurations(name: str) -> None:
+    from trainer.gridmlp.config import load_preset
+    from trainer.siren.config import PRESETS
+
+    config = SirenConfig.from_json(load_preset(name, "siren", PRESETS))
+    assert SirenConfig.from_json(config.to_json()) == config

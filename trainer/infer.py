@@ -1,0 +1,194 @@
+"""Frames by torch: from a checkpoint of a trained family, or from an exported latent map and F2."""
+
+from __future__ import annotations
+
+import dataclasses
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainer.checkpoint import load_checkpoint
+from trainer.data.image_file import read_rgb_codes
+from trainer.errors import ConfigError, DataError, TrainingError
+from trainer.gridmlp.baseline_encoder import masked_frame
+from trainer.gridmlp.config import GridMlpConfig
+from trainer.gridmlp.export import reconstruct
+from trainer.gridmlp.model import GridMlp
+from trainer.run_folder import ARRAYS_NAME
+from trainer.siren.config import SirenConfig
+from trainer.siren.export import frame_of, latent_map, load_script
+from trainer.siren.model import F2, Siren
+
+Predict = Callable[[float], np.ndarray]
+BASELINE_NAME = "baseline.png"
+
+
+def read_baseline(path: Path, height: int, width: int) -> np.ndarray:
+    """(H, W, 3) uint8.
+
+    Raises:
+        DataError: missing, unreadable, or of another size.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: expected the baseline frame of a residual model, found nothing there")
+    frame = read_rgb_codes(path)
+    if frame.shape != (height, width, 3):
+        raise DataError(f"{path}: expected {width} x {height} texels, found {frame.shape[1]} x {frame.shape[0]}")
+    return frame
+
+
+def _known(identity: dict[str, Any], config: type) -> dict[str, Any]:
+    names = {field.name for field in dataclasses.fields(config)}
+    return {name: value for name, value in identity.items() if name in names}
+
+
+def _baseline_of(ckpt: Path, baseline_path: Path | None, is_residual: bool, size: tuple[int, int]) -> np.ndarray | None:
+    if not is_residual:
+        if baseline_path is not None:
+            raise ConfigError(f"--baseline-path: {ckpt} was trained without a baseline; expected none")
+        return None
+    return read_baseline(baseline_path or ckpt.parent / BASELINE_NAME, *size)
+
+
+def load_siren(ckpt: Path) -> Siren:
+    """The model of a siren checkpoint.
+
+    Raises:
+        TrainingError: not a readable checkpoint of this family.
+    """
+    saved = load_checkpoint(ckpt)
+    if saved.get("family") != "siren":
+        raise TrainingError(f"{ckpt}: expected a checkpoint of family siren, found {saved.get('family')!r}")
+    return _siren(ckpt, saved)
+
+
+def _siren(ckpt: Path, saved: dict[str, Any]) -> Siren:
+    try:
+        identity = saved["identity"]
+        model = Siren(SirenConfig.from_json(_known(identity, SirenConfig)), identity["height"], identity["width"])
+        model.load_state_dict(saved["model"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ConfigError) as error:
+        raise TrainingError(f"{ckpt}: not a checkpoint of a siren: {error}") from error
+    return model.eval()
+
+
+def _siren_predictor(ckpt: Path, saved: dict[str, Any], baseline_path: Path | None) -> Predict:
+    model = _siren(ckpt, saved)
+    size = model.height, model.width
+    baseline = _baseline_of(ckpt, baseline_path, bool(model.f2.residual), size)
+    latents = latent_map(model)
+    return lambda time_h: frame_of(model.f2, latents, baseline, time_h)
+
+
+def _valid_of(ckpt: Path) -> np.ndarray:
+    """The mask, which the BaselineEncoder needs and the checkpoint does not have."""
+    path = ckpt.parent / ARRAYS_NAME
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            valid: np.ndarray = archive["valid"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: expected the mask of the run, which its BaselineEncoder needs: {error}") from error
+    return valid.astype(bool)
+
+
+def _gridmlp_predictor(ckpt: Path, saved: dict[str, Any], baseline_path: Path | None) -> Predict:
+    try:
+        identity = saved["identity"]
+        config = GridMlpConfig.from_json(_known(identity, GridMlpConfig))
+        height, width = int(identity["height"]), int(identity["width"])
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        raise TrainingError(f"{ckpt}: not a checkpoint of a gridmlp: {error}") from error
+    baseline = _baseline_of(ckpt, baseline_path, config.residual_mode, (height, width))
+    encoded = None
+    if config.use_baseline_encoder and baseline is not None:
+        encoded = masked_frame(baseline, _valid_of(ckpt))
+    try:
+        model = GridMlp(config, height, width, encoded)
+        model.load_state_dict(saved["model"])
+        model.affines = {int(level): affine for level, affine in saved.get("affines", {}).items()}
+        if saved["state"]["qat_start"] >= 0:
+            model.mlp_dtype = config.qat_mlp
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise TrainingError(f"{ckpt}: not a checkpoint of a gridmlp: {error}") from error
+    return lambda time_h: reconstruct(model, baseline, np.array([time_h]))[0]
+
+
+def checkpoint_predictor(ckpt: Path, baseline_path: Path | None) -> Predict:
+    """Frames by the model of a checkpoint.
+
+    Args:
+        ckpt: `best.ckpt` or `last.ckpt` of a run.
+        baseline_path: Baseline frame of a residual model; None takes baseline.png beside the checkpoint.
+
+    Returns:
+        Hour -> (H, W, 3) uint8 codes.
+
+    Raises:
+        TrainerError: a file is missing, unreadable, or does not fit.
+    """
+    saved = load_checkpoint(ckpt)
+    predictors = {"siren": _siren_predictor, "gridmlp": _gridmlp_predictor}
+    family = saved.get("family")
+    if not isinstance(family, str) or family not in predictors:
+        raise TrainingError(f"{ckpt}: expected a checkpoint of {' or '.join(predictors)}, found family {family!r}")
+    return predictors[family](ckpt, saved, baseline_path)
+
+
+def _load_f2(path: Path) -> tuple[torch.nn.Module, bool, int]:
+    """F2 of f2_ts.pt or f2_state_dict.pt, whether it is residual, and its channels."""
+    if not path.is_file():
+        raise TrainingError(f"{path}: expected f2_ts.pt or f2_state_dict.pt, found nothing there")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            is_script = any("/code/" in name for name in archive.namelist())
+        if is_script:
+            script = load_script(path)
+            state = script.state_dict()
+            return script, bool(state["residual"]), state["input_features.weight"].shape[1]
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        hidden, latent_dim = state["input_features.weight"].shape
+        n_layers = 1 + sum(name.startswith("hidden.") and name.endswith("weight") for name in state)
+        f2 = F2(latent_dim, hidden, n_layers, state["input_time.weight"].shape[1] // 2, bool(state["residual"]))
+        f2.load_state_dict(state)
+    except Exception as error:  # torch's readers raise what they like on a damaged file
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrainingError(f"{path}: expected f2_ts.pt or f2_state_dict.pt of an export: {reason}") from error
+    return f2.eval(), bool(f2.residual), int(latent_dim)
+
+
+def exported_predictor(latent_path: Path, f2_path: Path, baseline_path: Path | None) -> Predict:
+    """Frames from what `todpack export-latent` wrote.
+
+    Args:
+        latent_path: latent_map.npy.
+        f2_path: f2_ts.pt or f2_state_dict.pt.
+        baseline_path: Baseline frame of a residual model, else None.
+
+    Returns:
+        Hour -> (H, W, 3) uint8 codes.
+
+    Raises:
+        TrainerError: a file is missing, unreadable, or does not fit.
+    """
+    f2, is_residual, latent_dim = _load_f2(f2_path)
+    try:
+        with latent_path.open("rb") as file:
+            latents = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{latent_path}: expected a latent map (NPY): {error}") from error
+    if latents.ndim != 3 or latents.shape[2] != latent_dim:
+        raise DataError(
+            f"{latent_path}: expected shape [H, W, {latent_dim}], as {f2_path} takes, found {list(latents.shape)}"
+        )
+    if latents.dtype.kind != "f" or not np.isfinite(latents).all():
+        raise DataError(f"{latent_path}: expected finite floating-point numbers, found others")
+    if is_residual and baseline_path is None:
+        raise ConfigError(f"--baseline-path: {f2_path} gives rgb - baseline; expected the baseline frame, found none")
+    if not is_residual and baseline_path is not None:
+        raise ConfigError(f"--baseline-path: {f2_path} was trained without a baseline; expected none")
+    baseline = None if baseline_path is None else read_baseline(baseline_path, *latents.shape[:2])
+    return lambda time_h: frame_of(f2, latents, baseline, time_h)

@@ -1,0 +1,117 @@
+"""From a trained SIREN to the arrays that the packer reads, to files for deployment with torch, and to frames."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+
+from decompressor.output import make_folder, write_atomic
+from trainer.siren.model import F2, Siren
+
+CHUNK_TEXELS = 4096
+LATENT_NAME, STATE_NAME, SCRIPT_NAME = "latent_map.npy", "f2_state_dict.pt", "f2_ts.pt"
+
+
+def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().to("cpu", torch.float32).numpy()
+
+
+def model_arrays(model: Siren) -> dict[str, np.ndarray]:
+    """The model's parameters by name.
+
+    Returns:
+        `f1_<i>_weight` / `f1_<i>_bias`, F1's layers with omega_0 multiplied in; `mlp_...` as trainer/gridmlp/export.py
+        names them, the latent in place of the features.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for index, layer in enumerate(model.f1.linear_layers):
+        arrays[f"f1_{index}_weight"] = _to_numpy(model.f1.omega_0 * layer.weight)
+        arrays[f"f1_{index}_bias"] = _to_numpy(model.f1.omega_0 * layer.bias)
+    f2 = model.f2
+    arrays["mlp_input_features"] = _to_numpy(f2.input_features.weight)
+    arrays["mlp_input_time"] = _to_numpy(f2.input_time.weight)
+    arrays["mlp_0_bias"] = _to_numpy(f2.input_features.bias)
+    for index, module in enumerate([*f2.hidden, f2.output], start=1):
+        assert isinstance(module, torch.nn.Linear)
+        arrays[f"mlp_{index}_weight"], arrays[f"mlp_{index}_bias"] = _to_numpy(module.weight), _to_numpy(module.bias)
+    return arrays
+
+
+@torch.no_grad()
+def latent_map(model: Siren) -> np.ndarray:
+    """(H, W, D) float32: F1 on the texel grid."""
+    device = model.f2.output.bias.device
+    texels = torch.arange(model.height * model.width, device=device)
+    parts = [_to_numpy(model.latents(part)) for part in texels.split(CHUNK_TEXELS)]
+    return np.concatenate(parts).reshape(model.height, model.width, -1)
+
+
+@torch.no_grad()
+def frame_of(f2: torch.nn.Module, latents: np.ndarray, baseline: np.ndarray | None, time_h: float) -> np.ndarray:
+    """One frame from a latent map.
+
+    Args:
+        f2: F2, or its TorchScript.
+        latents: (H, W, D) float32.
+        baseline: (H, W, 3) uint8 in residual mode.
+        time_h: Hour.
+
+    Returns:
+        (H, W, 3) uint8 codes.
+    """
+    height, width, n_channels = latents.shape
+    device = next(f2.parameters()).device
+    time = torch.tensor([time_h], dtype=torch.float32, device=device)
+    flat = torch.from_numpy(latents.astype(np.float32)).reshape(-1, n_channels)
+    rgb = torch.cat([255.0 * f2(part.to(device), time)[:, 0].cpu() for part in flat.split(CHUNK_TEXELS)])
+    if baseline is not None:
+        rgb = rgb + torch.from_numpy(baseline.astype(np.float32)).reshape(-1, 3)
+    codes: np.ndarray = rgb.round().clamp(0, 255).to(torch.uint8).numpy()
+    return codes.reshape(height, width, 3)
+
+
+def reconstruct(model: Siren, baseline: np.ndarray | None, hours: np.ndarray) -> np.ndarray:
+    """(T, H, W, 3) uint8 frames by the torch model."""
+    latents = latent_map(model)
+    return np.stack([frame_of(model.f2, latents, baseline, float(hour)) for hour in hours])
+
+
+def save_script(f2: F2, file: BinaryIO) -> None:
+    """Write F2 as TorchScript: (N, D) latents and (T,) hours -> (N, T, 3)."""
+    with _without_deprecations():
+        torch.jit.save(torch.jit.script(f2.eval()), file)
+
+
+def load_script(path: Path) -> torch.jit.ScriptModule:
+    """Read what `save_script` wrote onto the CPU."""
+    with _without_deprecations():
+        return torch.jit.load(path, map_location="cpu")
+
+
+@contextmanager
+def _without_deprecations() -> Iterator[None]:
+    """Torch announces other ways than TorchScript; this one needs neither Python nor this package."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+def write_exports(model: Siren, folder: Path) -> None:
+    """Write the latent map (float32), F2's weights, and F2 as TorchScript, each at once or not at all.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    make_folder(folder)
+    latents = latent_map(model)
+    f2 = model.f2.cpu()
+    state = f2.state_dict()
+    write_atomic(folder / LATENT_NAME, lambda file: np.save(file, latents, allow_pickle=False))
+    write_atomic(folder / STATE_NAME, lambda file: torch.save(state, file))
+    write_atomic(folder / SCRIPT_NAME, lambda file: save_script(f2, file))
