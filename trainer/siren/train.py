@@ -12,8 +12,8 @@ from decompressor.output import make_folder, write_atomic
 from eval.metrics import psnr_srgb_db
 from trainer.checkpoint import CHECKPOINT_FORMAT
 from trainer.data import LightmapSequence
+from trainer.device import pick_device
 from trainer.errors import ConfigError, TrainingError
-from trainer.gridmlp.train import pick_device
 from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, record_of, write_run
 from trainer.siren.config import SirenConfig
 from trainer.siren.export import model_arrays, reconstruct, write_exports
