@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from decompressor.daybasis.ramps import CUBIC as CUBIC
 from decompressor.errors import InvalidMetadataError
 from decompressor.metadata import LightmapEntry
 
@@ -13,7 +14,7 @@ MODEL_FIELDS = (
     "n_components", "n_classes", "q_step", "centroids", "n_levels", "tile", "precision", "exponents", "gap_modes",
     "entropy", "graphs", "curve",
 )  # fmt: skip
-LINEAR, CUBIC = "L", "C"
+LINEAR = "L"
 ENTROPY_CODERS = ("ans", "zstd")
 CURVES = ("none", "square", "exp")
 MAX_COMPONENTS = 1024

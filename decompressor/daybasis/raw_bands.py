@@ -34,6 +34,14 @@ def _ring(magnitudes: np.ndarray) -> np.ndarray:
     return out
 
 
+def _sizes(band: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Capped magnitudes; bands of one level may differ by a row or a column."""
+    out = np.zeros(shape, np.uint16)
+    h, w = min(shape[1], band.shape[1]), min(shape[2], band.shape[2])
+    out[:, :h, :w] = np.minimum(np.abs(band[:, :h, :w]), MAX_MAGNITUDE)
+    return out
+
+
 def activity_classes(
     coarser: Any, earlier: list[np.ndarray], orientation: int, shape: tuple[int, int, int]
 ) -> np.ndarray:
@@ -50,14 +58,13 @@ def activity_classes(
     """
     activity = np.zeros(shape, np.uint16)
     if coarser is not None:
-        sizes = [np.minimum(np.abs(band), MAX_MAGNITUDE).astype(np.uint16) for band in coarser]
-        own = sizes[orientation]
-        parents = OWN * own + RING * _ring(own) + OTHERS * (sum(sizes) - own)
+        half = shape[0], -(-shape[1] // 2), -(-shape[2] // 2)
+        sizes = [_sizes(band, half) for band in coarser]
+        own = sizes.pop(orientation)
+        parents = OWN * own + RING * _ring(own) + OTHERS * (sizes[0] + sizes[1])
         activity += parents.repeat(2, axis=1).repeat(2, axis=2)[:, : shape[1], : shape[2]]
     for band in earlier:
-        size = np.zeros(shape, np.uint16)
-        h, w = min(shape[1], band.shape[1]), min(shape[2], band.shape[2])
-        size[:, :h, :w] = np.minimum(np.abs(band[:, :h, :w]), MAX_MAGNITUDE)
+        size = _sizes(band, shape)
         activity += SIBLING * size + SIBLING_RING * _ring(size)
     classes = np.zeros(shape, np.uint8)
     for threshold in THRESHOLDS:
