@@ -15,6 +15,8 @@ Examples:
   todpack submit build courtyard.tod -o submission_dir
   todpack submit check submission_dir --data samples/courtyard
   todpack submit check submission_dir --data samples/courtyard --python /usr/bin/python3   # no package index needed
+  todpack submit build --layout contest Data_HPRC -o contest_dir
+  todpack submit check --layout contest contest_dir --data Data_HPRC
 """
 
 
@@ -23,12 +25,43 @@ def submit() -> None:
     """Build a submission for the graders, or rehearse its grading."""
 
 
+LAYOUT = click.option(
+    "--layout", type=click.Choice(["bundle", "contest"]), default="bundle", show_default=True,
+    help="A bundle with decompress.py, or the contest's Interface.py and Parameters/.",
+)  # fmt: skip
+
+
 @submit.command("build", epilog=EXAMPLES)
-@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("archive", metavar="SOURCE", type=click.Path(path_type=Path))
 @click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder to write; OUT.zip beside it.")
 @click.option("--overwrite", is_flag=True, help="Replace an older submission.")
-def build_command(archive: Path, out: Path, overwrite: bool) -> None:
-    """Bundle ARCHIVE with the standalone decompressor, requirements, README and manifest."""
+@LAYOUT
+@click.option("--storage", type=click.Choice(["raw"]), default="raw", help="contest: plain bits, the one kind allowed.")
+@click.option("--target-psnr", type=float, help="contest, of a dataset: tiled PSNR in dB.  [default: 55.05]")
+@click.option("--steps", type=click.Path(path_type=Path), help="contest, of a dataset: steps from todpack tune.")
+@click.option("--jobs", type=click.IntRange(1), help="contest, of a dataset: lightmaps at once.  [default: cores]")
+def build_command(
+    archive: Path,
+    out: Path,
+    overwrite: bool,
+    layout: str,
+    storage: str,
+    target_psnr: float | None,
+    steps: Path | None,
+    jobs: int | None,
+) -> None:
+    """Bundle an archive with the standalone decompressor, requirements, README and manifest.
+
+    In the contest's layout, SOURCE may be a dataset too: it is compressed first, into OUT.tod beside the folder.
+    """
+    if layout == "contest":
+        from submission.contest.build import build_from
+
+        made = build_from(archive, out, target_psnr_db=target_psnr, steps=steps, n_jobs=jobs, overwrite=overwrite)
+        click.echo(f"{made.folder}: {made.parameter_bytes} bytes in Parameters, {100 * made.ratio:.3f} % of raw")
+        return
+    if target_psnr is not None or steps is not None or jobs is not None:
+        raise SubmissionError("--target-psnr, --steps, --jobs: expected them with --layout contest only")
     from submission.build import build
 
     bundle = build(archive, out, overwrite=overwrite)

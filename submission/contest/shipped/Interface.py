@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import torch
@@ -33,8 +34,8 @@ class Lightmap:
             device: Where results are wanted.
         """
         self.device = torch.device(device)
-        name = f"{lightmap_config['level']}_{lightmap_config['id']}.bin"
-        self._lightmap = read_lightmap(FOLDER / "Parameters" / name)
+        name = quote(f"{lightmap_config['level']}_{lightmap_config['id']}", safe="")
+        self._lightmap = read_lightmap(FOLDER / "Parameters" / f"{name}.bin")
         n_maps, self._height, self._width = self._lightmap.maps.shape
         n_texels = self._height * self._width
         blocks = np.zeros((n_maps, -(-n_texels // BLOCK) * BLOCK), np.float32)
