@@ -1,4 +1,4 @@
-"""Plain bits, first to last in each byte: runs of flags, integers of a width, and Rice codes with their unary part in planes."""
+"""Plain bits, the highest of each byte first: flags, integers of a width, and Rice codes in planes."""
 
 from __future__ import annotations
 

@@ -91,9 +91,7 @@ def _write_rows(writer: BitWriter, rows: np.ndarray) -> None:
     writer.signed(rows.ravel(), np.repeat(low_bits, rows.shape[1]))
 
 
-def _write_tiles(
-    writer: BitWriter, container: Container, index: int, entry: DayBasisEntry, valid: np.ndarray
-) -> None:
+def _write_tiles(writer: BitWriter, container: Container, index: int, entry: DayBasisEntry, valid: np.ndarray) -> None:
     height, width = valid.shape
     number = 0
     for top in range(0, height, entry.tile):

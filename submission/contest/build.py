@@ -12,6 +12,7 @@ import decompressor
 from decompressor.container import Container
 from decompressor.limits import DEFAULT_LIMITS
 from decompressor.metadata import read_archive_entry
+from eval.contest import ratio_percent
 from packer.daybasis.raw_lightmap import raw_lightmap
 from packer.level.compress import compress_level
 from packer.level.plan import jobs_of
@@ -19,8 +20,6 @@ from submission.errors import SubmissionError
 from submission.folder import check_folder, replace_folder
 from trainer.data import is_dataset
 
-RAW_BYTES_PER_TEXEL = 3 * 4 * 24
-"""What the contest compares with: float32 RGB at 24 hours, whatever is stored."""
 TARGET_PSNR_DB = 55.05
 """Beyond 55 dB the contest gives nothing more."""
 SHIPPED_PACKAGE = "lightmap_decoder"
@@ -50,12 +49,12 @@ class ContestFolder:
     Attributes:
         folder: The submission.
         parameter_bytes: Of `Parameters/`.
-        ratio: Over 24 hours of float32 RGB.
+        ratio_percent: Over 24 hours of float32 RGB.
     """
 
     folder: Path
     parameter_bytes: int
-    ratio: float
+    ratio_percent: float
 
 
 def is_contest_folder(folder: Path) -> bool:
@@ -135,7 +134,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
         replace_folder(out, fill, is_contest_folder, overwrite)
     n_bytes = parameter_bytes(out)
     n_texels = sum(lightmap.height * lightmap.width for lightmap in archive.lightmaps)
-    return ContestFolder(out, n_bytes, n_bytes / (RAW_BYTES_PER_TEXEL * n_texels))
+    return ContestFolder(out, n_bytes, ratio_percent(n_bytes, n_texels))
 
 
 def build_from(

@@ -13,9 +13,9 @@ from packer.compress import encode_day, write_day
 from packer.daybasis.pack import DayBasisPackOptions
 from packer.errors import PackError
 from tests.contest_data import KEYS, make_radiance
+from trainer.data import LightmapSequence
 from trainer.daybasis.coding import Coding, first_coding, reweighted
 from trainer.daybasis.config import DayBasisConfig
-from trainer.data import LightmapSequence
 from trainer.errors import ConfigError
 
 CONFIG = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=1)
