@@ -21,6 +21,7 @@ COMMANDS = {
     "inspect": ("packer.cli", "inspect", "Show an archive's sections, sizes and parameters."),
     "decompress": ("packer.cli", "decompress", "Archive -> frames (PNG or NPY)."),
     "eval": ("eval.cli", "cli", "Quality, size, latency, peers."),
+    "tune": ("submission.contest.tune_cli", "tune_command", "Steps with which a contest dataset scores highest."),
     "submit": ("submission.cli", "submit", "Build a submission, or rehearse its grading."),
 }
 

@@ -52,9 +52,9 @@ class BitReader:
         for plane in range(int(low_bits.max(initial=0))):
             with_bit = np.flatnonzero(low_bits > plane)
             low[with_bit] |= self.flags(with_bit.size).astype(np.int64) << plane
-        return (high << low_bits) | low
+        return np.asarray((high << low_bits) | low)
 
     def signed(self, low_bits: np.ndarray) -> np.ndarray:
         """`rice` of 0, -1, 1, -2, 2, ... as 0, 1, 2, 3, 4, ..."""
         zigzag = self.rice(low_bits)
-        return (zigzag >> 1) ^ -(zigzag & 1)
+        return np.asarray((zigzag >> 1) ^ -(zigzag & 1))

@@ -162,9 +162,10 @@ def _grade_lightmap(
     """Decode and measure one lightmap; what is wrong goes to the faults."""
     entry, figures = dataset.entries[index], TileFigures()
     out = scratch / "frames.f32"
+    masks = _write_masks(dataset, entry, scratch)
     job = {
         "config": config, "width": entry.width, "height": entry.height, "hours": list(entry.hours),
-        "masks": _write_masks(dataset, entry, scratch), "out": str(out), "seed": seed + index,
+        "masks": masks, "out": str(out), "seed": seed + index,
     }  # fmt: skip
     answer = grader.ask(job)
     if "fault" in answer:
@@ -173,7 +174,7 @@ def _grade_lightmap(
     day = dataset.read(entry)
     frames = np.memmap(out, np.float32, "r", shape=day.radiance.shape)
     for t in range(len(entry.keys)):
-        valid = np.load(job["masks"][t], allow_pickle=False) > 0
+        valid = np.load(masks[t], allow_pickle=False) > 0
         figures.add_frame(day.radiance[t], np.asarray(frames[t]), valid, lpips)
     del frames
     result.frame_ms += [1e3 * s for s in answer["seconds"]]

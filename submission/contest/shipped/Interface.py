@@ -50,13 +50,12 @@ class Lightmap:
         return torch.from_numpy(matrix).to(self.device), torch.from_numpy(offset).to(self.device)
 
     def _curve(self, values: torch.Tensor) -> torch.Tensor:
-        """Affine values to linear radiance, a new tensor."""
-        if self._lightmap.curve == "square":
-            root = values.clamp(min=0.0)
-            return root.mul_(root)
+        """Affine values to linear radiance, a new tensor that is contiguous."""
+        out = torch.empty(values.shape, device=self.device)
         if self._lightmap.curve == "exp":
-            return torch.exp(values).sub_(self._lightmap.knee).clamp_(min=0.0)
-        return values.clamp(min=0.0)
+            return torch.exp(values, out=out).sub_(self._lightmap.knee).clamp_(min=0.0)
+        torch.clamp(values, min=0.0, out=out)
+        return out.mul_(out) if self._lightmap.curve == "square" else out
 
     def reconstruct(self, current_time: float) -> None:
         """Decode one time.
@@ -71,7 +70,7 @@ class Lightmap:
         """The decoded time: (1, 3, H, W) float32 on the device, linear radiance; a new tensor at each call."""
         if self._values is None:
             raise RuntimeError("expected reconstruct(time) before get_result()")
-        planes = self._curve(self._values).transpose(0, 1).reshape(3, -1)
+        planes = self._curve(self._values.transpose(0, 1)).reshape(3, -1)
         return planes[:, : self._height * self._width].reshape(1, 3, self._height, self._width)
 
     def random_test(self, coord: Any) -> torch.Tensor:

@@ -5,6 +5,7 @@ Started as `python -I probe.py SUBMISSION DEVICE THREADS`; it knows nothing of t
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
@@ -63,12 +64,16 @@ def check_texels(lightmap: Any, frame: torch.Tensor, time_h: float, places: np.n
         texel = lightmap.random_test(coord)
         where = f"random_test at row {y}, column {x}, time {time_h:g}"
         if not isinstance(texel, torch.Tensor) or tuple(texel.shape) != (1, 3):
-            raise FaultError(f"{where}: expected a tensor (1, 3), found {getattr(texel, 'shape', type(texel).__name__)}")
+            raise FaultError(
+                f"{where}: expected a tensor (1, 3), found {getattr(texel, 'shape', type(texel).__name__)}"
+            )
         if texel.device.type != device.type:
             raise FaultError(f"{where}: expected a tensor on {device}, found one on {texel.device}")
         difference = float((texel[0] - frame[0, :, int(y), int(x)]).abs().max())
         if not difference <= TOLERANCE:
-            raise FaultError(f"{where}: expected the frame's value within {TOLERANCE}, found {difference:.3g} beside it")
+            raise FaultError(
+                f"{where}: expected the frame's value within {TOLERANCE}, found {difference:.3g} beside it"
+            )
 
 
 def access_seconds(lightmap: Any, places: np.ndarray) -> float:
@@ -128,11 +133,11 @@ def main(submission: str, device_name: str, threads: str) -> None:
     torch.set_num_threads(int(threads))
     device = torch.device(device_name)
     sys.path.insert(0, submission)
-    get = None
+    get: Any = None
     for line in sys.stdin:
         try:
             if get is None:
-                from Interface import get
+                get = importlib.import_module("Interface").get
             answer = run(get, json.loads(line), device)
         except FaultError as fault:
             answer = {"fault": str(fault)}
