@@ -118,5 +118,5 @@ def _knee(container: Container, entry: DayBasisEntry) -> float:
     graph = onnx.load_model_from_string(container.read_bytes(entry.frame_graph)).graph
     for constant in graph.initializer:
         if constant.name == "knee":
-            return float(onnx.numpy_helper.to_array(constant))
+            return float(onnx.numpy_helper.to_array(constant).item())
     raise PackError(f"{container.path}: section {entry.frame_graph}: expected a constant knee, found none")
