@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -12,9 +11,8 @@ from pathlib import Path
 
 import decompressor
 from decompressor import Archive, open_archive
-from decompressor.errors import OutputError
-from decompressor.output import make_folder, write_atomic
-from submission.errors import SubmissionError
+from decompressor.output import write_atomic
+from submission.folder import replace_folder
 from submission.manifest import MANIFEST_NAME, bundle_files, make_manifest
 from submission.requirements import pinned_requirements
 
@@ -124,22 +122,12 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
     with open_archive(archive_path, provider="cpu") as archive:
         archive.container.verify()
         out = Path(out)
-        if out.exists():
-            if not (out / MANIFEST_NAME).is_file() and not (out.is_dir() and not any(out.iterdir())):
-                raise SubmissionError(f"{out}: expected a new folder or an older submission, found something else")
-            if (out / MANIFEST_NAME).is_file() and not overwrite:
-                raise SubmissionError(f"{out}: already holds a submission; replace it by --overwrite")
-        make_folder(out.parent)
-        try:
-            with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-                fresh = Path(scratch) / out.name
-                fresh.mkdir()
-                _fill(fresh, Path(archive_path), archive)
-                if out.exists():
-                    out.rename(Path(scratch) / "old")
-                fresh.rename(out)
-        except OSError as error:
-            raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
+        replace_folder(
+            out,
+            lambda fresh: _fill(fresh, Path(archive_path), archive),
+            lambda folder: (folder / MANIFEST_NAME).is_file(),
+            overwrite,
+        )
     zip_path = out.with_name(f"{out.name}.zip")
     _write_zip(out, zip_path)
     total = sum((out / name).stat().st_size for name in [*bundle_files(out), MANIFEST_NAME])

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from submission.errors import SubmissionError
+
+if TYPE_CHECKING:
+    from eval.perceptual import Lpips, LpipsAbsent
 
 EXAMPLES = """
 \b
@@ -15,6 +19,8 @@ Examples:
   todpack submit build courtyard.tod -o submission_dir
   todpack submit check submission_dir --data samples/courtyard
   todpack submit check submission_dir --data samples/courtyard --python /usr/bin/python3   # no package index needed
+  todpack submit build --layout contest Data_HPRC -o contest_dir
+  todpack submit check --layout contest contest_dir --data Data_HPRC
 """
 
 
@@ -23,12 +29,43 @@ def submit() -> None:
     """Build a submission for the graders, or rehearse its grading."""
 
 
+LAYOUT = click.option(
+    "--layout", type=click.Choice(["bundle", "contest"]), default="bundle", show_default=True,
+    help="A bundle with decompress.py, or the contest's Interface.py and Parameters/.",
+)  # fmt: skip
+
+
 @submit.command("build", epilog=EXAMPLES)
-@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("archive", metavar="SOURCE", type=click.Path(path_type=Path))
 @click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder to write; OUT.zip beside it.")
 @click.option("--overwrite", is_flag=True, help="Replace an older submission.")
-def build_command(archive: Path, out: Path, overwrite: bool) -> None:
-    """Bundle ARCHIVE with the standalone decompressor, requirements, README and manifest."""
+@LAYOUT
+@click.option("--storage", type=click.Choice(["raw"]), default="raw", help="contest: plain bits, the one kind allowed.")
+@click.option("--target-psnr", type=float, help="contest, of a dataset: tiled PSNR in dB.  [default: 55.05]")
+@click.option("--steps", type=click.Path(path_type=Path), help="contest, of a dataset: steps from todpack tune.")
+@click.option("--jobs", type=click.IntRange(1), help="contest, of a dataset: lightmaps at once.  [default: cores]")
+def build_command(
+    archive: Path,
+    out: Path,
+    overwrite: bool,
+    layout: str,
+    storage: str,
+    target_psnr: float | None,
+    steps: Path | None,
+    jobs: int | None,
+) -> None:
+    """Bundle an archive with the standalone decompressor, requirements, README and manifest.
+
+    In the contest's layout, SOURCE may be a dataset too: it is compressed first, into OUT.tod beside the folder.
+    """
+    if layout == "contest":
+        from submission.contest.build import build_from
+
+        made = build_from(archive, out, target_psnr_db=target_psnr, steps=steps, n_jobs=jobs, overwrite=overwrite)
+        click.echo(f"{made.folder}: {made.parameter_bytes} bytes in Parameters, {made.ratio_percent:.3f} % of raw")
+        return
+    if target_psnr is not None or steps is not None or jobs is not None:
+        raise SubmissionError("--target-psnr, --steps, --jobs: expected them with --layout contest only")
     from submission.build import build
 
     bundle = build(archive, out, overwrite=overwrite)
@@ -48,6 +85,12 @@ def build_command(archive: Path, out: Path, overwrite: bool) -> None:
 @click.option("--lpips-weights", type=click.Path(path_type=Path), help="AlexNet weights for LPIPS.")
 @click.option("--no-lpips", is_flag=True, help="Leave LPIPS out.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the table.")
+@LAYOUT
+@click.option(
+    "--scorer", type=click.Path(path_type=Path), help="contest: ranges and weights.  [default: the contest's]"
+)
+@click.option("--device", default="cpu", show_default=True, help="contest: torch device, such as cuda.")
+@click.option("--seed", type=int, default=0, show_default=True, help="contest: of the random coordinates.")
 def check_command(
     folder: Path,
     data: Path,
@@ -58,12 +101,20 @@ def check_command(
     lpips_weights: Path | None,
     no_lpips: bool,
     as_json: bool,
+    layout: str,
+    scorer: Path | None,
+    device: str,
+    seed: int,
 ) -> None:
     """Run the submission in FOLDER as a grader would, and score what it decodes against the originals."""
     from eval.perceptual import LpipsAbsent, load_lpips
-    from submission.check import check
 
     lpips = LpipsAbsent("left out by --no-lpips") if no_lpips else load_lpips(lpips_weights)
+    if layout == "contest":
+        _check_contest(folder, data, lpips, python, threads, report, as_json, scorer, device, seed)
+        return
+    from submission.check import check
+
     result = check(
         folder, data, lpips=lpips, mask=mask, python=python, threads=threads, report_path=report,
         say=lambda line: click.echo(f"todpack: {line}", err=True),
@@ -80,3 +131,41 @@ def check_command(
         click.echo("PASSED" if not result.faults else "FAILED")
     if result.faults:
         raise SubmissionError(f"{folder}: {len(result.faults)} fault(s): " + "; ".join(result.faults))
+
+
+def _check_contest(
+    folder: Path,
+    data: Path,
+    lpips: Lpips | LpipsAbsent,
+    python: Path | None,
+    threads: int,
+    report: Path | None,
+    as_json: bool,
+    scorer: Path | None,
+    device: str,
+    seed: int,
+) -> None:
+    from eval.contest import score_table
+    from eval.contest_score import read_scorer
+    from submission.contest.check import check_contest
+
+    ranges = read_scorer(scorer)
+    result = check_contest(
+        folder, data, scorer=ranges, lpips=lpips, python=python, device=device, threads=threads, seed=seed,
+        report_path=report, say=lambda line: click.echo(f"todpack: {line}", err=True),
+    )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(result.to_json(ranges), indent=2, sort_keys=True))
+    else:
+        if result.measures:
+            click.echo(score_table(result.measures, ranges, result.lpips_absent))
+            click.echo(
+                f"{result.parameter_bytes} bytes in Parameters; {result.frame_ms_median:.2f} ms per time (median), "
+                f"random access {result.access_us[0]:.0f} us at the first texel, {result.access_us[1]:.0f} us at the "
+                f"last; {result.device}, {result.threads} threads"
+            )
+        click.echo("PASSED" if not result.faults else "FAILED")
+        for fault in result.faults:
+            click.echo(f"  {fault}")
+    if result.faults:
+        raise SubmissionError(f"{folder}: {len(result.faults)} fault(s): " + "; ".join(result.faults[:5]))

@@ -20,6 +20,7 @@ from decompressor.daybasis.entry import DayBasisEntry
 from decompressor.daybasis.ramps import ramp_table
 from decompressor.daybasis.regions import BLOCK, Regions, turns_of_codes
 from decompressor.daybasis.smoothing import Smoother
+from decompressor.daybasis.snapping import snap_to_grid
 from decompressor.daybasis.symbols import EntropyError
 from decompressor.daybasis.tile import decode_tile, threads_for
 from decompressor.errors import InvalidGraphError, InvalidSectionError, LimitExceededError
@@ -29,21 +30,6 @@ from decompressor.session import run_session
 
 MAX_CACHED_TIMES = 64
 ZIGZAG_DTYPES = ("<u2", "<i4")
-
-
-def snap_to_grid(maps: np.ndarray, exponents: np.ndarray, precision: int) -> None:
-    """Round map k to multiples of 2^-(precision + exponents[k]), half to even, in place.
-
-    Args:
-        maps: (K, h, w) float32, magnitudes under 2^22 grid steps.
-        exponents: (K,) integers.
-        precision: P.
-    """
-    for values, exponent in zip(maps, exponents, strict=True):
-        # adding 1.5 * 2^23 steps leaves no bits for anything finer than one step
-        magic = np.float32(math.ldexp(1.5, 23 - precision - int(exponent)))
-        values += magic
-        values -= magic
 
 
 def unzigzag(codes: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from decompressor.daybasis.ramps import CUBIC as CUBIC
 from decompressor.daybasis.smoothing import WEIGHT_SCALE, Smoothing
 from decompressor.errors import InvalidMetadataError
 from decompressor.json_fields import Fields
@@ -15,7 +16,7 @@ MODEL_FIELDS = (
     "n_components", "n_classes", "q_step", "centroids", "n_levels", "tile", "precision", "exponents", "gap_modes",
     "entropy", "smoothing", "graphs", "curve",
 )  # fmt: skip
-LINEAR, CUBIC = "L", "C"
+LINEAR = "L"
 ENTROPY_CODERS = ("ans", "zstd")
 CURVES = ("none", "square", "exp")
 MAX_COMPONENTS = 1024

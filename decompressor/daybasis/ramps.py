@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from decompressor.daybasis.entry import CUBIC
-
+CUBIC = "C"  # of `DayBasisEntry.gap_modes`
 HOURS_PER_DAY = 24.0
 
 

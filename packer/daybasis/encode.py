@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from decompressor.daybasis.basis_codes import dequantize_basis
-from decompressor.daybasis.decoder import snap_to_grid
 from decompressor.daybasis.lifting import inverse
 from decompressor.daybasis.regions import Regions, restore_bands, turn_bands, turns_of_codes
 from decompressor.daybasis.smoothing import Smoother, Smoothing
+from decompressor.daybasis.snapping import snap_to_grid
 from packer.daybasis.basis_quantization import quantize_basis
 from packer.daybasis.gaps import choose_gap_modes
 from packer.daybasis.quantization import fit_centroids, quantize, to_steps

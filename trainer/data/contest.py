@@ -93,8 +93,12 @@ class ContestDataset:
         except OSError as error:
             raise DataError(f"{paths[0]}: cannot be read: {error.strerror or error}") from error
 
-    def _mask(self, entry: ContestEntry, index: int) -> np.ndarray:
-        """(H, W) bool at one time."""
+    def mask(self, entry: ContestEntry, index: int) -> np.ndarray:
+        """(H, W) bool, the valid texels at one time.
+
+        Raises:
+            DataError: the file is missing, of a wrong size, or has other values than 127 and -1.
+        """
         where = f"{entry.name}: mask of time {entry.keys[index]}"
         paths = self._paths(entry.masks[index], MASK_FOLDERS, where)
         codes = np.concatenate(self._mapped(paths, "|i1", entry.height * entry.width))
@@ -141,10 +145,10 @@ class ContestDataset:
         """
         n_times = len(entry.keys)
         radiance = np.empty((n_times, entry.height, entry.width, 3), np.float32)
-        first = self._mask(entry, 0)
+        first = self.mask(entry, 0)
         union, differing, source_bytes, cleared = first.copy(), 0, 0, 0
         for index in range(n_times):
-            valid = self._mask(entry, index)
+            valid = self.mask(entry, index)
             differing += not np.array_equal(valid, first)
             union |= valid
             n_bytes, n_cleared = self._frame(entry, index, valid, radiance[index])

@@ -1,0 +1,175 @@
+"""`todpack submit build --layout contest`: archive or dataset -> `Interface.py`, `Parameters/` and what they need."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import decompressor
+from decompressor.container import Container
+from decompressor.limits import DEFAULT_LIMITS
+from decompressor.metadata import read_archive_entry
+from eval.contest import ratio_percent
+from packer.daybasis.raw_lightmap import raw_lightmap
+from packer.level.compress import compress_level
+from packer.level.plan import jobs_of
+from submission.errors import SubmissionError
+from submission.folder import check_folder, replace_folder
+from trainer.data import is_dataset
+
+TARGET_PSNR_DB = 55.05
+"""Beyond 55 dB the contest gives nothing more."""
+SHIPPED_PACKAGE = "lightmap_decoder"
+SHIPPED_MODULES = (
+    "basis_codes", "bit_reader", "charts", "lifting", "lifting_pass", "lifting_plan", "pyramid", "ramps", "raw_bands",
+    "raw_lightmap", "regions", "smoothing", "snapping", "zero_flags",
+)  # fmt: skip
+INTERFACE = Path(__file__).with_name("shipped") / "Interface.py"
+REQUIREMENTS = "# nothing beyond PyTorch and NumPy\n"
+README = """# Lightmaps of a day, in the contest's layout
+
+`Interface.py` gives `get(lightmap_config, device)`; `Parameters/` holds one file of plain quantised bits for each of
+the {n_lightmaps} lightmap(s), {n_bytes} bytes in all; `{package}/` reads them. Python 3.10 or newer, PyTorch and NumPy.
+
+    from Interface import get
+    lightmap = get(config["lightmap_list"][0], "cuda")
+    lightmap.reconstruct(12.0)
+    noon = lightmap.get_result()                            # (1, 3, H, W) float32, linear radiance
+    texel = lightmap.random_test([[10, 20, 18.5]])          # (1, 3): row 10, column 20, at 18:30
+"""
+
+
+@dataclass(frozen=True)
+class ContestFolder:
+    """What was built.
+
+    Attributes:
+        folder: The submission.
+        parameter_bytes: Of `Parameters/`.
+        ratio_percent: Over 24 hours of float32 RGB.
+    """
+
+    folder: Path
+    parameter_bytes: int
+    ratio_percent: float
+
+
+def is_contest_folder(folder: Path) -> bool:
+    """Whether a folder is a submission in the contest's layout."""
+    return (folder / "Interface.py").is_file() and (folder / "Parameters").is_dir()
+
+
+def parameter_bytes(folder: Path) -> int:
+    """Size of everything in `Parameters/`."""
+    return sum(file.stat().st_size for file in (folder / "Parameters").rglob("*") if file.is_file())
+
+
+def parameter_file(lightmap: str) -> str:
+    """Name of the file of a lightmap."""
+    return f"{quote(lightmap, safe='')}.bin"
+
+
+def read_steps(path: Path) -> dict[str, float]:
+    """Step of each lightmap from the report of `todpack tune`.
+
+    Raises:
+        SubmissionError: it is not such a report.
+    """
+    try:
+        steps = {str(name): float(step) for name, step in json.loads(path.read_text("utf-8"))["q_steps"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SubmissionError(f"{path}: expected a report of `todpack tune`, found {error!r}") from error
+    if not all(math.isfinite(step) and step > 0 for step in steps.values()):
+        raise SubmissionError(f"{path}: expected steps > 0, found others")
+    return steps
+
+
+def _write_decoder(folder: Path) -> None:
+    """Copy the reader; it gets a name of its own, so that an installed todpack does not stand in for it."""
+    source = Path(decompressor.__file__).resolve().parent / "daybasis"
+    package = folder / SHIPPED_PACKAGE
+    package.mkdir()
+    (package / "__init__.py").write_text('"""Reads the files of Parameters/."""\n', encoding="utf-8")
+    files = {package / f"{name}.py": source / f"{name}.py" for name in SHIPPED_MODULES}
+    for target, original in {**files, folder / INTERFACE.name: INTERFACE}.items():
+        text = original.read_text(encoding="utf-8").replace("decompressor.daybasis", SHIPPED_PACKAGE)
+        target.write_text(text, encoding="utf-8")
+
+
+def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> ContestFolder:
+    """Make a submission in the contest's layout of an archive of linear radiance.
+
+    Args:
+        archive_path: The `.tod` file.
+        out: Folder to write.
+        overwrite: Replace a submission that is already there.
+
+    Raises:
+        ArchiveError: the archive is damaged.
+        PackError: the archive is of another family or of 8-bit frames.
+        SubmissionError: the folder is there already, or holds something else than a submission.
+        OutputError: it cannot be written.
+    """
+    check_folder(out, is_contest_folder, overwrite)
+    with Container(archive_path, DEFAULT_LIMITS) as container:
+        container.verify()
+        archive = read_archive_entry(container.metadata, container.path, container.version, DEFAULT_LIMITS)
+
+        def fill(folder: Path) -> None:
+            parameters = folder / "Parameters"
+            parameters.mkdir()
+            for lightmap in archive.lightmaps:
+                data = raw_lightmap(container, archive, lightmap)
+                (parameters / parameter_file(lightmap.name)).write_bytes(data)
+            _write_decoder(folder)
+            (folder / "requirements.txt").write_text(REQUIREMENTS, encoding="utf-8")
+            text = README.format(
+                n_lightmaps=len(archive.lightmaps), n_bytes=parameter_bytes(folder), package=SHIPPED_PACKAGE
+            )
+            (folder / "README.md").write_text(text, encoding="utf-8")
+
+        replace_folder(out, fill, is_contest_folder, overwrite)
+    n_bytes = parameter_bytes(out)
+    n_texels = sum(lightmap.height * lightmap.width for lightmap in archive.lightmaps)
+    return ContestFolder(out, n_bytes, ratio_percent(n_bytes, n_texels))
+
+
+def build_from(
+    source: Path,
+    out: Path,
+    *,
+    target_psnr_db: float | None = None,
+    steps: Path | None = None,
+    n_jobs: int | None = None,
+    overwrite: bool = False,
+) -> ContestFolder:
+    """`build_contest` of an archive, or of a dataset that is compressed first, into `out` + `.tod`.
+
+    Args:
+        source: Archive or dataset.
+        out: Folder to write.
+        target_psnr_db: Tiled PSNR that each lightmap meets.
+        steps: Report of `todpack tune`, instead.
+        n_jobs: Lightmaps at once.
+        overwrite: Replace a submission that is already there.
+
+    Raises:
+        SubmissionError: options that do not go together.
+    """
+    if not is_dataset(source):
+        if target_psnr_db is not None or steps is not None:
+            raise SubmissionError(f"{source}: expected a dataset for --target-psnr or --steps, found no config.json")
+        return build_contest(source, out, overwrite=overwrite)
+    if target_psnr_db is not None and steps is not None:
+        raise SubmissionError("--target-psnr, --steps: expected one of them, found both")
+    check_folder(out, is_contest_folder, overwrite)
+    archive = out.with_name(f"{out.name}.tod")
+    if steps is None:
+        jobs = jobs_of(source, target_psnr_db=TARGET_PSNR_DB if target_psnr_db is None else target_psnr_db)
+    else:
+        jobs = jobs_of(source, q_steps=read_steps(steps))
+    compress_level(jobs, archive, n_jobs=n_jobs)
+    return build_contest(archive, out, overwrite=overwrite)

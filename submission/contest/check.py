@@ -1,0 +1,262 @@
+"""`todpack submit check --layout contest`: a rehearsal of the contest's grader, in a fresh process elsewhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from decompressor.output import write_atomic
+from eval.contest import TileFigures, measures_of, score_json
+from eval.contest_score import Scorer
+from eval.latency import cpu_name
+from eval.lpips_network import Lpips
+from eval.lpips_weights import LpipsAbsent
+from submission.contest.build import parameter_bytes
+from submission.environment import clean_variables
+from submission.errors import SubmissionError
+from trainer.data import ContestDataset, ContestEntry, open_dataset
+
+PROBE = Path(__file__).with_name("shipped") / "probe.py"
+COMPRESSORS = {
+    b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"BZh": "bzip2",
+    b"7z\xbc\xaf": "7-Zip", b"\x04\x22\x4d\x18": "LZ4",
+}  # fmt: skip
+SLOW_ACCESS = 10.0
+"""Random access at one place may take so many times that at another; more is no random access."""
+ACCESS_FLOOR_S = 1e-3  # below that a clock tells nothing
+Say = Callable[[str], None]
+
+
+@dataclass
+class ContestRehearsal:
+    """What the rehearsal found.
+
+    Attributes:
+        faults: What the grader would reject, one line each.
+        measures: By the names of `eval.contest_score.MEASURES`; empty where a fault kept from measuring.
+        per_lightmap: Figures of each lightmap by name.
+        frame_ms: Milliseconds of reconstruct and get_result together, all lightmaps and times.
+        access_us: Median microseconds of random_test at the first texel and at the last, of the slowest lightmap.
+        parameter_bytes: Of Parameters/.
+        device: Where it ran.
+        threads: Of torch.
+        lpips_absent: Why there is no LPIPS, else None.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    measures: dict[str, float | None] = field(default_factory=dict)
+    per_lightmap: dict[str, dict[str, Any]] = field(default_factory=dict)
+    frame_ms: list[float] = field(default_factory=list)
+    access_us: tuple[float, float] = (0.0, 0.0)
+    parameter_bytes: int = 0
+    device: str = "cpu"
+    threads: int = 0
+    lpips_absent: str | None = None
+
+    @property
+    def frame_ms_median(self) -> float:
+        """0 where nothing was decoded."""
+        return float(np.median(self.frame_ms)) if self.frame_ms else 0.0
+
+    def to_json(self, scorer: Scorer) -> dict[str, Any]:
+        """As written to report.json."""
+        return {
+            "passed": not self.faults,
+            "faults": self.faults,
+            "per_lightmap": self.per_lightmap,
+            "frame_ms_median": self.frame_ms_median,
+            "access_us": list(self.access_us),
+            "parameter_bytes": self.parameter_bytes,
+            "device": self.device,
+            "threads": self.threads,
+            "cpu": cpu_name(),
+            "lpips_absent": self.lpips_absent,
+            **(score_json(self.measures, scorer) if self.measures else {}),
+        }
+
+
+def folder_faults(folder: Path) -> list[str]:
+    """What is wrong with the files alone, one line each."""
+    faults = [f"{name}: missing" for name in ("Interface.py", "requirements.txt") if not (folder / name).is_file()]
+    parameters = [file for file in sorted((folder / "Parameters").rglob("*")) if file.is_file()]
+    if not parameters:
+        faults.append("Parameters: expected at least one file, found none")
+    for file in parameters:
+        with file.open("rb") as opened:
+            head = opened.read(8)
+        for magic, name in COMPRESSORS.items():
+            if head.startswith(magic):
+                faults.append(f"{file.relative_to(folder)}: expected plain quantised data, found {name}")
+    return faults
+
+
+class _Grader:
+    """The process that runs the submission."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def ask(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Answer of one lightmap.
+
+        Raises:
+            SubmissionError: the process ended.
+        """
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        try:
+            stdin.write(json.dumps(job) + "\n")
+            stdin.flush()
+            line = stdout.readline()
+        except OSError:
+            line = ""
+        if not line:
+            raise SubmissionError(f"the submission's process ended with exit code {self._process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@contextmanager
+def _grader(python: Path, submission: Path, device: str, threads: int, log: IO[str]) -> Iterator[_Grader]:
+    command = [str(python), "-I", str(PROBE.resolve()), str(submission), device, str(threads)]
+    try:
+        process = subprocess.Popen(
+            command, cwd=submission.parent / "elsewhere", env=clean_variables(), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=log, text=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise SubmissionError(f"{python}: cannot be run: {error.strerror or error}") from error
+    try:
+        yield _Grader(process)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        process.terminate()
+        process.wait()
+
+
+def _write_masks(dataset: ContestDataset, entry: ContestEntry, scratch: Path) -> list[str]:
+    """Coverage of each time as a file; returns their paths."""
+    paths = []
+    for index in range(len(entry.keys)):
+        path = scratch / f"mask_{index}.npy"
+        np.save(path, np.where(dataset.mask(entry, index), 127, -1).astype(np.int8), allow_pickle=False)
+        paths.append(str(path))
+    return paths
+
+
+def _grade_lightmap(
+    dataset: ContestDataset, index: int, config: dict[str, Any], grader: _Grader, scratch: Path,
+    lpips: Lpips | None, seed: int, result: ContestRehearsal,
+) -> TileFigures:  # fmt: skip
+    """Decode and measure one lightmap; what is wrong goes to the faults."""
+    entry, figures = dataset.entries[index], TileFigures()
+    out = scratch / "frames.f32"
+    masks = _write_masks(dataset, entry, scratch)
+    job = {
+        "config": config, "width": entry.width, "height": entry.height, "hours": list(entry.hours),
+        "masks": masks, "out": str(out), "seed": seed + index,
+    }  # fmt: skip
+    answer = grader.ask(job)
+    if "fault" in answer:
+        result.faults.append(f"{entry.name}: {answer['fault']}")
+        return figures
+    day = dataset.read(entry)
+    frames = np.memmap(out, np.float32, "r", shape=day.radiance.shape)
+    for t in range(len(entry.keys)):
+        valid = np.load(masks[t], allow_pickle=False) > 0
+        figures.add_frame(day.radiance[t], np.asarray(frames[t]), valid, lpips)
+    del frames
+    result.frame_ms += [1e3 * s for s in answer["seconds"]]
+    first, last = (1e6 * s for s in answer["access_s"])
+    result.access_us = max(result.access_us, (first, last), key=max)
+    if max(first, last) > max(SLOW_ACCESS * min(first, last), 1e6 * ACCESS_FLOOR_S):
+        result.faults.append(
+            f"{entry.name}: random_test: expected a cost independent of the place, "
+            f"found {first:.0f} us at the first texel and {last:.0f} us at the last"
+        )
+    measured = measures_of(figures, sum(answer["seconds"]), 0, entry.width * entry.height)
+    result.per_lightmap[entry.name] = {
+        **{name: measured[name] for name in ("psnr_db", "ssim", "lpips", "time_s")},
+        "constructor_s": answer["constructor_s"], "tiles": len(figures.psnr_db),
+    }  # fmt: skip
+    return figures
+
+
+def check_contest(
+    folder: Path,
+    data: Path,
+    *,
+    scorer: Scorer,
+    lpips: Lpips | LpipsAbsent,
+    python: Path | None = None,
+    device: str = "cpu",
+    threads: int = 2,
+    seed: int = 0,
+    report_path: Path | None = None,
+    say: Say = lambda _: None,
+) -> ContestRehearsal:
+    """Rehearse the contest's grader.
+
+    Args:
+        folder: The submission.
+        data: The dataset.
+        scorer: Ranges and weights.
+        lpips: The measure, or why it is absent.
+        python: Interpreter that has PyTorch and NumPy; None is this one.
+        device: Of torch.
+        threads: Of torch.
+        seed: Of the random coordinates.
+        report_path: Where report.json goes; None is beside the folder.
+        say: Called with a line before each lightmap.
+
+    Returns:
+        The figures and the faults; report.json holds the same.
+
+    Raises:
+        SubmissionError: there is no such folder, or nothing can be run.
+        DataError: the dataset cannot be read.
+    """
+    if not folder.is_dir():
+        raise SubmissionError(f"{folder}: expected a folder with Interface.py and Parameters, found none")
+    dataset = open_dataset(data)
+    configs = json.loads((dataset.path / "config.json").read_text(encoding="utf-8"))["lightmap_list"]
+    result = ContestRehearsal(faults=folder_faults(folder), device=device, threads=threads)
+    measure = None if isinstance(lpips, LpipsAbsent) else lpips
+    result.lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None
+    result.parameter_bytes, figures = parameter_bytes(folder), TileFigures()
+    with tempfile.TemporaryDirectory(prefix="todpack-contest-") as name:
+        scratch = Path(name)
+        submission = scratch / "submission"
+        shutil.copytree(folder, submission)
+        (scratch / "elsewhere").mkdir()
+        with (
+            (scratch / "stderr.txt").open("w+", encoding="utf-8") as log,
+            _grader(python or Path(sys.executable), submission, device, threads, log) as grader,
+        ):
+            for index, config in enumerate(configs):
+                say(f"{dataset.entries[index].name} ({index + 1} of {len(configs)})")
+                try:
+                    figures.extend(_grade_lightmap(dataset, index, config, grader, scratch, measure, seed, result))
+                except SubmissionError as error:
+                    log.seek(0)
+                    last = (log.read().strip().splitlines() or ["no output"])[-1]
+                    result.faults.append(f"{dataset.entries[index].name}: {error}: {last}")
+                    break
+    if len(result.per_lightmap) == len(configs):
+        n_texels = sum(entry.width * entry.height for entry in dataset.entries)
+        result.measures = measures_of(figures, sum(result.frame_ms) / 1e3, result.parameter_bytes, n_texels)
+    text = json.dumps(result.to_json(scorer), indent=2, sort_keys=True) + "\n"
+    target = report_path or folder.parent / "report.json"
+    write_atomic(target, lambda file: file.write(text.encode()))
+    return result

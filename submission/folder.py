@@ -1,0 +1,55 @@
+"""A folder that is there whole or not at all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from decompressor.errors import OutputError
+from decompressor.output import make_folder
+from submission.errors import SubmissionError
+
+
+def replace_folder(
+    out: Path, fill: Callable[[Path], None], is_submission: Callable[[Path], bool], overwrite: bool
+) -> None:
+    """Write a folder; what was there stays until the new one is complete.
+
+    Args:
+        out: The folder.
+        fill: Writes the content into an empty folder.
+        is_submission: Whether a folder is an older submission, which may be replaced.
+        overwrite: Replace an older submission.
+
+    Raises:
+        SubmissionError: the folder is there already, or holds something else than a submission.
+        OutputError: it cannot be written.
+    """
+    check_folder(out, is_submission, overwrite)
+    make_folder(out.parent)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+            fresh = Path(scratch) / out.name
+            fresh.mkdir()
+            fill(fresh)
+            if out.exists():
+                out.rename(Path(scratch) / "old")
+            fresh.rename(out)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
+
+
+def check_folder(out: Path, is_submission: Callable[[Path], bool], overwrite: bool) -> None:
+    """Refuse a folder that `replace_folder` would not write.
+
+    Raises:
+        SubmissionError: see there.
+    """
+    if not out.exists():
+        return
+    ours = out.is_dir() and is_submission(out)
+    if not ours and not (out.is_dir() and not any(out.iterdir())):
+        raise SubmissionError(f"{out}: expected a new folder or an older submission, found something else")
+    if ours and not overwrite:
+        raise SubmissionError(f"{out}: already holds a submission; replace it by --overwrite")

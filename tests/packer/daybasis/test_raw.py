@@ -1,0 +1,161 @@
+"""Plain bits: what is written is read back, whatever the sizes, and decodes to the archive's own values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decompressor import open_archive
+from decompressor.container import Container
+from decompressor.daybasis.bit_reader import BitReader
+from decompressor.daybasis.pyramid import build_pyramid
+from decompressor.daybasis.raw_bands import read_bands
+from decompressor.daybasis.raw_lightmap import read_lightmap
+from decompressor.daybasis.zero_flags import N_LEVELS, descend, padded, pooled
+from decompressor.limits import DEFAULT_LIMITS
+from decompressor.metadata import read_archive_entry
+from packer.compress import encode_day, write_day
+from packer.daybasis.pack import DayBasisPackOptions
+from packer.daybasis.raw_lightmap import raw_lightmap
+from packer.daybasis.raw_writer import BitWriter, best_low_bits, write_bands
+from packer.errors import PackError
+from tests.contest_data import KEYS, make_radiance
+from trainer.data import LightmapSequence
+from trainer.daybasis.config import DayBasisConfig
+
+CONFIG = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=3)
+
+
+def test_bits_come_back():
+    rng = np.random.default_rng(0)
+    flags, integers = rng.random(13) < 0.5, rng.integers(0, 1 << 11, 29)
+    low_bits = rng.integers(0, 6, 50)
+    values = rng.integers(-300, 300, 50)
+    writer = BitWriter()
+    writer.flags(flags)
+    writer.integers(integers, 11)
+    writer.signed(values, low_bits)
+    reader = BitReader(writer.to_bytes())
+    np.testing.assert_array_equal(reader.flags(13), flags)
+    np.testing.assert_array_equal(reader.integers(29, 11), integers)
+    np.testing.assert_array_equal(reader.signed(low_bits), values)
+    with pytest.raises(ValueError, match=r"expected \d+ bits, found"):
+        reader.flags(9)
+
+
+def test_integers_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"expected integers of 3 bits, found 2\.\.8"):
+        BitWriter().integers(np.array([2, 8]), 3)
+
+
+def test_best_low_bits_is_the_shortest():
+    values = np.array([0, 3, 9, 17, 40, 5])
+
+    def length(bits: int) -> int:
+        writer = BitWriter()
+        writer.rice(values, np.full(6, bits))
+        return sum(piece.size for piece in writer._pieces)
+
+    assert best_low_bits(values, 15) == min(range(16), key=length)
+
+
+def test_flags_of_a_lone_sample_by_hand():
+    """One nonzero in 16 x 16: a flag for the whole, then at 8 levels its half is asked for, the other implied."""
+    leaves = np.zeros((1, 16, 16), bool)
+    leaves[0, 15, 15] = True
+    asked = []
+
+    def ask(level, part, where):
+        truth = pooled(leaves)[level]
+        if part != 2:
+            axis = slice(part, None, 2)
+            truth = truth[:, :, axis] if level % 2 == 0 else truth[:, axis]
+        asked.append(int(where.sum()))
+        return truth & where
+
+    found = descend(pooled(np.ones_like(leaves)), np.array([N_LEVELS - 1]), ask)
+    np.testing.assert_array_equal(found, leaves)
+    assert sum(asked) == 9
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 50), (33, 24), (64, 64)])
+@pytest.mark.parametrize("density", [0.0, 0.03, 0.4, 1.0])
+def test_bands_come_back(height, width, density):
+    rng = np.random.default_rng(height * 100 + width)
+    valid = rng.random((height, width)) < 0.8
+    valid[0, 0] = True
+    sites = build_pyramid(valid, 3).sites
+
+    def band(site):
+        codes = rng.geometric(0.4, (5, *site.shape)) * rng.choice([-1, 1], (5, *site.shape))
+        return np.where((rng.random(codes.shape) < density) & site, codes, 0).astype(np.int32)
+
+    bands = [band(sites[0]) * 1000, *(tuple(band(site) for site in level) for level in sites[1:])]
+    writer = BitWriter()
+    write_bands(writer, bands, sites)
+    found = read_bands(BitReader(writer.to_bytes()), 5, sites)
+    np.testing.assert_array_equal(found[0], bands[0])
+    for level, expected in zip(found[1:], bands[1:], strict=True):
+        for one, other in zip(level, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_padding_reaches_whole_squares():
+    assert padded(np.ones((2, 17, 16), bool)).shape == (2, 32, 16)
+
+
+def archive_of(
+    path: Path, height: int, width: int, config: DayBasisConfig = CONFIG, smoothing: bool | None = None
+) -> tuple[Path, LightmapSequence]:
+    radiance, valid = make_radiance(height, width)
+    valid[20:, 32:] = False
+    hours = np.array([int(key) / 100 for key in KEYS])
+    day = LightmapSequence(radiance, valid, hours, "linear", "L_0")
+    write_day(encode_day(day, config, DayBasisPackOptions(entropy="zstd", smoothing=smoothing)), path)
+    return path, day
+
+
+def raw_of(path: Path) -> bytes:
+    with Container(path, DEFAULT_LIMITS) as container:
+        archive = read_archive_entry(container.metadata, path, container.version, DEFAULT_LIMITS)
+        return raw_lightmap(container, archive, archive.lightmaps[0])
+
+
+@pytest.mark.parametrize(("transfer", "smoothing"), [("gamma", None), ("gamma", True), ("linear", None), ("log", None)])
+def test_decodes_to_the_archives_values(tmp_path, transfer, smoothing):
+    path, day = archive_of(tmp_path / "a.tod", 45, 71, replace(CONFIG, transfer=transfer), smoothing)
+    data = raw_of(path)
+    (tmp_path / "a.bin").write_bytes(data)
+    lightmap = read_lightmap(tmp_path / "a.bin")
+    with open_archive(path) as archive:
+        np.testing.assert_array_equal(lightmap.maps, archive.lightmaps[0].latents())
+        np.testing.assert_array_equal(lightmap.hours, day.hours)
+        for time_h in (0.0, 5.9, 5.95, 6.0, 18.1, 23.7):
+            matrix, offset = lightmap.affine(time_h)
+            values = (matrix @ lightmap.maps.reshape(len(matrix[0]), -1) + offset).T.reshape(45, 71, 3)
+            if lightmap.curve == "square":
+                values = np.maximum(values, 0) ** 2
+            elif lightmap.curve == "exp":
+                values = np.exp(values) - np.float32(lightmap.knee)
+            np.testing.assert_allclose(
+                np.maximum(values, 0), archive.decode(time_h, dtype="float32"), rtol=1e-5, atol=1e-6
+            )
+        np.testing.assert_array_equal(lightmap.affine(24.0)[0], lightmap.affine(0.0)[0])
+    assert len(data) < 1.3 * path.stat().st_size
+
+
+def test_damage_is_one_error(tmp_path):
+    path, _ = archive_of(tmp_path / "a.tod", 24, 24)
+    data, target = raw_of(path), tmp_path / "a.bin"
+    for broken in (b"", b"nothing of the kind, but long enough for a header", data[: len(data) // 2]):
+        target.write_bytes(broken)
+        with pytest.raises(ValueError, match="expected"):
+            read_lightmap(target)
+
+
+def test_other_archives_are_refused(tiny_archive):
+    with pytest.raises(PackError, match="expected linear radiance of the family daybasis, found srgb8 of gridmlp"):
+        raw_of(tiny_archive)

@@ -1,0 +1,213 @@
+"""The contest's layout: a grader that knows nothing of the project accepts it; the rehearsal finds what it rejects."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.contest_score import read_scorer
+from eval.perceptual import LpipsAbsent
+from packer.level.compress import compress_level
+from packer.level.plan import jobs_of
+from submission.contest.build import build_contest, build_from
+from submission.contest.check import check_contest
+from submission.errors import SubmissionError
+from tests.contest_data import micro_dataset
+from todpack import main
+
+GRADER = Path(__file__).with_name("independent_grader.py")
+SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+NO_LPIPS = LpipsAbsent("not here")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("contest") / "set"
+    micro_dataset(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archive(dataset) -> Path:
+    path = dataset.parent / "level.tod"
+    steps = dict.fromkeys(("L_A_0", "L_A_1", "L_B_0"), 6.0)
+    compress_level(jobs_of(dataset, q_steps=steps), path, n_jobs=1)
+    return path
+
+
+@pytest.fixture(scope="module")
+def built(archive) -> Path:
+    return build_contest(archive, archive.parent / "built").folder
+
+
+@pytest.fixture
+def submission(built, tmp_path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "submission"))
+
+
+def rehearse(folder: Path, data: Path, **options):
+    return check_contest(folder, data, scorer=read_scorer(), lpips=NO_LPIPS, threads=1, **options)
+
+
+def grade(folder: Path, data: Path, elsewhere: Path) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-I", str(GRADER), str(folder), str(data)],
+        cwd=elsewhere, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_independent_grader_accepts_it_and_agrees(built, dataset, tmp_path):
+    graded = grade(built, dataset, tmp_path)
+    found = rehearse(built, dataset, report_path=tmp_path / "report.json")
+    assert found.faults == []
+    assert found.measures["psnr_db"] == pytest.approx(graded["psnr_db"], abs=1e-4)
+    assert found.measures["ratio_percent"] == pytest.approx(100 * graded["ratio"], rel=1e-9)
+    assert found.measures["psnr_db"] > 45.0
+    assert found.measures["ssim"] > 0.95
+    assert len(found.frame_ms) == 78
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["passed"] is True
+    assert report["lpips_absent"] == "not here"
+    assert report["measures"]["lpips"] is None
+    assert set(report["per_lightmap"]) == {"L_A_0", "L_A_1", "L_B_0"}
+    assert 0 < report["score"] < report["reachable"] == 45.0
+
+
+@pytest.mark.skipif(not (SHARED / "hprc_small").is_dir(), reason="../shared/data/hprc_small is absent")
+def test_small_dataset(tmp_path):
+    built = tmp_path / "built"
+    steps = dict.fromkeys(("L_Courtyard_0", "L_Courtyard_1", "L_Annex_0"), 8.0)
+    (tmp_path / "tune.json").write_text(json.dumps({"q_steps": steps}))
+    made = build_from(SHARED / "hprc_small", built, steps=tmp_path / "tune.json", n_jobs=1)
+    assert made.ratio_percent < 0.6
+    assert grade(built, SHARED / "hprc_small", tmp_path)["psnr_db"] > 49.0
+
+
+def test_nothing_but_what_the_contest_names(built):
+    names = sorted(path.name for path in built.iterdir())
+    assert names == ["Interface.py", "Parameters", "README.md", "lightmap_decoder", "requirements.txt"]
+    assert sorted(path.name for path in (built / "Parameters").iterdir()) == ["L_A_0.bin", "L_A_1.bin", "L_B_0.bin"]
+    assert "decompressor" not in "".join(file.read_text() for file in built.rglob("*.py"))
+
+
+def edit(old: str, new: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        text = (folder / "Interface.py").read_text()
+        assert old in text
+        (folder / "Interface.py").write_text(text.replace(old, new))
+
+    return change
+
+
+def zip_parameters(folder: Path) -> None:
+    np.savez_compressed(folder / "Parameters" / "more.npz", np.zeros(4))
+
+
+RETURN = "return planes[:, : self._height * self._width].reshape(1, 3, self._height, self._width)"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (edit(RETURN, RETURN + ".double()"), "L_A_0: get_result: expected torch.float32, found torch.float64"),
+        (edit(RETURN, RETURN + "[0]"), r"get_result: expected shape \(1, 3, 24, 33\), found \(3, 24, 33\)"),
+        (edit(RETURN, RETURN + ".numpy()"), "get_result: expected a torch.Tensor, found ndarray"),
+        (edit(RETURN, RETURN + "* float('nan')"), "get_result: expected finite values"),
+        (
+            edit(RETURN, "return planes[:1, :1].reshape(1, 1, 1, 1).expand(1, 3, self._height, self._width)"),
+            "get_result: expected a tensor that can be written|expected the frame's value",
+        ),
+        (
+            edit(
+                RETURN,
+                RETURN.replace("return ", "self.kept = getattr(self, 'kept', None)\n        fresh = ")
+                + "\n        self.kept = fresh if self.kept is None else self.kept.copy_(fresh)"
+                + "\n        return self.kept",
+            ),
+            "expected the result to stay as the caller left it",
+        ),
+        (edit("int(y) * self._width", "int(x) * self._width"), "random_test at row .* expected the frame's value"),
+        (edit(".reshape(1, 3)\n", ".reshape(3)\n"), r"random_test at .* expected a tensor \(1, 3\)"),
+        (edit("def get(", "def other("), "AttributeError: .*has no attribute 'get'"),
+        (edit("}.bin", "}.no"), "FileNotFoundError"),
+        (edit("        self._values: ", "        import os; os._exit(3)\n        self._values: "), "with exit code 3"),
+        (zip_parameters, "Parameters/more.npz: expected plain quantised data, found zip"),
+        (lambda folder: (folder / "requirements.txt").unlink(), "requirements.txt: missing"),
+        (lambda folder: shutil.rmtree(folder / "Parameters"), "Parameters: expected at least one file, found none"),
+    ],
+)  # fmt: skip
+def test_what_a_grader_rejects(submission, dataset, change, message):
+    change(submission)
+    faults = rehearse(submission, dataset).faults
+    assert faults
+    assert any(__import__("re").search(message, fault) for fault in faults), faults
+
+
+def test_slow_random_access_is_found(submission, dataset):
+    edit(
+        "        matrix, offset = self._affine(time)\n",
+        "        import time as clock\n        clock.sleep(1e-5 * block * BLOCK + 5e-5 * place)\n"
+        "        matrix, offset = self._affine(time)\n",
+    )(submission)
+    faults = rehearse(submission, dataset).faults
+    assert any("expected a cost independent of the place" in fault for fault in faults), faults
+
+
+def test_commands(archive, dataset, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["submit", "build", "--layout", "contest", str(archive), "-o", str(out)]) == 0
+    assert "bytes in Parameters" in capsys.readouterr().out
+    assert main(["submit", "build", "--layout", "contest", str(archive), "-o", str(out)]) == 1
+    assert "already holds a submission; replace it by --overwrite" in capsys.readouterr().err
+    assert main(["submit", "build", "--layout", "contest", str(archive), "-o", str(out), "--overwrite"]) == 0
+    check = ["submit", "check", "--layout", "contest", str(out), "--data", str(dataset), "--no-lpips", "--threads", "1"]
+    capsys.readouterr()
+    assert main(check) == 0
+    shown = capsys.readouterr().out
+    assert "PASSED" in shown
+    assert "LPIPS is absent: left out by --no-lpips" in shown
+    assert (tmp_path / "report.json").is_file()
+    (out / "Parameters" / "L_B_0.bin").write_bytes(b"short")
+    assert main(check) == 1
+    shown = capsys.readouterr()
+    assert "FAILED" in shown.out
+    assert "L_B_0: ValueError" in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_folders_of_others_stay(archive, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years")
+    with pytest.raises(SubmissionError, match="expected a new folder or an older submission"):
+        build_contest(archive, tmp_path / "mine", overwrite=True)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
+
+
+def test_options_that_do_not_go_together(archive, dataset, tmp_path):
+    with pytest.raises(SubmissionError, match="expected a dataset for --target-psnr or --steps"):
+        build_from(archive, tmp_path / "x", target_psnr_db=50.0)
+    with pytest.raises(SubmissionError, match="expected one of them, found both"):
+        build_from(dataset, tmp_path / "x", target_psnr_db=50.0, steps=tmp_path / "tune.json")
+    (tmp_path / "tune.json").write_text("{}")
+    with pytest.raises(SubmissionError, match="expected a report of `todpack tune`"):
+        build_from(dataset, tmp_path / "x", steps=tmp_path / "tune.json")
+    assert main(["submit", "build", str(archive), "-o", str(tmp_path / "x"), "--target-psnr", "50"]) == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_building_loads_no_torch(archive, tmp_path):
+    program = (
+        "import sys\nfrom todpack import main\n"
+        "assert main(['submit', 'build', '--layout', 'contest', *sys.argv[1:]]) == 0\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(archive), "-o", str(tmp_path / "out")], check=True)
