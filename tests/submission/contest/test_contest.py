@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from eval.perceptual import LpipsAbsent
 from packer.level.compress import compress_level
 from packer.level.plan import jobs_of
 from submission.contest.build import build_contest, build_from
-from submission.contest.check import check_contest
+from submission.contest.check import check_contest, folder_faults
 from submission.errors import SubmissionError
 from tests.contest_data import micro_dataset
 from todpack import main
@@ -96,7 +97,9 @@ def test_nothing_but_what_the_contest_names(built):
     names = sorted(path.name for path in built.iterdir())
     assert names == ["Interface.py", "Parameters", "README.md", "lightmap_decoder", "requirements.txt"]
     assert sorted(path.name for path in (built / "Parameters").iterdir()) == ["L_A_0.bin", "L_A_1.bin", "L_B_0.bin"]
-    assert "decompressor" not in "".join(file.read_text() for file in built.rglob("*.py"))
+    imports = re.findall(r"^(?:from|import) (\w+)", "\n".join(f.read_text() for f in built.rglob("*.py")), re.MULTILINE)
+    ours = {"lightmap_decoder", "numpy", "torch", "__future__"}
+    assert set(imports) - ours <= set(sys.stdlib_module_names)
 
 
 def edit(old: str, new: str) -> Callable[[Path], None]:
@@ -112,6 +115,11 @@ def zip_parameters(folder: Path) -> None:
     np.savez_compressed(folder / "Parameters" / "more.npz", np.zeros(4))
 
 
+KEEP = """
+        kept = self.__dict__.get("kept")
+        self.kept = fresh if kept is None else kept.copy_(fresh)
+        return self.kept
+"""
 RETURN = "return planes[:, : self._height * self._width].reshape(1, 3, self._height, self._width)"
 
 
@@ -120,38 +128,36 @@ RETURN = "return planes[:, : self._height * self._width].reshape(1, 3, self._hei
     [
         (edit(RETURN, RETURN + ".double()"), "L_A_0: get_result: expected torch.float32, found torch.float64"),
         (edit(RETURN, RETURN + "[0]"), r"get_result: expected shape \(1, 3, 24, 33\), found \(3, 24, 33\)"),
-        (edit(RETURN, RETURN + ".numpy()"), "get_result: expected a torch.Tensor, found ndarray"),
-        (edit(RETURN, RETURN + "* float('nan')"), "get_result: expected finite values"),
         (
-            edit(RETURN, "return planes[:1, :1].reshape(1, 1, 1, 1).expand(1, 3, self._height, self._width)"),
-            "get_result: expected a tensor that can be written|expected the frame's value",
-        ),
-        (
-            edit(RETURN, RETURN.replace("return ", "self.kept = getattr(self, 'kept', None)\n        fresh = ")
-                 + "\n        self.kept = fresh if self.kept is None else self.kept.copy_(fresh)\n        return self.kept"),
+            edit(RETURN, RETURN.replace("return ", "fresh = ") + KEEP),
             "expected the result to stay as the caller left it",
         ),
-        (edit("int(y) * self._width", "int(x) * self._width"), "random_test at row .* expected the frame's value within"),
-        (edit(".reshape(1, 3)\n", ".reshape(3)\n"), r"random_test at .* expected a tensor \(1, 3\)"),
+        (edit("int(y) * self._width", "int(x) * self._width"), "random_test at row .* expected the frame's value"),
         (edit("def get(", "def other("), "AttributeError: .*has no attribute 'get'"),
-        (edit('".bin"', '".no"') if False else edit("}.bin", "}.no"), "FileNotFoundError"),
-        (edit("        self._values: ", "        import os; os._exit(3)\n        self._values: "), "ended with exit code 3"),
-        (zip_parameters, "Parameters/more.npz: expected plain quantised data, found zip"),
-        (lambda folder: (folder / "requirements.txt").unlink(), "requirements.txt: missing"),
-        (lambda folder: shutil.rmtree(folder / "Parameters"), "Parameters: expected at least one file, found none"),
+        (edit("        self._values: ", "        import os; os._exit(3)\n        self._values: "), "exit code 3"),
     ],
-)  # fmt: skip
+)
 def test_what_a_grader_rejects(submission, dataset, change, message):
     change(submission)
     faults = rehearse(submission, dataset).faults
-    assert faults
-    assert any(__import__("re").search(message, fault) for fault in faults), faults
+    assert any(re.search(message, fault) for fault in faults), faults
+
+
+def test_files_that_a_grader_rejects(submission):
+    assert folder_faults(submission) == []
+    zip_parameters(submission)
+    (submission / "requirements.txt").unlink()
+    assert folder_faults(submission) == [
+        "requirements.txt: missing", "Parameters/more.npz: expected plain quantised data, found zip"
+    ]  # fmt: skip
+    shutil.rmtree(submission / "Parameters")
+    assert "Parameters: expected at least one file, found none" in folder_faults(submission)
 
 
 def test_slow_random_access_is_found(submission, dataset):
     edit(
         "        matrix, offset = self._affine(time)\n",
-        "        import time as clock\n        clock.sleep(1e-5 * block * BLOCK + 5e-5 * place)\n"
+        "        import time as clock\n        clock.sleep(0.003 if place > 600 else 0.0)\n"
         "        matrix, offset = self._affine(time)\n",
     )(submission)
     faults = rehearse(submission, dataset).faults
