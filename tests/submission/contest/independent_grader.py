@@ -17,7 +17,8 @@ import Interface  # noqa: E402
 assert os.path.dirname(os.path.abspath(Interface.__file__)) == os.path.abspath(submission)
 device = torch.device("cpu")
 rng = np.random.default_rng(5)
-config = json.load(open(os.path.join(dataset, "config.json")))
+with open(os.path.join(dataset, "config.json")) as file:
+    config = json.load(file)
 assert config["lightmap_count"] == len(config["lightmap_list"])
 decibels, raw_bytes = [], 0
 for lightmap in config["lightmap_list"]:

@@ -1,4 +1,4 @@
-"""The contest's layout: a grader that knows nothing of the project accepts it, and the rehearsal finds what it rejects."""
+"""The contest's layout: a grader that knows nothing of the project accepts it; what the rehearsal rejects."""
 
 from __future__ import annotations
 
@@ -209,6 +209,7 @@ def test_options_that_do_not_go_together(archive, dataset, tmp_path):
 def test_building_loads_no_torch(archive, tmp_path):
     program = (
         "import sys\nfrom todpack import main\n"
-        "assert main(['submit', 'build', '--layout', 'contest', *sys.argv[1:]]) == 0\nassert 'torch' not in sys.modules\n"
+        "assert main(['submit', 'build', '--layout', 'contest', *sys.argv[1:]]) == 0\n"
+        "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program, str(archive), "-o", str(tmp_path / "out")], check=True)
