@@ -42,7 +42,8 @@ def write_dataset(
     for (level, number), (radiance, valid) in lightmaps.items():
         height, width = valid.shape
         item: dict[str, Any] = {
-            "id": number, "level": level, "resolution": {"width": width, "height": height}, "lightmaps": {}, "masks": {},
+            "id": number, "level": level, "resolution": {"width": width, "height": height},
+            "lightmaps": {}, "masks": {},
         }  # fmt: skip
         for n, (key, frame) in enumerate(zip(keys, radiance, strict=True)):
             end = f"Dilate_HQ_Lightmap_{number}_{n}_{key}_0_{level}_TOD_{key}_{width}_{height}.bin_0"

@@ -68,7 +68,7 @@ def test_older_layout_of_parts(tmp_path, by_list):
     np.testing.assert_array_equal(sequence.radiance, radiance)
     np.testing.assert_array_equal(sequence.valid, valid)
     next((folder / "Original").glob("*_TOD_0_*.bin_1")).unlink()
-    with pytest.raises(DataError, match=r"time 0: expected the file .*bin_0 in one of ., Data, Original"):
+    with pytest.raises(DataError, match=r"time 0: expected the file .*bin_1 in one of ., Data, Original"):
         open_dataset(folder)
 
 
@@ -191,13 +191,13 @@ def test_not_json_and_no_dataset(dataset, tmp_path):
     (folder / "config.json").write_text('{"lightmap_list": [')
     with pytest.raises(DataError, match=r"config.json: expected JSON"):
         read_sequence(folder)
-    with pytest.raises(DataError, match="expected a dataset folder with config.json, found none"):
+    with pytest.raises(DataError, match=r"expected a dataset folder with config.json, found none"):
         open_dataset(tmp_path / "nothing")
 
 
 def test_several_lightmaps_need_a_choice(dataset):
     folder, _ = dataset
-    with pytest.raises(DataError, match="found a dataset of 3; choose one by --lightmap .* todpack compress"):
+    with pytest.raises(DataError, match=r"found a dataset of 3; choose one by --lightmap .* todpack compress"):
         read_sequence(folder)
     assert read_sequence(folder, lightmap="L_B_0").name == "L_B_0"
     with pytest.raises(DataError, match="expected a lightmap of L_A_0, L_A_1, L_B_0, found 'L_C_0'"):

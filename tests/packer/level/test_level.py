@@ -129,7 +129,7 @@ def test_one_bad_lightmap_keeps_the_others(tmp_path):
     path = folder / "Data" / config["lightmap_list"][0]["lightmaps"]["700"]
     good = path.read_bytes()
     path.write_bytes(np.full(len(good) // 4, -1, "<f4").tobytes())
-    with pytest.raises(PackError, match="1 of 3 lightmaps failed, the others are kept in .*level.tod.parts; L_A_0: .*"):
+    with pytest.raises(PackError, match=r"1 of 3 lightmaps failed, the others are kept in .*level.tod.parts; L_A_0"):
         compress_level(jobs_of(folder), out, n_jobs=2)
     assert not out.exists()
     assert len(list(parts_folder(out).glob("*.tod"))) == 2
