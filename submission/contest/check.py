@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -126,7 +126,7 @@ class _Grader:
         return answer
 
 
-@contextmanager
+@contextlib.contextmanager
 def _grader(python: Path, submission: Path, device: str, threads: int, log: IO[str]) -> Iterator[_Grader]:
     command = [str(python), "-I", str(PROBE.resolve()), str(submission), device, str(threads)]
     try:
@@ -139,10 +139,9 @@ def _grader(python: Path, submission: Path, device: str, threads: int, log: IO[s
     try:
         yield _Grader(process)
     finally:
-        if process.stdin is not None:
-            process.stdin.close()
         process.terminate()
-        process.wait()
+        with contextlib.suppress(OSError):  # what was not sent yet is of no use to anyone
+            process.communicate()
 
 
 def _write_masks(dataset: ContestDataset, entry: ContestEntry, scratch: Path) -> list[str]:

@@ -87,14 +87,11 @@ def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
 
     started, lpips = time.perf_counter(), None
     if weights is not None:
-        import torch
-
         from eval.lpips_network import Lpips
 
-        torch.set_num_threads(1)
         lpips = Lpips(weights)
     dataset = open_dataset(job.dataset)
-    with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch, threadpool_limits(1, user_api="blas"):
+    with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch, threadpool_limits(1):
         archive_path, raw_path = Path(scratch, "one.tod"), Path(scratch, "one.bin")
         archive_path.write_bytes(job.encode())
         with Container(archive_path, DEFAULT_LIMITS) as container:

@@ -22,8 +22,11 @@ FIRST_STEPS = (2.5, 5.0, 10.0)
 SHARES_OF_CLIPPED = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much a measure that is clipped at its best counts in the search's starts: all, nothing, or in between."""
 CANDIDATES_PER_OCTAVE = 32
+MOST_PAIRED = 8  # lightmaps; with more, single changes are fine enough
+CANDIDATES_OF_A_PAIR = 24
 LEAST_STEP, LARGEST_STEP = 0.25, 512.0
 ENOUGH = 1e-3  # of the score: a gain below it is not worth another measurement
+LEAST_GAIN_DB = 0.2  # points nearer than this tell no slope
 QUALITIES = ("psnr_db", "ssim", "lpips")
 Say = Callable[[str], None]
 
@@ -121,42 +124,49 @@ class Objective:
         }
 
 
-def choose(curves: Sequence[Curve], objective: Objective) -> list[int]:
+def choose(curves: Sequence[Curve], objective: Objective, start: Sequence[int] | None = None) -> list[int]:
     """The candidate of each lightmap with which the score of the whole is highest.
 
-    The score is a sum over lightmaps but for its clipped measures: it is maximised for several weights of these, each
-    lightmap by itself, and the best of these choices is then improved one lightmap at a time.
+    The score is a sum over lightmaps but for its clipped measures: it is maximized for several weights of these, each
+    lightmap by itself, and the best of these choices is then improved, one lightmap at a time and in pairs.
+
+    Args:
+        curves: Of the lightmaps.
+        objective: Of their sums.
+        start: A choice that the result is not to be worse than.
     """
 
-    def sums_of(chosen: Sequence[int]) -> dict[str, float]:
-        return {
-            name: sum(float(curve.values[name][i]) for curve, i in zip(curves, chosen, strict=True))
-            for name in curves[0].values
-        }
+    def score_of(chosen: Sequence[int]) -> float:
+        return objective.score(
+            {
+                name: sum(float(curve.values[name][i]) for curve, i in zip(curves, chosen, strict=True))
+                for name in curves[0].values
+            }
+        )
 
-    best, best_score = [0] * len(curves), -math.inf
+    starts = [] if start is None else [list(start)]
     for shares in itertools.product(SHARES_OF_CLIPPED, repeat=len(QUALITIES)):
         slopes = objective.slopes(dict(zip(QUALITIES, shares, strict=True)))
-        chosen = [
-            int(np.argmax(sum(slopes[name] * values for name, values in curve.values.items()))) for curve in curves
-        ]
-        score = objective.score(sums_of(chosen))
-        if score > best_score:
-            best, best_score = chosen, score
+        starts.append(
+            [int(np.argmax(sum(slopes[name] * values for name, values in curve.values.items()))) for curve in curves]
+        )
+    best = max(starts, key=score_of)
+    best_score = score_of(best)
+    sizes = [len(curve.steps) for curve in curves]
+    moves: list[tuple[int, ...]] = [(n,) for n in range(len(curves))]
+    moves += [pair for pair in itertools.combinations(range(len(curves)), 2) if len(curves) <= MOST_PAIRED]
     improved = True
     while improved:
         improved = False
-        sums = sums_of(best)
-        for number, curve in enumerate(curves):
-            rest = {name: sums[name] - float(curve.values[name][best[number]]) for name in sums}
-            scores = [
-                objective.score({name: rest[name] + float(curve.values[name][i]) for name in rest})
-                for i in range(len(curve.steps))
-            ]
-            candidate = int(np.argmax(scores))
-            if scores[candidate] > best_score + 1e-9:
-                best[number], best_score, improved = candidate, scores[candidate], True
-                sums = {name: rest[name] + float(curve.values[name][candidate]) for name in rest}
+        for move in moves:
+            strides = [max(1, sizes[n] // CANDIDATES_OF_A_PAIR) if len(move) == 2 else 1 for n in move]
+            for places in itertools.product(*(range(0, sizes[n], by) for n, by in zip(move, strides, strict=True))):
+                trial = list(best)
+                for n, place in zip(move, places, strict=True):
+                    trial[n] = place
+                score = score_of(trial)
+                if score > best_score + 1e-9:
+                    best, best_score, improved = trial, score, True
     return best
 
 
@@ -214,23 +224,22 @@ def tune(
         "lpips": sum(p[0].n_lpips for p in points),
     }
     objective = Objective(scorer, counts, sum(job.entry.width * job.entry.height for job in bases))
+    best = _best_measured(points, objective)
     for number in range(max_rounds):
-        before = objective.score(_sums(_best_measured(points, objective)))
-        curves = [curve_of(p) for p in points]
-        wanted = [
-            (n, _next_step(curve, i))
-            for n, (curve, i) in enumerate(zip(curves, choose(curves, objective), strict=True))
-        ]
-        fresh = [(n, step) for n, step in wanted if all(p.q_step != step for p in points[n])]
+        before = objective.score(_sums(best))
+        curves = [curve_of(row) for row in points]
+        chosen = choose(curves, objective)
+        wanted = [(n, _next_step(curves[n], chosen[n])) for n in range(len(bases))]
+        fresh = [(n, step) for n, step in wanted if all(point.q_step != step for point in points[n])]
         if not fresh:
             break
         for (n, _), point in zip(fresh, measured(fresh), strict=True):
             points[n].append(point)
-        after = objective.score(_sums(_best_measured(points, objective)))
+        best = _best_measured(points, objective, best)
+        after = objective.score(_sums(best))
         say(f"round {number + 1}: score {after:.4f} ({after - before:+.4f})")
         if number > 0 and after - before < ENOUGH:
             break
-    best = _best_measured(points, objective)
     sums = _sums(best)
     score = objective.score(sums)
     louder = {**sums, "psnr_db": sums["psnr_db"] + counts["psnr_db"]}
@@ -253,28 +262,31 @@ def _sums(points: Sequence[RatePoint]) -> dict[str, float]:
     return {name: math.fsum(float(getattr(p, name)) for p in points) for name in ("n_bytes", "time_s", *QUALITIES)}
 
 
-def _best_measured(points: Sequence[Sequence[RatePoint]], objective: Objective) -> list[RatePoint]:
-    """The best choice among what was measured, without interpolation."""
-    ordered = [sorted(p, key=lambda point: point.q_step) for p in points]
+def _best_measured(
+    points: Sequence[Sequence[RatePoint]], objective: Objective, before: Sequence[RatePoint] | None = None
+) -> list[RatePoint]:
+    """The best choice among what was measured, not worse than `before`; without interpolation."""
+    ordered = [sorted(row, key=lambda point: point.q_step) for row in points]
     names = ("n_bytes", "time_s", *QUALITIES)
     curves = [
         Curve(
-            np.array([p.q_step for p in row]),
-            {name: np.array([float(getattr(p, name)) for p in row]) for name in names},
+            np.array([point.q_step for point in row]),
+            {name: np.array([float(getattr(point, name)) for point in row]) for name in names},
         )
         for row in ordered
     ]
-    return [row[i] for row, i in zip(ordered, choose(curves, objective), strict=True)]
+    start = None if before is None else [row.index(point) for row, point in zip(ordered, before, strict=True)]
+    return [row[i] for row, i in zip(ordered, choose(curves, objective, start), strict=True)]
 
 
 def _bytes_of_one_db(points: Sequence[Sequence[RatePoint]], best: Sequence[RatePoint]) -> float:
-    """What 1 dB more in every lightmap adds, from the nearest point of more bytes."""
+    """What 1 dB more in every lightmap adds, by the slope between each chosen point and the one nearest in quality."""
     total = 0.0
     for row, chosen in zip(points, best, strict=True):
-        finer = [p for p in row if p.psnr_db > chosen.psnr_db and p.n_bytes > chosen.n_bytes]
-        if not finer:
+        others = [p for p in row if abs(p.psnr_db - chosen.psnr_db) > LEAST_GAIN_DB * chosen.n_psnr]
+        if not others:
             return math.nan
-        near = min(finer, key=lambda p: p.psnr_db)
+        near = min(others, key=lambda p, at=chosen.psnr_db: abs(p.psnr_db - at))  # type: ignore[misc]
         gain_db = (near.psnr_db - chosen.psnr_db) / chosen.n_psnr
         total += chosen.n_bytes * ((near.n_bytes / chosen.n_bytes) ** (1 / gain_db) - 1)
     return total

@@ -21,7 +21,7 @@ def measured(original, reconstruction, valid) -> TileFigures:
 
 def test_psnr_of_two_tiles_by_hand():
     # left tile: maximum 2, every error 0.02 -> 20 log10(2 / 0.02) = 40 dB
-    # right tile of 4 columns: maximum 1 at valid texels (5 at an invalid one), every second error 0.1 -> mse 0.005
+    # right tile of 4 columns: maximum 1 at its 7 valid texels (5 at the invalid one), 3 of them wrong by 0.1
     original = np.full((2, 260, 3), 2.0)
     original[:, 256:] = 1.0
     valid = np.ones((2, 260), bool)

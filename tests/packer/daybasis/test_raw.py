@@ -63,7 +63,7 @@ def test_best_low_bits_is_the_shortest():
 
 
 def test_flags_of_a_lone_sample_by_hand():
-    """One nonzero in 16 x 16: a flag for the whole, then at 8 levels its half is asked for, the other implied."""
+    """One nonzero in 16 x 16: a flag for the whole, then one at each of 8 levels; the other half is implied."""
     leaves = np.zeros((1, 16, 16), bool)
     leaves[0, 15, 15] = True
     asked = []

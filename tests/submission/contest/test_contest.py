@@ -1,8 +1,9 @@
-"""The contest's layout: a grader that knows nothing of the project accepts it; the rehearsal finds what it rejects."""
+"""The contest's layout: a grader that knows nothing of the project accepts it; what the rehearsal rejects."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,15 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eval.contest import TileFigures
 from eval.contest_score import read_scorer
 from eval.perceptual import LpipsAbsent
 from packer.level.compress import compress_level
 from packer.level.plan import jobs_of
 from submission.contest.build import build_contest, build_from
-from submission.contest.check import check_contest
+from submission.contest.check import check_contest, folder_faults
 from submission.errors import SubmissionError
 from tests.contest_data import micro_dataset
 from todpack import main
+from trainer.data import open_dataset
 
 GRADER = Path(__file__).with_name("independent_grader.py")
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
@@ -58,11 +61,21 @@ def rehearse(folder: Path, data: Path, **options):
 
 def grade(folder: Path, data: Path, elsewhere: Path) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, "-I", str(GRADER), str(folder), str(data)],
+        [sys.executable, "-I", "-B", str(GRADER), str(folder), str(data)],
         cwd=elsewhere, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def ssim_of_exact_frames(data: Path) -> float:
+    """Under 1, because invalid texels are zeroed in the reconstruction alone."""
+    figures, opened = TileFigures(), open_dataset(data)
+    for entry in opened.entries:
+        day = opened.read(entry)
+        for frame in day.radiance:
+            figures.add_frame(frame, frame, day.valid, None)
+    return float(np.mean(figures.ssim))
 
 
 def test_an_independent_grader_accepts_it_and_agrees(built, dataset, tmp_path):
@@ -72,7 +85,7 @@ def test_an_independent_grader_accepts_it_and_agrees(built, dataset, tmp_path):
     assert found.measures["psnr_db"] == pytest.approx(graded["psnr_db"], abs=1e-4)
     assert found.measures["ratio_percent"] == pytest.approx(100 * graded["ratio"], rel=1e-9)
     assert found.measures["psnr_db"] > 45.0
-    assert found.measures["ssim"] > 0.95
+    assert found.measures["ssim"] == pytest.approx(ssim_of_exact_frames(dataset), abs=0.01)
     assert len(found.frame_ms) == 78
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["passed"] is True
@@ -96,7 +109,9 @@ def test_nothing_but_what_the_contest_names(built):
     names = sorted(path.name for path in built.iterdir())
     assert names == ["Interface.py", "Parameters", "README.md", "lightmap_decoder", "requirements.txt"]
     assert sorted(path.name for path in (built / "Parameters").iterdir()) == ["L_A_0.bin", "L_A_1.bin", "L_B_0.bin"]
-    assert "decompressor" not in "".join(file.read_text() for file in built.rglob("*.py"))
+    imports = re.findall(r"^(?:from|import) (\w+)", "\n".join(f.read_text() for f in built.rglob("*.py")), re.MULTILINE)
+    ours = {"lightmap_decoder", "numpy", "torch", "__future__"}
+    assert set(imports) - ours <= set(sys.stdlib_module_names)
 
 
 def edit(old: str, new: str) -> Callable[[Path], None]:
@@ -112,6 +127,11 @@ def zip_parameters(folder: Path) -> None:
     np.savez_compressed(folder / "Parameters" / "more.npz", np.zeros(4))
 
 
+KEEP = """
+        kept = self.__dict__.get("kept")
+        self.kept = fresh if kept is None else kept.copy_(fresh)
+        return self.kept
+"""
 RETURN = "return planes[:, : self._height * self._width].reshape(1, 3, self._height, self._width)"
 
 
@@ -120,42 +140,36 @@ RETURN = "return planes[:, : self._height * self._width].reshape(1, 3, self._hei
     [
         (edit(RETURN, RETURN + ".double()"), "L_A_0: get_result: expected torch.float32, found torch.float64"),
         (edit(RETURN, RETURN + "[0]"), r"get_result: expected shape \(1, 3, 24, 33\), found \(3, 24, 33\)"),
-        (edit(RETURN, RETURN + ".numpy()"), "get_result: expected a torch.Tensor, found ndarray"),
-        (edit(RETURN, RETURN + "* float('nan')"), "get_result: expected finite values"),
         (
-            edit(RETURN, "return planes[:1, :1].reshape(1, 1, 1, 1).expand(1, 3, self._height, self._width)"),
-            "get_result: expected a tensor that can be written|expected the frame's value",
-        ),
-        (
-            edit(
-                RETURN,
-                RETURN.replace("return ", "self.kept = getattr(self, 'kept', None)\n        fresh = ")
-                + "\n        self.kept = fresh if self.kept is None else self.kept.copy_(fresh)"
-                + "\n        return self.kept",
-            ),
+            edit(RETURN, RETURN.replace("return ", "fresh = ") + KEEP),
             "expected the result to stay as the caller left it",
         ),
         (edit("int(y) * self._width", "int(x) * self._width"), "random_test at row .* expected the frame's value"),
-        (edit(".reshape(1, 3)\n", ".reshape(3)\n"), r"random_test at .* expected a tensor \(1, 3\)"),
         (edit("def get(", "def other("), "AttributeError: .*has no attribute 'get'"),
-        (edit("}.bin", "}.no"), "FileNotFoundError"),
-        (edit("        self._values: ", "        import os; os._exit(3)\n        self._values: "), "with exit code 3"),
-        (zip_parameters, "Parameters/more.npz: expected plain quantised data, found zip"),
-        (lambda folder: (folder / "requirements.txt").unlink(), "requirements.txt: missing"),
-        (lambda folder: shutil.rmtree(folder / "Parameters"), "Parameters: expected at least one file, found none"),
+        (edit("        self._values: ", "        import os; os._exit(3)\n        self._values: "), "exit code 3"),
     ],
-)  # fmt: skip
+)
 def test_what_a_grader_rejects(submission, dataset, change, message):
     change(submission)
     faults = rehearse(submission, dataset).faults
-    assert faults
-    assert any(__import__("re").search(message, fault) for fault in faults), faults
+    assert any(re.search(message, fault) for fault in faults), faults
+
+
+def test_files_that_a_grader_rejects(submission):
+    assert folder_faults(submission) == []
+    zip_parameters(submission)
+    (submission / "requirements.txt").unlink()
+    assert folder_faults(submission) == [
+        "requirements.txt: missing", "Parameters/more.npz: expected plain quantised data, found zip"
+    ]  # fmt: skip
+    shutil.rmtree(submission / "Parameters")
+    assert "Parameters: expected at least one file, found none" in folder_faults(submission)
 
 
 def test_slow_random_access_is_found(submission, dataset):
     edit(
         "        matrix, offset = self._affine(time)\n",
-        "        import time as clock\n        clock.sleep(1e-5 * block * BLOCK + 5e-5 * place)\n"
+        "        import time as clock\n        clock.sleep(0.003 if place > 600 else 0.0)\n"
         "        matrix, offset = self._affine(time)\n",
     )(submission)
     faults = rehearse(submission, dataset).faults
