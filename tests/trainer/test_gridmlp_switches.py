@@ -27,9 +27,10 @@ from packer.graph_builder import GraphBuilder  # noqa: E402
 from trainer.gridmlp import hash_grid  # noqa: E402
 from trainer.gridmlp.fake_quantize import affine_of, fake_grid, fake_weight  # noqa: E402
 from trainer.gridmlp.fit import GridMlpFit  # noqa: E402
-from trainer.gridmlp.losses import ssim, temporal_l1, warmed_up  # noqa: E402
+from trainer.gridmlp.losses import temporal_l1, warmed_up  # noqa: E402
 from trainer.gridmlp.patch_sampler import PatchSampler  # noqa: E402
 from trainer.gridmlp.train import train_gridmlp  # noqa: E402
+from trainer.losses import ssim  # noqa: E402
 
 TINY: dict[str, Any] = {
     "grid_levels": (3, 6), "channels_per_level": 2, "hidden": 6, "layers": 2, "time_harmonics": 2, "epochs": 3,
