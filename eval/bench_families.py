@@ -63,15 +63,17 @@ def _todpack(*arguments: str) -> float:
 def bench_families(
     data_path: Path,
     *,
+    families: tuple[str, ...] = FAMILIES,
     threads: int = 2,
     n_opens: int = 5,
     train_options: dict[str, tuple[str, ...]] | None = None,
     on_step: Callable[[int, int, str], None] | None = None,
 ) -> list[FamilyRow]:
-    """Train every family on a folder of frames, pack it, and measure the archive.
+    """Train families on a folder of frames, pack it, and measure the archive.
 
     Args:
         data_path: Folder of 8-bit frames.
+        families: Which ones.
         threads: Decoder threads.
         n_opens: Fresh processes for the open.
         train_options: Options of `todpack train` per family; none: its defaults.
@@ -88,9 +90,9 @@ def bench_families(
         raise EvalError(f"{data_path}: the families are compared on 8-bit sRGB frames, found {day.transfer} radiance")
     frames, rows = as_codes(day.radiance), []
     with tempfile.TemporaryDirectory() as folder:
-        for done, family in enumerate(FAMILIES):
+        for done, family in enumerate(families):
             if on_step is not None:
-                on_step(done, len(FAMILIES), f"train {family}")
+                on_step(done, len(families), f"train {family}")
             run, archive = Path(folder) / family, Path(folder) / f"{family}.tod"
             options = (train_options or {}).get(family, ())
             train_s = _todpack("train", str(data_path), "-o", str(run), "--family", family, "--quiet", *options)

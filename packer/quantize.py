@@ -34,7 +34,7 @@ class QuantizedGrid:
 
 
 def quantize_grid(
-    grid: np.ndarray, dtype: str = "uint8", percentile: float = 100.0, affine: np.ndarray | None = None, bits: int = 16
+    grid: np.ndarray, dtype: str = "uint8", percentile: float = 100.0, affine: np.ndarray | None = None
 ) -> QuantizedGrid:
     """Quantise one level, each channel over its own range.
 
@@ -43,7 +43,6 @@ def quantize_grid(
         dtype: "uint8", "uint16", or "float32", which keeps the values.
         percentile: Share of values inside of the range, in percent; 100 is min..max, less clips outliers at both ends.
         affine: (2, C) scales and zero points for uint8 that were found in training; they replace the range.
-        bits: At most so many of the codes' bits are used.
 
     Returns:
         Codes and the affine map back; inside the range the error is at most scales / 2.
@@ -61,10 +60,10 @@ def quantize_grid(
         return QuantizedGrid(channels.astype(np.float32), np.ones(n, np.float32), np.zeros(n, np.int64))
     if affine is not None and dtype == "uint8":
         scales, zero_points = affine[0].astype(np.float32), affine[1].astype(np.int64)
-        return QuantizedGrid(_codes(channels, scales, zero_points, dtype, 255), scales, zero_points)
+        return QuantizedGrid(_codes(channels, scales, zero_points, dtype), scales, zero_points)
     flat = channels.reshape(len(channels), -1)
     low, high = np.percentile(flat, [100.0 - percentile, percentile], axis=1)
-    n_codes = min(int(np.iinfo(DTYPES[dtype]).max), (1 << bits) - 1)
+    n_codes = np.iinfo(DTYPES[dtype]).max
     # one code is kept free: rounding the zero point moves the range by up to half a bin
     scales = np.maximum((high - low) / (n_codes - 1), 1e-12).astype(np.float32)
     # a nearly constant channel far from zero: its bins may be wider
@@ -72,12 +71,12 @@ def quantize_grid(
     widened = (np.maximum(np.abs(low), np.abs(high)) / (1 << 20)).astype(np.float32)
     scales = np.where(is_far, np.maximum(scales, widened), scales)
     zero_points = np.rint(-low / scales.astype(np.float64)).astype(np.int64)
-    return QuantizedGrid(_codes(channels, scales, zero_points, dtype, n_codes), scales, zero_points)
+    return QuantizedGrid(_codes(channels, scales, zero_points, dtype), scales, zero_points)
 
 
-def _codes(channels: np.ndarray, scales: np.ndarray, zero_points: np.ndarray, dtype: str, n_codes: int) -> np.ndarray:
+def _codes(channels: np.ndarray, scales: np.ndarray, zero_points: np.ndarray, dtype: str) -> np.ndarray:
     codes = np.rint(channels / scales[:, None, None].astype(np.float64)) + zero_points[:, None, None]
-    clipped: np.ndarray = np.clip(codes, 0, n_codes).astype(DTYPES[dtype])
+    clipped: np.ndarray = np.clip(codes, 0, np.iinfo(DTYPES[dtype]).max).astype(DTYPES[dtype])
     return clipped
 
 

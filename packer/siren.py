@@ -20,7 +20,7 @@ from packer.gridmlp import MLP_DTYPES
 from packer.gridmlp_graphs import frame_graph
 from packer.gridmlp_latents import latents_graph
 from packer.mask import encode_mask
-from packer.quantize import quantize_grid, shortest_floats
+from packer.quantize import shortest_floats
 from packer.run_folder import Run
 from packer.siren_graphs import siren_graph
 
@@ -118,6 +118,46 @@ def latent_map(run: Run) -> np.ndarray:
     return np.concatenate(parts).reshape(run.height, run.width, -1)
 
 
+@dataclass(frozen=True)
+class PrincipalLatents:
+    """The latent map on axes of its own: (H, W, C) float64, C <= D, and F2's first layer for it (float32)."""
+
+    latents: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+
+
+def principal_latents(latents: np.ndarray, valid: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> PrincipalLatents:
+    """Turn the channels so that F2 gives the same, errors of all of them count the same, and they do not correlate.
+
+    One step width for all channels is then the best for a given error, and most channels need few codes.
+
+    Args:
+        latents: (H, W, D).
+        valid: (H, W) bool.
+        weight: (hidden, D) of F2's first layer, whose sums are `weight @ z + bias`.
+        bias: (hidden,).
+    """
+    left, singular, right = np.linalg.svd(weight.astype(np.float64), full_matrices=False)
+    seen = latents.astype(np.float64) @ (singular[:, None] * right).T
+    mean = seen[valid].mean(axis=0)
+    centred = seen - mean
+    _, axes = np.linalg.eigh(centred[valid].T @ centred[valid])
+    axes = axes[:, ::-1]
+    moved = (bias.astype(np.float64) + left @ mean).astype(np.float32)
+    return PrincipalLatents(centred @ axes, (left @ axes).astype(np.float32), moved)
+
+
+def _quantized(nodes: np.ndarray, bits: int) -> tuple[np.ndarray, np.float32, np.ndarray]:
+    """(rows, columns, C) codes, the step of all channels, by which the widest uses all `bits`, (C,) zero points."""
+    low, high = nodes.min(axis=(0, 1)), nodes.max(axis=(0, 1))
+    # one code is kept free: rounding the zero point moves the range by up to half a bin
+    step = np.float32(max(float((high - low).max()) / ((1 << bits) - 2), 1e-12))
+    zero_points = np.rint(-low / float(step)).astype(np.int64)
+    codes = np.clip(np.rint(nodes / float(step)) + zero_points, 0, (1 << bits) - 1)
+    return codes.astype(np.int32), step, zero_points
+
+
 def _nodes(latents: np.ndarray, valid: np.ndarray, downsample: int) -> np.ndarray:
     """(rows, columns, D): means of the valid texels around each node, continued where there are none."""
     if downsample == 1:
@@ -155,17 +195,21 @@ def add_siren(
     residual = run.config.get("residual_mode") is True
     names = {"latents": f"{index}/latents.onnx", "frame": f"{index}/frame.onnx"}
     latent = f1 = baseline = None
+    arrays = dict(run.arrays)
     if options.storage == "latent":
-        nodes = _nodes(latent_map(run), valid, options.latent_downsample)
-        grid = quantize_grid(nodes.astype(np.float32), bits=options.latent_bits)
-        rows, columns = grid.codes.shape[1:]
-        writer.add(f"{index}/latent", forward_bands(grid.codes.transpose(1, 2, 0).astype(np.int32)))
+        turned = principal_latents(latent_map(run), valid, arrays["mlp_input_features"], arrays["mlp_0_bias"])
+        arrays |= {"mlp_input_features": turned.weight, "mlp_0_bias": turned.bias}
+        codes, step, zero_points = _quantized(
+            _nodes(turned.latents, valid, options.latent_downsample), options.latent_bits
+        )
+        rows, columns, latent_dim = codes.shape
+        writer.add(f"{index}/latent", forward_bands(codes))
         latent = {
             "rows": rows,
             "columns": columns,
             "bits": options.latent_bits,
-            "scales": shortest_floats(grid.scales),
-            "zero_points": [int(z) for z in grid.zero_points],
+            "scales": shortest_floats(np.full(latent_dim, step)),
+            "zero_points": [int(z) for z in zero_points],
         }
         graph = latents_graph([(rows, columns)], latent_dim, run.height, run.width, residual)
     else:
@@ -182,7 +226,7 @@ def add_siren(
         writer.add(f"{index}/baseline", forward_planes(np.rint(filled / q_step).astype(np.int32)))
         baseline = {"time_h": _number(run, "baseline_time", 0.0, 24.0), "q_step": q_step}
     writer.add_bytes(names["latents"], graph)
-    writer.add_bytes(names["frame"], frame_graph(run.arrays, layers_f2, latent_dim, residual, options.mlp_dtype))
+    writer.add_bytes(names["frame"], frame_graph(arrays, layers_f2, latent_dim, residual, options.mlp_dtype))
     writer.minor = 1  # version 1.0 has no siren
     return {
         "residual_mode": residual,

@@ -9,7 +9,8 @@ import pytest
 
 from eval.bench_families import FAMILIES, FamilyRow, bench_families, families_table
 from eval.errors import EvalError
-from tests.conftest import make_day, write_day
+from tests.conftest import SAMPLE, make_day, write_day
+from tests.eval.test_bench import made_up
 from todpack import main
 
 pytest.importorskip("torch")
@@ -17,26 +18,37 @@ pytest.importorskip("torch")
 SHORT = ("--epochs", "1", "--samples-per-epoch", "512", "--batch-size", "256", "--device", "cpu", "--threads", "1")
 
 
-def test_every_family_is_trained_packed_and_measured(tmp_path: Path) -> None:
-    frames, valid = make_day(16, 16, 4)
-    day = write_day(tmp_path / "day", frames, valid)
+def day_of(folder: Path, size: int = 16) -> Path:
+    frames, valid = make_day(size, size, 4)
+    return write_day(folder / "day", frames, valid)
+
+
+def test_siren_is_trained_packed_and_measured(tmp_path: Path) -> None:
     steps: list[tuple[int, int, str]] = []
-    options = {"gridmlp": SHORT, "siren": SHORT}
-    rows = bench_families(day, n_opens=1, train_options=options, on_step=lambda *step: steps.append(step))
+    (row,) = bench_families(
+        day_of(tmp_path),
+        families=("siren",),
+        n_opens=1,
+        train_options={"siren": SHORT},
+        on_step=lambda *step: steps.append(step),
+    )
+    assert steps == [(0, 1, "train siren")]
+    assert row.family == "siren"
+    assert row.archive_bytes > 500
+    assert 5.0 < row.psnr_db < 40.0
+    assert min(row.open_ms, row.frame_ms, row.train_s) > 0.0
+
+
+@pytest.mark.slow
+def test_every_family_is_trained_packed_and_measured(tmp_path: Path) -> None:
+    rows = bench_families(day_of(tmp_path), n_opens=1, train_options={"gridmlp": SHORT, "siren": SHORT})
     assert tuple(row.family for row in rows) == FAMILIES
-    assert steps == [(i, 3, f"train {family}") for i, family in enumerate(FAMILIES)]
-    for row in rows:
-        assert row.archive_bytes > 500
-        assert row.psnr_db > 5.0
-        assert min(row.open_ms, row.frame_ms, row.train_s) > 0.0
     assert rows[0].psnr_db > 30.0  # daybasis has no epochs to be short of
 
 
 def test_a_failing_command_is_one_line(tmp_path: Path) -> None:
-    frames, valid = make_day(8, 8, 2)
-    day = write_day(tmp_path / "day", frames, valid)
     with pytest.raises(EvalError, match=r"--family gridmlp .* --epochs: expected 1\.\.1000000, found 0"):
-        bench_families(day, n_opens=1, train_options={"gridmlp": ("--epochs", "0")})
+        bench_families(day_of(tmp_path), families=("gridmlp",), train_options={"gridmlp": ("--epochs", "0")})
 
 
 def test_table_has_a_line_per_family() -> None:
@@ -47,25 +59,25 @@ def test_table_has_a_line_per_family() -> None:
     assert len(lines) == 4
 
 
-def test_bench_writes_the_families(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--families` on named data; without it they are left out there."""
-    import eval.bench_families as module
-
-    frames, valid = make_day(32, 32, 4)
-    day = write_day(tmp_path / "day", frames, valid)
+def test_bench_has_the_families_where_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command's own part; what it calls is measured by the tests above and in test_bench.py."""
+    day, rows = day_of(tmp_path), [FamilyRow("siren", 100, 20.0, 1.0, 2.0, 3.0)]
     calls: list[Path] = []
-
-    def measured(data_path: Path, **_: object) -> list[FamilyRow]:
-        calls.append(data_path)
-        return [FamilyRow("siren", 100, 20.0, 1.0, 2.0, 3.0)]
-
-    monkeypatch.setattr(module, "bench_families", measured)
-    command = ["eval", "bench", str(day), "--quick", "--json-out", str(tmp_path / "bench.json")]
-    assert main(command) == 0
+    monkeypatch.setattr("eval.bench.bench_dataset", lambda *_: made_up())
+    monkeypatch.setattr("eval.bench_families.bench_families", lambda path, **_: (calls.append(path), rows)[1])
+    command = ["eval", "bench", "--json-out", str(tmp_path / "bench.json")]
+    for arguments in ([str(day)], [str(day), "--no-families"], ["--quick"]):
+        assert main([*command, *arguments]) == 0
+        assert "families" not in json.loads((tmp_path / "bench.json").read_text())
     assert calls == []
-    assert "families" not in json.loads((tmp_path / "bench.json").read_text())
-    assert main([*command, "--families"]) == 0
+    capsys.readouterr()
+    assert main([*command, str(day), "--families"]) == 0
     assert calls == [day]
     report = json.loads((tmp_path / "bench.json").read_text())
     assert report["families"][0]["train_s"] == 3.0
     assert report["datasets"]
+    assert "families at their defaults" in capsys.readouterr().out
+    assert main(command) == 0  # no DATA: the sample
+    assert calls[1].resolve() == SAMPLE

@@ -14,7 +14,7 @@ from decompressor import siren as siren_module
 from packer.errors import PackError
 from packer.inspect import describe
 from packer.run_folder import read_run
-from packer.siren import SirenPackOptions, latent_map, pack_siren
+from packer.siren import PrincipalLatents, SirenPackOptions, latent_map, pack_siren, principal_latents
 from tests.packer.micro_run import lookup
 from tests.test_imports import THROUGH_COMMAND, run_fresh
 from trainer.run_folder import RunRecord, write_run
@@ -108,12 +108,34 @@ def test_latent_map_is_within_half_a_bin(size: tuple[int, int], residual: bool, 
     path = pack(tmp_path / "run", storage="latent", latent_bits=6, mlp_dtype="fp32")
     with open_archive(path) as archive:
         scales = np.array(archive.metadata["lightmaps"][0]["model"]["latent"]["scales"])
-        z = archive.lightmaps[0]._ready().latents()[:3].transpose(1, 2, 0)
-        expected = expected_latents(arrays, *size)
-        assert (np.abs(z - expected)[arrays["valid"]] <= 0.501 * scales + 1e-5).all()
-        assert len(np.unique(z[..., 0])) <= 64
+        z = archive.lightmaps[0]._ready().latents()[: len(scales)].transpose(1, 2, 0)
         rgb = archive.decode(7.0, dtype="float32")
-        assert np.abs(rgb - expected_frame(arrays, z.astype(np.float64), 7.0))[arrays["valid"]].max() < 1e-2
+    valid = arrays["valid"]
+    turned = turned_of(arrays, *size)
+    assert (np.abs(z - turned.latents)[valid] <= 0.501 * scales + 1e-4).all()
+    assert len(np.unique(z[..., 0])) <= 64
+    on_axes = {**arrays, "mlp_input_features": turned.weight, "mlp_0_bias": turned.bias}
+    assert np.abs(rgb - expected_frame(on_axes, z.astype(np.float64), 7.0))[valid].max() < 1e-2
+
+
+def turned_of(arrays: dict[str, np.ndarray], height: int, width: int) -> PrincipalLatents:
+    latents = expected_latents(arrays, height, width).astype(np.float32)
+    return principal_latents(latents, arrays["valid"], arrays["mlp_input_features"], arrays["mlp_0_bias"])
+
+
+@pytest.mark.parametrize("hidden", [2, 6])
+def test_principal_axes_change_nothing_for_f2(hidden: int) -> None:
+    """F2's first sums are the same; channels do not correlate, the widest first; with 2 sums there are 2 channels."""
+    arrays = micro_arrays(13, 29, False)
+    latents, valid = expected_latents(arrays, 13, 29), arrays["valid"]
+    weight, bias = arrays["mlp_input_features"][:hidden], arrays["mlp_0_bias"][:hidden]
+    turned = principal_latents(latents, valid, weight, bias)
+    assert turned.latents.shape == (13, 29, min(hidden, 3))
+    np.testing.assert_allclose(turned.latents @ turned.weight.T + turned.bias, latents @ weight.T + bias, atol=1e-5)
+    covariance = np.cov(turned.latents[valid].T)
+    assert (np.diff(np.diag(covariance)) < 0).all()
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-9
+    np.testing.assert_allclose(turned.weight.T @ turned.weight, np.eye(min(hidden, 3)), atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(13, 29), (8, 8), (1, 17)])
@@ -126,7 +148,7 @@ def test_downsampled_map_is_looked_up_between_its_nodes(size: tuple[int, int], t
         nodes = archive.lightmaps[0]._ready().stored_inputs()["grid_0"].transpose(1, 2, 0)
     np.testing.assert_allclose(z, lookup(nodes, *size), atol=1e-5)
     if size == (8, 8):  # a node is the mean of its valid texels
-        latents, valid = expected_latents(arrays, *size), arrays["valid"]
+        latents, valid = turned_of(arrays, *size).latents, arrays["valid"]
         block = latents[:2, :2][valid[:2, :2]].mean(axis=0)
         assert np.abs(nodes[0, 0] - block).max() <= 0.51 * max(latent["scales"])
 
