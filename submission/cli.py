@@ -160,7 +160,8 @@ def _check_contest(
         if result.measures:
             click.echo(score_table(result.measures, ranges, result.lpips_absent))
             click.echo(
-                f"{result.parameter_bytes} bytes in Parameters; {result.frame_ms_median:.2f} ms per time (median), "
+                f"{result.parameter_bytes} bytes in Parameters; {result.frame_ms_median:.2f} ms per time (median, "
+                f"least {result.frame_ms_least:.2f}), "
                 f"random access {result.access_us[0]:.0f} us at the first texel, {result.access_us[1]:.0f} us at the "
                 f"last; {result.device}, {result.threads} threads"
             )
