@@ -42,8 +42,8 @@ def frame_digests(path: Path) -> dict[str, str]:
 
 
 NAMES = (
-    "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "gridmlp-1.0", "gridmlp-1.1", "siren-latent-1.1",
-    "siren-weights-1.1",
+    "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "gridmlp-1.0", "gridmlp-1.1",
+    "siren-latent-1.1", "siren-weights-1.1",
 )  # fmt: skip
 PLAIN: dict[str, Any] = {
     "grid_levels": (4, 8), "channels_per_level": 2, "hidden": 8, "layers": 2, "time_harmonics": 2, "epochs": 3,

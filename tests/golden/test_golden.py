@@ -13,8 +13,8 @@ from decompressor import open_archive
 
 FOLDER = Path(__file__).resolve().parent
 NAMES = (
-    "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "gridmlp-1.0", "gridmlp-1.1", "siren-latent-1.1",
-    "siren-weights-1.1",
+    "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "gridmlp-1.0", "gridmlp-1.1",
+    "siren-latent-1.1", "siren-weights-1.1",
 )  # fmt: skip
 
 
