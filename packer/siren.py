@@ -37,7 +37,7 @@ class SirenPackOptions:
     Attributes:
         storage: "latent", "weights", or "auto": the smaller one whose PSNR is within 0.1 dB of the better one.
         latent_downsample: Texels per node of the stored map along each axis, 1 or 2.
-        latent_bits: Of the stored map, 2..8.
+        latent_bits: Of the widest channel of the stored map, 2..8; the step is the same for all channels.
         f1_dtype: Of F1's weights: "fp16", "int8" or "fp32".
         mlp_dtype: Of F2's weights: "fp16", "fp32" or "int8".
     """

@@ -23,7 +23,7 @@ OPTIONS: dict[str, Callable[[Any], Any]] = {
     "latent_downsample": click.option(
         "--latent-downsample", type=int, default=1, help="siren: texels per node of the latent map, 1 or 2."
     ),
-    "latent_bits": click.option("--latent-bits", type=int, default=8, help="siren: bits of the latent map, 2..8."),
+    "latent_bits": click.option("--latent-bits", type=int, default=8, help="siren: bits of the widest channel, 2..8."),
     "f1_dtype": click.option(
         "--f1-dtype", type=click.Choice(["fp16", "int8", "fp32"]), default="fp16", help="siren: weights of F1."
     ),
