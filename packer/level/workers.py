@@ -42,17 +42,24 @@ def available_bytes() -> int:
 
 def work(task: Task, results: Connection) -> None:
     """Do a task in a process of its own; sends None, or the message of a typed error."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends this process
+    failure = _failure(task)
+    with contextlib.suppress(BrokenPipeError):  # the parent was killed: the finished part stays for the next run
+        results.send(failure)
+
+
+def _failure(task: Task) -> str | None:
+    """Write the task's part; None, or the message of a typed error."""
     from trainer.errors import TrainerError
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends this process
     try:
         data = task.job.encode()
         write_atomic(task.part, lambda file: file.write(data), durable=True)
-        results.send(None)
     except (TodpackError, TrainerError) as error:
-        results.send(f"{task.job.entry.name}: {error}")
+        return f"{task.job.entry.name}: {error}"
     except MemoryError:
-        results.send(f"{task.job.entry.name}: not enough memory; use fewer --jobs or smaller --tile")
+        return f"{task.job.entry.name}: not enough memory; use fewer --jobs or smaller --tile"
+    return None
 
 
 @contextlib.contextmanager
