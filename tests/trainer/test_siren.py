@@ -152,6 +152,15 @@ def test_out_of_memory_names_what_to_lower(
         siren_train.train_siren(sequence, MICRO, tmp_path / "run", device="cpu", quiet=True)
 
 
+def test_a_fresh_run_keeps_no_exports_of_an_older_one(sequence: LightmapSequence, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    siren_train.train_siren(sequence, MICRO, run, device="cpu", quiet=True, compute_latent=True)
+    assert len(list((run / "exports").iterdir())) == 3
+    (run / "exports" / "notes.txt").write_text("the user's own")
+    siren_train.train_siren(sequence, MICRO, run, device="cpu", quiet=True, overwrite=True)
+    assert [path.name for path in (run / "exports").iterdir()] == ["notes.txt"]
+
+
 def test_diverged_training_is_one_line(sequence: LightmapSequence, tmp_path: Path) -> None:
     config = SirenConfig(**{**MICRO.to_json(), "lr": 1.0, "lr_f1": 1.0, "grad_clip": 0.0, "layers_f2": 32})
     fit = SirenFit(sequence, config, tmp_path, torch.device("cpu"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from decompressor.output import make_folder, write_atomic
@@ -13,10 +12,11 @@ from eval.metrics import psnr_srgb_db
 from trainer.checkpoint import CHECKPOINT_FORMAT
 from trainer.data import LightmapSequence
 from trainer.device import pick_device
-from trainer.errors import ConfigError, TrainingError
+from trainer.errors import ConfigError
+from trainer.memory import out_of_memory_is_one_line
 from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, record_of, write_run
 from trainer.siren.config import SirenConfig
-from trainer.siren.export import model_arrays, reconstruct, write_exports
+from trainer.siren.export import clear_exports, model_arrays, reconstruct, write_exports
 from trainer.siren.fit import SirenFit
 
 EXPORTS = "exports"
@@ -60,7 +60,8 @@ def train_siren(
         raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
     if not resume:
         clear_run(out_dir)
-    try:
+        clear_exports(out_dir / EXPORTS)
+    with out_of_memory_is_one_line(chosen, "--batch-size, --hidden-f1, --hidden-f2 or --latent-dim"):
         fit = SirenFit(sequence, config, out_dir, chosen)
         baseline = fit.baseline
         if baseline is not None:
@@ -69,10 +70,6 @@ def train_siren(
             fit.resume()
         fit.run(quiet)
         frames = reconstruct(fit.model, baseline, sequence.hours)
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            f"out of memory on {device}: lower --batch-size, --hidden-f1, --hidden-f2 or --latent-dim"
-        ) from error
     reference = sequence.radiance.astype(np.uint8)
     psnr_db = psnr_srgb_db(reference, frames, sequence.valid)
     arrays = model_arrays(fit.model)
