@@ -16,7 +16,7 @@ import numpy as np
 
 from eval.errors import EvalError
 from eval.metrics import psnr_srgb_db
-from eval.peers.coding import PeerAbsentError, need
+from eval.peers.coding import PeerAbsentError, filled_up, need
 from eval.rate_curve import RatePoint
 
 X265 = "x265"
@@ -50,7 +50,8 @@ class PeerResults:
 
 
 def _encode_x265(av: Any, frames: np.ndarray, crf: float) -> bytes:
-    """(T, H, W, 3) uint8 to one Matroska file."""
+    """(T, H, W, 3) uint8 to one Matroska file; see `filled_up`."""
+    frames = filled_up(frames)
     stored = io.BytesIO()
     with av.open(stored, "w", format="matroska") as container:
         try:
@@ -102,7 +103,7 @@ def code_x265(frames: np.ndarray, valid: np.ndarray, crf: float) -> tuple[RatePo
     try:
         stored = _encode_x265(av, frames, crf)
         encoded = time.perf_counter()
-        decoded = _decode_x265(av, stored)
+        decoded = _decode_x265(av, stored)[:, : frames.shape[1], : frames.shape[2]]
     except av.FFmpegError as error:
         size = f"{frames.shape[2]} x {frames.shape[1]}"
         raise EvalError(f"x265 crf {crf:g} cannot code frames of {size}: {error.strerror}") from error

@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from eval.errors import EvalError
-from eval.peers.coding import Coded, Peer, PeerAbsentError, need
+from eval.peers.coding import Coded, Peer, PeerAbsentError, filled_up, need
 
 PRESET = 3
 MIN_SIDE = 64  # SVT-AV1 takes no smaller frames
@@ -24,7 +24,7 @@ def _svt_av1(frames: np.ndarray, _valid: np.ndarray, crf: float) -> Coded:
     if min(frames.shape[1:3]) < MIN_SIDE:
         raise PeerAbsentError(f"it takes no frames under {MIN_SIDE} texels a side")
     height, width = frames.shape[1:3]
-    even = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    filled = filled_up(frames)
     stored = io.BytesIO()
     start = time.perf_counter()
     try:
@@ -33,9 +33,9 @@ def _svt_av1(frames: np.ndarray, _valid: np.ndarray, crf: float) -> Coded:
                 stream = container.add_stream("libsvtav1", rate=24)
             except ValueError as error:
                 raise PeerAbsentError("this build of PyAV has no libsvtav1") from error
-            stream.height, stream.width, stream.pix_fmt = even.shape[1], even.shape[2], "yuv420p10le"
+            stream.height, stream.width, stream.pix_fmt = filled.shape[1], filled.shape[2], "yuv420p10le"
             stream.options = {"crf": f"{crf:g}", "preset": str(PRESET), "svtav1-params": "keyint=-1:tune=1"}
-            for frame in even:
+            for frame in filled:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
             container.mux(stream.encode())
         encoded = time.perf_counter()

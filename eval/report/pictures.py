@@ -10,6 +10,7 @@ from PIL import Image
 
 from decompressor.errors import OutputError
 from eval.errors import EvalError
+from eval.peers.coding import VIDEO_UNIT
 
 VIDEO_RATE = 4  # hours a second
 DARK = 18  # of invalid texels and gaps
@@ -46,9 +47,10 @@ def data_url(picture: np.ndarray) -> str:
 
 
 def side_by_side(original: np.ndarray, decoded: np.ndarray) -> np.ndarray:
-    """Original left, decoded right, a dark gap between; both sides made even, which video needs."""
+    """Original left, decoded right, a dark gap between; sides filled up to what video takes."""
     height, width = original.shape[:2]
-    canvas = np.full((height + height % 2, 2 * width + _GAP + (2 * width + _GAP) % 2, 3), DARK, np.uint8)
+    both = 2 * width + _GAP
+    canvas = np.full((height + -height % VIDEO_UNIT, both + -both % VIDEO_UNIT, 3), DARK, np.uint8)
     canvas[:height, :width] = original
     canvas[:height, width + _GAP : 2 * width + _GAP] = decoded
     return canvas

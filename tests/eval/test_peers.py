@@ -96,3 +96,11 @@ def test_psnr_of_peers_is_that_of_the_metrics(frames: np.ndarray) -> None:
         [imagecodecs.jpegxl_decode(imagecodecs.jpegxl_encode(f, distance=1.0, effort=7)) for f in frames]
     )
     assert point.psnr_db == psnr_srgb_db(frames, decoded, valid)
+
+
+def test_x265_codes_sides_of_any_length_alike(frames: np.ndarray) -> None:
+    """Twelve times the same file: nothing but the frames goes into it."""
+    pytest.importorskip("av", reason="av is not installed (pip install todpack[peers])")
+    odd = np.ascontiguousarray(frames[:, :61, :50])
+    points = [peers.x265_point(odd, VALID[:61, :50], 10.0) for _ in range(12)]
+    assert len({(point.size_bytes, point.psnr_db) for point in points}) == 1

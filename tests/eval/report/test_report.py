@@ -87,7 +87,7 @@ def test_video_holds_the_hours_side_by_side() -> None:
     data = encode_video(original, decoded, np.ones((33, 40), bool), 1.0)
     with av.open(io.BytesIO(data)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    assert [frame.shape for frame in frames] == [(34, 88, 3)] * 3
+    assert [frame.shape for frame in frames] == [(48, 96, 3)] * 3
     assert frames[1][5:28, 4:36].mean() < 6
     assert abs(frames[1][5:28, 54:84].mean() - 200) < 6
 
