@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from decompressor.output import make_folder, write_atomic
@@ -15,10 +14,11 @@ from eval.metrics import psnr_srgb_db
 from trainer.checkpoint import CHECKPOINT_FORMAT
 from trainer.data import LightmapSequence
 from trainer.device import pick_device
-from trainer.errors import ConfigError, TrainingError
+from trainer.errors import ConfigError
 from trainer.gridmlp.config import GridMlpConfig
 from trainer.gridmlp.export import model_arrays, reconstruct
 from trainer.gridmlp.fit import GridMlpFit, StartWeights
+from trainer.memory import out_of_memory_is_one_line
 from trainer.run_folder import ARRAYS_NAME, CONFIG_NAME, RunRecord, clear_run, record_of, write_run
 
 log = logging.getLogger("todpack.train")
@@ -76,10 +76,11 @@ def train_gridmlp(
     has_checkpoint = (out_dir / "last.ckpt").is_file()
     if (has_checkpoint or (out_dir / CONFIG_NAME).exists()) and not (resume or overwrite):
         raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
+    where = pick_device(device)
     if not resume:
         clear_run(out_dir)
-    try:
-        fit = GridMlpFit(sequence, config, out_dir, pick_device(device), amp, start)
+    with out_of_memory_is_one_line(where, "--batch-size, --hidden, --channels-per-level or --grid-levels"):
+        fit = GridMlpFit(sequence, config, out_dir, where, amp, start)
         baseline = fit.baseline
         if baseline is not None:
             write_atomic(out_dir / "baseline.png", lambda file: Image.fromarray(baseline).save(file, "PNG"))
@@ -87,10 +88,6 @@ def train_gridmlp(
             fit.resume()
         fit.run(quiet)
         frames = reconstruct(fit.model, baseline, sequence.hours)
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            f"out of memory on {device}: lower --batch-size, --hidden, --channels-per-level or --grid-levels"
-        ) from error
     psnr_db = psnr_srgb_db(sequence.radiance.astype(np.uint8), frames, sequence.valid)
     arrays = model_arrays(fit.model)
     record = record_of(
