@@ -14,12 +14,14 @@ import numpy as np
 from decompressor.container import Container
 from decompressor.daybasis.decoder import DayBasisDecoder
 from decompressor.errors import RequestError
-from decompressor.families import Decoder, open_decoder, read_entry
+from decompressor.families import Decoder, ModelEntry, open_decoder, read_entry
 from decompressor.limits import DEFAULT_LIMITS, Limits
 from decompressor.mask import read_mask
+from decompressor.memory import MemoryAccount
 from decompressor.metadata import ArchiveEntry, LightmapEntry, read_archive_entry
 from decompressor.runtime import Runtime
 from decompressor.session import choose_provider
+from decompressor.working_set import reserve
 
 
 class Region(NamedTuple):
@@ -43,14 +45,16 @@ class Lightmap:
         n_valid: Number of valid texels.
     """
 
-    def __init__(self, container: Container, archive: ArchiveEntry, entry: LightmapEntry, runtime: Runtime) -> None:
+    def __init__(
+        self, container: Container, archive: ArchiveEntry, entry: LightmapEntry, model: ModelEntry, runtime: Runtime
+    ) -> None:
         self.name, self.height, self.width, self.n_valid = entry.name, entry.height, entry.width, entry.n_valid
         self.hours, self.transfer = archive.hours, archive.transfer
         self._container, self._archive, self._entry, self._runtime = container, archive, entry, runtime
+        self._model = model
         self._lock = threading.Lock()
         self._valid: np.ndarray | None = None
         self._decoder: Decoder | None = None
-        self._model = read_entry(archive, entry)
 
     @property
     def valid(self) -> np.ndarray:
@@ -157,8 +161,15 @@ class Archive:
         self._container = container
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
         self.model_type, self.provider, self.threads = entry.model_type, provider, threads
-        runtime = Runtime(threads, provider)
-        self.lightmaps = tuple(Lightmap(container, entry, item, runtime) for item in entry.lightmaps)
+        models = [read_entry(entry, item) for item in entry.lightmaps]
+        memory = MemoryAccount(container.file_bytes, container.limits, str(container.path))
+        decoded_bytes = sum(section.decoded_bytes for section in container.sections.values())
+        runtime = Runtime(threads, provider, memory)
+        reserve(memory, zip(entry.lightmaps, models, strict=True), len(entry.hours), decoded_bytes, runtime.workers)
+        self.lightmaps = tuple(
+            Lightmap(container, entry, item, model, runtime)
+            for item, model in zip(entry.lightmaps, models, strict=True)
+        )
 
     @property
     def container(self) -> Container:

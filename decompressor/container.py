@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import struct
 import threading
 import zlib
@@ -61,6 +62,31 @@ def inflate(stored: bytes, decoded_bytes: int, where: str) -> bytes:
     return decoded
 
 
+def _open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading, without waiting for the other end of a pipe.
+
+    Raises:
+        ArchiveError: it cannot be opened, or is no regular file.
+    """
+    try:
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+        try:
+            kind = path.stat().st_mode
+            file = os.fdopen(os.open(path, flags), "rb") if stat.S_ISREG(kind) else None
+        except ValueError as error:  # a name that no file can have
+            raise ArchiveError(f"{path!s:.255}: cannot be opened: {error}") from error
+        if file is not None:
+            kind = os.fstat(file.fileno()).st_mode  # what was opened may be another than what was looked at
+            if stat.S_ISREG(kind):
+                return file
+            file.close()
+    except OSError as error:
+        raise ArchiveError(f"{path}: cannot be opened: {error.strerror or error}") from error
+    names = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
+    found = next((name for test, name in names if test(kind)), "a device")
+    raise ArchiveError(f"{path}: cannot be opened: expected a file, found {found}")
+
+
 class Container:
     """An open archive file: its metadata, and its sections by name, read and verified when they are asked for.
 
@@ -77,10 +103,7 @@ class Container:
     def __init__(self, path: str | os.PathLike[str], limits: Limits) -> None:
         self.path, self.limits = Path(path), limits
         self._lock = threading.Lock()
-        try:
-            self._file: BinaryIO = self.path.open("rb")
-        except OSError as error:
-            raise ArchiveError(f"{self.path}: cannot be opened: {error.strerror or error}") from error
+        self._file = _open_regular(self.path)
         try:
             self._read_header()
         except OSError as error:
@@ -102,10 +125,10 @@ class Container:
             raise UnsupportedVersionError(f"{path}: expected format {MAJOR}.x, found {major}.{minor}")
         if file_bytes != size or HEADER.size + stored_bytes > size:
             raise TruncatedArchiveError(f"{path}: expected {file_bytes} bytes by its header, found {size}")
-        if metadata_bytes > self.limits.metadata_bytes or stored_bytes > self.limits.metadata_bytes:
+        limit = self.limits.metadata_for(stored_bytes)
+        if metadata_bytes > limit or stored_bytes > limit:
             raise LimitExceededError(
-                f"{path}: metadata of {max(metadata_bytes, stored_bytes)} bytes is over the limit of "
-                f"{self.limits.metadata_bytes}"
+                f"{path}: metadata of {max(metadata_bytes, stored_bytes)} bytes is over the limit of {limit}"
             )
         stored = self._file.read(stored_bytes)
         if zlib.crc32(stored, zlib.crc32(head[:HEADER_CRC_BYTES])) != crc:
