@@ -21,6 +21,7 @@ COMMANDS = {
     "pack": ("packer.cli", "pack", "Quantize and code a run folder -> archive."),
     "inspect": ("packer.cli", "inspect", "Show an archive's sections, sizes and parameters."),
     "decompress": ("packer.cli", "decompress", "Archive -> frames (PNG or NPY)."),
+    "verify": ("packer.verify_command", "verify", "Say which sections and tiles of archives are damaged, if any."),
     "view": ("eval.view.command", "view", "Archive -> one HTML page that decodes it in the browser."),
     "export-latent": ("trainer.infer_command", "export_latent", "Siren checkpoint -> latent map and F2 for torch."),
     "infer": ("trainer.infer_command", "infer", "Checkpoint or export -> one frame, by torch."),

@@ -13,6 +13,7 @@ import numpy as np
 
 from decompressor.container import Container
 from decompressor.daybasis.decoder import DayBasisDecoder
+from decompressor.daybasis.entry import DayBasisEntry
 from decompressor.errors import RequestError
 from decompressor.families import Decoder, ModelEntry, open_decoder, read_entry
 from decompressor.limits import DEFAULT_LIMITS, Limits
@@ -67,6 +68,16 @@ class Lightmap:
     def n_tiles(self) -> int:
         """Tiles that decode on their own."""
         return self._ready().n_tiles
+
+    @property
+    def tiles(self) -> tuple[Region, ...]:
+        """What decodes on its own, row by row: a damaged section of one tile leaves the others whole."""
+        side = self._model.tile if isinstance(self._model, DayBasisEntry) else max(self.height, self.width)
+        return tuple(
+            Region(y, min(y + side, self.height), x, min(x + side, self.width))
+            for y in range(0, self.height, side)
+            for x in range(0, self.width, side)
+        )
 
     def _ready(self) -> Decoder:
         with self._lock:
@@ -162,10 +173,11 @@ class Archive:
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
         self.model_type, self.provider, self.threads = entry.model_type, provider, threads
         models = [read_entry(entry, item) for item in entry.lightmaps]
-        memory = MemoryAccount(container.file_bytes, container.limits, str(container.path))
+        memory = MemoryAccount(container.file_bytes, container.limits)
         decoded_bytes = sum(section.decoded_bytes for section in container.sections.values())
         runtime = Runtime(threads, provider, memory)
-        reserve(memory, zip(entry.lightmaps, models, strict=True), len(entry.hours), decoded_bytes, runtime.workers)
+        pairs = zip(entry.lightmaps, models, strict=True)
+        reserve(memory, pairs, len(entry.hours), decoded_bytes, runtime.workers, str(container.path))
         self.lightmaps = tuple(
             Lightmap(container, entry, item, model, runtime)
             for item, model in zip(entry.lightmaps, models, strict=True)
@@ -242,7 +254,12 @@ class Archive:
 
 
 def open_archive(
-    path: str | os.PathLike[str], *, threads: int | None = None, provider: str = "auto", limits: Limits = DEFAULT_LIMITS
+    path: str | os.PathLike[str],
+    *,
+    threads: int | None = None,
+    provider: str = "auto",
+    limits: Limits = DEFAULT_LIMITS,
+    any_size: bool = False,
 ) -> Archive:
     """Open an archive: header and metadata are read and checked, sections when they are needed.
 
@@ -251,6 +268,7 @@ def open_archive(
         threads: Threads for decoding; None takes what the machine has.
         provider: "auto" (CUDA where it is really there, else CPU), "cpu" or "cuda".
         limits: Caps on what the file may ask for.
+        any_size: Open a file that was cut off too; what it does not hold is missed when it is decoded.
 
     Raises:
         ArchiveError: not an archive, damaged, of an unknown version, or over the limits.
@@ -259,7 +277,7 @@ def open_archive(
     if threads is not None and not 1 <= threads <= 1024:
         raise RequestError(f"threads: expected 1..1024, found {threads}")
     resolved = choose_provider(provider)
-    container = Container(path, limits)
+    container = Container(path, limits, any_size=any_size)
     try:
         return Archive(container, threads or 0, resolved)
     except BaseException:

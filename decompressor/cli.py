@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from decompressor.archive import Archive, Lightmap, Region, open_archive
-from decompressor.errors import RequestError, TodpackError
+from decompressor.errors import ArchiveError, DamagedArchiveError, RequestError, TodpackError
 from decompressor.exr_file import write_exr
+from decompressor.holes import decode_around, find_holes, mark, whole_frame
+from decompressor.limits import DEFAULT_LIMITS
 from decompressor.output import make_folder, preview, write_atomic, write_frame
 
 log = logging.getLogger("todpack.decompress")
@@ -54,6 +56,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--provider", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default: auto)"
     )
     parser.add_argument("--black-invalid", action="store_true", help="write black where no surface is")
+    parser.add_argument(
+        "--keep-going", action="store_true",
+        help="decode what is whole of a damaged archive; damaged tiles are magenta, NaN in floats; exit code 1",
+    )  # fmt: skip
+    parser.add_argument(
+        "--limits", metavar="N", type=float, default=1.0,
+        help="raise the caps on what the file may ask for so often, for files that you trust (default: 1)",
+    )  # fmt: skip
     parser.add_argument("--timings", metavar="FILE", type=Path, help="write open and frame times in ms as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no log lines")
     return parser
@@ -102,24 +112,30 @@ def frame_names(hours: list[float]) -> list[str]:
 
 
 def _decode_lightmap(
-    lightmap: Lightmap, out: Path, args: argparse.Namespace, hours: list[float], region: Region | None
+    lightmap: Lightmap, out: Path, args: argparse.Namespace, hours: list[float], given: Region | None, faults: list[str]
 ) -> list[float]:
     """Write the frames of one lightmap; returns the decode time of each in ms, writing not included."""
     dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
-    lightmap.prepare()
+    region, holes = given or whole_frame(lightmap), []
+    if args.keep_going:
+        holes = find_holes(lightmap, region)
+        faults += [str(hole.error) for hole in holes]
+    else:
+        lightmap.prepare()
     times: list[float] = []
     for time_h, name in zip(hours, frame_names(hours), strict=True):
         started = time.perf_counter()
-        frame = lightmap.decode(time_h, region, dtype)
+        frame = decode_around(lightmap, time_h, region, dtype, holes)
         times.append(1e3 * (time.perf_counter() - started))
         if args.black_invalid:
-            y0, y1, x0, x1 = region or (0, lightmap.height, 0, lightmap.width)
-            frame[~lightmap.valid[y0:y1, x0:x1]] = 0
+            frame[~lightmap.valid[region.y0 : region.y1, region.x0 : region.x1]] = 0
         if args.format == "exr":
             write_exr(out / f"{name}.exr", frame)
             continue
         if args.format == "png" and dtype == "float32":
-            frame = preview(frame, args.exposure or 0.0)
+            frame = preview(np.nan_to_num(frame) if holes else frame, args.exposure or 0.0)
+        if frame.dtype == np.uint8:
+            mark(frame, region, holes)
         write_frame(out / f"{name}.{args.format}", frame, args.format)
     return times
 
@@ -143,7 +159,18 @@ def run(args: argparse.Namespace) -> None:
     """
     started = time.perf_counter()
     frame_ms: dict[str, list[float]] = {}
-    with open_archive(args.archive, threads=args.threads, provider=args.provider) as archive:
+    faults: list[str] = []
+    if not 1.0 <= args.limits <= 1e6:
+        raise RequestError(f"--limits: expected a number in 1..1000000, found {args.limits:g}")
+    limits = DEFAULT_LIMITS.scaled(args.limits)
+    with open_archive(
+        args.archive, threads=args.threads, provider=args.provider, limits=limits, any_size=args.keep_going
+    ) as archive:
+        if archive.container.found_bytes != archive.file_bytes:
+            faults.append(
+                f"{args.archive}: expected {archive.file_bytes} bytes by its header, found "
+                f"{archive.container.found_bytes}"
+            )
         lightmaps = _chosen(archive, args.lightmap)
         hours = parse_hours(args.hours) if args.hours else [float(h) for h in archive.hours]
         region = parse_region(args.region) if args.region else None
@@ -154,7 +181,13 @@ def run(args: argparse.Namespace) -> None:
         for lightmap in lightmaps:
             out = args.out / folders[lightmap] if len(archive.lightmaps) > 1 else args.out
             make_folder(out)
-            frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region)
+            try:
+                frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region, faults)
+            except ArchiveError as error:
+                if not args.keep_going:
+                    raise
+                faults.append(f"lightmap {lightmap.name} is lost: {error}")
+                continue
             log.info(
                 "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",
                 lightmap.name, len(hours), lightmap.width, lightmap.height,
@@ -164,6 +197,12 @@ def run(args: argparse.Namespace) -> None:
     if args.timings is not None:
         text = json.dumps({"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads}) + "\n"
         write_atomic(args.timings, lambda file: file.write(text.encode("utf-8")))
+    for fault in faults:
+        log.warning("damaged: %s", fault)
+    if faults:
+        raise DamagedArchiveError(
+            f"{args.archive}: damaged in {len(faults)} places; what is whole was decoded, the rest marked or left out"
+        )
     log.info("done in %.2f s", total_ms / 1e3)
 
 

@@ -13,18 +13,13 @@ CACHE_SHARE = 4  # decoded tiles are kept in one part of so many
 class MemoryAccount:
     """What is left of the memory that a file may take. Safe to use from several threads."""
 
-    def __init__(self, file_bytes: int, limits: Limits, where: str) -> None:
+    def __init__(self, file_bytes: int, limits: Limits) -> None:
         self.total = limits.memory_for(file_bytes)
         self.cache_bytes = min(limits.latent_bytes, self.total // CACHE_SHARE)
-        self._left, self._where, self._lock = self.total, where, threading.Lock()
-
-    @property
-    def left(self) -> int:
-        """Bytes that may still be taken."""
-        return self._left
+        self._left, self._lock = self.total, threading.Lock()
 
     def take(self, n_bytes: int, what: str) -> None:
-        """Count bytes as taken, for good.
+        """Count bytes as taken, for good; `what` begins the message.
 
         Raises:
             LimitExceededError: so much is not left.
@@ -32,7 +27,7 @@ class MemoryAccount:
         with self._lock:
             if n_bytes > self._left:
                 raise LimitExceededError(
-                    f"{self._where}: {what} would take about {n_bytes} bytes of memory, over the {self._left} that are "
-                    "left to a file of this size"
+                    f"{what} would take about {n_bytes} bytes of memory, over the limit of {self._left} that are left "
+                    "to a file of this size"
                 )
             self._left -= n_bytes

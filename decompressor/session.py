@@ -8,7 +8,7 @@ from typing import Any
 
 import onnxruntime
 
-from decompressor.errors import InvalidGraphError, LimitExceededError, RequestError
+from decompressor.errors import InvalidGraphError, RequestError
 from decompressor.memory import MemoryAccount
 from decompressor.onnx_check import check_graph
 from decompressor.onnx_shapes import GraphInputs
@@ -90,9 +90,10 @@ def make_session(
         LimitExceededError: it would take more memory than is left.
     """
     try:
-        memory.take(check_graph(model, inputs, max_nodes, memory.left), "the graph")
-    except (InvalidGraphError, LimitExceededError) as error:
-        raise type(error)(f"{where}: {error}") from error
+        n_bytes = check_graph(model, inputs, max_nodes)
+    except InvalidGraphError as error:
+        raise InvalidGraphError(f"{where}: {error}") from error
+    memory.take(n_bytes, f"{where}: the graph")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -1,6 +1,6 @@
 """How much memory the lightmaps of a file need: an estimate from the metadata, taken before any work.
 
-The factors are measured peaks of numpy's allocations, rounded up; tests/decompressor/test_working_set.py holds them to it.
+The factors are measured peaks of numpy's allocations, rounded up; a test holds them to it.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def reserve(
     n_hours: int,
     decoded_bytes: int,
     threads: int,
+    where: str,
 ) -> None:
     """Take what decoding all lightmaps will need but for the graphs.
 
@@ -55,6 +56,7 @@ def reserve(
         n_hours: Stored times.
         decoded_bytes: Of all sections.
         threads: That decode tiles at once.
+        where: The file, for messages.
 
     Raises:
         LimitExceededError: it is more than a file of this size may take.
@@ -67,4 +69,4 @@ def reserve(
             n_latents = entry.n_latents if isinstance(entry, GridMlpEntry) else entry.latent_dim + 3
             kept, at_work = latent_map_bytes(lightmap, n_latents, entry.baseline_q_step is not None)
         all_kept, most_at_work = all_kept + kept, max(most_at_work, at_work)
-    account.take(all_kept + most_at_work + SECTION_FACTOR * decoded_bytes, "decoding")
+    account.take(all_kept + most_at_work + SECTION_FACTOR * decoded_bytes, f"{where}: decoding")

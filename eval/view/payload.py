@@ -94,7 +94,7 @@ def pack_maps(archive: Archive, index: int) -> PackedMaps:
             threads=archive.threads,
             provider="cpu",
             max_nodes=limits.graph_nodes,
-            memory=MemoryAccount(archive.file_bytes, limits, str(archive.container.path)),
+            memory=MemoryAccount(archive.file_bytes, limits),
             where=where,
         )
         before = np.ascontiguousarray(maps[:, valid])

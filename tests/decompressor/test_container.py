@@ -22,15 +22,16 @@ from decompressor import (
     open_archive,
 )
 from decompressor.container import HEADER
+from decompressor.limits import DEFAULT_LIMITS
 from tests.decompressor.forge import HEADER as EXPECTED_HEADER
 from tests.decompressor.forge import HEADER_BYTES, MAGIC, decode_all, put_together, take_apart, with_header, with_text
 
 
-def refused(tmp_path: Path, data: bytes, kind: type[ArchiveError], words: str) -> None:
+def refused(tmp_path: Path, data: bytes, kind: type[ArchiveError], words: str, limits: Limits = DEFAULT_LIMITS) -> None:
     path = tmp_path / "hostile.tod"
     path.write_bytes(data)
     with pytest.raises(kind, match=words) as caught:
-        open_archive(path, provider="cpu")
+        open_archive(path, provider="cpu", limits=limits)
     assert caught.type is kind
     assert str(caught.value).startswith(str(path))
 
@@ -160,7 +161,8 @@ def test_metadata_that_is_not_strict_json(tmp_path: Path, text: bytes, words: st
 def test_largest_metadata_is_looked_at_in_seconds(tmp_path: Path) -> None:
     started = time.monotonic()
     text = b'{"a": "' + b"x" * ((16 << 20) - 10) + b'"}'
-    refused(tmp_path, with_text(text), InvalidMetadataError, "expected the field 'sections'")
+    limits = Limits(metadata_expansion=1 << 20)
+    refused(tmp_path, with_text(text), InvalidMetadataError, "expected the field 'sections'", limits)
     assert time.monotonic() - started < 20.0
 
 
