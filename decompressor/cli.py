@@ -201,7 +201,7 @@ def run(args: argparse.Namespace) -> None:
         log.warning("damaged: %s", fault)
     if faults:
         raise DamagedArchiveError(
-            f"{args.archive}: damaged in {len(faults)} places; what is whole was decoded, the rest marked or left out"
+            f"{args.archive}: {len(faults)} damaged; what is whole was decoded, the rest marked or left out"
         )
     log.info("done in %.2f s", total_ms / 1e3)
 

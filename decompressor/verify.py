@@ -159,7 +159,9 @@ def verify_archive(
         archive = open_archive(path, threads=threads, provider="cpu", limits=limits, any_size=True)
     except ArchiveError as error:
         size = path.stat().st_size if path.is_file() else 0
-        return Verdict(str(path), size, 0, 0, "not checked", (Fault("header", _short(error, path)),))
+        return Verdict(
+            str(path), size, 0, 0, "not checked", (Fault("header", _short(error, path).removeprefix("header: ")),)
+        )
     with archive:
         container = archive.container
         faults: list[Fault] = []
