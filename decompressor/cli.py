@@ -133,7 +133,7 @@ def _decode_lightmap(
             write_exr(out / f"{name}.exr", frame)
             continue
         if args.format == "png" and dtype == "float32":
-            frame = preview(np.nan_to_num(frame) if holes else frame, args.exposure or 0.0)
+            frame = preview(frame, args.exposure or 0.0)
         if frame.dtype == np.uint8:
             mark(frame, region, holes)
         write_frame(out / f"{name}.{args.format}", frame, args.format)
