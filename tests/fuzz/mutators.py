@@ -221,6 +221,18 @@ def _mutate_tensor(model: onnx.ModelProto, rng: random.Random) -> None:
         tensor.data_type = rng.randrange(13)
 
 
+def _mutate_model(model: onnx.ModelProto, rng: random.Random) -> None:
+    kind = rng.randrange(8)
+    if kind < 4 and model.graph.node:
+        _mutate_node(model, rng)
+    elif kind < 7 and model.graph.initializer:
+        _mutate_tensor(model, rng)
+    elif model.graph.input:
+        dims = rng.choice(model.graph.input).type.tensor_type.shape.dim
+        if dims:
+            rng.choice(dims).dim_value = rng.choice((0, 1, 2, 34, 1 << 40))
+
+
 def mutate_graph(data: bytes, rng: random.Random) -> bytes:
     """An ONNX model: most of the time it stays one."""
     if rng.random() < 0.2:
@@ -230,19 +242,11 @@ def mutate_graph(data: bytes, rng: random.Random) -> bytes:
         model.ParseFromString(data)
     except Exception:  # protobuf's own class differs between its implementations
         return mutate_bytes(data, rng)
-    for _ in range(rng.choice((1, 1, 2, 3))):
-        kind = rng.randrange(8)
-        if kind < 4 and model.graph.node:
-            _mutate_node(model, rng)
-        elif kind < 7 and model.graph.initializer:
-            _mutate_tensor(model, rng)
-        elif model.graph.input:
-            dims = rng.choice(model.graph.input).type.tensor_type.shape.dim
-            if dims:
-                rng.choice(dims).dim_value = rng.choice((0, 1, 2, 34, 1 << 40))
     try:
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            _mutate_model(model, rng)
         return bytes(model.SerializeToString())
-    except Exception:  # a name that is no text any more
+    except ValueError:  # a name that is no text any more
         return mutate_bytes(data, rng)
 
 
