@@ -21,6 +21,9 @@ from decompressor.output import make_folder, preview, write_atomic, write_frame
 
 log = logging.getLogger("todpack.decompress")
 
+MAX_NAME = 100
+RESERVED_NAMES = frozenset(("CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))))
+"""Of devices on Windows."""
 FORMATS = ("png", "npy", "bin", "exr")
 EXAMPLES = """examples:
   decompress.py scene.tod -o frames                        all stored hours as tod_00.png, tod_01.png, ...
@@ -177,7 +180,7 @@ def run(args: argparse.Namespace) -> None:
         for lightmap in lightmaps:
             lightmap.check(hours, region)
             _check_format(lightmap, args)
-        folders = dict(zip(archive.lightmaps, _folder_names(archive), strict=True))
+        folders = dict(zip(archive.lightmaps, safe_names([m.name for m in archive.lightmaps]), strict=True))
         for lightmap in lightmaps:
             out = args.out / folders[lightmap] if len(archive.lightmaps) > 1 else args.out
             make_folder(out)
@@ -212,11 +215,22 @@ def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:
     return (archive.find(int(lightmap) if lightmap.isdecimal() else lightmap),)
 
 
-def _folder_names(archive: Archive) -> list[str]:
-    """The lightmaps' names as safe folder names, all different."""
-    names = [re.sub(r"[^A-Za-z0-9._-]", "_", lightmap.name).lstrip(".") or "lightmap" for lightmap in archive.lightmaps]
-    folded = [name.lower() for name in names]
-    return [f"{name}-{i}" if folded.count(name.lower()) > 1 else name for i, name in enumerate(names)]
+def safe_names(names: list[str]) -> list[str]:
+    """Any names as names of folders that stay where they are put, all different, on any system."""
+    safe: list[str] = []
+    taken: set[str] = set()
+    plain = [re.sub(r"[^A-Za-z0-9._-]", "_", name)[:MAX_NAME].strip(".") or "lightmap" for name in names]
+    folded = [name.lower() for name in plain]
+    for number, name in enumerate(plain):
+        if name.split(".")[0].upper() in RESERVED_NAMES:
+            name = f"_{name}"
+        if folded.count(folded[number]) > 1:
+            name = f"{name}-{number}"
+        while name.lower() in taken:
+            name += "_"
+        taken.add(name.lower())
+        safe.append(name)
+    return safe
 
 
 def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:
