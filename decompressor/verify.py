@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,19 +88,25 @@ def affected(archive: Archive, section: str) -> str:
 
 
 def _section_fault(container: Container, section: Section) -> Fault | None:
-    place, span = f"section {section.name}", f"{section.stored_bytes} bytes at {section.offset}"
-    fields = {"offset": section.offset, "stored_bytes": section.stored_bytes, "expected_crc32": section.crc32}
+    span = f"{section.stored_bytes} bytes at {section.offset}"
+    fault = Fault(
+        f"section {section.name}",
+        f"{span}: the file ends before them or cannot be read",
+        offset=section.offset,
+        stored_bytes=section.stored_bytes,
+        expected_crc32=section.crc32,
+    )
     try:
         found = zlib.crc32(container.found_bytes_of(section))
     except ArchiveError:
-        return Fault(place, f"{span}: the file ends before them or cannot be read", **fields)
+        return fault
     if found != section.crc32:
         message = f"{span}: expected CRC-32 {section.crc32:08x}, found {found:08x}"
-        return Fault(place, message, **fields, found_crc32=found)
+        return replace(fault, message=message, found_crc32=found)
     try:
         container.read_bytes(section.name)
     except ArchiveError as error:
-        return Fault(place, f"{span}: {_short(error, container.path)}", **fields, found_crc32=found)
+        return replace(fault, message=f"{span}: {_short(error, container.path)}", found_crc32=found)
     return None
 
 
@@ -174,7 +180,7 @@ def verify_archive(
             fault = _section_fault(container, section)
             if fault is not None:
                 known.add(section.name)
-                faults.append(Fault(**{**asdict(fault), "affects": affected(archive, section.name)}))
+                faults.append(replace(fault, affects=affected(archive, section.name)))
         digest = "not checked"
         if not known:
             stated, found = container.digests()

@@ -92,7 +92,8 @@ def test_all_sources() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "import pickle", "import pickle; pickle.loads(x)", "from pickle import loads", "import marshal", "import shelve", "import joblib.hashing",
+        "import pickle", "import pickle; pickle.loads(x)", "from pickle import loads",
+        "import marshal", "import shelve", "import joblib.hashing",
         "eval('1')", "exec(text)", "__import__(name)", "torch.load(path)", "torch.load(path, weights_only=False)",
         "torch.load(path, weights_only=flag)", "np.load(path, allow_pickle=True)", "numpy.load(p, allow_pickle=flag)",
         "yaml.load(text)", "subprocess.run(line, shell=True)", "os.system(line)", "zipped.extractall(folder)",
