@@ -200,7 +200,7 @@ def test_held_hours_are_measured_and_not_trained_on(tmp_path: Path) -> None:
         ({"temporal_lpips_w": 0.1}, "--temporal-lpips-w: expected 0 without --patch-size 32"),
         ({"use_baseline_encoder": True, "residual_mode": False}, "--use-baseline-encoder: expected --residual-mode"),
         ({"use_baseline_encoder": True, "be_channels": 4}, "--be-channels: expected 8..32, found 4"),
-        ({"be_downsample": 17}, "--be-downsample: expected 1..16, found 17"),
+        ({"be_downsample": 17}, "--be-downsample: expected an integer in 1..16, found 17"),
         ({"hash_top_levels": 3}, "--hash-top-levels: expected 0..2, found 3"),
         ({"hash_top_levels": 1, "hash_epochs": 3}, "--hash-epochs: expected 0..2, found 3"),
         ({"hash_merge": "xor"}, "--hash-merge: expected one of mean, learned, found xor"),
