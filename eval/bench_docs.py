@@ -160,8 +160,9 @@ def document(
     peers: PeersBench,
     described: dict[str, object],
     command: str,
+    minutes: float,
     quick: bool,
-    families: str = "",
+    families: Sequence[str] = (),
 ) -> str:
     """The whole document.
 
@@ -171,16 +172,18 @@ def document(
         peers: All peers on the first dataset.
         described: From `bench_report.machine`.
         command: The command that measured it.
+        minutes: How long it took.
         quick: Few settings, each timed once: said at the top.
-        families: Table of all families, where they were measured.
+        families: Table of all families on each dataset, where they were measured.
     """
-    lines = ["# Benchmarks", "", f"Written by `{command}`; do not edit.", "", machine_line(described) + ".", ""]
+    measured = f"{machine_line(described)}; {minutes:.0f} minutes in all."
+    lines = ["# Benchmarks", "", f"Written by `{command}`; do not edit.", "", measured, ""]
     if quick:
         lines += ["**A quick run: few settings, each timed once. A look, not a result.**", ""]
     for bench, memory in zip(benches, memories, strict=True):
         lines += _dataset(bench, memory)
     if families:
-        lines += ["## Families", "", "```", *families.splitlines(), "```", ""]
+        lines += ["## Families", "", "```", *"\n\n".join(families).splitlines(), "```", ""]
     lines += _peers(peers)
     lines += [
         "## Again, one by one",
