@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,13 +44,19 @@ def bench_memory(bench: DatasetBench, threads: int) -> MemoryReport:
         return measure_memory(out, threads)
 
 
-def bench_peers(path: str, quick: bool) -> PeersBench:
-    """All peers on the dataset at `path`; LPIPS where its weights are found."""
+def bench_peers(path: str, quick: bool, on_setting: Callable[[int, int, str], None] | None = None) -> PeersBench:
+    """All peers on the dataset at `path`; LPIPS where its weights are found.
+
+    Args:
+        path: Folder of 8-bit frames.
+        quick: Trainings of seconds, and no LPIPS.
+        on_setting: Called with (settings done, settings in all, what comes next).
+    """
     day = read_sequence(path)
     train_s = QUICK_TRAIN_S if quick else TRAIN_S
     peers = all_peers(CRFS, DISTANCES, train_s)
     lpips = LpipsAbsent("left out by --quick") if quick else load_lpips()
-    found = compare(as_codes(day.radiance), day.valid, peers, lpips)
+    found = compare(as_codes(day.radiance), day.valid, peers, lpips, on_setting)
     return PeersBench(path, found, int(day.valid.sum()), day.n_frames, train_s)
 
 

@@ -202,7 +202,8 @@ def bench_command(
         memories = [bench_memory(bench, threads) for bench in benches]
         command = f"todpack eval bench {' '.join(map(str, data_paths))} --docs {docs}{' --quick' if quick else ''}"
         tables = [families_table(found, Path(path)) for path, found in rows.items()]
-        peers_bench = bench_peers(benches[0].path, quick)
+        with progress_bar("peers") as advance:
+            peers_bench = bench_peers(benches[0].path, quick, advance)
         minutes = (time.monotonic() - start) / 60
         write_text(docs, document(benches, memories, peers_bench, described, command, minutes, quick, tables))
         click.echo(f"\n{docs}")
