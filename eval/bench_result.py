@@ -72,6 +72,7 @@ class DatasetBench:
         latencies: Of the archive at step 16: with the threads of the settings, then with 1.
         refined_s: Wall time of `todpack compress --q-step 16 --refine fast`, NaN where torch is absent.
         refined_latency: Of that archive.
+        refined_frame_ratio: Its frame time over that of the archive at step 16, both decoded in turn; NaN likewise.
         archives: Ready archives.
     """
 
@@ -86,4 +87,5 @@ class DatasetBench:
     latencies: tuple[LatencyReport, ...]
     refined_s: float = math.nan
     refined_latency: LatencyReport | None = None
+    refined_frame_ratio: float = math.nan
     archives: tuple[ArchiveBench, ...] = ()
