@@ -16,6 +16,7 @@ from packer.mask import encode_mask
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform
 from trainer.daybasis.coding import CURVES, Coding
+from trainer.daybasis.config import stored_step
 from trainer.daybasis.refine.config import PRESETS, RefineConfig
 from trainer.daybasis.refine.refined import RefinedLightmap
 from trainer.daybasis.tiles import Tile
@@ -147,11 +148,6 @@ def _refine(
     except ModuleNotFoundError as error:
         raise PackError(f"--refine needs {error.name}: pip install 'todpack[train]', or use --refine none") from error
     return refine(tiles, found, q_step, replace(config, smoothing_bound=0.0) if options.smoothing is False else config)
-
-
-def stored_step(q_step: float) -> float:
-    """The step as the archive keeps it: the shortest text of the nearest float32."""
-    return float(str(np.float32(q_step)))
 
 
 def pack_day(
