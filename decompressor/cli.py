@@ -132,13 +132,12 @@ def _decode_lightmap(
         times.append(1e3 * (time.perf_counter() - started))
         if args.black_invalid:
             frame[~lightmap.valid[region.y0 : region.y1, region.x0 : region.x1]] = 0
+        if args.format == "png" and dtype == "float32":
+            frame = preview(frame, args.exposure or 0.0)
+        mark(frame, region, holes)
         if args.format == "exr":
             write_exr(out / f"{name}.exr", frame)
             continue
-        if args.format == "png" and dtype == "float32":
-            frame = preview(frame, args.exposure or 0.0)
-        if frame.dtype == np.uint8:
-            mark(frame, region, holes)
         write_frame(out / f"{name}.{args.format}", frame, args.format)
     return times
 
@@ -189,7 +188,7 @@ def run(args: argparse.Namespace) -> None:
             except ArchiveError as error:
                 if not args.keep_going:
                     raise
-                faults.append(f"lightmap {lightmap.name} is lost: {error}")
+                faults.append(f"lightmap {lightmap.name}: nothing of it decodes: {error}")
                 continue
             log.info(
                 "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",

@@ -70,8 +70,8 @@ def decode_around(lightmap: Lightmap, time_h: float, region: Region, dtype: str,
     """
     if not holes:
         return lightmap.decode(time_h, region, dtype)
-    out = np.empty((region.y1 - region.y0, region.x1 - region.x0, 3), dtype)
-    out[...] = HOLE_COLOR if dtype == "uint8" else np.nan
+    out = np.zeros((region.y1 - region.y0, region.x1 - region.x0, 3), dtype)
+    mark(out, region, holes)
     damaged = {hole.tile for hole in holes}
     for tile, part in _tiles(lightmap, region):
         if tile not in damaged:
@@ -80,6 +80,7 @@ def decode_around(lightmap: Lightmap, time_h: float, region: Region, dtype: str,
 
 
 def mark(image: np.ndarray, region: Region, holes: list[Hole]) -> None:
-    """Paint the holes of an 8-bit image of a region."""
+    """Mark the holes in an image of the region that they were found in, whatever stands there."""
+    value = HOLE_COLOR if image.dtype == np.uint8 else np.nan
     for hole in holes:
-        _view(image, _overlap(hole.tile, region), region)[...] = HOLE_COLOR
+        _view(image, _overlap(hole.tile, region), region)[...] = value
