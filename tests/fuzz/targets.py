@@ -164,15 +164,16 @@ def graph(data: bytes) -> None:
             where="fuzzed",
         )  # fmt: skip
         size = {ROWS: 6, COLUMNS: 7}
+        largest = 4 * 72 * 105  # an input may be an output too
         feeds = {
             name: np.ones([size[d] if not isinstance(d, int) else d for d in shape], np.float32)
             for name, shape in GRAPH_INPUTS.shapes.items()
         }
-        out = run_session(session, session.get_outputs()[0].name, feeds, "fuzzed")
+        made = sum(run_session(session, output.name, feeds, "fuzzed").nbytes for output in session.get_outputs())
     except InvalidGraphError:
         return
-    if out.nbytes > n_bytes:
-        raise DefectError(f"the check says {n_bytes} bytes, an output has {out.nbytes}")
+    if made > n_bytes + len(session.get_outputs()) * largest:
+        raise DefectError(f"the check says {n_bytes} bytes, the outputs have {made}")
 
 
 def archive(data: bytes) -> None:
