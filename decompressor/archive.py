@@ -129,9 +129,8 @@ class Lightmap:
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
         """One texel: (3,) values, equal to `decode(time_h)[y, x]`; arguments and errors as there."""
         self._check(time_h, (y, y + 1, x, x + 1), dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # absurd models give absurd texels, but no warnings
-            values = self._clipped(self._ready().texel(y, x, float(time_h)))
-            return np.rint(values).astype(np.uint8) if dtype == "uint8" else values
+        values = self._clipped(self._ready().texel(y, x, float(time_h)))
+        return np.rint(values).astype(np.uint8) if dtype == "uint8" else values
 
     def _clipped(self, values: np.ndarray) -> np.ndarray:
         return np.clip(values, 0.0, 255.0 if self.transfer == "srgb8" else None, out=values)
