@@ -173,7 +173,7 @@ class Archive:
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
         self.model_type, self.provider, self.threads = entry.model_type, provider, threads
         models = [read_entry(entry, item) for item in entry.lightmaps]
-        memory = MemoryAccount(container.file_bytes, container.limits)
+        memory = MemoryAccount(container.counted_bytes, container.limits)
         decoded_bytes = sum(section.decoded_bytes for section in container.sections.values())
         runtime = Runtime(threads, provider, memory)
         pairs = zip(entry.lightmaps, models, strict=True)

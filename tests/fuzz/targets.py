@@ -74,7 +74,7 @@ def metadata(data: bytes) -> None:
         sections = fields.get("sections")
         stored = [s.get("stored_bytes") for s in sections if isinstance(s, dict)] if isinstance(sections, list) else []
         file_bytes = sum(n for n in stored if type(n) is int)
-        read_section_table(fields, HERE, 0, file_bytes, DEFAULT_LIMITS)
+        read_section_table(fields, HERE, 0, file_bytes, file_bytes, DEFAULT_LIMITS)
         archive = read_archive_entry(fields, HERE, version, DEFAULT_LIMITS)
         for lightmap in archive.lightmaps:
             read_entry(archive, lightmap)
