@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from trainer.errors import ConfigError
@@ -115,7 +115,7 @@ class VolumeRendererConfig:
     lambda_transparency: float = 0.001
 
     def __post_init__(self) -> None:
-        _numbers(self, **{field.name: (0.0, 1e6) for field in dataclasses.fields(self)})
+        _numbers(self, **{f.name: (0.0, 1e6) for f in dataclasses.fields(self)})
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class InfNeRFTrainerConfig:
     prune_every: int = 10
     prune_opacity: float = 0.02
     level_pairs: int = 256
-    losses: VolumeRendererConfig = VolumeRendererConfig()
+    losses: VolumeRendererConfig = field(default_factory=VolumeRendererConfig)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -224,7 +224,7 @@ def config_from_json(kind: type[Config], fields: Any, where: str) -> Config:
     """
     if not isinstance(fields, dict):
         raise ConfigError(f"{where}: expected an object of options, found {type(fields).__name__}")
-    known = {field.name for field in dataclasses.fields(kind)}
+    known = {f.name for f in dataclasses.fields(kind)}
     unknown = sorted(set(fields) - known)
     if unknown:
         raise ConfigError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")

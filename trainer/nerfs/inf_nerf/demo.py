@@ -48,7 +48,9 @@ def around_scene(renderer: InfNeRFRenderer, n: int) -> tuple[np.ndarray, Intrins
     if seen is None:
         size = renderer.config.image_width
         camera = Intrinsics.centered(size, renderer.config.image_height, 1.2 * size)
-        return spiral(np.asarray(config.scene_center), 3.0 * config.scene_bound, n, up=np.array([0.0, 0.0, 1.0])), camera
+        return spiral(
+            np.asarray(config.scene_center), 3.0 * config.scene_bound, n, up=np.array([0.0, 0.0, 1.0])
+        ), camera
     camera = Intrinsics.centered(seen["width"], seen["height"], seen["focal_length"])
     up, target = np.asarray(seen["up"]), np.asarray(seen["target"])
     return spiral(target, seen["radius"], n, up=up, elevation=seen["elevation"]), camera

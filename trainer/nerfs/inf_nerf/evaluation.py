@@ -68,3 +68,22 @@ def score_scales(model: InfNeRF, held_out: PosedImages, n_scales: int = SCALES) 
             scores.append(ScaleScore(2.0**-scale, psnr_db, share, size, float(together.mean())))
     model.train(was_training)
     return scores
+
+
+def touched_from_afar(model: InfNeRF, held_out: PosedImages, factors: list[float]) -> list[float]:
+    """Share of the parameters that a view evaluates from farther away, at scale 1; means over the held-out views.
+
+    Cameras move straight back from where they all look.
+    """
+    target = np.asarray(held_out.summary()["target"])
+    shares = []
+    for factor in factors:
+        touched = []
+        for pose, camera in zip(held_out.poses, held_out.intrinsics, strict=True):
+            moved = pose.copy()
+            moved[:3, 3] = target + factor * (pose[:3, 3] - target)
+            renderer = InfNeRFRenderer(model, InfNeRFRendererConfig(camera.width, camera.height))
+            renderer.render_image(moved, camera)
+            touched.append(renderer.touched.share)
+        shares.append(float(np.mean(touched)))
+    return shares

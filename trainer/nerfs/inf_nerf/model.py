@@ -128,9 +128,7 @@ class InfNeRF(nn.Module):
         """
         return self._evaluate(node, unit, None)[:, 0] * self.config.root_edge
 
-    def _edges(
-        self, rays_o: Tensor, rays_d: Tensor, start: Tensor, end: Tensor, hits: Tensor, slope: Tensor
-    ) -> Tensor:
+    def _edges(self, rays_o: Tensor, rays_d: Tensor, start: Tensor, end: Tensor, hits: Tensor, slope: Tensor) -> Tensor:
         """(N, S + 1) edges of samples: a first pass over coarse nodes finds where the surface may be."""
         config, n = self.config, len(rays_o)
         span = (end - start)[:, None]
@@ -184,7 +182,9 @@ class InfNeRF(nn.Module):
         child, place, depth = node[below], unit[below], depth[below]
         tree = self.octree.on(node.device)
         parent = tree.parent[child]
-        gsd = 1.0 / (self.config.grid_resolution * torch.exp2(depth.to(unit.dtype) - 1.0))  # of the parent, in root edges
+        gsd = 1.0 / (
+            self.config.grid_resolution * torch.exp2(depth.to(unit.dtype) - 1.0)
+        )  # of the parent, in root edges
         with torch.no_grad():
             shift = (torch.rand((len(child), LEVEL_SAMPLES, 3), device=unit.device) - 0.5) * gsd[:, None, None]
             cell = tree.cell[child][:, None].to(unit.dtype)
@@ -226,4 +226,3 @@ class InfNeRF(nn.Module):
 
 def _per_ray(value: Tensor | float, rays: Tensor) -> Tensor:
     return torch.as_tensor(value, dtype=rays.dtype, device=rays.device).expand(len(rays))
-

@@ -72,7 +72,9 @@ def first_parameters(layout: FieldLayout, node: int, seed: int) -> Tensor:
     return torch.cat([part.reshape(-1) for part in parts])
 
 
-def evaluate(layout: FieldLayout, parameters: Parameters, slot: Tensor, place: Tensor, direction: Tensor | None) -> Tensor:
+def evaluate(
+    layout: FieldLayout, parameters: Parameters, slot: Tensor, place: Tensor, direction: Tensor | None
+) -> Tensor:
     """Density and colour of samples.
 
     Args:

@@ -72,7 +72,9 @@ class Octree:
             raise ConfigError(f"octree: expected one root and at most {MAX_NODES} nodes, found {n} nodes")
         if ((self.cell < 0) | (self.cell >= 1 << self.depth[:, None])).any():
             raise ConfigError("octree: expected cells inside of the root, found one outside")
-        keys = {(d, *c): index for index, (d, c) in enumerate(zip(self.depth.tolist(), self.cell.tolist(), strict=True))}
+        keys = {
+            (d, *c): index for index, (d, c) in enumerate(zip(self.depth.tolist(), self.cell.tolist(), strict=True))
+        }
         if len(keys) != n:
             raise ConfigError("octree: expected each node once, found one twice")
         self._tensors: dict[torch.device, OctreeTensors] = {}
@@ -221,4 +223,3 @@ def _morton(cell: np.ndarray) -> np.ndarray:
         for axis in range(3):
             code |= ((cell[:, axis].astype(np.int64) >> bit) & 1) << (3 * bit + 2 - axis)
     return code
-

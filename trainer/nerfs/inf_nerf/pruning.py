@@ -42,7 +42,9 @@ def parts_of(fields: NodeFields | ShardedFields) -> list[NodeFields]:
     return [fields] if isinstance(fields, NodeFields) else [fields.top, fields.own]
 
 
-def restrict(model: InfNeRF, octree: Octree, old: np.ndarray, optimizer: torch.optim.Optimizer) -> list[dict[Tensor, dict]]:
+def restrict(
+    model: InfNeRF, octree: Octree, old: np.ndarray, optimizer: torch.optim.Optimizer
+) -> list[dict[Tensor, dict]]:
     """Leave a model the nodes of a smaller octree, and nothing else.
 
     Args:

@@ -299,7 +299,9 @@ class InfNeRFTrainer:
         check_identity(path, saved, self._identity())
         try:
             octree = Octree(saved["depth"].numpy(), saved["cell"].numpy())
-            parts = [NodeFields(self.model.config, *both) for both in zip(saved["nodes"], saved["records"], strict=True)]
+            parts = [
+                NodeFields(self.model.config, *both) for both in zip(saved["nodes"], saved["records"], strict=True)
+            ]
             fields: NodeFields | ShardedFields = parts[0]
             if self.n_processes > 1:
                 owner = owners(octree, self.config.replicated_depth, self.n_processes)

@@ -71,7 +71,9 @@ class VolumeRenderer:
         weights = {"rgb": config.lambda_rgb}
         if "depth" in targets:
             known = targets["depth"].isfinite()
-            difference = (outputs["depth"] - targets["depth"].nan_to_num()).abs() / targets["depth"].nan_to_num(1.0).clamp(min=1e-6)
+            difference = (outputs["depth"] - targets["depth"].nan_to_num()).abs() / targets["depth"].nan_to_num(
+                1.0
+            ).clamp(min=1e-6)
             losses["depth"] = (difference * known).sum() / known.sum().clamp(min=1)
             weights["depth"] = config.lambda_depth
         if "distortion_edges" in outputs:
