@@ -93,8 +93,8 @@ def train(
 ) -> None:
     """Train on DATA, a folder with a Blender-style transforms.json, or on the built-in scene without it.
 
-    The run folder gets model.infnerf, config.json, log.csv and a checkpoint; held-out images are scored at scales 1, 1/2,
-    1/4 and 1/8. Under torchrun the processes train one model together.
+    The run folder gets model.infnerf, config.json, log.csv and a checkpoint; held-out images are scored at scales 1,
+    1/2, 1/4 and 1/8. Under torchrun the processes train one model together.
     """
     switches = {name: options.pop(name) for name in ("device", "resume", "overwrite", "quiet")}
     if switches["resume"] and switches["overwrite"]:

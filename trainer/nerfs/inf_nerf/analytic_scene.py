@@ -1,7 +1,7 @@
 """The built-in scene: spheres and boxes with texture at three scales under a sun, and an exact ray caster for it.
 
-Surfaces are found in closed form. An image is the mean over an even grid of rays in each pixel; its smaller scales are means
-of 2 x 2 pixels, so each scale shows the true mean over the areas of its pixels.
+Surfaces are found in closed form. An image is the mean over an even grid of rays in each pixel; its smaller scales are
+means of 2 x 2 pixels, so each scale shows the true mean over the areas of its pixels.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -189,7 +190,7 @@ def write_scene(folder: Path, scene: PosedImages) -> None:
         codes = Image.fromarray(np.rint(255.0 * image).astype(np.uint8))
         write_atomic(folder / name, lambda file, codes=codes: codes.save(file, "PNG"))  # type: ignore[misc]
         frames.append({"file_path": name, "transform_matrix": pose.tolist()})
-    content = {
+    content: dict[str, Any] = {
         "fl_x": scene.intrinsics[0].focal_length,
         "w": scene.intrinsics[0].width,
         "h": scene.intrinsics[0].height,

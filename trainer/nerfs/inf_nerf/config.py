@@ -231,8 +231,10 @@ def config_from_json(kind: type[Config], fields: Any, where: str) -> Config:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
     if isinstance(values.get("losses"), dict):
         values["losses"] = config_from_json(VolumeRendererConfig, values["losses"], where)
+    make: Any = kind
     try:
-        return kind(**values)
+        made: Config = make(**values)
+        return made
     except TypeError as error:
         raise ConfigError(f"{where}: {error}") from error
 

@@ -48,28 +48,24 @@ def corner_entries(layout: GridLayout, place: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         (N, L, 8) int64 entries within the node; (N, L, 8) weights, which sum to 1 over the corners.
     """
-    device = place.device
-    resolution = torch.tensor(layout.resolutions, device=device)
-    scaled = place[:, None].clamp(0.0, 1.0) * resolution[:, None].to(place.dtype)
-    low = torch.minimum(scaled.to(torch.int64), resolution[:, None] - 1)
-    fraction = scaled - low
-    dense = torch.tensor([(r + 1) ** 3 <= size for r, size in zip(layout.resolutions, layout.sizes, strict=True)])
-    strides = torch.ones((len(layout.sizes), 3), dtype=torch.int64)
-    for level, r in enumerate(layout.resolutions):
-        strides[level] = torch.tensor(((r + 1) ** 2, r + 1, 1) if dense[level] else PRIMES)
-    strides, dense = strides.to(device), dense.to(device)
-    sizes = torch.tensor(layout.sizes, device=device)
-    offsets = sizes.cumsum(0) - sizes
-    terms = torch.stack([low, low + 1], dim=-1) * strides[:, :, None]  # (N, L, 3, 2)
-    x, y, z = terms[:, :, 0, :, None, None], terms[:, :, 1, None, :, None], terms[:, :, 2, None, None, :]
-    shape = (*place.shape[:1], len(layout.sizes), 8)
-    entries = (x + y + z).reshape(shape)
-    if not bool(dense.all()):
-        hashed = (x ^ y ^ z).reshape(shape) % sizes[:, None]
-        entries = torch.where(dense[:, None], entries, hashed)
-    sides = torch.stack([1.0 - fraction, fraction], dim=-1)
-    weights = sides[:, :, 0, :, None, None] * sides[:, :, 1, None, :, None] * sides[:, :, 2, None, None, :]
-    return entries + offsets[:, None], weights.reshape(shape)
+    entries, weights, offset = [], [], 0
+    for resolution, size in zip(layout.resolutions, layout.sizes, strict=True):
+        scaled = place.clamp(0.0, 1.0) * resolution
+        low = scaled.to(torch.int64).clamp(max=resolution - 1)
+        far = scaled - low
+        wx, wy, wz = torch.stack([1.0 - far, far], dim=-1).unbind(1)
+        weights.append((wx[:, :, None] * wy[:, None])[..., None] * wz[:, None, None])
+        is_dense = (resolution + 1) ** 3 <= size
+        factors = ((resolution + 1) ** 2, resolution + 1, 1) if is_dense else PRIMES
+        x, y, z = (torch.stack([low[:, i] * f, (low[:, i] + 1) * f], dim=1) for i, f in enumerate(factors))
+        if is_dense:
+            entry = (x[:, :, None] + y[:, None])[..., None] + z[:, None, None]
+        else:
+            entry = ((x[:, :, None] ^ y[:, None])[..., None] ^ z[:, None, None]).remainder_(size)
+        entries.append(entry + offset)
+        offset += size
+    shape = (len(place), len(layout.sizes), 8)
+    return torch.stack(entries, dim=1).reshape(shape), torch.stack(weights, dim=1).reshape(shape)
 
 
 def grid_features(layout: GridLayout, tables: Tensor, slot: Tensor, place: Tensor) -> Tensor:
@@ -86,11 +82,9 @@ def grid_features(layout: GridLayout, tables: Tensor, slot: Tensor, place: Tenso
     """
     entries, weights = corner_entries(layout, place)
     entries = entries + (slot * layout.n_entries)[:, None, None]
-    features = functional.embedding_bag(
-        entries.reshape(-1, 8), tables.reshape(-1, tables.shape[-1]), per_sample_weights=weights.reshape(-1, 8).to(tables.dtype),
-        mode="sum",
-    )  # fmt: skip
-    return features.reshape(len(place), -1)
+    rows, flat = tables.reshape(-1, tables.shape[-1]), weights.reshape(-1, 8).to(tables.dtype)
+    features = functional.embedding_bag(entries.reshape(-1, 8), rows, per_sample_weights=flat, mode="sum")
+    return features.reshape(len(place), len(layout.sizes) * tables.shape[-1])
 
 
 def harmonics(direction: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which nodes an image can ask for: those cut by the camera's frustum, at the depths whose size its samples have there."""
+"""Which nodes an image can ask for: those cut by the camera's frustum, at the depths that its samples have there."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How much of a model one view needs as the scene grows: the law of the octree, measured by rendering.
 
-A hilly town is photographed from a fixed height, so the number of images, of nodes and of parameters grows with its area.
-One camera stands in it and looks to the horizon; another looks at all of it from afar. The fields are fresh: a fog that hides
-nothing, so that a view touches more nodes than it would of a trained model.
+A hilly town is photographed from a fixed height, so the number of images, of nodes and of parameters grows with its
+area. One camera stands in it and looks to the horizon; another looks at all of it from afar. The fields are fresh: a
+fog that hides nothing, so that a view touches more nodes than it would of a trained model.
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ class InfNeRF(nn.Module):
     ) -> dict[str, Tensor]:
         """Render rays.
 
-        A sample at z is a sphere of radius z * pixel_width / (2 focal_length). In training mode samples are jittered and
-        the radius is multiplied by 2^(U - 1/2), U in [0, 1), once per ray.
+        A sample at z is a sphere of radius z * pixel_width / (2 focal_length). In training mode samples are jittered
+        and the radius is multiplied by 2^(U - 1/2), U in [0, 1), once per ray.
 
         Args:
             rays_o: (N, 3) origins, world units.
@@ -147,7 +147,7 @@ class InfNeRF(nn.Module):
     def _samples(
         self, rays_o: Tensor, rays_d: Tensor, middles: Tensor, slope: Tensor, hits: Tensor, deepest: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Places in the root's cube (M, 3), directions (M, 3) and levels (M,) of the samples of the rays that hit it."""
+        """Places in the root's cube (M, 3), directions (M, 3), levels (M,) of the samples of the rays that hit it."""
         z = middles[hits]
         points = rays_o[hits][:, None] + z[..., None] * rays_d[hits][:, None]
         directions = rays_d[hits][:, None].expand_as(points)
@@ -174,7 +174,7 @@ class InfNeRF(nn.Module):
         return together[..., 1:], together[..., 0], torch.cat([edges, outer[:, 1:]], dim=1)
 
     def _level_pairs(self, node: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """Transparency of parents over their GSD, and the mean of what their child's samples there say (no gradient)."""
+        """Transparency of parents over their GSD, and the mean of their child's samples there (no gradient)."""
         depth = self.octree.depths(node)
         below = torch.nonzero(depth > 0)[:, 0]
         if len(below):

@@ -1,7 +1,7 @@
 """The small fields of the nodes: hash grids and an MLP each, of one shape, evaluated many nodes at a time.
 
-Parameters have the node as their first axis. Samples are sorted into blocks of one node each, so that every layer is one
-batched matrix product, however the samples are spread over the nodes.
+Parameters have the node as their first axis. Samples are sorted into blocks of one node each, so that every layer is
+one batched matrix product, however the samples are spread over the nodes.
 """
 
 from __future__ import annotations

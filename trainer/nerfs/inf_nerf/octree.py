@@ -8,7 +8,6 @@ Source: "InfNeRF: Towards Infinite Scale NeRF Rendering with O(log n) Space Comp
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,8 +163,7 @@ class Octree:
 
     def leaves(self) -> np.ndarray:
         """(n,) bool: nodes without children."""
-        leaf: np.ndarray = (self.children < 0).all(axis=1)
-        return leaf
+        return np.asarray((self.children < 0).all(axis=1))
 
     def subtree_roots(self, depth: int) -> np.ndarray:
         """(n,) for each node of `depth` and deeper its ancestor of that depth, -1 for those above."""

@@ -99,10 +99,10 @@ class PosedImages:
 def read_posed_images(folder: Path, transforms: str = TRANSFORMS_NAME) -> PosedImages:
     """Read a dataset.
 
-    The file has `frames`, each with `file_path` (the suffix may be missing) and `transform_matrix` (camera to world, 4 x 4);
-    the field of view by `camera_angle_x` (radians) or `fl_x` (pixels), in the file or per frame; optional `w`, `h`, `cx`,
-    `cy`, `scene_bound`, and `sparse_points`, an .npz with `points` (P, 3) and `scales` (P,). Translucent pixels are put on
-    white.
+    The file has `frames`, each with `file_path` (the suffix may be missing) and `transform_matrix` (camera to world,
+    4 x 4); the field of view by `camera_angle_x` (radians) or `fl_x` (pixels), in the file or per frame; optional `w`,
+    `h`, `cx`, `cy`, `scene_bound`, and `sparse_points`, an .npz with `points` (P, 3) and `scales` (P,). Translucent
+    pixels are put on white.
 
     Raises:
         DataError: says which file is wrong, what was expected and what was found.

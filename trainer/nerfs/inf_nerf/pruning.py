@@ -66,7 +66,7 @@ def restrict(
         numbers = new_number[part.nodes.cpu().numpy()]
         rows = torch.from_numpy(np.flatnonzero(numbers >= 0)).to(part.nodes.device)
         part.nodes = torch.from_numpy(numbers[numbers >= 0]).to(part.nodes.device)
-        moved = {}
+        moved: dict[Tensor, dict] = {}
         for name, value in part.values().items():
             state = optimizer.state.get(value, {})
             parameter = torch.nn.Parameter(value.detach()[rows])

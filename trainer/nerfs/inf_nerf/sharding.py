@@ -1,7 +1,7 @@
 """Nodes spread over processes: the top levels in each, every subtree below in one.
 
-A process draws its own rays. Their samples of nodes that others own are sent there, evaluated, and the values sent back;
-gradients take the same way. So a process holds parameters and optimizer state of its own subtrees only.
+A process draws its own rays. Their samples of nodes that others own are sent there, evaluated, and the values sent
+back; gradients take the same way. So a process holds parameters and optimizer state of its own subtrees only.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class _Exchange(torch.autograd.Function):
         return _exchange(rows, to_send, to_receive)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         to_send, to_receive = ctx.counts
         return _exchange(gradient, to_receive, to_send), None, None
 

@@ -74,7 +74,7 @@ class InfNeRFTrainer:
             quiet: No progress bar.
 
         Raises:
-            ConfigError: `distributed` without torchrun's variables, or an octree without points that would be too large.
+            ConfigError: `distributed` without torchrun's variables, or too deep an octree without points.
             DataError: no images.
         """
         self.config = config or InfNeRFTrainerConfig()
@@ -114,7 +114,8 @@ class InfNeRFTrainer:
 
     def _prepare(self, states: list[dict[Tensor, dict]] | None = None) -> None:
         """Optimizer and parallel wrapper for the parameters as they are now."""
-        tables, layers = [], []
+        tables: list[Tensor] = []
+        layers: list[Tensor] = []
         for part in self._parts():
             for name, value in part.values().items():
                 (tables if name == "table" else layers).append(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], width: int, height: in
     def write(file: BinaryIO) -> None:
         codec, options = next((c, o) for c, o in CODECS if c in av.codecs_available)
         with av.open(file, "w", format="mp4") as container:
-            stream = container.add_stream(codec, rate=fps)
+            stream: Any = container.add_stream(codec, rate=fps)  # PyAV types it as any kind of stream
             stream.width, stream.height, stream.pix_fmt = even_width, even_height, "yuv420p"
             stream.options = options
             for frame in frames:

@@ -22,13 +22,13 @@ class VolumeRenderer:
         Args:
             colors: (N, S, 3).
             densities: (N, S), per world unit, >= 0.
-            z_vals: (N, S + 1) edges of the samples' intervals, in units of rays_d's length; or (N, S) samples, each with
-                the interval to the next, and the last with one that has no end.
+            z_vals: (N, S + 1) edges of the samples' intervals, in units of rays_d's length; or (N, S) samples, each
+                with the interval to the next, and the last with one that has no end.
             rays_d: (N, 3), any length.
 
         Returns:
-            rgb (N, 3), depth (N,) (mean z of the light that is stopped), alpha (N,), weights (N, S), transparency (N, S)
-            of each interval, z_mid (N, S).
+            rgb (N, 3), depth (N,) (mean z of the light that is stopped), alpha (N,), weights (N, S), transparency
+            (N, S) of each interval, z_mid (N, S).
 
         Source: Max, "Optical models for direct volume rendering", 1995; NeRF, ECCV 2020, equation 3.
         """
@@ -59,8 +59,8 @@ class VolumeRenderer:
 
         Args:
             outputs: Of InfNeRF.forward: rgb; for the distortion `distortion_edges` (N, S + 1), 0..1, and `weights`
-                (N, S' >= S, the first S count); for the transparency `transparency` (N, S); for the levels `level_parent`
-                and `level_child` (M,).
+                (N, S' >= S, the first S count); for the transparency `transparency` (N, S); for the levels
+                `level_parent` and `level_child` (M,).
             targets: rgb (N, 3); depth (N,) where it is known, NaN where not.
 
         Returns:
