@@ -13,6 +13,7 @@ All numbers are little-endian. The record of node i begins at `data_start + 4 p 
 from __future__ import annotations
 
 import json
+import weakref
 import zlib
 from dataclasses import asdict
 from pathlib import Path
@@ -86,6 +87,7 @@ class ModelFile:
         except OSError as error:
             reason = "found nothing there" if not path.exists() else error.strerror or str(error)
             raise TrainingError(f"{path}: expected a model of `todpack nerf train`, {reason}") from error
+        weakref.finalize(self, self._file.close)
         try:
             self._read_head()
         except BaseException:
