@@ -28,6 +28,7 @@ COMMANDS = {
     "batch-infer": ("trainer.infer_command", "batch_infer", "Checkpoint or export -> frames of whole hours, by torch."),
     "eval": ("eval.cli", "cli", "Quality, size, latency, peers."),
     "search": ("eval.search.command", "search", "Many trainings over a space of options, sorted by what they gave."),
+    "nerf": ("trainer.nerfs.command", "cli", "InfNeRF: an octree radiance field of the scene, with level of detail."),
     "tune": ("submission.contest.tune_cli", "tune_command", "Steps with which a contest dataset scores highest."),
     "submit": ("submission.cli", "submit", "Build a submission, or rehearse its grading."),
 }
