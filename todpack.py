@@ -192,16 +192,14 @@ def _failed(message: str) -> int:
 
 
 def _system_error(error: OSError) -> str:
-    """What the system refused: standard output is what has no name, and still cannot be written."""
-    reason = error.strerror or str(error)
-    if error.filename is not None:
-        return f"{error.filename}: {reason}"
-    try:
-        sys.stdout.flush()
-    except OSError:
+    """What the system refused, and where."""
+    reason, last = error.strerror or str(error), error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is not None and last.tb_frame.f_globals.get("__name__") == "click.utils":  # its echo
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return f"standard output cannot be written: {reason}"
-    return reason
+    return reason if error.filename is None else f"{error.filename}: {reason}"
 
 
 if __name__ == "__main__":

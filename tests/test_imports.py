@@ -18,7 +18,14 @@ DECODER_PACKAGES = {"numpy", "onnxruntime", "zstandard", "PIL"}
 # (no circle: decompressor imports nothing of ours).
 MAY_IMPORT = {
     "decompressor": (),
-    "trainer": ("eval.metrics", "eval.perceptual", "decompressor.daybasis", "decompressor.output"),
+    "trainer": (
+        "eval.metrics",
+        "eval.perceptual",
+        "decompressor.daybasis",
+        "decompressor.errors",
+        "decompressor.output",
+        "decompressor.parts",
+    ),
     "packer": ("decompressor", "trainer.data", "trainer.daybasis", "trainer.errors"),
     "eval": ("decompressor", "trainer.data"),
     "submission": ("decompressor", "packer", "eval", "trainer.data"),

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from decompressor.output import make_folder, write_atomic
+from trainer.run_folder import EXPORT_NAMES
 from trainer.siren.model import F2, Siren
 
 CHUNK_TEXELS = 4096
-LATENT_NAME, STATE_NAME, SCRIPT_NAME = "latent_map.npy", "f2_state_dict.pt", "f2_ts.pt"
+LATENT_NAME, STATE_NAME, SCRIPT_NAME = EXPORT_NAMES
 
 
 def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
