@@ -168,7 +168,13 @@ def _run(argv: list[str]) -> int:
 
     logging.basicConfig(level=logging.INFO, format="todpack: %(message)s", stream=sys.stderr)
     try:
-        result = command_group().main(args=argv, prog_name="todpack", standalone_mode=False)
+        group = command_group()
+        with group.make_context(
+            "todpack", list(argv)
+        ) as context:  # not group.main, which answers Ctrl-C by an empty line
+            result = group.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.exceptions.Abort as error:
         raise KeyboardInterrupt from error
     except click.ClickException as error:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from typing import Any
 
 CHANGES = {
@@ -19,7 +20,9 @@ CHANGES = {
 }  # fmt: skip
 
 
+CHANGES_ARE = "changes of the file system: "
 IMPORTED = (
+    "importlib.readers", "encodings.cp437",  # later, as another user, Python itself may be out of reach
     "eval.perceptual", "packer.cli", "packer.compress", "packer.inspect", "packer.siren", "submission.build",
     "submission.cli", "submission.contest.build", "trainer.cli", "trainer.daybasis.refine.fit",
     "trainer.daybasis.train", "trainer.gridmlp.train", "trainer.siren.train",
@@ -34,7 +37,7 @@ def changes_files(event: str, arguments: tuple[Any, ...]) -> bool:
     return event in CHANGES
 
 
-def child(job: dict[str, Any]) -> int:
+def child(job: dict[str, Any], ready: int) -> int:
     """Run one command in the fork: dies before its n-th change of files, or in a write beyond a size, if asked to."""
     seen = 0
     kill_before = job.get("kill_before")
@@ -46,24 +49,62 @@ def child(job: dict[str, Any]) -> int:
             if seen == kill_before:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    with open(job["log"], "w") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    if "kill_beyond_bytes" in job:
+    if "limit_bytes" in job or "kill_beyond_bytes" in job:
         import resource
 
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (job["kill_beyond_bytes"], resource.RLIM_INFINITY))
-    sys.addaudithook(watch)
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (job.get("limit_bytes", job.get("kill_beyond_bytes")), resource.RLIM_INFINITY)
+        )
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN if "limit_bytes" in job else signal.SIG_DFL)
+    if "user" in job:
+        os.setgroups([])
+        os.setgid(job["user"])
+        os.setuid(job["user"])
     from todpack import main
 
+    sys.addaudithook(watch)
+    os.write(ready, b".")
     code = main(job["argv"])
-    sys.stdout.flush()
-    kill_before, changes = None, seen
-    with open(job["count"], "w") as file:
-        file.write(str(changes))
+    kill_before = None
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stderr.write(f"{CHANGES_ARE}{seen}")
     return code
+
+
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    """Fork for one command, disturb it as asked, wait for its end."""
+    reading, writing = os.pipe()
+    ready, started_by = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 70
+        try:
+            os.close(reading)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(writing, 2)
+            code = child(job, started_by)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(writing)
+    os.close(started_by)
+    os.read(ready, 1)
+    os.close(ready)
+    started = time.monotonic()
+    after_s = job.get("kill_after_s", job.get("interrupt_after_s"))
+    if after_s is not None:
+        ended = False
+        while not ended and time.monotonic() - started < after_s:
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            time.sleep(0.0005)
+        os.kill(pid, signal.SIGINT if "interrupt_after_s" in job else signal.SIGKILL)
+    with os.fdopen(reading, errors="replace") as file:
+        output = file.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    text, _, changes = output.partition(CHANGES_ARE)
+    return {"code": code, "seconds": time.monotonic() - started, "changes": int(changes or 0), "output": text}
 
 
 def serve() -> None:
@@ -75,27 +116,7 @@ def serve() -> None:
     torch.set_num_threads(1)
     torch.optim.Adam([torch.zeros(1, requires_grad=True)]).step()  # what it imports at its first step
     for line in sys.stdin:
-        job = json.loads(line)
-        started = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            code = 70
-            try:
-                code = child(job)
-            finally:
-                os._exit(code)
-        status = None
-        if "kill_after_s" in job:
-            while status is None and time.monotonic() - started < job["kill_after_s"]:
-                found, state = os.waitpid(pid, os.WNOHANG)
-                status = state if found else None
-                time.sleep(0.0005)
-            if status is None:
-                os.kill(pid, signal.SIGKILL)
-        if status is None:
-            status = os.waitpid(pid, 0)[1]
-        answer = {"code": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - started}
-        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.write(json.dumps(run(json.loads(line))) + "\n")
         sys.stdout.flush()
 
 

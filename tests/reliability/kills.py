@@ -17,13 +17,13 @@ KILLED_WRITING = -25  # by SIGXFSZ
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended.
+    """How a command ended, and what it wrote to stderr.
 
     Attributes:
         code: Its exit code, or minus the signal that killed it.
-        seconds: From the fork to the end.
+        seconds: From its start to the end.
         changes: Of the file system that it made; 0 where it was killed.
-        output: stdout and stderr.
+        output: stderr.
     """
 
     code: int
@@ -33,14 +33,9 @@ class Outcome:
 
 
 class Forker:
-    """Runs `todpack` commands in forks of a process that has imported everything. A context manager.
+    """Runs `todpack` commands in forks of a process that has imported everything. A context manager."""
 
-    Args:
-        scratch: For its logs.
-    """
-
-    def __init__(self, scratch: Path) -> None:
-        self._log, self._count = scratch / "log.txt", scratch / "count.txt"
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.reliability.forker"],
             cwd=ROOT, env={**os.environ, **ONE_THREAD}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -51,17 +46,14 @@ class Forker:
 
         Args:
             argv: Of `todpack`.
-            how: Nothing, or `kill_after_s`, `kill_before` (the n-th change, from 1), or `kill_beyond_bytes`.
+            how: Nothing, or `kill_after_s`, `kill_before` (the n-th change, from 1), `kill_beyond_bytes` (a file's),
+                `interrupt_after_s` (as Ctrl-C does), `limit_bytes` (of a file), `user` (its number).
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._count.unlink(missing_ok=True)
-        job = {"argv": argv, "log": str(self._log), "count": str(self._count), **how}
-        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.write(json.dumps({"argv": argv, **how}) + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        changes = int(self._count.read_text()) if self._count.is_file() else 0
-        return Outcome(answer["code"], answer["seconds"], changes, self._log.read_text())
+        return Outcome(**json.loads(self._process.stdout.readline()))
 
     def close(self) -> None:
         """End the process."""

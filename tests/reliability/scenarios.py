@@ -15,6 +15,7 @@ from tests.conftest import make_day, write_day
 from tests.contest_data import make_radiance, write_dataset
 from tests.packer.micro_run import write_micro_run
 from tests.reliability.kills import Forker
+from trainer.run_folder import MARK_NAME
 
 NEURAL = [
     "--epochs", "4", "--samples-per-epoch", "2048", "--batch-size", "512", "--device", "cpu", "--time-harmonics", "2",
@@ -121,7 +122,10 @@ def scenarios(world: World) -> dict[str, Scenario]:
         command = ("train", f"{inputs}/day", "-o", f"{live}/run", *options, "--quiet", "--overwrite")
         older = ("--family", family, *OLDER[family])
         found[f"train {family}"] = Scenario(
-            (*command, *older) if family != "daybasis" else (*command[:4], *older), command, ("run",), continued=True
+            (*command, *older) if family != "daybasis" else (*command[:4], *older, "--overwrite"),
+            command,
+            ("run",),
+            continued=True,
         )
     return found
 
@@ -139,14 +143,17 @@ def _without_seconds(name: str, data: bytes) -> bytes:
 
 
 def content(path: Path) -> dict[str, str] | None:
-    """Digest of each file of an output, times and checkpoints (which hold times) left out; None where nothing is."""
+    """Digest of each file of an output; None where nothing is.
+
+    Times are left out, checkpoints (which hold times), and the empty mark that a kill in the very end leaves.
+    """
     if not path.exists():
         return None
     files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
     return {
         file.relative_to(path).as_posix(): hashlib.sha256(_without_seconds(file.name, file.read_bytes())).hexdigest()
         for file in files
-        if file.suffix != ".ckpt"
+        if file.suffix != ".ckpt" and file.name != MARK_NAME
     }
 
 

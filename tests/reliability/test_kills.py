@@ -5,34 +5,22 @@ from __future__ import annotations
 import random
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.reliability.kills import KILLED, KILLED_WRITING, Forker
+from tests.reliability.kills import KILLED, KILLED_WRITING
 from tests.reliability.scenarios import (
     TRAININGS,
     Scenario,
     World,
     content,
-    make_world,
     scenarios,
     strays,
     units_of,
 )
 
-pytest.importorskip("torch")
-pytest.importorskip("fcntl", reason="commands are killed in forks, which Windows has not")
-
 STRAY = re.compile(r"\.[^/]+\.([a-z0-9_]{8}\.part|new|old)(/.*)?")
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("kills")
-    with Forker(folder) as forker:
-        yield make_world(folder, forker)
 
 
 class Case:
