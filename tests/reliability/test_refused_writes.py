@@ -55,6 +55,17 @@ def test_a_file_that_may_not_grow(world: World, name: str) -> None:
     assert line.endswith("cannot be written: File too large"), line
 
 
+def test_a_large_checkpoint_that_does_not_fit(world: World) -> None:
+    """Over torch's own buffers, where its writer does not hand the system's error on."""
+    world.reset(None)
+    command = ["train", f"{world.inputs}/day", "-o", f"{world.live}/run", "--family", "gridmlp", "--epochs", "1"]
+    command += ["--grid-levels", "256", "--channels-per-level", "8", "--samples-per-epoch", "512", "--device", "cpu"]
+    outcome = world.forker.run(command, limit_bytes=1 << 20)
+    assert outcome.code == 1, outcome.output
+    assert one_line(outcome) == f"todpack: error: {world.live}/run/last.ckpt: cannot be written: File too large"
+    assert strays(world.live) == []
+
+
 @pytest.fixture
 def small_disk(world: World) -> Iterator[Path]:
     """A file system of 64 KiB as the folder of the outputs."""
