@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ import zstandard
 
 from decompressor.archive import open_archive
 from decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
-from decompressor.errors import DamagedArchiveError, OutputError
+from decompressor.errors import DamagedArchiveError
 from decompressor.output import write_atomic
 from decompressor.sections import DTYPES, Section
 
@@ -34,21 +33,21 @@ def _json(metadata: dict[str, Any]) -> bytes:
     return json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8")
 
 
-def check_target(path: Path) -> None:
-    """Refuse a path where no archive can be written, before the long work.
+def _verify(candidate: Path) -> None:
+    """Decode a little of everything.
 
     Raises:
-        OutputError: a folder is in its place, or the folder it belongs to is missing or not writable.
+        ArchiveError: it does not read back.
     """
-    folder = path.parent
-    if path.is_dir():
-        raise OutputError(f"{path}: expected a file name for the archive, found a folder")
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: cannot be written: expected a file or nothing there, found a device")
-    if not folder.is_dir():
-        raise OutputError(f"{path}: cannot be written: expected a folder {folder}, found none")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path}: cannot be written: no permission in {folder}")
+    with open_archive(candidate, provider="cpu") as archive:
+        archive.container.verify()
+        stated, found = archive.container.digests()
+        if stated != found:
+            raise DamagedArchiveError(f"{candidate}: digest: expected {stated}, found {found}")
+        archive.prepare()
+        for lightmap in archive.lightmaps:
+            lightmap.decode(float(lightmap.hours[0]), (0, 1, 0, 1), "float32")
+            _ = lightmap.valid
 
 
 @dataclass
@@ -146,24 +145,6 @@ class ArchiveWriter:
             OutputError: it cannot be written.
             ArchiveError: what was written does not read back (a defect of the packer or of the disk).
         """
-        check_target(path)
         data = self.to_bytes()
-        candidate = path.with_name(f".{path.name}.{os.getpid()}.verify")
-        try:
-            write_atomic(candidate, lambda file: file.write(data), durable=True)
-            with open_archive(candidate, provider="cpu") as archive:
-                archive.container.verify()
-                stated, found = archive.container.digests()
-                if stated != found:
-                    raise DamagedArchiveError(f"{candidate}: digest: expected {stated}, found {found}")
-                archive.prepare()
-                for lightmap in archive.lightmaps:
-                    lightmap.decode(float(lightmap.hours[0]), (0, 1, 0, 1), "float32")
-                    _ = lightmap.valid
-            try:
-                os.replace(candidate, path)
-            except OSError as error:
-                raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-        finally:
-            candidate.unlink(missing_ok=True)
+        write_atomic(path, lambda file: file.write(data), durable=True, check=_verify)
         return len(data)

@@ -91,13 +91,13 @@ def encode(
         PackError: options that do not go together, or a target that cannot be met.
         OutputError: the archive cannot be written.
     """
+    from decompressor.output import check_output
     from packer.compress import encode_day, write_day
-    from packer.container import check_target
     from packer.daybasis.pack import DayBasisPackOptions
 
     config = with_step(config, options, sequence.transfer == "linear" and found is None)
     preset = options["refine"]
-    check_target(out)
+    check_output(out)
     day = encode_day(
         sequence,
         config,
