@@ -47,7 +47,7 @@ class Lightmap:
         self.name, self.height, self.width, self.n_valid = entry.name, entry.height, entry.width, entry.n_valid
         self.hours, self.transfer = archive.hours, archive.transfer
         self._container, self._archive, self._entry, self._runtime = container, archive, entry, runtime
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a family's decoder asks for the mask while it is being made
         self._valid: np.ndarray | None = None
         self._decoder: Decoder | None = None
         self._model = read_entry(archive, entry)
@@ -55,9 +55,10 @@ class Lightmap:
     @property
     def valid(self) -> np.ndarray:
         """(H, W) bool, True where a texel belongs to a surface (read-only)."""
-        if self._valid is None:
-            self._valid = read_mask(self._container, self._entry)
-        return self._valid
+        with self._lock:
+            if self._valid is None:
+                self._valid = read_mask(self._container, self._entry)
+            return self._valid
 
     @property
     def n_tiles(self) -> int:
