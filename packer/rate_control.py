@@ -1,8 +1,9 @@
 """Find the quantiser step that meets a target, on really packed archives.
 
-The rule: a PSNR target gives the smallest archive that has at least that PSNR, a size target the best archive that is at
-most that large, of the steps that were tried. The trials close in on the target until it is met within a tolerance, or
-until neighbouring steps lie on both sides of it: where the curve itself jumps, the side that keeps the promise is taken.
+The rule: a PSNR target gives the smallest archive that has at least that PSNR, a size target the best archive that is
+at most that large, of the steps that were tried. The trials close in on the target until it is met within a tolerance,
+or until neighboring steps lie on both sides of it: where the curve itself jumps, the side that keeps the promise is
+taken.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ MIN_STEP, MAX_STEP = 0.25, 1024.0
 MAX_TRIALS = 14
 PSNR_TOLERANCE_DB = 0.05  # above the target
 SIZE_TOLERANCE = 0.008  # of the target, below it
-NEIGHBORS = 0.008  # octaves between steps that count as neighbours: a smooth curve changes by less than the tolerances
+NEIGHBORS = 0.008  # octaves between steps that count as neighbors: a smooth curve changes by less than the tolerances
 FIRST_STEP = 16.0
 PSNR_PER_OCTAVE_DB = -4.3  # first guess of the slopes, from the courtyard
 LOG_SIZE_PER_OCTAVE = -0.45

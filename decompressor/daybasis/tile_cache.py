@@ -15,8 +15,8 @@ Place = tuple[int, int]
 class TileCache:
     """Least recently used tiles go first; the last one asked for always stays.
 
-    A request that touches more tiles than there is room for decodes them anew each time: who reads a lightmap whose maps
-    are larger than the room takes all hours of one region before the next region.
+    A request that touches more tiles than there is room for decodes them anew each time: who reads a lightmap whose
+    maps are larger than the room takes all hours of one region before the next region.
 
     Args:
         room_bytes: Of all tiles together.
