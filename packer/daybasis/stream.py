@@ -24,7 +24,7 @@ from decompressor.daybasis.lifting import inverse
 from decompressor.daybasis.regions import Regions, restore_bands, turns_of_codes
 from decompressor.daybasis.smoothing import Smoother
 from decompressor.errors import OutputError
-from decompressor.limits import DEFAULT_LIMITS, MIB, Limits
+from decompressor.limits import DEFAULT_LIMITS, MIB
 from packer.container import ArchiveWriter, check_target
 from packer.daybasis.basis_quantization import quantize_basis
 from packer.daybasis.encode import CodedLightmap, precision_of, round_tile
@@ -102,7 +102,7 @@ def compress_stream(
     check_target(out)
     config = dataclasses.replace(config, q_step=stored_step(config.q_step))
     try:
-        spool = tempfile.TemporaryFile(dir=out.parent)
+        spool = tempfile.TemporaryFile(dir=out.parent)  # noqa: SIM115
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
     with spool, _Progress(3) as progress:
@@ -185,7 +185,7 @@ class _Check:
 
     def __init__(self, source: TileSource, survey: Survey, on_tile: Callable[[], object]) -> None:
         self._source, self._survey, self._on_tile = source, survey, on_tile
-        self._squares = 0
+        self._squares = 0.0
 
     def __call__(self, archive: Archive) -> None:
         lightmap = archive.lightmaps[0]
@@ -193,9 +193,11 @@ class _Check:
             codes, valid = self._source.read(rows, columns)
             if valid.any():
                 region = rows.start, rows.stop, columns.start, columns.stop
+                counts = valid[..., None].astype(np.float32)
                 for original, time_h in zip(codes, self._source.hours, strict=True):
-                    error = lightmap.decode(float(time_h), region)[valid].astype(np.int32) - original[valid]
-                    self._squares += int(np.square(error).sum(dtype=np.int64))
+                    error = np.subtract(lightmap.decode(float(time_h), region), original, dtype=np.float32)
+                    error *= counts
+                    self._squares += float(np.vdot(error, error))
             self._on_tile()
 
     @property

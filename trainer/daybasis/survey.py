@@ -16,7 +16,7 @@ from trainer.daybasis.config import DayBasisConfig
 from trainer.daybasis.klt import TemporalBasis, basis_of_covariance
 from trainer.daybasis.neighborhoods import gather_neighborhoods
 from trainer.daybasis.regions import cheapest_classes, fit_regions, skew_of_rotation
-from trainer.daybasis.rotation import sparse_rotation
+from trainer.daybasis.rotation import SIGNIFICANT, sparse_rotation
 from trainer.daybasis.single_blas import single_blas
 from trainer.daybasis.tiles import Tile
 from trainer.errors import DataError
@@ -191,4 +191,6 @@ def classes_of_tile(tile: Tile, found: SampledTransform, q_step: float) -> np.nd
     if len(found.rotations) < 2 or tile.pyramid is None:
         return np.zeros(shape, np.uint8)
     values, blocks = _gather(tile, found.basis, q_step, CLASS_STRIDE)
+    costly = np.abs(values).max((0, 2), initial=0) > SIGNIFICANT
+    values, blocks = values[:, costly], blocks[costly]
     return cheapest_classes(values, blocks, shape[0] * shape[1], found.rotations).reshape(shape)
