@@ -18,10 +18,12 @@ import numpy as np
 
 from decompressor.output import write_atomic
 from trainer.data import LightmapSequence
+from trainer.errors import ConfigError
 
 RUN_FORMAT = 1
 CONFIG_NAME = "config.json"
 ARRAYS_NAME = "arrays.npz"
+CHECKPOINT_NAME = "last.ckpt"
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,20 @@ def record_of(sequence: LightmapSequence, family: str, config: dict[str, Any], f
     )
 
 
+def require_free(path: Path, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that holds a run, finished or not, unless it is to be continued or replaced.
+
+    Raises:
+        ConfigError: it holds one.
+    """
+    held = (path / CONFIG_NAME).exists() or (path / CHECKPOINT_NAME).exists()
+    if held and not (resume or overwrite):
+        raise ConfigError(f"{path}: already holds a run; continue it by --resume, or replace it by --overwrite")
+
+
 def clear_run(path: Path) -> None:
     """Remove what an older run left, so that an interrupted new one is not taken for it."""
-    for name in (CONFIG_NAME, ARRAYS_NAME, "baseline.png", "best.ckpt", "last.ckpt", "log.csv"):
+    for name in (CONFIG_NAME, ARRAYS_NAME, "baseline.png", "best.ckpt", CHECKPOINT_NAME, "log.csv"):
         (path / name).unlink(missing_ok=True)
 
 

@@ -16,6 +16,7 @@ from packer.mask import encode_mask
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform
 from trainer.daybasis.coding import CURVES, Coding
+from trainer.daybasis.config import stored_step
 from trainer.daybasis.refine.config import PRESETS, RefineConfig
 from trainer.daybasis.refine.refined import RefinedLightmap
 from trainer.daybasis.tiles import Tile
@@ -198,11 +199,6 @@ def require_features(writer: ArchiveWriter, entry: dict[str, object]) -> None:
     if required:
         writer.minor = 1
         writer.metadata["requires"] = required
-
-
-def stored_step(q_step: float) -> float:
-    """The step as the archive keeps it: the shortest text of the nearest float32."""
-    return float(str(np.float32(q_step)))
 
 
 def pack_day(

@@ -39,13 +39,12 @@ from packer.daybasis.pack import (
     add_tile,
     describe_lightmap,
     require_features,
-    stored_step,
 )
 from packer.daybasis.quantization import CentroidFit
 from packer.daybasis.streams import encode_coefficients
 from packer.errors import PackError
 from trainer.data.tile_source import TileSource
-from trainer.daybasis.config import DayBasisConfig
+from trainer.daybasis.config import DayBasisConfig, stored_step
 from trainer.daybasis.single_blas import single_blas
 from trainer.daybasis.survey import (
     SampledTransform,

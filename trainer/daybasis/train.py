@@ -13,14 +13,12 @@ from decompressor.output import make_folder, write_atomic
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform, find_transform
 from trainer.daybasis.coding import first_coding
-from trainer.daybasis.config import DayBasisConfig
+from trainer.daybasis.config import DayBasisConfig, stored_step
 from trainer.daybasis.refine.config import RefineConfig
 from trainer.daybasis.refine.refined import RefinedLightmap, arrays_of_refined
 from trainer.daybasis.tiles import Tile, cut_tiles
 from trainer.errors import ConfigError
-from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, record_of, write_run
-
-CHECKPOINT_NAME = "last.ckpt"
+from trainer.run_folder import CHECKPOINT_NAME, RunRecord, clear_run, record_of, require_free, write_run
 
 
 def train_daybasis(
@@ -52,11 +50,9 @@ def train_daybasis(
         TrainerError: see its kinds.
     """
     make_folder(out_dir)
-    held = [name for name in (CONFIG_NAME, CHECKPOINT_NAME) if (out_dir / name).exists()]
-    if held and not (resume or overwrite):
-        raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
+    require_free(out_dir, resume, overwrite)
     started = time.monotonic()
-    step = float(str(np.float32(config.q_step)))  # as an archive keeps it
+    step = stored_step(config.q_step)
     coding = first_coding(sequence, config.transfer) if sequence.transfer == "linear" else None
     tiles = cut_tiles(sequence if coding is None else coding.encode(sequence), config.tile, config.n_levels)
     found = find_transform(tiles, config, step)
