@@ -17,8 +17,8 @@ from tests.golden.test_golden import FOLDER, LINEAR_NAMES, NAMES
 
 ARCHIVES = (*NAMES, *LINEAR_NAMES)
 TIMES = (0.0, 3.3, 12.0, 18.1, 23.99)
-NEURAL_BOUND = 0.02  # codes of 0..255; measured at most 0.0011, see docs/reliability.md "Same answer everywhere"
-LATENT_BOUND = 1e-4  # of latent values in units of their largest
+NEURAL_BOUND = 1e-3  # codes of 0..255; measured at most 7e-5, see docs/reliability.md "Same answer everywhere"
+LATENT_BOUND = 1e-5  # of latent values in units of their largest; measured at most 5e-7
 EXP_ULPS = 4  # of exp(v), FORMAT.md "Curve"
 
 
@@ -70,7 +70,7 @@ def test_cuda_gives_what_the_cpu_gives(name: str) -> None:
         pytest.skip(str(error))
     path = FOLDER / f"{name}.tod"
     for found, expected in zip(everything(path, 1, "cuda"), everything(path, 1), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=NEURAL_BOUND)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=10 * NEURAL_BOUND)
 
 
 def graph(lightmap: Lightmap, name: str) -> bytes:
