@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 import time
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from decompressor.errors import ArchiveError, DamagedArchiveError, RequestError,
 from decompressor.exr_file import write_exr
 from decompressor.holes import decode_around, find_holes, mark, whole_frame
 from decompressor.limits import DEFAULT_LIMITS
-from decompressor.output import make_folder, preview, write_atomic, write_frame
+from decompressor.output import check_output, make_folder, preview, write_atomic, write_frame
 
 log = logging.getLogger("todpack.decompress")
 
@@ -35,6 +36,12 @@ EXAMPLES = """examples:
 """
 
 
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found an empty one")
+    return Path(text)
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
@@ -42,8 +49,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("archive", metavar="ARCHIVE", type=Path, help="the .tod file")
-    parser.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for the frames")
+    parser.add_argument("archive", metavar="ARCHIVE", type=_path, help="the .tod file")
+    parser.add_argument("-o", "--out", metavar="OUT", type=_path, required=True, help="folder for the frames")
     parser.add_argument("--hours", metavar="LIST", help="times in [0, 24), separated by commas (default: all stored)")
     parser.add_argument("--region", metavar="Y0:Y1,X0:X1", help="rows and columns to decode (default: the whole frame)")
     parser.add_argument("--lightmap", metavar="NAME", help="one lightmap by name or number (default: all)")
@@ -67,7 +74,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--limits", metavar="N", type=float, default=1.0,
         help="raise the caps on what the file may ask for so often, for files that you trust (default: 1)",
     )  # fmt: skip
-    parser.add_argument("--timings", metavar="FILE", type=Path, help="write open and frame times in ms as JSON")
+    parser.add_argument("--timings", metavar="FILE", type=_path, help="write open and frame times in ms as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no log lines")
     return parser
 
@@ -76,7 +83,7 @@ def parse_hours(text: str) -> list[float]:
     """ "0,6,18.5" -> hours.
 
     Raises:
-        RequestError: not numbers in [0, 24).
+        RequestError: not numbers in [0, 24), or one of them twice.
     """
     try:
         hours = [float(part) for part in text.split(",")]
@@ -84,7 +91,9 @@ def parse_hours(text: str) -> list[float]:
         raise RequestError(f"--hours: expected numbers separated by commas, found {text!r}") from error
     for hour in hours:
         if not 0.0 <= hour < 24.0:
-            raise RequestError(f"--hours: expected hours in [0, 24), found {hour:g}")
+            raise RequestError(f"--hours: expected hours in [0, 24), found {hour:.10g}")
+        if hours.count(hour) > 1:
+            raise RequestError(f"--hours: expected different times, found {hour:.10g} more than once")
     return hours
 
 
@@ -103,15 +112,21 @@ def parse_region(text: str) -> Region:
 def frame_names(hours: list[float]) -> list[str]:
     """File names without suffix: tod_00, tod_01, ... for whole hours, tod_18.50 for others, all different.
 
+    Digits beyond those that a name shows are cut off, never rounded up to another hour.
+
     Raises:
         RequestError: two of the times are too close to get different names.
     """
-    names = [f"tod_{int(h):02d}" if h == int(h) else f"tod_{h:05.2f}" for h in hours]
+    names = [f"tod_{int(h):02d}" if h == int(h) else f"tod_{_cut(h, '0.01'):0>5}" for h in hours]
     if len(set(names)) != len(set(hours)):
-        names = [f"tod_{h:09.6f}" for h in hours]
+        names = [f"tod_{_cut(h, '0.000001'):0>9}" for h in hours]
         if len(set(names)) != len(set(hours)):
             raise RequestError("--hours: expected times at least a millionth of an hour apart, found closer ones")
     return names
+
+
+def _cut(hour: float, unit: str) -> str:
+    return str(Decimal(repr(float(hour))).quantize(Decimal(unit), ROUND_DOWN))
 
 
 def _decode_lightmap(
@@ -160,6 +175,8 @@ def run(args: argparse.Namespace) -> None:
         TodpackError: see its kinds.
     """
     started = time.perf_counter()
+    if args.timings is not None:
+        check_output(args.timings)
     frame_ms: dict[str, list[float]] = {}
     faults: list[str] = []
     if not 1.0 <= args.limits <= 1e6:
@@ -174,8 +191,8 @@ def run(args: argparse.Namespace) -> None:
                 f"{archive.container.found_bytes}"
             )
         lightmaps = _chosen(archive, args.lightmap)
-        hours = parse_hours(args.hours) if args.hours else [float(h) for h in archive.hours]
-        region = parse_region(args.region) if args.region else None
+        hours = parse_hours(args.hours) if args.hours is not None else [float(h) for h in archive.hours]
+        region = parse_region(args.region) if args.region is not None else None
         for lightmap in lightmaps:
             lightmap.check(hours, region)
             _check_format(lightmap, args)
@@ -248,6 +265,10 @@ def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:
         run(args)
     except TodpackError as error:
         sys.stderr.write(f"todpack: error: {' '.join(str(error).split())}\n")
+        return 1
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        sys.stderr.write(f"todpack: error: {where}{error.strerror or error}\n")
         return 1
     except MemoryError:
         sys.stderr.write(f"todpack: error: {args.archive}: not enough memory; decode a part of it by --region\n")

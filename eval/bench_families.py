@@ -89,7 +89,7 @@ def bench_families(
     if day.transfer != "srgb8":
         raise EvalError(f"{data_path}: the families are compared on 8-bit sRGB frames, found {day.transfer} radiance")
     frames, rows = as_codes(day.radiance), []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="todpack-bench-") as folder:
         for done, family in enumerate(families):
             if on_step is not None:
                 on_step(done, len(families), f"train {family}")

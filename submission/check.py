@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from decompressor import open_archive
-from decompressor.output import write_atomic
+from decompressor.output import check_output, write_atomic
 from eval.frames import as_codes
 from eval.latency import cpu_name
 from eval.perceptual import Lpips, LpipsAbsent
@@ -176,6 +176,8 @@ def check(
     """
     check_plain(folder)
     manifest = read_manifest(folder)
+    report_path = report_path or folder.parent / "report.json"
+    check_output(report_path)
     archive: str = manifest["archive"]
     day = read_sequence(data, mask)
     result = Rehearsal(faults=manifest_faults(folder, manifest), threads=threads, cpu=cpu_name())
@@ -204,5 +206,5 @@ def check(
                     archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,
                 )  # fmt: skip
     text = json.dumps(result.to_json(), indent=2, sort_keys=True) + "\n"
-    write_atomic(report_path or folder.parent / "report.json", lambda file: file.write(text.encode("utf-8")))
+    write_atomic(report_path, lambda file: file.write(text.encode("utf-8")))
     return result

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from decompressor.errors import OutputError
 from decompressor.output import make_folder
+from decompressor.parts import new_part, put_folder, settle_folder
 from submission.errors import SubmissionError
 
 
@@ -30,13 +30,9 @@ def replace_folder(
     check_folder(out, is_submission, overwrite)
     make_folder(out.parent)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-            fresh = Path(scratch) / out.name
-            fresh.mkdir()
+        with new_part(out, is_folder=True) as fresh:
             fill(fresh)
-            if out.exists():
-                out.rename(Path(scratch) / "old")
-            fresh.rename(out)
+            put_folder(fresh, out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
 
@@ -59,11 +55,19 @@ def check_folder(out: Path, is_submission: Callable[[Path], bool], overwrite: bo
 
     Raises:
         SubmissionError: see there.
+        OutputError: an older submission of an interrupted build cannot be put back.
     """
-    if not out.exists():
-        return
+    if not out.name:
+        raise SubmissionError(f"{out}: expected the name of a folder to make, found the current folder")
+    try:
+        settle_folder(out)
+        if not out.exists():
+            return
+        is_empty = out.is_dir() and not any(out.iterdir())
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be read: {error.strerror or error}") from error
     ours = out.is_dir() and is_submission(out)
-    if not ours and not (out.is_dir() and not any(out.iterdir())):
+    if not ours and not is_empty:
         raise SubmissionError(f"{out}: expected a new folder or an older submission, found something else")
     if ours and not overwrite:
         raise SubmissionError(f"{out}: already holds a submission; replace it by --overwrite")

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from decompressor.output import make_folder, write_atomic
+from decompressor.output import write_atomic
 from eval.metrics import psnr_srgb_db
 from trainer.checkpoint import CHECKPOINT_FORMAT
 from trainer.data import LightmapSequence
 from trainer.device import pick_device
 from trainer.errors import ConfigError
 from trainer.memory import out_of_memory_is_one_line
-from trainer.run_folder import CHECKPOINT_NAME, RunRecord, clear_run, record_of, require_free, write_run
+from trainer.run_folder import CHECKPOINT_NAME, RunRecord, finish_run, record_of, work_folder, write_run
 
 
 class Progress(Protocol):
@@ -93,13 +93,14 @@ def train_run(
     sequence: LightmapSequence,
     config: dict[str, Any],
     out_dir: Path,
-    make_fit: Callable[[torch.device], Fit],
+    make_fit: Callable[[torch.device, Path], Fit],
+    on_trained: Callable[[Any, Path], None] | None = None,
     *,
     device: str,
     resume: bool,
     overwrite: bool,
     quiet: bool,
-) -> tuple[RunRecord, Any]:
+) -> RunRecord:
     """Train a model on a day and write the run folder.
 
     Args:
@@ -107,29 +108,27 @@ def train_run(
         sequence: The day, 8-bit.
         config: Resolved configuration as plain JSON values.
         out_dir: Run folder; created if need be.
-        make_fit: The fit on a device, before its first step.
+        make_fit: The fit on a device, writing into a folder, before its first step.
+        on_trained: Called with the trained model and that folder, for more files in it.
         device: "auto", "cpu" or "cuda".
         resume: Continue from `last.ckpt`; without one, start afresh.
         overwrite: Replace a run that is already there.
         quiet: No progress bar.
 
     Returns:
-        The run's record, as written to `config.json`, and the trained model.
+        The run's record, as written to `config.json`.
 
     Raises:
         TrainerError: see its kinds.
     """
     chosen = pick_device(device)
-    make_folder(out_dir)
-    require_free(out_dir, resume, overwrite)
-    has_checkpoint = (out_dir / CHECKPOINT_NAME).is_file()
-    if not resume:
-        clear_run(out_dir)
+    work = work_folder(out_dir, resume=resume, overwrite=overwrite)
+    has_checkpoint = (work / CHECKPOINT_NAME).is_file()
     with out_of_memory_is_one_line(chosen, family.memory_options):
-        fit = make_fit(chosen)
+        fit = make_fit(chosen, work)
         baseline = fit.baseline
         if baseline is not None:
-            write_atomic(out_dir / "baseline.png", lambda file: Image.fromarray(baseline).save(file, "PNG"))
+            write_atomic(work / "baseline.png", lambda file: Image.fromarray(baseline).save(file, "PNG"))
         if resume and has_checkpoint:
             fit.resume()
         fit.run(quiet)
@@ -150,5 +149,8 @@ def train_run(
         arrays["frames"] = reference
     if baseline is not None:
         arrays["baseline"] = baseline
-    write_run(out_dir, record, arrays)
-    return record, fit.model
+    if on_trained is not None:
+        on_trained(fit.model, work)
+    write_run(work, record, arrays)
+    finish_run(work, out_dir)
+    return record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,9 +73,8 @@ def train_gridmlp(
     require_srgb8(sequence, "gridmlp")
     start = None if init_from is None else _start_weights(init_from)
 
-    def make_fit(where: torch.device) -> GridMlpFit:
-        return GridMlpFit(sequence, config, out_dir, where, amp, start)
+    def make_fit(where: torch.device, work: Path) -> GridMlpFit:
+        return GridMlpFit(sequence, config, work, where, amp, start)
 
-    switches = {"resume": resume, "overwrite": overwrite, "quiet": quiet}
-    record, _ = train_run(GRIDMLP, sequence, config.to_json(), out_dir, make_fit, device=device, **switches)
-    return record
+    switches: dict[str, Any] = {"resume": resume, "overwrite": overwrite, "quiet": quiet}
+    return train_run(GRIDMLP, sequence, config.to_json(), out_dir, make_fit, device=device, **switches)

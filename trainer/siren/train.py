@@ -8,12 +8,12 @@ import torch
 
 from trainer.data import LightmapSequence
 from trainer.neural import NeuralFamily, require_srgb8, train_run
-from trainer.run_folder import RunRecord
+from trainer.run_folder import EXPORTS_NAME, RunRecord
 from trainer.siren.config import SirenConfig
 from trainer.siren.export import clear_exports, model_arrays, reconstruct, write_exports
 from trainer.siren.fit import SirenFit
+from trainer.siren.model import Siren
 
-EXPORTS = "exports"
 SIREN = NeuralFamily(
     name="siren",
     memory_options="--batch-size, --hidden-f1, --hidden-f2 or --latent-dim",
@@ -55,13 +55,14 @@ def train_siren(
     """
     require_srgb8(sequence, "siren")
 
-    def make_fit(where: torch.device) -> SirenFit:
+    def make_fit(where: torch.device, work: Path) -> SirenFit:
         if not resume:
-            clear_exports(out_dir / EXPORTS)
-        return SirenFit(sequence, config, out_dir, where)
+            clear_exports(work / EXPORTS_NAME)
+        return SirenFit(sequence, config, work, where)
+
+    def export(model: Siren, work: Path) -> None:
+        write_exports(model, work / EXPORTS_NAME)
 
     switches = {"resume": resume, "overwrite": overwrite, "quiet": quiet}
-    record, model = train_run(SIREN, sequence, config.to_json(), out_dir, make_fit, device=device, **switches)
-    if compute_latent:
-        write_exports(model, out_dir / EXPORTS)
-    return record
+    more = export if compute_latent else None
+    return train_run(SIREN, sequence, config.to_json(), out_dir, make_fit, more, device=device, **switches)
