@@ -138,8 +138,20 @@ def train_run(
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
+    own_bound: bool = False,
 ) -> tuple[dict[str, Any], list[ScaleScore]]:
     """Train and write the run folder.
+
+    Args:
+        model_config: Of the model; its cube is the data's where the data says one.
+        config: Of the training.
+        scene: Where images come from.
+        out_dir: Run folder; created if need be.
+        device: "auto", "cpu" or "cuda".
+        resume: Continue from the checkpoint that is there; without one, start afresh.
+        overwrite: Replace a run that is already there.
+        quiet: No progress bar.
+        own_bound: The configuration's cube counts, whatever the data says.
 
     Returns:
         The figures of config.json, and the scores of the held-out images (empty without any, and in all processes but
@@ -153,7 +165,7 @@ def train_run(
     if chosen.type == "cuda":
         chosen = torch.device("cuda", config.local_rank)
     train_images, held_out = load_data(scene)
-    if scene.data and train_images.scene_bound is not None:
+    if train_images.scene_bound is not None and not own_bound:
         model_config = dataclasses.replace(model_config, scene_bound=float(train_images.scene_bound))
     make_folder(out_dir)
     if (out_dir / CONFIG_NAME).exists() or (out_dir / "last.ckpt").exists():

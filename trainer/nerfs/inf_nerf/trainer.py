@@ -83,6 +83,8 @@ class InfNeRFTrainer:
             self.rank, self.n_processes = _join()
         if device is None:
             device = torch.device(f"cuda:{self.config.local_rank}" if torch.cuda.is_available() else "cpu")
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
         self.model, self.device, self.out_dir = model.to(device), device, out_dir
         self.dataset, self.val_dataset, self._quiet = train_dataset, val_dataset, quiet or self.rank > 0
         self.pixels = PixelPyramid(train_dataset, self.config.pyramid_levels, device)
