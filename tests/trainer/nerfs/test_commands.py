@@ -20,7 +20,7 @@ from trainer.nerfs.inf_nerf.run import resolve  # noqa: E402
 
 OPTIONS = [
     "--epochs", "2", "--steps-per-epoch", "4", "--rays-batch-size", "128", "--max-depth", "2", "--hidden-dim", "8",
-    "--num-samples", "8", "--grid-resolution", "8", "--table-size", "128", "--threads", "1", "--device", "cpu", "--quiet",
+    "--num-samples", "8", "--grid-resolution", "8", "--table-size", "128", "--threads", "1", "--device", "cpu", "-q",
 ]  # fmt: skip
 
 
