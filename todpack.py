@@ -6,14 +6,20 @@ what training needs.
 
 from __future__ import annotations
 
-import errno
-import importlib
-import logging
+import _thread
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
-import click
+if TYPE_CHECKING:
+    import click
+
+INTERRUPTED = 130
+AGAIN_S = 0.02  # between looks whether an import is over
 
 COMMANDS = {
     "compress": ("packer.cli", "compress", "Folder of frames -> archive, in one go (train + pack)."),
@@ -21,6 +27,7 @@ COMMANDS = {
     "pack": ("packer.cli", "pack", "Quantize and code a run folder -> archive."),
     "inspect": ("packer.cli", "inspect", "Show an archive's sections, sizes and parameters."),
     "decompress": ("packer.cli", "decompress", "Archive -> frames (PNG or NPY)."),
+    "verify": ("packer.verify_command", "verify", "Say which sections and tiles of archives are damaged, if any."),
     "view": ("eval.view.command", "view", "Archive -> one HTML page that decodes it in the browser."),
     "export-latent": ("trainer.infer_command", "export_latent", "Siren checkpoint -> latent map and F2 for torch."),
     "infer": ("trainer.infer_command", "infer", "Checkpoint or export -> one frame, by torch."),
@@ -33,31 +40,6 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, attribute, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
-
-
-def _version() -> str:
-    try:
-        return version("todpack")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
-
-
 EPILOG = """
 \b
 Examples:
@@ -68,10 +50,92 @@ Examples:
 """
 
 
-@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(_version(), prog_name="todpack")
-def cli() -> None:
-    """Compress a day of lightmaps into one small archive, and get any hour back almost for free."""
+def _interrupt_later() -> None:
+    time.sleep(AGAIN_S)
+    _thread.interrupt_main()
+
+
+def _interrupt(_signal: int, frame: FrameType | None) -> None:
+    """Ctrl-C: as usual, but not in the middle of an import, which would swallow it or turn it into another error."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            _thread.start_new_thread(_interrupt_later, ())
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    import signal
+    import threading
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("todpack")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+def _refuse_empty_paths(command: click.Command) -> None:
+    """An empty path would stand for the current folder: where a variable of a script is empty, that is never meant."""
+    import click
+
+    class NamedPath(click.Path):
+        def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+            if value == "":
+                self.fail("expected a path, found an empty one", param, ctx)
+            return super().convert(value, param, ctx)
+
+    for parameter in command.params:
+        if type(parameter.type) is click.Path:
+            parameter.type = NamedPath(path_type=parameter.type.type)
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            _refuse_empty_paths(one)
+
+
+def command_group() -> click.Group:
+    """The commands of `todpack`; each is imported when it is called."""
+    import importlib
+
+    import click
+
+    class LazyGroup(click.Group):
+        def list_commands(self, ctx: click.Context) -> list[str]:
+            return list(COMMANDS)
+
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            if cmd_name not in COMMANDS:
+                return None
+            module, attribute, _ = COMMANDS[cmd_name]
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            _refuse_empty_paths(command)
+            return command
+
+        def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
+    @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+    @click.version_option(_version(), prog_name="todpack")
+    def cli() -> None:
+        """Compress a day of lightmaps into one small archive, and get any hour back almost for free."""
+
+    return cli
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -83,35 +147,67 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         0 done, 1 a typed error (one line on stderr), 2 wrong usage, 130 interrupted.
     """
+    try:
+        with _interruptible():
+            return _run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        if argv is None:  # the process ends: a second Ctrl-C changes nothing
+            import signal
+
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.stderr.write("todpack: interrupted\n")
+        return INTERRUPTED
+
+
+def _run(argv: list[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's waiting threads leave their cores to others
+    import logging
+
+    import click
+
     from decompressor.errors import TodpackError
     from trainer.errors import TrainerError
 
     logging.basicConfig(level=logging.INFO, format="todpack: %(message)s", stream=sys.stderr)
     try:
-        result = cli.main(args=sys.argv[1:] if argv is None else argv, prog_name="todpack", standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.stderr.write("todpack: interrupted\n")
-        return 130
-    except KeyboardInterrupt:
-        sys.stderr.write("todpack: interrupted\n")
-        return 130
+        group = command_group()
+        with group.make_context(
+            "todpack", list(argv)
+        ) as context:  # not group.main, which answers Ctrl-C by an empty line
+            result = group.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.exceptions.Abort as error:
+        raise KeyboardInterrupt from error
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (TodpackError, TrainerError) as error:
-        sys.stderr.write(f"todpack: error: {' '.join(str(error).split())}\n")
-        return 1
+        return _failed(str(error))
+    except MemoryError:
+        return _failed("not enough memory")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        if error.errno != errno.ENOSPC:  # all else that can fail is reported where it is known what was tried
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.stderr.write("todpack: error: standard output cannot be written: no space left\n")
-        return 1
+        return _failed(_system_error(error))
     return result if isinstance(result, int) else 0
+
+
+def _failed(message: str) -> int:
+    sys.stderr.write(f"todpack: error: {' '.join(message.split())}\n")
+    return 1
+
+
+def _system_error(error: OSError) -> str:
+    """What the system refused, and where."""
+    reason, last = error.strerror or str(error), error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is not None and last.tb_frame.f_globals.get("__name__") == "click.utils":  # its echo
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return f"standard output cannot be written: {reason}"
+    return reason if error.filename is None else f"{error.filename}: {reason}"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,15 @@
 #!/usr/bin/env python3
 """Decode a todpack archive: `python decompress.py ARCHIVE -o OUT`; `--help` tells more."""
 
+import os
+import signal
 import sys
-from pathlib import Path
+
+INTERRUPTIBLE = __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+if INTERRUPTIBLE:  # nothing is made yet: while packages load, Ctrl-C ends the process at once
+    signal.signal(signal.SIGINT, lambda *_: (os.write(2, b"todpack: interrupted\n"), os._exit(130)))
+
+from pathlib import Path  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 # beside the package in a submission, inside it in the repository
@@ -11,4 +18,6 @@ sys.path.insert(0, str(HERE if (HERE / "decompressor").is_dir() else HERE.parent
 from decompressor.cli import main  # noqa: E402
 
 if __name__ == "__main__":
+    if INTERRUPTIBLE:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -26,7 +26,7 @@ def write_exr(path: Path, frame: np.ndarray) -> None:
     except ImportError as error:
         raise OutputError(f"--format exr needs OpenEXR: pip install 'todpack[exr]' ({error})") from error
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="todpack-exr-") as folder:
         made = Path(folder) / "frame.exr"
         try:
             OpenEXR.File(header, {"RGB": np.ascontiguousarray(frame, np.float32)}).write(str(made))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -13,41 +11,60 @@ import numpy as np
 from PIL import Image
 
 from decompressor.errors import OutputError
+from decompressor.parts import new_part
 
 PNG_COMPRESSION = 1  # fast; the frames are for a scorer or a tool, not for keeping
 
 
-def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = False) -> None:
+def check_output(path: Path) -> None:
+    """Refuse a place where no file can be written, before the long work.
+
+    Raises:
+        OutputError: a folder or device is there, or the folder it belongs to is missing or not writable.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "a device"
+            raise OutputError(f"{path}: cannot be written: expected a file or nothing there, found {kind}")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path}: cannot be written: expected a folder {path.parent}, found none")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: cannot be written: no permission in {path.parent}")
+
+
+def write_atomic(
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    durable: bool = False,
+    check: Callable[[Path], object] | None = None,
+) -> None:
     """Replace `path` by what `write` puts into a file; on any failure the old file stays as it was.
 
     Args:
         path: The file.
         write: Puts the content into the open file.
         durable: Have it on the disk before the old file goes (for what took long to make).
+        check: Looks at the finished file, under another name, before the old one goes; raises what it likes.
 
     Raises:
         OutputError: the folder cannot be written (missing, read-only, full).
     """
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: cannot be written: expected a file or nothing there, found a folder or a device")
-    temporary: str | None = None
+    check_output(path)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        with new_part(path) as part:
+            with part.open("wb") as file:
+                write(file)
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+            if check is not None:
+                check(part)
+            os.replace(part, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
 
 
 def make_folder(path: Path) -> None:
@@ -68,13 +85,13 @@ def preview(radiance: np.ndarray, exposure: float) -> np.ndarray:
     """8-bit sRGB of linear radiance at an exposure.
 
     Args:
-        radiance: (h, w, 3) float32 >= 0.
+        radiance: (h, w, 3) float32 >= 0; what is no number is black.
         exposure: Stops; radiance 2^-exposure and more is white.
 
     Returns:
         (h, w, 3) uint8.
     """
-    light = np.clip(radiance.astype(np.float64) * 2.0**exposure, 0.0, 1.0)
+    light = np.clip(np.nan_to_num(radiance.astype(np.float64)) * 2.0**exposure, 0.0, 1.0)
     curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     codes: np.ndarray = np.rint(255.0 * curve).astype(np.uint8)
     return codes

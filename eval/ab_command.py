@@ -58,19 +58,21 @@ def ab_command(
     Prints PSNR, SSIM, LPIPS, flicker, bytes and times of each variant, mean and deviation over seeds, and the recipe's
     acceptance lines. What is finished in the folder is not trained again, so that an interrupted comparison goes on.
     """
-    from decompressor.output import write_atomic
     from eval.ab import QUICK_TRAINING, AbSettings, run_ab
     from eval.ab_report import ab_json, ab_table, acceptance, acceptance_table
     from eval.ab_timing import time_archives
     from eval.ab_variants import VARIANTS
     from eval.bench_report import machine, machine_line
     from eval.errors import EvalError
+    from eval.options import prepare_output, write_text
     from eval.perceptual import LpipsAbsent, load_lpips
 
     known = {variant.name: variant for variant in VARIANTS}
     for name in names:
         if name not in known:
             raise EvalError(f"--variant: expected one of {', '.join(known)}, found {name}")
+    if json_out is not None:
+        prepare_output(json_out)
     lpips = LpipsAbsent("switched off by --no-lpips") if no_lpips else load_lpips(lpips_weights)
     if isinstance(lpips, LpipsAbsent) and not no_lpips:
         click.echo(f"todpack: warning: LPIPS is absent: {lpips.reason}", err=True)
@@ -94,5 +96,4 @@ def ab_command(
     click.echo(f"{ab_table(results, timings)}\n\n{acceptance_table(lines)}\n\n{machine_line(described)}")
     if json_out is not None:
         text = json.dumps(ab_json(results, timings, lines, described), indent=2, allow_nan=False) + "\n"
-        json_out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(json_out, lambda file: file.write(text.encode("utf-8")))
+        write_text(json_out, text)

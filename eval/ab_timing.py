@@ -17,20 +17,23 @@ TIMED_ROUNDS = 48
 
 @dataclass(frozen=True)
 class AbTiming:
-    """Decode times of one archive: medians in ms, and the frame's over the plain one's, round by round."""
+    """Decode times of one archive: medians in ms, and the frame's over the base's, round by round."""
 
     frame_ms: float
     load_ms: float
     frame_ratio: float
 
 
-def time_archives(archives: dict[str, Path], threads: int, n_rounds: int = TIMED_ROUNDS) -> dict[str, AbTiming]:
+def time_archives(
+    archives: dict[str, Path], threads: int, n_rounds: int = TIMED_ROUNDS, base: str = PLAIN
+) -> dict[str, AbTiming]:
     """Time whole frames and opening, all archives in turn in every round, so that a busy machine troubles all alike.
 
     Args:
-        archives: By variant, the plain one among them.
+        archives: By variant, the base among them.
         threads: Decoder threads.
         n_rounds: Frames of each archive; opened a third as often.
+        base: Whose times the others are compared with.
     """
     frames: dict[str, list[float]] = {name: [] for name in archives}
     loads: dict[str, list[float]] = {name: [] for name in archives}
@@ -53,12 +56,12 @@ def time_archives(archives: dict[str, Path], threads: int, n_rounds: int = TIMED
     finally:
         for archive in opened.values():
             archive.close()
-    plain = np.array(frames[PLAIN])
+    base_ms = np.array(frames[base])
     return {
         name: AbTiming(
             frame_ms=statistics.median(frames[name]),
             load_ms=statistics.median(loads[name]),
-            frame_ratio=float(np.median(np.array(frames[name]) / plain)),
+            frame_ratio=float(np.median(np.array(frames[name]) / base_ms)),
         )
         for name in archives
     }

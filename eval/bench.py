@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eval.ab_timing import time_archives
 from eval.bench_archive import DAYBASIS, REFINED, archive_point, compress
 from eval.bench_result import BRACKETED_DB, TIMED_Q_STEP, ArchiveBench, BenchSettings, DatasetBench
 from eval.errors import EvalError
@@ -76,7 +77,9 @@ def bench_dataset(
         others.append(ArchiveBench(point, latency))
     with tempfile.TemporaryDirectory(prefix="todpack-bench-") as folder:
         ours, compress_s, latencies = _bench_ours(data_path, day, frames, settings, Path(folder), steps)
-        refined, refined_s, refined_latency = _bench_refined(data_path, day, frames, settings, Path(folder), steps)
+        refined, refined_s, refined_latency, ratio = _bench_refined(
+            data_path, day, frames, settings, Path(folder), steps
+        )
     peers = _bench_peers(frames, day, settings, steps)
     return DatasetBench(
         path=str(data_path),
@@ -90,6 +93,7 @@ def bench_dataset(
         latencies=latencies,
         refined_s=refined_s,
         refined_latency=refined_latency,
+        refined_frame_ratio=ratio,
         archives=tuple(others),
     )
 
@@ -134,12 +138,12 @@ def _bench_refined(
     settings: BenchSettings,
     folder: Path,
     steps: _Steps,
-) -> tuple[list[RatePoint], float, LatencyReport | None]:
-    """Points of the refined daybasis, wall time of compressing at step 16, and the latency of that archive."""
+) -> tuple[list[RatePoint], float, LatencyReport | None, float]:
+    """Points of the refined daybasis; at step 16 wall time, latency, and frame time over the closed form."""
     points: list[RatePoint] = []
+    timed_s, latency, ratio = math.nan, None, math.nan
     if importlib.util.find_spec("torch") is None:
-        return points, math.nan, None
-    timed_s, latency = math.nan, None
+        return points, timed_s, latency, ratio
     for q_step in settings.refined_q_steps:
         out = folder / f"refined-{q_step:g}.tod"
         steps.next(f"{REFINED} q_step {q_step:g}")
@@ -152,7 +156,9 @@ def _bench_refined(
         if q_step == TIMED_Q_STEP:
             steps.next("latency, refined")
             timed_s, latency = encode_s, measure_latency(out, threads=settings.threads, n_opens=settings.n_opens)
-    return points, timed_s, latency
+            pair = {DAYBASIS: folder / f"{q_step:g}.tod", REFINED: out}
+            ratio = time_archives(pair, settings.threads, base=DAYBASIS)[REFINED].frame_ratio
+    return points, timed_s, latency, ratio
 
 
 def _bench_peers(frames: np.ndarray, day: LightmapSequence, settings: BenchSettings, steps: _Steps) -> PeerResults:

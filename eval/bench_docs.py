@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,13 +44,19 @@ def bench_memory(bench: DatasetBench, threads: int) -> MemoryReport:
         return measure_memory(out, threads)
 
 
-def bench_peers(path: str, quick: bool) -> PeersBench:
-    """All peers on the dataset at `path`; LPIPS where its weights are found."""
+def bench_peers(path: str, quick: bool, on_setting: Callable[[int, int, str], None] | None = None) -> PeersBench:
+    """All peers on the dataset at `path`; LPIPS where its weights are found.
+
+    Args:
+        path: Folder of 8-bit frames.
+        quick: Trainings of seconds, and no LPIPS.
+        on_setting: Called with (settings done, settings in all, what comes next).
+    """
     day = read_sequence(path)
     train_s = QUICK_TRAIN_S if quick else TRAIN_S
     peers = all_peers(CRFS, DISTANCES, train_s)
     lpips = LpipsAbsent("left out by --quick") if quick else load_lpips()
-    found = compare(as_codes(day.radiance), day.valid, peers, lpips)
+    found = compare(as_codes(day.radiance), day.valid, peers, lpips, on_setting)
     return PeersBench(path, found, int(day.valid.sum()), day.n_frames, train_s)
 
 
@@ -160,8 +166,9 @@ def document(
     peers: PeersBench,
     described: dict[str, object],
     command: str,
+    minutes: float,
     quick: bool,
-    families: str = "",
+    families: Sequence[str] = (),
 ) -> str:
     """The whole document.
 
@@ -171,16 +178,18 @@ def document(
         peers: All peers on the first dataset.
         described: From `bench_report.machine`.
         command: The command that measured it.
+        minutes: How long it took.
         quick: Few settings, each timed once: said at the top.
-        families: Table of all families, where they were measured.
+        families: Table of all families on each dataset, where they were measured.
     """
-    lines = ["# Benchmarks", "", f"Written by `{command}`; do not edit.", "", machine_line(described) + ".", ""]
+    measured = f"{machine_line(described)}; {minutes:.0f} minutes in all."
+    lines = ["# Benchmarks", "", f"Written by `{command}`; do not edit.", "", measured, ""]
     if quick:
         lines += ["**A quick run: few settings, each timed once. A look, not a result.**", ""]
     for bench, memory in zip(benches, memories, strict=True):
         lines += _dataset(bench, memory)
     if families:
-        lines += ["## Families", "", "```", *families.splitlines(), "```", ""]
+        lines += ["## Families", "", "```", *"\n\n".join(families).splitlines(), "```", ""]
     lines += _peers(peers)
     lines += [
         "## Again, one by one",

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def bench_families(
     if day.transfer != "srgb8":
         raise EvalError(f"{data_path}: the families are compared on 8-bit sRGB frames, found {day.transfer} radiance")
     frames, rows = as_codes(day.radiance), []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="todpack-bench-") as folder:
         for done, family in enumerate(families):
             if on_step is not None:
                 on_step(done, len(families), f"train {family}")
@@ -104,9 +104,9 @@ def bench_families(
     return rows
 
 
-def families_json(rows: list[FamilyRow]) -> list[dict[str, object]]:
-    """The rows for --json-out."""
-    return [asdict(row) for row in rows]
+def families_json(rows: Mapping[str, list[FamilyRow]]) -> list[dict[str, object]]:
+    """The rows of each dataset for --json-out."""
+    return [{"path": path, **asdict(row)} for path, found in rows.items() for row in found]
 
 
 def families_table(rows: list[FamilyRow], data_path: Path) -> str:

@@ -18,7 +18,7 @@ class BenchSettings:
     """What to measure.
 
     Attributes:
-        crfs: Rate factors of x265.
+        crfs: Rate factors of x265, around the levels compared.
         distances: Distances of JPEG XL; more are added until 43 dB lie between two points.
         q_steps: Steps of ours; 16 is always among them.
         threads: Threads of compressing and decoding. The peers choose their own.
@@ -26,17 +26,17 @@ class BenchSettings:
         n_opens: Fresh processes of a latency.
     """
 
-    crfs: tuple[float, ...] = (6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 24.0)
+    crfs: tuple[float, ...] = (8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0)
     distances: tuple[float, ...] = (0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0)
-    q_steps: tuple[float, ...] = (6.0, 8.0, 11.0, 16.0, 22.0, 30.0)
+    q_steps: tuple[float, ...] = (8.0, 11.0, 16.0, 22.0, 30.0)
     threads: int = 2
     compress_runs: int = 3
     n_opens: int = 5
 
     @property
     def refined_q_steps(self) -> list[float]:
-        """Steps of the refinement: all but the finest, which takes longest and lies beyond the levels compared."""
-        return sorted({*sorted(self.q_steps)[1:], TIMED_Q_STEP})
+        """Steps of the refinement."""
+        return sorted({*self.q_steps, TIMED_Q_STEP})
 
     def n_measurements(self, n_archives: int = 0) -> int:
         """Measurements on one dataset, for a progress bar."""
@@ -72,6 +72,7 @@ class DatasetBench:
         latencies: Of the archive at step 16: with the threads of the settings, then with 1.
         refined_s: Wall time of `todpack compress --q-step 16 --refine fast`, NaN where torch is absent.
         refined_latency: Of that archive.
+        refined_frame_ratio: Its frame time over that of the archive at step 16, both decoded in turn; NaN likewise.
         archives: Ready archives.
     """
 
@@ -86,4 +87,5 @@ class DatasetBench:
     latencies: tuple[LatencyReport, ...]
     refined_s: float = math.nan
     refined_latency: LatencyReport | None = None
+    refined_frame_ratio: float = math.nan
     archives: tuple[ArchiveBench, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,7 +136,7 @@ def latency_command(
 @click.option("--json-out", type=PATH, metavar="FILE", help="Also write every point and figure to FILE.")
 @click.option("--docs", type=PATH, metavar="FILE", help="Also write FILE (Markdown), with memory and all peers.")
 @click.option("--threads", type=COUNT, default=2, help="Threads of compressing and decoding.")
-@click.option("--q-step", "q_steps", callback=numbers, help="Steps of ours, and 16.  [default: 6,8,11,16,22,30]")
+@click.option("--q-step", "q_steps", callback=numbers, help="Steps of ours, and 16.  [default: 8,11,16,22,30]")
 @click.option(
     "--archive", "archives", multiple=True, callback=_named_paths, metavar="NAME=PATH", help="Add a ready archive."
 )
@@ -143,7 +144,7 @@ def latency_command(
 @click.option(
     "--families/--no-families",
     default=None,
-    help="Also train and compare all families, on the first DATA.  [default: on without DATA and --quick]",
+    help="Also train and compare all families, on each DATA.  [default: on without DATA and --quick]",
 )
 def bench_command(
     data_paths: tuple[Path, ...],
@@ -178,7 +179,7 @@ def bench_command(
     for path in (json_out, docs):
         if path is not None:
             prepare_output(path)
-    described = machine(threads)
+    described, start = machine(threads), time.monotonic()
     benches = []
     for data_path in data_paths:
         with progress_bar(str(data_path)) as advance:
@@ -186,11 +187,11 @@ def bench_command(
         click.echo(dataset_table(benches[-1]) + "\n")
         if json_out is not None:  # after each dataset: a bench takes minutes, and may be interrupted
             write_text(json_out, json.dumps(bench_json(benches, described), indent=2, allow_nan=False) + "\n")
-    rows: list[FamilyRow] = []
-    if families:
-        with progress_bar(str(data_paths[0])) as advance:
-            rows = bench_families(data_paths[0], threads=threads, on_step=advance)
-        click.echo(families_table(rows, data_paths[0]) + "\n")
+    rows: dict[str, list[FamilyRow]] = {}
+    for data_path in data_paths if families else ():
+        with progress_bar(str(data_path)) as advance:
+            rows[str(data_path)] = bench_families(data_path, threads=threads, on_step=advance)
+        click.echo(families_table(rows[str(data_path)], data_path) + "\n")
         if json_out is not None:
             found = {**bench_json(benches, described), "families": families_json(rows)}
             write_text(json_out, json.dumps(found, indent=2, allow_nan=False) + "\n")
@@ -200,9 +201,11 @@ def bench_command(
 
         memories = [bench_memory(bench, threads) for bench in benches]
         command = f"todpack eval bench {' '.join(map(str, data_paths))} --docs {docs}{' --quick' if quick else ''}"
-        table = families_table(rows, data_paths[0]) if rows else ""
-        peers_bench = bench_peers(benches[0].path, quick)
-        write_text(docs, document(benches, memories, peers_bench, described, command, quick, table))
+        tables = [families_table(found, Path(path)) for path, found in rows.items()]
+        with progress_bar("peers") as advance:
+            peers_bench = bench_peers(benches[0].path, quick, advance)
+        minutes = (time.monotonic() - start) / 60
+        write_text(docs, document(benches, memories, peers_bench, described, command, minutes, quick, tables))
         click.echo(f"\n{docs}")
 
 

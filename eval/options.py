@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,14 +39,10 @@ def prepare_output(path: Path) -> None:
     Raises:
         OutputError: a folder or device is there, or the folder cannot be made or written.
     """
-    from decompressor.errors import OutputError
-    from decompressor.output import make_folder
+    from decompressor.output import check_output, make_folder
 
     make_folder(path.parent)
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: cannot be written: expected a file or nothing there, found a folder or a device")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path}: cannot be written: its folder is read-only")
+    check_output(path)
 
 
 def write_text(path: Path, text: str) -> None:

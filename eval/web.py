@@ -18,18 +18,24 @@ def embedded_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
-def filled_page(template: str, *, styles: Sequence[str], scripts: Sequence[str], **fields: str) -> str:
-    """Put styles, scripts and fields into the places `{{ name }}` of a template.
-
-    Args:
-        template: Front-end file.
-        styles: Front-end files for the place `style`.
-        scripts: Front-end files for the place `script`, in order.
-        **fields: Text for the other places, escaped by the caller.
-    """
-    fields |= {"style": "\n".join(map(asset, styles)), "script": "\n".join(map(asset, scripts))}
-    page, *parts = asset(template).split("{{")  # one pass: what is put in is never searched again
+def _filled(template: str, fields: dict[str, str]) -> str:
+    page, *parts = template.split("{{")  # one pass: what is put in is never searched again
     for part in parts:
         name, rest = part.split("}}", 1)
         page += fields[name.strip()] + rest
     return page
+
+
+def filled_page(body: str, *, title: str, styles: Sequence[str], scripts: Sequence[str], **fields: str) -> str:
+    """A page from `page.html`, whose places `{{ name }}` are filled.
+
+    Args:
+        body: Front-end file of what follows the header.
+        title: Of the page, escaped by the caller.
+        styles: Front-end files for the place `style`.
+        scripts: Front-end files for the place `script`, in order.
+        **fields: Text for the places of `body`, escaped by the caller.
+    """
+    style, script = "\n".join(map(asset, styles)), "\n".join(map(asset, scripts))
+    filled = _filled(asset(body), fields)
+    return _filled(asset("page.html"), {"title": title, "style": style, "body": filled, "script": script})

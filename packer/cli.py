@@ -18,6 +18,7 @@ log = logging.getLogger("todpack.compress")
 FAMILIES = {"daybasis": "packer.daybasis.command", "gridmlp": "packer.gridmlp_command", "siren": "packer.siren_command"}
 
 
+LINEAR_OPTIONS = ("transfer", "reweight")
 CONFIG_OPTIONS = ("tile", "n_levels", "rotate", "max_classes", "transfer", "reweight")
 
 
@@ -106,7 +107,10 @@ Examples:
 @click.option("--lightmap", help="Only this one of a contest dataset, such as L_Courtyard_0.")
 @click.option("--jobs", type=int, help="Lightmaps coded at once.  [default: the number of cores]")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where jobs run.")
+@click.pass_context
 def compress(
+    context: click.Context,
+    /,
     input_dir: Path,
     out: Path,
     mask: Path | None,
@@ -117,13 +121,22 @@ def compress(
 ) -> None:
     """Compress a folder of frames, or a contest dataset with all its lightmaps, into one archive.
 
-    Train and pack in one go, in closed form, without torch.
+    Train and pack in one go, in closed form, without torch. Frames as arrays (tod_*.npy, uint8) are read tile by tile
+    and may be larger than memory.
     """
+    from decompressor.output import check_output
     from packer.daybasis.command import encode
     from trainer.data import is_dataset, read_sequence
+    from trainer.data.tile_source import is_frame_arrays
     from trainer.daybasis.config import DayBasisConfig
 
+    check_output(out)
     config = DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS})
+    if is_frame_arrays(input_dir):
+        from packer.daybasis.stream_command import compress_arrays
+
+        compress_arrays(input_dir, out, config, {**options, "mask": mask, "lightmap": lightmap})
+        return
     if is_dataset(input_dir) and lightmap is None:
         from packer.level.command import compress_dataset
 
@@ -134,6 +147,10 @@ def compress(
     sequence = read_sequence(input_dir, mask, lightmap=lightmap)
     for warning in sequence.warnings:
         log.warning(warning)
+    if sequence.transfer == "srgb8":
+        for name in LINEAR_OPTIONS:
+            if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+                raise PackError(f"--{name}: an option of linear radiance, found 8-bit frames in {input_dir}")
     encode(sequence, config, out, options)
 
 
@@ -153,8 +170,11 @@ Examples:
 @click.option("--metadata", is_flag=True, help="Print metadata.json only.")
 def inspect(archive: Path, image: Path | None, time_h: float, metadata: bool) -> None:
     """Show an archive's sections, sizes, parameters and quantization."""
+    from decompressor.output import check_output
     from packer.inspect import describe, write_sample
 
+    if image is not None:
+        check_output(image)
     click.echo(describe(archive, metadata_only=metadata))
     if image is not None:
         write_sample(archive, image, time_h)

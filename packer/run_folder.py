@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from packer.errors import PackError
 
 RUN_FORMAT = 1
+TRANSFERS = ("srgb8", "linear")
 FIELDS = {
     "family": str, "config": dict, "name": str, "height": int, "width": int, "hours": list, "transfer": str,
     "figures": dict, "run_format": int,
@@ -76,6 +78,21 @@ class Run:
         return valid
 
 
+def _check_signal(fields: dict[str, Any], where: Path) -> None:
+    for name in ("height", "width"):
+        if isinstance(fields[name], bool) or fields[name] < 1:
+            raise PackError(f"{where}: {name}: expected a number >= 1, found {fields[name]}")
+    hours = fields["hours"]
+    for hour in hours:
+        is_number = isinstance(hour, (int, float)) and not isinstance(hour, bool)
+        if not is_number or not 0.0 <= hour < 24.0:
+            raise PackError(f"{where}: hours: expected numbers in [0, 24), found {str(hour)[:40]!r}")
+    if not hours or any(later <= earlier for earlier, later in pairwise(hours)):
+        raise PackError(f"{where}: hours: expected at least one time, ascending, found {str(hours)[:60]}")
+    if fields["transfer"] not in TRANSFERS:
+        raise PackError(f"{where}: transfer: expected {' or '.join(TRANSFERS)}, found {str(fields['transfer'])[:40]!r}")
+
+
 def read_run(path: str | Path) -> Run:
     """Read `config.json` and `arrays.npz`.
 
@@ -99,6 +116,7 @@ def read_run(path: str | Path) -> Run:
             raise PackError(f"{config_path}: expected the field {name!r} ({kind.__name__}), found {found}")
     if fields["run_format"] != RUN_FORMAT:
         raise PackError(f"{config_path}: expected run_format {RUN_FORMAT}, found {fields['run_format']}")
+    _check_signal(fields, config_path)
     try:
         with arrays_path.open("rb") as file, zipfile.ZipFile(file):  # NumPy would leave a damaged file open
             file.seek(0)

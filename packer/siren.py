@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from decompressor.archive import open_archive
+from decompressor.output import check_output
 from decompressor.reversible_wavelet import forward_bands, forward_planes
 from decompressor.siren import F1_DTYPES, STORAGES
-from packer.container import ArchiveWriter, check_target
+from packer.container import ArchiveWriter
 from packer.errors import PackError
 from packer.fill import fill_invalid
 from packer.gridmlp import MLP_DTYPES
@@ -292,10 +293,10 @@ def pack_siren(run: Run, out: Path, options: SirenPackOptions | None = None) -> 
         OutputError: the archive cannot be written.
     """
     options = options or SirenPackOptions()
-    check_target(out)
+    check_output(out)
     if options.storage != "auto":
         return _write(run, out, options)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="todpack-pack-") as folder:
         trials = [_write(run, Path(folder) / "trial.tod", replace(options, storage=storage)) for storage in STORAGES]
     best_db = max(trial.psnr_db for trial in trials)
     chosen = min((t for t in trials if t.psnr_db >= best_db - EQUAL_DB), key=lambda trial: trial.archive_bytes)

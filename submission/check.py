@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from decompressor import open_archive
-from decompressor.output import write_atomic
+from decompressor.output import check_output, write_atomic
 from eval.frames import as_codes
 from eval.latency import cpu_name
 from eval.perceptual import Lpips, LpipsAbsent
@@ -29,6 +29,7 @@ from eval.score import score_frames
 from eval.score_report import ScoreReport
 from submission.environment import clean_variables, make_environment
 from submission.errors import SubmissionError
+from submission.folder import check_plain
 from submission.manifest import manifest_faults, read_manifest
 from trainer.data import LightmapSequence, read_sequence
 
@@ -173,7 +174,10 @@ def check(
         SubmissionError: the folder is no submission, or it cannot be run at all.
         DataError: the originals cannot be read.
     """
+    check_plain(folder)
     manifest = read_manifest(folder)
+    report_path = report_path or folder.parent / "report.json"
+    check_output(report_path)
     archive: str = manifest["archive"]
     day = read_sequence(data, mask)
     result = Rehearsal(faults=manifest_faults(folder, manifest), threads=threads, cpu=cpu_name())
@@ -202,5 +206,5 @@ def check(
                     archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,
                 )  # fmt: skip
     text = json.dumps(result.to_json(), indent=2, sort_keys=True) + "\n"
-    write_atomic(report_path or folder.parent / "report.json", lambda file: file.write(text.encode("utf-8")))
+    write_atomic(report_path, lambda file: file.write(text.encode("utf-8")))
     return result

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from decompressor.errors import OutputError
 from decompressor.output import make_folder
+from decompressor.parts import new_part, put_folder, settle_folder
 from submission.errors import SubmissionError
 
 
@@ -29,15 +30,24 @@ def replace_folder(
     check_folder(out, is_submission, overwrite)
     make_folder(out.parent)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-            fresh = Path(scratch) / out.name
-            fresh.mkdir()
+        with new_part(out, is_folder=True) as fresh:
             fill(fresh)
-            if out.exists():
-                out.rename(Path(scratch) / "old")
-            fresh.rename(out)
+            put_folder(fresh, out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
+
+
+def check_plain(folder: Path) -> None:
+    """Refuse a folder that holds anything but files and folders: a copy would follow a link out of it, or hang.
+
+    Raises:
+        SubmissionError: there is a symbolic link, a pipe, a socket or a device in it.
+    """
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            found = "a symbolic link" if stat.S_ISLNK(mode) else "something else"
+            raise SubmissionError(f"{path}: expected plain files in a submission, found {found}")
 
 
 def check_folder(out: Path, is_submission: Callable[[Path], bool], overwrite: bool) -> None:
@@ -45,11 +55,19 @@ def check_folder(out: Path, is_submission: Callable[[Path], bool], overwrite: bo
 
     Raises:
         SubmissionError: see there.
+        OutputError: an older submission of an interrupted build cannot be put back.
     """
-    if not out.exists():
-        return
+    if not out.name:
+        raise SubmissionError(f"{out}: expected the name of a folder to make, found the current folder")
+    try:
+        settle_folder(out)
+        if not out.exists():
+            return
+        is_empty = out.is_dir() and not any(out.iterdir())
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be read: {error.strerror or error}") from error
     ours = out.is_dir() and is_submission(out)
-    if not ours and not (out.is_dir() and not any(out.iterdir())):
+    if not ours and not is_empty:
         raise SubmissionError(f"{out}: expected a new folder or an older submission, found something else")
     if ours and not overwrite:
         raise SubmissionError(f"{out}: already holds a submission; replace it by --overwrite")

@@ -178,4 +178,4 @@ def test_a_full_standard_output_is_one_line(tiny_archive: Path) -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr == "todpack: error: standard output cannot be written: no space left\n"
+    assert done.stderr == "todpack: error: standard output cannot be written: No space left on device\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,24 @@ from trainer.errors import TrainingError
 CHECKPOINT_FORMAT = 1
 
 
+def write_tensors(path: Path, value: Any, *, durable: bool = False) -> None:
+    """Write what torch.save takes, through memory: torch's writer turns a full disk into an error of its own.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    stored = io.BytesIO()
+    torch.save(value, stored)
+    write_atomic(path, lambda file: file.write(stored.getbuffer()), durable=durable)
+
+
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors, numbers and strings (nested dicts and lists of them).
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    write_atomic(path, lambda file: torch.save({"checkpoint_format": CHECKPOINT_FORMAT, **state}, file), durable=True)
+    write_tensors(path, {"checkpoint_format": CHECKPOINT_FORMAT, **state}, durable=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -97,9 +97,10 @@ def infer(
     out: Path,
 ) -> None:
     """Make one frame by torch, from a checkpoint or from an export."""
-    from decompressor.output import write_frame
+    from decompressor.output import check_output, write_frame
 
     _check_hour("--time", time_h)
+    check_output(out)
     write_frame(out, _predictor(ckpt, latent_path, f2_path, baseline_path)(time_h), "png")
     click.echo(f"{out}: {time_h:g} h")
 

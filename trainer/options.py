@@ -27,6 +27,12 @@ NEURAL: dict[str, Decorator] = {
     "patience": click.option(
         "--patience", type=int, help="Stop after this many epochs without a better loss; 0: never."
     ),
+    "residual_mode": click.option(
+        "--residual-mode/--no-residual-mode",
+        default=None,
+        help="Learn rgb - baseline frame.  [default: on for gridmlp]",
+    ),
+    "baseline_time": click.option("--baseline-time", type=float, help="Hour of the baseline frame.  [default: 12]"),
     "seed": click.option("--seed", type=int, help="Of initialisation and sampling.  [default: 0]"),
     "device": click.option(
         "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train."

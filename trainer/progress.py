@@ -23,8 +23,12 @@ class EpochLog:
         if next_epoch > 0 and path.is_file():
             with path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.reader(file) if row and row[0].isdigit() and int(row[0]) < next_epoch]
-        lines = [",".join((*COLUMNS, *more_columns)), *(",".join(row) for row in rows)]
-        write_atomic(path, lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
+        self._rows = [[*COLUMNS, *more_columns], *rows]
+        self._write()
+
+    def _write(self) -> None:
+        text = "".join(f"{','.join(row)}\n" for row in self._rows)
+        write_atomic(self._path, lambda file: file.write(text.encode("utf-8")))
 
     def append(
         self,
@@ -37,10 +41,10 @@ class EpochLog:
         more: tuple[str, ...] = (),
     ) -> None:
         """Add one epoch; `more` are the values of `more_columns`."""
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow(
-                [epoch, f"{loss:.9g}", f"{psnr_db:.4f}", f"{lr:.6g}", f"{grid_lr:.6g}", f"{seconds:.3f}", *more]
-            )
+        self._rows.append(
+            [str(epoch), f"{loss:.9g}", f"{psnr_db:.4f}", f"{lr:.6g}", f"{grid_lr:.6g}", f"{seconds:.3f}", *more]
+        )
+        self._write()
 
 
 def epoch_bar(total: int, start: int, quiet: bool) -> tqdm:

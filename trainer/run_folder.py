@@ -5,23 +5,33 @@ arrays.npz    the model's arrays by name, `valid`, `baseline`       (no pickled 
 baseline.png  the baseline frame, in residual mode
 log.csv       one line per epoch
 best.ckpt, last.ckpt
+exports/      of siren, where asked for
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from decompressor.output import write_atomic
+from decompressor.errors import OutputError
+from decompressor.output import make_folder, write_atomic
+from decompressor.parts import put_folder, settle_folder
 from trainer.data import LightmapSequence
+from trainer.errors import ConfigError
 
 RUN_FORMAT = 1
 CONFIG_NAME = "config.json"
 ARRAYS_NAME = "arrays.npz"
+CHECKPOINT_NAME = "last.ckpt"
+MARK_NAME = "unfinished"  # in a folder beside a run: a training, and not an older run that was replaced
+RUN_NAMES = (CONFIG_NAME, ARRAYS_NAME, "baseline.png", "best.ckpt", CHECKPOINT_NAME, "log.csv", MARK_NAME)
+EXPORTS_NAME = "exports"
+EXPORT_NAMES = ("latent_map.npy", "f2_state_dict.pt", "f2_ts.pt")
 
 
 @dataclass(frozen=True)
@@ -65,9 +75,89 @@ def record_of(sequence: LightmapSequence, family: str, config: dict[str, Any], f
     )
 
 
+def _beside(out_dir: Path) -> Path:
+    return out_dir.with_name(f".{out_dir.name}.new")
+
+
+def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
+    """Where a training writes until `finish_run`: the run folder itself, or, where that holds a run, one beside it.
+
+    A run that is to be replaced stays as it is until the new one is complete: `.NAME.new` holds that meanwhile, and
+    `resume` goes on there.
+
+    Args:
+        out_dir: The run folder; made if need be.
+        resume: Continue what has a checkpoint.
+        overwrite: Replace a run, finished or not.
+
+    Raises:
+        ConfigError: it holds a run, and is neither to be continued nor replaced; or it cannot be replaced.
+        OutputError: it cannot be written.
+    """
+    place = out_dir.resolve()
+    if not place.name:
+        raise ConfigError(f"{out_dir}: expected a folder for the run, found the root of the file system")
+    beside = _beside(place)
+    try:
+        settle_folder(place)
+        make_folder(out_dir)
+        if beside.is_dir() and not (beside / MARK_NAME).exists():
+            shutil.rmtree(beside)  # the older run, after a kill in `finish_run`
+        if resume and (beside / CHECKPOINT_NAME).is_file():
+            return beside
+        is_continued = resume and (place / CHECKPOINT_NAME).is_file()
+        held = (place / CONFIG_NAME).exists() or (place / CHECKPOINT_NAME).exists()
+        if held and not (resume or overwrite):
+            raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
+        if not held or is_continued:
+            if not resume:
+                clear_run(place)
+            return out_dir
+        if place.is_mount():
+            raise ConfigError(f"{out_dir}: holds a run and is a mount point; expected a folder that can be replaced")
+        clear_run(beside)
+        beside.mkdir(exist_ok=True)
+        (beside / MARK_NAME).touch()
+    except OSError as error:
+        raise OutputError(f"{out_dir}: cannot be written: {error.strerror or error}") from error
+    return beside
+
+
+def finish_run(work: Path, out_dir: Path) -> None:
+    """Put a complete run in its place, in one step where the system can; files that are no run's come with it.
+
+    Raises:
+        OutputError: the folder cannot be replaced; the new run is complete in `work`.
+    """
+    place = out_dir.resolve()
+    if work.resolve() == place:
+        return
+    try:
+        _carry_over(place, work)
+        put_folder(work, place)
+        (place / MARK_NAME).unlink()
+        if work.exists():
+            shutil.rmtree(work)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{out_dir}: cannot be replaced: {reason}; the new run is in {work}") from error
+
+
+def _carry_over(old: Path, new: Path) -> None:
+    """Move what no training wrote; where both have it, the new one stays."""
+    for folder, own in ((EXPORTS_NAME, EXPORT_NAMES), ("", (*RUN_NAMES, EXPORTS_NAME))):
+        entries = [entry for entry in (old / folder).glob("*") if entry.name not in own]
+        if entries:
+            (new / folder).mkdir(exist_ok=True)
+        for entry in entries:
+            target = new / folder / entry.name
+            if not target.exists():
+                entry.rename(target)
+
+
 def clear_run(path: Path) -> None:
-    """Remove what an older run left, so that an interrupted new one is not taken for it."""
-    for name in (CONFIG_NAME, ARRAYS_NAME, "baseline.png", "best.ckpt", "last.ckpt", "log.csv"):
+    """Remove what an older training left."""
+    for name in RUN_NAMES:
         (path / name).unlink(missing_ok=True)
 
 

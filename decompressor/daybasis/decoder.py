@@ -7,7 +7,6 @@ result then depends neither on the order of summation nor on the library, the nu
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +22,10 @@ from decompressor.daybasis.smoothing import Smoother
 from decompressor.daybasis.snapping import snap_to_grid
 from decompressor.daybasis.symbols import EntropyError
 from decompressor.daybasis.tile import decode_tile, threads_for
+from decompressor.daybasis.tile_cache import TileCache
 from decompressor.errors import InvalidGraphError, InvalidSectionError, LimitExceededError
 from decompressor.metadata import ArchiveEntry, LightmapEntry
+from decompressor.onnx_shapes import COLUMNS, ROWS, GraphInputs
 from decompressor.runtime import Runtime
 from decompressor.session import run_session
 
@@ -52,21 +53,22 @@ class DayBasisDecoder:
         runtime: Runtime,
     ) -> None:
         self._container, self._lightmap, self._entry, self._valid = container, lightmap, entry, valid
-        self._hours, self._threads = archive.hours, runtime.threads or min(4, os.cpu_count() or 1)
+        self._hours, self._threads = archive.hours, runtime.workers
         self._where = f"{container.path}: section {entry.frame_graph}"
-        self._tiles: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
+        self._tiles = TileCache(runtime.memory.cache_bytes)
         self._lock = threading.Lock()
         self._affine: OrderedDict[float, tuple[np.ndarray, np.ndarray]] = OrderedDict()
         self._first, self._steps = self._read_basis()
         self._turns = self._read_turns()
         grid = np.ldexp(1.0, entry.exponents)
         self._grid = np.append(np.repeat(grid[:-1][None], 3, axis=0).ravel(), [grid[-1]] * 3).astype(np.float32)
-        self._session = runtime.load(container, entry.frame_graph)
-        names = {value.name for value in self._session.get_inputs()}
-        if names != {"z", "time_h", "first", "steps", "grid"}:
-            raise InvalidGraphError(
-                f"{self._where}: expected inputs z, time_h, first, steps, grid, found {sorted(names)}"
-            )
+        shapes = {name: table.shape for name, table in self.frame_inputs().items()}
+        inputs = GraphInputs(
+            {**shapes, "z": (entry.n_components, ROWS, COLUMNS), "time_h": (1,)},
+            min(entry.tile, lightmap.height),
+            min(entry.tile, lightmap.width),
+        )
+        self._session = runtime.load(container, entry.frame_graph, inputs)
 
     @property
     def n_tiles(self) -> int:
@@ -138,20 +140,7 @@ class DayBasisDecoder:
 
     def _tile(self, row: int, column: int) -> np.ndarray:
         """(K, h, w) float32 maps of one tile."""
-        key = (row, column)
-        with self._lock:
-            if key in self._tiles:
-                self._tiles.move_to_end(key)
-                return self._tiles[key]
-        maps = self._decode_tile(row, column)
-        with self._lock:
-            self._tiles[key] = maps
-            while (
-                len(self._tiles) > 1
-                and sum(m.nbytes for m in self._tiles.values()) > self._container.limits.latent_bytes
-            ):
-                self._tiles.popitem(last=False)
-        return maps
+        return self._tiles.get((row, column), lambda: self._decode_tile(row, column))
 
     def _decode_tile(self, row: int, column: int) -> np.ndarray:
         entry, container, tile = self._entry, self._container, self._entry.tile

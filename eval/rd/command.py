@@ -61,7 +61,7 @@ def _peer_curves(
 @click.argument("data_path", metavar="INPUT", type=PATH)
 @click.option("--out", "-o", type=PATH, required=True, help="Folder for plots, rd.json and trials; resumed if there.")
 @click.option("--mask", type=PATH, help="Mask image, as for train.")
-@click.option("--sweeps", default="daybasis,gridmlp", help="Some of daybasis, refined, gridmlp.")
+@click.option("--sweeps", default="daybasis,refined,gridmlp", help="Some of daybasis, refined, gridmlp, siren.")
 @click.option("--repeats", type=COUNT, default=1, help="Trainings of each point of a family that has a seed.")
 @click.option("--crf", "crfs", callback=numbers, default="8,12,16,20", help="Rate factors of x265.")
 @click.option("--distance", "distances", callback=numbers, default="0.5,1,2", help="Distances of JPEG XL.")

@@ -57,13 +57,13 @@ class Sweep:
         return groups
 
 
+STEPS: tuple[Value, ...] = (8, 11, 16, 22, 30)
 SWEEPS = (
-    Sweep("daybasis", "daybasis", {}, {}, "pack", "q-step", (8, 11, 16, 22, 30)),
-    Sweep("refined", "daybasis", {}, {"refine": "fast"}, "pack", "q-step", (11, 16, 22)),
-    Sweep(
-        "gridmlp", "gridmlp", {"preset": "fast"}, {}, "train", "channels-per-level", (2, 4, 8), seeded=True
-    ),
-)  # fmt: skip
+    Sweep("daybasis", "daybasis", {"refine": "none"}, {}, "pack", "q-step", STEPS),
+    Sweep("refined", "daybasis", {"refine": "fast"}, {}, "train", "q-step", STEPS),
+    Sweep("gridmlp", "gridmlp", {"preset": "fast"}, {}, "train", "channels-per-level", (2, 4, 8), seeded=True),
+    Sweep("siren", "siren", {"preset": "fast"}, {}, "train", "latent-dim", (4, 8, 16), seeded=True),
+)
 
 
 def chosen_sweeps(names: Sequence[str]) -> tuple[Sweep, ...]:

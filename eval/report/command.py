@@ -44,14 +44,16 @@ def report(
 
     The page needs no network. It holds the frames themselves, losslessly: about 100 kB per frame of 256 x 256.
     """
-    from decompressor.output import write_atomic
+    from decompressor.output import check_output, write_atomic
     from eval.options import chosen_lpips
     from eval.report.page import ReportSettings, make_report
     from eval.report.pictures import check_suffix, encode_video
 
     check_suffix(out, ".html")
+    check_output(out)
     if video is not None:
         check_suffix(video, ".mp4")
+        check_output(video)
     lpips = chosen_lpips(lpips_weights, no_lpips)
     settings = ReportSettings(crfs=crfs, distances=distances, threads=threads)
     with progress_bar("report") as advance:

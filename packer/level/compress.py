@@ -13,8 +13,8 @@ from tqdm import tqdm
 from decompressor.container import Container
 from decompressor.errors import ArchiveError
 from decompressor.limits import DEFAULT_LIMITS
-from decompressor.output import make_folder
-from packer.container import check_target
+from decompressor.output import check_output, make_folder
+from decompressor.parts import remove_strays
 from packer.errors import PackError
 from packer.level.job import LightmapJob
 from packer.level.merge import merge_archives
@@ -66,7 +66,7 @@ def compress_level(
             f"{odd.dataset}: {odd.entry.name}: expected the {len(jobs[0].entry.hours)} times of "
             f"{jobs[0].entry.name}, found others; an archive holds lightmaps of the same times (use --lightmap)"
         )
-    check_target(out)
+    check_output(out)
     folder = parts_folder(out)
     make_folder(folder)
     tasks = [Task(job, folder / f"{job.digest()}.tod") for job in jobs]
@@ -110,7 +110,7 @@ def _is_finished(part: Path) -> bool:
 def _clear(folder: Path, tasks: Sequence[Task]) -> None:
     """Remove the parts of this level, and the folder if nothing else is in it."""
     for task in tasks:
-        for path in (task.part, *folder.glob(f".{task.part.name}.*.part")):
-            path.unlink(missing_ok=True)
+        remove_strays(task.part)
+        task.part.unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()

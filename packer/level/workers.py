@@ -63,6 +63,19 @@ def _failure(task: Task) -> str | None:
 
 
 @contextlib.contextmanager
+def quiet_children() -> Iterator[None]:
+    """Ctrl-C goes to the parent alone: processes that are started meanwhile do not hear it, from their first moment."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
 def _single_threads() -> Iterator[None]:
     """One BLAS thread in the processes that are started meanwhile."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
@@ -109,7 +122,7 @@ def run_local(
                 attempts[task] += 1
                 receiver, sender = spawn.Pipe(duplex=False)
                 process = spawn.Process(target=target, args=(task, sender), daemon=True)
-                with _single_threads():
+                with _single_threads(), quiet_children():
                     process.start()
                 sender.close()
                 running[receiver] = (task, process)

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from decompressor.output import write_atomic
+from decompressor.output import check_output, write_atomic
 from eval.contest import TileFigures, measures_of, score_json
 from eval.contest_score import Scorer
 from eval.latency import cpu_name
@@ -24,6 +24,7 @@ from eval.lpips_weights import LpipsAbsent
 from submission.contest.build import parameter_bytes
 from submission.environment import clean_variables
 from submission.errors import SubmissionError
+from submission.folder import check_plain
 from trainer.data import ContestDataset, ContestEntry, open_dataset
 
 PROBE = Path(__file__).with_name("shipped") / "probe.py"
@@ -234,12 +235,15 @@ def check_contest(
     """
     if not folder.is_dir():
         raise SubmissionError(f"{folder}: expected a folder with Interface.py and Parameters, found none")
+    target = report_path or folder.parent / "report.json"
+    check_output(target)
     dataset = open_dataset(data)
     configs = json.loads((dataset.path / "config.json").read_text(encoding="utf-8"))["lightmap_list"]
     result = ContestRehearsal(faults=folder_faults(folder), device=device, threads=threads)
     measure = None if isinstance(lpips, LpipsAbsent) else lpips
     result.lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None
     result.parameter_bytes, figures = parameter_bytes(folder), TileFigures()
+    check_plain(folder)
     with tempfile.TemporaryDirectory(prefix="todpack-contest-") as name:
         scratch = Path(name)
         submission = scratch / "submission"
@@ -262,6 +266,5 @@ def check_contest(
         n_texels = sum(entry.width * entry.height for entry in dataset.entries)
         result.measures = measures_of(figures, sum(result.frame_ms) / 1e3, result.parameter_bytes, n_texels)
     text = json.dumps(result.to_json(scorer), indent=2, sort_keys=True) + "\n"
-    target = report_path or folder.parent / "report.json"
     write_atomic(target, lambda file: file.write(text.encode()))
     return result

@@ -22,6 +22,7 @@ from eval.contest import TileFigures
 from eval.lpips_weights import LpipsWeights
 from packer.daybasis.raw_lightmap import raw_lightmap
 from packer.level.job import LightmapJob
+from packer.level.workers import quiet_children
 from submission.errors import SubmissionError
 from trainer.data import open_dataset
 
@@ -179,12 +180,15 @@ def measure_all(
     else:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(n_jobs, len(missing)), mp_context=context) as pool:
-            futures = {pool.submit(measure, job, weights): key for key, job in missing}
+            with quiet_children():  # the first submissions start them
+                futures = {pool.submit(measure, job, weights): key for key, job in missing}
             try:
                 for future in as_completed(futures):
                     cache.put(futures[future], future.result())
                     on_done()
             except BaseException:
+                for process in multiprocessing.active_children():
+                    process.terminate()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
     found = [cache.find(key) for key, _ in jobs]

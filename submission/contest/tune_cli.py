@@ -41,18 +41,17 @@ def tune_command(
     """
     from tqdm import tqdm
 
-    from decompressor.output import write_atomic
+    from decompressor.output import check_output, write_atomic
     from eval.contest import score_table
     from eval.contest_score import read_scorer
     from eval.lpips_weights import LpipsAbsent, find_weights
-    from packer.container import check_target
     from submission.contest.rate_points import PointCache
     from submission.contest.tune import tune
 
     scorer = read_scorer(score)
     weights = LpipsAbsent("left out by --no-lpips") if no_lpips else find_weights(lpips_weights)
     reason = weights.reason if isinstance(weights, LpipsAbsent) else None
-    check_target(out)
+    check_output(out)
     cache = PointCache(out.with_name(f"{out.name}.points.json"))
     with tqdm(unit="point", desc="tune", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
         tuned = tune(

@@ -39,8 +39,8 @@ def test_document_holds_every_table() -> None:
     found = Comparison((png,), {"bc7": "not here"}, {"png": "PNG"}, {"png": None}, None, "no weights")
     peers = PeersBench("frames", found, 60, 24, 2.0)
     described = {"cpu": "one", "date": "today", "threads": 2, "load": None, "versions": {"todpack": "1"}}
-    text = document([bench], [MemoryReport(50_000_000, 80_000_000)], peers, described, "todpack eval bench", True)
-    assert "one, today, threads 2, todpack 1." in text
+    text = document([bench], [MemoryReport(50_000_000, 80_000_000)], peers, described, "todpack eval bench", 3.2, True)
+    assert "one, today, threads 2, todpack 1; 3 minutes in all." in text
     assert "A quick run" in text
     assert "| 42 | 100 | - | - |" in text
     assert "| 2 | 50.0 | 0.90 | 1.20 | 20.0 |" in text

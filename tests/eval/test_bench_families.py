@@ -47,7 +47,7 @@ def test_every_family_is_trained_packed_and_measured(tmp_path: Path) -> None:
 
 
 def test_a_failing_command_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(EvalError, match=r"--family gridmlp .* --epochs: expected 1\.\.1000000, found 0"):
+    with pytest.raises(EvalError, match=r"--family gridmlp .* --epochs: expected an integer in 1\.\.1000000, found 0"):
         bench_families(day_of(tmp_path), families=("gridmlp",), train_options={"gridmlp": ("--epochs", "0")})
 
 

@@ -166,5 +166,5 @@ def test_old_archive_stays_where_the_new_one_fails(run: Path, tmp_path: Path, mo
 def test_places_that_cannot_be_written(run: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot be written: expected a folder .*, found none"):
         pack_run(run, tmp_path / "nowhere" / "a.tod")
-    with pytest.raises(TodpackError, match="expected a file name for the archive, found a folder"):
+    with pytest.raises(TodpackError, match="cannot be written: expected a file or nothing there, found a folder"):
         pack_run(run, tmp_path)

@@ -6,28 +6,29 @@ from typing import Any
 
 import pytest
 
+from trainer.configuration import load_preset
 from trainer.errors import ConfigError
-from trainer.gridmlp.config import PRESETS, GridMlpConfig, load_preset
+from trainer.gridmlp.config import PRESETS, GridMlpConfig
 
 INF, NAN = float("inf"), float("nan")
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_complete_and_valid(name: str) -> None:
-    config = GridMlpConfig.from_json(load_preset(name))
+    config = GridMlpConfig.from_json(load_preset("gridmlp", name, PRESETS))
     assert config.grid_levels == (16, 32, 64, 128)
     assert config.residual_mode is True
 
 
 def test_full_preset_has_the_recipe_s_numbers() -> None:
-    config = GridMlpConfig.from_json(load_preset("full"))
+    config = GridMlpConfig.from_json(load_preset("gridmlp", "full", PRESETS))
     assert (config.epochs, config.batch_size, config.hidden, config.layers) == (150, 16384, 256, 8)
     assert (config.time_harmonics, config.lr, config.channels_per_level) == (8, 1e-4, 16)
 
 
 def test_unknown_preset() -> None:
     with pytest.raises(ConfigError, match="--preset: expected one of fast, full, ab, found slow"):
-        load_preset("slow")
+        load_preset("gridmlp", "slow", PRESETS)
 
 
 def test_unknown_key() -> None:

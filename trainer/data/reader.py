@@ -25,10 +25,21 @@ def _natural_key(path: Path) -> list[tuple[int, int, str]]:
 
 
 def _frame_paths(folder: Path) -> list[Path]:
-    return sorted(
-        (p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES and p.name != MASK_NAME and p.is_file()),
-        key=_natural_key,
-    )
+    """Frames in order of time.
+
+    Raises:
+        DataError: the folder cannot be listed, or something that is no file has the name of a frame.
+    """
+    try:
+        names = [p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES and p.name != MASK_NAME]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed: {error.strerror or error}") from error
+    frames = sorted(names, key=_natural_key)
+    for path in frames:
+        if not path.is_file():
+            kind = "a folder" if path.is_dir() else "a link to nothing" if path.is_symlink() else "a device"
+            raise DataError(f"{path}: expected a PNG or JPEG frame, found {kind}")
+    return frames
 
 
 def find_frames(path: Path) -> tuple[Path, list[Path]]:

@@ -83,7 +83,10 @@ def train(read: Callable[[], LightmapSequence], out_dir: Path, values: dict[str,
     config = DayBasisConfig(**{k: v for k, v in values.items() if k in CLOSED_FORM})
     refine = _refine_config(values)
     switches = {name: values[name] for name in ("device", "resume", "overwrite", "quiet")}
-    record = train_daybasis(read(), config, out_dir, refine=refine, **switches)
+    sequence = read()
+    if "transfer" in values and sequence.transfer == "srgb8":
+        raise ConfigError("--transfer: an option of linear radiance, found 8-bit frames")
+    record = train_daybasis(sequence, config, out_dir, refine=refine, **switches)
     figures = record.figures
     refined = f", refined to {figures['psnr_srgb_db']:.2f} dB in {figures['sweeps']} sweeps" if refine else ""
     click.echo(

@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from trainer.daybasis.coding import TRANSFERS
 from trainer.errors import ConfigError
 
@@ -52,3 +54,8 @@ class DayBasisConfig:
 
 _FIELDS = {"q-step": "q_step", "tile": "tile", "levels": "n_levels", "max-classes": "max_classes",
            "transfer": "transfer", "reweight": "reweight"}  # fmt: skip
+
+
+def stored_step(q_step: float) -> float:
+    """The step as the archive keeps it: the shortest text of the nearest float32."""
+    return float(str(np.float32(q_step)))

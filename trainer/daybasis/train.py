@@ -9,18 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor.output import make_folder, write_atomic
+from decompressor.output import write_atomic
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform, find_transform
 from trainer.daybasis.coding import first_coding
-from trainer.daybasis.config import DayBasisConfig
+from trainer.daybasis.config import DayBasisConfig, stored_step
 from trainer.daybasis.refine.config import RefineConfig
 from trainer.daybasis.refine.refined import RefinedLightmap, arrays_of_refined
 from trainer.daybasis.tiles import Tile, cut_tiles
 from trainer.errors import ConfigError
-from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, record_of, write_run
-
-CHECKPOINT_NAME = "last.ckpt"
+from trainer.run_folder import CHECKPOINT_NAME, RunRecord, finish_run, record_of, work_folder, write_run
 
 
 def train_daybasis(
@@ -51,18 +49,14 @@ def train_daybasis(
     Raises:
         TrainerError: see its kinds.
     """
-    make_folder(out_dir)
-    held = [name for name in (CONFIG_NAME, CHECKPOINT_NAME) if (out_dir / name).exists()]
-    if held and not (resume or overwrite):
-        raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
+    is_refined = refine is not None  # the closed form has nothing to continue
+    work = work_folder(out_dir, resume=resume and is_refined, overwrite=overwrite or (resume and not is_refined))
     started = time.monotonic()
-    step = float(str(np.float32(config.q_step)))  # as an archive keeps it
+    step = stored_step(config.q_step)
     coding = first_coding(sequence, config.transfer) if sequence.transfer == "linear" else None
     tiles = cut_tiles(sequence if coding is None else coding.encode(sequence), config.tile, config.n_levels)
     found = find_transform(tiles, config, step)
-    refined = None if refine is None else _refine(tiles, found, step, refine, out_dir, device, resume, quiet)
-    if refined is None:
-        clear_run(out_dir)
+    refined = None if refine is None else _refine(tiles, found, step, refine, work, device, resume, quiet)
     figures = {
         "n_components": int(found.basis.matrix.shape[1]),
         "n_classes": len(found.skew_codes),
@@ -85,7 +79,8 @@ def train_daybasis(
     }
     if coding is not None:
         arrays |= {"frame_scales": coding.frame_scales, "knee": np.array([coding.knee])}
-    write_run(out_dir, record, arrays)
+    write_run(work, record, arrays)
+    finish_run(work, out_dir)
     return record
 
 
@@ -98,7 +93,7 @@ def _refine(
     found: TemporalTransform,
     q_step: float,
     config: RefineConfig,
-    out_dir: Path,
+    work: Path,
     device: str,
     resume: bool,
     quiet: bool,
@@ -109,7 +104,7 @@ def _refine(
         from trainer.daybasis.refine.fit import State, fingerprint, refine
     except ModuleNotFoundError as error:
         raise ConfigError(f"--refine needs {error.name}: pip install 'todpack[train]', or --refine none") from error
-    path, state = out_dir / CHECKPOINT_NAME, None
+    path, state = work / CHECKPOINT_NAME, None
     mine = fingerprint(tiles, found, q_step, config)
     if resume and path.is_file():
         state = load_checkpoint(path)
@@ -119,11 +114,9 @@ def _refine(
             )
 
     def keep(reached: State) -> None:
-        if reached["n_done"] == 1:  # not before: what cannot even start leaves the older run as it was
-            clear_run(out_dir)
         save_checkpoint(path, {**reached, "fingerprint": mine})
         lines = ["sweep,bytes_estimate,psnr_estimate_db"]
         lines += [f"{n},{rate / 8:.0f},{_psnr_db(mse):.4f}" for n, (rate, mse) in enumerate(reached["history"])]
-        write_atomic(out_dir / "log.csv", lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
+        write_atomic(work / "log.csv", lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
 
     return refine(tiles, found, q_step, config, device=device, quiet=quiet, state=state, on_sweep=keep)

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
+from trainer.configuration import from_fields, require, require_integers
 from trainer.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 HASH_MERGES = ("mean", "learned")
 QAT_MLPS = ("int8", "fp16", "off")
@@ -119,10 +113,10 @@ class GridMlpConfig:
     val_downsample: int = 1
 
     def __post_init__(self) -> None:
-        _require(bool(self.grid_levels), "grid-levels", "at least one level", self.grid_levels)
-        _require(all(1 <= n <= 16384 for n in self.grid_levels), "grid-levels", "sizes in 1..16384", self.grid_levels)
-        _require(len(self.grid_levels) <= 32, "grid-levels", "at most 32 levels", len(self.grid_levels))
-        for name, low, high in (
+        require(bool(self.grid_levels), "grid-levels", "at least one level", self.grid_levels)
+        require(all(1 <= n <= 16384 for n in self.grid_levels), "grid-levels", "sizes in 1..16384", self.grid_levels)
+        require(len(self.grid_levels) <= 32, "grid-levels", "at most 32 levels", len(self.grid_levels))
+        ranges = (
             ("channels_per_level", 1, 256),
             ("hidden", 1, 4096),
             ("layers", 1, 64),
@@ -142,36 +136,35 @@ class GridMlpConfig:
             ("be_downsample", 1, 16),
             ("film_width", 1, 1024),
             ("val_downsample", 1, 64),
-        ):
-            value = getattr(self, name)
-            _require(low <= value <= high, name.replace("_", "-"), f"{low}..{high}", value)
-        _require(0.0 <= self.baseline_time < 24.0, "baseline-time", "an hour in [0, 24)", self.baseline_time)
-        _require(0.0 < self.lr <= 1.0, "lr", "a number in (0, 1]", self.lr)
-        _require(0.0 <= self.grid_lr <= 1.0, "grid-lr", "a number in [0, 1]", self.grid_lr)
-        _require(0.0 <= self.grad_clip < float("inf"), "grad-clip", "a finite number >= 0", self.grad_clip)
+        )
+        require_integers(self, ranges)
+        require(0.0 <= self.baseline_time < 24.0, "baseline-time", "an hour in [0, 24)", self.baseline_time)
+        require(0.0 < self.lr <= 1.0, "lr", "a number in (0, 1]", self.lr)
+        require(0.0 <= self.grid_lr <= 1.0, "grid-lr", "a number in [0, 1]", self.grid_lr)
+        require(0.0 <= self.grad_clip < float("inf"), "grad-clip", "a finite number >= 0", self.grad_clip)
         self._check_switches()
 
     def _check_switches(self) -> None:
         for name, choices in (("hash_merge", HASH_MERGES), ("qat_mlp", QAT_MLPS), ("ptq", PTQ_RANGES)):
             value = getattr(self, name)
-            _require(value in choices, name.replace("_", "-"), f"one of {', '.join(choices)}", value)
+            require(value in choices, name, f"one of {', '.join(choices)}", value)
         for name in ("temporal_w_start", "temporal_w", "temporal_lpips_w", "loss_ssim_w", "loss_lpips_w"):
             value = getattr(self, name)
-            _require(0.0 <= value <= 1e6, name.replace("_", "-"), "a number in [0, 1e6]", value)
-        _require(self.patch_size in (0, 16, 32), "patch-size", "0, 16 or 32", self.patch_size)
+            require(0.0 <= value <= 1e6, name, "a number in [0, 1e6]", value)
+        require(self.patch_size in (0, 16, 32), "patch-size", "0, 16 or 32", self.patch_size)
         for name in ("loss_lpips_w", "temporal_lpips_w"):
             needs = f"0 without --patch-size {LPIPS_PATCH} (LPIPS takes 31 texels a side)"
-            _require(
+            require(
                 self.patch_size == LPIPS_PATCH or not getattr(self, name),
-                name.replace("_", "-"),
+                name,
                 needs,
                 f"{getattr(self, name):g} with --patch-size {self.patch_size}",
             )
         known = all(0 <= level < len(self.grid_levels) for level in self.qat_levels)
-        _require(known, "qat-levels", f"levels in 0..{len(self.grid_levels) - 1}", self.qat_levels)
-        _require(all(0.0 <= t < 24.0 for t in self.val_hours), "val-hours", "hours in [0, 24)", self.val_hours)
+        require(known, "qat-levels", f"levels in 0..{len(self.grid_levels) - 1}", self.qat_levels)
+        require(all(0.0 <= t < 24.0 for t in self.val_hours), "val-hours", "hours in [0, 24)", self.val_hours)
         encoder_has_frame = self.residual_mode or not self.use_baseline_encoder
-        _require(encoder_has_frame, "use-baseline-encoder", "--residual-mode, which has a baseline frame", "none")
+        require(encoder_has_frame, "use-baseline-encoder", "--residual-mode, which has a baseline frame", "none")
 
     @property
     def effective_grid_lr(self) -> float:
@@ -198,32 +191,11 @@ class GridMlpConfig:
         Raises:
             ConfigError: an unknown key or a value out of range.
         """
-        known = {f.name for f in dataclasses.fields(GridMlpConfig)}
-        unknown = sorted(set(fields) - known)
-        if unknown:
-            raise ConfigError(f"configuration: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
         values = dict(fields)
         try:
             for name, kind in (("grid_levels", int), ("qat_levels", int), ("val_hours", float)):
                 if name in values:
                     values[name] = tuple(kind(n) for n in values[name])
-            return GridMlpConfig(**values)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"configuration: {error}") from error
-
-
-def _require(fits: bool, option: str, expected: str, found: object) -> None:
-    if not fits:
-        raise ConfigError(f"--{option}: expected {expected}, found {found}")
-
-
-def load_preset(name: str, family: str = "gridmlp", presets: tuple[str, ...] = PRESETS) -> dict[str, Any]:
-    """Fields of a family's preset `name` that differ from the defaults.
-
-    Raises:
-        ConfigError: no such preset.
-    """
-    if name not in presets:
-        raise ConfigError(f"--preset: expected one of {', '.join(presets)}, found {name}")
-    text = resources.files("trainer.presets").joinpath(f"{family}_{name}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+        return from_fields(GridMlpConfig, values)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
+import torch
 
-from decompressor.output import make_folder, write_atomic
-from eval.metrics import psnr_srgb_db
-from trainer.checkpoint import CHECKPOINT_FORMAT
 from trainer.data import LightmapSequence
-from trainer.device import pick_device
 from trainer.errors import ConfigError
 from trainer.gridmlp.config import GridMlpConfig
 from trainer.gridmlp.export import model_arrays, reconstruct
 from trainer.gridmlp.fit import GridMlpFit, StartWeights
-from trainer.memory import out_of_memory_is_one_line
-from trainer.run_folder import ARRAYS_NAME, CONFIG_NAME, RunRecord, clear_run, record_of, write_run
+from trainer.neural import NeuralFamily, require_srgb8, train_run
+from trainer.run_folder import ARRAYS_NAME, RunRecord
 
-log = logging.getLogger("todpack.train")
-
-PARAMETERS = ("grid_", "mlp_", "encoder")  # arrays that are counted as the model
+GRIDMLP = NeuralFamily(
+    name="gridmlp",
+    memory_options="--batch-size, --hidden, --channels-per-level or --grid-levels",
+    reconstruct=reconstruct,
+    arrays=model_arrays,
+    parameters=("grid_", "mlp_", "encoder"),
+    keeps_frames=False,
+)
 
 
 def _start_weights(run: Path) -> StartWeights:
@@ -69,42 +70,11 @@ def train_gridmlp(
     Raises:
         TrainerError: see its kinds.
     """
-    if sequence.transfer != "srgb8":
-        raise ConfigError(f"gridmlp: expected 8-bit sRGB frames, found transfer {sequence.transfer!r}")
+    require_srgb8(sequence, "gridmlp")
     start = None if init_from is None else _start_weights(init_from)
-    make_folder(out_dir)
-    has_checkpoint = (out_dir / "last.ckpt").is_file()
-    if (has_checkpoint or (out_dir / CONFIG_NAME).exists()) and not (resume or overwrite):
-        raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
-    where = pick_device(device)
-    if not resume:
-        clear_run(out_dir)
-    with out_of_memory_is_one_line(where, "--batch-size, --hidden, --channels-per-level or --grid-levels"):
-        fit = GridMlpFit(sequence, config, out_dir, where, amp, start)
-        baseline = fit.baseline
-        if baseline is not None:
-            write_atomic(out_dir / "baseline.png", lambda file: Image.fromarray(baseline).save(file, "PNG"))
-        if resume and has_checkpoint:
-            fit.resume()
-        fit.run(quiet)
-        frames = reconstruct(fit.model, baseline, sequence.hours)
-    psnr_db = psnr_srgb_db(sequence.radiance.astype(np.uint8), frames, sequence.valid)
-    arrays = model_arrays(fit.model)
-    record = record_of(
-        sequence,
-        "gridmlp",
-        config.to_json(),
-        {
-            "psnr_srgb_db": round(psnr_db, 4),
-            "epochs": fit.state.epoch,
-            "best_epoch": fit.state.best_epoch,
-            "train_seconds": round(fit.state.seconds, 1),
-            "parameters": int(sum(a.size for name, a in arrays.items() if name.startswith(PARAMETERS))),
-            "checkpoint_format": CHECKPOINT_FORMAT,
-        },
-    )
-    arrays["valid"] = sequence.valid
-    if baseline is not None:
-        arrays["baseline"] = baseline
-    write_run(out_dir, record, arrays)
-    return record
+
+    def make_fit(where: torch.device, work: Path) -> GridMlpFit:
+        return GridMlpFit(sequence, config, work, where, amp, start)
+
+    switches: dict[str, Any] = {"resume": resume, "overwrite": overwrite, "quiet": quiet}
+    return train_run(GRIDMLP, sequence, config.to_json(), out_dir, make_fit, device=device, **switches)

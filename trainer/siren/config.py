@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.errors import ConfigError
+from trainer.configuration import from_fields, require, require_integers
 
 PRESETS = ("fast", "full")
 
@@ -54,7 +54,7 @@ class SirenConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low, high in (
+        ranges = (
             ("latent_dim", 1, 256),
             ("hidden_f1", 1, 4096),
             ("layers_f1", 1, 32),
@@ -66,15 +66,14 @@ class SirenConfig:
             ("samples_per_epoch", 1, 1 << 40),
             ("batch_size", 1, 1 << 30),
             ("seed", 0, (1 << 31) - 1),
-        ):
-            value = getattr(self, name)
-            _require(type(value) is int and low <= value <= high, name, f"an integer in {low}..{high}", value)
-        _require(type(self.residual_mode) is bool, "residual_mode", "true or false", self.residual_mode)
-        _require(0.0 < self.omega_0 <= 1000.0, "omega_0", "a number in (0, 1000]", self.omega_0)
-        _require(0.0 <= self.baseline_time < 24.0, "baseline_time", "an hour in [0, 24)", self.baseline_time)
-        _require(0.0 < self.lr <= 1.0, "lr", "a number in (0, 1]", self.lr)
-        _require(0.0 <= self.lr_f1 <= 1.0, "lr_f1", "a number in [0, 1]", self.lr_f1)
-        _require(0.0 <= self.grad_clip < float("inf"), "grad_clip", "a finite number >= 0", self.grad_clip)
+        )
+        require_integers(self, ranges)
+        require(type(self.residual_mode) is bool, "residual_mode", "true or false", self.residual_mode)
+        require(0.0 < self.omega_0 <= 1000.0, "omega_0", "a number in (0, 1000]", self.omega_0)
+        require(0.0 <= self.baseline_time < 24.0, "baseline_time", "an hour in [0, 24)", self.baseline_time)
+        require(0.0 < self.lr <= 1.0, "lr", "a number in (0, 1]", self.lr)
+        require(0.0 <= self.lr_f1 <= 1.0, "lr_f1", "a number in [0, 1]", self.lr_f1)
+        require(0.0 <= self.grad_clip < float("inf"), "grad_clip", "a finite number >= 0", self.grad_clip)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -87,16 +86,4 @@ class SirenConfig:
         Raises:
             ConfigError: an unknown key or a value out of range.
         """
-        known = {f.name for f in dataclasses.fields(SirenConfig)}
-        unknown = sorted(set(fields) - known)
-        if unknown:
-            raise ConfigError(f"configuration: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
-        try:
-            return SirenConfig(**fields)
-        except TypeError as error:
-            raise ConfigError(f"configuration: {error}") from error
-
-
-def _require(fits: bool, name: str, expected: str, found: object) -> None:
-    if not fits:
-        raise ConfigError(f"--{name.replace('_', '-')}: expected {expected}, found {found}")
+        return from_fields(SirenConfig, fields)

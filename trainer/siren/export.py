@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,12 @@ import numpy as np
 import torch
 
 from decompressor.output import make_folder, write_atomic
+from trainer.checkpoint import write_tensors
+from trainer.run_folder import EXPORT_NAMES
 from trainer.siren.model import F2, Siren
 
 CHUNK_TEXELS = 4096
-LATENT_NAME, STATE_NAME, SCRIPT_NAME = "latent_map.npy", "f2_state_dict.pt", "f2_ts.pt"
+LATENT_NAME, STATE_NAME, SCRIPT_NAME = EXPORT_NAMES
 
 
 def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
@@ -120,5 +123,7 @@ def write_exports(model: Siren, folder: Path) -> None:
     f2 = model.f2.cpu()
     state = f2.state_dict()
     write_atomic(folder / LATENT_NAME, lambda file: np.save(file, latents, allow_pickle=False))
-    write_atomic(folder / STATE_NAME, lambda file: torch.save(state, file))
-    write_atomic(folder / SCRIPT_NAME, lambda file: save_script(f2, file))
+    write_tensors(folder / STATE_NAME, state)
+    script = io.BytesIO()
+    save_script(f2, script)
+    write_atomic(folder / SCRIPT_NAME, lambda file: file.write(script.getbuffer()))

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+import torch
 
-from decompressor.output import make_folder, write_atomic
-from eval.metrics import psnr_srgb_db
-from trainer.checkpoint import CHECKPOINT_FORMAT
 from trainer.data import LightmapSequence
-from trainer.device import pick_device
-from trainer.errors import ConfigError
-from trainer.memory import out_of_memory_is_one_line
-from trainer.run_folder import CONFIG_NAME, RunRecord, clear_run, record_of, write_run
+from trainer.neural import NeuralFamily, require_srgb8, train_run
+from trainer.run_folder import EXPORTS_NAME, RunRecord
 from trainer.siren.config import SirenConfig
 from trainer.siren.export import clear_exports, model_arrays, reconstruct, write_exports
 from trainer.siren.fit import SirenFit
+from trainer.siren.model import Siren
 
-EXPORTS = "exports"
+SIREN = NeuralFamily(
+    name="siren",
+    memory_options="--batch-size, --hidden-f1, --hidden-f2 or --latent-dim",
+    reconstruct=reconstruct,
+    arrays=model_arrays,
+    parameters=("f1_", "mlp_"),
+    keeps_frames=True,
+)
 
 
 def train_siren(
@@ -51,45 +53,16 @@ def train_siren(
     Raises:
         TrainerError: see its kinds.
     """
-    if sequence.transfer != "srgb8":
-        raise ConfigError(f"siren: expected 8-bit sRGB frames, found transfer {sequence.transfer!r}")
-    chosen = pick_device(device)
-    make_folder(out_dir)
-    has_checkpoint = (out_dir / "last.ckpt").is_file()
-    if (has_checkpoint or (out_dir / CONFIG_NAME).exists()) and not (resume or overwrite):
-        raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
-    if not resume:
-        clear_run(out_dir)
-        clear_exports(out_dir / EXPORTS)
-    with out_of_memory_is_one_line(chosen, "--batch-size, --hidden-f1, --hidden-f2 or --latent-dim"):
-        fit = SirenFit(sequence, config, out_dir, chosen)
-        baseline = fit.baseline
-        if baseline is not None:
-            write_atomic(out_dir / "baseline.png", lambda file: Image.fromarray(baseline).save(file, "PNG"))
-        if resume and has_checkpoint:
-            fit.resume()
-        fit.run(quiet)
-        frames = reconstruct(fit.model, baseline, sequence.hours)
-    reference = sequence.radiance.astype(np.uint8)
-    psnr_db = psnr_srgb_db(reference, frames, sequence.valid)
-    arrays = model_arrays(fit.model)
-    record = record_of(
-        sequence,
-        "siren",
-        config.to_json(),
-        {
-            "psnr_srgb_db": round(psnr_db, 4),
-            "epochs": fit.state.epoch,
-            "best_epoch": fit.state.best_epoch,
-            "train_seconds": round(fit.state.seconds, 1),
-            "parameters": int(sum(a.size for a in arrays.values())),
-            "checkpoint_format": CHECKPOINT_FORMAT,
-        },
-    )
-    arrays |= {"valid": sequence.valid, "frames": reference}
-    if baseline is not None:
-        arrays["baseline"] = baseline
-    write_run(out_dir, record, arrays)
-    if compute_latent:
-        write_exports(fit.model, out_dir / EXPORTS)
-    return record
+    require_srgb8(sequence, "siren")
+
+    def make_fit(where: torch.device, work: Path) -> SirenFit:
+        if not resume:
+            clear_exports(work / EXPORTS_NAME)
+        return SirenFit(sequence, config, work, where)
+
+    def export(model: Siren, work: Path) -> None:
+        write_exports(model, work / EXPORTS_NAME)
+
+    switches = {"resume": resume, "overwrite": overwrite, "quiet": quiet}
+    more = export if compute_latent else None
+    return train_run(SIREN, sequence, config.to_json(), out_dir, make_fit, more, device=device, **switches)

@@ -63,6 +63,7 @@ class Refinement:
             self.tiles.append(TileDescent(pyramid, region, codes, device, config.seed))
         self.distortion = Distortion(found.basis.frame_weights, config.temporal_weight, config.equal_db)
         self.perceptual = PerceptualTerm(config, self.used, device)
+        self._before: State = {}
         self.history: list[tuple[float, float]] = []
         self.n_done = 0
         self.smoothing = self._useful(config.smoothing)
@@ -93,6 +94,7 @@ class Refinement:
 
     def refit(self) -> float:
         """Fit the matrix to the decoded maps and aim the tiles at it; returns the mean squared error."""
+        self._before = {"distortion": self.distortion.state(), "perceptual": self.perceptual.state()}
         maps = self._maps(self.smoothing)
         matrix, offset, errors = self._fit_matrix(maps)
         self.distortion.follow(errors)
@@ -160,14 +162,13 @@ class Refinement:
             tile.centroids = (float(one), float(more))
 
     def state(self) -> State:
-        """All that the next sweep depends on, for a checkpoint."""
+        """All that the next sweep depends on, for a checkpoint: as before the last `refit`, which resuming repeats."""
         return {
             "n_done": self.n_done,
             "codes": [{f"{level}/{o}": band.cpu() for (level, o), band in t.codes.items()} for t in self.tiles],
             "centroids": list(self.tiles[0].centroids),
             "history": [list(point) for point in self.history],
-            "distortion": self.distortion.state(),
-            "perceptual": self.perceptual.state(),
+            **self._before,
         }
 
     def resume(self, state: State) -> None:

@@ -130,7 +130,6 @@ class PerceptualTerm:
 def _cuts(side: int, shift: int) -> list[tuple[int, int]]:
     """Patches along one side; those that are too small go to their neighbor, or nowhere."""
     edges = [0, *range(shift, side, PATCH), side]
-    edges = [e for i, e in enumerate(edges) if i == 0 or e - edges[i - 1] >= 1]
     cuts: list[tuple[int, int]] = []
     start = 0
     for edge in edges[1:]:

@@ -1,0 +1,148 @@
+"""Files and folders in the making: `.NAME.xxxxxxxx.part` beside NAME, locked by their writer.
+
+A killed writer leaves its part behind. Nothing reads it, and the next writer of the same NAME removes it: a part whose
+lock is free has no writer any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: a file that is open cannot be removed there, so that parts need no lock
+    fcntl = None  # type: ignore[assignment]
+
+SUFFIX = ".part"
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux
+
+
+def _is_ours(name: str, target: Path) -> bool:
+    return name.startswith(f".{target.name}.") and name.endswith(SUFFIX)
+
+
+def _lock(part: Path) -> int | None:
+    """Lock a part: a descriptor to close when it is done, or None where it is locked already, or gone."""
+    try:
+        handle = os.open(part, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), os.lstat(part)):
+            return handle
+    except OSError:
+        pass
+    os.close(handle)
+    return None
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def remove_strays(target: Path) -> None:
+    """Remove the parts of `target` that killed writers left."""
+    with contextlib.suppress(OSError):
+        for name in [entry.name for entry in os.scandir(target.parent) if _is_ours(entry.name, target)]:
+            stray = target.parent / name
+            if fcntl is None:
+                _remove(stray)
+                continue
+            lock = _lock(stray)
+            if lock is not None:
+                _remove(stray)
+                os.close(lock)
+
+
+@contextlib.contextmanager
+def new_part(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
+    """A new part of `target`, empty and locked; whatever is at its path afterwards is removed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    remove_strays(target)
+    prefix, lock = f".{target.name}.", None
+    while True:
+        if is_folder:
+            part = Path(tempfile.mkdtemp(prefix=prefix, suffix=SUFFIX, dir=target.parent))
+        else:
+            handle, name = tempfile.mkstemp(prefix=prefix, suffix=SUFFIX, dir=target.parent)
+            os.close(handle)
+            part = Path(name)
+        try:
+            if fcntl is not None:
+                lock = _lock(part)
+            if lock is not None or part.exists():  # gone: another writer took it for a stray in this very moment
+                mask = os.umask(0)
+                os.umask(mask)
+                part.chmod((0o777 if is_folder else 0o666) & ~mask)
+                yield part
+                return
+        finally:
+            _remove(part)
+            if lock is not None:
+                os.close(lock)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step; False where the system cannot."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    done: int = rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+    return done == 0
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
+def settle_folder(folder: Path) -> None:
+    """Finish what a kill between the two renames of `put_folder` left: the old folder comes back, or goes.
+
+    Raises:
+        OSError: it cannot come back.
+    """
+    aside = _aside(folder)
+    if not aside.is_dir():
+        return
+    if folder.exists():
+        _remove(aside)
+    else:
+        aside.rename(folder)
+
+
+def put_folder(fresh: Path, folder: Path) -> None:
+    """Put a complete folder in the place of another, in one step where the system can (Linux).
+
+    Args:
+        fresh: The new one; afterwards the old one is at this path, or nothing.
+        folder: Its place, empty or taken.
+
+    Raises:
+        OSError: it cannot be renamed; what was at `folder` is there.
+    """
+    if not folder.exists():
+        fresh.rename(folder)
+    elif not _exchange(fresh, folder):
+        aside = _aside(folder)
+        folder.rename(aside)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            aside.rename(folder)
+            raise
+        aside.rename(fresh)
