@@ -153,7 +153,7 @@ def test_what_cannot_be_trained_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     [("num_epochs", 0), ("lr_init", float("nan")), ("lr_init", 0.0), ("rays_batch_size", 2.5), ("prune_opacity", -1.0)],
 )
 def test_values_out_of_range_are_told(name: str, value: float) -> None:
-    with pytest.raises(ConfigError, match=name):
+    with pytest.raises(ConfigError, match="--" + name.replace("_", "-")):
         dataclasses.replace(TRAINING, **{name: value})
 
 
