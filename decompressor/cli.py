@@ -121,7 +121,6 @@ def _decode_lightmap(
 ) -> list[float]:
     """Write the frames of one lightmap; returns the decode time of each in ms, writing not included."""
     dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
-    lightmap.prepare()
     times: list[float] = []
     for time_h, name in zip(hours, frame_names(hours), strict=True):
         started = time.perf_counter()
@@ -170,6 +169,7 @@ def run(args: argparse.Namespace) -> None:
         folders = dict(zip(archive.lightmaps, _folder_names(archive), strict=True))
         for lightmap in lightmaps:
             out = args.out / folders[lightmap] if len(archive.lightmaps) > 1 else args.out
+            lightmap.prepare()  # a damaged one leaves no empty folder
             make_folder(out)
             frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region)
             log.info(
