@@ -5,12 +5,13 @@ BIN = $(VENV)/bin
 DATA ?= samples/courtyard
 OUT ?= out
 FAMILY ?= daybasis
+FUZZ_SECONDS ?= 60
 STAMP = $(VENV)/.todpack-setup
 # passive waiting: a thread that waits leaves its core to others (shared and virtual machines)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submission test test-slow test-browser check format bench ab golden pictures clean
+.PHONY: help setup submission test test-slow test-browser check format fuzz bench ab golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +52,10 @@ check: $(STAMP)  ## ruff and mypy
 format: $(STAMP)  ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+fuzz: $(STAMP)  ## coverage-guided fuzzing: FUZZ_SECONDS for each target, or RUNS executions of all together
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz.run $(if $(RUNS),--total $(RUNS) --seconds 0,--seconds $(FUZZ_SECONDS)) --out $(OUT)/fuzz
 
 bench: $(STAMP)  ## size, quality, speed and memory beside the peers, against the targets; docs/benchmarks.md (30 minutes)
 	$(BIN)/todpack eval bench --json-out $(OUT)/bench.json --docs docs/benchmarks.md

@@ -13,13 +13,16 @@ import numpy as np
 
 from decompressor.container import Container
 from decompressor.daybasis.decoder import DayBasisDecoder
+from decompressor.daybasis.entry import DayBasisEntry
 from decompressor.errors import RequestError
-from decompressor.families import Decoder, open_decoder, read_entry
+from decompressor.families import Decoder, ModelEntry, open_decoder, read_entry
 from decompressor.limits import DEFAULT_LIMITS, Limits
 from decompressor.mask import read_mask
+from decompressor.memory import MemoryAccount
 from decompressor.metadata import ArchiveEntry, LightmapEntry, read_archive_entry
 from decompressor.runtime import Runtime
 from decompressor.session import choose_provider
+from decompressor.working_set import reserve
 
 
 class Region(NamedTuple):
@@ -43,14 +46,16 @@ class Lightmap:
         n_valid: Number of valid texels.
     """
 
-    def __init__(self, container: Container, archive: ArchiveEntry, entry: LightmapEntry, runtime: Runtime) -> None:
+    def __init__(
+        self, container: Container, archive: ArchiveEntry, entry: LightmapEntry, model: ModelEntry, runtime: Runtime
+    ) -> None:
         self.name, self.height, self.width, self.n_valid = entry.name, entry.height, entry.width, entry.n_valid
         self.hours, self.transfer = archive.hours, archive.transfer
         self._container, self._archive, self._entry, self._runtime = container, archive, entry, runtime
+        self._model = model
         self._lock = threading.Lock()
         self._valid: np.ndarray | None = None
         self._decoder: Decoder | None = None
-        self._model = read_entry(archive, entry)
 
     @property
     def valid(self) -> np.ndarray:
@@ -63,6 +68,16 @@ class Lightmap:
     def n_tiles(self) -> int:
         """Tiles that decode on their own."""
         return self._ready().n_tiles
+
+    @property
+    def tiles(self) -> tuple[Region, ...]:
+        """What decodes on its own, row by row: a damaged section of one tile leaves the others whole."""
+        side = self._model.tile if isinstance(self._model, DayBasisEntry) else max(self.height, self.width)
+        return tuple(
+            Region(y, min(y + side, self.height), x, min(x + side, self.width))
+            for y in range(0, self.height, side)
+            for x in range(0, self.width, side)
+        )
 
     def _ready(self) -> Decoder:
         with self._lock:
@@ -114,8 +129,9 @@ class Lightmap:
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
         """One texel: (3,) values, equal to `decode(time_h)[y, x]`; arguments and errors as there."""
         self._check(time_h, (y, y + 1, x, x + 1), dtype)
-        values = self._clipped(self._ready().texel(y, x, float(time_h)))
-        return np.rint(values).astype(np.uint8) if dtype == "uint8" else values
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd models give absurd texels, but no warnings
+            values = self._clipped(self._ready().texel(y, x, float(time_h)))
+            return np.rint(values).astype(np.uint8) if dtype == "uint8" else values
 
     def _clipped(self, values: np.ndarray) -> np.ndarray:
         return np.clip(values, 0.0, 255.0 if self.transfer == "srgb8" else None, out=values)
@@ -157,8 +173,16 @@ class Archive:
         self._container = container
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
         self.model_type, self.provider, self.threads = entry.model_type, provider, threads
-        runtime = Runtime(threads, provider)
-        self.lightmaps = tuple(Lightmap(container, entry, item, runtime) for item in entry.lightmaps)
+        models = [read_entry(entry, item) for item in entry.lightmaps]
+        memory = MemoryAccount(container.file_bytes, container.limits)
+        decoded_bytes = sum(section.decoded_bytes for section in container.sections.values())
+        runtime = Runtime(threads, provider, memory)
+        pairs = zip(entry.lightmaps, models, strict=True)
+        reserve(memory, pairs, len(entry.hours), decoded_bytes, runtime.workers, str(container.path))
+        self.lightmaps = tuple(
+            Lightmap(container, entry, item, model, runtime)
+            for item, model in zip(entry.lightmaps, models, strict=True)
+        )
 
     @property
     def container(self) -> Container:
@@ -231,7 +255,12 @@ class Archive:
 
 
 def open_archive(
-    path: str | os.PathLike[str], *, threads: int | None = None, provider: str = "auto", limits: Limits = DEFAULT_LIMITS
+    path: str | os.PathLike[str],
+    *,
+    threads: int | None = None,
+    provider: str = "auto",
+    limits: Limits = DEFAULT_LIMITS,
+    any_size: bool = False,
 ) -> Archive:
     """Open an archive: header and metadata are read and checked, sections when they are needed.
 
@@ -240,6 +269,7 @@ def open_archive(
         threads: Threads for decoding; None takes what the machine has.
         provider: "auto" (CUDA where it is really there, else CPU), "cpu" or "cuda".
         limits: Caps on what the file may ask for.
+        any_size: Open a file that was cut off too; what it does not hold is missed when it is decoded.
 
     Raises:
         ArchiveError: not an archive, damaged, of an unknown version, or over the limits.
@@ -248,7 +278,7 @@ def open_archive(
     if threads is not None and not 1 <= threads <= 1024:
         raise RequestError(f"threads: expected 1..1024, found {threads}")
     resolved = choose_provider(provider)
-    container = Container(path, limits)
+    container = Container(path, limits, any_size=any_size)
     try:
         return Archive(container, threads or 0, resolved)
     except BaseException:

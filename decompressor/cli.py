@@ -14,12 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from decompressor.archive import Archive, Lightmap, Region, open_archive
-from decompressor.errors import RequestError, TodpackError
+from decompressor.errors import ArchiveError, DamagedArchiveError, RequestError, TodpackError
 from decompressor.exr_file import write_exr
+from decompressor.holes import decode_around, find_holes, mark, whole_frame
+from decompressor.limits import DEFAULT_LIMITS
 from decompressor.output import check_output, make_folder, preview, write_atomic, write_frame
 
 log = logging.getLogger("todpack.decompress")
 
+MAX_NAME = 100
+RESERVED_NAMES = frozenset(("CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))))
+"""Of devices on Windows."""
 FORMATS = ("png", "npy", "bin", "exr")
 EXAMPLES = """examples:
   decompress.py scene.tod -o frames                        all stored hours as tod_00.png, tod_01.png, ...
@@ -61,6 +66,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--provider", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default: auto)"
     )
     parser.add_argument("--black-invalid", action="store_true", help="write black where no surface is")
+    parser.add_argument(
+        "--keep-going", action="store_true",
+        help="decode what is whole of a damaged archive; damaged tiles are magenta, NaN in floats; exit code 1",
+    )  # fmt: skip
+    parser.add_argument(
+        "--limits", metavar="N", type=float, default=1.0,
+        help="raise the caps on what the file may ask for so often, for files that you trust (default: 1)",
+    )  # fmt: skip
     parser.add_argument("--timings", metavar="FILE", type=_path, help="write open and frame times in ms as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no log lines")
     return parser
@@ -117,23 +130,30 @@ def _cut(hour: float, unit: str) -> str:
 
 
 def _decode_lightmap(
-    lightmap: Lightmap, out: Path, args: argparse.Namespace, hours: list[float], region: Region | None
+    lightmap: Lightmap, out: Path, args: argparse.Namespace, hours: list[float], given: Region | None, faults: list[str]
 ) -> list[float]:
     """Write the frames of one lightmap; returns the decode time of each in ms, writing not included."""
     dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
+    region, holes = given or whole_frame(lightmap), []
+    if args.keep_going:
+        holes = find_holes(lightmap, region)
+        faults += [str(hole.error) for hole in holes]
+    else:
+        lightmap.prepare()
+    make_folder(out)  # a damaged lightmap leaves no empty folder
     times: list[float] = []
     for time_h, name in zip(hours, frame_names(hours), strict=True):
         started = time.perf_counter()
-        frame = lightmap.decode(time_h, region, dtype)
+        frame = decode_around(lightmap, time_h, region, dtype, holes)
         times.append(1e3 * (time.perf_counter() - started))
         if args.black_invalid:
-            y0, y1, x0, x1 = region or (0, lightmap.height, 0, lightmap.width)
-            frame[~lightmap.valid[y0:y1, x0:x1]] = 0
+            frame[~lightmap.valid[region.y0 : region.y1, region.x0 : region.x1]] = 0
+        if args.format == "png" and dtype == "float32":
+            frame = preview(frame, args.exposure or 0.0)
+        mark(frame, region, holes)
         if args.format == "exr":
             write_exr(out / f"{name}.exr", frame)
             continue
-        if args.format == "png" and dtype == "float32":
-            frame = preview(frame, args.exposure or 0.0)
         write_frame(out / f"{name}.{args.format}", frame, args.format)
     return times
 
@@ -159,19 +179,34 @@ def run(args: argparse.Namespace) -> None:
     if args.timings is not None:
         check_output(args.timings)
     frame_ms: dict[str, list[float]] = {}
-    with open_archive(args.archive, threads=args.threads, provider=args.provider) as archive:
+    faults: list[str] = []
+    if not 1.0 <= args.limits <= 1e6:
+        raise RequestError(f"--limits: expected a number in 1..1000000, found {args.limits:g}")
+    limits = DEFAULT_LIMITS.scaled(args.limits)
+    with open_archive(
+        args.archive, threads=args.threads, provider=args.provider, limits=limits, any_size=args.keep_going
+    ) as archive:
+        if archive.container.found_bytes != archive.file_bytes:
+            faults.append(
+                f"{args.archive}: expected {archive.file_bytes} bytes by its header, found "
+                f"{archive.container.found_bytes}"
+            )
         lightmaps = _chosen(archive, args.lightmap)
         hours = parse_hours(args.hours) if args.hours is not None else [float(h) for h in archive.hours]
         region = parse_region(args.region) if args.region is not None else None
         for lightmap in lightmaps:
             lightmap.check(hours, region)
             _check_format(lightmap, args)
-        folders = dict(zip(archive.lightmaps, _folder_names(archive), strict=True))
+        folders = dict(zip(archive.lightmaps, safe_names([m.name for m in archive.lightmaps]), strict=True))
         for lightmap in lightmaps:
             out = args.out / folders[lightmap] if len(archive.lightmaps) > 1 else args.out
-            lightmap.prepare()  # a damaged one leaves no empty folder
-            make_folder(out)
-            frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region)
+            try:
+                frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region, faults)
+            except ArchiveError as error:
+                if not args.keep_going:
+                    raise
+                faults.append(f"lightmap {lightmap.name}: nothing of it decodes: {error}")
+                continue
             log.info(
                 "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",
                 lightmap.name, len(hours), lightmap.width, lightmap.height,
@@ -181,6 +216,12 @@ def run(args: argparse.Namespace) -> None:
     if args.timings is not None:
         text = json.dumps({"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads}) + "\n"
         write_atomic(args.timings, lambda file: file.write(text.encode("utf-8")))
+    for fault in faults:
+        log.warning("damaged: %s", fault)
+    if faults:
+        raise DamagedArchiveError(
+            f"{args.archive}: {len(faults)} damaged; what is whole was decoded, the rest marked or left out"
+        )
     log.info("done in %.2f s", total_ms / 1e3)
 
 
@@ -190,11 +231,22 @@ def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:
     return (archive.find(int(lightmap) if lightmap.isdecimal() else lightmap),)
 
 
-def _folder_names(archive: Archive) -> list[str]:
-    """The lightmaps' names as safe folder names, all different."""
-    names = [re.sub(r"[^A-Za-z0-9._-]", "_", lightmap.name).lstrip(".") or "lightmap" for lightmap in archive.lightmaps]
-    folded = [name.lower() for name in names]
-    return [f"{name}-{i}" if folded.count(name.lower()) > 1 else name for i, name in enumerate(names)]
+def safe_names(names: list[str]) -> list[str]:
+    """Any names as names of folders that stay where they are put, all different, on any system."""
+    safe: list[str] = []
+    taken: set[str] = set()
+    plain = [re.sub(r"[^A-Za-z0-9._-]", "_", name)[:MAX_NAME].strip(".") or "lightmap" for name in names]
+    folded = [name.lower() for name in plain]
+    for number, name in enumerate(plain):
+        if name.split(".")[0].upper() in RESERVED_NAMES:
+            name = f"_{name}"
+        if folded.count(folded[number]) > 1:
+            name = f"{name}-{number}"
+        while name.lower() in taken:
+            name += "_"
+        taken.add(name.lower())
+        safe.append(name)
+    return safe
 
 
 def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:

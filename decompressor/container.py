@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
 import struct
 import threading
 import zlib
@@ -40,6 +42,7 @@ HEADER_FIELDS = (
 )
 HEADER = struct.Struct("<" + "".join(code for _, code, _ in HEADER_FIELDS))
 HEADER_CRC_BYTES = HEADER.size - 4
+DIGEST_FIELD = "sha256"
 MAX_WINDOW_BYTES = 1 << 27
 
 
@@ -61,6 +64,36 @@ def inflate(stored: bytes, decoded_bytes: int, where: str) -> bytes:
     return decoded
 
 
+def _open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading, without waiting for the other end of a pipe.
+
+    Raises:
+        ArchiveError: it cannot be opened, or is no regular file.
+    """
+    try:
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+        try:
+            kind = path.stat().st_mode
+            file = os.fdopen(os.open(path, flags), "rb") if stat.S_ISREG(kind) else None
+        except ValueError as error:  # a name that no file can have
+            raise ArchiveError(f"{path!s:.255}: cannot be opened: {error}") from error
+        if file is not None:
+            kind = os.fstat(file.fileno()).st_mode  # what was opened may be another than what was looked at
+            if stat.S_ISREG(kind):
+                return file
+            file.close()
+    except OSError as error:
+        raise ArchiveError(f"{path}: cannot be opened: {error.strerror or error}") from error
+    names = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
+    found = next((name for test, name in names if test(kind)), "a device")
+    raise ArchiveError(f"{path}: cannot be opened: expected a file, found {found}")
+
+
+def without_digest(text: bytes, digest: Any) -> bytes:
+    """metadata.json as it counts in the file's own digest: with zeros in its place."""
+    return text.replace(digest.encode(), b"0" * len(digest)) if isinstance(digest, str) and digest else text
+
+
 class Container:
     """An open archive file: its metadata, and its sections by name, read and verified when they are asked for.
 
@@ -74,15 +107,23 @@ class Container:
         version: (major, minor) of the file.
     """
 
-    def __init__(self, path: str | os.PathLike[str], limits: Limits) -> None:
+    def __init__(self, path: str | os.PathLike[str], limits: Limits, *, any_size: bool = False) -> None:
+        """Open a file.
+
+        Args:
+            path: The file.
+            limits: Caps.
+            any_size: Take a file that is shorter or longer than its header says; sections that it does not hold are
+                missed when they are read.
+
+        Raises:
+            ArchiveError: it is not an archive, or its header or metadata are damaged.
+        """
         self.path, self.limits = Path(path), limits
         self._lock = threading.Lock()
+        self._file = _open_regular(self.path)
         try:
-            self._file: BinaryIO = self.path.open("rb")
-        except OSError as error:
-            raise ArchiveError(f"{self.path}: cannot be opened: {error.strerror or error}") from error
-        try:
-            self._read_header()
+            self._read_header(any_size)
         except OSError as error:
             self._file.close()
             raise ArchiveError(f"{self.path}: cannot be read: {error.strerror or error}") from error
@@ -90,7 +131,7 @@ class Container:
             self._file.close()
             raise
 
-    def _read_header(self) -> None:
+    def _read_header(self, any_size: bool) -> None:
         path, size = self.path, os.fstat(self._file.fileno()).st_size
         head = self._file.read(HEADER.size)
         if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
@@ -100,31 +141,45 @@ class Container:
         _, major, minor, stored_bytes, metadata_bytes, file_bytes, crc = HEADER.unpack(head)
         if major != MAJOR:
             raise UnsupportedVersionError(f"{path}: expected format {MAJOR}.x, found {major}.{minor}")
-        if file_bytes != size or HEADER.size + stored_bytes > size:
+        if (file_bytes != size and not any_size) or HEADER.size + stored_bytes > min(size, file_bytes):
             raise TruncatedArchiveError(f"{path}: expected {file_bytes} bytes by its header, found {size}")
-        if metadata_bytes > self.limits.metadata_bytes or stored_bytes > self.limits.metadata_bytes:
+        limit = self.limits.metadata_for(stored_bytes)
+        if metadata_bytes > limit or stored_bytes > limit:
             raise LimitExceededError(
-                f"{path}: metadata of {max(metadata_bytes, stored_bytes)} bytes is over the limit of "
-                f"{self.limits.metadata_bytes}"
+                f"{path}: metadata of {max(metadata_bytes, stored_bytes)} bytes is over the limit of {limit}"
             )
         stored = self._file.read(stored_bytes)
         if zlib.crc32(stored, zlib.crc32(head[:HEADER_CRC_BYTES])) != crc:
             raise DamagedArchiveError(f"{path}: header: checksum does not match; the file is damaged")
         self.metadata: dict[str, Any] = parse_json(inflate(stored, metadata_bytes, f"{path}: metadata.json"), path)
         self.version = (major, minor)
-        self.file_bytes = int(file_bytes)
-        self.sections = read_section_table(self.metadata, path, HEADER.size + stored_bytes, size, self.limits)
+        self.file_bytes, self.found_bytes = int(file_bytes), int(size)
+        start = HEADER.size + stored_bytes
+        self.sections = read_section_table(self.metadata, path, start, self.file_bytes, self.limits)
+        self._metadata_bytes = stored_bytes, metadata_bytes
+
+    def found_bytes_of(self, section: Section) -> bytes:
+        """The section's bytes as they are in the file, not verified.
+
+        Raises:
+            ArchiveError: the file ends before them, or cannot be read.
+        """
+        return self._read_at(section.offset, section.stored_bytes, f"section {section.name}")
+
+    def _read_at(self, offset: int, n_bytes: int, what: str) -> bytes:
+        try:
+            with self._lock:
+                self._file.seek(offset)
+                stored = self._file.read(n_bytes)
+        except (OSError, ValueError) as error:
+            raise ArchiveError(f"{self.path}: {what}: cannot be read: {error}") from error
+        if len(stored) != n_bytes:
+            raise TruncatedArchiveError(f"{self.path}: {what}: the file became shorter")
+        return stored
 
     def stored_bytes(self, section: Section) -> bytes:
         """The section's bytes as stored, verified by their CRC-32."""
-        try:
-            with self._lock:
-                self._file.seek(section.offset)
-                stored = self._file.read(section.stored_bytes)
-        except (OSError, ValueError) as error:
-            raise ArchiveError(f"{self.path}: section {section.name}: cannot be read: {error}") from error
-        if len(stored) != section.stored_bytes:
-            raise TruncatedArchiveError(f"{self.path}: section {section.name}: the file became shorter")
+        stored = self.found_bytes_of(section)
         if zlib.crc32(stored) != section.crc32:
             raise DamagedArchiveError(
                 f"{self.path}: section {section.name}: checksum does not match; the file is damaged"
@@ -165,6 +220,20 @@ class Container:
         """
         section = self.find(name)
         return np.frombuffer(self.read_bytes(name), section.dtype).reshape(section.shape)
+
+    def digests(self) -> tuple[str | None, str]:
+        """The SHA-256 that the metadata states, None where there is none, and that of the file. FORMAT.md "Digest".
+
+        Raises:
+            ArchiveError: the file ends early, or cannot be read.
+        """
+        stored_bytes, metadata_bytes = self._metadata_bytes
+        text = inflate(self._read_at(HEADER.size, stored_bytes, "metadata.json"), metadata_bytes, f"{self.path}")
+        digest = hashlib.sha256(without_digest(text, self.metadata.get(DIGEST_FIELD)))
+        for section in self.sections.values():
+            digest.update(self.found_bytes_of(section))
+        stated = self.metadata.get(DIGEST_FIELD)
+        return (stated if isinstance(stated, str) else None), digest.hexdigest()
 
     def verify(self) -> None:
         """Read and decode every section once.

@@ -16,18 +16,22 @@ MIN_TEXELS = 16
 CACHE_BYTES = 1 << 20  # of the widest activation; blocks of this size stay in the processor's second-level cache
 
 
+def block_texels(widest: int) -> int:
+    """Texels that are decoded at a time, for a graph whose widest activation has so many channels."""
+    return max(MIN_TEXELS, CACHE_BYTES // (4 * widest))
+
+
 class FrameDecoder:
     """Runs the graph `frame` over any set of texels.
 
     Args:
         session: The graph.
-        widest: Channels of its widest activation.
+        block: Texels of one run, see `block_texels`.
         where: Archive and section, for messages.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, widest: int, where: str) -> None:
-        self._session, self._where = session, where
-        self._block = max(MIN_TEXELS, CACHE_BYTES // (4 * max(1, widest)))
+    def __init__(self, session: onnxruntime.InferenceSession, block: int, where: str) -> None:
+        self._session, self._where, self._block = session, where, block
         outputs = {output.name for output in session.get_outputs()}
         inputs = {value.name for value in session.get_inputs()}
         if inputs != {"z", "time_h"} or not {"rgb"} <= outputs <= {"rgb", "codes"}:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from decompressor.container import Container
 from decompressor.errors import InvalidSectionError, LimitExceededError
-from decompressor.frame import FrameDecoder
+from decompressor.frame import FrameDecoder, block_texels
 from decompressor.metadata import LightmapEntry
+from decompressor.onnx_shapes import COLUMNS, ROWS, Dim, GraphInputs
 from decompressor.reversible_wavelet import inverse_planes
 from decompressor.runtime import Runtime
 from decompressor.session import run_session
@@ -78,7 +80,9 @@ class LatentMapDecoder(ABC):
                 container, graphs = self._container, self._graphs
                 latents = self._make_latents()
                 where = f"{container.path}: section {graphs.frame}"
-                self._ready = latents, FrameDecoder(self._runtime.load(container, graphs.frame), graphs.hidden, where)
+                block = block_texels(max(graphs.hidden, 1))
+                inputs = GraphInputs({"z": (graphs.n_latents, ROWS, COLUMNS), "time_h": (1,)}, 1, block)
+                self._ready = latents, FrameDecoder(self._runtime.load(container, graphs.frame, inputs), block, where)
             return self._ready
 
     def _make_latents(self) -> np.ndarray:
@@ -88,7 +92,6 @@ class LatentMapDecoder(ABC):
             ArchiveError: a section is missing, damaged or of a wrong shape, or the maps would be over the limit.
         """
         container, lightmap, graphs = self._container, self._lightmap, self._graphs
-        session = self._runtime.load(container, graphs.latents)
         n_bytes, limit = 4 * graphs.n_latents * lightmap.height * lightmap.width, container.limits.latent_bytes
         if n_bytes > limit:
             raise LimitExceededError(f"{container.path}: latent maps of {n_bytes} bytes are over the limit of {limit}")
@@ -98,7 +101,12 @@ class LatentMapDecoder(ABC):
         if self._baseline_q_step is not None:
             baseline = _baseline(container, lightmap, self._baseline_q_step)
         where = f"{container.path}: section {graphs.latents}"
-        strip = max(1, graphs.strip_texels // lightmap.width)
+        strip = min(lightmap.height, max(1, graphs.strip_texels // lightmap.width))
+        shapes: dict[str, Sequence[int | Dim]] = {name: array.shape for name, array in feeds.items()}
+        shapes |= {"rows": (ROWS,), "columns": (COLUMNS,)}
+        if baseline is not None:
+            shapes["baseline"] = (3, ROWS, COLUMNS)
+        session = self._runtime.load(container, graphs.latents, GraphInputs(shapes, strip, lightmap.width))
         parts: list[np.ndarray] = []
         for top in range(0, lightmap.height, strip):
             rows = np.arange(top, min(top + strip, lightmap.height), dtype=np.float32)

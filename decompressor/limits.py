@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -12,25 +13,55 @@ GIB = 1 << 30
 class Limits:
     """Caps that are checked before anything is allocated.
 
+    What grows with the file is capped by the file's size too, so that a small file cannot make the reader take much
+    memory, however it was made: see `memory_for` and `decoded_for`.
+
     Attributes:
         metadata_bytes: Decoded size of metadata.json.
+        metadata_expansion: Decoded over stored bytes of metadata.json, once it is over `free_metadata_bytes`.
+        free_metadata_bytes: Decoded size of metadata.json up to which any expansion is fine.
         n_sections: Sections in an archive.
         section_bytes: Decoded size of one section.
-        expansion: Decoded over stored bytes of one section, once it decodes to more than `free_expansion_bytes`.
-        free_expansion_bytes: Decoded size up to which any expansion is fine.
+        expansion: Decoded over stored bytes of one section, once it decodes to more than `free_expansion_bytes`; and
+            decoded bytes of all sections over those of the file, once they are more than `free_decoded_bytes`.
+        free_expansion_bytes: Decoded size up to which any expansion of one section is fine.
+        free_decoded_bytes: The same for all sections together.
         texels: H * W of one lightmap.
         latent_bytes: Size of one lightmap's latent maps in memory.
         graph_nodes: Nodes in one ONNX graph.
+        memory_per_byte: Estimated working memory over bytes of the file, once it is over `free_memory_bytes`.
+        free_memory_bytes: Estimated working memory that any file may take.
     """
 
     metadata_bytes: int = 16 * MIB
+    metadata_expansion: int = 64
+    free_metadata_bytes: int = 256 * KIB
     n_sections: int = 1 << 20
     section_bytes: int = GIB
     expansion: int = 2048
     free_expansion_bytes: int = 16 * MIB
+    free_decoded_bytes: int = 2 * MIB
     texels: int = 1 << 28
     latent_bytes: int = 8 * GIB
     graph_nodes: int = 512
+    memory_per_byte: int = 48 * KIB
+    free_memory_bytes: int = 48 * MIB
+
+    def metadata_for(self, stored_bytes: int) -> int:
+        """Largest metadata.json, decoded, of so many stored bytes."""
+        return min(self.metadata_bytes, max(self.free_metadata_bytes, self.metadata_expansion * stored_bytes))
+
+    def decoded_for(self, file_bytes: int) -> int:
+        """Largest sum of decoded sections in a file of this size."""
+        return max(self.free_decoded_bytes, self.expansion * file_bytes)
+
+    def memory_for(self, file_bytes: int) -> int:
+        """Largest estimate of working memory for a file of this size."""
+        return max(self.free_memory_bytes, self.memory_per_byte * file_bytes)
+
+    def scaled(self, factor: float) -> Limits:
+        """All caps times a factor, for files that are trusted."""
+        return Limits(**{field.name: int(getattr(self, field.name) * factor) for field in fields(self)})
 
 
 DEFAULT_LIMITS = Limits()

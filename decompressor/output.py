@@ -85,13 +85,13 @@ def preview(radiance: np.ndarray, exposure: float) -> np.ndarray:
     """8-bit sRGB of linear radiance at an exposure.
 
     Args:
-        radiance: (h, w, 3) float32 >= 0.
+        radiance: (h, w, 3) float32 >= 0; what is no number is black.
         exposure: Stops; radiance 2^-exposure and more is white.
 
     Returns:
         (h, w, 3) uint8.
     """
-    light = np.clip(radiance.astype(np.float64) * 2.0**exposure, 0.0, 1.0)
+    light = np.clip(np.nan_to_num(radiance.astype(np.float64)) * 2.0**exposure, 0.0, 1.0)
     curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     codes: np.ndarray = np.rint(255.0 * curve).astype(np.uint8)
     return codes

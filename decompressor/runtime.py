@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import onnxruntime
 
 from decompressor.container import Container
+from decompressor.memory import MemoryAccount
+from decompressor.onnx_shapes import GraphInputs
 from decompressor.session import make_session
 
 
@@ -17,21 +20,35 @@ class Runtime:
     Attributes:
         threads: Threads for decoding; 0 leaves it to onnxruntime.
         provider: "cpu" or "cuda".
+        memory: What the graphs may take.
     """
 
     threads: int
     provider: str
+    memory: MemoryAccount
 
-    def load(self, container: Container, section: str) -> onnxruntime.InferenceSession:
+    @property
+    def workers(self) -> int:
+        """Threads that decode tiles at once."""
+        return self.threads or min(4, os.cpu_count() or 1)
+
+    def load(self, container: Container, section: str, inputs: GraphInputs) -> onnxruntime.InferenceSession:
         """Check the graph in a section and make it ready to run.
 
+        Args:
+            container: The file.
+            section: Name.
+            inputs: What will be fed, at its largest.
+
         Raises:
-            ArchiveError: the section is missing or damaged, or the graph is not allowed.
+            ArchiveError: the section is missing or damaged, or the graph is not allowed or takes too much memory.
         """
         return make_session(
             container.read_bytes(section),
+            inputs,
             threads=self.threads,
             provider=self.provider,
             max_nodes=container.limits.graph_nodes,
+            memory=self.memory,
             where=f"{container.path}: section {section}",
         )

@@ -110,6 +110,11 @@ def read_section_table(
             raise InvalidSectionError(f"{where}: sections[{index}]: expected offset {at}, found {section.offset}")
         at += section.stored_bytes
         sections[section.name] = replace(section, offset=start + section.offset)
+    decoded_bytes, limit = sum(s.decoded_bytes for s in sections.values()), limits.decoded_for(file_bytes)
+    if decoded_bytes > limit:
+        raise LimitExceededError(
+            f"{where}: sections of {decoded_bytes} decoded bytes are over the limit of {limit} for a file of this size"
+        )
     if start + at != file_bytes:
         raise InvalidSectionError(f"{where}: sections end at {start + at}, the file at {file_bytes}")
     return sections

@@ -9,7 +9,9 @@ from typing import Any
 import onnxruntime
 
 from decompressor.errors import InvalidGraphError, RequestError
+from decompressor.memory import MemoryAccount
 from decompressor.onnx_check import check_graph
+from decompressor.onnx_shapes import GraphInputs
 
 log = logging.getLogger("todpack.decompress")
 
@@ -63,24 +65,35 @@ def _has_nvidia_wheels() -> bool:
 
 
 def make_session(
-    model: bytes, *, threads: int, provider: str, max_nodes: int, where: str
+    model: bytes,
+    inputs: GraphInputs,
+    *,
+    threads: int,
+    provider: str,
+    max_nodes: int,
+    memory: MemoryAccount,
+    where: str,
 ) -> onnxruntime.InferenceSession:
     """Check a graph and make it ready to run.
 
     Args:
         model: Serialised ONNX model.
+        inputs: What will be fed, at its largest.
         threads: Threads within an operator; 0 leaves it to onnxruntime.
         provider: "cpu" or "cuda".
         max_nodes: Cap on the number of nodes.
+        memory: What is left to the file.
         where: Archive and section, for messages.
 
     Raises:
         InvalidGraphError: not allowed, or onnxruntime refuses it.
+        LimitExceededError: it would take more memory than is left.
     """
     try:
-        check_graph(model, max_nodes)
+        n_bytes = check_graph(model, inputs, max_nodes)
     except InvalidGraphError as error:
         raise InvalidGraphError(f"{where}: {error}") from error
+    memory.take(n_bytes, f"{where}: the graph")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from decompressor.errors import TodpackError
 
-
 PREFIX = "todpack: error: "
 
 

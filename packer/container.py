@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ import numpy as np
 import zstandard
 
 from decompressor.archive import open_archive
-from decompressor.container import HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
+from decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
+from decompressor.errors import DamagedArchiveError
 from decompressor.output import write_atomic
 from decompressor.sections import DTYPES, Section
 
@@ -27,6 +29,10 @@ def deflate(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
 
 
+def _json(metadata: dict[str, Any]) -> bytes:
+    return json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8")
+
+
 def _verify(candidate: Path) -> None:
     """Decode a little of everything.
 
@@ -35,6 +41,9 @@ def _verify(candidate: Path) -> None:
     """
     with open_archive(candidate, provider="cpu") as archive:
         archive.container.verify()
+        stated, found = archive.container.digests()
+        if stated != found:
+            raise DamagedArchiveError(f"{candidate}: digest: expected {stated}, found {found}")
         archive.prepare()
         for lightmap in archive.lightmaps:
             lightmap.decode(float(lightmap.hours[0]), (0, 1, 0, 1), "float32")
@@ -113,8 +122,13 @@ class ArchiveWriter:
 
     def to_bytes(self) -> bytes:
         """The whole file."""
-        metadata = {**self.metadata, "version": f"{MAJOR}.{self.minor}", "sections": self._entries}
-        text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8")
+        metadata = {
+            **self.metadata, "version": f"{MAJOR}.{self.minor}", "sections": self._entries, DIGEST_FIELD: "0" * 64
+        }  # fmt: skip
+        digest = hashlib.sha256(_json(metadata))
+        for stored in self._stored:
+            digest.update(stored)
+        text = _json({**metadata, DIGEST_FIELD: digest.hexdigest()})
         packed = deflate(text)
         file_bytes = HEADER.size + len(packed) + self._end
         head = HEADER.pack(MAGIC, MAJOR, self.minor, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]

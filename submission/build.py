@@ -12,11 +12,13 @@ from pathlib import Path
 import decompressor
 from decompressor import Archive, open_archive
 from decompressor.output import write_atomic
+from submission.errors import SubmissionError
 from submission.folder import replace_folder
 from submission.manifest import MANIFEST_NAME, bundle_files, make_manifest
 from submission.requirements import pinned_requirements
 
 SHIPPED_SUFFIXES = {".py", ".md", ".typed"}
+OWN_NAMES = ("decompressor", "decompress.py", "requirements.txt", "README.md", MANIFEST_NAME)
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same input gives the same zip
 
 README = """# Lightmaps of a day: {names}
@@ -119,6 +121,8 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
         SubmissionError: the folder is there already, or holds something else than a submission.
         OutputError: it cannot be written.
     """
+    if Path(archive_path).name in OWN_NAMES:
+        raise SubmissionError(f"{archive_path}: expected another name; the bundle has a file of this name itself")
     with open_archive(archive_path, provider="cpu") as archive:
         archive.container.verify()
         out = Path(out)

@@ -29,6 +29,7 @@ from eval.score import score_frames
 from eval.score_report import ScoreReport
 from submission.environment import clean_variables, make_environment
 from submission.errors import SubmissionError
+from submission.folder import check_plain
 from submission.manifest import manifest_faults, read_manifest
 from trainer.data import LightmapSequence, read_sequence
 
@@ -173,6 +174,7 @@ def check(
         SubmissionError: the folder is no submission, or it cannot be run at all.
         DataError: the originals cannot be read.
     """
+    check_plain(folder)
     manifest = read_manifest(folder)
     report_path = report_path or folder.parent / "report.json"
     check_output(report_path)

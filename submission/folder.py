@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def replace_folder(
             put_folder(fresh, out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
+
+
+def check_plain(folder: Path) -> None:
+    """Refuse a folder that holds anything but files and folders: a copy would follow a link out of it, or hang.
+
+    Raises:
+        SubmissionError: there is a symbolic link, a pipe, a socket or a device in it.
+    """
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            found = "a symbolic link" if stat.S_ISLNK(mode) else "something else"
+            raise SubmissionError(f"{path}: expected plain files in a submission, found {found}")
 
 
 def check_folder(out: Path, is_submission: Callable[[Path], bool], overwrite: bool) -> None:

@@ -54,6 +54,12 @@ def make_manifest(folder: Path, archive: str, version: str) -> dict[str, Any]:
     }
 
 
+def is_inside(name: str) -> bool:
+    """Whether a name is a plain relative path that stays in its folder, on any system."""
+    parts = name.split("/")
+    return not any(part in ("", ".", "..") for part in parts) and not any(c in name for c in "\\:\0")
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read a bundle's manifest.
 
@@ -72,6 +78,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             and isinstance(manifest["archive"], str)
             and all(isinstance(f["bytes"], int) and isinstance(f["sha256"], str) for f in manifest["files"].values())
             and manifest["archive"] in manifest["files"]
+            and all(is_inside(name) for name in manifest["files"])
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SubmissionError(f"{path}: not a readable manifest: {error!r}") from error

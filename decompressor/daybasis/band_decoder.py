@@ -14,6 +14,7 @@ from decompressor.daybasis.bands import Bands, BoolArray, IntArray, OnBand, Site
 from decompressor.daybasis.contexts import ContextState
 from decompressor.daybasis.quincunx import PHASES, plain_index, site_phases
 from decompressor.daybasis.symbol_decoder import SymbolDecoder
+from decompressor.daybasis.symbols import MAX_DETAIL, EntropyError
 from decompressor.daybasis.tables import Tables
 from decompressor.daybasis.weights import NO_SITE
 
@@ -24,6 +25,8 @@ class BandDecoder:
     def __init__(self, tables: Tables, symbols: SymbolDecoder, n_maps: int, dtype: np.dtype[Any]) -> None:
         self.tables, self.symbols = tables, symbols
         self.dtype, self.n_maps = dtype, n_maps
+        self.largest_low = np.iinfo(dtype).max
+        self.largest = min(MAX_DETAIL, self.largest_low)
 
     def decode(self, sites: Sites, on_band: OnBand | None = None) -> Bands:
         """All bands, in coding order; on_band is told of each detail band as soon as it is there."""
@@ -57,6 +60,8 @@ class BandDecoder:
                     classes[parity::2] |= outside[phase][parity]
                 classes[mean_code == 0] = NO_SITE
                 positions, magnitudes = self.symbols.nonzeros(classes.ravel(), phase)
+                if magnitudes.max(initial=0) > self.largest:
+                    raise EntropyError(f"a detail code of {magnitudes.max()} is over {self.largest}")
                 found = self.symbols.signed(magnitudes, context.sign_score(orientation, positions))
                 values.ravel()[positions] = found
                 out.ravel()[plain_index(positions, shape, phase)] = found
@@ -67,5 +72,9 @@ class BandDecoder:
         """The low band: values, or differences along the sites of each map."""
         values = self.symbols.low_values(self.tables.low_rice, int(sites.sum()))
         out = np.zeros((self.n_maps, *sites.shape), self.dtype)
-        out[:, sites] = np.cumsum(values, axis=1) if self.tables.low_predicted else values
+        if self.tables.low_predicted:
+            values = np.cumsum(values, axis=1)
+        if max(values.max(initial=0), -values.min(initial=0)) > self.largest_low:
+            raise EntropyError(f"a low code is over {self.largest_low}")
+        out[:, sites] = values
         return out

@@ -7,7 +7,6 @@ result then depends neither on the order of summation nor on the library, the nu
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from decompressor.daybasis.symbols import EntropyError
 from decompressor.daybasis.tile import decode_tile, threads_for
 from decompressor.errors import InvalidGraphError, InvalidSectionError, LimitExceededError
 from decompressor.metadata import ArchiveEntry, LightmapEntry
+from decompressor.onnx_shapes import COLUMNS, ROWS, GraphInputs
 from decompressor.runtime import Runtime
 from decompressor.session import run_session
 
@@ -52,7 +52,7 @@ class DayBasisDecoder:
         runtime: Runtime,
     ) -> None:
         self._container, self._lightmap, self._entry, self._valid = container, lightmap, entry, valid
-        self._hours, self._threads = archive.hours, runtime.threads or min(4, os.cpu_count() or 1)
+        self._hours, self._threads, self._cache_bytes = archive.hours, runtime.workers, runtime.memory.cache_bytes
         self._where = f"{container.path}: section {entry.frame_graph}"
         self._tiles: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
@@ -61,12 +61,13 @@ class DayBasisDecoder:
         self._turns = self._read_turns()
         grid = np.ldexp(1.0, entry.exponents)
         self._grid = np.append(np.repeat(grid[:-1][None], 3, axis=0).ravel(), [grid[-1]] * 3).astype(np.float32)
-        self._session = runtime.load(container, entry.frame_graph)
-        names = {value.name for value in self._session.get_inputs()}
-        if names != {"z", "time_h", "first", "steps", "grid"}:
-            raise InvalidGraphError(
-                f"{self._where}: expected inputs z, time_h, first, steps, grid, found {sorted(names)}"
-            )
+        shapes = {name: table.shape for name, table in self.frame_inputs().items()}
+        inputs = GraphInputs(
+            {**shapes, "z": (entry.n_components, ROWS, COLUMNS), "time_h": (1,)},
+            min(entry.tile, lightmap.height),
+            min(entry.tile, lightmap.width),
+        )
+        self._session = runtime.load(container, entry.frame_graph, inputs)
 
     @property
     def n_tiles(self) -> int:
@@ -146,10 +147,7 @@ class DayBasisDecoder:
         maps = self._decode_tile(row, column)
         with self._lock:
             self._tiles[key] = maps
-            while (
-                len(self._tiles) > 1
-                and sum(m.nbytes for m in self._tiles.values()) > self._container.limits.latent_bytes
-            ):
+            while len(self._tiles) > 1 and sum(m.nbytes for m in self._tiles.values()) > self._cache_bytes:
                 self._tiles.popitem(last=False)
         return maps
 

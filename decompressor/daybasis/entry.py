@@ -20,6 +20,7 @@ LINEAR = "L"
 ENTROPY_CODERS = ("ans", "zstd")
 CURVES = ("none", "square", "exp")
 MAX_COMPONENTS = 1024
+MAX_STEP_EXPONENT = 100  # 2^22 steps are a float32 too
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,9 @@ def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
         raise InvalidMetadataError(f"{model.where}.gap_modes: expected one of L, C for each of {n_hours} hours")
     if min(exponents) < -64 or max(exponents) > 64:
         raise InvalidMetadataError(f"{model.where}.exponents: expected integers in -64..64, found others")
+    precision = model.integer("precision", -64, 64)
+    if precision + min(exponents[:-1]) < -MAX_STEP_EXPONENT or precision + max(exponents[:-1]) > MAX_STEP_EXPONENT:
+        raise InvalidMetadataError(f"{model.where}.precision: expected steps of maps that float32 has, found others")
     if any(abs(point) > 0.5 or 32.0 * point != round(32.0 * point) for point in (one, more)):
         raise InvalidMetadataError(
             f"{model.where}.centroids: expected multiples of 1/32 in [-0.5, 0.5], found {one}, {more}"
@@ -95,7 +99,7 @@ def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
         centroids=(one, more),
         n_levels=model.integer("n_levels", 1, 12),
         tile=model.integer("tile", 8, 1 << 14),
-        precision=model.integer("precision", -64, 64),
+        precision=precision,
         exponents=np.asarray(exponents, np.int64),
         gap_modes=modes,
         entropy=model.choice("entropy", ENTROPY_CODERS),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,10 @@ HEADER = struct.Struct("<4sHHHHBBHbBbbdfdBB")
 """magic, height, width, times, K, classes - 1, levels, tile, P, curve, centroids * 32 (two), q_step, knee, bound
 and weights * 64 (two) of the smoothing."""
 CURVES = ("none", "square", "exp")
+TEXEL_BYTES, SAMPLE_BYTES, TABLE_BYTES, MEMORY_PER_BYTE = 64, 32, 160, 48 << 10
+"""What decoding takes for each texel, texel of a map, and entry of the tables, and what a byte of the file may ask for;
+as in limits.py and working_set.py of the package that this module is shipped without."""
+MAX_STEP_EXPONENT = 100
 HOUR_STEPS = 100  # times are stored in hundredths of an hour
 HOUR_BITS, EXPONENT_BITS, RICE_BITS = 12, 8, 5
 EXPONENT_BIAS = 128
@@ -97,6 +102,21 @@ def class_bits(n_classes: int) -> int:
     return (n_classes - 1).bit_length()
 
 
+def _is_sound(data: bytes, fields: tuple[Any, ...]) -> bool:
+    """Whether the header's numbers make sense, and ask for no more memory than a file of this size may."""
+    height, width, n_hours, n_maps, last_class, n_levels, tile, precision, curve = fields[1:10]
+    one, more, q_step, knee, bound, along_x, along_y = fields[10:]
+    if not (min(height, width, n_hours, n_maps) >= 1 and 1 <= n_levels <= 12 and tile >= 8 and curve < len(CURVES)):
+        return False
+    if not (max(abs(one), abs(more)) <= 16 and max(along_x, along_y) <= 16 and -64 <= precision <= 64):
+        return False
+    if not (0 < q_step <= 1e9 and 0 <= bound <= 1e3 and 0 <= knee <= 1e30):
+        return False
+    n_bytes = height * width * (TEXEL_BYTES + SAMPLE_BYTES * n_maps) + TABLE_BYTES * n_hours * (3 * n_maps + 3)
+    n_bytes += TABLE_BYTES * (last_class + 1) * n_maps**2
+    return bool(n_bytes <= MEMORY_PER_BYTE * max(len(data), 1024))
+
+
 def read_lightmap(path: Path) -> RawLightmap:
     """Read and decode one lightmap.
 
@@ -111,10 +131,15 @@ def read_lightmap(path: Path) -> RawLightmap:
         fields := HEADER.unpack_from(data)
     )[:14]
     bound, along_x, along_y = fields[14:]
+    if not _is_sound(data, fields):
+        raise ValueError(f"{path}: expected a lightmap of plain bits, found numbers in its header that none has")
     smoothing = Smoothing(bound, (along_x / WEIGHT_SCALE, along_y / WEIGHT_SCALE))
     reader = BitReader(data[HEADER.size :])
     hours = reader.integers(n_hours, HOUR_BITS) / HOUR_STEPS
     exponents = reader.integers(n_maps + 1, EXPONENT_BITS) - EXPONENT_BIAS
+    steps = precision + exponents[:-1]
+    if (np.diff(hours) <= 0).any() or hours[-1] >= HOURS_PER_DAY or np.abs(steps).max() > MAX_STEP_EXPONENT:
+        raise ValueError(f"{path}: expected times ascending within a day and steps that float32 has, found others")
     modes = "".join("C" if cubic else "L" for cubic in reader.flags(n_hours))
     valid = read_mask(reader, height, width)
     codes = read_rows(reader, n_maps + 1, 3 * n_hours)

@@ -12,6 +12,7 @@ IntArray = npt.NDArray[np.int64]
 N_DIRECT = 12
 N_TOKENS = 48
 MAX_VALUE = (1 << 20) + 7  # largest value of token 47
+MAX_DETAIL = (1 << 19) - 1  # largest magnitude of a detail code: with the centroids' 5 bits exact in float32
 
 
 class EntropyError(ValueError):

@@ -6,6 +6,13 @@ import zstandard
 
 from decompressor.daybasis.symbols import EntropyError
 
+MIN_WINDOW_BYTES = 1 << 20
+
+
+def _window(n_bytes: int) -> int:
+    """Largest window that a frame of so many decoded bytes has use for; the decoder takes that much memory."""
+    return max(MIN_WINDOW_BYTES, 1 << (n_bytes - 1).bit_length())
+
 
 def unzstd(data: bytes, max_bytes: int) -> bytes:
     """Decompress one zstd frame that declares its size, at most max_bytes; anything else is an EntropyError."""
@@ -13,7 +20,8 @@ def unzstd(data: bytes, max_bytes: int) -> bytes:
         size = zstandard.frame_content_size(data)
         if not 0 <= size <= max_bytes:
             raise EntropyError(f"zstd frame of {size} bytes, at most {max_bytes} expected")
-        out = zstandard.ZstdDecompressor().decompress(data, max_output_size=max_bytes, allow_extra_data=False)
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_window(size))
+        out = decompressor.decompress(data, max_output_size=max_bytes, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise EntropyError(f"zstd: {error}") from error
     if len(out) != size:
@@ -29,7 +37,8 @@ def unzstd_piece(piece: bytes, length: int) -> npt.NDArray[np.uint8]:
     try:
         if zstandard.get_frame_parameters(piece, magicless).content_size != zstandard.CONTENTSIZE_UNKNOWN:
             raise EntropyError("zstd piece declares its size")
-        out = zstandard.ZstdDecompressor(format=magicless).decompress(piece, max_output_size=max(1, length))
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_window(length), format=magicless)
+        out = decompressor.decompress(piece, max_output_size=max(1, length))
     except zstandard.ZstdError as error:
         raise EntropyError(f"zstd: {error}") from error
     if len(out) != length:

@@ -46,7 +46,7 @@ def peers(
     json_out: Path | None,
     as_json: bool,
 ) -> None:
-    """Code the frames of INPUT by other codecs and models: bytes, quality, times, BD-rate against x265.
+    """Code the frames of INPUT by ours and by other codecs and models: bytes, quality, times, BD-rate against x265.
 
     x265, SVT-AV1, JPEG XL, AVIF, WebP, PNG, BC7 (BC6H for radiance), and reimplementations: PCA with vector
     quantization, the contest's kind of MLP, an NDGI-style model. What is not installed is named as absent.

@@ -72,15 +72,16 @@ def comparison_table(found: Comparison, n_valid: int, n_frames: int, targets_db:
         n_frames: T.
         targets_db: PSNRs at which the curves are read.
     """
+    width = max(10, *(len(name) for name in found.definitions)) if found.definitions else 10
     lines = [
-        f"{'peer':<10} {'setting':<18} {'bytes':>10} {'bpt':>7} {'PSNR dB':>8} {'SSIM':>7} {'LPIPS':>7} "
+        f"{'peer':<{width}} {'setting':<18} {'bytes':>10} {'bpt':>7} {'PSNR dB':>8} {'SSIM':>7} {'LPIPS':>7} "
         f"{'encode s':>9} {'decode ms/frame':>16} {'random access':>14}"
     ]
     for point in found.points:
         rate = point.rate
         lpips = "absent" if point.lpips is None else f"{point.lpips:.4f}"
         lines.append(
-            f"{rate.name:<10} {rate.setting:<18} {rate.size_bytes:>10} "
+            f"{rate.name:<{width}} {rate.setting:<18} {rate.size_bytes:>10} "
             f"{bits_per_texel(rate.size_bytes, n_valid, n_frames):>7.3f} {rate.psnr_db:>8.2f} {point.ssim:>7.4f} "
             f"{lpips:>7} {rate.encode_s:>9.2f} {rate.decode_ms_per_frame:>16.2f} {point.random_access:>14}"
         )
@@ -94,7 +95,7 @@ def comparison_table(found: Comparison, n_valid: int, n_frames: int, targets_db:
         for name in found.definitions:
             size = _bytes_at(found, name, target)
             text = "outside of the measured points" if size is None else f"{size:.0f} bytes (log-linear)"
-            lines.append(f"{name:<10} at {target:g} dB: {text}")
+            lines.append(f"{name:<{width}} at {target:g} dB: {text}")
     lines += [f"{name} absent: {reason}" for name, reason in found.absent.items()]
     if found.lpips_absent is not None:
         lines.append(f"LPIPS absent: {found.lpips_absent}")

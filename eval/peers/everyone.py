@@ -13,7 +13,7 @@ import numpy as np
 from eval.errors import EvalError
 from eval.frames import with_original_outside
 from eval.metrics import psnr_linear_db, psnr_srgb_db, ssim, ssim_linear
-from eval.peers import blocks, images, neural, standing, vector_quantization, video
+from eval.peers import blocks, images, neural, ours, standing, vector_quantization, video
 from eval.peers.coding import Coded, Peer, PeerAbsentError
 from eval.perceptual import MIN_SIDE, Lpips, LpipsAbsent, lpips_linear_tiles
 from eval.rate_curve import RatePoint
@@ -70,7 +70,7 @@ def _standing(measure: Callable[..., tuple[RatePoint, np.ndarray]]) -> Callable[
 
 
 def all_peers(crfs: Sequence[float], distances: Sequence[float], train_s: float) -> tuple[Peer, ...]:
-    """Every peer there is, the two standing ones first.
+    """Every peer there is: ours, the two standing ones, the others.
 
     Args:
         crfs: Settings of x265.
@@ -78,6 +78,7 @@ def all_peers(crfs: Sequence[float], distances: Sequence[float], train_s: float)
         train_s: Seconds of training per setting of a neural peer.
     """
     return (
+        *ours.PEERS,
         Peer(standing.X265, standing.X265_DEFINITION, "crf", tuple(crfs), "no", _standing(standing.code_x265)),
         Peer(
             standing.JPEG_XL,

@@ -11,6 +11,8 @@ import numpy as np
 import onnxruntime
 
 from decompressor.archive import Archive, Lightmap
+from decompressor.memory import MemoryAccount
+from decompressor.onnx_shapes import COLUMNS, ROWS, GraphInputs
 from decompressor.session import make_session, run_session
 
 MAX_ERROR_CODES = 0.35  # that rounding of the maps may cost; with the decoder's own rounding within 1 code
@@ -84,14 +86,17 @@ def pack_maps(archive: Archive, index: int) -> PackedMaps:
         section = graph_section(archive, index)
         where = f"{archive.container.path}: section {section}"
         limits = archive.container.limits
+        inputs, valid = lightmap.frame_inputs(), lightmap.valid
+        shapes = {name: table.shape for name, table in inputs.items()}
         session = make_session(
             archive.container.read_bytes(section),
+            GraphInputs({**shapes, "z": (len(maps), ROWS, COLUMNS), "time_h": (1,)}, 1, _CHECKED_TEXELS),
             threads=archive.threads,
             provider="cpu",
             max_nodes=limits.graph_nodes,
+            memory=MemoryAccount(archive.file_bytes, limits),
             where=where,
         )
-        inputs, valid = lightmap.frame_inputs(), lightmap.valid
         before = np.ascontiguousarray(maps[:, valid])
         cleaned = np.where(valid, maps, 0.0)
         for bits in PACKED_BITS:

@@ -12,7 +12,7 @@ import zstandard
 
 from decompressor.daybasis.bands import Bands, Sites
 from decompressor.daybasis.entropy import HEADER, WIDE, ZSTD
-from decompressor.daybasis.symbols import N_DIRECT, TOKEN_RAW_BITS, tokens_of
+from decompressor.daybasis.symbols import MAX_DETAIL, N_DIRECT, TOKEN_RAW_BITS, EntropyError, tokens_of
 from decompressor.daybasis.tables import LOW, SIGNS, Tables
 from decompressor.daybasis.weights import N_SIGN_CLASSES
 from packer.daybasis.bit_writer import pack_bits
@@ -45,6 +45,9 @@ def encode_bands(bands: Bands, sites: Sites, *, entropy: str = "ans") -> bytes:
     low = prepare_low_band(np.asarray(bands[0]), np.asarray(sites[0]))
     phases = walk(bands, sites, mean_codes)
     tables = fit_tables(phases, mean_codes, low)
+    largest = max((int(np.abs(q).max(initial=0)) for q, _ in pairs(bands, sites)), default=0)
+    if largest > MAX_DETAIL:
+        raise EntropyError(f"detail code {largest} beyond {MAX_DETAIL}")
     wide = any(np.abs(q).max(initial=0) > 32767 for q in [bands[0], *(q for q, _ in pairs(bands, sites))])
     sink = AnsSink(tables) if entropy == "ans" else ZstdSink(tables)
     raw = emit(phases, tables, low, sink)

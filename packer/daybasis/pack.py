@@ -91,6 +91,10 @@ def _add_lightmap(
     writer.add(f"{index}/basis", _zigzag(coded.basis_codes.transpose(2, 1, 0)))
     if n_classes > 1:
         writer.add(f"{index}/turns", _zigzag(found.skew_codes))
+    # before the tiles: of a file that was cut off, what is there still decodes
+    graph = f"{index}/frame.onnx"
+    curve, knee = ("none", 0.0) if coding is None else (CURVES[coding.transfer], coding.knee)
+    writer.add_bytes(graph, frame_graph(n_components, sequence.hours, sequence.transfer, curve, knee))
     for number, (stream, classes) in enumerate(zip(coded.streams, found.classes, strict=True)):
         writer.add_bytes(f"{index}/{number}/coefficients", stream)
         if n_classes > 1:
@@ -98,9 +102,6 @@ def _add_lightmap(
     smoothing = {}
     if coded.smoothing is not None:
         smoothing["smoothing"] = {"bound": coded.smoothing.bound, "weights": list(coded.smoothing.weights)}
-    graph = f"{index}/frame.onnx"
-    curve, knee = ("none", 0.0) if coding is None else (CURVES[coding.transfer], coding.knee)
-    writer.add_bytes(graph, frame_graph(n_components, sequence.hours, sequence.transfer, curve, knee))
     return {
         "name": sequence.name,
         "height": sequence.height,

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from decompressor.container import Container
+from decompressor.families import read_entry
 from decompressor.limits import DEFAULT_LIMITS
+from decompressor.metadata import read_archive_entry
 from packer.container import ArchiveWriter
 from packer.errors import PackError
 
@@ -29,6 +31,9 @@ def merge_archives(paths: Sequence[Path]) -> ArchiveWriter:
     for index, path in enumerate(paths):
         with Container(path, DEFAULT_LIMITS) as container:
             metadata = container.metadata
+            archive = read_archive_entry(metadata, path, container.version, DEFAULT_LIMITS)
+            for entry in archive.lightmaps:
+                read_entry(archive, entry)
             shared = {name: metadata[name] for name in SHARED_FIELDS}
             if writer is None:
                 writer = ArchiveWriter({**shared, "lightmaps": []})
@@ -39,7 +44,7 @@ def merge_archives(paths: Sequence[Path]) -> ArchiveWriter:
                 raise PackError(f"{path}: expected an archive of one lightmap, found {len(metadata['lightmaps'])}")
             lightmap = metadata["lightmaps"][0]
             names = {name: f"{index}/{name.removeprefix('0/')}" for name in container.sections}
-            frame = lightmap["model"]["graphs"]["frame"]
+            frame = container.find(lightmap["model"]["graphs"]["frame"]).name
             for name, section in container.sections.items():
                 stored = container.stored_bytes(section)
                 if name == frame:
@@ -49,10 +54,10 @@ def merge_archives(paths: Sequence[Path]) -> ArchiveWriter:
                     graphs[stored] = names[name]
                 writer.add_stored(names[name], section, stored)
             model = {**lightmap["model"], "graphs": {**lightmap["model"]["graphs"], "frame": names[frame]}}
-            mask = None if lightmap["mask"] is None else names[lightmap["mask"]]
+            mask = None if lightmap["mask"] is None else names[container.find(lightmap["mask"]).name]
             writer.metadata["lightmaps"].append({**lightmap, "mask": mask, "model": model})
             writer.minor = max(writer.minor, container.version[1])
-            required |= set(metadata.get("requires", []))
+            required |= set(metadata.get("requires") or [])
     if writer is None:
         raise PackError("expected at least one archive to merge, found none")
     if required:

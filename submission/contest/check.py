@@ -24,6 +24,7 @@ from eval.lpips_weights import LpipsAbsent
 from submission.contest.build import parameter_bytes
 from submission.environment import clean_variables
 from submission.errors import SubmissionError
+from submission.folder import check_plain
 from trainer.data import ContestDataset, ContestEntry, open_dataset
 
 PROBE = Path(__file__).with_name("shipped") / "probe.py"
@@ -242,6 +243,7 @@ def check_contest(
     measure = None if isinstance(lpips, LpipsAbsent) else lpips
     result.lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None
     result.parameter_bytes, figures = parameter_bytes(folder), TileFigures()
+    check_plain(folder)
     with tempfile.TemporaryDirectory(prefix="todpack-contest-") as name:
         scratch = Path(name)
         submission = scratch / "submission"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import math
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from eval.bench_archive import DAYBASIS, REFINED
 from eval.errors import EvalError
 from eval.lpips_weights import LpipsAbsent
 from eval.peers.comparison_report import comparison_json, comparison_table
@@ -21,6 +23,8 @@ from eval.rate_curve import RatePoint
 ABSENT = LpipsAbsent("not needed here")
 # what a smooth little day must keep at each peer's first setting, dB; the neural ones train for a moment only
 FLOOR_DB = {
+    "daybasis": 38.0,
+    "daybasis --refine fast": 38.0,
     "x265": 38.0,
     "jpegxl": 38.0,
     "svt-av1": 32.0,
@@ -50,6 +54,8 @@ def day() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("name", FLOOR_DB)
 def test_every_peer_gives_the_day_back(name: str, day: tuple[np.ndarray, np.ndarray]) -> None:
     (peer,) = chosen_peers(all_peers((10.0,), (0.5,), 0.5), (name,))
+    if name in (DAYBASIS, REFINED):
+        peer = replace(peer, settings=peer.settings[:1])  # a process each
     found = compare(*day, (peer,), ABSENT)
     assert found.absent == {}
     first = found.points[0]
@@ -101,10 +107,12 @@ def test_what_is_not_installed_is_named(day: tuple[np.ndarray, np.ndarray], monk
         return real(module, package)
 
     monkeypatch.setattr(importlib, "import_module", refuse)
-    found = compare(*day, all_peers((16.0,), (1.0,), 0.1), ABSENT)
+    others = [peer for peer in all_peers((16.0,), (1.0,), 0.1) if peer.name != DAYBASIS]
+    found = compare(*day, others, ABSENT)
     assert {point.rate.name for point in found.points} == {"pca-vq"}
     assert found.absent["bc7"] == "the package ispc_texcomp is not installed (pip install todpack[peers])"
     assert found.absent["svt-av1"] == "the package av is not installed (pip install todpack[peers])"
+    assert found.absent[REFINED] == "the package torch is not installed (pip install todpack[train])"
     assert found.absent["mlp"] == "the package torch is not installed (pip install todpack[train])"
     assert found.bd_absent == "x265 is not among the points"
     table = comparison_table(found, 100, 5, ())
@@ -124,7 +132,7 @@ def test_json_holds_nothing_but_json(day: tuple[np.ndarray, np.ndarray]) -> None
 
 
 def test_an_unknown_peer_is_refused() -> None:
-    with pytest.raises(EvalError, match=r"expected some of x265, .*found 'h264'"):
+    with pytest.raises(EvalError, match=r"expected some of daybasis, .*found 'h264'"):
         chosen_peers(all_peers((), (), 1.0), ("x265", "h264"))
 
 

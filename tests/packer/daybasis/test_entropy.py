@@ -117,7 +117,7 @@ def test_sites_of_rows_and_single_columns():
 
 
 def test_wide_values_need_32_bits():
-    bands, sites = make(lambda rng, shape: rng.integers(-(1 << 20), (1 << 20) + 1, shape), 2, 8, 8, n_levels=1)
+    bands, sites = make(lambda rng, shape: rng.integers(-(1 << 19) + 1, 1 << 19, shape), 2, 8, 8, n_levels=1)
     assert flat(decode_bands(check(bands, sites), 2, sites))[0].dtype == np.int32
 
 
@@ -126,6 +126,33 @@ def test_too_large_is_refused(entropy):
     bands, sites = make(lambda rng, shape: np.full(shape, 1 << 24), 1, 8, 8, n_levels=1)
     with pytest.raises(EntropyError):
         encode_bands(bands, sites, entropy=entropy)
+
+
+@pytest.mark.parametrize("entropy", KINDS)
+def test_details_end_at_2_to_the_19(entropy, monkeypatch):
+    """The encoder refuses them, and the decoder what another encoder makes of them."""
+    bands, sites = make(lambda rng, shape: np.full(shape, (1 << 19) - 1), 1, 8, 8, n_levels=1)
+    check(bands, sites)
+    bands[1][2][0, 0, 0] = -(1 << 19)
+    with pytest.raises(EntropyError, match="detail code 524288 beyond 524287"):
+        encode_bands(bands, sites, entropy=entropy)
+    monkeypatch.setattr("packer.daybasis.entropy.MAX_DETAIL", 1 << 20)
+    with pytest.raises(EntropyError, match="a detail code of 524288 is over 524287"):
+        decode_bands(encode_bands(bands, sites, entropy=entropy), 1, sites)
+
+
+@pytest.mark.parametrize("entropy", KINDS)
+@pytest.mark.parametrize("where", ["low", "detail"])
+def test_overflow_of_a_narrow_stream_is_refused(entropy, where):
+    """The first byte says 16 bits, the codes need more."""
+    bands, sites = make(sparse, 1, 8, 8, n_levels=1)
+    (bands[0] if where == "low" else bands[1][0])[0, 1, 1] = -32768
+    sites[0][1, 1] = sites[1][0][1, 1] = True
+    data = bytearray(encode_bands(bands, sites, entropy=entropy))
+    decode_bands(bytes(data), 1, sites)
+    data[0] &= ~1
+    with pytest.raises(EntropyError, match=rf"a {where} code .*is over 32767"):
+        decode_bands(bytes(data), 1, sites)
 
 
 def test_unknown_entropy_is_refused():

@@ -9,7 +9,6 @@ from typing import Any
 from decompressor.daybasis.smoothing import WEIGHT_SCALE, Smoothing
 from trainer.errors import ConfigError
 
-
 OPTIONS = {"ssim_weight": "--loss-ssim-w", "lpips_weight": "--loss-lpips-w", "lpips_every": "--lpips-freq",
            "seed": "--seed"}  # fmt: skip
 """What users type for a field."""

@@ -23,6 +23,7 @@ from trainer.daybasis.refine.synthesis import Synthesis, site_energies
 from trainer.daybasis.refine.turning import BandTurns
 
 Tensor = torch.Tensor
+TINY = 1e-12  # a component that no time uses has no curvature, and no slope
 
 
 class TileDescent:
@@ -82,7 +83,7 @@ class TileDescent:
         """
         self.damping = torch.ones(len(metric), device=self.device)
         if damped:
-            self.damping = metric.abs().sum(1) / metric.diagonal()
+            self.damping = metric.abs().sum(1) / metric.diagonal().clamp(min=TINY)
         self.weights = weights
         self.metric = metric
         maps = self.synthesis.maps(self.common())
@@ -111,7 +112,7 @@ class TileDescent:
         values = self.codes[key]
         if level:
             slope, values = self.turning[key].apply(slope, self.turns.transpose(1, 2)), self.values(values)
-        return values - slope / (self.curvature[key] * self.damping[:, None, None])
+        return values - slope / (self.curvature[key] * self.damping[:, None, None]).clamp(min=TINY)
 
     def move(self, key: tuple[int, int], codes: Tensor) -> None:
         """Set the codes of a band and follow with the residual."""

@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 
 from decompressor.daybasis.lifting import inverse  # noqa: E402
 from decompressor.daybasis.pyramid import build_pyramid  # noqa: E402
+from decompressor.daybasis.regions import Regions  # noqa: E402
 from packer.daybasis.encode import encode_lightmap  # noqa: E402
 from packer.daybasis.phases import mean_code as packed_mean_code  # noqa: E402
 from packer.daybasis.phases import pairs, walk  # noqa: E402
@@ -14,6 +15,7 @@ from trainer.daybasis.closed_form import find_transform  # noqa: E402
 from trainer.daybasis.config import DayBasisConfig  # noqa: E402
 from trainer.daybasis.refine.config import RefineConfig  # noqa: E402
 from trainer.daybasis.refine.costs import count_classes  # noqa: E402
+from trainer.daybasis.refine.descent import TileDescent  # noqa: E402
 from trainer.daybasis.refine.fit import refine  # noqa: E402
 from trainer.daybasis.refine.synthesis import Synthesis, site_energies  # noqa: E402
 from trainer.daybasis.tiles import Tile  # noqa: E402
@@ -125,6 +127,20 @@ def test_packed_day_is_better_than_the_closed_form(day):
     expected = len(plain.streams[0]) * (better.mse / plain.mse) ** slope
     assert len(better.streams[0]) < 0.98 * expected
     assert better.mse == pytest.approx(refined.history[-1][1] + 1 / 12, rel=0.02)  # rounding to 8 bits adds 1 / 12
+
+
+def test_a_component_that_no_time_uses_is_left_alone():
+    """A component whose codes are all zeros has a column of zeros in A(t), so no curvature and no slope."""
+    pyramid = build_pyramid(odd_mask(), 3)
+    regions = Regions(np.zeros((4, 5), np.uint8), np.eye(3)[None])
+    metric, target = torch.diag(torch.tensor([1.0, 0.0, 2.0])), torch.zeros(3, int(pyramid.valid.sum()))
+    for damped in (False, True):
+        tile = TileDescent(pyramid, regions, bands_on(pyramid, 3), CPU)
+        before = tile.codes[0, 0].clone()
+        tile.aim(metric, target, damped=damped)
+        tile.sweep(torch.zeros(100, 16), {}, 0.2)
+        assert all(bool(band.isfinite().all()) for band in tile.codes.values())
+        assert [bool((a == b).all()) for a, b in zip(tile.codes[0, 0], before, strict=True)] == [False, True, False]
 
 
 def test_values_outside_their_range_are_named():

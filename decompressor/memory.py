@@ -1,0 +1,33 @@
+"""The memory that a file may make its reader take: an account of everything large, kept before it is made."""
+
+from __future__ import annotations
+
+import threading
+
+from decompressor.errors import LimitExceededError
+from decompressor.limits import Limits
+
+CACHE_SHARE = 4  # decoded tiles are kept in one part of so many
+
+
+class MemoryAccount:
+    """What is left of the memory that a file may take. Safe to use from several threads."""
+
+    def __init__(self, file_bytes: int, limits: Limits) -> None:
+        self.total = limits.memory_for(file_bytes)
+        self.cache_bytes = min(limits.latent_bytes, self.total // CACHE_SHARE)
+        self._left, self._lock = self.total, threading.Lock()
+
+    def take(self, n_bytes: int, what: str) -> None:
+        """Count bytes as taken, for good; `what` begins the message.
+
+        Raises:
+            LimitExceededError: so much is not left.
+        """
+        with self._lock:
+            if n_bytes > self._left:
+                raise LimitExceededError(
+                    f"{what} would take about {n_bytes} bytes of memory, over the limit of {self._left} that are left "
+                    "to a file of this size"
+                )
+            self._left -= n_bytes

@@ -1,0 +1,72 @@
+"""How much memory the lightmaps of a file need: an estimate from the metadata, taken before any work.
+
+The factors are measured peaks of numpy's allocations, rounded up; a test holds them to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from decompressor.daybasis.entry import DayBasisEntry
+from decompressor.gridmlp import GridMlpEntry
+from decompressor.memory import MemoryAccount
+from decompressor.metadata import LightmapEntry
+from decompressor.siren import SirenEntry
+
+TEXEL_BYTES = 16  # of a lightmap: its mask, and one frame of float32
+TILE_TEXEL_BYTES, TILE_SAMPLE_BYTES = 64, 24  # while a tile is decoded: of each texel, and of each texel of each map
+TURN_BYTES, BASIS_BYTES = 80, 160  # of each entry of a regional rotation, and of each entry of a temporal matrix
+BASELINE_BYTES = 112  # of each texel, while the baseline frame is decoded
+SECTION_FACTOR = 20  # of decoded sections, while they become float32
+
+
+def daybasis_bytes(
+    lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, threads: int, cache_bytes: int
+) -> tuple[int, int]:
+    """(kept, at work) estimates for one lightmap of this family."""
+    tile = min(entry.tile, lightmap.height) * min(entry.tile, lightmap.width)
+    n_tiles = math.ceil(lightmap.height / entry.tile) * math.ceil(lightmap.width / entry.tile)
+    n_texels, k = lightmap.height * lightmap.width, entry.n_components
+    tables = BASIS_BYTES * n_hours * (3 * k + 3) + (TURN_BYTES * entry.n_classes * k * k if entry.n_classes > 1 else 0)
+    kept = TEXEL_BYTES * n_texels + max(4 * k * tile, min(4 * k * n_texels, cache_bytes)) + tables
+    return kept, min(threads, n_tiles) * tile * (TILE_TEXEL_BYTES + TILE_SAMPLE_BYTES * k)
+
+
+def latent_map_bytes(lightmap: LightmapEntry, n_latents: int, has_baseline: bool) -> tuple[int, int]:
+    """(kept, at work) estimates for one lightmap of the families that have one latent map."""
+    n_texels = lightmap.height * lightmap.width
+    kept = n_texels * (TEXEL_BYTES + 4 * n_latents)
+    return kept, n_texels * (4 * n_latents + (BASELINE_BYTES if has_baseline else 0))
+
+
+def reserve(
+    account: MemoryAccount,
+    lightmaps: Iterable[tuple[LightmapEntry, DayBasisEntry | GridMlpEntry | SirenEntry]],
+    n_hours: int,
+    decoded_bytes: int,
+    threads: int,
+    where: str,
+) -> None:
+    """Take what decoding all lightmaps will need but for the graphs.
+
+    Args:
+        account: Of the file.
+        lightmaps: And the fields of their models.
+        n_hours: Stored times.
+        decoded_bytes: Of all sections.
+        threads: That decode tiles at once.
+        where: The file, for messages.
+
+    Raises:
+        LimitExceededError: it is more than a file of this size may take.
+    """
+    all_kept, most_at_work = 0, 0
+    for lightmap, entry in lightmaps:
+        if isinstance(entry, DayBasisEntry):
+            kept, at_work = daybasis_bytes(lightmap, entry, n_hours, threads, account.cache_bytes)
+        else:
+            n_latents = entry.n_latents if isinstance(entry, GridMlpEntry) else entry.latent_dim + 3
+            kept, at_work = latent_map_bytes(lightmap, n_latents, entry.baseline_q_step is not None)
+        all_kept, most_at_work = all_kept + kept, max(most_at_work, at_work)
+    account.take(all_kept + most_at_work + SECTION_FACTOR * decoded_bytes, f"{where}: decoding")

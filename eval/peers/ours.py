@@ -1,0 +1,44 @@
+"""Our own default family in the peers' comparison, closed form and refined, by the command that a user runs."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from decompressor import open_archive
+from eval.bench_archive import DAYBASIS, REFINED, compress
+from eval.peers.coding import Coded, Peer, need
+
+Q_STEPS = (8.0, 13.0, 20.0, 30.0)
+THREADS = 2
+
+
+def _code(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -> Coded:
+    if refine != "none":
+        need("torch", "train")
+    with tempfile.TemporaryDirectory(prefix="todpack-peers-") as folder:
+        source, path = Path(folder) / "day", Path(folder) / "day.tod"
+        source.mkdir()
+        for index, frame in enumerate(frames):
+            Image.fromarray(frame).save(source / f"{index:03}.png", compress_level=1)
+        Image.fromarray(np.where(valid, 255, 0).astype(np.uint8)).save(source / "valid.png")
+        encode_s = compress(source, path, q_step, THREADS, refine)
+        with open_archive(path, threads=THREADS, provider="cpu") as archive:
+            start = time.perf_counter()
+            archive.prepare()
+            decoded = np.stack([archive.decode(float(time_h), dtype="uint8") for time_h in archive.hours])
+            decode_ms = 1e3 * (time.perf_counter() - start) / len(frames)
+        return Coded(path.stat().st_size, decoded, encode_s, decode_ms)
+
+
+def _peer(name: str, refine: str) -> Peer:
+    definition = f"todpack compress --q-step Q --refine {refine}, a whole process; decoding counts opening the archive"
+    return Peer(name, definition, "q_step", Q_STEPS, "yes", partial(_code, refine))
+
+
+PEERS = (_peer(DAYBASIS, "none"), _peer(REFINED, "fast"))

@@ -1,0 +1,199 @@
+"""Archives of at most 1024 bytes, correctly signed, each of which asks for as much memory as it can."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import zstandard
+from onnx import TensorProto, helper, numpy_helper
+
+from decompressor.daybasis.pyramid import build_pyramid
+from packer.daybasis.entropy import encode_bands
+from tests.decompressor.forge import put_together, with_text
+
+MAX_BYTES = 1024
+Stored = tuple[str, np.ndarray, bool]
+"""Name, array, whether it is compressed."""
+
+
+RGB: dict[str, list[Any]] = {"rgb": [3, "h", "w"]}
+Z: dict[str, list[Any]] = {"z": ["c", "h", "w"]}
+
+
+def _graph(
+    nodes: list[Any], inputs: dict[str, list[Any]], outputs: dict[str, list[Any]], constants: dict[str, Any]
+) -> np.ndarray:
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()]
+    graph = helper.make_graph(
+        nodes, "g", values,
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return np.frombuffer(model.SerializeToString(), np.uint8)
+
+
+def _archive(model_type: str, lightmaps: list[dict[str, Any]], hours: list[float], stored: list[Stored]) -> bytes:
+    metadata: dict[str, Any] = {"version": "1.0", "model_type": model_type, "transfer": "linear", "hours": hours}
+    entries, blobs = [], []
+    for name, array, packed in stored:
+        planes = array.view(np.uint8).reshape(-1, array.itemsize).T.tobytes() if array.size else b""
+        blobs.append(zstandard.compress(planes, 19) if packed else array.tobytes())
+        entries.append(
+            {"name": name, "codec": "zstd" if packed else "raw", "decoded_bytes": array.nbytes,
+             "dtype": array.dtype.str.lstrip("<|"), "shape": list(array.shape)}
+        )  # fmt: skip
+    return put_together({**metadata, "lightmaps": lightmaps, "sections": entries}, blobs)
+
+
+def _lightmap(name: str, height: int, width: int, model: dict[str, Any], mask: str | None = None) -> dict[str, Any]:
+    entry = {"name": name, "height": height, "width": width, "valid_texels": height * width}
+    return {**entry, "mask": mask, "model": model}
+
+
+def _stream(height: int, width: int, k: int, value: int, entropy: str) -> np.ndarray:
+    """One code everywhere."""
+    sites = build_pyramid(np.ones((height, width), bool), 1).sites
+    bands = [np.full((k, *sites[0].shape), value, np.int32)]
+    details = tuple(np.full((k, *site.shape), value, np.int32) for site in sites[1])
+    return np.frombuffer(encode_bands([bands[0], details], sites, entropy=entropy), np.uint8)
+
+
+def daybasis(
+    side: int, tile: int, k: int = 3, *, n_hours: int = 1, n_classes: int = 1, lightmaps: int = 1, grow: int = 0,
+    value: int = 0, coded: tuple[int, int] | None = None, entropy: str = "zstd",
+) -> bytes:  # fmt: skip
+    """Flat lightmaps; `grow` doubles the graph's values so often."""
+    n = 3 * k + 3
+    nodes = [helper.make_node("Slice", ["z", "a", "b", "a"], ["v0"])]
+    nodes += [helper.make_node("Concat", [f"v{i}", f"v{i}"], [f"v{i + 1}"], axis=1) for i in range(grow)]
+    nodes += [helper.make_node("Relu", ["v0"], ["rgb"]), helper.make_node("Relu", ["first"], ["affine"])]
+    inputs = {"z": [k, "h", "w"], "time_h": [1], "first": [1, n], "steps": [3 * n_hours, n], "grid": [n]}
+    stored: list[Stored] = [
+        ("g", _graph(nodes, inputs, {**RGB, "affine": [1, n]}, {"a": np.array([0]), "b": np.array([3])}), True)
+    ]
+    model = {
+        "n_components": k, "n_classes": n_classes, "q_step": 1, "centroids": [0, 0], "n_levels": 1, "tile": tile,
+        "precision": 0, "exponents": [0] * (k + 1), "gap_modes": "L" * n_hours, "entropy": entropy,
+        "graphs": {"frame": "g"},
+    }  # fmt: skip
+    stream = _stream(*(coded or (8, 8)), k, value, entropy)
+    for index in range(lightmaps):
+        stored.append((f"{index}/basis", np.zeros((k + 1, 3, n_hours), "<u2"), True))
+        if n_classes > 1:
+            stored.append((f"{index}/turns", np.zeros((n_classes, k * (k - 1) // 2), "<u2"), True))
+            stored.append((f"{index}/0/classes", np.zeros((-(-side // 16),) * 2, np.uint8), True))
+        stored.append((f"{index}/0/coefficients", stream, True))
+    entries = [_lightmap(str(index), side, side, model) for index in range(lightmaps)]
+    return _archive("daybasis", entries, [i / n_hours * 23 for i in range(n_hours)], stored)
+
+
+def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, grow: int = 0) -> bytes:
+    """A grid of zeros, and a graph that spreads it over the texels."""
+    n_latents = channels + (3 if baseline else 0)
+    inputs: dict[str, list[Any]] = {"rows": ["h"], "columns": ["w"], "grid_0": [channels, level, level]}
+    names = {"rows": np.array([1]), "c": np.zeros((n_latents, 1, 1), np.float32)}
+    nodes = [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"])]
+    nodes.append(helper.make_node("Add", ["p", "c"], ["z"]))
+    nodes += [helper.make_node("Concat", [f"w{i}" if i else "z"] * 2, [f"w{i + 1}"], axis=1) for i in range(grow)]
+    if baseline:
+        inputs["baseline"] = [3, "h", "w"]
+    latents = _graph(nodes, inputs, Z, {"one": names["rows"], "c": names["c"]})
+    frame = _graph(
+        [helper.make_node("Gather", ["z", "i"], ["rgb"])], {"z": [n_latents, "h", "w"], "time_h": [1]}, RGB,
+        {"i": np.zeros(3, np.int64)},
+    )  # fmt: skip
+    model = {
+        "residual_mode": baseline, "levels": [[level, level]], "channels_per_level": channels, "hash": None,
+        "quant": {"dtype": "uint8", "scales": [1] * channels, "zero_points": [0] * channels},
+        "baseline": {"time_h": 12, "q_step": 1} if baseline else None, "mlp": {"hidden": 1},
+        "graphs": {"latents": "l", "frame": "f"},
+    }  # fmt: skip
+    stored: list[Stored] = [("l", latents, True), ("f", frame, True)]
+    stored.append(("0/grid/0", np.zeros((channels, level, level), np.uint8), True))
+    if baseline:
+        stored.append(("0/baseline", np.zeros(3 * side * side, "<u2"), True))
+    return _archive("gridmlp", [_lightmap("a", side, side, model)], [0.0], stored)
+
+
+def siren(side: int, nodes: int, dim: int) -> bytes:
+    """A latent map of zeros."""
+    graph = _graph(
+        [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"]),
+         helper.make_node("Add", ["p", "c"], ["z"])],
+        {"rows": ["h"], "columns": ["w"], "grid_0": [dim, nodes, nodes]}, Z,
+        {"one": np.array([1]), "c": np.zeros((dim, 1, 1), np.float32)},
+    )  # fmt: skip
+    frame = _graph(
+        [helper.make_node("Gather", ["z", "i"], ["rgb"])], {"z": [dim, "h", "w"], "time_h": [1]}, RGB,
+        {"i": np.zeros(3, np.int64)},
+    )  # fmt: skip
+    model = {
+        "residual_mode": False, "storage": "latent", "latent_dim": dim, "f1": None, "baseline": None,
+        "latent": {"rows": nodes, "columns": nodes, "bits": 8, "scales": [1] * dim, "zero_points": [0] * dim},
+        "mlp": {"hidden": 1}, "graphs": {"latents": "l", "frame": "f"},
+    }  # fmt: skip
+    stored: list[Stored] = [("l", graph, True), ("f", frame, True)]
+    stored.append(("0/latent", np.zeros(dim * nodes * nodes, "<u2"), True))
+    return _archive("siren", [_lightmap("a", side, side, model)], [0.0], stored)
+
+
+def _json_bombs() -> Iterator[tuple[str, bytes]]:
+    for size, piece in itertools.product((200_000, 262_000, 4_000_000), (b"[],", b"{},", b'"",', b"1.5,", b'{"a":1},')):
+        body = piece * (size // len(piece))
+        yield f"json {piece!r} {size}", with_text(b'{"a":[' + body[:-1] + b"]}")
+    yield "json deep", with_text(b"[" * 200_000)
+    yield "json text", with_text(b'{"version":"' + b"x" * 200_000 + b'"}')
+
+
+def _section_bombs() -> Iterator[tuple[str, bytes]]:
+    """All that a section may claim, several times."""
+    for n, size in ((1, 2 << 20), (1, 16 << 20), (4, 512 << 10), (2, 1 << 20)):
+        stored: list[Stored] = [(f"s{i}", np.zeros(size, np.uint8), True) for i in range(n)]
+        yield f"sections {n} x {size}", _archive("daybasis", [], [0.0], stored)
+
+
+def small_bombs() -> Iterator[tuple[str, bytes]]:
+    """(what it is, bytes); those that would be over 1024 bytes are left out."""
+    sides = (128, 256, 400, 512, 600, 724, 900, 1024, 1400, 2048, 4096, 16384)
+    for side, tile in itertools.product(sides, (64, 512, 16384)):
+        yield f"daybasis {side} tile {tile}", daybasis(side, tile, coded=(min(side, tile, 512),) * 2)
+    for k, side in itertools.product((3, 8, 24, 64), (64, 128, 200, 256, 300, 400)):
+        yield f"daybasis {side} K {k}", daybasis(side, side, k, coded=(side, side))
+    for entropy, value, side in itertools.product(("ans", "zstd"), (1, 40, 40_000), (128, 256, 400)):
+        yield (
+            f"daybasis {side} of {value} {entropy}",
+            daybasis(side, side, value=value, coded=(side, side), entropy=entropy),
+        )
+    for n_hours, k in ((64, 3), (256, 3), (1024, 3), (2048, 8)):
+        yield f"daybasis {n_hours} hours", daybasis(8, 8, k, n_hours=n_hours)
+    for n_classes, k in ((2, 64), (256, 16), (256, 32), (64, 64)):
+        yield f"daybasis {n_classes} classes", daybasis(16, 16, k, n_classes=n_classes, coded=(16, 16))
+    for n, side in itertools.product((2, 4), (256, 400, 512)):
+        yield f"daybasis {n} lightmaps {side}", daybasis(side, side, lightmaps=n, coded=(side, side))
+    for grow, side in itertools.product((1, 2, 4, 8, 16), (64, 256)):
+        yield f"daybasis doubling {grow} {side}", daybasis(side, side, grow=grow, coded=(side, side))
+    for side, level, channels in itertools.product((64, 256, 512, 700, 1024, 4096), (2, 256, 700), (1, 4, 16)):
+        yield f"gridmlp {side} {level} {channels}", gridmlp(side, level, channels)
+    for side in (64, 256, 300, 400, 590):
+        yield f"gridmlp baseline {side}", gridmlp(side, 2, 1, baseline=True)
+        yield f"gridmlp doubling {side}", gridmlp(side, 2, 1, grow=4)
+    for side, nodes, dim in itertools.product((64, 512, 1024), (16, 256, 500, 1000), (1, 4, 16)):
+        yield f"siren {side} {nodes} {dim}", siren(side, nodes, dim)
+    yield from _section_bombs()
+    yield from _json_bombs()
+
+
+def write_small_bombs(folder: Any) -> int:
+    """Write those of at most 1024 bytes into a folder, numbered; returns how many."""
+    names = {}
+    for name, data in small_bombs():
+        if len(data) <= MAX_BYTES:
+            (folder / f"{len(names):04d}.tod").write_bytes(data)
+            names[f"{len(names):04d}.tod"] = name
+    (folder / "names.json").write_text(json.dumps(names, indent=1))
+    return len(names)

@@ -1,0 +1,196 @@
+"""Sizes of all values are known before a graph runs: equal to what the runtime makes, bounded in hostile graphs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from decompressor import InvalidGraphError, LimitExceededError, open_archive
+from decompressor.limits import DEFAULT_LIMITS
+from decompressor.memory import MemoryAccount
+from decompressor.onnx_check import OPSET, check_graph
+from decompressor.onnx_shapes import COLUMNS, CONSTANT_COPIES, ROWS, Dim, GraphInputs
+from decompressor.session import make_session
+from tests.decompressor.forge import put_together, take_apart
+
+GOLDEN = sorted((Path(__file__).resolve().parents[1] / "golden").glob("*.tod"))
+Z = GraphInputs({"z": (4, ROWS, COLUMNS)}, 8, 8)
+SYMBOLIC = {"z": (ROWS, COLUMNS), "rows": (ROWS,), "columns": (COLUMNS,), "baseline": (ROWS, COLUMNS)}
+
+
+def graph_of(nodes: Sequence[onnx.NodeProto], constants: dict[str, Any] | None = None, output: str = "y") -> bytes:
+    """A model over the input z (4, h, w)."""
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, [4, "h", "w"])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()],
+    )
+    graph.output[0].type.tensor_type.shape.dim.add(dim_param="any")
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def node(operator: str, inputs: Sequence[str], output: str = "y", **attributes: Any) -> onnx.NodeProto:
+    return helper.make_node(operator, inputs, [output], **attributes)
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("section", ["0/latents.onnx", "0/frame.onnx"])
+def test_sizes_are_the_runtimes(path: Path, section: str) -> None:
+    """Every value of every golden graph, by running it with all of them as outputs, at two sizes."""
+    with open_archive(path, provider="cpu") as archive:
+        if section not in archive.container.sections:
+            return
+        data = archive.container.read_bytes(section)
+    model = onnx.load_from_string(data)
+    constants = sum(len(t.raw_data) for t in model.graph.initializer)
+    shapes: dict[str, list[int | Dim]] = {}
+    for value in model.graph.input:
+        free = iter(SYMBOLIC.get(value.name, ()))
+        dims = value.type.tensor_type.shape.dim
+        shapes[value.name] = [d.dim_value if d.HasField("dim_value") else next(free) for d in dims]
+    del model.graph.output[:]
+    model.graph.output.extend(helper.make_empty_tensor_value_info(n.output[0]) for n in model.graph.node)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    for rows, columns in ((5, 7), (1, 16)):
+        size = {ROWS: rows, COLUMNS: columns}
+        feeds = {
+            name: np.ones([d if isinstance(d, int) else size[d] for d in shape], np.float32)
+            for name, shape in shapes.items()
+        }
+        made = sum(value.nbytes for value in session.run(None, feeds))
+        assert check_graph(data, GraphInputs(shapes, rows, columns), 512) == made + CONSTANT_COPIES * constants
+
+
+def doubling(n: int, operator: str = "Concat") -> bytes:
+    """n nodes, each twice as large as the one before."""
+    names = ["z", *(f"v{i}" for i in range(1, n)), "y"]
+    return graph_of([node(operator, [a, a], b, axis=0) for a, b in itertools.pairwise(names)])
+
+
+def test_doubling_is_refused_before_the_runtime_sees_it() -> None:
+    data = doubling(24)
+    assert len(data) < 1024
+    assert check_graph(data, Z, 512) == sum(4 * 4 * 64 << i for i in range(1, 25))
+    with pytest.raises(LimitExceededError, match=r"^here: the graph would take about 34359736320 bytes"):
+        make_session(
+            data, Z, threads=1, provider="cpu", max_nodes=512, memory=MemoryAccount(1000, DEFAULT_LIMITS), where="here"
+        )
+
+
+def test_doubling_in_an_archive(tmp_path: Path) -> None:
+    """The known attack: a frame graph of doubling nodes in a signed archive."""
+    path = next(p for p in GOLDEN if p.stem == "gridmlp-1.0")
+    metadata, stored = take_apart(path.read_bytes())
+    index = [s["name"] for s in metadata["sections"]].index("0/frame.onnx")
+    names = ["z", *(f"v{i}" for i in range(1, 24)), "rgb"]
+    graph = helper.make_graph(
+        [node("Concat", [a, a], b, axis=0) for a, b in itertools.pairwise(names)],
+        "frame",
+        [
+            helper.make_tensor_value_info("z", TensorProto.FLOAT, [7, "h", "w"]),
+            helper.make_tensor_value_info("time_h", TensorProto.FLOAT, [1]),
+        ],
+        [helper.make_tensor_value_info("rgb", TensorProto.FLOAT, [3, "h", "w"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    stored[index] = model.SerializeToString()
+    metadata["sections"][index].update(codec="raw", decoded_bytes=len(stored[index]), shape=[len(stored[index])])
+    (tmp_path / "bomb.tod").write_bytes(put_together(metadata, stored))
+    with (
+        open_archive(tmp_path / "bomb.tod", provider="cpu") as archive,
+        pytest.raises(LimitExceededError, match=r"section 0/frame\.onnx: the graph would take about"),
+    ):
+        archive.decode(12.0)
+
+
+COLUMN, ROW = np.ones((5000, 1), np.float32), np.ones((1, 5000), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants"),
+    [
+        ([node("MatMul", ["a", "b"])], {"a": COLUMN, "b": ROW}),
+        ([node("Gemm", ["a", "b"])], {"a": COLUMN, "b": ROW}),
+        ([node("Gemm", ["a", "a"], transB=1)], {"a": COLUMN}),
+        ([node("Add", ["a", "b"])], {"a": COLUMN, "b": ROW}),
+        ([node("Min", ["a", "b", "b"])], {"a": COLUMN, "b": ROW}),
+        ([node("Less", ["a", "b"], "l"), node("Cast", ["l"], to=1)], {"a": COLUMN, "b": ROW}),
+        ([node("Gather", ["a", "i"])], {"a": ROW, "i": np.zeros(20_000, np.int64)}),
+        ([node("Reshape", ["a", "s"], "r"), node("Mul", ["r", "a"])], {"a": COLUMN, "s": np.array([1, 1, -1])}),
+        ([node("Transpose", ["a"], "t", perm=[1, 0]), node("Sub", ["t", "a"])], {"a": COLUMN}),
+        ([node("Unsqueeze", ["a", "i"], "u"), node("Add", ["u", "b"])], {"a": COLUMN, "b": ROW, "i": np.array([0])}),
+    ],
+    ids=["MatMul", "Gemm", "Gemm^T", "Add", "Min", "Less", "Gather", "Reshape", "Transpose", "Unsqueeze"],
+)
+def test_small_constants_that_grow(nodes: list[onnx.NodeProto], constants: dict[str, Any]) -> None:
+    assert check_graph(graph_of(nodes, constants), Z, 512) > 25_000_000
+
+
+def test_growth_with_the_run_is_known() -> None:
+    """Columns by columns: the square of the texels."""
+    nodes = [node("Reshape", ["z", "a"], "p"), node("Reshape", ["z", "b"], "q"), node("MatMul", ["p", "q"])]
+    data = graph_of(nodes, {"a": np.array([-1, 1]), "b": np.array([1, -1])})
+    assert check_graph(data, Z, 512) == 2 * 4 * 256 + 4 * 256 * 256 + CONSTANT_COPIES * 32
+    assert check_graph(data, GraphInputs(Z.shapes, 1000, 1000), 512) > 4 * 4_000_000**2
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "words"),
+    [
+        ([node("Cast", ["z"], "i", to=7), node("Reshape", ["z", "i"])], {}, "Reshape: expected a shape from"),
+        (
+            [node("Cast", ["s"], "i", to=7), node("Slice", ["z", "i", "i"])],
+            {"s": np.array([1])},
+            "numbers from",
+        ),
+        ([node("Shape", ["z"], "s"), node("Slice", ["z", "n", "s"])], {"n": np.zeros(3, np.int64)}, "numbers from an"),
+        ([node("Slice", ["z", "a", "b", "c"])], {"a": np.array([0]), "b": np.array([1]), "c": np.array([1])}, "a side"),
+        ([node("Slice", ["z", "a", "a", "a", "a"])], {"a": np.array([0])}, "Slice: 5 inputs are not allowed"),
+        ([node("Reshape", ["z", "s"])], {"s": np.array([0, -1])}, "Reshape: expected a shape from"),
+        ([node("Reshape", ["z", "s"])], {"s": np.array([3, -1])}, "Reshape: expected a shape of as many"),
+        ([node("Reshape", ["z", "s"])], {"s": np.array([4, 64])}, "Reshape: expected a shape of as many"),
+        ([node("Concat", ["z", "c"], axis=1)], {"c": np.ones((4, 2, 2), np.float32)}, "Concat: shapes do not go"),
+        ([node("Concat", ["z", "z"], axis=3)], {}, "Concat: axis out of range"),
+        ([node("Transpose", ["z"], perm=[0, 0, 1])], {}, "not a permutation"),
+        ([node("Add", ["z", "c"])], {"c": np.ones((4, 3, 3), np.float32)}, "shapes do not go together"),
+        ([node("Cast", ["z"], to=8)], {}, "Cast: type 8 is not allowed"),
+        ([node("Expand", ["z", "s"])], {"s": np.array([1 << 40])}, "operator 'Expand' is not allowed"),
+        ([node("Tile", ["z", "s"])], {"s": np.array([1 << 40])}, "operator 'Tile' is not allowed"),
+        ([node("ConstantOfShape", ["s"])], {"s": np.array([1 << 40])}, "operator 'ConstantOfShape' is not allowed"),
+        ([node("Range", ["s", "s", "s"])], {"s": np.array(1)}, "operator 'Range' is not allowed"),
+        ([node("Unsqueeze", ["z", "s"])], {"s": np.arange(6)}, "Unsqueeze: axes out of range"),
+        (
+            [node("Gather", ["z", "i"], "g"), node("Gather", ["g", "i"])],
+            {"i": np.zeros((1,) * 5, np.int64)},
+            "than 8",
+        ),
+        ([node("MatMul", ["z", "z"])], {}, "MatMul: shapes do not go together"),
+        ([node("Clip", ["z", "z", "z"])], {}, "Clip: expected single numbers"),
+    ],
+)
+def test_shapes_that_cannot_be_followed_are_refused(
+    nodes: list[onnx.NodeProto], constants: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidGraphError, match=words):
+        check_graph(graph_of(nodes, constants), Z, 512)
+
+
+def test_declared_shapes_that_the_runtime_would_fold() -> None:
+    """A graph may not declare another shape than is fed: the runtime would compute with it when it loads the graph."""
+    model = onnx.load_from_string(graph_of([node("Relu", ["z"])]))
+    check_graph(model.SerializeToString(), Z, 512)
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 1 << 40
+    with pytest.raises(InvalidGraphError, match="input z: expected float32 of another shape"):
+        check_graph(model.SerializeToString(), Z, 512)

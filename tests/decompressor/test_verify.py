@@ -1,0 +1,246 @@
+"""`todpack verify` and `--keep-going`: exactly what is damaged, and everything else decoded."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from decompressor import open_archive
+from decompressor.cli import main as decompress
+from decompressor.holes import HOLE_COLOR
+from decompressor.verify import verify_archive
+from packer.compress import encode_day, write_day
+from packer.daybasis.pack import DayBasisPackOptions
+from packer.level.merge import merge_archives
+from tests.contest_data import KEYS, make_radiance
+from tests.decompressor.forge import put_together, set_section, take_apart
+from todpack import main
+from trainer.data import LightmapSequence, read_sequence
+from trainer.daybasis.config import DayBasisConfig
+
+
+@pytest.fixture(scope="module")
+def tiled(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """72 x 64 texels in tiles of 32: 2 rows of 3."""
+    path = tmp_path_factory.mktemp("tiled") / "tiled.tod"
+    config = DayBasisConfig(q_step=24.0, tile=32, n_levels=2, max_classes=1)
+    write_day(encode_day(read_sequence(tiny_day), config, DayBasisPackOptions(entropy="zstd")), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 x 20 texels of radiance in tiles of 16."""
+    radiance, valid = make_radiance(20, 24)
+    day = LightmapSequence(radiance, valid, np.array([int(key) / 100 for key in KEYS]), "linear", "day")
+    path = tmp_path_factory.mktemp("linear") / "linear.tod"
+    config = DayBasisConfig(q_step=40.0, tile=16, n_levels=2, max_classes=1, reweight=0)
+    write_day(encode_day(day, config, DayBasisPackOptions(entropy="zstd")), path)
+    return path
+
+
+def damage(path: Path, out: Path, *sections: str) -> Path:
+    """Flip a bit in the middle of some sections."""
+    data = bytearray(path.read_bytes())
+    with open_archive(path, provider="cpu") as archive:
+        for name in sections:
+            section = archive.container.sections[name]
+            data[section.offset + section.stored_bytes // 2] ^= 4
+    out.write_bytes(data)
+    return out
+
+
+def test_whole_archive(tiled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(tiled)]) == 0
+    size = tiled.stat().st_size
+    assert capsys.readouterr().out == (f"{tiled}: whole: {size} bytes, 9 sections, digest matches, 24 frames decoded\n")
+
+
+def test_damaged_tile_is_named_with_its_texels(tiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = damage(tiled, tmp_path / "bad.tod", "0/4/coefficients")
+    with open_archive(tiled, provider="cpu") as archive:
+        section = archive.container.sections["0/4/coefficients"]
+    found = zlib.crc32(bad.read_bytes()[section.offset :][: section.stored_bytes])
+    assert main(["verify", str(bad), str(tiled)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        f"{bad}: damaged: section 0/4/coefficients: {section.stored_bytes} bytes at {section.offset}: "
+        f"expected CRC-32 {section.crc32:08x}, found {found:08x}; lightmap day, tile 4: rows 32:64, columns 32:64"
+    )
+    assert lines[1].startswith(f"{tiled}: whole: ")
+    assert len(lines) == 2
+    assert main(["verify", "--json", str(bad)]) == 1
+    (verdict,) = json.loads(capsys.readouterr().out)
+    assert verdict["whole"] is False
+    assert verdict["digest"] == "not checked"
+    (fault,) = verdict["faults"]
+    assert (fault["place"], fault["offset"], fault["stored_bytes"]) == (
+        "section 0/4/coefficients", section.offset, section.stored_bytes,
+    )  # fmt: skip
+    assert (fault["expected_crc32"], fault["found_crc32"]) == (section.crc32, found)
+    assert fault["affects"] == "lightmap day, tile 4: rows 32:64, columns 32:64"
+
+
+def places(path: Path) -> list[str]:
+    return [fault.place for fault in verify_archive(path, threads=1).faults]
+
+
+def test_every_kind_of_damage_has_its_place(tiled: Path, tmp_path: Path) -> None:
+    data, path = tiled.read_bytes(), tmp_path / "bad.tod"
+    with open_archive(tiled, provider="cpu") as archive:
+        sections = list(archive.container.sections.values())
+    for section in sections:
+        assert places(damage(tiled, path, section.name)) == [f"section {section.name}"]
+    path.write_bytes(data + b"more")
+    assert places(path) == ["file"]
+    path.write_bytes(data[: sections[-2].offset + 1])
+    assert places(path) == ["file", f"section {sections[-2].name}", f"section {sections[-1].name}"]
+    path.write_bytes(data[:40] + b"\0" + data[41:])
+    assert places(path) == ["header"]
+    path.write_bytes(b"")
+    assert places(path) == ["header"]
+    assert places(tmp_path / "nothing.tod") == ["header"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "place"),
+    [
+        (lambda m: m.update(sha256="0" * 64), "digest"),
+        (lambda m: m["lightmaps"][0].update(name="another"), "digest"),
+        (lambda m: m["lightmaps"][0].update(valid_texels=7), "digest"),
+        (lambda m: m.pop("sha256"), None),
+    ],
+)
+def test_digest(tiled: Path, tmp_path: Path, spoil: Callable[[dict[str, object]], object], place: str | None) -> None:
+    """What is changed and signed again by CRCs alone does not have its digest any more."""
+    path = tmp_path / "changed.tod"
+    path.write_bytes(put_together(*take_apart(tiled.read_bytes()), spoil))
+    verdict = verify_archive(path, threads=1)
+    assert verdict.digest == ("absent" if place is None else "differs")
+    assert [fault.place for fault in verdict.faults][:1] == ([] if place is None else [place])
+
+
+def test_digest_covers_sections_that_are_swapped(tiled: Path, tmp_path: Path) -> None:
+    metadata, stored = take_apart(tiled.read_bytes())
+    a, b = "0/0/coefficients", "0/3/coefficients"
+    with open_archive(tiled, provider="cpu") as archive:
+        set_section(metadata, stored, a, archive.container.read_array(b), "u1")
+        set_section(metadata, stored, b, archive.container.read_array(a), "u1")
+    path = tmp_path / "swapped.tod"
+    path.write_bytes(put_together(metadata, stored))
+    assert "digest" in places(path)
+
+
+def test_stream_that_is_signed_but_no_stream(tiled: Path, tmp_path: Path) -> None:
+    """Checksums are right, decoding is not: the tile is named all the same."""
+    metadata, stored = take_apart(tiled.read_bytes())
+    with open_archive(tiled, provider="cpu") as archive:
+        stream = archive.container.read_array("0/2/coefficients").copy()
+    stream[0] = 7
+    set_section(metadata, stored, "0/2/coefficients", stream, "u1")
+    path = tmp_path / "bad.tod"
+    path.write_bytes(put_together(metadata, stored))
+    verdict = verify_archive(path, threads=1)
+    assert [fault.place for fault in verdict.faults] == ["digest", "lightmap day"]
+    assert verdict.faults[1].affects == "tile 2: rows 0:32, columns 64:72"
+    assert "0/2/coefficients: coefficient stream: kind 7" in verdict.faults[1].message
+
+
+def read(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_keep_going_marks_the_hole_and_decodes_the_rest(
+    tiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = damage(tiled, tmp_path / "bad.tod", "0/4/coefficients")
+    assert decompress([str(bad), "-o", str(tmp_path / "none"), "-q"]) == 1
+    assert not list((tmp_path / "none").glob("*.png"))
+    capsys.readouterr()
+    assert decompress([str(bad), "-o", str(tmp_path / "out"), "--hours", "7,12", "--keep-going", "-q"]) == 1
+    last = f"todpack: error: {bad}: 1 damaged; what is whole was decoded, the rest marked or left out"
+    assert capsys.readouterr().err.splitlines()[-1] == last
+    with open_archive(tiled, provider="cpu") as archive:
+        for time_h in (7.0, 12.0):
+            expected = archive.decode(time_h)
+            expected[32:64, 32:64] = HOLE_COLOR
+            np.testing.assert_array_equal(read(tmp_path / "out" / f"tod_{time_h:02.0f}.png"), expected)
+
+
+def test_keep_going_in_a_region(tiled: Path, tmp_path: Path) -> None:
+    """A hole outside of the region is none of its business."""
+    bad = damage(tiled, tmp_path / "bad.tod", "0/4/coefficients")
+    arguments = [str(bad), "--hours", "7", "--keep-going", "-q", "--format", "npy"]
+    assert decompress([*arguments, "-o", str(tmp_path / "a"), "--region", "0:20,0:72"]) == 0
+    assert decompress([*arguments, "-o", str(tmp_path / "b"), "--region", "20:40,20:40"]) == 1
+    with open_archive(tiled, provider="cpu") as archive:
+        np.testing.assert_array_equal(np.load(tmp_path / "a" / "tod_07.npy"), archive.decode(7.0)[:20])
+        expected = archive.decode(7.0)[20:40, 20:40]
+    expected[12:, 12:] = HOLE_COLOR
+    np.testing.assert_array_equal(np.load(tmp_path / "b" / "tod_07.npy"), expected)
+
+
+def test_holes_of_floats_are_nan_and_of_previews_magenta(linear: Path, tmp_path: Path) -> None:
+    bad = damage(linear, tmp_path / "bad.tod", "0/3/coefficients")
+    for kind in ("npy", "png"):
+        arguments = ["--hours", "12", "--keep-going", "-q", "--format", kind]
+        assert decompress([str(bad), "-o", str(tmp_path / kind), *arguments]) == 1
+    found, image = np.load(tmp_path / "npy" / "tod_12.npy"), read(tmp_path / "png" / "tod_12.png")
+    with open_archive(linear, provider="cpu") as archive:
+        expected = archive.decode(12.0, dtype="float32")
+    expected[16:, 16:] = np.nan
+    np.testing.assert_array_equal(found, expected)
+    assert (image[16:, 16:] == HOLE_COLOR).all()
+    assert not (image[:16, :16] == HOLE_COLOR).all(axis=2).any()
+
+
+def test_file_that_was_cut_off(tiled: Path, tmp_path: Path) -> None:
+    """The tiles that are there decode."""
+    with open_archive(tiled, provider="cpu") as archive:
+        end = archive.container.sections["0/3/coefficients"].offset + 2
+    cut = tmp_path / "cut.tod"
+    cut.write_bytes(tiled.read_bytes()[:end])
+    assert decompress([str(cut), "-o", str(tmp_path / "a"), "--hours", "7", "-q"]) == 1
+    assert decompress([str(cut), "-o", str(tmp_path / "a"), "--hours", "7", "--keep-going", "-q"]) == 1
+    with open_archive(tiled, provider="cpu") as archive:
+        expected = archive.decode(7.0)
+    expected[32:] = HOLE_COLOR
+    np.testing.assert_array_equal(read(tmp_path / "a" / "tod_07.png"), expected)
+
+
+def test_a_lost_lightmap_does_not_take_the_others_along(
+    tiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metadata, stored = take_apart(tiled.read_bytes())
+    metadata["lightmaps"][0]["name"] = "other"
+    (tmp_path / "other.tod").write_bytes(put_together(metadata, stored))
+    two = tmp_path / "two.tod"
+    merge_archives([tiled, tmp_path / "other.tod"]).write(two)
+    bad = damage(two, tmp_path / "bad.tod", "0/basis", "1/1/coefficients")
+    assert decompress([str(bad), "-o", str(tmp_path / "out"), "--hours", "7", "--keep-going"]) == 1
+    assert not list((tmp_path / "out" / "day").iterdir())
+    with open_archive(tiled, provider="cpu") as archive:
+        expected = archive.decode(7.0)
+    expected[:32, 32:64] = HOLE_COLOR
+    np.testing.assert_array_equal(read(tmp_path / "out" / "other" / "tod_07.png"), expected)
+    capsys.readouterr()
+    assert main(["verify", str(bad)]) == 1
+    out = capsys.readouterr().out
+    assert "; lightmap day\n" in out
+    assert "; lightmap other, tile 1: rows 0:32, columns 32:64\n" in out
+
+
+def test_options(tiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify"]) == 2
+    assert main(["verify", str(tiled), "--limits", "0"]) == 2
+    assert main(["verify", str(tiled), "--threads", "0"]) == 1
+    assert decompress([str(tiled), "-o", str(tmp_path), "--limits", "0"]) == 1
+    assert "--limits: expected a number in 1..1000000, found 0" in capsys.readouterr().err
+    assert decompress([str(tiled), "-o", str(tmp_path), "--limits", "8", "--hours", "0", "-q"]) == 0

@@ -1,0 +1,96 @@
+"""The estimate of working memory covers what numpy takes, and is not so large that good archives are refused."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decompressor import LimitExceededError, Limits, open_archive
+from decompressor.memory import MemoryAccount
+from packer.compress import encode_day, write_day
+from packer.daybasis.pack import DayBasisPackOptions
+from packer.pack import pack_run
+from tests.conftest import make_day
+from tests.packer.micro_run import write_micro_run
+from trainer.data import LightmapSequence
+from trainer.daybasis.config import DayBasisConfig
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+
+
+def noisy_day(side: int, n_hours: int) -> LightmapSequence:
+    """Much detail, so that many components and all codes are there."""
+    frames, _ = make_day(side, side, n_hours)
+    noise = np.random.default_rng(0).normal(0, 20, frames.shape)
+    hours = np.arange(n_hours) * 24.0 / n_hours
+    radiance = np.clip(np.rint(frames + noise), 0, 255).astype(np.float32)
+    return LightmapSequence(radiance, np.ones((side, side), bool), hours, "srgb8", "noise")
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Larger than the golden ones, so that what grows with the texels shows."""
+    folder = tmp_path_factory.mktemp("working")
+    made = {}
+    for entropy, classes in (("ans", 1), ("zstd", 3)):
+        path = made[f"daybasis {entropy}"] = folder / f"{entropy}.tod"
+        config = DayBasisConfig(q_step=8.0, tile=128, n_levels=4, max_classes=classes)
+        write_day(encode_day(noisy_day(160, 6), config, DayBasisPackOptions(entropy=entropy)), path)
+    path = made["gridmlp"] = folder / "gridmlp.tod"
+    run = write_micro_run(folder / "run", height=160, width=160, levels=(16, 64), channels=4, hidden=32, layers=2)
+    pack_run(run, path)
+    return made | {name: GOLDEN / f"{name}.tod" for name in ("gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1")}
+
+
+NAMES = ("daybasis ans", "daybasis zstd", "gridmlp", "gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_estimates_cover_the_peak(archives: dict[str, Path], name: str) -> None:
+    with open_archive(archives[name], threads=1, provider="cpu") as archive:
+        archive.prepare()  # imports, the runtime's own tables
+    tracemalloc.start()
+    try:
+        with open_archive(archives[name], threads=1, provider="cpu") as archive:
+            opened = tracemalloc.get_traced_memory()[0]
+            memory = archive.lightmaps[0]._runtime.memory
+            taken = memory.total - memory._left
+            archive.prepare()
+            archive.decode(12.0, dtype="float32")
+        peak = tracemalloc.get_traced_memory()[1] - opened
+    finally:
+        tracemalloc.stop()
+    assert peak < taken
+    assert taken < 10 * peak
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_good_archives_need_a_small_part_of_what_they_may_take(archives: dict[str, Path], name: str) -> None:
+    with open_archive(archives[name], threads=8, provider="cpu") as archive:
+        archive.prepare()
+        memory = archive.lightmaps[0]._runtime.memory
+        assert memory.total - memory._left < memory.total // 4
+
+
+def test_account() -> None:
+    memory = MemoryAccount(10_000, Limits(free_memory_bytes=0, memory_per_byte=10, latent_bytes=1 << 30))
+    assert (memory.total, memory.cache_bytes) == (100_000, 25_000)
+    memory.take(60_000, "one")
+    with pytest.raises(LimitExceededError, match=r"^two would take about 40001 bytes .* limit of 40000"):
+        memory.take(40_001, "two")
+    memory.take(40_000, "three")
+
+
+def test_limits_by_the_size_of_the_file() -> None:
+    limits = Limits()
+    assert limits.memory_for(10) == limits.memory_for(1024) == 48 << 20
+    assert limits.memory_for(1 << 20) == 48 << 30
+    assert limits.metadata_for(100) == 256 << 10
+    assert limits.metadata_for(1 << 30) == 16 << 20
+    assert limits.decoded_for(100) == 2 << 20
+    twice = limits.scaled(2)
+    assert twice.memory_for(1 << 20) == 2 * limits.memory_for(1 << 20)
+    assert twice.metadata_bytes == 32 << 20

@@ -1,0 +1,39 @@
+"""A short deterministic run of every fuzz target, and every input that was a finding once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.execute import execute, mutated
+from tests.fuzz.mutators import MUTATORS
+from tests.fuzz.seeds import CASES, cases, seeds
+from tests.fuzz.targets import TARGETS
+
+# executions, such that each target takes two to five seconds on one core
+COUNTS = {
+    "container": 3000, "metadata": 3000, "stream": 1500, "tables": 1500, "zstd": 30000, "mask": 10000, "planes": 5000,
+    "graph": 1500, "archive": 600, "verify": 150, "level": 600, "raw": 200,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_seeds_are_not_refused_outright(target: str) -> None:
+    assert seeds()[target]
+    for data in seeds()[target]:
+        execute(target, data)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_short_run(target: str) -> None:
+    assert mutated(target, COUNTS[target]) == COUNTS[target]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_old_findings(target: str) -> None:
+    for path in cases(target):
+        execute(target, path.read_bytes())
+
+
+def test_every_case_has_a_target() -> None:
+    assert {path.name for path in CASES.iterdir() if path.is_dir()} <= set(TARGETS)
+    assert set(MUTATORS) <= set(TARGETS) == set(COUNTS)

@@ -1,0 +1,77 @@
+"""A bundle from elsewhere cannot make the rehearsal read or run what lies outside of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from eval.perceptual import LpipsAbsent
+from submission.build import OWN_NAMES, build
+from submission.check import check
+from submission.errors import SubmissionError
+from submission.folder import check_plain
+from submission.manifest import is_inside, read_manifest
+
+NO_LPIPS = LpipsAbsent("not asked for")
+
+
+@pytest.fixture
+def bundle(tiny_archive: Path, tmp_path: Path) -> Path:
+    return build(tiny_archive, tmp_path / "bundle").folder
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.tod", "/etc/passwd", "a/../../b", "a\\b", "C:x", "", ".", "..", "a//b", "a/", "a\0b"]
+)
+def test_names_that_leave_the_folder(bundle: Path, name: str) -> None:
+    assert not is_inside(name)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["archive"] = name
+    manifest["files"][name] = {"bytes": 1, "sha256": ""}
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(SubmissionError, match="expected a manifest of format 1, found something else"):
+        read_manifest(bundle)
+
+
+def test_our_own_names_are_inside(bundle: Path) -> None:
+    assert all(is_inside(name) for name in read_manifest(bundle)["files"])
+    check_plain(bundle)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes")
+@pytest.mark.parametrize("kind", ["link", "folder link", "loop", "pipe"])
+def test_only_plain_files(bundle: Path, tmp_path: Path, kind: str) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "key").write_text("secret")
+    path = bundle / "decompressor" / "extra"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to({"link": secret / "key", "folder link": secret, "loop": bundle}[kind])
+    found = "something else" if kind == "pipe" else "a symbolic link"
+    with pytest.raises(SubmissionError, match=f"expected plain files in a submission, found {found}"):
+        check(bundle, tmp_path, lpips=NO_LPIPS)
+
+
+@pytest.mark.parametrize("name", [name for name in OWN_NAMES if name != "decompressor"])
+def test_an_archive_does_not_replace_the_bundles_own_files(tiny_archive: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(tiny_archive.read_bytes())
+    with pytest.raises(SubmissionError, match="expected another name"):
+        build(path, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_zip_has_plain_names_under_one_folder(bundle: Path) -> None:
+    with zipfile.ZipFile(bundle.with_name("bundle.zip")) as packed:
+        entries = packed.infolist()
+    assert len(entries) > 10
+    for entry in entries:
+        assert entry.filename.startswith("bundle/")
+        assert is_inside(entry.filename)
+        assert entry.external_attr >> 16 == 0o644

@@ -1,0 +1,162 @@
+"""The fit: it learns, prunes, stops and goes on."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.trainer.nerfs.micro_nerf import MICRO, TRAINING, micro_scene  # noqa: E402
+from trainer.errors import ConfigError, DataError, TrainingError  # noqa: E402
+from trainer.nerfs.inf_nerf import InfNeRF, InfNeRFTrainer, InfNeRFTrainerConfig, Octree  # noqa: E402
+from trainer.nerfs.inf_nerf.model_file import ModelFile  # noqa: E402
+from trainer.nerfs.inf_nerf.node_fields import NodeFields  # noqa: E402
+
+
+def fit(config: InfNeRFTrainerConfig = TRAINING, out: Path | None = None, **options: object) -> InfNeRFTrainer:
+    scene = micro_scene()
+    return InfNeRFTrainer(
+        InfNeRF(MICRO), scene.subset(list(range(8))), config, val_dataset=scene.subset([8, 9]), out_dir=out,
+        device=torch.device("cpu"), quiet=True, **options,
+    )  # fmt: skip
+
+
+def test_loss_falls_and_held_out_views_get_better(tmp_path: Path) -> None:
+    trainer = fit(out=tmp_path)
+    before = trainer.validate()
+    history = trainer.train()
+    after = trainer.validate()
+    assert len(history) == 4
+    assert history[-1]["rgb"] < 0.7 * history[0]["rgb"]
+    assert set(history[0]) == {"rgb", "distortion", "level", "transparency", "total"}
+    assert [score.scale for score in after] == [1.0, 0.5, 0.25, 0.125]
+    assert all(b.psnr_db > a.psnr_db + 3.0 for a, b in zip(before, after, strict=True))
+    assert after[3].touched_share < after[0].touched_share
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [0, 1, 2, 3]
+    assert int(rows[-1]["nodes"]) == len(trainer.model.octree)
+
+
+def test_octree_comes_from_the_sparse_points() -> None:
+    scene = micro_scene()
+    trainer = fit()
+    expected = Octree.from_points(MICRO, scene.points, scene.scales)
+    assert np.array_equal(trainer.model.octree.cell, expected.cell)
+    assert 1 < len(expected) < len(Octree.full(2))
+
+
+def test_resumed_training_is_the_uninterrupted_one(tmp_path: Path) -> None:
+    """Stopped after 2 of 4 epochs, pruned in between; the same parameters to the last bit."""
+    whole = fit()
+    whole.train()
+    first = fit(out=tmp_path)
+    first.config = dataclasses.replace(TRAINING, num_epochs=4)
+    for _ in range(2):
+        first._train_epoch()
+        first.epoch += 1
+        if first._prunes_now():
+            first.prune()
+    first.save_checkpoint()
+    second = fit(out=tmp_path)
+    assert second.resume()
+    assert second.epoch == 2
+    second.train()
+    assert np.array_equal(whole.model.octree.cell, second.model.octree.cell)
+    pairs = zip(whole.model.parameters(), second.model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_resume_without_a_checkpoint_starts_anew(tmp_path: Path) -> None:
+    assert not fit(out=tmp_path).resume()
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense"])
+def test_bad_checkpoint_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "last.ckpt").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"last\.ckpt: not a readable checkpoint"):
+        fit(out=tmp_path).resume()
+
+
+def test_checkpoint_of_other_options_is_refused(tmp_path: Path) -> None:
+    fit(out=tmp_path).save_checkpoint()
+    with pytest.raises(TrainingError, match="different: lr_init"):
+        fit(dataclasses.replace(TRAINING, lr_init=0.5), out=tmp_path).resume()
+
+
+def test_pruning_takes_empty_leaves_and_keeps_parameters_and_moments() -> None:
+    trainer = fit()
+    trainer._train_epoch()
+    fields = trainer.model.fields
+    assert isinstance(fields, NodeFields)
+    octree = trainer.model.octree
+    empty = int(np.flatnonzero(octree.leaves() & (octree.depth > 0))[3])
+    with torch.no_grad():
+        fields.density_out_bias[:, 0, 0] = 8.0
+        fields.density_out_bias[empty, 0, 0] = -30.0
+    table, moment = fields.table.detach().clone(), trainer.optimizer.state[fields.table]["exp_avg"].clone()
+    removed_cell = octree.cell[empty].tolist(), int(octree.depth[empty])
+    assert trainer.prune() == 1
+    kept = [i for i in range(len(octree) + 1) if i != empty]
+    assert torch.equal(fields.table, table[kept])
+    assert torch.equal(trainer.optimizer.state[fields.table]["exp_avg"], moment[kept])
+    left = trainer.model.octree
+    assert removed_cell not in [(c, int(d)) for c, d in zip(left.cell.tolist(), left.depth, strict=True)]
+    assert fields.nodes.tolist() == list(range(len(left) + 1))
+    trainer._train_epoch()  # goes on with the smaller model
+
+
+def test_saved_model_is_the_trained_one(tmp_path: Path) -> None:
+    trainer = fit()
+    trainer.save_model(tmp_path / "model.infnerf")
+    assert isinstance(trainer.model.fields, NodeFields)
+    assert torch.equal(ModelFile(tmp_path / "model.infnerf").records(), trainer.model.fields.records())
+
+
+def test_a_diverged_loss_is_told() -> None:
+    trainer = fit()
+    with torch.no_grad():
+        trainer.model.fields.color_out_bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="epoch 1: the loss is not finite; lower --lr-init"):
+        trainer.train()
+
+
+def test_mixed_precision_learns_too() -> None:
+    history = fit(dataclasses.replace(TRAINING, mixed_precision=True)).train()
+    assert history[-1]["rgb"] < 0.7 * history[0]["rgb"]
+
+
+def test_what_cannot_be_trained_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = micro_scene()
+    with pytest.raises(DataError, match="at least one image"):
+        InfNeRFTrainer(InfNeRF(MICRO), scene.subset([]), TRAINING, quiet=True)
+    deep = InfNeRF(dataclasses.replace(MICRO, max_depth=8))
+    bare = dataclasses.replace(scene, points=None, scales=None)
+    with pytest.raises(ConfigError, match=r"expected sparse_points .* depth 8"):
+        InfNeRFTrainer(deep, bare, TRAINING, quiet=True)
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match="variables of torchrun"):
+        fit(dataclasses.replace(TRAINING, distributed=True))
+    with pytest.raises(ConfigError, match="held-out"):
+        InfNeRFTrainer(InfNeRF(MICRO), scene, TRAINING, quiet=True).validate()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("num_epochs", 0), ("lr_init", float("nan")), ("lr_init", 0.0), ("rays_batch_size", 2.5), ("prune_opacity", -1.0)],
+)
+def test_values_out_of_range_are_told(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=name):
+        dataclasses.replace(TRAINING, **{name: value})
+
+
+def test_without_points_all_nodes_are_there() -> None:
+    bare = dataclasses.replace(micro_scene(), points=None, scales=None)
+    trainer = InfNeRFTrainer(InfNeRF(MICRO), bare, TRAINING, quiet=True)
+    assert len(trainer.model.octree) == 73

@@ -1,0 +1,1 @@
+"""Radiance fields: the scene that the lightmaps light, rendered from any side."""

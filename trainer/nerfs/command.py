@@ -1,0 +1,336 @@
+"""`todpack nerf`: train, evaluate and render InfNeRF; torch is imported when a command runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trainer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from trainer.nerfs.inf_nerf.evaluation import ScaleScore
+    from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
+
+_PATH = click.Path(path_type=Path)
+CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "show_default": True}
+FROM_PRESET = "  [default: from the preset]"
+
+
+@contextmanager
+def _needs_torch() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"nerf needs {error.name}: pip install 'todpack[nerf]'") from error
+
+
+@click.group("nerf")
+def cli() -> None:
+    """InfNeRF: an octree radiance field with level of detail. Train on posed images, render any view.
+
+    \b
+    Examples:
+      todpack nerf train -o run                          # the built-in scene, preset tiny, minutes on a CPU
+      todpack nerf render run -o images --views 6
+      todpack nerf video run -o spiral.mp4
+    """
+
+
+@cli.command(
+    "train",
+    epilog="""
+\b
+Examples:
+  todpack nerf train -o run
+  todpack nerf train lego -o run --preset small --device cuda --amp
+  todpack nerf train lego -o run --resume
+  todpack nerf train -o single --single-level-of run          # one field of as many parameters, to compare
+  torchrun --nproc-per-node 2 -m todpack nerf train -o run    # subtrees are shared out over the processes
+""",
+    context_settings=CONTEXT,
+)
+@click.argument("data", required=False, type=_PATH)
+@click.option("--out-dir", "-o", type=_PATH, required=True, help="Run folder to write.")
+@click.option("--preset", type=click.Choice(["tiny", "small", "full"]), default="tiny", help="tiny: minutes on a CPU.")
+@click.option("--num-epochs", "--epochs", type=int, help="Epochs." + FROM_PRESET)
+@click.option("--steps-per-epoch", type=int, help="Steps; 0: all pixels once." + FROM_PRESET)
+@click.option("--rays-batch-size", type=int, help="Rays per step, all processes together." + FROM_PRESET)
+@click.option("--lr-init", type=float, help="First learning rate of the grids." + FROM_PRESET)
+@click.option("--pyramid-levels", type=int, help="Scales that supervise." + FROM_PRESET)
+@click.option("--prune-every", type=int, help="Epochs between prunings by density; 0: never." + FROM_PRESET)
+@click.option("--max-depth", type=int, help="Depth of the finest nodes." + FROM_PRESET)
+@click.option("--hidden-dim", type=int, help="Width of each node's MLP." + FROM_PRESET)
+@click.option("--num-samples", type=int, help="Samples per ray." + FROM_PRESET)
+@click.option("--grid-resolution", type=int, help="Cells along a node's edge." + FROM_PRESET)
+@click.option("--table-size", type=int, help="Most entries per grid of a node." + FROM_PRESET)
+@click.option("--scene-bound", type=float, help="Half the edge of the root's cube.  [default: the data's, else 1]")
+@click.option("--hold-out", type=int, help="Hold every so many images out; 0: none." + FROM_PRESET)
+@click.option("--scene-images", type=int, help="Images of the built-in scene." + FROM_PRESET)
+@click.option("--scene-size", type=int, help="Their width and height." + FROM_PRESET)
+@click.option("--single-level-of", type=_PATH, help="Train one field with as many parameters as this run's model.")
+@click.option("--seed", type=int, help="Of parameters and samples." + FROM_PRESET)
+@click.option("--amp", "mixed_precision", is_flag=True, default=None, help="bfloat16 matrix products.")
+@click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, more time.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: torch's]")
+@click.option("--resume", is_flag=True, help="Continue the run in --out-dir where it stopped.")
+@click.option("--overwrite", is_flag=True, help="Replace a run that is already in --out-dir.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+def train(
+    data: Path | None,
+    out_dir: Path,
+    preset: str,
+    single_level_of: Path | None,
+    threads: int | None,
+    **options: Any,
+) -> None:
+    """Train on DATA, a folder with a Blender-style transforms.json, or on the built-in scene without it.
+
+    The run folder gets model.infnerf, config.json, log.csv and a checkpoint; held-out images are scored at scales 1,
+    1/2, 1/4 and 1/8. Under torchrun the processes train one model together.
+    """
+    switches = {name: options.pop(name) for name in ("device", "resume", "overwrite", "quiet")}
+    if switches["resume"] and switches["overwrite"]:
+        raise ConfigError("--resume, --overwrite: expected one of them, found both")
+    with _needs_torch():
+        import torch
+
+        from trainer.nerfs.inf_nerf.run import resolve, single_level_like, train_run
+    if threads is not None:
+        torch.set_num_threads(threads)
+    given = {name: value for name, value in options.items() if value is not None}
+    if data is not None:
+        given["data"] = str(data)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        given |= {"distributed": True, "local_rank": int(os.environ["LOCAL_RANK"])}
+    model, trainer, scene = resolve(preset, given)
+    if single_level_of is not None:
+        model = single_level_like(single_level_of)
+    figures, scores = train_run(model, trainer, scene, out_dir, **switches)
+    if int(os.environ.get("RANK", "0")) == 0:
+        click.echo(
+            f"{out_dir}: {figures['nodes']} nodes, {figures['parameters']} parameters, "
+            f"{trainer.num_epochs} epochs in {figures['train_seconds']:.0f} s"
+        )
+        _echo_scores(scores)
+
+
+@cli.command(
+    "eval",
+    epilog="""
+\b
+Examples:
+  todpack nerf eval run
+  todpack nerf eval run single --json-out scores.json
+  todpack nerf eval run --distances 1,2,4,8
+""",
+    context_settings=CONTEXT,
+)
+@click.argument("runs", nargs=-1, required=True, type=_PATH)
+@click.option("--distances", default="", help="Also view it from so many times farther away, such as 2,4,8.")
+@click.option("--json-out", type=_PATH, help="Also write the figures here.")
+def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> None:
+    """PSNR of held-out views at scales 1, 1/2, 1/4, 1/8, and the share of the parameters that a view touches."""
+    factors = _numbers(distances)
+    with _needs_torch():
+        from trainer.nerfs.inf_nerf.evaluation import score_scales, touched_from_afar
+        from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
+        from trainer.nerfs.inf_nerf.run import load_data, scene_of_run
+    result: dict[str, Any] = {}
+    for run in runs:
+        _, held_out = load_data(scene_of_run(run))
+        if held_out is None:
+            raise ConfigError(f"{run}: expected held-out images in its data, found none")
+        renderer = InfNeRFRenderer.from_checkpoint(run)
+        scores = score_scales(renderer.model, held_out)
+        total = renderer.touched.total * renderer.touched.field_bytes
+        click.echo(f"{run}: {renderer.touched.total - 1} nodes, {total / 1e6:.2f} MB of parameters")
+        _echo_scores(scores)
+        result[str(run)] = {"bytes": total, "scales": [dataclasses.asdict(score) for score in scores]}
+        for factor, touched in zip(factors, touched_from_afar(renderer.model, held_out, factors), strict=True):
+            click.echo(f"  {factor:g} times as far: {100 * touched:.1f} % of the parameters touched")
+            result[str(run)][f"touched_at_distance_{factor:g}"] = touched
+    if json_out is not None:
+        from decompressor.output import write_atomic
+
+        text = json.dumps(result, indent=2) + "\n"
+        write_atomic(json_out, lambda file: file.write(text.encode("utf-8")))
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        values = [float(part) for part in text.split(",") if part]
+    except ValueError as error:
+        raise click.BadParameter(f"--distances: expected numbers such as 2,4,8, found {text!r}") from error
+    if not all(0.0 < value <= 1e6 for value in values):
+        raise ConfigError(f"--distances: expected numbers in (0, 1e6], found {text}")
+    return values
+
+
+def _echo_scores(scores: list[ScaleScore]) -> None:
+    for score in scores:
+        click.echo(
+            f"  scale {f'1/{round(1 / score.scale)}' if score.scale < 1 else '1':>4}: {score.psnr_db:.2f} dB, "
+            f"a view touches {100 * score.touched_share:.1f} % ({score.touched_bytes / 1e6:.2f} MB), "
+            f"all views {100 * score.together_share:.1f} %"
+        )
+
+
+def _render_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to render."),
+        click.option("--max-rays-per-batch", type=int, default=4096, help="Rays at once."),
+        click.option("--render-chunk-size", type=int, default=1 << 18, help="Samples at once."),
+        click.option(
+            "--max-memory", type=click.FloatRange(0), default=0.0, help="Parameters in memory, MB; 0: no bound."
+        ),
+        click.option("--height", type=int, help="Pixels.  [default: the training images']"),
+        click.option("--width", type=int, help="Pixels.  [default: the training images']"),
+    ):
+        command = option(command)
+    return command
+
+
+def _renderer(
+    run: Path,
+    width: int | None,
+    height: int | None,
+    max_memory: float,
+    render_chunk_size: int,
+    max_rays_per_batch: int,
+    device: str,
+    **more: bool,
+) -> InfNeRFRenderer:
+    from trainer.device import pick_device
+    from trainer.nerfs.inf_nerf.config import InfNeRFRendererConfig
+    from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
+
+    renderer = InfNeRFRenderer.from_checkpoint(run, device=pick_device(device))
+    seen = renderer.cameras or {"width": 800, "height": 800}
+    if width is None and height is None:
+        width, height = seen["width"], seen["height"]
+    elif width is None:
+        width = max(1, round((height or 1) * seen["width"] / seen["height"]))
+    elif height is None:
+        height = max(1, round(width * seen["height"] / seen["width"]))
+    config = InfNeRFRendererConfig(
+        width, height or 1, render_chunk_size, max_rays_per_batch, max_resident_bytes=round(1e6 * max_memory), **more
+    )
+    return InfNeRFRenderer.from_checkpoint(run, config, pick_device(device))
+
+
+@cli.command(
+    "render",
+    epilog="""
+\b
+Examples:
+  todpack nerf render run -o images
+  todpack nerf render run -o images --views 12 --width 400 --save-depth --max-memory 2
+""",
+    context_settings=CONTEXT,
+)
+@click.argument("run", type=_PATH)
+@click.option("--out-dir", "-o", type=_PATH, required=True, help="Folder for view_000.png ...")
+@click.option("--views", type=click.IntRange(1), default=8, help="Views around the scene.")
+@click.option("--save-depth", is_flag=True, help="Also write view_000_depth.png ...")
+@click.option("--save-alpha", is_flag=True, help="Also write view_000_alpha.png ...")
+@_render_options
+def render(run: Path, out_dir: Path, views: int, **options: Any) -> None:
+    """Write demo images of RUN (a run folder or a model.infnerf); nodes are read when a view asks for them."""
+    with _needs_torch():
+        from trainer.nerfs.inf_nerf.demo import render_demo_images
+    renderer = _renderer(run, **options)
+    files = render_demo_images(renderer, views, out_dir)
+    click.echo(f"{out_dir}: {len(files)} images; {_last_view(renderer)}")
+
+
+@cli.command(
+    "video",
+    epilog="""
+\b
+Examples:
+  todpack nerf video run -o spiral.mp4
+  todpack nerf video run -o spiral.mp4 --frames 240 --width 640 --fps 30
+""",
+    context_settings=CONTEXT,
+)
+@click.argument("run", type=_PATH)
+@click.option("--out", "-o", type=_PATH, required=True, help="MP4 to write.")
+@click.option("--frames", type=click.IntRange(1), default=96, help="Frames of one round.")
+@click.option("--fps", type=click.IntRange(1, 240), default=24, help="Frames per second.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@_render_options
+def video(run: Path, out: Path, frames: int, fps: int, quiet: bool, **options: Any) -> None:
+    """Write a video of a spiral around the scene of RUN."""
+    with _needs_torch():
+        from trainer.nerfs.inf_nerf.demo import around_scene
+    renderer = _renderer(run, **options)
+    poses, camera = around_scene(renderer, frames)
+    renderer.render_video(poses, camera, out, fps, quiet)
+    click.echo(f"{out}: {frames} frames; {_last_view(renderer)}")
+
+
+def _last_view(renderer: InfNeRFRenderer) -> str:
+    touched = renderer.touched
+    return (
+        f"the last view touched {touched.fields} of {touched.total} fields, {touched.size_bytes / 1e6:.2f} of "
+        f"{touched.total * touched.field_bytes / 1e6:.2f} MB"
+    )
+
+
+@cli.command(
+    "scene",
+    epilog="""
+\b
+Examples:
+  todpack nerf scene -o scene --images 60 --size 128
+""",
+    context_settings=CONTEXT,
+)
+@click.option("--out-dir", "-o", type=_PATH, required=True, help="Folder to write.")
+@click.option("--images", type=click.IntRange(1, 10_000), default=48, help="Images.")
+@click.option("--size", type=click.IntRange(1, 8192), default=96, help="Width and height.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of the cameras.")
+def scene(out_dir: Path, images: int, size: int, seed: int) -> None:
+    """Write the built-in scene as a dataset: transforms.json, images and sparse points."""
+    with _needs_torch():
+        from trainer.nerfs.inf_nerf.analytic_scene import make_scene, write_scene
+    write_scene(out_dir, make_scene(images, size, seed))
+    click.echo(f"{out_dir}: {images} images of {size} x {size}")
+
+
+@cli.command(
+    "memory",
+    epilog="""
+\b
+Examples:
+  todpack nerf memory --sizes 5
+""",
+    context_settings=CONTEXT,
+)
+@click.option("--sizes", type=click.IntRange(1, 8), default=5, help="Scenes, each twice as long as the one before.")
+@click.option("--json-out", type=_PATH, help="Also write the figures here.")
+def memory(sizes: int, json_out: Path | None) -> None:
+    """Measure the parameters that one view needs as the scene and its number of images grow."""
+    with _needs_torch():
+        from trainer.nerfs.inf_nerf.memory_law import measure_law
+    rows = measure_law(sizes)
+    click.echo("  edge  images   nodes  model kB  view kB  in frustum kB  far view kB  peak kB")
+    for row in rows:
+        kilo = (
+            f"{row.model_bytes / 1e3:9.0f} {row.street_bytes / 1e3:8.0f} {row.street_in_frustum_bytes / 1e3:14.0f} "
+            f"{row.far_bytes / 1e3:12.0f} {row.peak_bytes / 1e3:8.0f}"
+        )
+        click.echo(f"{row.edge:6g} {row.n_images:7d} {row.n_nodes:7d} {kilo}")
+    if json_out is not None:
+        from decompressor.output import write_atomic
+
+        text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n"
+        write_atomic(json_out, lambda file: file.write(text.encode("utf-8")))

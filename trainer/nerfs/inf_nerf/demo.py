@@ -1,0 +1,64 @@
+"""Demo images: some views around the scene, far ones among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from decompressor.output import make_folder, write_atomic
+from trainer.errors import ConfigError
+from trainer.nerfs.inf_nerf.posed_images import Intrinsics
+from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
+from trainer.nerfs.inf_nerf.trajectories import spiral
+
+
+def render_demo_images(renderer: InfNeRFRenderer, num_views: int, output_dir: str | Path) -> list[Path]:
+    """Write view_000.png ... (and _depth.png, _alpha.png if the renderer saves these) from a round about the scene.
+
+    Where to stand is what the model's file says about its training cameras, else three times the scene's bound away.
+
+    Returns:
+        The files.
+
+    Raises:
+        ConfigError: fewer than one view.
+        OutputError: the folder cannot be written.
+    """
+    if num_views < 1:
+        raise ConfigError(f"num_views: expected at least 1, found {num_views}")
+    folder = Path(output_dir)
+    make_folder(folder)
+    poses, camera = around_scene(renderer, num_views)
+    written = []
+    for number, pose in enumerate(poses):
+        image = renderer.render_image(pose, camera)
+        for name, values in image.items():
+            file = folder / f"view_{number:03d}{'' if name == 'rgb' else '_' + name}.png"
+            codes = Image.fromarray(_codes(values))
+            write_atomic(file, lambda stream, codes=codes: codes.save(stream, "PNG"))  # type: ignore[misc]
+            written.append(file)
+    return written
+
+
+def around_scene(renderer: InfNeRFRenderer, n: int) -> tuple[np.ndarray, Intrinsics]:
+    """Poses of a round about the scene (n, 4, 4), and a camera like that of the training images."""
+    config, seen = renderer.model.config, renderer.cameras
+    if seen is None:
+        size = renderer.config.image_width
+        camera = Intrinsics.centered(size, renderer.config.image_height, 1.2 * size)
+        return spiral(
+            np.asarray(config.scene_center), 3.0 * config.scene_bound, n, up=np.array([0.0, 0.0, 1.0])
+        ), camera
+    camera = Intrinsics.centered(seen["width"], seen["height"], seen["focal_length"])
+    up, target = np.asarray(seen["up"]), np.asarray(seen["target"])
+    return spiral(target, seen["radius"], n, up=up, elevation=seen["elevation"]), camera
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    """uint8 image of colours, alpha (0..1) or depth (near is bright)."""
+    if values.ndim == 2 and values.max() > 1.0:
+        values = 1.0 - values / values.max()
+    codes: np.ndarray = np.rint(255.0 * np.clip(values, 0.0, 1.0)).astype(np.uint8)
+    return codes

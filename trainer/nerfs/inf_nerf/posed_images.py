@@ -1,0 +1,226 @@
+"""Posed images: Blender-style `transforms.json` and its pictures, at one scale or several."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from trainer.errors import DataError
+
+TRANSFORMS_NAME = "transforms.json"
+SUFFIXES = ("", ".png", ".jpg", ".jpeg")
+MAX_OFF_ORTHONORMAL = 1e-2
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A pinhole camera without distortion, pixels.
+
+    Attributes:
+        width: Of the image.
+        height: Of the image.
+        focal_length: In pixels.
+        center: Principal point (x, y), from the upper left corner of the image.
+    """
+
+    width: int
+    height: int
+    focal_length: float
+    center: tuple[float, float]
+
+    @staticmethod
+    def centered(width: int, height: int, focal_length: float) -> Intrinsics:
+        """With the principal point in the middle."""
+        return Intrinsics(width, height, focal_length, (width / 2, height / 2))
+
+    def resized(self, width: int, height: int) -> Intrinsics:
+        """The same view in other pixels; the focal length follows the width."""
+        factor = width / self.width
+        return Intrinsics(
+            width, height, self.focal_length * factor, (self.center[0] * factor, self.center[1] * height / self.height)
+        )
+
+
+@dataclass(frozen=True)
+class PosedImages:
+    """Images and how they were taken.
+
+    Attributes:
+        images: (H, W, 3) float32 each, 0..1; sizes may differ.
+        poses: (N, 4, 4) float64 camera to world; the camera looks along its -z, y is up.
+        intrinsics: Of each image.
+        points: (P, 3) float64 sparse points on the surfaces, or None.
+        scales: (P,) radius of the finest sample that saw each point, world units, or None.
+        scene_bound: Half the edge of the cube around the scene, where it is known.
+        name: For messages.
+    """
+
+    images: list[np.ndarray]
+    poses: np.ndarray
+    intrinsics: list[Intrinsics]
+    points: np.ndarray | None
+    scales: np.ndarray | None
+    scene_bound: float | None
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def subset(self, indices: list[int]) -> PosedImages:
+        """Some of the images, with all of the points."""
+        return PosedImages(
+            [self.images[i] for i in indices], self.poses[indices], [self.intrinsics[i] for i in indices],
+            self.points, self.scales, self.scene_bound, self.name,
+        )  # fmt: skip
+
+    def summary(self) -> dict[str, Any]:
+        """How the scene was seen, as JSON: what renderings without the dataset start from."""
+        position, axis = self.poses[:, :3, 3], -self.poses[:, :3, 2]
+        target = _nearest_point_to_axes(position, axis)
+        offset = position - target
+        first = self.intrinsics[0]
+        return {
+            "width": first.width,
+            "height": first.height,
+            "focal_length": first.focal_length,
+            "target": target.tolist(),
+            "radius": float(np.median(np.linalg.norm(offset, axis=1))),
+            "up": _mean_up(self.poses).tolist(),
+            "elevation": float(np.median(np.arcsin(_unit_rows(offset) @ _mean_up(self.poses)))),
+        }
+
+
+def read_posed_images(folder: Path, transforms: str = TRANSFORMS_NAME) -> PosedImages:
+    """Read a dataset.
+
+    The file has `frames`, each with `file_path` (the suffix may be missing) and `transform_matrix` (camera to world,
+    4 x 4); the field of view by `camera_angle_x` (radians) or `fl_x` (pixels), in the file or per frame; optional `w`,
+    `h`, `cx`, `cy`, `scene_bound`, and `sparse_points`, an .npz with `points` (P, 3) and `scales` (P,). Translucent
+    pixels are put on white.
+
+    Raises:
+        DataError: says which file is wrong, what was expected and what was found.
+    """
+    path = folder / transforms
+    if not path.is_file():
+        raise DataError(f"{path}: expected a Blender-style {transforms}, found nothing there")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read as JSON: {error}") from error
+    frames = content.get("frames") if isinstance(content, dict) else None
+    if not isinstance(frames, list) or not frames:
+        raise DataError(f"{path}: expected a list `frames` with at least one frame, found {_kind(frames)}")
+    images, poses, intrinsics = [], [], []
+    for number, frame in enumerate(frames):
+        where = f"{path}: frame {number}"
+        if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
+            raise DataError(f"{where}: expected `file_path`, found {_kind(frame)}")
+        image = _read_image(folder, frame["file_path"], where)
+        images.append(image)
+        poses.append(_pose(frame.get("transform_matrix"), where))
+        intrinsics.append(_intrinsics({**content, **frame}, image, where))
+    bound = content.get("scene_bound")
+    if bound is not None and not (_is_number(bound) and bound > 0):
+        raise DataError(f"{path}: expected a positive number `scene_bound`, found {bound!r}")
+    points, scales = _read_points(folder, content.get("sparse_points"), path)
+    return PosedImages(images, np.stack(poses), intrinsics, points, scales, bound, str(folder))
+
+
+def _read_image(folder: Path, file_path: str, where: str) -> np.ndarray:
+    found = next((p for s in SUFFIXES if (p := folder / f"{file_path}{s}").is_file()), None)
+    if found is None:
+        raise DataError(f"{where}: expected an image {folder / file_path}(.png|.jpg), found nothing there")
+    try:
+        with Image.open(found) as image:
+            codes = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255.0
+    except UnidentifiedImageError as error:
+        raise DataError(f"{found}: expected a PNG or JPEG image, found something else") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{found}: cannot be read: {error}") from error
+    return codes[..., :3] * codes[..., 3:] + (1.0 - codes[..., 3:])
+
+
+def _pose(matrix: Any, where: str) -> np.ndarray:
+    try:
+        pose = np.array(matrix, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: expected a 4 x 4 `transform_matrix` of numbers, found {_kind(matrix)}") from error
+    if pose.shape != (4, 4):
+        raise DataError(f"{where}: expected a 4 x 4 `transform_matrix`, found shape {pose.shape}")
+    if not np.isfinite(pose).all():
+        raise DataError(f"{where}: expected finite numbers in `transform_matrix`, found NaN or infinity")
+    off = float(np.abs(pose[:3, :3].T @ pose[:3, :3] - np.eye(3)).max())
+    if off > MAX_OFF_ORTHONORMAL or np.linalg.det(pose[:3, :3]) < 0:
+        raise DataError(f"{where}: expected a rotation in `transform_matrix`, found a matrix that is {off:.2g} off one")
+    return pose
+
+
+def _intrinsics(fields: dict[str, Any], image: np.ndarray, where: str) -> Intrinsics:
+    height, width = image.shape[:2]
+    for name, found in (("w", width), ("h", height)):
+        if name in fields and fields[name] != found:
+            raise DataError(f"{where}: expected an image with {name} = {fields[name]}, found {found}")
+    if _is_number(fields.get("fl_x")):
+        focal = float(fields["fl_x"])
+    elif _is_number(fields.get("camera_angle_x")) and 0.0 < fields["camera_angle_x"] < math.pi:
+        focal = 0.5 * width / math.tan(0.5 * fields["camera_angle_x"])
+    else:
+        raise DataError(f"{where}: expected `fl_x` or `camera_angle_x` in (0, pi), found neither")
+    if focal <= 0.0:
+        raise DataError(f"{where}: expected a positive `fl_x`, found {focal:g}")
+    center = (fields.get("cx", width / 2), fields.get("cy", height / 2))
+    if not all(_is_number(value) for value in center):
+        raise DataError(f"{where}: expected numbers `cx` and `cy`, found {center}")
+    return Intrinsics(width, height, focal, (float(center[0]), float(center[1])))
+
+
+def _read_points(folder: Path, name: Any, path: Path) -> tuple[np.ndarray | None, np.ndarray | None]:
+    if name is None:
+        return None, None
+    file = folder / str(name)
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            points, scales = arrays["points"].astype(np.float64), arrays["scales"].astype(np.float64)
+    except (OSError, KeyError, ValueError, AttributeError, EOFError) as error:
+        raise DataError(f"{file}: expected an .npz with `points` and `scales` ({path} names it): {error}") from error
+    if points.ndim != 2 or points.shape[1:] != (3,) or scales.shape != points.shape[:1] or len(points) == 0:
+        raise DataError(f"{file}: expected points (P, 3) and scales (P,), found {points.shape} and {scales.shape}")
+    if not (np.isfinite(points).all() and np.isfinite(scales).all() and (scales > 0).all()):
+        raise DataError(f"{file}: expected finite points and positive scales, found others")
+    return points, scales
+
+
+def _nearest_point_to_axes(position: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Where the cameras look: the point nearest to all optical axes, in the least squares sense."""
+    across = np.eye(3) - axis[:, :, None] * axis[:, None, :]
+    matrix = across.sum(axis=0) + 1e-9 * len(axis) * np.eye(3)
+    right = (across @ position[..., None]).sum(axis=0)[:, 0] + 1e-9 * position.sum(axis=0)
+    found: np.ndarray = np.linalg.solve(matrix, right)
+    return found
+
+
+def _mean_up(poses: np.ndarray) -> np.ndarray:
+    up: np.ndarray = poses[:, :3, 1].mean(axis=0)
+    axis = np.zeros(3)
+    axis[int(np.abs(up).argmax())] = np.sign(up[int(np.abs(up).argmax())]) or 1.0
+    return axis
+
+
+def _unit_rows(rows: np.ndarray) -> np.ndarray:
+    unit: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return unit
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _kind(value: Any) -> str:
+    return "none" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"

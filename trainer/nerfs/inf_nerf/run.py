@@ -1,0 +1,209 @@
+"""A training from data to run folder, as `todpack nerf train` does it.
+
+config.json     configurations, where the data came from, figures
+model.infnerf   the model, of which single nodes can be read
+log.csv         one line per epoch
+last.ckpt       to resume from (last.rank1.ckpt ... of further processes)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from decompressor.output import make_folder, write_atomic
+from trainer.device import pick_device
+from trainer.errors import ConfigError, DataError, TrainingError
+from trainer.gridmlp.config import load_preset
+from trainer.nerfs.inf_nerf.analytic_scene import make_scene
+from trainer.nerfs.inf_nerf.config import PRESETS, InfNeRFConfig, InfNeRFTrainerConfig, config_from_json
+from trainer.nerfs.inf_nerf.evaluation import ScaleScore, score_scales
+from trainer.nerfs.inf_nerf.model import InfNeRF
+from trainer.nerfs.inf_nerf.model_file import MODEL_NAME, ModelFile
+from trainer.nerfs.inf_nerf.node_fields import FieldLayout
+from trainer.nerfs.inf_nerf.posed_images import TRANSFORMS_NAME, PosedImages, read_posed_images
+from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
+from trainer.nerfs.inf_nerf.trainer import InfNeRFTrainer
+
+log = logging.getLogger("todpack.train")
+
+CONFIG_NAME = "config.json"
+HELD_OUT_SEED = 1000
+SINGLE_LEVEL_HIDDEN = 64
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """Where images come from.
+
+    Attributes:
+        data: Folder of a dataset; "" is the built-in scene.
+        scene_images: Training images of the built-in scene.
+        scene_test_images: Held-out images of it, from other places.
+        scene_size: Their width and height, pixels.
+        scene_rays: Rays per pixel along each axis.
+        hold_out: Of a dataset without a test file, every so many images are held out; 0: none.
+    """
+
+    data: str = ""
+    scene_images: int = 48
+    scene_test_images: int = 8
+    scene_size: int = 96
+    scene_rays: int = 4
+    hold_out: int = 8
+
+
+def load_data(scene: SceneConfig) -> tuple[PosedImages, PosedImages | None]:
+    """Training and held-out images.
+
+    Raises:
+        DataError: see `read_posed_images`.
+    """
+    if not scene.data:
+        train = make_scene(scene.scene_images, scene.scene_size, 0, scene.scene_rays)
+        return train, make_scene(scene.scene_test_images, scene.scene_size, HELD_OUT_SEED, scene.scene_rays)
+    folder = Path(scene.data)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: expected a folder with {TRANSFORMS_NAME}, found nothing there")
+    if not (folder / TRANSFORMS_NAME).is_file() and (folder / "transforms_train.json").is_file():
+        tests = [name for name in ("transforms_test.json", "transforms_val.json") if (folder / name).is_file()]
+        return read_posed_images(folder, "transforms_train.json"), (
+            read_posed_images(folder, tests[0]) if tests else None
+        )
+    images = read_posed_images(folder)
+    held = list(range(scene.hold_out - 1, len(images), scene.hold_out)) if scene.hold_out else []
+    if not held or len(held) == len(images):
+        return images, None
+    return images.subset([i for i in range(len(images)) if i not in held]), images.subset(held)
+
+
+def single_level_like(path: Path) -> InfNeRFConfig:
+    """One field with as many parameters as a model has, over the same cube, down to the same GSD.
+
+    Raises:
+        TrainingError: no such model.
+    """
+    file = ModelFile(path / MODEL_NAME if path.is_dir() else path)
+    config, wanted = file.config, file.layout.n_parameters * (len(file.octree) + 1)
+    file.close()
+    single = dataclasses.replace(
+        config,
+        max_depth=0,
+        proposal_depth=0,
+        hidden_dim=max(SINGLE_LEVEL_HIDDEN, config.hidden_dim),
+        grid_resolution=config.grid_resolution << config.max_depth,
+        encoding_levels=config.encoding_levels + config.max_depth,
+    )
+    low, high = 8, 1 << 26  # entries of the largest grids: the most with which the two fields fit into `wanted`
+    while high - low > 1:
+        middle = (low + high) // 2
+        n_parameters = 2 * FieldLayout(dataclasses.replace(single, table_size=middle)).n_parameters
+        low, high = (middle, high) if n_parameters <= wanted else (low, middle)
+    return dataclasses.replace(single, table_size=low)
+
+
+def resolve(preset: str, given: dict[str, Any]) -> tuple[InfNeRFConfig, InfNeRFTrainerConfig, SceneConfig]:
+    """Configurations of a preset with options changed.
+
+    Raises:
+        ConfigError: an unknown preset or option, or a value out of range.
+    """
+    values = {**load_preset(preset, "infnerf", PRESETS), **given}
+    parts: list[dict[str, Any]] = []
+    for kind in (InfNeRFConfig, InfNeRFTrainerConfig, SceneConfig):
+        names = {field.name for field in dataclasses.fields(kind)}
+        parts.append({name: value for name, value in values.items() if name in names})
+    unknown = set(values) - {name for part in parts for name in part}
+    if unknown:
+        raise ConfigError(f"preset {preset}: unknown key {sorted(unknown)[0]!r}")
+    model = config_from_json(InfNeRFConfig, parts[0], "configuration")
+    return model, config_from_json(InfNeRFTrainerConfig, parts[1], "configuration"), SceneConfig(**parts[2])
+
+
+def train_run(
+    model_config: InfNeRFConfig,
+    config: InfNeRFTrainerConfig,
+    scene: SceneConfig,
+    out_dir: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> tuple[dict[str, Any], list[ScaleScore]]:
+    """Train and write the run folder.
+
+    Returns:
+        The figures of config.json, and the scores of the held-out images (empty without any, and in all processes but
+        the first).
+
+    Raises:
+        TrainerError: see its kinds.
+        OutputError: the folder cannot be written.
+    """
+    chosen = pick_device(device)
+    if chosen.type == "cuda":
+        chosen = torch.device("cuda", config.local_rank)
+    train_images, held_out = load_data(scene)
+    if scene.data and train_images.scene_bound is not None:
+        model_config = dataclasses.replace(model_config, scene_bound=float(train_images.scene_bound))
+    make_folder(out_dir)
+    if (out_dir / CONFIG_NAME).exists() or (out_dir / "last.ckpt").exists():
+        if not (resume or overwrite):
+            raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
+        if not resume and int(os.environ.get("RANK", "0")) == 0:
+            for path in (out_dir / CONFIG_NAME, out_dir / MODEL_NAME, out_dir / "log.csv", *out_dir.glob("last*.ckpt")):
+                path.unlink(missing_ok=True)
+    model = InfNeRF(model_config)
+    trainer = InfNeRFTrainer(model, train_images, config, out_dir=out_dir, device=chosen, quiet=quiet)
+    if resume:
+        trainer.resume()
+    trainer.train()
+    trainer.save_model(out_dir / MODEL_NAME)
+    figures: dict[str, Any] = {
+        "nodes": len(model.octree),
+        "parameters": (len(model.octree) + 1) * FieldLayout(model_config).n_parameters,
+        "train_seconds": round(trainer.seconds, 1),
+        "processes": trainer.n_processes,
+        "final_losses": trainer.history[-1] if trainer.history else None,
+    }
+    scores: list[ScaleScore] = []
+    if trainer.rank == 0:
+        if held_out is not None:
+            scores = score_scales(InfNeRFRenderer.from_checkpoint(out_dir, device=chosen).model, held_out)
+        figures["held_out"] = [dataclasses.asdict(score) for score in scores]
+        record = {
+            "family": "inf_nerf",
+            "model": dataclasses.asdict(model_config),
+            "trainer": dataclasses.asdict(config),
+            "scene": dataclasses.asdict(scene),
+            "figures": figures,
+        }
+        text = json.dumps(record, indent=2, sort_keys=True) + "\n"
+        write_atomic(out_dir / CONFIG_NAME, lambda file: file.write(text.encode("utf-8")), durable=True)
+    if trainer.n_processes > 1:
+        dist.barrier()
+        dist.destroy_process_group()
+    return figures, scores
+
+
+def scene_of_run(run: Path) -> SceneConfig:
+    """Where the images of a run came from.
+
+    Raises:
+        TrainingError: not a finished run.
+    """
+    path = run / CONFIG_NAME
+    try:
+        scene = json.loads(path.read_text(encoding="utf-8"))["scene"]
+        return SceneConfig(**scene)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{path}: expected the config.json of a finished run of `todpack nerf train`") from error

@@ -1,0 +1,363 @@
+"""The fit of an InfNeRF to posed images, in one process or several."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from trainer.checkpoint import check_identity, load_checkpoint, save_checkpoint
+from trainer.errors import ConfigError, TrainingError
+from trainer.memory import out_of_memory_is_one_line
+from trainer.nerfs.inf_nerf.config import InfNeRFTrainerConfig
+from trainer.nerfs.inf_nerf.evaluation import ScaleScore, score_scales
+from trainer.nerfs.inf_nerf.model import InfNeRF
+from trainer.nerfs.inf_nerf.model_file import write_model
+from trainer.nerfs.inf_nerf.node_fields import NodeFields
+from trainer.nerfs.inf_nerf.octree import Octree
+from trainer.nerfs.inf_nerf.posed_images import PosedImages
+from trainer.nerfs.inf_nerf.pruning import leaf_opacity, parts_of, restrict
+from trainer.nerfs.inf_nerf.rays import PixelPyramid, RayBatch
+from trainer.nerfs.inf_nerf.sharding import ShardedFields, gather_records, owners
+from trainer.nerfs.inf_nerf.volume import VolumeRenderer
+from trainer.progress import EpochLog, epoch_bar
+
+log = logging.getLogger("todpack.train")
+
+NEAR = 1e-3  # of the scene's bound
+FAR = math.inf
+MAX_DEPTH_WITHOUT_POINTS = 4
+SAVE_SECONDS = 20.0
+MEMORY_OPTIONS = "--rays-batch-size, --num-samples, --table-size or --hidden-dim"
+
+
+class InfNeRFTrainer:
+    """One training run.
+
+    Attributes:
+        model: Trained in place.
+        config: Its configuration.
+        epoch: Epochs finished.
+        seconds: Spent in them.
+        history: Mean losses of each epoch of this process's life.
+    """
+
+    def __init__(
+        self,
+        model: InfNeRF,
+        train_dataset: PosedImages,
+        config: InfNeRFTrainerConfig | None = None,
+        *,
+        val_dataset: PosedImages | None = None,
+        out_dir: Path | None = None,
+        device: torch.device | None = None,
+        quiet: bool = False,
+    ) -> None:
+        """Give the model its octree, unless it has one, and get ready.
+
+        Args:
+            model: With the root alone, or already built.
+            train_dataset: Posed images; with sparse points, the octree has the nodes that these need.
+            config: Of the training.
+            val_dataset: Held-out images for `validate`.
+            out_dir: Folder for checkpoints and log.csv; None writes nothing.
+            device: Where to train; None: CUDA device `local_rank` where there is one, else the CPU.
+            quiet: No progress bar.
+
+        Raises:
+            ConfigError: `distributed` without torchrun's variables, or too deep an octree without points.
+            DataError: no images.
+        """
+        self.config = config or InfNeRFTrainerConfig()
+        self.rank, self.n_processes = 0, 1
+        if self.config.distributed:
+            self.rank, self.n_processes = _join()
+        if device is None:
+            device = torch.device(f"cuda:{self.config.local_rank}" if torch.cuda.is_available() else "cpu")
+        self.model, self.device, self.out_dir = model.to(device), device, out_dir
+        self.dataset, self.val_dataset, self._quiet = train_dataset, val_dataset, quiet or self.rank > 0
+        self.pixels = PixelPyramid(train_dataset, self.config.pyramid_levels, device)
+        self.steps_per_epoch = self.config.steps_per_epoch or math.ceil(
+            self.pixels.n_pixels / self.config.rays_batch_size
+        )
+        if len(model.octree) == 1 and model.config.max_depth > 0:
+            model.build(self._first_octree())
+        if self.n_processes > 1:
+            owner = owners(model.octree, self.config.replicated_depth, self.n_processes)
+            model.build(model.octree, ShardedFields(model.config, owner).to(device))
+        model.level_pairs = self.config.level_pairs
+        self.losses = VolumeRenderer(self.config.losses)
+        self.epoch, self.seconds, self.history = 0, 0.0, cast("list[dict[str, float]]", [])
+        self._saved_at = time.monotonic()
+        self._prepare()
+
+    def _first_octree(self) -> Octree:
+        points, scales = self.dataset.points, self.dataset.scales
+        config = self.model.config
+        if points is not None and scales is not None:
+            return Octree.from_points(config, points, scales)
+        if config.max_depth > MAX_DEPTH_WITHOUT_POINTS:
+            raise ConfigError(
+                f"{self.dataset.name}: expected sparse_points for an octree of depth {config.max_depth}, found none; "
+                f"add them, or lower --max-depth to {MAX_DEPTH_WITHOUT_POINTS}"
+            )
+        return Octree.full(config.max_depth)
+
+    def _prepare(self, states: list[dict[Tensor, dict]] | None = None) -> None:
+        """Optimizer and parallel wrapper for the parameters as they are now."""
+        tables: list[Tensor] = []
+        layers: list[Tensor] = []
+        for part in self._parts():
+            for name, value in part.values().items():
+                (tables if name == "table" else layers).append(value)
+        self._rates = (1.0, self.config.mlp_lr_fraction)
+        groups = [{"params": tables}, {"params": layers}]
+        self.optimizer = torch.optim.Adam(groups, lr=self.config.lr_init, betas=(0.9, 0.99), eps=1e-15, fused=True)
+        for state in states or []:
+            self.optimizer.state.update(state)
+        self._forward: nn.Module = self.model
+        if self.n_processes > 1:
+            own = [f"fields.own.{name}" for name in self._parts()[1].values()]
+            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self.model, own)
+            self._forward = DistributedDataParallel(self.model, broadcast_buffers=False)
+
+    def _parts(self) -> list[NodeFields]:
+        fields = self.model.fields
+        assert isinstance(fields, (NodeFields, ShardedFields))
+        return parts_of(fields)
+
+    def train(self) -> list[dict[str, float]]:
+        """Train to the last epoch; `history`.
+
+        Raises:
+            TrainingError: the loss diverged, or memory ran out.
+        """
+        csv_log = None
+        if self.out_dir is not None and self.rank == 0:
+            csv_log = EpochLog(self.out_dir / "log.csv", self.epoch, ("nodes",))
+        bar = epoch_bar(self.config.num_epochs, self.epoch, self._quiet)
+        with out_of_memory_is_one_line(self.device, MEMORY_OPTIONS):
+            while self.epoch < self.config.num_epochs:
+                started = time.monotonic()
+                means = self._train_epoch()
+                self.epoch += 1
+                if self._prunes_now():
+                    self.prune()
+                self.seconds += time.monotonic() - started
+                self.history.append(means)
+                psnr_db = -10.0 * math.log10(max(means["rgb"], 1e-12))
+                if csv_log is not None:
+                    rates = [group["lr"] for group in self.optimizer.param_groups]
+                    nodes = (str(len(self.model.octree)),)
+                    csv_log.append(self.epoch - 1, means["total"], psnr_db, rates[1], rates[0], self.seconds, nodes)
+                self._save_sometimes()
+                bar.update(1)
+                bar.set_postfix(psnr=f"{psnr_db:.2f} dB", nodes=len(self.model.octree))
+        bar.close()
+        return self.history
+
+    def _train_epoch(self) -> dict[str, float]:
+        seed = self.config.seed * 1_000_003 + self.epoch
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed * 1009 + self.rank)
+        self.model.train()
+        sums: dict[str, float] = {}
+        for step in range(self.steps_per_epoch):
+            index = torch.randint(self.pixels.n_pixels, (self.config.rays_batch_size,), generator=generator)
+            done = self.epoch + step / self.steps_per_epoch
+            self._set_rates(done / self.config.num_epochs)
+            losses = self.train_step(self.pixels.batch(index[self.rank :: self.n_processes]))
+            if not math.isfinite(losses["total"]):
+                raise TrainingError(f"epoch {self.epoch + 1}: the loss is not finite; lower --lr-init")
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value / self.steps_per_epoch
+        return sums
+
+    def _set_rates(self, progress: float) -> None:
+        rate = self.config.lr_init * self.config.lr_final_fraction**progress
+        for group, factor in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+
+    def train_step(self, batch: RayBatch) -> dict[str, float]:
+        """One step of the optimizer on this process's rays.
+
+        Returns:
+            Losses by name, means over all processes; see `VolumeRenderer.compute_losses`.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision):
+            outputs = self._forward(
+                batch.rays_o,
+                batch.rays_d,
+                NEAR * self.model.config.scene_bound,
+                FAR,
+                batch.focal_length,
+                batch.pixel_width,
+            )
+        losses = self.losses.compute_losses(outputs, {"rgb": batch.rgb})
+        losses["total"].backward()
+        if self.n_processes > 1:
+            for value in self._parts()[1].values().values():
+                if value.grad is not None:
+                    value.grad /= self.n_processes
+        self.optimizer.step()
+        values = torch.stack([loss.detach() for loss in losses.values()])
+        if self.n_processes > 1:
+            dist.all_reduce(values)
+            values /= self.n_processes
+        return dict(zip(losses, values.tolist(), strict=True))
+
+    def validate(self) -> list[ScaleScore]:
+        """PSNR of the held-out images at each scale, and the nodes that they touch.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        if self.val_dataset is None:
+            raise ConfigError("validate: expected held-out images, found none")
+        return score_scales(self.model, self.val_dataset)
+
+    def _prunes_now(self) -> bool:
+        every = self.config.prune_every
+        return every > 0 and self.epoch % every == 0 and 2 * self.epoch <= self.config.num_epochs
+
+    def prune(self) -> int:
+        """Take out the leaves in which nothing is dense; how many nodes went."""
+        octree = self.model.octree
+        leaves, opacity = leaf_opacity(self.model, self.config.seed + self.epoch)
+        kept = np.ones(len(octree), bool)
+        kept[leaves[opacity < self.config.prune_opacity]] = False
+        if self.n_processes > 1:  # rounding may differ between processes: one decides
+            decided = torch.from_numpy(kept.astype(np.int64)).to(self.device)
+            dist.broadcast(decided, 0)
+            kept = decided.cpu().numpy().astype(bool)
+        if kept.all():
+            return 0
+        smaller, old = octree.keep(kept)
+        self._prepare(restrict(self.model, smaller, old, self.optimizer))
+        return len(octree) - len(smaller)
+
+    def save_model(self, path: Path) -> None:
+        """Write the file that `InfNeRFRenderer.from_checkpoint` reads; every process must call it, the first writes.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        fields = self.model.fields
+        assert isinstance(fields, (NodeFields, ShardedFields))
+        records = gather_records(fields, len(self.model.octree) + 1)
+        if records is not None:
+            write_model(path, self.model.config, self.model.octree, records, self.dataset.summary())
+
+    def _checkpoint_path(self) -> Path:
+        assert self.out_dir is not None
+        return self.out_dir / ("last.ckpt" if self.rank == 0 else f"last.rank{self.rank}.ckpt")
+
+    def _save_sometimes(self) -> None:
+        if self.out_dir is None:
+            return
+        due = torch.tensor(float(time.monotonic() - self._saved_at > SAVE_SECONDS), device=self.device)
+        if self.n_processes > 1:
+            dist.broadcast(due, 0)
+        if bool(due) or self.epoch == self.config.num_epochs:
+            self.save_checkpoint()
+            self._saved_at = time.monotonic()
+
+    def save_checkpoint(self) -> None:
+        """Write what `resume` reads: this process's parameters and optimizer."""
+        state = {
+            "family": "inf_nerf",
+            "identity": self._identity(),
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "depth": torch.from_numpy(self.model.octree.depth),
+            "cell": torch.from_numpy(self.model.octree.cell),
+            "nodes": [part.nodes for part in self._parts()],
+            "records": [part.records() for part in self._parts()],
+            "optimizer": self.optimizer.state_dict(),
+        }
+        save_checkpoint(self._checkpoint_path(), state)
+
+    def resume(self) -> bool:
+        """Go on where the last checkpoint in `out_dir` stopped; False if there is none.
+
+        Raises:
+            TrainingError: unreadable, of another configuration or dataset, or the processes' files do not fit together.
+        """
+        path = self._checkpoint_path()
+        if not self._all_have(path):
+            return False
+        saved = load_checkpoint(path)
+        check_identity(path, saved, self._identity())
+        try:
+            octree = Octree(saved["depth"].numpy(), saved["cell"].numpy())
+            parts = [
+                NodeFields(self.model.config, *both) for both in zip(saved["nodes"], saved["records"], strict=True)
+            ]
+            fields: NodeFields | ShardedFields = parts[0]
+            if self.n_processes > 1:
+                owner = owners(octree, self.config.replicated_depth, self.n_processes)
+                for rank, nodes in self._owned(saved["nodes"][1], len(octree) + 1):
+                    owner[nodes] = rank
+                fields = ShardedFields(self.model.config, owner, torch.cat(saved["records"]))
+            self.model.build(octree, fields.to(self.device))
+            self._prepare()
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.epoch, self.seconds = saved["epoch"], saved["seconds"]
+        except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError, ConfigError) as error:
+            raise TrainingError(f"{path}: not a checkpoint of this model: {error}") from error
+        self._check_same_epoch(path)
+        if self.rank == 0:
+            log.info("resumed after epoch %d of %d", self.epoch, self.config.num_epochs)
+        return True
+
+    def _all_have(self, path: Path) -> bool:
+        found = torch.tensor(float(path.is_file()), device=self.device)
+        if self.n_processes > 1:
+            dist.all_reduce(found, dist.ReduceOp.MIN)
+        return bool(found)
+
+    def _owned(self, own: Tensor, n_fields: int) -> list[tuple[int, np.ndarray]]:
+        """Which fields each process had when the checkpoint was written (pruning keeps owners as they are)."""
+        flags = torch.zeros((self.n_processes, n_fields), device=self.device)
+        flags[self.rank, own.to(self.device)] = 1.0
+        dist.all_reduce(flags)
+        return [(rank, np.flatnonzero(row.cpu().numpy())) for rank, row in enumerate(flags)]
+
+    def _check_same_epoch(self, path: Path) -> None:
+        if self.n_processes == 1:
+            return
+        both = torch.tensor([self.epoch, -self.epoch], device=self.device)
+        dist.all_reduce(both, dist.ReduceOp.MAX)
+        if int(both[0]) != -int(both[1]):
+            raise TrainingError(f"{path}: the processes' checkpoints are of different epochs; train anew")
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be equal for a checkpoint to be continued."""
+        trainer = {k: v for k, v in asdict(self.config).items() if k not in ("local_rank", "distributed")}
+        return {
+            **{f"model.{k}": list(v) if isinstance(v, tuple) else v for k, v in asdict(self.model.config).items()},
+            **trainer,
+            "processes": self.n_processes,
+            "n_pixels": self.pixels.n_pixels,
+            "pose_sum": float(self.dataset.poses.sum()),
+        }
+
+
+def _join() -> tuple[int, int]:
+    """Rank and number of processes; joins torchrun's group if this process has not yet."""
+    if not dist.is_initialized():
+        try:
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        except ValueError as error:
+            raise ConfigError(f"distributed: expected the variables of torchrun, found none: {error}") from error
+    return dist.get_rank(), dist.get_world_size()
