@@ -20,9 +20,9 @@ import torch
 import torch.distributed as dist
 
 from decompressor.output import make_folder, write_atomic
+from trainer.configuration import load_preset
 from trainer.device import pick_device
 from trainer.errors import ConfigError, DataError, TrainingError
-from trainer.gridmlp.config import load_preset
 from trainer.nerfs.inf_nerf.analytic_scene import make_scene
 from trainer.nerfs.inf_nerf.config import PRESETS, InfNeRFConfig, InfNeRFTrainerConfig, config_from_json
 from trainer.nerfs.inf_nerf.evaluation import ScaleScore, score_scales
@@ -116,7 +116,7 @@ def resolve(preset: str, given: dict[str, Any]) -> tuple[InfNeRFConfig, InfNeRFT
     Raises:
         ConfigError: an unknown preset or option, or a value out of range.
     """
-    values = {**load_preset(preset, "infnerf", PRESETS), **given}
+    values = {**load_preset("infnerf", preset, PRESETS), **given}
     parts: list[dict[str, Any]] = []
     for kind in (InfNeRFConfig, InfNeRFTrainerConfig, SceneConfig):
         names = {field.name for field in dataclasses.fields(kind)}
