@@ -112,7 +112,6 @@ def make_material(m: Path) -> Path:
     _datasets(m)
     _archives(m)
     _runs(m)
-    (m / "readonly").mkdir()
     (m / "space.toml").write_text('family = "gridmlp"\ntrials = 0\n')
     (m / "space-key.toml").write_text('family = "gridmlp"\ntrails = 3\n')
     (m / "not.toml").write_text("= =")
