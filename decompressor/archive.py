@@ -53,16 +53,17 @@ class Lightmap:
         self.hours, self.transfer = archive.hours, archive.transfer
         self._container, self._archive, self._entry, self._runtime = container, archive, entry, runtime
         self._model = model
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a family's decoder asks for the mask while it is being made
         self._valid: np.ndarray | None = None
         self._decoder: Decoder | None = None
 
     @property
     def valid(self) -> np.ndarray:
         """(H, W) bool, True where a texel belongs to a surface (read-only)."""
-        if self._valid is None:
-            self._valid = read_mask(self._container, self._entry)
-        return self._valid
+        with self._lock:
+            if self._valid is None:
+                self._valid = read_mask(self._container, self._entry)
+            return self._valid
 
     @property
     def n_tiles(self) -> int:

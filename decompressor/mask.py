@@ -12,6 +12,7 @@ from decompressor.errors import InvalidMetadataError, InvalidSectionError
 from decompressor.metadata import LightmapEntry
 
 ROWS, COLUMNS, PACKED = 0, 1, 2
+STRIP_TEXELS = 1 << 22  # at a time, so that a mask of gigatexels is held once
 
 
 def decode_mask(data: bytes, height: int, width: int) -> np.ndarray:
@@ -41,20 +42,29 @@ def decode_mask(data: bytes, height: int, width: int) -> np.ndarray:
     corners = np.cumsum(stored, dtype=np.int64)[stored < 255]
     if corners.size and corners[-1] >= n_texels:
         raise ValueError("a corner lies beyond the last texel")
-    grid = np.zeros(n_texels, bool)
-    grid[corners] = True
-    shape = (height, width) if data[0] == ROWS else (width, height)
-    filled = np.logical_xor.accumulate(np.logical_xor.accumulate(grid.reshape(shape), axis=0), axis=1)
+    filled = np.zeros((height, width) if data[0] == ROWS else (width, height), bool)
+    filled.ravel()[corners] = True
+    step = max(1, STRIP_TEXELS // filled.shape[1])
+    above = np.zeros(filled.shape[1], bool)
+    for top in range(0, len(filled), step):
+        strip = filled[top : top + step]
+        strip[0] ^= above
+        np.logical_xor.accumulate(strip, axis=0, out=strip)
+        above = strip[-1].copy()
+        np.logical_xor.accumulate(strip, axis=1, out=strip)
     return filled if data[0] == ROWS else np.ascontiguousarray(filled.T)
 
 
 def corner_runs(valid: np.ndarray) -> bytes:
     """Distances between the corners of an (H, W) mask in raster order, in bytes; 255 = 255 texels without a corner."""
-    edges = valid.copy()
-    edges[1:] ^= valid[:-1]
-    corners = edges.copy()
-    corners[:, 1:] ^= edges[:, :-1]
-    distances = np.diff(np.flatnonzero(corners), prepend=0)
+    above = np.zeros(valid.shape[1], bool)
+    places = []
+    for y, row in enumerate(valid):  # row by row: a mask of gigatexels needs no second one
+        corners = row ^ above
+        corners[1:] ^= row[:-1] ^ above[:-1]
+        places.append(np.flatnonzero(corners) + y * row.size)
+        above = row
+    distances = np.diff(np.concatenate(places), prepend=0)
     pieces = distances // 255 + 1
     out = np.full(int(pieces.sum()), 255, np.uint8)
     out[np.cumsum(pieces) - 1] = distances % 255
@@ -67,8 +77,9 @@ def read_mask(container: Container, lightmap: LightmapEntry) -> np.ndarray:
     Raises:
         ArchiveError: the section is missing, damaged or no mask, or does not have the stated number of valid texels.
     """
-    valid = np.ones((lightmap.height, lightmap.width), bool)
-    if lightmap.mask is not None:
+    if lightmap.mask is None:
+        valid = np.broadcast_to(np.True_, (lightmap.height, lightmap.width))
+    else:
         try:
             valid = decode_mask(container.read_bytes(lightmap.mask), lightmap.height, lightmap.width)
         except ValueError as error:

@@ -121,15 +121,22 @@ def compress(
 ) -> None:
     """Compress a folder of frames, or a contest dataset with all its lightmaps, into one archive.
 
-    Train and pack in one go, in closed form, without torch.
+    Train and pack in one go, in closed form, without torch. Frames as arrays (tod_*.npy, uint8) are read tile by tile
+    and may be larger than memory.
     """
     from decompressor.output import check_output
     from packer.daybasis.command import encode
     from trainer.data import is_dataset, read_sequence
+    from trainer.data.tile_source import is_frame_arrays
     from trainer.daybasis.config import DayBasisConfig
 
     check_output(out)
     config = DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS})
+    if is_frame_arrays(input_dir):
+        from packer.daybasis.stream_command import compress_arrays
+
+        compress_arrays(input_dir, out, config, {**options, "mask": mask, "lightmap": lightmap})
+        return
     if is_dataset(input_dir) and lightmap is None:
         from packer.level.command import compress_dataset
 

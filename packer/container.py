@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import zstandard
 
-from decompressor.archive import open_archive
+from decompressor.archive import Archive, open_archive
 from decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
 from decompressor.errors import DamagedArchiveError
+from decompressor.limits import DEFAULT_LIMITS, Limits
 from decompressor.output import write_atomic
 from decompressor.sections import DTYPES, Section
 
 ZSTD_LEVEL = 22
+PIECE_BYTES = 1 << 20
 
 
 def deflate(data: bytes) -> bytes:
@@ -33,21 +37,30 @@ def _json(metadata: dict[str, Any]) -> bytes:
     return json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8")
 
 
-def _verify(candidate: Path) -> None:
-    """Decode a little of everything.
+def _verify(candidate: Path, check: Callable[[Archive], object], limits: Limits) -> None:
+    """Checksums, digest, and what `check` decodes.
 
     Raises:
         ArchiveError: it does not read back.
     """
-    with open_archive(candidate, provider="cpu") as archive:
+    with open_archive(candidate, provider="cpu", limits=limits) as archive:
         archive.container.verify()
         stated, found = archive.container.digests()
         if stated != found:
             raise DamagedArchiveError(f"{candidate}: digest: expected {stated}, found {found}")
-        archive.prepare()
-        for lightmap in archive.lightmaps:
-            lightmap.decode(float(lightmap.hours[0]), (0, 1, 0, 1), "float32")
-            _ = lightmap.valid
+        check(archive)
+
+
+def decode_everything(archive: Archive) -> None:
+    """Decode every tile and mask, and a texel of each lightmap.
+
+    Raises:
+        ArchiveError: something does not decode.
+    """
+    archive.prepare()
+    for lightmap in archive.lightmaps:
+        lightmap.decode(float(lightmap.hours[0]), (0, 1, 0, 1), "float32")
+        _ = lightmap.valid
 
 
 @dataclass
@@ -57,10 +70,12 @@ class ArchiveWriter:
     Attributes:
         metadata: Everything in metadata.json but `version` and `sections`.
         minor: Lowest minor version of the format that has all that the archive uses.
+        spool: Open file that keeps the sections until `write`; None keeps them in memory.
     """
 
     metadata: dict[str, Any]
     minor: int = 0
+    spool: BinaryIO | None = None
     _entries: list[dict[str, Any]] = field(default_factory=list)
     _stored: list[bytes] = field(default_factory=list)
     _end: int = 0
@@ -90,8 +105,7 @@ class ArchiveWriter:
                 "crc32": zlib.crc32(stored),
             }
         )
-        self._stored.append(stored)
-        self._end += len(stored)
+        self._keep(stored)
 
     def add_stored(self, name: str, section: Section, stored: bytes) -> None:
         """Add a section of another archive as it is stored there.
@@ -113,30 +127,66 @@ class ArchiveWriter:
                 "crc32": section.crc32,
             }
         )
-        self._stored.append(stored)
+        self._keep(stored)
+
+    def _keep(self, stored: bytes) -> None:
+        if self.spool is None:
+            self._stored.append(stored)
+        else:
+            self.spool.write(stored)
         self._end += len(stored)
 
     def add_bytes(self, name: str, data: bytes) -> None:
         """Add a section of plain bytes, such as an ONNX graph."""
         self.add(name, np.frombuffer(data, np.uint8))
 
-    def to_bytes(self) -> bytes:
-        """The whole file."""
+    def _sections(self) -> Iterator[bytes]:
+        """What follows the head, in pieces."""
+        if self.spool is None:
+            yield from self._stored
+        else:
+            self.spool.seek(0)
+            while piece := self.spool.read(PIECE_BYTES):
+                yield piece
+
+    def _head(self) -> bytes:
+        """The file up to its first section."""
         metadata = {
             **self.metadata, "version": f"{MAJOR}.{self.minor}", "sections": self._entries, DIGEST_FIELD: "0" * 64
         }  # fmt: skip
         digest = hashlib.sha256(_json(metadata))
-        for stored in self._stored:
-            digest.update(stored)
+        for piece in self._sections():
+            digest.update(piece)
         text = _json({**metadata, DIGEST_FIELD: digest.hexdigest()})
         packed = deflate(text)
         file_bytes = HEADER.size + len(packed) + self._end
         head = HEADER.pack(MAGIC, MAJOR, self.minor, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]
         crc = zlib.crc32(packed, zlib.crc32(head))
-        return b"".join([head, crc.to_bytes(4, "little"), packed, *self._stored])
+        return b"".join([head, crc.to_bytes(4, "little"), packed])
 
-    def write(self, path: Path) -> int:
+    @property
+    def size_bytes(self) -> int:
+        """Of the whole file as it stands."""
+        return len(self._head()) + self._end
+
+    def to_bytes(self) -> bytes:
+        """The whole file (of sections that are kept in memory)."""
+        assert self.spool is None
+        return b"".join([self._head(), *self._stored])
+
+    def _copy_to(self, file: BinaryIO) -> None:
+        file.write(self._head())
+        file.writelines(self._sections())
+
+    def write(
+        self, path: Path, check: Callable[[Archive], object] = decode_everything, limits: Limits = DEFAULT_LIMITS
+    ) -> int:
         """Write the archive; the file at `path` is replaced only by one that was reopened and verified.
+
+        Args:
+            path: The file.
+            check: Decodes what was written, after the checksums were verified.
+            limits: To reopen it under.
 
         Returns:
             Its size in bytes.
@@ -145,6 +195,5 @@ class ArchiveWriter:
             OutputError: it cannot be written.
             ArchiveError: what was written does not read back (a defect of the packer or of the disk).
         """
-        data = self.to_bytes()
-        write_atomic(path, lambda file: file.write(data), durable=True, check=_verify)
-        return len(data)
+        write_atomic(path, self._copy_to, durable=True, check=partial(_verify, check=check, limits=limits))
+        return path.stat().st_size

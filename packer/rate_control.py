@@ -1,4 +1,10 @@
-"""Find the quantiser step that meets a target, on really packed archives."""
+"""Find the quantiser step that meets a target, on really packed archives.
+
+The rule: a PSNR target gives the smallest archive that has at least that PSNR, a size target the best archive that is
+at most that large, of the steps that were tried. The trials close in on the target until it is met within a tolerance,
+or until neighboring steps lie on both sides of it: where the curve itself jumps, the side that keeps the promise is
+taken.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +16,9 @@ from packer.errors import PackError
 
 MIN_STEP, MAX_STEP = 0.25, 1024.0
 MAX_TRIALS = 14
-PSNR_TOLERANCE_DB = 0.03
+PSNR_TOLERANCE_DB = 0.05  # above the target
 SIZE_TOLERANCE = 0.008  # of the target, below it
+NEIGHBORS = 0.008  # octaves between steps that count as neighbors: a smooth curve changes by less than the tolerances
 FIRST_STEP = 16.0
 PSNR_PER_OCTAVE_DB = -4.3  # first guess of the slopes, from the courtyard
 LOG_SIZE_PER_OCTAVE = -0.45
@@ -32,16 +39,16 @@ def search_step(
     """Pack at the step that meets a target: secant steps within a shrinking bracket, on the logarithm of the step.
 
     Args:
-        pack: Packs at a step; PSNR and size fall with it.
-        target_psnr_db: Wanted PSNR, met within 0.05 dB; or None.
-        target_size_bytes: Wanted size, met within 1 % and never exceeded where a step allows; or None.
+        pack: Packs at a step; PSNR and size fall with it, smoothly or in jumps.
+        target_psnr_db: The least PSNR; or None.
+        target_size_bytes: The largest size; or None.
         start: Where to begin.
 
     Returns:
-        The archive that meets the target; a lossless one where nothing worse can be had.
+        The archive that the module's rule names.
 
     Raises:
-        PackError: it cannot be met; the message has the nearest that can.
+        PackError: no step in MIN_STEP..MAX_STEP keeps the target; the message has the nearest there is.
     """
     by_psnr = target_psnr_db is not None
     goal = float(target_psnr_db) if target_psnr_db is not None else math.log(float(target_size_bytes or 1))
@@ -50,54 +57,64 @@ def search_step(
     def height(day: PackedDay) -> float:
         return min(day.psnr_db, CEILING_DB) if by_psnr else math.log(day.size_bytes)
 
-    def is_met(value: float) -> bool:
-        if by_psnr:
-            return abs(value - goal) <= PSNR_TOLERANCE_DB
-        return goal - SIZE_TOLERANCE <= value <= goal
+    def is_allowed(value: float) -> bool:
+        return value >= goal if by_psnr else value <= goal
 
+    def rank(day: PackedDay) -> tuple[float, float]:
+        return (-day.size_bytes, day.psnr_db) if by_psnr else (day.psnr_db, -day.size_bytes)
+
+    tolerance = PSNR_TOLERANCE_DB if by_psnr else SIZE_TOLERANCE
     low: tuple[float, float] | None = None  # (log2 step, height) with height above the goal
     high: tuple[float, float] | None = None  # ... at or below it
-    best: PackedDay | None = None
-    under: PackedDay | None = None  # the largest at or below the goal
+    allowed: list[PackedDay] = []
+    nearest: PackedDay | None = None
     at = math.log2(start)
     for _ in range(MAX_TRIALS):
         day = pack(2.0**at)
         value = height(day)
-        if value <= goal and (under is None or value > height(under)):
-            under = day
-        if best is None or abs(value - goal) < abs(height(best) - goal):
-            best = day
-        if is_met(value):
-            return day
+        if nearest is None or abs(value - goal) < abs(height(nearest) - goal):
+            nearest = day
+        if is_allowed(value):
+            allowed.append(day)
+            if abs(value - goal) <= tolerance:
+                break
+        width = math.inf if low is None or high is None else high[0] - low[0]
         if value > goal:
             low = (at, value)
         else:
             high = (at, value)
-        at = _next_step(low, high, goal, slope)
-        if not math.log2(MIN_STEP) <= at <= math.log2(MAX_STEP):
-            edge = min(max(at, math.log2(MIN_STEP)), math.log2(MAX_STEP))
-            if (low is not None and low[0] == edge) or (high is not None and high[0] == edge):
-                break
-            at = edge
-    assert best is not None
-    if by_psnr and (abs(height(best) - goal) <= 0.05 or (high is None and math.isinf(best.psnr_db))):
-        return best  # met, or a day so plain that every step is lossless
-    if not by_psnr and under is not None and (height(under) >= goal - 0.01 or low is None):
-        return under  # within 1 % below, or everything fits and the finest step is taken
+        if low is not None and high is not None and high[0] - low[0] <= NEIGHBORS:
+            break
+        following = _next_step(low, high, goal, slope, width)
+        following = min(max(following, math.log2(MIN_STEP)), math.log2(MAX_STEP))
+        if following == at:
+            break
+        at = following
+    if allowed:
+        return max(allowed, key=rank)
+    assert nearest is not None
     wanted = f"--target-psnr: {target_psnr_db:g} dB" if by_psnr else f"--target-size: {target_size_bytes} bytes"
     raise PackError(
-        f"{wanted} cannot be met; the nearest is {best.psnr_db:.2f} dB in {best.size_bytes} bytes "
-        f"(--q-step {best.q_step:g})"
+        f"{wanted} cannot be met; the nearest is {nearest.psnr_db:.2f} dB in {nearest.size_bytes} bytes "
+        f"(--q-step {nearest.q_step:g})"
     )
 
 
-def _next_step(low: tuple[float, float] | None, high: tuple[float, float] | None, goal: float, slope: float) -> float:
-    """Where to try next: the secant between the bracket's ends, kept off them; outside of a bracket along the slope."""
+def _next_step(
+    low: tuple[float, float] | None, high: tuple[float, float] | None, goal: float, slope: float, width_before: float
+) -> float:
+    """Where to try next.
+
+    Within a bracket the secant between its ends, kept off them, or the middle where the last trial narrowed the bracket
+    by less than half (at a jump the secant creeps); outside of one along the slope.
+    """
     if low is None or high is None:
         end = low or high
         assert end is not None
         move = (goal - end[1]) / slope
         return end[0] + math.copysign(min(max(abs(move), 0.02), 3.0), move)
     width = high[0] - low[0]
+    if width > width_before / 2 and math.isfinite(width_before):
+        return low[0] + width / 2
     share = (low[1] - goal) / max(low[1] - high[1], 1e-12)
     return low[0] + width * min(max(share, 0.05), 0.95)

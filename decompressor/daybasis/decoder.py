@@ -22,6 +22,7 @@ from decompressor.daybasis.smoothing import Smoother
 from decompressor.daybasis.snapping import snap_to_grid
 from decompressor.daybasis.symbols import EntropyError
 from decompressor.daybasis.tile import decode_tile, threads_for
+from decompressor.daybasis.tile_cache import TileCache
 from decompressor.errors import InvalidGraphError, InvalidSectionError, LimitExceededError
 from decompressor.metadata import ArchiveEntry, LightmapEntry
 from decompressor.onnx_shapes import COLUMNS, ROWS, GraphInputs
@@ -52,9 +53,9 @@ class DayBasisDecoder:
         runtime: Runtime,
     ) -> None:
         self._container, self._lightmap, self._entry, self._valid = container, lightmap, entry, valid
-        self._hours, self._threads, self._cache_bytes = archive.hours, runtime.workers, runtime.memory.cache_bytes
+        self._hours, self._threads = archive.hours, runtime.workers
         self._where = f"{container.path}: section {entry.frame_graph}"
-        self._tiles: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
+        self._tiles = TileCache(runtime.memory.cache_bytes)
         self._lock = threading.Lock()
         self._affine: OrderedDict[float, tuple[np.ndarray, np.ndarray]] = OrderedDict()
         self._first, self._steps = self._read_basis()
@@ -139,17 +140,7 @@ class DayBasisDecoder:
 
     def _tile(self, row: int, column: int) -> np.ndarray:
         """(K, h, w) float32 maps of one tile."""
-        key = (row, column)
-        with self._lock:
-            if key in self._tiles:
-                self._tiles.move_to_end(key)
-                return self._tiles[key]
-        maps = self._decode_tile(row, column)
-        with self._lock:
-            self._tiles[key] = maps
-            while len(self._tiles) > 1 and sum(m.nbytes for m in self._tiles.values()) > self._cache_bytes:
-                self._tiles.popitem(last=False)
-        return maps
+        return self._tiles.get((row, column), lambda: self._decode_tile(row, column))
 
     def _decode_tile(self, row: int, column: int) -> np.ndarray:
         entry, container, tile = self._entry, self._container, self._entry.tile

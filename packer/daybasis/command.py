@@ -28,10 +28,8 @@ OPTIONS: dict[str, Callable[[Any], Any]] = {
     "q_step": click.option(
         "--q-step", type=float, help="Quantizer step in codes.  [default: 16, linear: 2.5, or the run's]"
     ),
-    "target_psnr": click.option("--target-psnr", type=float, help="PSNR in dB to meet (within 0.05 dB)."),
-    "target_size": click.option(
-        "--target-size", type=int, help="Archive size in bytes to meet (within 1 %, not above)."
-    ),
+    "target_psnr": click.option("--target-psnr", type=float, help="Least PSNR in dB; the smallest archive with it."),
+    "target_size": click.option("--target-size", type=int, help="Most bytes; the best archive that is not larger."),
     "rd_weight": click.option(
         "--rd-weight", type=float, default=0.1, help="Squared steps that a bit is worth; 0: plain rounding."
     ),

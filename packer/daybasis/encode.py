@@ -16,7 +16,7 @@ from decompressor.daybasis.smoothing import Smoother, Smoothing
 from decompressor.daybasis.snapping import snap_to_grid
 from packer.daybasis.basis_quantization import quantize_basis
 from packer.daybasis.gaps import choose_gap_modes
-from packer.daybasis.quantization import fit_centroids, quantize, to_steps
+from packer.daybasis.quantization import CentroidFit, quantize, to_steps
 from packer.daybasis.rate_rounding import round_with_contexts
 from packer.daybasis.streams import encode_coefficients
 from packer.daybasis.tiled_psnr import tiled_psnr_db
@@ -69,12 +69,6 @@ class CodedLightmap:
         return float(self.frame_mse.mean())
 
 
-def _shared_centroids(steps: Sequence[Any], codes: Sequence[Any]) -> tuple[float, float]:
-    """Reconstruction points over all tiles (the low bands, first of each, are rounded plainly)."""
-    return fit_centroids([None, *(level for tile in steps for level in tile[1:])],
-                         [None, *(level for tile in codes for level in tile[1:])])  # fmt: skip
-
-
 def choose_precision(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray, reserve: float = 1.0) -> int:
     """The finest P at which every sum of products is exact in float32.
 
@@ -89,27 +83,40 @@ def choose_precision(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray, r
     """
     weights = np.abs(matrix).T.astype(np.float32)
     reach = max(float((np.abs(part) @ weights).max()) for part in np.array_split(maps, max(1, len(maps) // 65536)))
-    largest = reach + float(np.abs(offset).max()) + reserve
+    return precision_of(reach + float(np.abs(offset).max()) + reserve)
+
+
+def precision_of(largest: float) -> int:
+    """The finest P where no sum of magnitudes is over `largest`."""
     finest = MANTISSA_BITS - HEADROOM_BITS - math.ceil(math.log2(largest))
     return int(min(finest, 40))
+
+
+def round_tile(
+    tile: Tile, basis: TemporalBasis, region: Regions, q_step: float, rd_weight: float
+) -> tuple[list[Any], list[Any]]:
+    """Coefficients of a tile with valid texels in steps, and their codes, rounded for rate and distortion."""
+    pyramid = tile.pyramid
+    assert pyramid is not None
+    turned_back = np.asarray(np.linalg.inv(region.turns), np.float64)
+    plain = to_steps(forward(tile.maps(basis), pyramid), pyramid, q_step)
+    steps = turn_bands(plain, pyramid.sites, turned_back, region)
+    codes = quantize(steps)
+    if rd_weight > 0.0:
+        codes = round_with_contexts(steps, codes, pyramid.sites, rd_weight, FIRST_CENTROIDS)
+    return steps, codes
 
 
 def _rounded(
     tiles: Sequence[Tile], basis: TemporalBasis, regions: Sequence[Regions], q_step: float, rd_weight: float
 ) -> tuple[list[Any], tuple[float, float]]:
     """Codes of each tile, rounded for rate and distortion, and the reconstruction points they share."""
-    steps, codes = [], []
+    codes, fit = [], CentroidFit()
     for tile, region in zip(tiles, regions, strict=True):
-        pyramid = tile.pyramid
-        assert pyramid is not None
-        turned_back = np.asarray(np.linalg.inv(region.turns), np.float64)
-        plain = to_steps(forward(tile.maps(basis), pyramid), pyramid, q_step)
-        steps.append(turn_bands(plain, pyramid.sites, turned_back, region))
-        rounded = quantize(steps[-1])
-        if rd_weight > 0.0:
-            rounded = round_with_contexts(steps[-1], rounded, pyramid.sites, rd_weight, FIRST_CENTROIDS)
+        steps, rounded = round_tile(tile, basis, region, q_step, rd_weight)
+        fit.add(steps, rounded)
         codes.append(rounded)
-    return codes, _shared_centroids(steps, codes)
+    return codes, fit.centroids()
 
 
 @single_blas

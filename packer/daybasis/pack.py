@@ -82,47 +82,94 @@ def _add_lightmap(
     index: int = 0,
 ) -> dict[str, object]:
     """Add the sections of one lightmap; returns its entry in the metadata."""
-    n_components = coded.basis_codes.shape[2] - 1
-    mask = None
-    if not sequence.valid.all():
-        mask = f"{index}/mask"
-        writer.add_bytes(mask, encode_mask(sequence.valid))
     n_classes = len(found.skew_codes)
-    writer.add(f"{index}/basis", _zigzag(coded.basis_codes.transpose(2, 1, 0)))
-    if n_classes > 1:
-        writer.add(f"{index}/turns", _zigzag(found.skew_codes))
+    mask = add_mask(writer, sequence.valid, index)
+    add_basis(writer, coded.basis_codes, found.skew_codes, index)
     # before the tiles: of a file that was cut off, what is there still decodes
-    graph = f"{index}/frame.onnx"
-    curve, knee = ("none", 0.0) if coding is None else (CURVES[coding.transfer], coding.knee)
-    writer.add_bytes(graph, frame_graph(n_components, sequence.hours, sequence.transfer, curve, knee))
+    graph = add_graph(writer, coded, sequence.hours, sequence.transfer, coding, index)
     for number, (stream, classes) in enumerate(zip(coded.streams, found.classes, strict=True)):
-        writer.add_bytes(f"{index}/{number}/coefficients", stream)
-        if n_classes > 1:
-            writer.add(f"{index}/{number}/classes", classes)
+        add_tile(writer, number, stream, classes if n_classes > 1 else None, index)
+    model = describe_model(coded, coding, graph, n_classes, tile, n_levels, entropy)
+    return describe_lightmap(sequence.name, sequence.valid, mask, model)
+
+
+def add_mask(writer: ArchiveWriter, valid: np.ndarray, index: int = 0) -> str | None:
+    """Add the mask; returns the name of its section, None where every texel is valid."""
+    if valid.all():
+        return None
+    name = f"{index}/mask"
+    writer.add_bytes(name, encode_mask(valid))
+    return name
+
+
+def add_basis(writer: ArchiveWriter, basis_codes: np.ndarray, skew_codes: np.ndarray, index: int = 0) -> None:
+    """Add the temporal codes (T, 3, K + 1), and the regional rotations if there are several."""
+    writer.add(f"{index}/basis", _zigzag(basis_codes.transpose(2, 1, 0)))
+    if len(skew_codes) > 1:
+        writer.add(f"{index}/turns", _zigzag(skew_codes))
+
+
+def add_tile(
+    writer: ArchiveWriter, number: int, stream: bytes, classes: np.ndarray | None = None, index: int = 0
+) -> None:
+    """Add a tile's coefficients, and the classes of its blocks where there are several rotations."""
+    writer.add_bytes(f"{index}/{number}/coefficients", stream)
+    if classes is not None:
+        writer.add(f"{index}/{number}/classes", classes)
+
+
+def describe_lightmap(name: str, valid: np.ndarray, mask: str | None, model: dict[str, object]) -> dict[str, object]:
+    """A lightmap's entry in the metadata."""
+    return {
+        "name": name,
+        "height": valid.shape[0],
+        "width": valid.shape[1],
+        "valid_texels": int(valid.sum()),
+        "mask": mask,
+        "model": model,
+    }
+
+
+def _curve_of(coding: Coding | None) -> tuple[str, float]:
+    return ("none", 0.0) if coding is None else (CURVES[coding.transfer], coding.knee)
+
+
+def add_graph(
+    writer: ArchiveWriter,
+    coded: CodedLightmap,
+    hours: np.ndarray,
+    transfer: str,
+    coding: Coding | None,
+    index: int = 0,
+) -> str:
+    """Add the graph `frame`; returns the name of its section."""
+    name = f"{index}/frame.onnx"
+    writer.add_bytes(name, frame_graph(coded.basis_codes.shape[2] - 1, hours, transfer, *_curve_of(coding)))
+    return name
+
+
+def describe_model(
+    coded: CodedLightmap, coding: Coding | None, graph: str, n_classes: int, tile: int, n_levels: int, entropy: str
+) -> dict[str, object]:
+    """The family's fields in a lightmap's entry."""
+    curve, _ = _curve_of(coding)
     smoothing = {}
     if coded.smoothing is not None:
         smoothing["smoothing"] = {"bound": coded.smoothing.bound, "weights": list(coded.smoothing.weights)}
     return {
-        "name": sequence.name,
-        "height": sequence.height,
-        "width": sequence.width,
-        "valid_texels": int(sequence.valid.sum()),
-        "mask": mask,
-        "model": {
-            "n_components": n_components,
-            "n_classes": n_classes,
-            "q_step": coded.q_step,
-            "centroids": list(coded.centroids),
-            "n_levels": n_levels,
-            "tile": tile,
-            "precision": coded.precision,
-            "exponents": [int(e) for e in coded.exponents],
-            "gap_modes": coded.gap_modes,
-            **smoothing,
-            "entropy": entropy,
-            "graphs": {"frame": graph},
-            **({} if curve == "none" else {"curve": curve}),
-        },
+        "n_components": coded.basis_codes.shape[2] - 1,
+        "n_classes": n_classes,
+        "q_step": coded.q_step,
+        "centroids": list(coded.centroids),
+        "n_levels": n_levels,
+        "tile": tile,
+        "precision": coded.precision,
+        "exponents": [int(e) for e in coded.exponents],
+        "gap_modes": coded.gap_modes,
+        **smoothing,
+        "entropy": entropy,
+        "graphs": {"frame": graph},
+        **({} if curve == "none" else {"curve": curve}),
     }
 
 
@@ -148,6 +195,16 @@ def _refine(
     except ModuleNotFoundError as error:
         raise PackError(f"--refine needs {error.name}: pip install 'todpack[train]', or use --refine none") from error
     return refine(tiles, found, q_step, replace(config, smoothing_bound=0.0) if options.smoothing is False else config)
+
+
+def require_features(writer: ArchiveWriter, entry: dict[str, object]) -> None:
+    """Say in the metadata what a reader must know to decode the lightmap of this entry."""
+    model = entry["model"]
+    assert isinstance(model, dict)
+    required = [name for name in FEATURES if name in model]
+    if required:
+        writer.minor = 1
+        writer.metadata["requires"] = required
 
 
 def pack_day(
@@ -193,11 +250,6 @@ def pack_day(
     writer = ArchiveWriter({"model_type": "daybasis", "transfer": sequence.transfer, "hours": hours})
     entry = _add_lightmap(writer, sequence, found, coded, coding, tile, n_levels, options.entropy)
     writer.metadata["lightmaps"] = [entry]
-    model = entry["model"]
-    assert isinstance(model, dict)
-    required = [name for name in FEATURES if name in model]
-    if required:
-        writer.minor = 1
-        writer.metadata["requires"] = required
+    require_features(writer, entry)
     n_components = found.basis.matrix.shape[1]
-    return PackedDay(writer, len(writer.to_bytes()), coded.psnr_db, step, n_components, coded.frame_mse)
+    return PackedDay(writer, writer.size_bytes, coded.psnr_db, step, n_components, coded.frame_mse)

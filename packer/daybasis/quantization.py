@@ -75,20 +75,30 @@ def round_to_rate(
     return np.where(values < 0, -best, best)
 
 
-def fit_centroids(steps: Sequence[Any], codes: Sequence[Any]) -> tuple[float, float]:
-    """Mean excess of the true magnitude over codes of magnitude 1, and over larger ones, in 1/32 within +-0.5.
+class CentroidFit:
+    """Mean excess of the true magnitude over codes of magnitude 1, and over larger ones, gathered tile by tile."""
 
-    Args:
-        steps: Coefficients from `to_steps`.
-        codes: Their codes.
-    """
-    totals, counts = np.zeros(2), np.zeros(2)
-    for level, coded in zip(steps[1:], codes[1:], strict=True):
-        for band, code in zip(level, coded, strict=True):
-            magnitudes = np.abs(code)
-            excess = np.abs(band) - magnitudes
-            for kind, chosen in enumerate((magnitudes == 1, magnitudes > 1)):
-                totals[kind] += excess[chosen].sum(dtype=np.float64)
-                counts[kind] += chosen.sum()
-    one, more = np.clip(np.rint(32 * totals / np.maximum(counts, 1)), -16, 16) / 32
-    return float(one), float(more)
+    def __init__(self) -> None:
+        self._totals, self._counts = np.zeros(2), np.zeros(2)
+
+    def add(self, steps: Sequence[Any], codes: Sequence[Any]) -> None:
+        """Take the details of a tile into account: coefficients from `to_steps`, and their codes."""
+        for level, coded in zip(steps[1:], codes[1:], strict=True):
+            for band, code in zip(level, coded, strict=True):
+                magnitudes = np.abs(code)
+                excess = np.abs(band) - magnitudes
+                for kind, chosen in enumerate((magnitudes == 1, magnitudes > 1)):
+                    self._totals[kind] += excess[chosen].sum(dtype=np.float64)
+                    self._counts[kind] += chosen.sum()
+
+    def centroids(self) -> tuple[float, float]:
+        """Reconstruction points in 1/32 within +-0.5."""
+        one, more = np.clip(np.rint(32 * self._totals / np.maximum(self._counts, 1)), -16, 16) / 32
+        return float(one), float(more)
+
+
+def fit_centroids(steps: Sequence[Any], codes: Sequence[Any]) -> tuple[float, float]:
+    """Reconstruction points of one tile; arguments as in `CentroidFit.add`."""
+    fit = CentroidFit()
+    fit.add(steps, codes)
+    return fit.centroids()

@@ -13,7 +13,7 @@ from packer.daybasis.pack import DayBasisPackOptions
 from trainer.data import ContestEntry, open_dataset
 from trainer.daybasis.config import DayBasisConfig
 
-ENCODER_VERSION = 1
+ENCODER_VERSION = 2
 """Raised by hand when the encoder gives other bytes for the same job, so that old parts are not taken for new ones."""
 BYTES_PER_VALUE = 60
 """Memory of one job per value (texel, time, channel), and BASE_BYTES besides: docs/contest.md "Compress a level"."""

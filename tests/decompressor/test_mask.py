@@ -66,3 +66,21 @@ def test_an_atlas_is_small() -> None:
 def test_refused(data: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         decode_mask(data, 4, 5)
+
+
+@pytest.mark.parametrize("kind", [ROWS, COLUMNS])
+def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch, kind: int) -> None:
+    valid = np.random.default_rng(4).random((23, 17)) < 0.6
+    data = bytes([kind]) + corner_runs(valid if kind == ROWS else valid.T)
+    monkeypatch.setattr("decompressor.mask.STRIP_TEXELS", 40)
+    np.testing.assert_array_equal(decode_mask(data, 23, 17), valid)
+
+
+def test_a_large_mask_of_charts_is_not_tried_as_a_bitmap(monkeypatch: pytest.MonkeyPatch) -> None:
+    charts = np.zeros((64, 64), bool)
+    charts[3:40, 5:50] = True
+    expected = encode_mask(charts)
+    assert expected[0] in (ROWS, COLUMNS)
+    monkeypatch.setattr("packer.mask.LARGE_MASK", 100)
+    monkeypatch.setattr("numpy.packbits", lambda _: pytest.fail("tried"))
+    assert encode_mask(charts) == expected

@@ -9,20 +9,25 @@ import hashlib
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from decompressor import open_archive
+from decompressor import Lightmap, open_archive
+from decompressor.metadata import read_archive_entry
 from packer.compress import encode_day, write_day
 from packer.daybasis.pack import DayBasisPackOptions
+from packer.daybasis.raw_lightmap import raw_lightmap
 from packer.gridmlp import GridMlpPackOptions
+from packer.level.merge import merge_archives
 from packer.pack import pack_run
 from packer.run_folder import read_run
 from packer.siren import SirenPackOptions, pack_siren
 from tests.conftest import make_day
 from tests.conftest import write_day as write_frames
+from tests.contest_data import KEYS, make_radiance
 from trainer.data import LightmapSequence, read_sequence
 from trainer.daybasis.config import DayBasisConfig
 from trainer.gridmlp.config import GridMlpConfig
@@ -33,18 +38,28 @@ from trainer.siren.train import train_siren
 FOLDER = Path(__file__).resolve().parent
 HEIGHT, WIDTH, N_FRAMES = 37, 45, 24
 TIMES = (0.0, 5.0, 12.0, 23.0)
+LINEAR_TIMES = (0.0, 5.9, 12.0, 18.1)
+SUMS = FOLDER / "SHA256SUMS"
 
 
-def frame_digests(path: Path) -> dict[str, str]:
-    """SHA-256 of the decoded codes at some stored hours."""
-    with open_archive(path, threads=1, provider="cpu") as archive:
-        return {f"{t:g}": hashlib.sha256(archive.decode(t).tobytes()).hexdigest() for t in TIMES}
+def stored_frames(lightmap: Lightmap) -> np.ndarray:
+    """(4, H, W, 3) uint8 codes, or float32 radiance of a linear lightmap, at some stored hours."""
+    if lightmap.transfer == "linear":
+        return np.stack([lightmap.decode(t, dtype="float32") for t in LINEAR_TIMES])
+    return np.stack([lightmap.decode(t) for t in TIMES])
+
+
+def frame_digests(frames: np.ndarray, times: tuple[float, ...] = TIMES) -> dict[str, str]:
+    """SHA-256 of each frame, by its hour."""
+    return {f"{t:g}": hashlib.sha256(frame.tobytes()).hexdigest() for t, frame in zip(times, frames, strict=True)}
 
 
 NAMES = (
     "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "gridmlp-1.0", "gridmlp-1.1",
     "siren-latent-1.1", "siren-weights-1.1",
 )  # fmt: skip
+CODINGS = {"daybasis-linear-1.0": "linear", "daybasis-gamma-1.1": "gamma", "daybasis-log-1.1": "log"}
+LEVEL, PLAIN_BITS = "daybasis-level-1.1", "contest-gamma"  # two lightmaps in one; the contest's file of the first
 PLAIN: dict[str, Any] = {
     "grid_levels": (4, 8), "channels_per_level": 2, "hidden": 8, "layers": 2, "time_harmonics": 2, "epochs": 3,
     "samples_per_epoch": 24 * 1024, "batch_size": 24 * 128, "lr": 3e-3,
@@ -72,6 +87,58 @@ def _siren(day: LightmapSequence, path: Path, storage: str) -> None:
         pack_siren(read_run(Path(scratch) / "run"), path, SirenPackOptions(storage))
 
 
+def _linear_day(height: int, width: int, seed: int) -> LightmapSequence:
+    radiance, valid = make_radiance(height, width, seed=seed)
+    hours = np.array([int(key) / 100 for key in KEYS])
+    return LightmapSequence(radiance, valid, hours, "linear", f"L_Golden_{seed}")
+
+
+def _write_linear() -> None:
+    """The archives of linear radiance that are missing, a level of two of them, and a contest file."""
+    config = DayBasisConfig(q_step=2.5, tile=24, n_levels=3)
+    for name, transfer in CODINGS.items():
+        path = FOLDER / f"{name}.tod"
+        if not path.exists():
+            day = _linear_day(HEIGHT, WIDTH, 0)
+            write_day(encode_day(day, replace(config, transfer=transfer), DayBasisPackOptions()), path)
+            _write_expected(path)
+    path = FOLDER / f"{LEVEL}.tod"
+    if not path.exists():
+        with tempfile.TemporaryDirectory() as scratch:
+            parts = [Path(scratch) / "0.tod", Path(scratch) / "1.tod"]
+            for seed, (part, size) in enumerate(zip(parts, ((20, 33), (26, 17)), strict=True)):
+                write_day(encode_day(_linear_day(*size, seed), config, DayBasisPackOptions()), part)
+            merge_archives(parts).write(path)
+        _write_expected(path)
+    path = FOLDER / f"{PLAIN_BITS}.bin"
+    if not path.exists():
+        with open_archive(FOLDER / f"{LEVEL}.tod", provider="cpu") as archive:
+            held = archive.container
+            entry = read_archive_entry(held.metadata, held.path, held.version, held.limits)
+            path.write_bytes(raw_lightmap(held, entry, entry.lightmaps[0]))
+        print(f"{path.name}: {path.stat().st_size} bytes")
+
+
+def _write_expected(path: Path) -> None:
+    """What an archive of linear radiance decodes to, lightmap by lightmap."""
+    with open_archive(path, threads=1, provider="cpu") as archive:
+        frames = {item.name: stored_frames(item) for item in archive.lightmaps}
+    np.savez_compressed(path.with_suffix(".npz"), **frames)
+    digests = {name: frame_digests(values, LINEAR_TIMES) for name, values in frames.items()}
+    path.with_suffix(".json").write_text(json.dumps(digests, indent=2) + "\n")
+    print(f"{path.name}: {path.stat().st_size} bytes")
+
+
+def _add_sums() -> None:
+    """List the files that are not listed yet; a line that is there stays."""
+    lines = SUMS.read_text().splitlines() if SUMS.exists() else []
+    listed = {line.split("  ")[1] for line in lines}
+    for path in sorted(FOLDER.iterdir()):
+        if path.suffix in (".tod", ".npz", ".json", ".bin") and path.name not in listed:
+            lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}")
+    SUMS.write_text("\n".join(lines) + "\n")
+
+
 def main() -> int:
     """Write what is missing."""
     frames, valid = make_day(HEIGHT, WIDTH, N_FRAMES)
@@ -90,10 +157,12 @@ def main() -> int:
             options = DayBasisPackOptions(entropy=name.split("-")[1], smoothing="smooth" in name or None)
             write_day(encode_day(day, DayBasisConfig(q_step=12.0, tile=24, n_levels=3), options), path)
         with open_archive(path, threads=1, provider="cpu") as archive:
-            decoded = np.stack([archive.decode(t) for t in TIMES])
+            decoded = stored_frames(archive.lightmaps[0])
         np.savez_compressed(path.with_suffix(".npz"), codes=decoded)
-        path.with_suffix(".json").write_text(json.dumps(frame_digests(path), indent=2) + "\n")
+        path.with_suffix(".json").write_text(json.dumps(frame_digests(decoded), indent=2) + "\n")
         print(f"{path.name}: {path.stat().st_size} bytes")
+    _write_linear()
+    _add_sums()
     return 0
 
 

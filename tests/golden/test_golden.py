@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 
 from decompressor import open_archive
+from decompressor.daybasis.raw_lightmap import read_lightmap
 
 FOLDER = Path(__file__).resolve().parent
 NAMES = (
     "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "gridmlp-1.0", "gridmlp-1.1",
     "siren-latent-1.1", "siren-weights-1.1",
 )  # fmt: skip
+LINEAR_NAMES = ("daybasis-linear-1.0", "daybasis-gamma-1.1", "daybasis-log-1.1", "daybasis-level-1.1")
+PLAIN_BITS = "contest-gamma.bin"  # of the level's first lightmap
+LINEAR_TIMES = (0.0, 5.9, 12.0, 18.1)
+DATA_SUFFIXES = (".tod", ".npz", ".json", ".bin")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -35,5 +40,48 @@ def test_golden_archive_decodes_as_it_did(name: str) -> None:
             assert (difference == 0).mean() >= 0.999
 
 
+@pytest.mark.parametrize("name", LINEAR_NAMES)
+def test_golden_linear_archive_decodes_as_it_did(name: str) -> None:
+    digests = json.loads((FOLDER / f"{name}.json").read_text())
+    with (
+        np.load(FOLDER / f"{name}.npz") as stored,
+        open_archive(FOLDER / f"{name}.tod", threads=1, provider="cpu") as archive,
+    ):
+        archive.container.verify()
+        assert [item.name for item in archive.lightmaps] == list(digests) == stored.files
+        for lightmap in archive.lightmaps:
+            assert list(digests[lightmap.name]) == [f"{t:g}" for t in LINEAR_TIMES]
+            for frame, (time_text, digest) in zip(stored[lightmap.name], digests[lightmap.name].items(), strict=True):
+                decoded = lightmap.decode(float(time_text), dtype="float32")
+                if name == "daybasis-log-1.1":  # exp is the runtime's: 4 units in the last place of exp(v) = rgb + knee
+                    knee = frame.max() / 16
+                    assert (np.abs(decoded - frame) <= 4 * np.finfo(np.float32).eps * (frame + knee)).all()
+                else:
+                    assert hashlib.sha256(decoded.tobytes()).hexdigest() == digest
+
+
+def test_golden_contest_file_decodes_as_the_archive_did() -> None:
+    lightmap = read_lightmap(FOLDER / PLAIN_BITS)
+    assert lightmap.curve == "square"
+    with np.load(FOLDER / "daybasis-level-1.1.npz") as stored:
+        expected = stored[stored.files[0]]
+    for frame, time_h in zip(expected, LINEAR_TIMES, strict=True):
+        matrix, offset = lightmap.affine(time_h)
+        root = np.maximum(np.tensordot(matrix, lightmap.maps, 1) + offset[:, :, None], 0)
+        np.testing.assert_array_equal((root * root).transpose(1, 2, 0), frame)
+
+
 def test_every_golden_archive_is_tested() -> None:
-    assert sorted(path.stem for path in FOLDER.glob("*.tod")) == sorted(NAMES)
+    assert sorted(path.stem for path in FOLDER.glob("*.tod")) == sorted((*NAMES, *LINEAR_NAMES))
+
+
+def test_golden_files_are_the_listed_ones() -> None:
+    """Nothing rewrote them: every file has the SHA-256 that SHA256SUMS, kept in git with them, lists."""
+    listed = {}
+    for line in (FOLDER / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        listed[name] = digest
+    found = {path.name: path for path in FOLDER.iterdir() if path.suffix in DATA_SUFFIXES}
+    assert sorted(listed) == sorted(found)
+    for name, path in found.items():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == listed[name], name

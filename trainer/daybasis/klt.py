@@ -56,6 +56,14 @@ def fit_klt(
     centered = days - offset.astype(np.float32)
     centered *= scale.astype(np.float32)
     covariance = (centered.T @ centered).astype(np.float64) / n_texels
+    return basis_of_covariance(covariance, offset, weights, q_step, keep_ratio)
+
+
+def basis_of_covariance(
+    covariance: Floats, offset: Floats, weights: Floats, q_step: float, keep_ratio: float = 60.0
+) -> TemporalBasis:
+    """The basis of days with this (3T, 3T) covariance of weighted values and this mean; other arguments as above."""
+    scale = np.repeat(weights, 3)
     variances, vectors = np.linalg.eigh(covariance)
     n_kept = max(1, int((variances > q_step**2 / keep_ratio).sum()))
     vectors = canonical_signs(vectors[:, ::-1][:, :n_kept])

@@ -62,9 +62,14 @@ def fit_regions(
             found = list(pool.map(fit, [groups[:, classes[blocks] == c] for c in fitted]))
         for c, rotation in zip(fitted, found, strict=True):
             rotations[c] = rotation
-        rates = [np.bincount(blocks, neighborhood_rates(groups, r), n_blocks) for r in rotations]
-        classes = np.argmin(rates, 0).astype(np.uint8)
+        classes = cheapest_classes(groups, blocks, n_blocks, rotations)
     return classes, np.stack([align_columns(r) for r in rotations])
+
+
+def cheapest_classes(groups: Singles, blocks: Ints, n_blocks: int, rotations: Floats) -> NDArray[np.uint8]:
+    """(n_blocks,) class of least rate of each block; arguments as in `fit_regions`."""
+    rates = [np.bincount(blocks, neighborhood_rates(groups, r), n_blocks) for r in rotations]
+    return np.argmin(rates, 0).astype(np.uint8)
 
 
 def align_columns(rotation: Floats) -> Floats:
