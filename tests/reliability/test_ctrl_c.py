@@ -59,7 +59,7 @@ def test_interrupted_at_an_import_of_the_script(at: int, tmp_path: Path) -> None
 @pytest.mark.parametrize("family", ["daybasis", "gridmlp"])
 def test_interrupted_at_imports_of_torch(family: str, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    for at in range(5, 1400, 77):
+    for at in range(5, 1400, 155):
         command = ["todpack", "train", str(SAMPLE), "-o", str(tmp_path / "run"), "--family", family]
         done = subprocess.run(
             [sys.executable, "-c", AT_IMPORT, str(at), *command],
