@@ -33,6 +33,7 @@ CURVES = {  # codec: label, color, line width; ours is drawn last and on top
     "jpegxl": ("JPEG XL", "#9a9da3", 1.3),
     "x265": ("x265 veryslow", "#3b6fb6", 1.3),
     "daybasis": ("todpack", "#d9480f", 2.0),
+    "daybasis --refine fast": ("refined", "#8f2d05", 2.0),
 }
 INK, FAINT = "#22262b", "#6b7078"
 SHOWN_DB = (39.0, 47.5)  # the range that the curves share
@@ -88,16 +89,16 @@ def _panel(axes: Axes, dataset: dict[str, Any]) -> None:
         axes.plot(db, kilobytes, color=color, linewidth=width, marker="o", markersize=3.2, markeredgewidth=0)
         at = np.clip((low + high) / 2 + 0.6, db[0], db[-1])
         size = float(np.exp(np.interp(at, db, np.log(kilobytes))))
-        below = codec == "daybasis"
+        ours, below = codec.startswith("daybasis"), codec.endswith("fast")
         axes.annotate(
             label,
             (at, size),
-            xytext=(3, -7) if below else (-3, 6),
+            xytext=(3, -7) if below else (-3, 4),
             textcoords="offset points",
             ha="left" if below else "right",
             va="top" if below else "bottom",
             color=color,
-            fontweight="bold" if below else "normal",
+            fontweight="bold" if ours else "normal",
         )
         sizes += [float(np.exp(np.interp(edge, db, np.log(kilobytes)))) for edge in np.clip((low, high), db[0], db[-1])]
     axes.set_yscale("log")

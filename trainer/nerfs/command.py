@@ -113,7 +113,7 @@ def train(
     model, trainer, scene = resolve(preset, given)
     if single_level_of is not None:
         model = single_level_like(single_level_of)
-    figures, scores = train_run(model, trainer, scene, out_dir, **switches)
+    figures, scores = train_run(model, trainer, scene, out_dir, own_bound="scene_bound" in given, **switches)
     if int(os.environ.get("RANK", "0")) == 0:
         click.echo(
             f"{out_dir}: {figures['nodes']} nodes, {figures['parameters']} parameters, "

@@ -18,7 +18,7 @@ MICRO = InfNeRFConfig(
     features_per_level=2, table_size=256, geo_features=3, proposal_samples=12, proposal_depth=1, background_samples=2,
 )  # fmt: skip
 TRAINING = InfNeRFTrainerConfig(
-    num_epochs=4, steps_per_epoch=10, rays_batch_size=256, lr_init=2e-2, prune_every=2, level_pairs=32,
+    num_epochs=4, steps_per_epoch=10, rays_batch_size=256, lr_init=5e-2, prune_every=2, level_pairs=32,
     replicated_depth=1,
 )  # fmt: skip
 

@@ -119,7 +119,7 @@ def damaged(path: Path, to: Path, change: str) -> Path:
         ("huge header", "expected a header of at most"),
         ("json", "damaged header"),
         ("node", "octree|order"),
-        ("max_depth", "max_depth: expected an integer"),
+        ("max_depth", "--max-depth: expected an integer"),
         ("hidden_dim", "parameters a node"),
         ("nonsense", "unknown key 'nonsense'"),
     ],

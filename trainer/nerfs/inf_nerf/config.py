@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from trainer.configuration import require, require_integers
 from trainer.errors import ConfigError
 
 PRESETS = ("tiny", "small", "full")
@@ -70,9 +71,9 @@ class InfNeRFConfig:
             seed=(0, (1 << 31) - 1),
         )
         _numbers(self, scene_bound=(1e-6, 1e9))
-        _require(len(self.scene_center) == 3, "scene_center", "three numbers", self.scene_center)
-        _require(all(map(math.isfinite, self.scene_center)), "scene_center", "finite numbers", self.scene_center)
-        _require(
+        require(len(self.scene_center) == 3, "scene_center", "three numbers", self.scene_center)
+        require(all(map(math.isfinite, self.scene_center)), "scene_center", "finite numbers", self.scene_center)
+        require(
             self.base_resolution <= self.grid_resolution,
             "base_resolution",
             f"at most {self.grid_resolution} (grid_resolution)",
@@ -240,18 +241,11 @@ def config_from_json(kind: type[Config], fields: Any, where: str) -> Config:
 
 
 def _integers(config: object, **ranges: tuple[int, int]) -> None:
-    for name, (low, high) in ranges.items():
-        value = getattr(config, name)
-        _require(type(value) is int and low <= value <= high, name, f"an integer in {low}..{high}", value)
+    require_integers(config, ((name, low, high) for name, (low, high) in ranges.items()))
 
 
 def _numbers(config: object, **ranges: tuple[float, float]) -> None:
     for name, (low, high) in ranges.items():
         value = getattr(config, name)
         fits = type(value) in (int, float) and low <= value <= high
-        _require(fits, name, f"a number in {low:g}..{high:g}", value)
-
-
-def _require(fits: bool, name: str, expected: str, found: object) -> None:
-    if not fits:
-        raise ConfigError(f"{name}: expected {expected}, found {found}")
+        require(fits, name, f"a number in {low:g}..{high:g}", value)

@@ -26,7 +26,7 @@ from trainer.nerfs.inf_nerf.trajectories import look_at
 
 FINEST_GSD = 1.0 / 16.0  # world units; the finest nodes are cubes of edge GRID x this
 GRID = 8
-WIDTH, HEIGHT = 128, 96
+WIDTH, HEIGHT = 64, 48
 FIELD_OF_VIEW = math.radians(60.0)
 IMAGE_FOOTPRINT = (WIDTH * 2 * FINEST_GSD) * (HEIGHT * 2 * FINEST_GSD) / 4.0  # ground of an image; each point is in 4
 

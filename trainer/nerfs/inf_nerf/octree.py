@@ -64,29 +64,29 @@ class Octree:
     """
 
     def __init__(self, depth: np.ndarray, cell: np.ndarray) -> None:
-        order = np.lexsort((_morton(cell), depth))
-        self.depth, self.cell = depth[order].astype(np.int64), cell[order].astype(np.int64)
-        n = len(self.depth)
-        if n == 0 or self.depth[0] != 0 or (n > 1 and self.depth[1] == 0) or n > MAX_NODES:
+        n, deepest = len(depth), int(depth.max(initial=0))
+        if n > MAX_NODES or (depth == 0).sum() != 1:
             raise ConfigError(f"octree: expected one root and at most {MAX_NODES} nodes, found {n} nodes")
-        if ((self.cell < 0) | (self.cell >= 1 << self.depth[:, None])).any():
+        if ((cell < 0) | (cell >= 1 << depth[:, None])).any():
             raise ConfigError("octree: expected cells inside of the root, found one outside")
-        keys = {
-            (d, *c): index for index, (d, c) in enumerate(zip(self.depth.tolist(), self.cell.tolist(), strict=True))
-        }
-        if len(keys) != n:
-            raise ConfigError("octree: expected each node once, found one twice")
+        code = _morton(cell, deepest)
+        order = np.lexsort((code, depth))
+        self.depth, self.cell, code = depth[order].astype(np.int64), cell[order].astype(np.int64), code[order]
         self._tensors: dict[torch.device, OctreeTensors] = {}
         self.parent = np.full(n, -1, np.int64)
         self.children = np.full((n, 8), -1, np.int64)
-        for index, (d, c) in enumerate(zip(self.depth.tolist(), self.cell.tolist(), strict=True)):
-            if d == 0:
-                continue
-            parent = keys.get((d - 1, *(value >> 1 for value in c)))
-            if parent is None:
-                raise ConfigError(f"octree: node {c} of depth {d} has no parent")
-            self.parent[index] = parent
-            self.children[parent, 4 * (c[0] & 1) + 2 * (c[1] & 1) + (c[2] & 1)] = index
+        starts = np.searchsorted(self.depth, np.arange(deepest + 2))
+        for d in range(1, deepest + 1):
+            above, here = slice(starts[d - 1], starts[d]), slice(starts[d], starts[d + 1])
+            if (np.diff(code[here]) == 0).any():
+                raise ConfigError("octree: expected each node once, found one twice")
+            found = np.searchsorted(code[above], code[here] >> 3)
+            there = found < starts[d] - starts[d - 1]
+            there[there] = code[above][found[there]] == code[here][there] >> 3
+            if not there.all():
+                raise ConfigError(f"octree: node {self.cell[here][~there][0].tolist()} of depth {d} has no parent")
+            self.parent[here] = starts[d - 1] + found
+            self.children[self.parent[here], code[here] & 7] = np.arange(n)[here]
 
     def __len__(self) -> int:
         return len(self.depth)
@@ -130,18 +130,19 @@ class Octree:
         inside = ((unit >= 0) & (unit < 1)).all(axis=1)
         unit, level = unit[inside], np.rint(np.log2(config.gsd(0) / scales[inside]))
         depths, cells = [np.zeros(1, np.int64)], [np.zeros((1, 3), np.int64)]
-        parents = {(0, 0, 0)}
+        parents = np.zeros(1, np.int64)
         for depth in range(1, config.max_depth + 1):
             chosen = unit[level >= depth]
             margin = MARGIN_CELLS / (config.grid_resolution << depth)
             corners = (chosen[:, None] + margin * (2 * OCTANTS - 1)).reshape(-1, 3)
-            found = np.unique((np.clip(corners, 0.0, 1.0 - 1e-9) * (1 << depth)).astype(np.int64), axis=0)
-            kept = [c for c in found.tolist() if (c[0] >> 1, c[1] >> 1, c[2] >> 1) in parents]
-            if not kept:
+            cell = (np.clip(corners, 0.0, 1.0 - 1e-9) * (1 << depth)).astype(np.int64)
+            codes, first = np.unique(_morton(cell, depth), return_index=True)
+            known = np.isin(codes >> 3, parents)
+            if not known.any():
                 break
-            parents = {tuple(c) for c in kept}
-            depths.append(np.full(len(kept), depth))
-            cells.append(np.array(kept))
+            parents = codes[known]
+            depths.append(np.full(len(parents), depth))
+            cells.append(cell[first[known]])
         return Octree(np.concatenate(depths), np.concatenate(cells))
 
     def keep(self, kept: np.ndarray) -> tuple[Octree, np.ndarray]:
@@ -215,9 +216,10 @@ class Octree:
         return self._tensors[device]
 
 
-def _morton(cell: np.ndarray) -> np.ndarray:
+def _morton(cell: np.ndarray, n_bits: int) -> np.ndarray:
+    """(n,) int64 codes of cells: three bits a depth, so a parent's code is the child's without its last three."""
     code = np.zeros(len(cell), np.int64)
-    for bit in range(21):
+    for bit in range(n_bits):
         for axis in range(3):
             code |= ((cell[:, axis].astype(np.int64) >> bit) & 1) << (3 * bit + 2 - axis)
     return code

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from decompressor.output import make_folder, write_atomic
+from decompressor.output import write_atomic
 from trainer.configuration import load_preset
 from trainer.device import pick_device
 from trainer.errors import ConfigError, DataError, TrainingError
@@ -31,11 +29,9 @@ from trainer.nerfs.inf_nerf.model_file import MODEL_NAME, ModelFile
 from trainer.nerfs.inf_nerf.node_fields import FieldLayout
 from trainer.nerfs.inf_nerf.posed_images import TRANSFORMS_NAME, PosedImages, read_posed_images
 from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
-from trainer.nerfs.inf_nerf.trainer import InfNeRFTrainer
+from trainer.nerfs.inf_nerf.trainer import InfNeRFTrainer, join
+from trainer.run_folder import CONFIG_NAME, finish_run, work_folder
 
-log = logging.getLogger("todpack.train")
-
-CONFIG_NAME = "config.json"
 HELD_OUT_SEED = 1000
 SINGLE_LEVEL_HIDDEN = 64
 
@@ -138,8 +134,20 @@ def train_run(
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
+    own_bound: bool = False,
 ) -> tuple[dict[str, Any], list[ScaleScore]]:
     """Train and write the run folder.
+
+    Args:
+        model_config: Of the model; its cube is the data's where the data says one.
+        config: Of the training.
+        scene: Where images come from.
+        out_dir: Run folder; created if need be.
+        device: "auto", "cpu" or "cuda".
+        resume: Continue from the checkpoint that is there; without one, start afresh.
+        overwrite: Replace a run that is already there.
+        quiet: No progress bar.
+        own_bound: The configuration's cube counts, whatever the data says.
 
     Returns:
         The figures of config.json, and the scores of the held-out images (empty without any, and in all processes but
@@ -152,33 +160,29 @@ def train_run(
     chosen = pick_device(device)
     if chosen.type == "cuda":
         chosen = torch.device("cuda", config.local_rank)
+        torch.cuda.set_device(chosen)
     train_images, held_out = load_data(scene)
-    if scene.data and train_images.scene_bound is not None:
+    if train_images.scene_bound is not None and not own_bound:
         model_config = dataclasses.replace(model_config, scene_bound=float(train_images.scene_bound))
-    make_folder(out_dir)
-    if (out_dir / CONFIG_NAME).exists() or (out_dir / "last.ckpt").exists():
-        if not (resume or overwrite):
-            raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
-        if not resume and int(os.environ.get("RANK", "0")) == 0:
-            for path in (out_dir / CONFIG_NAME, out_dir / MODEL_NAME, out_dir / "log.csv", *out_dir.glob("last*.ckpt")):
-                path.unlink(missing_ok=True)
+    rank, n_processes = join() if config.distributed else (0, 1)
+    work = _shared_work_folder(out_dir, rank, n_processes, resume=resume, overwrite=overwrite)
     model = InfNeRF(model_config)
-    trainer = InfNeRFTrainer(model, train_images, config, out_dir=out_dir, device=chosen, quiet=quiet)
+    trainer = InfNeRFTrainer(model, train_images, config, out_dir=work, device=chosen, quiet=quiet)
     if resume:
         trainer.resume()
     trainer.train()
-    trainer.save_model(out_dir / MODEL_NAME)
+    trainer.save_model(work / MODEL_NAME)
     figures: dict[str, Any] = {
         "nodes": len(model.octree),
         "parameters": (len(model.octree) + 1) * FieldLayout(model_config).n_parameters,
         "train_seconds": round(trainer.seconds, 1),
-        "processes": trainer.n_processes,
+        "processes": n_processes,
         "final_losses": trainer.history[-1] if trainer.history else None,
     }
     scores: list[ScaleScore] = []
-    if trainer.rank == 0:
+    if rank == 0:
         if held_out is not None:
-            scores = score_scales(InfNeRFRenderer.from_checkpoint(out_dir, device=chosen).model, held_out)
+            scores = score_scales(InfNeRFRenderer.from_checkpoint(work, device=chosen).model, held_out)
         figures["held_out"] = [dataclasses.asdict(score) for score in scores]
         record = {
             "family": "inf_nerf",
@@ -188,11 +192,33 @@ def train_run(
             "figures": figures,
         }
         text = json.dumps(record, indent=2, sort_keys=True) + "\n"
-        write_atomic(out_dir / CONFIG_NAME, lambda file: file.write(text.encode("utf-8")), durable=True)
-    if trainer.n_processes > 1:
+        write_atomic(work / CONFIG_NAME, lambda file: file.write(text.encode("utf-8")), durable=True)
+    if n_processes > 1:
         dist.barrier()
         dist.destroy_process_group()
+    if rank == 0:
+        finish_run(work, out_dir)
     return figures, scores
+
+
+def _shared_work_folder(out_dir: Path, rank: int, n_processes: int, *, resume: bool, overwrite: bool) -> Path:
+    """`work_folder`, decided by the first process for all.
+
+    Raises:
+        ConfigError: see there; in the other processes, that the first one gave up.
+        OutputError: see there.
+    """
+    if n_processes == 1:
+        return work_folder(out_dir, resume=resume, overwrite=overwrite)
+    said: list[str | None] = [None]
+    try:
+        if rank == 0:
+            said[0] = str(work_folder(out_dir, resume=resume, overwrite=overwrite))
+    finally:
+        dist.broadcast_object_list(said, 0)
+    if said[0] is None:
+        raise ConfigError(f"{out_dir}: not used; the first process says why")
+    return Path(said[0])
 
 
 def scene_of_run(run: Path) -> SceneConfig:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -80,9 +82,11 @@ class InfNeRFTrainer:
         self.config = config or InfNeRFTrainerConfig()
         self.rank, self.n_processes = 0, 1
         if self.config.distributed:
-            self.rank, self.n_processes = _join()
+            self.rank, self.n_processes = join()
         if device is None:
             device = torch.device(f"cuda:{self.config.local_rank}" if torch.cuda.is_available() else "cpu")
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
         self.model, self.device, self.out_dir = model.to(device), device, out_dir
         self.dataset, self.val_dataset, self._quiet = train_dataset, val_dataset, quiet or self.rank > 0
         self.pixels = PixelPyramid(train_dataset, self.config.pyramid_levels, device)
@@ -145,7 +149,7 @@ class InfNeRFTrainer:
         if self.out_dir is not None and self.rank == 0:
             csv_log = EpochLog(self.out_dir / "log.csv", self.epoch, ("nodes",))
         bar = epoch_bar(self.config.num_epochs, self.epoch, self._quiet)
-        with out_of_memory_is_one_line(self.device, MEMORY_OPTIONS):
+        with out_of_memory_is_one_line(self.device, MEMORY_OPTIONS), _others_failing_is_one_line(self.n_processes):
             while self.epoch < self.config.num_epochs:
                 started = time.monotonic()
                 means = self._train_epoch()
@@ -353,11 +357,31 @@ class InfNeRFTrainer:
         }
 
 
-def _join() -> tuple[int, int]:
-    """Rank and number of processes; joins torchrun's group if this process has not yet."""
+def join() -> tuple[int, int]:
+    """Rank and number of processes; joins torchrun's group if this process has not yet.
+
+    Raises:
+        ConfigError: torchrun's variables are not there.
+    """
     if not dist.is_initialized():
         try:
             dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         except ValueError as error:
             raise ConfigError(f"distributed: expected the variables of torchrun, found none: {error}") from error
     return dist.get_rank(), dist.get_world_size()
+
+
+@contextmanager
+def _others_failing_is_one_line(n_processes: int) -> Iterator[None]:
+    """Turn the end of another process into a typed error.
+
+    Raises:
+        TrainingError: a message between processes did not arrive.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        is_message = isinstance(error, dist.DistError) or "gloo" in str(error)
+        if n_processes == 1 or not is_message:
+            raise
+        raise TrainingError("another process of this training has ended; continue by --resume") from error
