@@ -13,7 +13,8 @@ from decompressor.container import Container
 from decompressor.errors import InvalidSectionError, LimitExceededError
 from decompressor.frame import FrameDecoder, block_texels
 from decompressor.metadata import LightmapEntry
-from decompressor.onnx_shapes import COLUMNS, ROWS, Dim, GraphInputs
+from decompressor.onnx_dims import COLUMNS, ROWS, Dim
+from decompressor.onnx_shapes import GraphInputs
 from decompressor.reversible_wavelet import inverse_planes
 from decompressor.runtime import Runtime
 from decompressor.session import run_session

@@ -5,7 +5,8 @@ FORMAT.md "Graphs".
 
 from __future__ import annotations
 
-from decompressor.onnx_shapes import OPERATORS, GraphInputs, check_operator, working_bytes
+from decompressor.onnx_operators import OPERATORS, check_operator
+from decompressor.onnx_shapes import GraphInputs, working_bytes
 from decompressor.onnx_wire import OPSET as OPSET
 from decompressor.onnx_wire import parse_model
 

@@ -25,7 +25,8 @@ from decompressor.daybasis.tile import decode_tile, threads_for
 from decompressor.daybasis.tile_cache import TileCache
 from decompressor.errors import InvalidGraphError, InvalidSectionError, LimitExceededError
 from decompressor.metadata import ArchiveEntry, LightmapEntry
-from decompressor.onnx_shapes import COLUMNS, ROWS, GraphInputs
+from decompressor.onnx_dims import COLUMNS, ROWS
+from decompressor.onnx_shapes import GraphInputs
 from decompressor.runtime import Runtime
 from decompressor.session import run_session
 

@@ -12,7 +12,8 @@ import onnxruntime
 
 from decompressor.archive import Archive, Lightmap
 from decompressor.memory import MemoryAccount
-from decompressor.onnx_shapes import COLUMNS, ROWS, GraphInputs
+from decompressor.onnx_dims import COLUMNS, ROWS
+from decompressor.onnx_shapes import GraphInputs
 from decompressor.session import make_session, run_session
 
 MAX_ERROR_CODES = 0.35  # that rounding of the maps may cost; with the decoder's own rounding within 1 code

@@ -17,7 +17,8 @@ from decompressor import InvalidGraphError, LimitExceededError, open_archive
 from decompressor.limits import DEFAULT_LIMITS
 from decompressor.memory import MemoryAccount
 from decompressor.onnx_check import OPSET, check_graph
-from decompressor.onnx_shapes import COLUMNS, CONSTANT_COPIES, ROWS, Dim, GraphInputs
+from decompressor.onnx_dims import COLUMNS, ROWS, Dim
+from decompressor.onnx_shapes import CONSTANT_COPIES, GraphInputs
 from decompressor.session import make_session
 from tests.decompressor.forge import put_together, take_apart
 

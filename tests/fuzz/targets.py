@@ -29,7 +29,8 @@ from decompressor.mask import decode_mask
 from decompressor.memory import MemoryAccount
 from decompressor.metadata import read_archive_entry
 from decompressor.onnx_check import check_graph
-from decompressor.onnx_shapes import COLUMNS, ROWS, GraphInputs
+from decompressor.onnx_dims import COLUMNS, ROWS
+from decompressor.onnx_shapes import GraphInputs
 from decompressor.reversible_wavelet import inverse_bands
 from decompressor.sections import read_section_table
 from decompressor.session import make_session, run_session
