@@ -198,6 +198,9 @@ def train_run(
         dist.destroy_process_group()
     if rank == 0:
         finish_run(work, out_dir)
+        for path in out_dir.glob("last.rank[0-9]*.ckpt"):
+            if int(path.stem.removeprefix("last.rank")) >= n_processes:  # of a run of more processes, now replaced
+                path.unlink()
     return figures, scores
 
 

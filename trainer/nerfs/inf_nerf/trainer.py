@@ -131,8 +131,9 @@ class InfNeRFTrainer:
         self._forward: nn.Module = self.model
         if self.n_processes > 1:
             own = [f"fields.own.{name}" for name in self._parts()[1].values()]
+            own += [name for name, _ in self.model.named_buffers()]  # node numbers, which differ between processes
             DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self.model, own)
-            self._forward = DistributedDataParallel(self.model, broadcast_buffers=False)
+            self._forward = DistributedDataParallel(self.model)
 
     def _parts(self) -> list[NodeFields]:
         fields = self.model.fields
@@ -179,7 +180,7 @@ class InfNeRFTrainer:
             index = torch.randint(self.pixels.n_pixels, (self.config.rays_batch_size,), generator=generator)
             done = self.epoch + step / self.steps_per_epoch
             self._set_rates(done / self.config.num_epochs)
-            losses = self.train_step(self.pixels.batch(index[self.rank :: self.n_processes]))
+            losses = self.train_step(self.pixels.batch(index[self.rank :: self.n_processes].contiguous()))
             if not math.isfinite(losses["total"]):
                 raise TrainingError(f"epoch {self.epoch + 1}: the loss is not finite; lower --lr-init")
             for name, value in losses.items():
