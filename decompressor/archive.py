@@ -130,9 +130,8 @@ class Lightmap:
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
         """One texel: (3,) values, equal to `decode(time_h)[y, x]`; arguments and errors as there."""
         self._check(time_h, (y, y + 1, x, x + 1), dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # absurd models give absurd texels, but no warnings
-            values = self._clipped(self._ready().texel(y, x, float(time_h)))
-            return np.rint(values).astype(np.uint8) if dtype == "uint8" else values
+        values = self._clipped(self._ready().texel(y, x, float(time_h)))
+        return np.rint(values).astype(np.uint8) if dtype == "uint8" else values
 
     def _clipped(self, values: np.ndarray) -> np.ndarray:
         return np.clip(values, 0.0, 255.0 if self.transfer == "srgb8" else None, out=values)
@@ -175,7 +174,7 @@ class Archive:
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
         self.model_type, self.provider, self.threads = entry.model_type, provider, threads
         models = [read_entry(entry, item) for item in entry.lightmaps]
-        memory = MemoryAccount(container.file_bytes, container.limits)
+        memory = MemoryAccount(container.counted_bytes, container.limits)
         decoded_bytes = sum(section.decoded_bytes for section in container.sections.values())
         runtime = Runtime(threads, provider, memory)
         pairs = zip(entry.lightmaps, models, strict=True)

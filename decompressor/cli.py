@@ -140,6 +140,7 @@ def _decode_lightmap(
         faults += [str(hole.error) for hole in holes]
     else:
         lightmap.prepare()
+    make_folder(out)  # a damaged lightmap leaves no empty folder
     times: list[float] = []
     for time_h, name in zip(hours, frame_names(hours), strict=True):
         started = time.perf_counter()
@@ -199,7 +200,6 @@ def run(args: argparse.Namespace) -> None:
         folders = dict(zip(archive.lightmaps, safe_names([m.name for m in archive.lightmaps]), strict=True))
         for lightmap in lightmaps:
             out = args.out / folders[lightmap] if len(archive.lightmaps) > 1 else args.out
-            make_folder(out)
             try:
                 frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region, faults)
             except ArchiveError as error:

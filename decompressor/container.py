@@ -105,6 +105,7 @@ class Container:
         sections: By name, in file order.
         file_bytes: Size of the file.
         version: (major, minor) of the file.
+        found_bytes: Size of the file as it was found; other than `file_bytes` only where `any_size` allows it.
     """
 
     def __init__(self, path: str | os.PathLike[str], limits: Limits, *, any_size: bool = False) -> None:
@@ -155,8 +156,13 @@ class Container:
         self.version = (major, minor)
         self.file_bytes, self.found_bytes = int(file_bytes), int(size)
         start = HEADER.size + stored_bytes
-        self.sections = read_section_table(self.metadata, path, start, self.file_bytes, self.limits)
+        self.sections = read_section_table(self.metadata, path, start, self.file_bytes, self.counted_bytes, self.limits)
         self._metadata_bytes = stored_bytes, metadata_bytes
+
+    @property
+    def counted_bytes(self) -> int:
+        """What limits go by: the file's size, as far as its header speaks of it."""
+        return min(self.file_bytes, self.found_bytes)
 
     def found_bytes_of(self, section: Section) -> bytes:
         """The section's bytes as they are in the file, not verified.
@@ -170,7 +176,8 @@ class Container:
         try:
             with self._lock:
                 self._file.seek(offset)
-                stored = self._file.read(n_bytes)
+                # not more than the file had when it was opened: memory is taken for what is asked
+                stored = self._file.read(min(n_bytes, max(0, self.found_bytes - offset)))
         except (OSError, ValueError) as error:
             raise ArchiveError(f"{self.path}: {what}: cannot be read: {error}") from error
         if len(stored) != n_bytes:

@@ -139,4 +139,6 @@ class LatentMapDecoder(ABC):
     def texel(self, y: int, x: int, time_h: float) -> np.ndarray:
         """(3,) float32 of one texel, equal to the same texel of the whole frame."""
         texel: np.ndarray = self.decode(time_h, (y, y + 1, x, x + 1), False)[0, 0]
-        return texel
+        # absurd weights give absurd texels, but no warnings where codes are made of them
+        finite: np.ndarray = np.nan_to_num(texel)
+        return finite

@@ -101,6 +101,14 @@ def _elementwise(node: Node, values: list[_Value]) -> _Value:
     return _Value(values[0].dtype, _broadcast(*(v.shape for v in values)))
 
 
+def _divide(node: Node, values: list[_Value]) -> _Value:
+    """Integers by positive constants only: others end the process in some runtimes (division by 0, least by -1)."""
+    known = values[1].known
+    if values[0].dtype != FLOAT and (known is None or any(not d.fixed or d.c < 1 for d in known)):
+        raise InvalidGraphError(f"{node.operator}: expected a positive constant as divisor of integers")
+    return _elementwise(node, values)
+
+
 def _less(node: Node, values: list[_Value]) -> _Value:
     return _Value(BOOL, _broadcast(*(v.shape for v in values)))
 
@@ -231,7 +239,7 @@ OPERATORS = {
     "Concat": _Operator((1, _MANY), {"axis": int}, _concat),
     "Cos": _UNARY,
     "DequantizeLinear": _Operator((2, 3), {"axis": int}, _dequantize),
-    "Div": _BINARY,
+    "Div": _Operator((2, 2), {}, _divide),
     "Exp": _UNARY,
     "Floor": _UNARY,
     "Gather": _Operator((2, 2), {"axis": int}, _gather),
@@ -239,7 +247,7 @@ OPERATORS = {
     "Less": _Operator((2, 2), {}, _less),
     "MatMul": _Operator((2, 2), {}, _matmul),
     "Min": _Operator((1, _MANY), {}, _elementwise),
-    "Mod": _BINARY,
+    "Mod": _Operator((2, 2), {}, _divide),
     "Mul": _BINARY,
     "Relu": _UNARY,
     "Reshape": _Operator((2, 2), {}, _reshape),
@@ -320,8 +328,8 @@ def working_bytes(graph: Graph, inputs: GraphInputs) -> int:
         if missing:
             raise InvalidGraphError(f"{node.operator}: expected its input {missing[0]!r:.40} before it, found none")
         value = OPERATORS[node.operator].rule(node, [values[name] for name in node.inputs])
-        if len(value.shape) > MAX_RANK:
-            raise InvalidGraphError(f"{node.operator}: more than {MAX_RANK} dimensions")
+        if len(value.shape) > MAX_RANK or any(d.c < 1 for d in value.shape):
+            raise InvalidGraphError(f"{node.operator}: expected 1 to {MAX_RANK} sides, none of them empty")
         values[node.output] = value
         size = _product(value.shape)
         total += ITEM_BYTES[value.dtype] * size.c * inputs.rows**size.rows * inputs.columns**size.columns

@@ -79,7 +79,7 @@ def _read_section(entry: Any, where: str, limits: Limits) -> Section:
 
 
 def read_section_table(
-    metadata: dict[str, Any], path: Path, start: int, file_bytes: int, limits: Limits
+    metadata: dict[str, Any], path: Path, start: int, file_bytes: int, counted_bytes: int, limits: Limits
 ) -> dict[str, Section]:
     """Read and check the table: sections follow each other without gaps from the metadata to the end of the file.
 
@@ -87,7 +87,8 @@ def read_section_table(
         metadata: Parsed metadata.json.
         path: The file, for messages.
         start: Offset of the first byte after the metadata.
-        file_bytes: Size of the file.
+        file_bytes: Size of the file by its header.
+        counted_bytes: Size that limits go by.
         limits: Caps.
 
     Returns:
@@ -110,7 +111,7 @@ def read_section_table(
             raise InvalidSectionError(f"{where}: sections[{index}]: expected offset {at}, found {section.offset}")
         at += section.stored_bytes
         sections[section.name] = replace(section, offset=start + section.offset)
-    decoded_bytes, limit = sum(s.decoded_bytes for s in sections.values()), limits.decoded_for(file_bytes)
+    decoded_bytes, limit = sum(s.decoded_bytes for s in sections.values()), limits.decoded_for(counted_bytes)
     if decoded_bytes > limit:
         raise LimitExceededError(
             f"{where}: sections of {decoded_bytes} decoded bytes are over the limit of {limit} for a file of this size"

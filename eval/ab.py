@@ -14,7 +14,7 @@ from typing import Any
 from decompressor import open_archive
 from decompressor.output import make_folder, write_atomic
 from eval.ab_variants import PLAIN, VARIANTS, Variant
-from eval.errors import EvalError
+from eval.errors import EvalError, last_line
 from eval.perceptual import Lpips, LpipsAbsent
 from eval.score import score
 
@@ -91,8 +91,7 @@ def _todpack(arguments: list[str], threads: int) -> None:
     command = [sys.executable, "-m", "todpack", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise EvalError(f"todpack {' '.join(arguments[:3])}: {lines[-1]}")
+        raise EvalError(f"todpack {' '.join(arguments[:3])}: {last_line(done.stderr, done.returncode)}")
 
 
 def _folder(settings: AbSettings, variant: str, seed: int) -> Path:

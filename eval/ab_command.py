@@ -66,6 +66,7 @@ def ab_command(
     from eval.errors import EvalError
     from eval.options import prepare_output, write_text
     from eval.perceptual import LpipsAbsent, load_lpips
+    from trainer.data import read_sequence
 
     known = {variant.name: variant for variant in VARIANTS}
     for name in names:
@@ -73,6 +74,7 @@ def ab_command(
             raise EvalError(f"--variant: expected one of {', '.join(known)}, found {name}")
     if json_out is not None:
         prepare_output(json_out)
+    read_sequence(data_path or _SAMPLE)  # bad frames are one error, before the first training
     lpips = LpipsAbsent("switched off by --no-lpips") if no_lpips else load_lpips(lpips_weights)
     if isinstance(lpips, LpipsAbsent) and not no_lpips:
         click.echo(f"todpack: warning: LPIPS is absent: {lpips.reason}", err=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from decompressor import open_archive
-from eval.errors import EvalError
+from eval.errors import EvalError, last_line
 from eval.metrics import psnr_srgb_db
 from eval.rate_curve import RatePoint
 from trainer.data import LightmapSequence
@@ -49,8 +49,7 @@ def compress(data_path: str | Path, out: Path, q_step: float, threads: int, refi
     )
     wall_s = time.perf_counter() - start
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise EvalError(f"todpack compress {data_path} --q-step {q_step:g}: {lines[-1]}")
+        raise EvalError(f"todpack compress {data_path} --q-step {q_step:g}: {last_line(done.stderr, done.returncode)}")
     return wall_s
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from eval.bench_archive import archive_point
-from eval.errors import EvalError
+from eval.errors import EvalError, last_line
 from eval.frames import as_codes
 from eval.latency import measure_latency
 from trainer.data import read_sequence
@@ -55,8 +55,7 @@ def _todpack(*arguments: str) -> float:
     )
     wall_s = time.perf_counter() - start
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise EvalError(f"todpack {' '.join(arguments)}: {lines[-1]}")
+        raise EvalError(f"todpack {' '.join(arguments)}: {last_line(done.stderr, done.returncode)}")
     return wall_s
 
 

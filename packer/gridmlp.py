@@ -160,7 +160,9 @@ def add_gridmlp(
         affine = None
         if f"quant_{level}" in run.arrays and options.percentile is None:
             affine = run.array(f"quant_{level}", 2, channels)
-        grid = quantize_grid(values, options.grid_dtype, options.percentile or 100.0, affine)
+        grid = quantize_grid(
+            values, options.grid_dtype, 100.0 if options.percentile is None else options.percentile, affine
+        )
         scales += shortest_floats(grid.scales)
         zero_points += [int(z) for z in grid.zero_points]
         writer.add(section, grid.codes if level < n_dense else grid.codes[:, 0])

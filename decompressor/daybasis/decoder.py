@@ -30,6 +30,7 @@ from decompressor.runtime import Runtime
 from decompressor.session import run_session
 
 MAX_CACHED_TIMES = 64
+MAX_ENTRY = 2.0**40
 ZIGZAG_DTYPES = ("<u2", "<i4")
 
 
@@ -87,6 +88,8 @@ class DayBasisDecoder:
             )
         matrix, offset = dequantize_basis(unzigzag(codes).transpose(2, 1, 0), self._entry.exponents)
         values = np.concatenate([matrix.reshape(n_hours, -1), offset.reshape(n_hours, 3)], axis=1)
+        if np.abs(values).max() > MAX_ENTRY:  # far beyond any light; products with maps stay in float32's range
+            raise InvalidSectionError(f"{self._container.path}: section {name}: an entry is over {MAX_ENTRY:g}")
         table = ramp_table(values, self._hours, self._entry.gap_modes)
         return values[:1].astype(np.float32), table.astype(np.float32)
 

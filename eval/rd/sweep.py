@@ -59,7 +59,7 @@ class Sweep:
 
 STEPS: tuple[Value, ...] = (8, 11, 16, 22, 30)
 SWEEPS = (
-    Sweep("daybasis", "daybasis", {"refine": "none"}, {}, "pack", "q-step", STEPS),
+    Sweep("daybasis", "daybasis", {"refine": "none"}, {}, "train", "q-step", STEPS),
     Sweep("refined", "daybasis", {"refine": "fast"}, {}, "train", "q-step", STEPS),
     Sweep("gridmlp", "gridmlp", {"preset": "fast"}, {}, "train", "channels-per-level", (2, 4, 8), seeded=True),
     Sweep("siren", "siren", {"preset": "fast"}, {}, "train", "latent-dim", (4, 8, 16), seeded=True),

@@ -91,8 +91,10 @@ def _option(where: str, value: Any) -> tuple[Value, ...] | Range:
 def _parsed(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvalError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise EvalError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise EvalError(f"{path}: expected text, found something else") from error
     try:
         if path.suffix.lower() == ".json":
             found = json.loads(text)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from decompressor.output import make_folder, write_atomic
+from eval.errors import last_line
 from eval.search.space import Value, Values
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -92,8 +93,7 @@ def _run(words: list[str], log: Path, settings: TrialSettings, gpu: str | None) 
             raise _CommandError(f"todpack {words[0]}: stopped after {settings.timeout_s:g} s") from error
         file.write(done.stdout + done.stderr)
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise _CommandError(f"todpack {words[0]}: {lines[-1]}")
+        raise _CommandError(f"todpack {words[0]}: {last_line(done.stderr, done.returncode)}")
     return done.stdout
 
 

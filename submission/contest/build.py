@@ -80,8 +80,10 @@ def read_steps(path: Path) -> dict[str, float]:
     """
     try:
         steps = {str(name): float(step) for name, step in json.loads(path.read_text("utf-8"))["q_steps"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SubmissionError(f"{path}: expected a report of `todpack tune`, found {error!r}") from error
+    except OSError as error:
+        raise SubmissionError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SubmissionError(f"{path}: expected a report of `todpack tune`, found something else: {error}") from error
     if not all(math.isfinite(step) and step > 0 for step in steps.values()):
         raise SubmissionError(f"{path}: expected steps > 0, found others")
     return steps

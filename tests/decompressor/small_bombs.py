@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ def _lightmap(name: str, height: int, width: int, model: dict[str, Any], mask: s
     return {**entry, "mask": mask, "model": model}
 
 
+@cache
 def _stream(height: int, width: int, k: int, value: int, entropy: str) -> np.ndarray:
     """One code everywhere."""
     sites = build_pyramid(np.ones((height, width), bool), 1).sites

@@ -115,6 +115,7 @@ def test_doubling_in_an_archive(tmp_path: Path) -> None:
         archive.decode(12.0)
 
 
+TO_INTEGERS = [node("Cast", ["z"], "i", to=7)]
 COLUMN, ROW = np.ones((5000, 1), np.float32), np.ones((1, 5000), np.float32)
 
 
@@ -174,7 +175,16 @@ def test_growth_with_the_run_is_known() -> None:
         (
             [node("Gather", ["z", "i"], "g"), node("Gather", ["g", "i"])],
             {"i": np.zeros((1,) * 5, np.int64)},
-            "than 8",
+            "1 to 8 sides",
+        ),
+        ([*TO_INTEGERS, node("Mod", ["i", "d"])], {"d": np.array([-1])}, "Mod: expected a positive constant"),
+        ([*TO_INTEGERS, node("Mod", ["i", "d"])], {"d": np.array([3, 0, 1, 2])}, "Mod: expected a positive constant"),
+        ([*TO_INTEGERS, node("Div", ["i", "i"])], {}, "Div: expected a positive constant"),
+        ([*TO_INTEGERS, node("Div", ["d", "d"])], {"d": np.array([-1], np.int8)}, "Div: expected a positive constant"),
+        (
+            [node("Slice", ["z", "a", "a", "a"])],
+            {"a": np.array([0])},
+            "Slice: expected 1 to 8 sides, none",
         ),
         ([node("MatMul", ["z", "z"])], {}, "MatMul: shapes do not go together"),
         ([node("Clip", ["z", "z", "z"])], {}, "Clip: expected single numbers"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from PIL import Image
 from decompressor import open_archive
 from decompressor.cli import main as decompress
 from decompressor.holes import HOLE_COLOR
+from decompressor.limits import Limits
 from decompressor.verify import verify_archive
 from packer.compress import encode_day, write_day
 from packer.daybasis.pack import DayBasisPackOptions
@@ -135,6 +138,30 @@ def test_digest_covers_sections_that_are_swapped(tiled: Path, tmp_path: Path) ->
     path = tmp_path / "swapped.tod"
     path.write_bytes(put_together(metadata, stored))
     assert "digest" in places(path)
+
+
+def test_a_lie_about_the_size_allocates_nothing(tiled: Path, tmp_path: Path) -> None:
+    """Sections of terabytes, in a file whose header has that size: neither memory nor limits go by it."""
+    metadata, stored = take_apart(tiled.read_bytes())
+    metadata["sections"][-1].update(codec="raw", dtype="u1", shape=[900 << 20], decoded_bytes=900 << 20)
+    text = put_together(metadata, stored, lambda m: m["sections"][-1].update(stored_bytes=900 << 20))
+    data = bytearray(text)
+    struct.pack_into("<Q", data, 20, len(data) - len(stored[-1]) + (900 << 20))
+    packed_bytes = struct.unpack_from("<I", data, 12)[0]
+    struct.pack_into("<I", data, 28, zlib.crc32(data[32 : 32 + packed_bytes], zlib.crc32(data[:28])))
+    path = tmp_path / "lie.tod"
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        (first,) = verify_archive(path, threads=1).faults
+        assert "900" not in first.message
+        assert first.message.startswith("metadata.json: sections of")
+        assert "are over the limit of" in first.message
+        verdict = verify_archive(path, threads=1, limits=Limits().scaled(1000))
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
+    assert [fault.place for fault in verdict.faults][:2] == ["file", f"section {metadata['sections'][-1]['name']}"]
 
 
 def test_stream_that_is_signed_but_no_stream(tiled: Path, tmp_path: Path) -> None:

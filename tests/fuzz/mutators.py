@@ -177,13 +177,27 @@ def mutate_archive(data: bytes, rng: random.Random) -> bytes:
         return mutate_bytes(data, rng)
 
 
+def _add_integers(model: onnx.ModelProto, source: str, rng: random.Random) -> None:
+    """A detour through integers: some value, times or divided by a number, as a new output."""
+    number = rng.choice((0, 1, -1, 3, -(1 << 63), 1 << 40))
+    tag = f"i{len(model.graph.node)}"
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([number]), f"{tag}_number"))
+    model.graph.node.append(onnx.helper.make_node("Cast", [source], [f"{tag}_in"], to=onnx.TensorProto.INT64))
+    operator = rng.choice(("Div", "Mod", "Mul", "Min", "Sub", "Gather"))
+    inputs = [f"{tag}_in", f"{tag}_number"] if rng.random() < 0.7 else [f"{tag}_number", f"{tag}_in"]
+    model.graph.node.append(onnx.helper.make_node(operator, inputs, [f"{tag}_out"]))
+    model.graph.output.append(onnx.helper.make_tensor_value_info(f"{tag}_out", onnx.TensorProto.INT64, None))
+
+
 def _mutate_node(model: onnx.ModelProto, rng: random.Random) -> None:
     graph = model.graph
     node = rng.choice(graph.node)
     names = [n.output[0] for n in graph.node if n.output] + [t.name for t in graph.initializer]
     names += [value.name for value in graph.input]
-    kind = rng.randrange(7)
-    if kind == 0:
+    kind = rng.randrange(8)
+    if kind == 7:
+        _add_integers(model, rng.choice(names), rng)
+    elif kind == 0:
         node.op_type = rng.choice(OPERATORS)
     elif kind == 1 and node.input:
         node.input[rng.randrange(len(node.input))] = rng.choice(names)
@@ -246,7 +260,7 @@ def mutate_graph(data: bytes, rng: random.Random) -> bytes:
         for _ in range(rng.choice((1, 1, 2, 3))):
             _mutate_model(model, rng)
         return bytes(model.SerializeToString())
-    except ValueError:  # a name that is no text any more
+    except (ValueError, TypeError):  # a name that is no text any more
         return mutate_bytes(data, rng)
 
 

@@ -21,7 +21,7 @@ MAX_INPUT_BYTES = 1 << 15
 TIMEOUT_S, MEMORY_MB = 30, 2048
 SHARES = {
     "container": 40, "metadata": 100, "stream": 40, "tables": 30, "zstd": 250, "mask": 230, "planes": 150, "graph": 150,
-    "archive": 30, "verify": 8, "level": 15, "raw": 5,
+    "archive": 50, "verify": 8, "level": 20, "raw": 5,
 }  # fmt: skip
 """Executions of each target in a thousand or so of all; the slower a target, the fewer."""
 

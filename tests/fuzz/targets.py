@@ -74,7 +74,7 @@ def metadata(data: bytes) -> None:
         sections = fields.get("sections")
         stored = [s.get("stored_bytes") for s in sections if isinstance(s, dict)] if isinstance(sections, list) else []
         file_bytes = sum(n for n in stored if type(n) is int)
-        read_section_table(fields, HERE, 0, file_bytes, DEFAULT_LIMITS)
+        read_section_table(fields, HERE, 0, file_bytes, file_bytes, DEFAULT_LIMITS)
         archive = read_archive_entry(fields, HERE, version, DEFAULT_LIMITS)
         for lightmap in archive.lightmaps:
             read_entry(archive, lightmap)
@@ -164,15 +164,16 @@ def graph(data: bytes) -> None:
             where="fuzzed",
         )  # fmt: skip
         size = {ROWS: 6, COLUMNS: 7}
+        largest = 4 * 72 * 105  # an input may be an output too
         feeds = {
             name: np.ones([size[d] if not isinstance(d, int) else d for d in shape], np.float32)
             for name, shape in GRAPH_INPUTS.shapes.items()
         }
-        out = run_session(session, session.get_outputs()[0].name, feeds, "fuzzed")
+        made = sum(run_session(session, output.name, feeds, "fuzzed").nbytes for output in session.get_outputs())
     except InvalidGraphError:
         return
-    if out.nbytes > n_bytes:
-        raise DefectError(f"the check says {n_bytes} bytes, an output has {out.nbytes}")
+    if made > n_bytes + len(session.get_outputs()) * largest:
+        raise DefectError(f"the check says {n_bytes} bytes, the outputs have {made}")
 
 
 def archive(data: bytes) -> None:

@@ -31,6 +31,17 @@ TRAININGS = {
         "--layers-f2", "1", *NEURAL,
     ],
 }  # fmt: skip
+SWITCHES = {
+    "daybasis perceptual": (*TRAININGS["daybasis"][:2], "--loss-ssim-w", "0.05", "--temporal-loss"),
+    "gridmlp hash film": (
+        *TRAININGS["gridmlp"], "--hash-top-levels", "1", "--hash-capacity", "64", "--hash-epochs", "1", "--film",
+        "--temporal-loss",
+    ),
+    "gridmlp patches": (*TRAININGS["gridmlp"], "--patch-size", "16", "--loss-ssim-w", "0.1"),
+    "gridmlp encoder": (*TRAININGS["gridmlp"], "--use-baseline-encoder", "--ptq", "percentile", "--patience", "3"),
+    "siren residual": (*TRAININGS["siren"], "--residual-mode", "--compute-latent"),
+}  # fmt: skip
+"""More of what a checkpoint must hold."""
 OLDER = {"daybasis": ["--q-step", "40", "--refine", "none"], "gridmlp": ["--seed", "5"], "siren": ["--seed", "5"]}
 
 

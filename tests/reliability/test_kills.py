@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.reliability.kills import KILLED, KILLED_WRITING
 from tests.reliability.scenarios import (
+    SWITCHES,
     TRAININGS,
     Scenario,
     World,
@@ -88,23 +90,26 @@ def test_killed_command_leaves_the_old_or_the_new(world: World, tmp_path: Path, 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_anywhere(world: World, tmp_path: Path, name: str) -> None:
-    """Before every change of the file system (of a training: 40 of them), and 15 times by the clock."""
+    """Before every change of the file system (of a training: 27 of them), and by the clock, and in writes."""
     case, draw = Case(world, name, tmp_path), random.Random(f"{name} slow")
     points = list(range(1, case.changes + 1))
     if name.startswith("train"):  # the last ones put the new run in its place
-        points = sorted({*draw.sample(points, 25), *points[-15:]})
+        points = sorted({*draw.sample(points[:-15], 12), *points[-15:]})
     killed = sum(case.kill(kill_before=point) for point in points)
     assert killed == len(points)
-    timed = sum(case.kill(kill_after_s=draw.uniform(0.0, 1.0) * case.seconds) for _ in range(15))
+    timed = sum(
+        case.kill(kill_after_s=draw.uniform(0.0, 1.0) * case.seconds)
+        for _ in range(5 if name.startswith("train") else 15)
+    )
     writing = 0
     if not name.startswith("train"):
         writing = sum(case.kill(kill_beyond_bytes=draw.randint(1, 2000)) for _ in range(10))
     print(f"{name}: killed {killed} times before a change, {timed} by the clock, {writing} in a write; all whole")
 
 
-def resumed(world: World, family: str, kills: list[dict[str, float]], folder: Path) -> int:
+def resumed(world: World, options: Sequence[str], kills: list[dict[str, float]], folder: Path) -> int:
     """Train, killed as often as said and resumed each time; compare with an uninterrupted training."""
-    command = ["train", f"{world.inputs}/day", *TRAININGS[family], "--quiet", "-o"]
+    command = ["train", f"{world.inputs}/day", *options, "--quiet", "-o"]
     if not folder.exists():
         world.done(*command, str(folder))
     world.reset(None)
@@ -123,15 +128,15 @@ def resumed(world: World, family: str, kills: list[dict[str, float]], folder: Pa
 def test_killed_training_resumes_bit_for_bit(world: World, tmp_path: Path, family: str) -> None:
     draw = random.Random(family)
     kills = [{"kill_before": draw.randint(20, 45)}, {"kill_before": draw.randint(8, 30)}]
-    assert resumed(world, family, kills, tmp_path / "whole") == 2
+    assert resumed(world, TRAININGS[family], kills, tmp_path / "whole") == 2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", TRAININGS)
-def test_training_killed_many_times(world: World, tmp_path: Path, family: str) -> None:
-    draw, killed = random.Random(f"{family} slow"), 0
-    for _ in range(12):
+@pytest.mark.parametrize("name", {**TRAININGS, **SWITCHES})
+def test_training_killed_many_times(world: World, tmp_path: Path, name: str) -> None:
+    draw, killed = random.Random(f"{name} slow"), 0
+    for _ in range(8):
         kills = [{"kill_before": draw.randint(1, 60)}, {"kill_after_s": draw.uniform(0.1, 0.8)}]
-        killed += resumed(world, family, kills, tmp_path / "whole")
-    assert killed >= 12
-    print(f"{family}: killed {killed} times in 12 trainings, each resumed to the same bytes")
+        killed += resumed(world, {**TRAININGS, **SWITCHES}[name], kills, tmp_path / "whole")
+    assert killed >= 8
+    print(f"{name}: killed {killed} times in 8 trainings, each resumed to the same bytes")

@@ -114,9 +114,10 @@ def _refine(
             )
 
     def keep(reached: State) -> None:
-        save_checkpoint(path, {**reached, "fingerprint": mine})
         lines = ["sweep,bytes_estimate,psnr_estimate_db"]
         lines += [f"{n},{rate / 8:.0f},{_psnr_db(mse):.4f}" for n, (rate, mse) in enumerate(reached["history"])]
         write_atomic(work / "log.csv", lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
+        # after the log, whose last line would be missing if a kill came between them at the last sweep
+        save_checkpoint(path, {**reached, "fingerprint": mine})
 
     return refine(tiles, found, q_step, config, device=device, quiet=quiet, state=state, on_sweep=keep)

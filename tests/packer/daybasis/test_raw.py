@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,6 +156,26 @@ def test_damage_is_one_error(tmp_path):
         target.write_bytes(broken)
         with pytest.raises(ValueError, match="expected"):
             read_lightmap(target)
+
+
+@pytest.mark.parametrize(
+    ("at", "code", "value"),
+    [(4, "<H", 0xFFFF), (6, "<H", 0xFFFF), (8, "<H", 0), (10, "<H", 0), (10, "<H", 0xFFFF), (13, "<B", 0),
+     (14, "<H", 0), (17, "<B", 9), (20, "<d", float("nan")), (20, "<d", 1e300),
+     (28, "<f", float("inf")), (32, "<d", -1.0)],
+)  # fmt: skip
+def test_absurd_headers_are_refused_before_anything_is_allocated(tmp_path, at, code, value):
+    data = bytearray(raw_of(archive_of(tmp_path / "a.tod", 20, 24)[0]))
+    struct.pack_into(code, data, at, value)
+    target = tmp_path / "absurd.bin"
+    target.write_bytes(data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"absurd\.bin: expected a lightmap of plain bits, found numbers"):
+            read_lightmap(target)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_other_archives_are_refused(tiny_archive):

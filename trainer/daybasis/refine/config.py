@@ -9,6 +9,10 @@ from typing import Any
 from decompressor.daybasis.smoothing import WEIGHT_SCALE, Smoothing
 from trainer.errors import ConfigError
 
+OPTIONS = {"ssim_weight": "--loss-ssim-w", "lpips_weight": "--loss-lpips-w", "lpips_every": "--lpips-freq",
+           "seed": "--seed"}  # fmt: skip
+"""What users type for a field."""
+
 
 @dataclass(frozen=True)
 class RefineConfig:
@@ -61,10 +65,11 @@ class RefineConfig:
             ("temporal_weight", self.temporal_weight, 0.0 <= self.temporal_weight <= 10.0, "0..10"),
             ("ssim_weight", self.ssim_weight, 0.0 <= self.ssim_weight <= 10.0, "0..10"),
             ("lpips_weight", self.lpips_weight, 0.0 <= self.lpips_weight <= 10.0, "0..10"),
+            ("seed", self.seed, 0 <= self.seed < 2**31, "0..2147483647"),
             ("lpips_every", self.lpips_every, 1 <= self.lpips_every <= 1000, "1..1000"),
         ):
             if not fits:
-                raise ConfigError(f"refine: {name}: expected {expected}, found {value}")
+                raise ConfigError(f"{OPTIONS.get(name, f'refine: {name}')}: expected {expected}, found {value}")
 
     @property
     def smoothing(self) -> Smoothing | None:

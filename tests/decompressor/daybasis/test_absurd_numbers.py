@@ -1,0 +1,46 @@
+"""Numbers that no encoder writes, in archives that are signed: a typed error, or frames without a warning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from decompressor import InvalidMetadataError, InvalidSectionError
+from tests.decompressor.forge import decode_all, put_together, set_section, take_apart
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "daybasis-zstd-1.0.tod"
+
+
+def forged(path: Path, changed: dict[str, Any], basis: int | None = None) -> Path:
+    """The golden archive with other fields in its model, and all codes of its basis the same."""
+    metadata, stored = take_apart(GOLDEN.read_bytes())
+    model = metadata["lightmaps"][0]["model"]
+    n = model["n_components"] + 1
+    model.update({name: [value] * n if name == "exponents" else value for name, value in changed.items()})
+    if basis is not None:
+        set_section(metadata, stored, "0/basis", np.full((n, 3, 24), basis, "<i4"), "i4")
+    path.write_bytes(put_together(metadata, stored))
+    return path
+
+
+@pytest.mark.parametrize(("precision", "exponent"), [(64, 64), (-64, -64), (64, 37), (-37, -64)])
+def test_steps_that_float32_does_not_have(tmp_path: Path, precision: int, exponent: int) -> None:
+    path = forged(tmp_path / "a.tod", {"precision": precision, "exponents": exponent})
+    with pytest.raises(InvalidMetadataError, match="precision: expected steps of maps that float32 has"):
+        decode_all(path)
+
+
+def test_matrix_beyond_any_light(tmp_path: Path) -> None:
+    path = forged(tmp_path / "a.tod", {"precision": 0, "exponents": 30}, basis=(1 << 31) - 2)
+    with pytest.raises(InvalidSectionError, match="section 0/basis: an entry is over"):
+        decode_all(path)
+
+
+@pytest.mark.parametrize("changed", [{"q_step": 1e9}, {"q_step": 1e-9}, {"precision": 64}, {"precision": -64}])
+def test_absurd_but_allowed(tmp_path: Path, changed: dict[str, Any]) -> None:
+    """Warnings are errors here."""
+    frames = decode_all(forged(tmp_path / "a.tod", changed))
+    assert frames[0].shape == (37, 45, 3)

@@ -1,0 +1,90 @@
+"""Ctrl-C while packages load: one line and 130, from the first statement of `todpack` and `decompress.py` on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY, SAMPLE
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches processes in another way")
+
+AT_IMPORT = """
+import os, runpy, signal, sys
+at, seen = int(sys.argv[1]), 0
+def watch(event, arguments):
+    global seen
+    if event == "import":
+        seen += 1
+        if seen == at:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.argv = sys.argv[2:]
+if sys.argv[0] == "todpack":
+    from todpack import main
+    sys.addaudithook(watch)
+    sys.exit(main())
+sys.addaudithook(watch)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+SCRIPT = str(REPOSITORY / "decompressor" / "decompress.py")
+
+
+def interrupted(command: list[str], at: int, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_IMPORT, str(at), *command],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "todpack: interrupted\n"), f"at import {at}"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("at", [1, 20, 60, 150, 400])
+def test_interrupted_at_an_import(at: int, tmp_path: Path) -> None:
+    """In turn: of click, of our own modules, of NumPy, of onnxruntime, of SciPy."""
+    interrupted(["todpack", "compress", str(SAMPLE), "-o", str(tmp_path / "a.tod")], at, tmp_path)
+
+
+@pytest.mark.parametrize("at", [30, 60, 200])
+def test_interrupted_at_an_import_of_the_script(at: int, tmp_path: Path) -> None:
+    interrupted([SCRIPT, "gone.tod", "-o", str(tmp_path / "frames")], at, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["daybasis", "gridmlp"])
+def test_interrupted_at_imports_of_torch(family: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    for at in range(5, 1400, 155):
+        command = ["todpack", "train", str(SAMPLE), "-o", str(tmp_path / "run"), "--family", family]
+        done = subprocess.run(
+            [sys.executable, "-c", AT_IMPORT, str(at), *command],
+            cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (130, "todpack: interrupted\n"), f"at import {at}"
+
+
+def test_the_console_script_in_the_middle_of_its_work(tmp_path: Path) -> None:
+    """A real process, a real signal: the archive that was there stays, nothing is left over."""
+    script = Path(sys.executable).with_name("todpack")
+    if not script.exists():
+        pytest.skip("todpack is not installed as a script")
+    (tmp_path / "a.tod").write_text("older")
+    process = subprocess.Popen(
+        [script, "compress", SAMPLE, "-o", tmp_path / "a.tod"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(1.0)  # in it, or still loading on a busy machine
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "todpack: interrupted"
+    assert all(line.startswith("todpack: ") for line in err.splitlines())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tod"]
+    assert (tmp_path / "a.tod").read_text() == "older"

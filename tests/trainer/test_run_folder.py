@@ -1,0 +1,109 @@
+"""A run that is replaced stays until the new one is complete; what is not a run's comes with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.trainer.small_run import SMALL, train
+from trainer.data import LightmapSequence
+from trainer.errors import ConfigError
+from trainer.gridmlp.config import GridMlpConfig
+from trainer.run_folder import finish_run, work_folder
+
+pytest.importorskip("torch")
+
+OTHER = GridMlpConfig.from_json({**SMALL.to_json(), "seed": 3})
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_an_interrupted_replacement_leaves_the_older_run(
+    sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trainer.gridmlp.fit import GridMlpFit
+
+    run = train(sequence, tmp_path / "run")
+    older = content(run)
+    train_epoch = GridMlpFit._train_epoch
+
+    def stopped(fit: GridMlpFit, epoch: int) -> float:
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return train_epoch(fit, epoch)
+
+    monkeypatch.setattr(GridMlpFit, "_train_epoch", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(sequence, run, OTHER, overwrite=True)
+    assert content(run) == older
+    assert (tmp_path / ".run.new" / "last.ckpt").is_file()
+    monkeypatch.undo()
+    train(sequence, run, OTHER, resume=True)
+    whole = train(sequence, tmp_path / "whole", OTHER)
+    assert (run / "arrays.npz").read_bytes() == (whole / "arrays.npz").read_bytes()
+    assert (run / "arrays.npz").read_bytes() != older["arrays.npz"]
+    assert list(tmp_path.glob(".*")) == []
+    assert sorted(content(run)) == sorted(content(whole))
+
+
+def test_files_that_are_no_runs_come_with_the_new_one(sequence: LightmapSequence, tmp_path: Path) -> None:
+    run = train(sequence, tmp_path / "run")
+    (run / "notes.txt").write_text("mine")
+    (run / "frames").mkdir()
+    (run / "frames" / "config.json").write_text("mine too")
+    train(sequence, run, OTHER, overwrite=True)
+    assert (run / "notes.txt").read_text() == "mine"
+    assert (run / "frames" / "config.json").read_text() == "mine too"
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_through_a_link_and_from_within(
+    sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train(sequence, tmp_path / "run")
+    (tmp_path / "link").symlink_to("run")
+    train(sequence, tmp_path / "link", OTHER, overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert b'"seed": 3' in (run / "config.json").read_bytes()
+    monkeypatch.chdir(run)
+    train(sequence, Path("."), SMALL, overwrite=True)
+    assert b'"seed": 0' in (run / "config.json").read_bytes()
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_only_a_checkpoint_beside_is_continued(tmp_path: Path) -> None:
+    """A replacement that never came to its first checkpoint does not hide the older run from --resume."""
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "last.ckpt").write_text("older")
+    beside = work_folder(run, resume=False, overwrite=True)
+    assert beside == tmp_path / ".run.new"
+    assert work_folder(run, resume=True, overwrite=False) == run
+    (beside / "last.ckpt").write_text("newer")
+    assert work_folder(run, resume=True, overwrite=False) == beside
+    assert work_folder(run, resume=False, overwrite=True) == beside
+    assert sorted(content(beside)) == ["unfinished"]
+
+
+def test_what_a_kill_in_the_end_leaves_is_removed(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.json").write_text("older")
+    beside = work_folder(run, resume=False, overwrite=True)
+    (beside / "config.json").write_text("newer")
+    finish_run(beside, run)
+    assert (run / "config.json").read_text() == "newer"
+    assert not beside.exists()
+    beside.mkdir()  # the older run, not yet removed
+    (beside / "config.json").write_text("older")
+    (beside / "last.ckpt").write_text("older")
+    assert work_folder(run, resume=True, overwrite=True) == beside
+    assert sorted(content(beside)) == ["unfinished"]
+
+
+def test_the_root_is_no_run_folder() -> None:
+    with pytest.raises(ConfigError, match="/: expected a folder for the run, found the root of the file system"):
+        work_folder(Path("/"), resume=False, overwrite=True)
