@@ -252,7 +252,7 @@ def test_a_lost_lightmap_does_not_take_the_others_along(
     merge_archives([tiled, tmp_path / "other.tod"]).write(two)
     bad = damage(two, tmp_path / "bad.tod", "0/basis", "1/1/coefficients")
     assert decompress([str(bad), "-o", str(tmp_path / "out"), "--hours", "7", "--keep-going"]) == 1
-    assert not list((tmp_path / "out" / "day").iterdir())
+    assert not (tmp_path / "out" / "day").exists()
     with open_archive(tiled, provider="cpu") as archive:
         expected = archive.decode(7.0)
     expected[:32, 32:64] = HOLE_COLOR
