@@ -51,6 +51,7 @@ def tiny_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_run(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run folder of a small GridMLP trained on `tiny_day`."""
+    pytest.importorskip("torch")
     from trainer.data import read_sequence
     from trainer.gridmlp.config import GridMlpConfig
     from trainer.gridmlp.train import train_gridmlp

@@ -93,7 +93,7 @@ def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytes
     worked, failed = first["trials"]
     assert worked["measures"]["psnr_db"] > 20.0
     assert failed["measures"] is None
-    assert failed["error"].startswith("todpack pack: todpack: error: ")
+    assert failed["error"].startswith("todpack pack: --q-step: ")
     folder = tmp_path / "out" / worked["name"]
     assert (folder / "archive.tod").stat().st_size == worked["measures"]["bytes"]
     assert "$ todpack train" in (folder / "log.txt").read_text(encoding="utf-8")

@@ -28,9 +28,10 @@ from trainer.nerfs.inf_nerf.model import InfNeRF
 from trainer.nerfs.inf_nerf.model_file import MODEL_NAME, ModelFile
 from trainer.nerfs.inf_nerf.node_fields import FieldLayout
 from trainer.nerfs.inf_nerf.posed_images import TRANSFORMS_NAME, PosedImages, read_posed_images
+from trainer.nerfs.inf_nerf.processes import join, shared_work_folder
 from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
-from trainer.nerfs.inf_nerf.trainer import InfNeRFTrainer, join
-from trainer.run_folder import CONFIG_NAME, finish_run, work_folder
+from trainer.nerfs.inf_nerf.trainer import InfNeRFTrainer
+from trainer.run_folder import CONFIG_NAME, finish_run
 
 HELD_OUT_SEED = 1000
 SINGLE_LEVEL_HIDDEN = 64
@@ -165,7 +166,7 @@ def train_run(
     if train_images.scene_bound is not None and not own_bound:
         model_config = dataclasses.replace(model_config, scene_bound=float(train_images.scene_bound))
     rank, n_processes = join() if config.distributed else (0, 1)
-    work = _shared_work_folder(out_dir, rank, n_processes, resume=resume, overwrite=overwrite)
+    work = shared_work_folder(out_dir, rank, n_processes, resume=resume, overwrite=overwrite)
     model = InfNeRF(model_config)
     trainer = InfNeRFTrainer(model, train_images, config, out_dir=work, device=chosen, quiet=quiet)
     if resume:
@@ -198,27 +199,10 @@ def train_run(
         dist.destroy_process_group()
     if rank == 0:
         finish_run(work, out_dir)
+        for path in out_dir.glob("last.rank[0-9]*.ckpt"):
+            if int(path.stem.removeprefix("last.rank")) >= n_processes:  # of a run of more processes, now replaced
+                path.unlink()
     return figures, scores
-
-
-def _shared_work_folder(out_dir: Path, rank: int, n_processes: int, *, resume: bool, overwrite: bool) -> Path:
-    """`work_folder`, decided by the first process for all.
-
-    Raises:
-        ConfigError: see there; in the other processes, that the first one gave up.
-        OutputError: see there.
-    """
-    if n_processes == 1:
-        return work_folder(out_dir, resume=resume, overwrite=overwrite)
-    said: list[str | None] = [None]
-    try:
-        if rank == 0:
-            said[0] = str(work_folder(out_dir, resume=resume, overwrite=overwrite))
-    finally:
-        dist.broadcast_object_list(said, 0)
-    if said[0] is None:
-        raise ConfigError(f"{out_dir}: not used; the first process says why")
-    return Path(said[0])
 
 
 def scene_of_run(run: Path) -> SceneConfig:

@@ -36,6 +36,19 @@ def owners(octree: Octree, replicated_depth: int, n_processes: int) -> np.ndarra
     return owner
 
 
+def owners_as_held(own: Tensor, n_fields: int) -> np.ndarray:
+    """`owners` from what each process holds already: pruning leaves fields where they are.
+
+    Args:
+        own: (m,) numbers of the fields that this process alone holds.
+        n_fields: All fields.
+    """
+    held = torch.full((n_fields,), REPLICATED, dtype=torch.int64, device=own.device)
+    held[own] = dist.get_rank()
+    dist.all_reduce(held, dist.ReduceOp.MAX)
+    return held.cpu().numpy()
+
+
 class ShardedFields(nn.Module):
     """The fields of an octree, of which this process holds the top and its own subtrees.
 

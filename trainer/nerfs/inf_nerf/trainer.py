@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -27,9 +25,10 @@ from trainer.nerfs.inf_nerf.model_file import write_model
 from trainer.nerfs.inf_nerf.node_fields import NodeFields
 from trainer.nerfs.inf_nerf.octree import Octree
 from trainer.nerfs.inf_nerf.posed_images import PosedImages
+from trainer.nerfs.inf_nerf.processes import all_agree, join, others_failing_is_one_line, same_everywhere
 from trainer.nerfs.inf_nerf.pruning import leaf_opacity, parts_of, restrict
 from trainer.nerfs.inf_nerf.rays import PixelPyramid, RayBatch
-from trainer.nerfs.inf_nerf.sharding import ShardedFields, gather_records, owners
+from trainer.nerfs.inf_nerf.sharding import ShardedFields, gather_records, owners, owners_as_held
 from trainer.nerfs.inf_nerf.volume import VolumeRenderer
 from trainer.progress import EpochLog, epoch_bar
 
@@ -131,8 +130,9 @@ class InfNeRFTrainer:
         self._forward: nn.Module = self.model
         if self.n_processes > 1:
             own = [f"fields.own.{name}" for name in self._parts()[1].values()]
+            own += [name for name, _ in self.model.named_buffers()]  # node numbers, which differ between processes
             DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self.model, own)
-            self._forward = DistributedDataParallel(self.model, broadcast_buffers=False)
+            self._forward = DistributedDataParallel(self.model)
 
     def _parts(self) -> list[NodeFields]:
         fields = self.model.fields
@@ -149,7 +149,7 @@ class InfNeRFTrainer:
         if self.out_dir is not None and self.rank == 0:
             csv_log = EpochLog(self.out_dir / "log.csv", self.epoch, ("nodes",))
         bar = epoch_bar(self.config.num_epochs, self.epoch, self._quiet)
-        with out_of_memory_is_one_line(self.device, MEMORY_OPTIONS), _others_failing_is_one_line(self.n_processes):
+        with out_of_memory_is_one_line(self.device, MEMORY_OPTIONS), others_failing_is_one_line(self.n_processes):
             while self.epoch < self.config.num_epochs:
                 started = time.monotonic()
                 means = self._train_epoch()
@@ -179,7 +179,7 @@ class InfNeRFTrainer:
             index = torch.randint(self.pixels.n_pixels, (self.config.rays_batch_size,), generator=generator)
             done = self.epoch + step / self.steps_per_epoch
             self._set_rates(done / self.config.num_epochs)
-            losses = self.train_step(self.pixels.batch(index[self.rank :: self.n_processes]))
+            losses = self.train_step(self.pixels.batch(index[self.rank :: self.n_processes].contiguous()))
             if not math.isfinite(losses["total"]):
                 raise TrainingError(f"epoch {self.epoch + 1}: the loss is not finite; lower --lr-init")
             for name, value in losses.items():
@@ -298,7 +298,7 @@ class InfNeRFTrainer:
             TrainingError: unreadable, of another configuration or dataset, or the processes' files do not fit together.
         """
         path = self._checkpoint_path()
-        if not self._all_have(path):
+        if not all_agree(path.is_file(), self.n_processes, self.device):
             return False
         saved = load_checkpoint(path)
         check_identity(path, saved, self._identity())
@@ -309,9 +309,7 @@ class InfNeRFTrainer:
             ]
             fields: NodeFields | ShardedFields = parts[0]
             if self.n_processes > 1:
-                owner = owners(octree, self.config.replicated_depth, self.n_processes)
-                for rank, nodes in self._owned(saved["nodes"][1], len(octree) + 1):
-                    owner[nodes] = rank
+                owner = owners_as_held(saved["nodes"][1].to(self.device), len(octree) + 1)
                 fields = ShardedFields(self.model.config, owner, torch.cat(saved["records"]))
             self.model.build(octree, fields.to(self.device))
             self._prepare()
@@ -319,31 +317,11 @@ class InfNeRFTrainer:
             self.epoch, self.seconds = saved["epoch"], saved["seconds"]
         except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError, ConfigError) as error:
             raise TrainingError(f"{path}: not a checkpoint of this model: {error}") from error
-        self._check_same_epoch(path)
+        if not same_everywhere(self.epoch, self.n_processes, self.device):
+            raise TrainingError(f"{path}: the processes' checkpoints are of different epochs; train anew")
         if self.rank == 0:
             log.info("resumed after epoch %d of %d", self.epoch, self.config.num_epochs)
         return True
-
-    def _all_have(self, path: Path) -> bool:
-        found = torch.tensor(float(path.is_file()), device=self.device)
-        if self.n_processes > 1:
-            dist.all_reduce(found, dist.ReduceOp.MIN)
-        return bool(found)
-
-    def _owned(self, own: Tensor, n_fields: int) -> list[tuple[int, np.ndarray]]:
-        """Which fields each process had when the checkpoint was written (pruning keeps owners as they are)."""
-        flags = torch.zeros((self.n_processes, n_fields), device=self.device)
-        flags[self.rank, own.to(self.device)] = 1.0
-        dist.all_reduce(flags)
-        return [(rank, np.flatnonzero(row.cpu().numpy())) for rank, row in enumerate(flags)]
-
-    def _check_same_epoch(self, path: Path) -> None:
-        if self.n_processes == 1:
-            return
-        both = torch.tensor([self.epoch, -self.epoch], device=self.device)
-        dist.all_reduce(both, dist.ReduceOp.MAX)
-        if int(both[0]) != -int(both[1]):
-            raise TrainingError(f"{path}: the processes' checkpoints are of different epochs; train anew")
 
     def _identity(self) -> dict[str, Any]:
         """What must be equal for a checkpoint to be continued."""
@@ -355,33 +333,3 @@ class InfNeRFTrainer:
             "n_pixels": self.pixels.n_pixels,
             "pose_sum": float(self.dataset.poses.sum()),
         }
-
-
-def join() -> tuple[int, int]:
-    """Rank and number of processes; joins torchrun's group if this process has not yet.
-
-    Raises:
-        ConfigError: torchrun's variables are not there.
-    """
-    if not dist.is_initialized():
-        try:
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        except ValueError as error:
-            raise ConfigError(f"distributed: expected the variables of torchrun, found none: {error}") from error
-    return dist.get_rank(), dist.get_world_size()
-
-
-@contextmanager
-def _others_failing_is_one_line(n_processes: int) -> Iterator[None]:
-    """Turn the end of another process into a typed error.
-
-    Raises:
-        TrainingError: a message between processes did not arrive.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        is_message = isinstance(error, dist.DistError) or "gloo" in str(error)
-        if n_processes == 1 or not is_message:
-            raise
-        raise TrainingError("another process of this training has ended; continue by --resume") from error
