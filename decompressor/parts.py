@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +51,15 @@ def _remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def _remove_whatever_comes(path: Path) -> None:
+    """Remove; Ctrl-C in the middle of it is heard afterwards."""
+    try:
+        _remove(path)
+    except KeyboardInterrupt:
+        _remove(path)
+        raise
+
+
 def remove_strays(target: Path) -> None:
     """Remove the parts of `target` that killed writers left."""
     with contextlib.suppress(OSError):
@@ -73,15 +82,19 @@ def new_part(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
         OSError: it cannot be made.
     """
     remove_strays(target)
-    prefix, lock = f".{target.name}.", None
     while True:
-        if is_folder:
-            part = Path(tempfile.mkdtemp(prefix=prefix, suffix=SUFFIX, dir=target.parent))
-        else:
-            handle, name = tempfile.mkstemp(prefix=prefix, suffix=SUFFIX, dir=target.parent)
-            os.close(handle)
-            part = Path(name)
-        try:
+        part: Path | None = target.with_name(f".{target.name}.{secrets.token_hex(4)}{SUFFIX}")
+        lock = None
+        try:  # from before it is there: Ctrl-C may come between any two statements
+            assert part is not None
+            try:
+                if is_folder:
+                    part.mkdir(0o700)
+                else:
+                    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            except FileExistsError:
+                part = None  # another writer's
+                continue
             if fcntl is not None:
                 lock = _lock(part)
             if lock is not None or part.exists():  # gone: another writer took it for a stray in this very moment
@@ -91,7 +104,8 @@ def new_part(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
                 yield part
                 return
         finally:
-            _remove(part)
+            if part is not None:
+                _remove_whatever_comes(part)
             if lock is not None:
                 os.close(lock)
 
