@@ -27,7 +27,7 @@ from trainer.daybasis.coding import Coding
 from trainer.daybasis.klt import TemporalBasis
 from trainer.daybasis.refine.refined import RefinedLightmap
 from trainer.daybasis.single_blas import single_blas
-from trainer.daybasis.tiles import Tile
+from trainer.daybasis.tiles import Tile, joined
 
 MANTISSA_BITS = 24
 FIRST_CENTROIDS = (0.0, 0.0625)
@@ -163,11 +163,14 @@ def encode_lightmap(
     if smoothing is not None:
         for tile_maps, pyramid in zip(maps, pyramids, strict=True):
             Smoother(smoothing, pyramid.valid, q_step).apply(tile_maps)
-    decoded = np.concatenate([m[:, p.valid].T for m, p in zip(maps, pyramids, strict=True)])
-    days = np.concatenate([tile.days for tile in used])
+    decoded = joined([m[:, p.valid].T for m, p in zip(maps, pyramids, strict=True)])
+    days = joined([tile.days for tile in used])
     matrix, offset = refit_affine(decoded, days)
-    rough = float(np.mean((decoded @ matrix.T.astype(np.float32) + offset.astype(np.float32) - days) ** 2))
-    energy = (decoded.astype(np.float64) ** 2).mean(axis=0)
+    rest = _affine(decoded, matrix, offset)
+    rest -= days
+    rough = float(np.mean(np.square(rest, out=rest)))
+    energy = np.square(decoded, dtype=np.float64).mean(axis=0)
+    del rest
     n_hours = days.shape[1] // 3
     scales = np.ones(n_hours) if coding is None else coding.frame_scales
     matrix, offset = matrix / np.repeat(scales, 3)[:, None], offset / np.repeat(scales, 3)
@@ -177,16 +180,19 @@ def encode_lightmap(
     matrix, offset = dequantize_basis(basis_codes, exponents)
     for tile_maps in maps:
         snap_to_grid(tile_maps, exponents[:-1], precision)
-    decoded = np.concatenate([m[:, p.valid].T for m, p in zip(maps, pyramids, strict=True)])
-    values = decoded @ matrix.T.astype(np.float32) + offset.astype(np.float32)
+    decoded = joined([m[:, p.valid].T for m, p in zip(maps, pyramids, strict=True)])
+    del maps
+    values = _affine(decoded, matrix, offset)
+    del decoded
     if coding is None:
-        values = np.clip(np.rint(values), 0, 255)
+        np.clip(np.rint(values, out=values), 0, 255, out=values)
         frame_mse = _frame_mse(values, days)
-        mse = float(np.mean((values - days).astype(np.float64) ** 2))
+        mse = float(frame_mse.mean())
         psnr_db = math.inf if mse == 0.0 else 10.0 * math.log10(255.0**2 / mse)
     else:
         frame_mse = _frame_mse(values * np.repeat(scales, 3).astype(np.float32), days)
         psnr_db = float(np.nanmean(tiled_psnr_db(used, values, coding)))
+    del values, days
     streams = iter([encode_coefficients(c, p.sites, entropy) for c, p in zip(codes, pyramids, strict=True)])
     return CodedLightmap(
         streams=tuple(b"" if tile.pyramid is None else next(streams) for tile in tiles),
@@ -202,7 +208,14 @@ def encode_lightmap(
     )
 
 
+def _affine(decoded: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """(N, 3T) float32 values of decoded coefficients."""
+    values: np.ndarray = decoded @ matrix.T.astype(np.float32)
+    values += offset.astype(np.float32)
+    return values
+
+
 def _frame_mse(values: np.ndarray, days: np.ndarray) -> np.ndarray:
-    """(T,) float64."""
-    squares = np.square((values - days).astype(np.float64))
-    return np.asarray(squares.mean(0).reshape(-1, 3).mean(1))
+    """(T,) float64; frame by frame, because all squares at once are the largest array there would be."""
+    frames = [slice(first, first + 3) for first in range(0, days.shape[1], 3)]
+    return np.array([np.square((values[:, f] - days[:, f]).astype(np.float64)).mean(0).mean() for f in frames])

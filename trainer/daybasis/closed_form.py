@@ -15,7 +15,7 @@ from trainer.daybasis.neighborhoods import gather_neighborhoods
 from trainer.daybasis.regions import fit_regions, skew_of_rotation
 from trainer.daybasis.rotation import sparse_rotation
 from trainer.daybasis.single_blas import single_blas
-from trainer.daybasis.tiles import Tile
+from trainer.daybasis.tiles import Tile, joined
 
 TEXELS_PER_CLASS = 4000  # a class costs about 200 bytes of side information
 
@@ -56,7 +56,7 @@ def find_transform(tiles: Sequence[Tile], config: DayBasisConfig, q_step: float 
         q_step: Width of a bin; None takes the configuration's.
     """
     step = config.q_step if q_step is None else q_step
-    basis = fit_klt(np.concatenate([tile.days for tile in tiles]), step)
+    basis = fit_klt(joined([tile.days for tile in tiles]), step)
     if config.rotate and basis.matrix.shape[1] > 1:
         groups = np.concatenate([values for values, _ in _neighborhoods(tiles, basis, step)], axis=1)
         basis = basis.rotate(sparse_rotation(groups))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,11 @@ class Tile:
         maps = np.zeros((basis.matrix.shape[1], *valid.shape), np.float32)
         maps[:, valid] = basis.analyze(self.days).T
         return maps
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The rows of all parts; a single part is taken as it is, because copies of days are what memory goes to."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def cut_tiles(sequence: LightmapSequence, side: int, n_levels: int) -> list[Tile]:
