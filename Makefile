@@ -11,7 +11,7 @@ STAMP = $(VENV)/.todpack-setup
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submission test test-slow test-browser check format fuzz bench ab golden pictures clean
+.PHONY: help setup submission test test-slow test-browser test-oldest soak check format fuzz bench ab golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,15 @@ test-slow: $(STAMP)  ## the tests that take minutes
 test-browser: $(STAMP)  ## the viewer in a real headless Chromium (installs Debian's where root may)
 	sh tests/browser/install_chromium.sh
 	$(BIN)/python -m pytest -m browser
+
+test-oldest: $(STAMP)  ## decoding and packing with the lowest versions that pyproject.toml allows, in .venv-oldest
+	$(PYTHON) -m venv --clear $(VENV)-oldest
+	$(BIN)/python -m tests.oldest_versions > $(VENV)-oldest/pins.txt
+	$(VENV)-oldest/bin/python -m pip install --quiet -r $(VENV)-oldest/pins.txt
+	$(VENV)-oldest/bin/python -m pytest -p no:cacheprovider tests/golden tests/decompressor tests/packer
+
+soak: $(STAMP)  ## 20,000 random decodes with flat memory, and the reader and writer at 16384 x 16384 (an hour)
+	$(BIN)/python -m pytest -m slow tests/scale -s
 
 check: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
