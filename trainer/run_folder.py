@@ -161,12 +161,23 @@ def clear_run(path: Path) -> None:
         (path / name).unlink(missing_ok=True)
 
 
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write an NPZ file of numbers; `savez` itself takes no `allow_pickle` before NumPy 2.1.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    assert not any(array.dtype.hasobject for array in arrays.values())
+    named: dict[str, Any] = dict(arrays)
+    write_atomic(path, lambda file: np.savez(file, **named), durable=True)
+
+
 def write_run(path: Path, record: RunRecord, arrays: dict[str, np.ndarray]) -> None:
     """Write `arrays.npz`, then `config.json`, each at once or not at all.
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    write_atomic(path / ARRAYS_NAME, lambda file: np.savez(file, allow_pickle=False, **arrays), durable=True)
+    write_arrays(path / ARRAYS_NAME, arrays)
     text = json.dumps(asdict(record), indent=2, sort_keys=True) + "\n"
     write_atomic(path / CONFIG_NAME, lambda file: file.write(text.encode("utf-8")), durable=True)

@@ -112,7 +112,7 @@ def test_real_day_meets_its_targets() -> None:
     by_psnr = encode_day(sequence, config, options, target_psnr_db=40.0)
     assert 40.0 <= by_psnr.psnr_db <= 40.05
     by_size = encode_day(sequence, config, options, target_size_bytes=20_000)
-    assert 0.99 * 20_000 <= by_size.size_bytes <= 20_000
+    assert 0.98 * 20_000 <= by_size.size_bytes <= 20_000
     assert by_size.size_bytes == len(by_size.writer.to_bytes())
 
 

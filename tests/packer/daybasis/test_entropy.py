@@ -240,7 +240,7 @@ q, s = np.arange(-8, 8).reshape(1, 4, 4), np.ones((4, 4), bool)
 bands, sites = [q, (q, q, q)], [s, (s, s, s)]
 assert (decode_bands(encode_bands(bands, sites, entropy="zstd"), 1, sites)[1][2] == q).all()
 """
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[3]
     subprocess.run([sys.executable, "-c", script], check=True, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
 
 

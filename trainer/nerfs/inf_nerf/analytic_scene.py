@@ -18,6 +18,7 @@ from decompressor.output import make_folder, write_atomic
 from trainer.nerfs.inf_nerf.posed_images import TRANSFORMS_NAME, Intrinsics, PosedImages
 from trainer.nerfs.inf_nerf.rays import camera_rays
 from trainer.nerfs.inf_nerf.trajectories import look_at
+from trainer.run_folder import write_arrays
 
 SCENE_BOUND = 1.0
 FIELD_OF_VIEW = math.radians(45.0)
@@ -200,7 +201,7 @@ def write_scene(folder: Path, scene: PosedImages) -> None:
     points, scales = scene.points, scene.scales
     if points is not None and scales is not None:
         arrays = {"points": points.astype(np.float32), "scales": scales.astype(np.float32)}
-        write_atomic(folder / "sparse_points.npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
+        write_arrays(folder / "sparse_points.npz", arrays)
         content["sparse_points"] = "sparse_points.npz"
     text = json.dumps(content, indent=1).encode("utf-8")
     write_atomic(folder / TRANSFORMS_NAME, lambda file: file.write(text))
