@@ -183,6 +183,6 @@ def _refined_rows(bench: DatasetBench, bound: Targets) -> list[Row]:
             "refined frame / closed form",
             bench.refined_frame_ratio,
             bound.refined_frame_ratio,
-            f"decoded in turn; alone {frame_ms:.2f} ms, opens in {open_ms:.1f} ms",
+            f"decoded in turn by one thread; alone {frame_ms:.2f} ms, opens in {open_ms:.1f} ms",
         ),
     ]
