@@ -70,7 +70,8 @@ def test_target_is_the_tiled_psnr(tmp_path):
     made, path = packed(tmp_path, day, target_psnr_db=50.0)
     with open_archive(path) as archive:
         decoded = np.stack([archive.decode(t, dtype="float32") for t in day.hours])
-    assert psnr_linear_db(day.radiance, decoded, day.valid) == pytest.approx(50.0, abs=0.06)
+    # at least the target, and little more: of so small a day the curve has steps, which differ with the eigensolver
+    assert 50.0 - 0.02 <= psnr_linear_db(day.radiance, decoded, day.valid) < 50.25
     assert made.q_step != CONFIG.q_step
 
 
@@ -120,7 +121,7 @@ def test_the_lamps_jump_stays_between_its_times(tmp_path):
             stored = [day.radiance[KEYS.index(str(round(t * 100)))][lamp] for t in (night, dark)]
             np.testing.assert_allclose([on, off], stored, rtol=0.03, atol=0.01)
             middle = np.sqrt(at((night + dark) / 2))  # linear in the coded domain
-            np.testing.assert_allclose(middle, (np.sqrt(on) + np.sqrt(off)) / 2, rtol=1e-3)
+            np.testing.assert_allclose(middle, (np.sqrt(on) + np.sqrt(off)) / 2, rtol=2e-3)
         # the hours around it: never outside of what their own two ends span
         for first, last in ((5.0, 5.9), (6.0, 7.0), (17.0, 18.0), (18.1, 19.0)):
             ends = np.stack([at(first), at(last)])

@@ -175,7 +175,8 @@ def test_command(dataset, tmp_path, capsys):
         np.testing.assert_array_equal(values, archive.decode(5.9, lightmap="L_A_1", dtype="float32"))
     assert main(["eval", "score", str(out), "--data", str(dataset), "--lightmap", "L_B_0", "--no-lpips"]) == 0
     run = tmp_path / "run"
-    assert main(["train", str(dataset), "--lightmap", "L_B_0", "-o", str(run), "--q-step", "6"]) == 0
+    wish = ["--lightmap", "L_B_0", "--q-step", "6", "--refine", "none"]
+    assert main(["train", str(dataset), "-o", str(run), *wish]) == 0
     assert main(["pack", str(run), "-o", str(tmp_path / "one.tod")]) == 0
     for wrong, message in (
         (["--jobs", "0"], "--jobs: expected a number >= 1, found 0"),
