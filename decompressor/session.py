@@ -99,6 +99,7 @@ def make_session(
     options.inter_op_num_threads = 1
     options.log_severity_level = _SILENT
     options.use_deterministic_compute = True
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a thread that waits leaves its core
     providers: list[Any] = ["CPUExecutionProvider"]
     if provider == "cuda":  # TensorFloat-32 keeps 10 bits of what the archive's arithmetic needs all 24
         providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
