@@ -1,0 +1,75 @@
+"""Time of a frame in the viewer: decode and draw, in a Chromium that renders in software.
+
+    python docs/experiments/viewer_frames.py ../shared/data/courtyard --repeat 2
+
+The day is laid out --repeat times in both directions (2: 512 x 512 becomes 1024 x 1024). Each frame is decoded
+at a time of its own, drawn to a canvas of 1280 x 800, and waited for by reading a pixel back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+from decompressor import open_archive
+from eval.view.page import build_page
+from packer.compress import encode_day, write_day
+from packer.daybasis.pack import DayBasisPackOptions
+from trainer.data import LightmapSequence, read_sequence
+from trainer.daybasis.config import DayBasisConfig
+
+FLAGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+TIMED = """async n => {
+  const viewer = await window.todpackViewer;
+  const gl = viewer.renderer.gl, one = new Uint8Array(4), times = [];
+  for (let i = 0; i < n; i++) {
+    const before = performance.now();
+    viewer.renderer.decode((24 * i) / n, -1);
+    const { origin, zoom } = viewer.state;
+    viewer.renderer.draw({ origin, zoom, gain: 1, plain: false, marked: [-1, -1] });
+    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, one);
+    times.push(performance.now() - before);
+  }
+  return times;
+}"""
+
+
+def main() -> None:
+    """Write the archive and its page, and time frames in it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data")
+    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument("--frames", type=int, default=60)
+    args = parser.parse_args()
+    day = read_sequence(Path(args.data))
+    frames = np.tile(day.radiance, (1, args.repeat, args.repeat, 1))
+    valid = np.tile(day.valid, (args.repeat, args.repeat))
+    large = LightmapSequence(frames, valid, day.hours, day.transfer, day.name)
+    found = next(path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name)))
+    with tempfile.TemporaryDirectory() as scratch:
+        archive, page_file = Path(scratch) / "day.tod", Path(scratch) / "view.html"
+        write_day(encode_day(large, DayBasisConfig(q_step=16.0), DayBasisPackOptions()), archive)
+        page_file.write_text(build_page(archive)[0], encoding="utf-8")
+        with open_archive(archive) as opened:
+            n_maps = opened.metadata["lightmaps"][0]["model"]["n_components"]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(page_file.as_uri())
+            times = page.evaluate(TIMED, args.frames)
+            browser.close()
+    height, width = valid.shape
+    print(
+        f"{height} x {width}, K = {n_maps}, software rendering on the CPU: "
+        f"median {statistics.median(times):.1f} ms, largest {max(times):.1f} ms of {len(times)} frames"
+    )
+
+
+if __name__ == "__main__":
+    main()
