@@ -12,10 +12,9 @@ import numpy as np
 from decompressor.container import Container
 from decompressor.daybasis.regions import BLOCK
 from decompressor.limits import DEFAULT_LIMITS
-from packer.container import ArchiveWriter
 from packer.errors import PackError
 from packer.gridmlp import GridMlpPackOptions, add_gridmlp
-from packer.mask import encode_mask
+from packer.run_archive import write_run
 from packer.run_folder import Run, read_run
 from trainer.data import LightmapSequence
 from trainer.daybasis.closed_form import TemporalTransform
@@ -63,23 +62,8 @@ def pack_run(
     if run.family != "gridmlp":
         raise PackError(f"{run.path / 'config.json'}: expected family gridmlp, found {run.family!r}")
     out_path = Path(out)
-    valid = run.valid()
-    writer = ArchiveWriter({"model_type": run.family, "transfer": run.transfer, "hours": run.hours})
-    mask = None if valid.all() else "0/mask"
-    if mask is not None:
-        writer.add_bytes(mask, encode_mask(valid))
-    model = add_gridmlp(writer, run, options or GridMlpPackOptions(), 0, valid)
-    writer.metadata["lightmaps"] = [
-        {
-            "name": run.name,
-            "height": run.height,
-            "width": run.width,
-            "valid_texels": int(valid.sum()),
-            "mask": mask,
-            "model": model,
-        }
-    ]
-    size = writer.write(out_path)
+    gridmlp = options or GridMlpPackOptions()
+    size = write_run(run, out_path, lambda writer, valid: add_gridmlp(writer, run, gridmlp, 0, valid))
     fp32_bytes = sum(4 * a.size for name, a in run.arrays.items() if name.startswith(("grid_", "mlp_", "encoder")))
     with Container(out_path, DEFAULT_LIMITS) as container:
         sections = container.sections.values()

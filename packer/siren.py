@@ -20,8 +20,8 @@ from packer.fill import fill_invalid
 from packer.gridmlp import MLP_DTYPES
 from packer.gridmlp_graphs import frame_graph
 from packer.gridmlp_latents import latents_graph
-from packer.mask import encode_mask
 from packer.quantize import shortest_floats
+from packer.run_archive import write_run
 from packer.run_folder import Run
 from packer.siren_graphs import siren_graph
 
@@ -246,24 +246,8 @@ def add_siren(
 
 
 def _write(run: Run, out: Path, options: SirenPackOptions) -> PackedSiren:
-    valid = run.valid()
-    writer = ArchiveWriter({"model_type": run.family, "transfer": run.transfer, "hours": run.hours})
-    mask = None if valid.all() else "0/mask"
-    if mask is not None:
-        writer.add_bytes(mask, encode_mask(valid))
-    model = add_siren(writer, run, options, 0, valid)
-    writer.metadata["lightmaps"] = [
-        {
-            "name": run.name,
-            "height": run.height,
-            "width": run.width,
-            "valid_texels": int(valid.sum()),
-            "mask": mask,
-            "model": model,
-        }
-    ]
-    size = writer.write(out)
-    return PackedSiren(options.storage, size, _psnr_db(run, out, valid))
+    size = write_run(run, out, lambda writer, valid: add_siren(writer, run, options, 0, valid))
+    return PackedSiren(options.storage, size, _psnr_db(run, out, run.valid()))
 
 
 def _psnr_db(run: Run, path: Path, valid: np.ndarray) -> float:
