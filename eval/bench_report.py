@@ -110,7 +110,6 @@ def bench_json(benches: Sequence[DatasetBench], described: dict[str, object]) ->
 
 
 def _dataset_json(bench: DatasetBench) -> dict[str, object]:
-    measured = peers_json(bench.results, bench.n_valid, bench.n_frames, ())
     return {
         "path": bench.path,
         "name": bench.name,
@@ -119,9 +118,7 @@ def _dataset_json(bench: DatasetBench) -> dict[str, object]:
         "frames": bench.n_frames,
         "valid_texels": bench.n_valid,
         "rows": [{**asdict(row), "verdict": row.verdict} for row in rows(bench)],
-        "points": measured["points"],
-        "absent": measured["absent"],
-        "definitions": measured["definitions"],
+        **peers_json(bench.results, bench.n_valid, bench.n_frames),
         "bytes_at_psnr": [
             {
                 "psnr_srgb_db": level,

@@ -112,8 +112,3 @@ def without_zstd(decode: Callable[[bytes], np.ndarray]) -> Callable[[bytes], np.
 
     decompressor = zstandard.ZstdDecompressor()
     return lambda stored: decode(decompressor.decompress(stored))
-
-
-def names_of(peers: Sequence[Peer]) -> list[str]:
-    """Names in order."""
-    return [peer.name for peer in peers]

@@ -13,7 +13,7 @@ import pytest
 from eval import peers
 from eval.metrics import psnr_srgb_db
 from eval.peers import JPEG_XL, X265, run_peers
-from eval.peers_report import peers_json, peers_table
+from eval.peers_report import peers_json
 from eval.rate_curve import RatePoint
 
 
@@ -71,20 +71,15 @@ def test_a_missing_package_is_named_with_the_extra(frames: np.ndarray, monkeypat
         X265: "the package av is not installed (pip install todpack[peers])",
         JPEG_XL: "the package imagecodecs is not installed (pip install todpack[peers])",
     }
-    assert "x265 absent: the package av is not installed" in peers_table(results, 4096, 4, ())
 
 
-def test_report_reads_the_curves_at_the_targets() -> None:
-    points = (RatePoint(X265, "crf 20", 1000, 40.0, 1.0, 2.0), RatePoint(X265, "crf 16", 4000, 44.0, 1.0, 2.0))
+def test_report_has_bits_per_texel_and_null_for_infinity() -> None:
+    points = (RatePoint(X265, "crf 20", 1000, 40.0, 1.0, 2.0), RatePoint(X265, "crf 0", 4000, math.inf, 1.0, 2.0))
     results = peers.PeerResults(points, {JPEG_XL: "why"})
-    report = json.loads(json.dumps(peers_json(results, 100, 8, (42.0, 50.0)), allow_nan=False))
+    report = json.loads(json.dumps(peers_json(results, 100, 8), allow_nan=False))
     assert [point["bpt"] for point in report["points"]] == [10.0, 40.0]
-    assert report["bytes_at_psnr"][0] == {"psnr_srgb_db": 42.0, X265: pytest.approx(2000.0), JPEG_XL: None}
-    assert report["bytes_at_psnr"][1][X265] is None
+    assert [point["psnr_srgb_db"] for point in report["points"]] == [40.0, None]
     assert report["absent"] == {JPEG_XL: "why"}
-    table = peers_table(results, 100, 8, (42.0, 50.0))
-    assert "x265     at 42 dB: 2000 bytes (log-linear)" in table
-    assert "x265     at 50 dB: outside of the measured points" in table
 
 
 def test_psnr_of_peers_is_that_of_the_metrics(frames: np.ndarray) -> None:
