@@ -221,6 +221,15 @@ class Archive:
             f"{', '.join(m.name for m in self.lightmaps[:5])}, found {lightmap!r}"
         )
 
+    def choose(self, text: str) -> Lightmap:
+        """A lightmap by what a user typed: its name, or else its position.
+
+        Raises:
+            RequestError: there is none.
+        """
+        is_position = text.isdecimal() and len(text) <= 9 and all(item.name != text for item in self.lightmaps)
+        return self.find(int(text) if is_position else text)
+
     def decode(
         self,
         time_h: float,
