@@ -21,7 +21,7 @@ USUAL_FRAMES = 24
 def _natural_key(path: Path) -> list[tuple[int, int, str]]:
     """tod_2 before tod_10; equal to the plain order for zero-padded names."""
     parts = re.split(r"(\d+)", path.name)
-    return [(0, int(p), p) if p.isdigit() else (1, 0, p) for p in parts]
+    return [(0, int(p), p) if p.isdecimal() else (1, 0, p) for p in parts]
 
 
 def _frame_paths(folder: Path) -> list[Path]:
