@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from eval.options import CONTEXT, COUNT, PATH, progress_bar, write_text
+from eval.options import CONTEXT, COUNT, PATH, finite, progress_bar, write_text
 from eval.search.table import SORTS
 
 EXAMPLES = """
@@ -44,7 +44,9 @@ A space:
 @click.option("--threads", type=COUNT, help="Threads of a trial.  [default: the cores shared out to the workers]")
 @click.option("--gpu-ids", help="GPUs that the workers share out, such as 0,1,2,3.")
 @click.option("--sort", type=click.Choice(list(SORTS)), default="score", help="What the table is sorted by.")
-@click.option("--timeout", type=click.FloatRange(min=0.1), help="Seconds that one command of a trial may take.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), callback=finite, help="Seconds that one command of a trial may take."
+)
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where trials run.")
 @click.option("--no-lpips", is_flag=True, help="Leave LPIPS out.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
