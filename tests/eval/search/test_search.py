@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eval.errors import EvalError
-from eval.search.runner import score_of
+from eval.search.runner import run_search, score_of
 from eval.search.space import Values, drawn_trials, read_space
 from eval.search.table import results_table, sorted_results
 from eval.search.trial import TrialSettings, finished_result, frames_digest, option_words
@@ -130,6 +130,12 @@ def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path) -
     (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
     assert finished_result(tmp_path, values, TrialSettings(Path("day"), lpips=False)) is not None
     assert finished_result(tmp_path, values, TrialSettings(Path("day"))) is None
+
+
+def test_optuna_does_not_pretend_to_run_on_ray(tmp_path: Path) -> None:
+    space = read_space(write_space(tmp_path, 'sampler = "optuna"\ntrials = 1\n'))
+    with pytest.raises(EvalError, match="--engine ray: expected the sampler grid or random, found optuna"):
+        run_search(space, tmp_path, TrialSettings(Path("day")), engine="ray")
 
 
 def test_frames_digest(tiny_day: Path) -> None:
