@@ -20,7 +20,7 @@ from decompressor.limits import DEFAULT_LIMITS, Limits
 from decompressor.mask import read_mask
 from decompressor.memory import MemoryAccount
 from decompressor.metadata import ArchiveEntry, LightmapEntry, read_archive_entry
-from decompressor.runtime import Runtime
+from decompressor.runtime import Runtime, default_workers
 from decompressor.session import choose_provider
 from decompressor.working_set import reserve
 
@@ -176,9 +176,9 @@ class Archive:
         models = [read_entry(entry, item) for item in entry.lightmaps]
         memory = MemoryAccount(container.counted_bytes, container.limits)
         decoded_bytes = sum(section.decoded_bytes for section in container.sections.values())
-        runtime = Runtime(threads, provider, memory)
         pairs = zip(entry.lightmaps, models, strict=True)
-        reserve(memory, pairs, len(entry.hours), decoded_bytes, runtime.workers, str(container.path))
+        workers = reserve(memory, pairs, len(entry.hours), decoded_bytes, default_workers(threads), str(container.path))
+        runtime = Runtime(threads, provider, memory, workers)
         self.lightmaps = tuple(
             Lightmap(container, entry, item, model, runtime)
             for item, model in zip(entry.lightmaps, models, strict=True)
@@ -220,6 +220,15 @@ class Archive:
             f"lightmap: expected 0..{len(self.lightmaps) - 1} or one of "
             f"{', '.join(m.name for m in self.lightmaps[:5])}, found {lightmap!r}"
         )
+
+    def choose(self, text: str) -> Lightmap:
+        """A lightmap by what a user typed: its name, or else its position.
+
+        Raises:
+            RequestError: there is none.
+        """
+        is_position = text.isdecimal() and len(text) <= 9 and all(item.name != text for item in self.lightmaps)
+        return self.find(int(text) if is_position else text)
 
     def decode(
         self,

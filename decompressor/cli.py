@@ -228,7 +228,7 @@ def run(args: argparse.Namespace) -> None:
 def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:
     if lightmap is None:
         return archive.lightmaps
-    return (archive.find(int(lightmap) if lightmap.isdecimal() else lightmap),)
+    return (archive.choose(lightmap),)
 
 
 def safe_names(names: list[str]) -> list[str]:

@@ -18,6 +18,12 @@ class MemoryAccount:
         self.cache_bytes = min(limits.latent_bytes, self.total // CACHE_SHARE)
         self._left, self._lock = self.total, threading.Lock()
 
+    @property
+    def left(self) -> int:
+        """Bytes that are not taken."""
+        with self._lock:
+            return self._left
+
     def take(self, n_bytes: int, what: str) -> None:
         """Count bytes as taken, for good; `what` begins the message.
 

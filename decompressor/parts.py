@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -20,15 +21,23 @@ except ImportError:  # Windows: a file that is open cannot be removed there, so 
     fcntl = None  # type: ignore[assignment]
 
 SUFFIX = ".part"
+_RANDOM_BYTES = 4
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux
 
 
 def _is_ours(name: str, target: Path) -> bool:
-    return name.startswith(f".{target.name}.") and name.endswith(SUFFIX)
+    return (
+        re.fullmatch(rf"\.{re.escape(target.name)}\.[0-9a-f]{{{2 * _RANDOM_BYTES}}}{re.escape(SUFFIX)}", name)
+        is not None
+    )
 
 
 def _lock(part: Path) -> int | None:
-    """Lock a part: a descriptor to close when it is done, or None where it is locked already, or gone."""
+    """Lock a part: a descriptor to close when it is done, or None where it is gone, or the file system has no locks.
+
+    Raises:
+        BlockingIOError: it is locked already.
+    """
     try:
         handle = os.open(part, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
@@ -37,6 +46,9 @@ def _lock(part: Path) -> int | None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(handle), os.lstat(part)):
             return handle
+    except BlockingIOError:
+        os.close(handle)
+        raise
     except OSError:
         pass
     os.close(handle)
@@ -68,10 +80,11 @@ def remove_strays(target: Path) -> None:
             if fcntl is None:
                 _remove(stray)
                 continue
-            lock = _lock(stray)
-            if lock is not None:
-                _remove(stray)
-                os.close(lock)
+            with contextlib.suppress(BlockingIOError):
+                lock = _lock(stray)
+                if lock is not None:
+                    _remove(stray)
+                    os.close(lock)
 
 
 @contextlib.contextmanager
@@ -83,7 +96,7 @@ def new_part(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
     """
     remove_strays(target)
     while True:
-        part: Path | None = target.with_name(f".{target.name}.{secrets.token_hex(4)}{SUFFIX}")
+        part: Path | None = target.with_name(f".{target.name}.{secrets.token_hex(_RANDOM_BYTES)}{SUFFIX}")
         lock = None
         try:  # from before it is there: Ctrl-C may come between any two statements
             assert part is not None
@@ -95,9 +108,11 @@ def new_part(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
             except FileExistsError:
                 part = None  # another writer's
                 continue
-            if fcntl is not None:
-                lock = _lock(part)
-            if lock is not None or part.exists():  # gone: another writer took it for a stray in this very moment
+            try:
+                lock = None if fcntl is None else _lock(part)
+            except BlockingIOError:  # another writer takes it for a stray in this very moment
+                continue
+            if lock is not None or part.exists():
                 mask = os.umask(0)
                 os.umask(mask)
                 part.chmod((0o777 if is_folder else 0o666) & ~mask)

@@ -13,6 +13,11 @@ from decompressor.onnx_shapes import GraphInputs
 from decompressor.session import make_session
 
 
+def default_workers(threads: int) -> int:
+    """Threads that decode tiles at once, where there is memory for them; 0 threads stand for the machine's."""
+    return threads or min(4, os.cpu_count() or 1)
+
+
 @dataclass(frozen=True)
 class Runtime:
     """Threads and provider of an open archive.
@@ -21,16 +26,13 @@ class Runtime:
         threads: Threads for decoding; 0 leaves it to onnxruntime.
         provider: "cpu" or "cuda".
         memory: What the graphs may take.
+        workers: Threads that decode tiles at once.
     """
 
     threads: int
     provider: str
     memory: MemoryAccount
-
-    @property
-    def workers(self) -> int:
-        """Threads that decode tiles at once."""
-        return self.threads or min(4, os.cpu_count() or 1)
+    workers: int
 
     def load(self, container: Container, section: str, inputs: GraphInputs) -> onnxruntime.InferenceSession:
         """Check the graph in a section and make it ready to run.

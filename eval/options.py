@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,13 @@ def numbers(_context: click.Context, _parameter: click.Parameter, value: str | N
     if not all(abs(number) < float("inf") for number in found):
         raise click.BadParameter(f"expected finite numbers, found {value!r}")
     return found
+
+
+def finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    """A number, which click's range does not ask for: NaN passes any."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"expected a finite number, found {value}")
+    return value
 
 
 def prepare_output(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def verify(archives: tuple[Path, ...], as_json: bool, threads: int | None, facto
 
     Says exactly which section or tile is damaged; exit code 1 if any is.
     """
+    if not math.isfinite(factor):  # click's range lets NaN pass
+        raise click.BadParameter(f"expected a finite number, found {factor}", param_hint="--limits")
     verdicts: list[Verdict] = []
     with tqdm(archives, unit="archive", desc="verify", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
         for path in bar:

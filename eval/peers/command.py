@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from eval.options import CONTEXT, PATH, chosen_lpips, numbers, prepare_output, progress_bar, write_text
+from eval.options import CONTEXT, PATH, chosen_lpips, finite, numbers, prepare_output, progress_bar, write_text
 
 EXAMPLES = """
 \b
@@ -26,7 +26,11 @@ Examples:
 @click.option("--crf", "crfs", callback=numbers, default="8,12,16,20", help="Rate factors of x265.")
 @click.option("--distance", "distances", callback=numbers, default="0.5,1,2,3", help="Distances of JPEG XL.")
 @click.option(
-    "--train-seconds", type=click.FloatRange(min=0.1), default=60.0, help="Training of a neural peer, per setting."
+    "--train-seconds",
+    type=click.FloatRange(min=0.1),
+    default=60.0,
+    callback=finite,
+    help="Training of a neural peer, per setting.",
 )
 @click.option("--psnr", "targets_db", callback=numbers, default="", help="Also say the bytes at these PSNRs.")
 @click.option("--lpips-weights", type=PATH, help="AlexNet weights, as for score.")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from eval.options import CONTEXT, COUNT, PATH, numbers, progress_bar, write_text
+
+if TYPE_CHECKING:
+    from trainer.data import LightmapSequence
 
 EXAMPLES = """
 \b
@@ -20,15 +23,13 @@ Examples:
 
 
 def _peer_curves(
-    data_path: Path, mask: Path | None, crfs: tuple[float, ...], distances: tuple[float, ...], lpips: Any
+    day: LightmapSequence, crfs: tuple[float, ...], distances: tuple[float, ...], lpips: Any
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """x265 and JPEG XL in the form of a sweep's curves."""
     from eval.frames import as_codes
     from eval.metrics import bits_per_texel
     from eval.peers.everyone import all_peers, chosen_peers, compare
-    from trainer.data import read_sequence
 
-    day = read_sequence(data_path, mask)
     frames = as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance
     found = compare(frames, day.valid, chosen_peers(all_peers(crfs, distances, 1.0), ("x265", "jpegxl")), lpips)
     n_valid = int(day.valid.sum())
@@ -85,14 +86,16 @@ def rd(
     from eval.options import chosen_lpips
     from eval.rd.plots import write_plots
     from eval.rd.sweep import chosen_sweeps, run_sweeps
-    from eval.search.trial import TrialSettings
+    from eval.search.trial import TrialSettings, frames_digest
+    from trainer.data import read_sequence
 
     names = [name.strip() for name in sweeps.split(",")]
     chosen = chosen_sweeps(names)
     lpips = chosen_lpips(None, no_lpips)
-    peers, absent = _peer_curves(data_path, mask, crfs, distances, lpips)  # also reads the frames: bad ones stop here
+    day = read_sequence(data_path, mask)  # bad frames stop here
+    peers, absent = _peer_curves(day, crfs, distances, lpips)
     make_folder(out / "trials")
-    settings = TrialSettings(data_path, mask, threads, not no_lpips)
+    settings = TrialSettings(data_path, mask, threads, not no_lpips, frames=frames_digest(day))
     with progress_bar("rd") as advance:
         found = run_sweeps(chosen, out, settings, repeats, advance)
     found["curves"] += peers

@@ -12,7 +12,7 @@ from decompressor import open_archive
 from eval.errors import EvalError
 from eval.report.findings import byte_budget
 from eval.search.space import Value, Values
-from eval.search.trial import TrialSettings, run_trial, trial_name
+from eval.search.trial import TrialSettings, run_trial
 
 Progress = Callable[[int, int, str], None]
 MEASURES = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms", "open_ms", "made_s")
@@ -134,7 +134,7 @@ def run_sweeps(
                 else:
                     worked.append(result)
             if worked:
-                with open_archive(out / "trials" / trial_name(group[0]) / "archive.tod", provider="cpu") as archive:
+                with open_archive(out / "trials" / worked[0]["name"] / "archive.tod", provider="cpu") as archive:
                     budget = {part["kind"]: part["bytes"] for part in byte_budget(archive)}
                 points.append({"setting": f"{sweep.option} {value}", "budget": budget, **averaged(worked)})
         if points:

@@ -186,7 +186,8 @@ def _rate_points(
         "psnr_db": score.psnr_db,
     }
     if frames is None:
-        return [own], {"x265, jpegxl": "they code 8-bit frames, these are linear radiance"}
+        absent = {"x265, jpegxl": "they code 8-bit frames, these are linear radiance"}
+        return [own] if math.isfinite(score.psnr_db) else [], absent
     crfs: Sequence[float] = settings.crfs if min(frames.shape[1:3]) >= 32 else ()
     results = run_peers(frames, valid, crfs, settings.distances)
     absent = dict(results.absent) | ({} if crfs or not settings.crfs else {"x265": "frames under 32 texels a side"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from eval.options import CONTEXT, COUNT, PATH, progress_bar, write_text
+from eval.options import CONTEXT, COUNT, PATH, finite, progress_bar, write_text
 from eval.search.table import SORTS
 
 EXAMPLES = """
@@ -44,7 +44,9 @@ A space:
 @click.option("--threads", type=COUNT, help="Threads of a trial.  [default: the cores shared out to the workers]")
 @click.option("--gpu-ids", help="GPUs that the workers share out, such as 0,1,2,3.")
 @click.option("--sort", type=click.Choice(list(SORTS)), default="score", help="What the table is sorted by.")
-@click.option("--timeout", type=click.FloatRange(min=0.1), help="Seconds that one command of a trial may take.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), callback=finite, help="Seconds that one command of a trial may take."
+)
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where trials run.")
 @click.option("--no-lpips", is_flag=True, help="Leave LPIPS out.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -65,20 +67,20 @@ def search(
     """Train, pack, score and time one trial after another over a SPACE of options (JSON or TOML).
 
     Each trial has a folder with its log, run, archive and result.json. A search that was stopped goes on where it was:
-    finished trials are not run again, failed ones are. A failed trial is reported and stops nothing.
+    finished trials of the same frames are not run again, failed ones are. A failed trial is reported and stops nothing.
     """
     from decompressor.output import make_folder
     from eval.search.runner import run_search
     from eval.search.space import read_space
     from eval.search.table import results_table, sorted_results
-    from eval.search.trial import TrialSettings
+    from eval.search.trial import TrialSettings, frames_digest
     from trainer.data import read_sequence
 
     space = read_space(space_path)
-    read_sequence(data_path, mask)  # bad frames are one error, not one per trial
+    frames = frames_digest(read_sequence(data_path, mask))  # bad frames are one error, not one per trial
     make_folder(out)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    settings = TrialSettings(data_path, mask, threads or max(1, cores // num_workers), not no_lpips, timeout)
+    settings = TrialSettings(data_path, mask, threads or max(1, cores // num_workers), not no_lpips, timeout, frames)
     with progress_bar("search") as advance:
         results = run_search(
             space,

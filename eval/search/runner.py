@@ -103,7 +103,7 @@ def run_search(
         One result per trial, see `run_trial`, each with its `score`.
 
     Raises:
-        EvalError: a package that the sampler or the engine needs is missing.
+        EvalError: a package that the sampler or the engine needs is missing, or the two do not go together.
     """
     finished = 0
     in_all = space.trials
@@ -115,6 +115,8 @@ def run_search(
             on_trial(finished, in_all, result["name"])
 
     results: list[dict[str, Any]] = []
+    if space.sampler == "optuna" and engine == "ray":
+        raise EvalError("--engine ray: expected the sampler grid or random, found optuna, which runs on this machine")
     if space.sampler == "optuna":
         sampler = OptunaSampler(space)
         while len(results) < space.trials:

@@ -70,6 +70,8 @@ def _number(where: str, value: Any) -> float:
 def _choice(where: str, value: Any) -> Value:
     if not isinstance(value, str | int | float | bool):
         raise EvalError(f"{where}: expected a text, a number, true or false, found {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise EvalError(f"{where}: expected a finite number, found {value!r}")
     return value
 
 

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from decompressor.output import make_folder, write_atomic
 from eval.errors import last_line
 from eval.search.space import Value, Values
+from trainer.data import LightmapSequence
 
 _ROOT = Path(__file__).resolve().parents[2]
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -31,6 +34,7 @@ class TrialSettings:
         threads: Threads of each trial.
         lpips: Whether LPIPS is measured (where its weights are found).
         timeout_s: Wall time of one command, or None.
+        frames: `frames_digest` of the day: trials of other frames are not taken up.
     """
 
     data: Path
@@ -38,6 +42,15 @@ class TrialSettings:
     threads: int = 1
     lpips: bool = True
     timeout_s: float | None = None
+    frames: str = ""
+
+
+def frames_digest(day: LightmapSequence) -> str:
+    """SHA-256 of a day's frames, valid texels and hours, in hexadecimal."""
+    digest = hashlib.sha256(f"{day.transfer} {day.radiance.shape}".encode())
+    for array in (day.radiance, day.valid, day.hours):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def trial_name(values: Values) -> str:
@@ -57,14 +70,19 @@ def option_words(options: dict[str, Value]) -> list[str]:
     return words
 
 
-def finished_result(folder: Path, values: Values) -> dict[str, Any] | None:
-    """The result of a trial that was done before with the same values, or None (failed ones are tried again)."""
+def finished_result(folder: Path, values: Values, settings: TrialSettings) -> dict[str, Any] | None:
+    """The result of a trial that was done before, or None (failed ones are tried again).
+
+    It counts if it has the same values, is of the same frames, and LPIPS was measured where it is wanted.
+    """
     try:
         found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    same = isinstance(found, dict) and found.get("values") == values and found.get("error") is None
-    return found if same else None
+    if not isinstance(found, dict) or found.get("values") != values or found.get("error") is not None:
+        return None
+    measured = found.get("frames") == settings.frames and (found.get("asked_lpips") is True or not settings.lpips)
+    return found if measured else None
 
 
 class _CommandError(Exception):
@@ -137,16 +155,24 @@ def run_trial(values: Values, out: Path, settings: TrialSettings, gpu: str | Non
         gpu: The one GPU that it sees, or None for the machine's own choice.
 
     Returns:
-        `name`, `values`, `measures` (None where it failed), `error` (None where it did not), `resumed`.
+        `name`, `values`, `frames` and `asked_lpips` of the settings, `measures` (None where it failed), `error` (None
+        where it did not), `resumed`.
     """
     name = trial_name(values)
     folder = out / name
-    earlier = finished_result(folder, values)
+    earlier = finished_result(folder, values, settings)
     if earlier is not None:
         return {**earlier, "resumed": True}
     make_folder(folder)
     (folder / "log.txt").unlink(missing_ok=True)
-    result: dict[str, Any] = {"name": name, "values": values, "measures": None, "error": None}
+    result: dict[str, Any] = {
+        "name": name,
+        "values": values,
+        "frames": settings.frames,
+        "asked_lpips": settings.lpips,
+        "measures": None,
+        "error": None,
+    }
     try:
         result["measures"] = _measures(values, folder, settings, gpu)
     except _CommandError as error:

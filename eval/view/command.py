@@ -13,13 +13,13 @@ import click
 \b
 Examples:
   todpack view scene.tod -o view.html
-  todpack view level.tod -o view.html --lightmap "L_Annex 0"
+  todpack view level.tod -o view.html --lightmap L_Annex_0
 """,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.argument("archive", type=click.Path(path_type=Path))
 @click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Page to write (NAME.html).")
-@click.option("--lightmap", default="0", help="Which lightmap: its position or its name.")
+@click.option("--lightmap", default="0", help="Which lightmap: its name or its position.")
 def view(archive: Path, out: Path, lightmap: str) -> None:
     """Write one HTML page that decodes ARCHIVE in the browser: any hour, down to single texels.
 
@@ -30,7 +30,7 @@ def view(archive: Path, out: Path, lightmap: str) -> None:
     from eval.view.page import build_page
 
     check_output(out)
-    page, packed = build_page(archive, int(lightmap) if lightmap.isdecimal() else lightmap)
+    page, packed = build_page(archive, lightmap)
     data = page.encode("utf-8")
     write_atomic(out, lambda file: file.write(data))
     click.echo(

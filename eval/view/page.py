@@ -51,12 +51,12 @@ def _description(archive: Archive, index: int, packed: PackedMaps) -> dict[str, 
     }
 
 
-def build_page(path: Path, lightmap: int | str = 0) -> tuple[str, PackedMaps]:
+def build_page(path: Path, lightmap: str = "0") -> tuple[str, PackedMaps]:
     """Make the page.
 
     Args:
         path: The archive.
-        lightmap: Which of its lightmaps, by position or name.
+        lightmap: Which of its lightmaps, by name or position.
 
     Returns:
         The HTML text, and the maps that it carries.
@@ -65,7 +65,7 @@ def build_page(path: Path, lightmap: int | str = 0) -> tuple[str, PackedMaps]:
         TodpackError: not a readable archive, no such lightmap, too large for a page, or a graph that cannot be shown.
     """
     with open_archive(path, provider="cpu") as archive:
-        shown = archive.find(lightmap)
+        shown = archive.choose(lightmap)
         index = archive.lightmaps.index(shown)
         if max(shown.height, shown.width) > MAX_SIDE:
             raise EvalError(f"{path}: a page shows sides up to {MAX_SIDE}, found {shown.width} x {shown.height} texels")

@@ -14,6 +14,11 @@ from PIL import Image
 import decompressor
 from decompressor import RequestError, open_archive
 from decompressor.cli import frame_names, main, parse_hours, parse_region
+from packer.compress import encode_day, write_day
+from packer.daybasis.pack import DayBasisPackOptions
+from tests.conftest import make_day
+from trainer.data import LightmapSequence
+from trainer.daybasis.config import DayBasisConfig
 
 SCRIPT = Path(decompressor.__file__).parent / "decompress.py"
 
@@ -89,6 +94,15 @@ def test_lightmap_by_name_and_number(tiny_archive: Path, tmp_path: Path) -> None
         assert main([str(tiny_archive), "-o", str(tmp_path), "--hours", "1", "--lightmap", lightmap]) == 0
 
 
+def test_a_name_that_is_a_number_goes_before_the_position(tmp_path: Path) -> None:
+    frames, valid = make_day(16, 16, 2)
+    path = tmp_path / "named.tod"
+    day = LightmapSequence(frames.astype(np.float32), valid, np.array([0.0, 12.0]), "srgb8", "2024")
+    write_day(encode_day(day, DayBasisConfig(), DayBasisPackOptions()), path)
+    for lightmap in ("2024", "0"):
+        assert main([str(path), "-o", str(tmp_path / "out"), "--lightmap", lightmap]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -103,6 +117,7 @@ def test_lightmap_by_name_and_number(tiny_archive: Path, tmp_path: Path) -> None
         (["--region=-1:5,0:72"], "--region: expected y0:y1,x0:x1"),
         (["--lightmap", "7"], "lightmap: expected 0..0 or one of"),
         (["--lightmap", "kitchen"], "found 'kitchen'"),
+        (["--lightmap", "9" * 5000], "lightmap: expected 0..0 or one of"),
         (["--threads", "0"], "threads: expected 1..1024, found 0"),
         (["--timings", "/nowhere/t.json", "--hours", "0"], "/nowhere/t.json: cannot be written"),
     ],

@@ -22,12 +22,13 @@ def names(folder: Path) -> list[str]:
 
 @needs_locks
 def test_the_next_writer_removes_strays_and_nothing_else(tmp_path: Path) -> None:
-    for name in (".a.tod.0000.part", ".b.tod.0000.part", ".a.tod.part.keep", "a.tod.x.part"):
+    others = [".a.tod.b.00000000.part", ".a.tod.mine.part", ".a.tod.part.keep", ".b.tod.00000000.part", "a.tod.x.part"]
+    for name in (".a.tod.00000000.part", *others):
         (tmp_path / name).write_text("")
-    (tmp_path / ".a.tod.1111.part").mkdir()
-    (tmp_path / ".a.tod.1111.part" / "inside").write_text("")
+    (tmp_path / ".a.tod.1111aaaa.part").mkdir()
+    (tmp_path / ".a.tod.1111aaaa.part" / "inside").write_text("")
     write_atomic(tmp_path / "a.tod", lambda file: file.write(b"new"))
-    assert names(tmp_path) == [".a.tod.part.keep", ".b.tod.0000.part", "a.tod", "a.tod.x.part"]
+    assert names(tmp_path) == sorted(["a.tod", *others])
 
 
 @needs_locks
@@ -54,9 +55,33 @@ def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> No
 
 
 @needs_locks
+def test_a_part_that_another_writer_takes_for_a_stray_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one finds it between its making and its locking, locks it, and has not removed it yet."""
+    real, taken = parts._lock, list[tuple[Path, int]]()
+
+    def lock(part: Path) -> int | None:
+        if not taken:
+            handle = real(part)
+            assert handle is not None
+            taken.append((part, handle))
+        return real(part)
+
+    monkeypatch.setattr(parts, "_lock", lock)
+    with new_part(tmp_path / "a") as part:
+        (first, handle) = taken[0]
+        assert part != first
+        with pytest.raises(BlockingIOError):  # it is locked
+            real(part)
+    os.close(handle)
+    assert names(tmp_path) == []
+
+
+@needs_locks
 def test_a_link_in_the_place_of_a_stray_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("mine")
-    (tmp_path / ".a.0000.part").symlink_to(tmp_path / "precious")
+    (tmp_path / ".a.00000000.part").symlink_to(tmp_path / "precious")
     remove_strays(tmp_path / "a")
     assert (tmp_path / "precious").read_text() == "mine"
 

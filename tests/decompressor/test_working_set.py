@@ -75,6 +75,20 @@ def test_good_archives_need_a_small_part_of_what_they_may_take(archives: dict[st
         assert memory.total - memory._left < memory.total // 4
 
 
+def test_plain_archives_open_with_any_number_of_threads(tmp_path: Path) -> None:
+    """A small file may take little memory: fewer threads decode tiles then."""
+    frames = np.full((3, 768, 768, 3), 80.0, np.float32) + np.arange(3, dtype=np.float32)[:, None, None, None]
+    day = LightmapSequence(frames, np.ones((768, 768), bool), np.array([0.0, 8.0, 16.0]), "srgb8", "plain")
+    path = tmp_path / "plain.tod"
+    write_day(encode_day(day, DayBasisConfig(tile=256), DayBasisPackOptions()), path)
+    limits = Limits(free_memory_bytes=32 << 20, memory_per_byte=1)
+    with open_archive(path, threads=1, provider="cpu", limits=limits) as archive:
+        alone = archive.decode(8.0)
+    with open_archive(path, threads=64, provider="cpu", limits=limits) as archive:
+        archive.prepare()
+        np.testing.assert_array_equal(archive.decode(8.0), alone)
+
+
 def test_account() -> None:
     memory = MemoryAccount(10_000, Limits(free_memory_bytes=0, memory_per_byte=10, latent_bytes=1 << 30))
     assert (memory.total, memory.cache_bytes) == (100_000, 25_000)

@@ -50,6 +50,10 @@ def test_natural_order(make_frames: Any) -> None:
         np.testing.assert_array_equal(day.radiance[t], np.random.default_rng(t).integers(1, 256, (6, 4, 3)))
 
 
+def test_digits_that_are_no_numbers_are_letters(make_frames: Any) -> None:
+    assert read_sequence(make_frames(3, pattern="1\N{SUPERSCRIPT TWO}{}.png")).n_frames == 3
+
+
 def test_jpeg_and_capitals(make_frames: Any) -> None:
     folder = make_frames(1, pattern="a{}.PNG")
     for name in ("b.jpg", "c.JPEG"):

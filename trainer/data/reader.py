@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from trainer.data.contest import is_dataset, open_dataset
+from trainer.data.frame_order import natural_key
 from trainer.data.image_file import read_mask, read_rgb_codes
 from trainer.data.sequence import HOURS_PER_DAY, LightmapSequence
 from trainer.errors import DataError
@@ -16,12 +16,6 @@ from trainer.errors import DataError
 FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
 MASK_NAME = "valid.png"
 USUAL_FRAMES = 24
-
-
-def _natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """tod_2 before tod_10; equal to the plain order for zero-padded names."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(0, int(p), p) if p.isdigit() else (1, 0, p) for p in parts]
 
 
 def _frame_paths(folder: Path) -> list[Path]:
@@ -34,7 +28,7 @@ def _frame_paths(folder: Path) -> list[Path]:
         names = [p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES and p.name != MASK_NAME]
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed: {error.strerror or error}") from error
-    frames = sorted(names, key=_natural_key)
+    frames = sorted(names, key=natural_key)
     for path in frames:
         if not path.is_file():
             kind = "a folder" if path.is_dir() else "a link to nothing" if path.is_symlink() else "a device"

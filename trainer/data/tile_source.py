@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from trainer.data.frame_order import natural_key
 from trainer.data.sequence import HOURS_PER_DAY
 from trainer.errors import DataError
 
@@ -48,7 +49,7 @@ class FrameArrays:
     """
 
     def __init__(self, folder: Path) -> None:
-        paths = sorted(folder.glob(FRAMES))
+        paths = sorted(folder.glob(FRAMES), key=natural_key)
         if len(paths) < 2:
             raise DataError(f"{folder}: expected at least 2 frames {FRAMES}, found {len(paths)}")
         self._frames = [_mapped(path, np.uint8) for path in paths]
@@ -77,8 +78,8 @@ class FrameArrays:
 
 def _mapped(path: Path, dtype: type) -> np.ndarray:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array: np.ndarray = np.lib.format.open_memmap(path, mode="r")  # np.load would open other kinds of file too
+    except (OSError, ValueError, OverflowError) as error:
         raise DataError(f"{path}: cannot be mapped as a .npy array: {' '.join(str(error).split())}") from error
     if array.dtype != dtype:
         raise DataError(f"{path}: expected values of {np.dtype(dtype)}, found {array.dtype}")

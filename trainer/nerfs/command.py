@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -212,6 +213,8 @@ def _renderer(
     from trainer.nerfs.inf_nerf.config import InfNeRFRendererConfig
     from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
 
+    if not math.isfinite(max_memory):
+        raise ConfigError(f"--max-memory: expected a finite number, found {max_memory}")
     renderer = InfNeRFRenderer.from_checkpoint(run, device=pick_device(device))
     seen = renderer.cameras or {"width": 800, "height": 800}
     if width is None and height is None:

@@ -13,6 +13,7 @@ import pytest
 from decompressor import open_archive
 from eval.report.findings import byte_budget, flicker, section_kind, worst_texels, worst_tiles
 from eval.report.pictures import DARK, as_picture, encode_video, white_of
+from tests.contest_data import write_dataset
 from todpack import main
 
 HOURS = np.array([0.0, 12.0])
@@ -111,6 +112,16 @@ def test_command_writes_page_and_video(
     assert len(shown["flicker"]) == 23
     assert video.stat().st_size > 1000
     assert str(out) in capsys.readouterr().out
+
+
+def test_command_on_radiance_that_decodes_exactly(tmp_path: Path) -> None:
+    """PSNR is infinite, which no JSON holds."""
+    ones = np.ones((26, 32, 32, 3), np.float32)
+    write_dataset(tmp_path / "day", {("L_A", 0): (ones, np.ones((32, 32), bool))})
+    archive, page = tmp_path / "day.tod", tmp_path / "report.html"
+    assert main(["compress", str(tmp_path / "day"), "--lightmap", "L_A_0", "-o", str(archive)]) == 0
+    assert main(["eval", "report", str(archive), "--data", str(tmp_path / "day"), "-o", str(page), "--no-lpips"]) == 0
+    assert "inf dB" in page.read_text(encoding="utf-8")
 
 
 def test_wrong_names_are_refused_before_the_work(

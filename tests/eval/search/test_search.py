@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from eval.errors import EvalError
-from eval.search.runner import score_of
-from eval.search.space import drawn_trials, read_space
+from eval.search.runner import run_search, score_of
+from eval.search.space import Values, drawn_trials, read_space
 from eval.search.table import results_table, sorted_results
-from eval.search.trial import option_words
+from eval.search.trial import TrialSettings, finished_result, frames_digest, option_words
 from todpack import main
+from trainer.data import read_sequence
 
 
 def write_space(folder: Path, text: str, name: str = "space.toml") -> Path:
@@ -55,6 +58,7 @@ def test_random_draws_stay_in_range_and_repeat(tmp_path: Path) -> None:
     [
         ("speed = 1\n", "expected fields of .*found 'speed'"),
         ("[train]\nlr = []\n", "train.lr: expected at least one choice"),
+        ("[train]\nlr = [0.1, inf]\n", "train.lr: expected a finite number, found inf"),
         ("[train]\nlr = {low = 1, high = 2}\n", "a grid needs choices, found a range"),
         ('sampler = "random"\n[train]\nlr = {low = 2, high = 1}\n', "expected low <= high, found 2, 1"),
         ('sampler = "random"\n[train]\nlr = {low = 0, high = 1, log = true}\n', "above 0 with log"),
@@ -103,6 +107,41 @@ def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytes
     assert "1 trials worked (1 from an earlier run), 1 failed" in table
     assert f"failed: {failed['name']}: todpack pack" in table
     assert (folder / "result.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "counts"),
+    [
+        (TrialSettings(Path("day"), frames="a"), True),
+        (TrialSettings(Path("moved"), threads=2, lpips=False, frames="a"), True),
+        (TrialSettings(Path("day"), frames="b"), False),
+    ],
+)
+def test_only_trials_of_the_same_frames_are_taken_up(tmp_path: Path, settings: TrialSettings, counts: bool) -> None:
+    values: Values = {"family": {"name": "daybasis"}, "train": {}, "pack": {}}
+    result = {"values": values, "frames": "a", "asked_lpips": True, "measures": {}, "error": None}
+    (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    assert (finished_result(tmp_path, values, settings) is not None) == counts
+
+
+def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path) -> None:
+    values: Values = {"family": {"name": "daybasis"}, "train": {}, "pack": {}}
+    result = {"values": values, "frames": "", "asked_lpips": False, "measures": {}, "error": None}
+    (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    assert finished_result(tmp_path, values, TrialSettings(Path("day"), lpips=False)) is not None
+    assert finished_result(tmp_path, values, TrialSettings(Path("day"))) is None
+
+
+def test_optuna_does_not_pretend_to_run_on_ray(tmp_path: Path) -> None:
+    space = read_space(write_space(tmp_path, 'sampler = "optuna"\ntrials = 1\n'))
+    with pytest.raises(EvalError, match="--engine ray: expected the sampler grid or random, found optuna"):
+        run_search(space, tmp_path, TrialSettings(Path("day")), engine="ray")
+
+
+def test_frames_digest(tiny_day: Path) -> None:
+    day = read_sequence(tiny_day)
+    other = dataclasses.replace(day, radiance=day.radiance + np.float32(1))
+    assert frames_digest(day) == frames_digest(read_sequence(tiny_day)) != frames_digest(other)
 
 
 def _result(name: str, psnr_db: float | None, score: float | None) -> dict[str, Any]:

@@ -129,6 +129,21 @@ def test_damage_is_told_at_opening(written: Path, tmp_path: Path, change: str, w
         ModelFile(damaged(written, tmp_path / "bad", change))
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("width", "a"), ("height", 0), ("radius", float("nan")), ("up", [0, 0, 0]), ("target", 1), ("focal_length", -1)],
+)
+def test_damaged_cameras_are_told_at_opening(written: Path, tmp_path: Path, field: str, value: object) -> None:
+    content = written.read_bytes()
+    n_header = int.from_bytes(content[8:16], "little")
+    header = json.loads(content[16 : 16 + n_header])
+    header["cameras"] = micro_scene().summary() | {field: value}
+    text = json.dumps(header).encode()
+    (tmp_path / "bad").write_bytes(content[:8] + len(text).to_bytes(8, "little") + text + content[16 + n_header :])
+    with pytest.raises(TrainingError, match="damaged header"):
+        ModelFile(tmp_path / "bad")
+
+
 def test_a_damaged_record_is_told_when_it_is_read(written: Path, tmp_path: Path) -> None:
     file = ModelFile(damaged(written, tmp_path / "bad", "record"))
     file.record(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from trainer.nerfs.inf_nerf import (  # noqa: E402
     Octree,
     render_demo_images,
 )
+from trainer.nerfs.inf_nerf.demo import _codes  # noqa: E402
 from trainer.nerfs.inf_nerf.frustum import nodes_in_frustum  # noqa: E402
 from trainer.nerfs.inf_nerf.rays import camera_rays  # noqa: E402
 from trainer.nerfs.inf_nerf.trajectories import look_at, spiral  # noqa: E402
@@ -105,6 +107,20 @@ def test_depth_alpha_and_a_matrix_for_the_camera() -> None:
     }  # fmt: skip
     assert all(np.array_equal(a[name], b[name]) for name in a)
     assert 0 <= a["alpha"].min() <= a["alpha"].max() <= 1 + 1e-6
+
+
+def test_pictures_of_alpha_and_depth() -> None:
+    """Sums of weights are a hair over 1 at times; scenes may be smaller than 1."""
+    assert _codes("alpha", np.array([[1.0000002, 0.5, 0.0]], np.float32)).tolist() == [[255, 128, 0]]
+    assert _codes("depth", np.array([[0.2, 0.4, 0.0]], np.float32)).tolist() == [[128, 0, 0]]
+
+
+def test_demo_images_where_all_cameras_stand_at_one_place(tmp_path: Path) -> None:
+    renderer = InfNeRFRenderer(trained(), InfNeRFRendererConfig(8, 8))
+    poses = micro_scene().poses.copy()
+    poses[:, :3, 3] = 0.0
+    renderer.cameras = dataclasses.replace(micro_scene(), poses=poses).summary()
+    assert len(render_demo_images(renderer, 2, tmp_path)) == 2
 
 
 def test_demo_images_and_spiral_video(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from trainer.nerfs.inf_nerf.posed_images import Intrinsics
 from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
 from trainer.nerfs.inf_nerf.trajectories import spiral
 
+MIN_RADIUS = 1e-2  # of the scene's bound
+
 
 def render_demo_images(renderer: InfNeRFRenderer, num_views: int, output_dir: str | Path) -> list[Path]:
     """Write view_000.png ... (and _depth.png, _alpha.png if the renderer saves these) from a round about the scene.
@@ -36,7 +38,7 @@ def render_demo_images(renderer: InfNeRFRenderer, num_views: int, output_dir: st
         image = renderer.render_image(pose, camera)
         for name, values in image.items():
             file = folder / f"view_{number:03d}{'' if name == 'rgb' else '_' + name}.png"
-            codes = Image.fromarray(_codes(values))
+            codes = Image.fromarray(_codes(name, values))
             write_atomic(file, lambda stream, codes=codes: codes.save(stream, "PNG"))  # type: ignore[misc]
             written.append(file)
     return written
@@ -53,12 +55,13 @@ def around_scene(renderer: InfNeRFRenderer, n: int) -> tuple[np.ndarray, Intrins
         ), camera
     camera = Intrinsics.centered(seen["width"], seen["height"], seen["focal_length"])
     up, target = np.asarray(seen["up"]), np.asarray(seen["target"])
-    return spiral(target, seen["radius"], n, up=up, elevation=seen["elevation"]), camera
+    radius = max(seen["radius"], MIN_RADIUS * config.scene_bound)  # 0 where all cameras stand at one place
+    return spiral(target, radius, n, up=up, elevation=seen["elevation"]), camera
 
 
-def _codes(values: np.ndarray) -> np.ndarray:
-    """uint8 image of colours, alpha (0..1) or depth (near is bright)."""
-    if values.ndim == 2 and values.max() > 1.0:
-        values = 1.0 - values / values.max()
+def _codes(name: str, values: np.ndarray) -> np.ndarray:
+    """uint8 image of rgb, alpha (0..1, but for rounding) or depth (near is bright, what has none is black)."""
+    if name == "depth":
+        values = np.where(values > 0.0, 1.0 - values / max(float(values.max()), 1e-30), 0.0)
     codes: np.ndarray = np.rint(255.0 * np.clip(values, 0.0, 1.0)).astype(np.uint8)
     return codes

@@ -13,6 +13,7 @@ All numbers are little-endian. The record of node i begins at `data_start + 4 p 
 from __future__ import annotations
 
 import json
+import sys
 import weakref
 import zlib
 from dataclasses import asdict
@@ -32,6 +33,7 @@ from trainer.nerfs.inf_nerf.octree import MAX_NODES, Octree
 MAGIC = b"INFNERF\x01"
 MODEL_NAME = "model.infnerf"
 MAX_HEADER_BYTES = 1 << 20
+MAX_SIDE = 1 << 16
 INDEX = np.dtype([("depth", "<u4"), ("cell", "<u4", 3), ("crc", "<u4")])
 
 
@@ -63,6 +65,28 @@ def write_model(
             file.write(row.tobytes())
 
     write_atomic(path, write, durable=True)
+
+
+def _cameras(fields: Any) -> dict[str, Any] | None:
+    """How the scene was seen, checked.
+
+    Raises:
+        ValueError: not what `PosedImages.summary` gives.
+    """
+    if fields is None:
+        return None
+    numbers = [fields[name] for name in ("focal_length", "radius", "elevation")]
+    for name in ("target", "up"):
+        if len(fields[name]) != 3:
+            raise ValueError(f"cameras: expected three numbers {name}, found {len(fields[name])}")
+        numbers += fields[name]
+    sizes = [fields["width"], fields["height"]]
+    are_numbers = all(type(n) in (int, float) and abs(n) <= sys.float_info.max for n in numbers)
+    if not (are_numbers and all(type(n) is int and 1 <= n <= MAX_SIDE for n in sizes)):
+        raise ValueError("cameras: expected finite numbers and the size of an image, found others")
+    if fields["focal_length"] <= 0.0 or fields["radius"] < 0.0 or not any(fields["up"]):
+        raise ValueError("cameras: expected a positive focal length, a radius and a direction up, found others")
+    return dict(fields)
 
 
 class ModelFile:
@@ -103,7 +127,7 @@ class ModelFile:
         try:
             header = json.loads(self._read(n_header, "header").decode("utf-8"))
             n_nodes, n_parameters = header["n_nodes"], header["n_parameters"]
-            self.cameras: dict[str, Any] | None = header["cameras"]
+            self.cameras = _cameras(header["cameras"])
             self.config = config_from_json(InfNeRFConfig, header["config"], "config")
         except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
             raise self._wrong(f"damaged header: {error}") from error
