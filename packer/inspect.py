@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from decompressor.archive import Archive, Lightmap, open_archive
-from decompressor.errors import OutputError
-from decompressor.output import write_frame
+from decompressor.output import check_suffix, write_frame
 
 
 def _section_lines(archive: Archive) -> list[str]:
@@ -120,8 +119,7 @@ def write_sample(path: Path, image: Path, time_h: float) -> None:
     Raises:
         TodpackError: not readable, no such hour, or not writable.
     """
-    if image.suffix.lower() != ".png":
-        raise OutputError(f"{image}: expected a name that ends in .png, which is what is written")
+    check_suffix(image, ".png")
     with open_archive(path, provider="cpu") as archive:
         lightmap = archive.lightmaps[0]
         if lightmap.transfer == "srgb8":

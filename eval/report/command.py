@@ -44,10 +44,10 @@ def report(
 
     The page needs no network. It holds the frames themselves, losslessly: about 100 kB per frame of 256 x 256.
     """
-    from decompressor.output import check_output, write_atomic
+    from decompressor.output import check_output, check_suffix, write_atomic
     from eval.options import chosen_lpips
     from eval.report.page import ReportSettings, make_report
-    from eval.report.pictures import check_suffix, encode_video
+    from eval.report.pictures import encode_video
 
     check_suffix(out, ".html")
     check_output(out)

@@ -271,6 +271,10 @@ def video(run: Path, out: Path, frames: int, fps: int, quiet: bool, **options: A
     """Write a video of a spiral around the scene of RUN."""
     with _needs_torch():
         from trainer.nerfs.inf_nerf.demo import around_scene
+    from decompressor.output import check_output, check_suffix
+
+    check_output(out)
+    check_suffix(out, ".mp4")
     renderer = _renderer(run, **options)
     poses, camera = around_scene(renderer, frames)
     renderer.render_video(poses, camera, out, fps, quiet)
