@@ -131,6 +131,8 @@ def compress(
     from trainer.daybasis.config import DayBasisConfig
 
     check_output(out)
+    if jobs is not None and jobs < 1:
+        raise PackError(f"--jobs: expected a number >= 1, found {jobs}")
     config = DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS})
     if is_frame_arrays(input_dir):
         from packer.daybasis.stream_command import compress_arrays
