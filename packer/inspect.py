@@ -88,11 +88,12 @@ FAMILY_LINES = {"daybasis": _daybasis_lines, "gridmlp": _gridmlp_lines, "siren":
 
 def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[str]:
     model = archive.metadata["lightmaps"][index]["model"]
-    per_texel = 8.0 * archive.file_bytes / (lightmap.n_valid * len(lightmap.hours))
+    per_texel = 8.0 * archive.lightmap_bytes(index) / (lightmap.n_valid * len(lightmap.hours))
+    own = f"{archive.lightmap_bytes(index)} bytes of its own, " if len(archive.lightmaps) > 1 else ""
     head = (
         f"lightmap {index}: {lightmap.name}, {lightmap.width} x {lightmap.height}, {lightmap.n_valid} valid texels "
         f"({100 * lightmap.n_valid / (lightmap.width * lightmap.height):.1f} %), {len(lightmap.hours)} hours, "
-        f"{lightmap.transfer}; {per_texel:.3f} bits per valid texel and hour"
+        f"{lightmap.transfer}; {own}{per_texel:.3f} bits per valid texel and hour"
     )
     return [head, *FAMILY_LINES[archive.model_type](model)]
 
