@@ -125,7 +125,7 @@ def score_command(
 def latency_command(
     archive: Path, threads: int, provider: str, opens: int, frames: int, texels: int, as_json: bool
 ) -> None:
-    """Time ARCHIVE: cold open, first frame, steady frames, random texels."""
+    """Time ARCHIVE: cold open, first frame, steady frames, random texels; of several lightmaps, the first."""
     from eval.latency import measure_latency
 
     with progress_bar("latency") as advance:
