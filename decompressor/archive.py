@@ -199,6 +199,16 @@ class Archive:
         """Size of the file, bytes."""
         return self._container.file_bytes
 
+    def lightmap_bytes(self, index: int) -> int:
+        """Stored bytes of one lightmap: the file where it is the only one, else its own sections.
+
+        A section that several lightmaps share counts for the one it is stored with.
+        """
+        if len(self.lightmaps) == 1:
+            return self.file_bytes
+        sections = self._container.sections.values()
+        return sum(s.stored_bytes for s in sections if s.name.startswith(f"{index}/"))
+
     @property
     def hours(self) -> np.ndarray:
         """(T,) float64 stored times."""

@@ -34,6 +34,16 @@ def check_output(path: Path) -> None:
         raise OutputError(f"{path}: cannot be written: no permission in {path.parent}")
 
 
+def check_suffix(path: Path, suffix: str) -> None:
+    """Refuse an output whose name promises another format than the one that is written.
+
+    Raises:
+        OutputError: `path` does not end in `suffix`.
+    """
+    if path.suffix.lower() != suffix:
+        raise OutputError(f"{path}: expected a name that ends in {suffix}")
+
+
 def write_atomic(
     path: Path,
     write: Callable[[BinaryIO], object],

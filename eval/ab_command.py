@@ -22,6 +22,7 @@ Examples:
 
 @click.command(
     "ab",
+    short_help="Train and compare the variants of gridmlp.",
     epilog=EXAMPLES,
     context_settings={
         "token_normalize_func": lambda token: token.replace("_", "-"),

@@ -72,7 +72,12 @@ def cli() -> None:
     """Measure quality, size and speed of an archive, and the peers on the same frames."""
 
 
-@cli.command("score", epilog=SCORE_EXAMPLES, context_settings=CONTEXT)
+@cli.command(
+    "score",
+    short_help="An archive against its frames, per hour and for the day.",
+    epilog=SCORE_EXAMPLES,
+    context_settings=CONTEXT,
+)
 @click.argument("archive", type=PATH)
 @click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The original frames.")
 @click.option("--mask", type=PATH, help="Mask image, 255 = valid. Default: valid.png by the frames.")
@@ -104,7 +109,12 @@ def score_command(
     _print(report.to_json(), report.table(), as_json)
 
 
-@cli.command("latency", epilog=LATENCY_EXAMPLES, context_settings=CONTEXT)
+@cli.command(
+    "latency",
+    short_help="Time an archive: open, first frame, steady frames, texels.",
+    epilog=LATENCY_EXAMPLES,
+    context_settings=CONTEXT,
+)
 @click.argument("archive", type=PATH)
 @click.option("--threads", type=COUNT, default=2, help="Decoder threads.")
 @click.option("--provider", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="What runs the graphs.")
@@ -115,7 +125,7 @@ def score_command(
 def latency_command(
     archive: Path, threads: int, provider: str, opens: int, frames: int, texels: int, as_json: bool
 ) -> None:
-    """Time ARCHIVE: cold open, first frame, steady frames, random texels."""
+    """Time ARCHIVE: cold open, first frame, steady frames, random texels; of several lightmaps, the first."""
     from eval.latency import measure_latency
 
     with progress_bar("latency") as advance:
@@ -131,7 +141,12 @@ def latency_command(
     _print(report.to_json(), report.table(), as_json)
 
 
-@cli.command("bench", epilog=BENCH_EXAMPLES, context_settings=CONTEXT)
+@cli.command(
+    "bench",
+    short_help="Ours beside x265 and JPEG XL, against the targets.",
+    epilog=BENCH_EXAMPLES,
+    context_settings=CONTEXT,
+)
 @click.argument("data_paths", metavar="[DATA]...", nargs=-1, type=PATH)
 @click.option("--json-out", type=PATH, metavar="FILE", help="Also write every point and figure to FILE.")
 @click.option("--docs", type=PATH, metavar="FILE", help="Also write FILE (Markdown), with memory and all peers.")

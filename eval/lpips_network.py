@@ -39,7 +39,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's reader raises what it likes on another file
-        first = (str(error).splitlines() or [type(error).__name__])[0]
+        first = (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0]  # no advice to load it anyway
         raise EvalError(f"{path}: expected a file of torch weights, found something else: {first}") from error
     if not isinstance(state, dict):
         raise EvalError(f"{path}: expected a state dict, found {type(state).__name__}")

@@ -146,7 +146,8 @@ def score(
     with open_archive(archive_path, threads=threads) as archive:
         day = read_sequence(data_path, mask, lightmap=lightmap)
         decoded = decode_day(archive, day, str(archive_path), on_frame, lightmap)
-        archive_bytes = archive.file_bytes
+        stored = archive.find(lightmap) if len(archive.lightmaps) > 1 and lightmap is not None else archive.lightmaps[0]
+        archive_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))
     return score_frames(
         as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance,
         decoded,

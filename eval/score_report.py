@@ -37,7 +37,7 @@ class ScoreReport:
         height: H, rows.
         width: W, columns.
         n_valid: Valid texels.
-        archive_bytes: Everything the decoder reads.
+        archive_bytes: Everything the decoder reads; of an archive of several lightmaps, the one's own sections.
         source_bytes: The files of the originals (PNG), 0 where unknown.
     """
 

@@ -131,6 +131,8 @@ def compress(
     from trainer.daybasis.config import DayBasisConfig
 
     check_output(out)
+    if jobs is not None and jobs < 1:
+        raise PackError(f"--jobs: expected a number >= 1, found {jobs}")
     config = DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS})
     if is_frame_arrays(input_dir):
         from packer.daybasis.stream_command import compress_arrays
@@ -170,11 +172,12 @@ Examples:
 @click.option("--metadata", is_flag=True, help="Print metadata.json only.")
 def inspect(archive: Path, image: Path | None, time_h: float, metadata: bool) -> None:
     """Show an archive's sections, sizes, parameters and quantization."""
-    from decompressor.output import check_output
+    from decompressor.output import check_output, check_suffix
     from packer.inspect import describe, write_sample
 
     if image is not None:
         check_output(image)
+        check_suffix(image, ".png")
     click.echo(describe(archive, metadata_only=metadata))
     if image is not None:
         write_sample(archive, image, time_h)

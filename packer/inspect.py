@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from decompressor.archive import Archive, Lightmap, open_archive
-from decompressor.errors import OutputError
-from decompressor.output import write_frame
+from decompressor.output import check_suffix, write_frame
 
 
 def _section_lines(archive: Archive) -> list[str]:
@@ -89,11 +88,12 @@ FAMILY_LINES = {"daybasis": _daybasis_lines, "gridmlp": _gridmlp_lines, "siren":
 
 def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[str]:
     model = archive.metadata["lightmaps"][index]["model"]
-    per_texel = 8.0 * archive.file_bytes / (lightmap.n_valid * len(lightmap.hours))
+    per_texel = 8.0 * archive.lightmap_bytes(index) / (lightmap.n_valid * len(lightmap.hours))
+    own = f"{archive.lightmap_bytes(index)} bytes of its own, " if len(archive.lightmaps) > 1 else ""
     head = (
         f"lightmap {index}: {lightmap.name}, {lightmap.width} x {lightmap.height}, {lightmap.n_valid} valid texels "
         f"({100 * lightmap.n_valid / (lightmap.width * lightmap.height):.1f} %), {len(lightmap.hours)} hours, "
-        f"{lightmap.transfer}; {per_texel:.3f} bits per valid texel and hour"
+        f"{lightmap.transfer}; {own}{per_texel:.3f} bits per valid texel and hour"
     )
     return [head, *FAMILY_LINES[archive.model_type](model)]
 
@@ -120,8 +120,7 @@ def write_sample(path: Path, image: Path, time_h: float) -> None:
     Raises:
         TodpackError: not readable, no such hour, or not writable.
     """
-    if image.suffix.lower() != ".png":
-        raise OutputError(f"{image}: expected a name that ends in .png, which is what is written")
+    check_suffix(image, ".png")
     with open_archive(path, provider="cpu") as archive:
         lightmap = archive.lightmaps[0]
         if lightmap.transfer == "srgb8":

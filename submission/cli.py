@@ -35,7 +35,7 @@ LAYOUT = click.option(
 )  # fmt: skip
 
 
-@submit.command("build", epilog=EXAMPLES)
+@submit.command("build", short_help="Bundle an archive for the graders.", epilog=EXAMPLES)
 @click.argument("archive", metavar="SOURCE", type=click.Path(path_type=Path))
 @click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder to write; OUT.zip beside it.")
 @click.option("--overwrite", is_flag=True, help="Replace an older submission.")
@@ -75,7 +75,7 @@ def build_command(
     )
 
 
-@submit.command("check", epilog=EXAMPLES)
+@submit.command("check", short_help="Rehearse the grading of a submission.", epilog=EXAMPLES)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The original frames.")
 @click.option("--mask", type=click.Path(path_type=Path), help="Mask image of the originals.")

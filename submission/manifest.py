@@ -68,9 +68,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST_NAME
     if not path.is_file():
-        raise SubmissionError(
-            f"{folder}: expected a submission with {MANIFEST_NAME}, found none; make one by `submit build`"
-        )
+        other = (folder / "Interface.py").is_file()
+        hint = "one in the contest's layout is checked by --layout contest" if other else "make one by `submit build`"
+        raise SubmissionError(f"{folder}: expected a submission with {MANIFEST_NAME}, found none; {hint}")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         usable = (

@@ -97,10 +97,11 @@ def infer(
     out: Path,
 ) -> None:
     """Make one frame by torch, from a checkpoint or from an export."""
-    from decompressor.output import check_output, write_frame
+    from decompressor.output import check_output, check_suffix, write_frame
 
     _check_hour("--time", time_h)
     check_output(out)
+    check_suffix(out, ".png")
     write_frame(out, _predictor(ckpt, latent_path, f2_path, baseline_path)(time_h), "png")
     click.echo(f"{out}: {time_h:g} h")
 

@@ -19,9 +19,15 @@ Examples:
 """
 
 
-@click.command("peers", epilog=EXAMPLES, context_settings=CONTEXT)
+@click.command(
+    "peers",
+    short_help="Bytes, quality and times of ours and of other codecs.",
+    epilog=EXAMPLES,
+    context_settings=CONTEXT,
+)
 @click.argument("data_path", metavar="INPUT", type=PATH)
 @click.option("--mask", type=PATH, help="Mask image, as for score.")
+@click.option("--lightmap", help="Which one of a contest dataset, such as L_Courtyard_0.")
 @click.option("--peers", "names", help="Some peers by name, separated by commas.  [default: all]")
 @click.option("--crf", "crfs", callback=numbers, default="8,12,16,20", help="Rate factors of x265.")
 @click.option("--distance", "distances", callback=numbers, default="0.5,1,2,3", help="Distances of JPEG XL.")
@@ -40,6 +46,7 @@ Examples:
 def peers(
     data_path: Path,
     mask: Path | None,
+    lightmap: str | None,
     names: str | None,
     crfs: tuple[float, ...],
     distances: tuple[float, ...],
@@ -63,7 +70,7 @@ def peers(
     chosen = chosen_peers(all_peers(crfs, distances, train_seconds), names.split(",") if names else ())
     if json_out is not None:
         prepare_output(json_out)
-    day = read_sequence(data_path, mask)
+    day = read_sequence(data_path, mask, lightmap=lightmap)
     lpips = chosen_lpips(lpips_weights, no_lpips)
     with progress_bar("peers") as advance:
         frames = as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance

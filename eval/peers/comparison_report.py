@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from eval.errors import EvalError
 from eval.metrics import bits_per_texel
-from eval.peers.everyone import Comparison
+from eval.peers.everyone import MIN_BD_OVERLAP, MIN_BD_POINTS, Comparison
 from eval.rate_curve import bytes_at_psnr
+
+TOO_LITTLE = f"none: both need {MIN_BD_POINTS} points, and {100 * MIN_BD_OVERLAP:g} % of their range of PSNR in common"
 
 
 def comparison_json(
@@ -87,7 +89,7 @@ def comparison_table(found: Comparison, n_valid: int, n_frames: int, targets_db:
         )
     lines.append("")
     for name, percent in found.bd_rate.items():
-        value = "the curves do not compare" if percent is None else f"{percent:+.1f} % bytes"
+        value = TOO_LITTLE if percent is None else f"{percent:+.1f} % bytes"
         lines.append(f"{name} against x265 (BD-rate): {value}")
     if found.bd_absent is not None:
         lines.append(f"BD-rate absent: {found.bd_absent}")

@@ -58,7 +58,12 @@ def _peer_curves(
     return curves, found.absent
 
 
-@click.command("rd", epilog=EXAMPLES, context_settings=CONTEXT)
+@click.command(
+    "rd",
+    short_help="Curves of size against quality of the families, as plots.",
+    epilog=EXAMPLES,
+    context_settings=CONTEXT,
+)
 @click.argument("data_path", metavar="INPUT", type=PATH)
 @click.option("--out", "-o", type=PATH, required=True, help="Folder for plots, rd.json and trials; resumed if there.")
 @click.option("--mask", type=PATH, help="Mask image, as for train.")

@@ -182,5 +182,18 @@ def _budget(curves: list[dict[str, Any]], out: Path) -> list[Path]:
     axes.set_yticks(range(len(shown)), [f"{curve['name']}\n{_middle(curve)['setting']}" for curve in shown])
     axes.invert_yaxis()
     _plain(axes, "bits per valid texel and hour", "")
-    axes.legend(handles, kinds, frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.4, -0.28), fontsize=8)
+    from matplotlib.transforms import ScaledTranslation
+
+    below = axes.transAxes + ScaledTranslation(0, -0.4, figure.dpi_scale_trans)  # inches: under the axis and its label
+    axes.legend(
+        handles,
+        kinds,
+        frameon=False,
+        ncols=3,
+        loc="upper center",
+        bbox_to_anchor=(0.4, 0),
+        bbox_transform=below,
+        borderaxespad=0,
+        fontsize=8,
+    )
     return _save(figure, pyplot, out, "bpt_by_section")

@@ -17,12 +17,18 @@ Examples:
 """
 
 
-@click.command("report", epilog=EXAMPLES, context_settings=CONTEXT)
+@click.command(
+    "report",
+    short_help="One HTML page about an archive: figures, errors, peers.",
+    epilog=EXAMPLES,
+    context_settings=CONTEXT,
+)
 @click.argument("archive", type=PATH)
 @click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The original frames.")
 @click.option("--out", "-o", type=PATH, required=True, help="Page to write (NAME.html).")
 @click.option("--video", type=PATH, help="Also write the day beside the original (NAME.mp4).")
 @click.option("--mask", type=PATH, help="Mask image, as for score.")
+@click.option("--lightmap", help="Which one of a contest dataset, such as L_Courtyard_0.")
 @click.option("--crf", "crfs", callback=numbers, default="10,14,18,22", help='Rate factors of x265; "" leaves it out.')
 @click.option("--distance", "distances", callback=numbers, default="0.35,0.7,1.4", help="Distances of JPEG XL.")
 @click.option("--threads", type=click.IntRange(min=1), default=2, help="Decoder threads.")
@@ -34,6 +40,7 @@ def report(
     out: Path,
     video: Path | None,
     mask: Path | None,
+    lightmap: str | None,
     crfs: tuple[float, ...],
     distances: tuple[float, ...],
     threads: int,
@@ -44,10 +51,10 @@ def report(
 
     The page needs no network. It holds the frames themselves, losslessly: about 100 kB per frame of 256 x 256.
     """
-    from decompressor.output import check_output, write_atomic
+    from decompressor.output import check_output, check_suffix, write_atomic
     from eval.options import chosen_lpips
     from eval.report.page import ReportSettings, make_report
-    from eval.report.pictures import check_suffix, encode_video
+    from eval.report.pictures import encode_video
 
     check_suffix(out, ".html")
     check_output(out)
@@ -57,7 +64,9 @@ def report(
     lpips = chosen_lpips(lpips_weights, no_lpips)
     settings = ReportSettings(crfs=crfs, distances=distances, threads=threads)
     with progress_bar("report") as advance:
-        made = make_report(archive, data_path, lpips=lpips, mask=mask, settings=settings, on_step=advance)
+        made = make_report(
+            archive, data_path, lpips=lpips, mask=mask, lightmap=lightmap, settings=settings, on_step=advance
+        )
     data = made.page.encode("utf-8")
     write_atomic(out, lambda file: file.write(data))
     click.echo(f"{out}: {len(data)} bytes")

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from decompressor import open_archive
+from eval.errors import EvalError
 from eval.frames import as_codes
 from eval.latency import measure_latency
-from eval.peers import run_peers
+from eval.peers import JPEG_XL, X265, run_peers
 from eval.peers_report import DEFINITIONS
 from eval.perceptual import Lpips, LpipsAbsent
 from eval.report.findings import byte_budget, flicker, worst_texels, worst_tiles
@@ -67,9 +68,10 @@ def _number(value: float | None, digits: int, unit: str = "") -> str:
     return "absent" if value is None else f"{value:.{digits}f}{unit}"
 
 
-def _figures(score: ScoreReport, latency: Any, archive: Path, data: Path) -> list[list[str]]:
+def _figures(score: ScoreReport, latency: Any, archive: Path, data: Path, lightmap: str | None) -> list[list[str]]:
     """Rows of label, value and the command that measures it again."""
     scored = f"todpack eval score {archive.name} --data {data.name}"
+    scored += f" --lightmap {lightmap}" if lightmap is not None else ""
     timed = f"todpack eval latency {archive.name} --threads {latency.threads}"
     ratio = score.compression_ratio_png
     rows = [
@@ -95,6 +97,7 @@ def make_report(
     *,
     lpips: Lpips | LpipsAbsent,
     mask: Path | None = None,
+    lightmap: str | None = None,
     settings: ReportSettings | None = None,
     on_step: Progress | None = None,
 ) -> Report:
@@ -105,6 +108,7 @@ def make_report(
         data_path: The originals.
         lpips: The measure, or why it is absent.
         mask: Mask image, as for the score.
+        lightmap: Which one of a contest dataset; may be left out where there is only one.
         settings: What else to measure.
         on_step: Called with (steps done, steps in all, what comes next).
 
@@ -120,7 +124,12 @@ def make_report(
 
     step("decoding")
     with open_archive(archive_path, threads=settings.threads) as archive:
-        day = read_sequence(data_path, mask)
+        if len(archive.lightmaps) != 1:
+            raise EvalError(
+                f"{archive_path}: expected an archive of one lightmap, as of `todpack compress --lightmap`, "
+                f"found {len(archive.lightmaps)}"
+            )
+        day = read_sequence(data_path, mask, lightmap=lightmap)
         decoded = decode_day(archive, day, str(archive_path), None)
         budget, family, name = byte_budget(archive), archive.model_type, archive.lightmaps[0].name
         archive_bytes = archive.file_bytes
@@ -150,14 +159,14 @@ def make_report(
         "width": day.width,
         "valid_texels": score.n_valid,
         "hours": day.hours.tolist(),
-        "figures": _figures(score, latency, archive_path, data_path),
+        "figures": _figures(score, latency, archive_path, data_path, lightmap),
         "lpips_absent": score.lpips_absent,
         "per_hour": score.to_json()["per_hour"],
         "psnr_key": score.psnr_key,
         "points": points,
         "absent": absent,
         "definitions": DEFINITIONS,
-        "peers_command": f"todpack eval peers {data_path.name}",
+        "peers_command": _peers_command(data_path, settings),
         "texels": worst_texels(original, decoded, day.valid, day.hours),
         "tiles": worst_tiles(original, decoded, day.valid, day.hours),
         "budget": budget,
@@ -173,6 +182,14 @@ def make_report(
         scripts=("view_state.js", "chart.js", "report.js"),
     )
     return Report(page, original, decoded, day.valid, white)
+
+
+def _peers_command(data: Path, settings: ReportSettings) -> str:
+    """The command that measures the page's peers again."""
+    chosen = {X265: ("--crf", settings.crfs), JPEG_XL: ("--distance", settings.distances)}
+    names = ",".join(name for name, (_, values) in chosen.items() if values)
+    options = [f"{option} {','.join(f'{v:g}' for v in values)}" for option, values in chosen.values() if values]
+    return " ".join(["todpack eval peers", data.name, "--peers", names, *options])
 
 
 def _rate_points(

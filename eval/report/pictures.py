@@ -8,7 +8,6 @@ import io
 import numpy as np
 from PIL import Image
 
-from decompressor.errors import OutputError
 from eval.errors import EvalError
 from eval.peers.coding import VIDEO_UNIT
 
@@ -85,13 +84,3 @@ def encode_video(originals: np.ndarray, decodeds: np.ndarray, valid: np.ndarray,
     except (ValueError, av.FFmpegError) as error:
         raise EvalError(f"the video cannot be encoded: {error}") from error
     return stored.getvalue()
-
-
-def check_suffix(path: object, suffix: str) -> None:
-    """Refuse an output whose name promises another format.
-
-    Raises:
-        OutputError: `path` does not end in `suffix`.
-    """
-    if not str(path).lower().endswith(suffix):
-        raise OutputError(f"{path}: expected a name that ends in {suffix}")

@@ -35,6 +35,10 @@ A space:
 """
 
 
+def _option_names(command: click.Command) -> set[str]:
+    return {word[2:] for parameter in command.params for word in parameter.opts if word.startswith("--")}
+
+
 @click.command("search", epilog=EXAMPLES, context_settings=CONTEXT)
 @click.argument("space_path", metavar="SPACE", type=PATH)
 @click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The frames.")
@@ -71,12 +75,16 @@ def search(
     """
     from decompressor.output import make_folder
     from eval.search.runner import run_search
-    from eval.search.space import read_space
+    from eval.search.space import check_names, read_space
     from eval.search.table import results_table, sorted_results
     from eval.search.trial import TrialSettings, frames_digest
+    from packer.cli import pack
+    from trainer.cli import FAMILIES, train
     from trainer.data import read_sequence
 
     space = read_space(space_path)
+    names = {stage: _option_names(command) for stage, command in (("train", train), ("pack", pack))}
+    check_names(space_path, space, FAMILIES, names)
     frames = frames_digest(read_sequence(data_path, mask))  # bad frames are one error, not one per trial
     make_folder(out)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,6 +153,26 @@ def read_space(path: Path) -> Space:
     if not space.families or not all(isinstance(family, str) and family for family in space.families):
         raise EvalError(f"{path}: family: expected a name or several, found {families!r}")
     return space
+
+
+def check_names(path: Path, space: Space, families: Collection[str], options: Mapping[str, Collection[str]]) -> None:
+    """Refuse a family or an option that no command knows: one error instead of one for each trial.
+
+    Args:
+        path: Of the space, for the message.
+        space: The space.
+        families: Names there are.
+        options: By stage: the names of its command's options.
+
+    Raises:
+        EvalError: a name is unknown.
+    """
+    for family in space.families:
+        if family not in families:
+            raise EvalError(f"{path}: family: expected some of {', '.join(families)}, found {family!r}")
+    for stage, name in space.options:
+        if name not in options[stage]:
+            raise EvalError(f"{path}: {stage}.{name}: expected an option of `todpack {stage}`, found none of that name")
 
 
 def _values(family: str, drawn: dict[tuple[str, str], Value]) -> Values:

@@ -35,7 +35,8 @@ def results_table(results: Sequence[dict[str, Any]]) -> str:
             continue
         options = {**result["values"]["train"], **result["values"]["pack"]}
         shown = " ".join(
-            f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in options.items()
+            f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+            for name, value in sorted(options.items())
         )
         lines.append(
             f"{result['name']:<24} {_cell(result['score'], 3):>8} {_cell(measures['psnr_db'], 2):>8} "

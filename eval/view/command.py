@@ -26,10 +26,11 @@ def view(archive: Path, out: Path, lightmap: str) -> None:
     The page needs WebGL2 and nothing else: no network, no server. It shows the same values as `todpack decompress`
     within 1 code.
     """
-    from decompressor.output import check_output, write_atomic
+    from decompressor.output import check_output, check_suffix, write_atomic
     from eval.view.page import build_page
 
     check_output(out)
+    check_suffix(out, ".html")
     page, packed = build_page(archive, lightmap)
     data = page.encode("utf-8")
     write_atomic(out, lambda file: file.write(data))

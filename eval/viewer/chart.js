@@ -32,7 +32,11 @@ function logTicks(low, high) {
  * series: [{label, points: [[x, y]], dot}]; options: xLabel, yLabel, logX, xTicks, fromZero, describe.
  */
 function lineChart(host, series, options) {
-  const [width, height, left, right, top, bottom] = [560, 300, 54, 16, 26, 38];
+  const width = Math.max(320, Math.min(560, host.clientWidth || 560)); // letters keep their size on a phone
+  const legendWidth = (label) => 6.4 * label.length + 22;
+  const needed = series.reduce((sum, one) => sum + legendWidth(one.label), 0) + 6.4 * options.yLabel.length + 16;
+  const own = needed > width - 54 - 16 ? 16 : 0; // a line of its own for the legend
+  const [height, left, right, top, bottom] = [300, 54, 16, 26 + own, 38];
   const scale = options.logX ? Math.log : (x) => x;
   const xs = series.flatMap((one) => one.points.map(([x]) => x));
   const ys = series.flatMap((one) => one.points.map(([, y]) => y));
@@ -62,9 +66,9 @@ function lineChart(host, series, options) {
     for (const [x, y] of one.dot === false ? [] : sorted) {
       root.append(svgNode("circle", { cx: px(x), cy: py(y), r: sorted.length === 1 ? 5.5 : 3, fill: color }));
     }
-    legend -= 6.4 * one.label.length + 22;
-    root.append(svgNode("circle", { cx: legend, cy: 10, r: 4, fill: color }));
-    root.append(svgNode("text", { x: legend + 9, y: 14 }, one.label));
+    legend -= legendWidth(one.label);
+    root.append(svgNode("circle", { cx: legend, cy: 10 + own, r: 4, fill: color }));
+    root.append(svgNode("text", { x: legend + 9, y: 14 + own }, one.label));
   });
   host.replaceChildren(root);
 }

@@ -46,6 +46,7 @@ def cli() -> None:
 
 @cli.command(
     "train",
+    short_help="Train on posed images, or on the built-in scene.",
     epilog="""
 \b
 Examples:
@@ -125,6 +126,7 @@ def train(
 
 @cli.command(
     "eval",
+    short_help="PSNR of held-out views by scale, and parameters touched.",
     epilog="""
 \b
 Examples:
@@ -146,7 +148,7 @@ def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> N
         from trainer.nerfs.inf_nerf.run import load_data, scene_of_run
     result: dict[str, Any] = {}
     for run in runs:
-        _, held_out = load_data(scene_of_run(run))
+        training, held_out = load_data(scene_of_run(run))
         if held_out is None:
             raise ConfigError(f"{run}: expected held-out images in its data, found none")
         renderer = InfNeRFRenderer.from_checkpoint(run)
@@ -155,7 +157,9 @@ def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> N
         click.echo(f"{run}: {renderer.touched.total - 1} nodes, {total / 1e6:.2f} MB of parameters")
         _echo_scores(scores)
         result[str(run)] = {"bytes": total, "scales": [dataclasses.asdict(score) for score in scores]}
-        for factor, touched in zip(factors, touched_from_afar(renderer.model, held_out, factors), strict=True):
+        looking = held_out if len(held_out.poses) > 1 else training  # one view alone does not say how far it looks
+        shares = touched_from_afar(renderer.model, held_out, factors, looking.summary()["target"])
+        for factor, touched in zip(factors, shares, strict=True):
             click.echo(f"  {factor:g} times as far: {100 * touched:.1f} % of the parameters touched")
             result[str(run)][f"touched_at_distance_{factor:g}"] = touched
     if json_out is not None:
@@ -215,6 +219,9 @@ def _renderer(
 
     if not math.isfinite(max_memory):
         raise ConfigError(f"--max-memory: expected a finite number, found {max_memory}")
+    for name, pixels in (("--width", width), ("--height", height)):
+        if pixels is not None and not 1 <= pixels <= 1 << 16:
+            raise ConfigError(f"{name}: expected an integer in 1..65536, found {pixels}")
     renderer = InfNeRFRenderer.from_checkpoint(run, device=pick_device(device))
     seen = renderer.cameras or {"width": 800, "height": 800}
     if width is None and height is None:
@@ -231,6 +238,7 @@ def _renderer(
 
 @cli.command(
     "render",
+    short_help="Write demo images of a run.",
     epilog="""
 \b
 Examples:
@@ -274,6 +282,10 @@ def video(run: Path, out: Path, frames: int, fps: int, quiet: bool, **options: A
     """Write a video of a spiral around the scene of RUN."""
     with _needs_torch():
         from trainer.nerfs.inf_nerf.demo import around_scene
+    from decompressor.output import check_output, check_suffix
+
+    check_output(out)
+    check_suffix(out, ".mp4")
     renderer = _renderer(run, **options)
     poses, camera = around_scene(renderer, frames)
     renderer.render_video(poses, camera, out, fps, quiet)
@@ -290,6 +302,7 @@ def _last_view(renderer: InfNeRFRenderer) -> str:
 
 @cli.command(
     "scene",
+    short_help="Write the built-in scene as a dataset.",
     epilog="""
 \b
 Examples:
@@ -311,6 +324,7 @@ def scene(out_dir: Path, images: int, size: int, seed: int) -> None:
 
 @cli.command(
     "memory",
+    short_help="Parameters that a view needs as the scene grows.",
     epilog="""
 \b
 Examples:

@@ -110,6 +110,7 @@ def test_command_writes_page_and_video(
     assert shown["lpips_absent"] == "switched off by --no-lpips"
     assert len(shown["original"]) == len(shown["decoded"]) == len(shown["per_hour"]) == 24
     assert len(shown["flicker"]) == 23
+    assert shown["peers_command"] == f"todpack eval peers {tiny_day.name} --peers jpegxl --distance 2"
     assert video.stat().st_size > 1000
     assert str(out) in capsys.readouterr().out
 

@@ -216,3 +216,20 @@ def test_ray_is_named_where_it_is_missing(
     space = write_space(tmp_path, "[pack]\nq_step = 24\n")
     assert main(["search", str(space), "--data", str(tiny_day), "-o", str(tmp_path / "out"), "--engine", "ray"]) == 1
     assert "pip install todpack[ray]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('family = ["daybasis", "wavelets"]\n', "family: expected some of daybasis, gridmlp, siren, found 'wavelets'"),
+        ("[train]\nspeed = 1\n", "train.speed: expected an option of `todpack train`, found none of that name"),
+        ("[pack]\nhidden = 1\n", "pack.hidden: expected an option of `todpack pack`, found none of that name"),
+    ],
+)
+def test_unknown_names_are_one_error_and_no_trial(
+    text: str, message: str, tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = write_space(tmp_path, text)
+    assert main(["search", str(space), "--data", str(tiny_day), "-o", str(tmp_path / "trials")]) == 1
+    assert capsys.readouterr().err == f"todpack: error: {space}: {message}\n"
+    assert not (tmp_path / "trials").exists()

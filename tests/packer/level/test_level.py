@@ -67,6 +67,10 @@ def test_every_lightmap_is_there(dataset, level):
     opened = open_dataset(dataset)
     with open_archive(level) as archive:
         assert [m.name for m in archive.lightmaps] == [e.name for e in opened.entries]
+        own = [archive.lightmap_bytes(i) for i in range(len(archive.lightmaps))]
+        sections = sum(section.stored_bytes for section in archive.container.sections.values())
+        assert min(own) > 0
+        assert sum(own) == sections < archive.file_bytes
         for entry in opened.entries:
             day, stored = opened.read(entry), archive.find(entry.name)
             np.testing.assert_array_equal(stored.valid, day.valid)

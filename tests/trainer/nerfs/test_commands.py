@@ -64,6 +64,14 @@ def test_eval(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert scores["touched_at_distance_20"] < 0.2
 
 
+def test_one_held_out_view_moves_away_too(scene_folder: Path, tmp_path: Path) -> None:
+    out, path = tmp_path / "run", tmp_path / "scores.json"
+    assert main(["nerf", "train", str(scene_folder), "-o", str(out), *OPTIONS, "--hold-out", "8"]) == 0
+    assert main(["nerf", "eval", str(out), "--distances", "1,50", "--json-out", str(path)]) == 0
+    scores = json.loads(path.read_text())[str(out)]
+    assert scores["touched_at_distance_50"] < scores["touched_at_distance_1"]
+
+
 def test_render_and_video(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--views", "2", "--width", "20", "--save-depth", "--save-alpha", "--max-memory", "0.05"]
     assert main(["nerf", "render", str(run), "-o", str(tmp_path / "images"), *arguments]) == 0
@@ -126,7 +134,7 @@ def test_presets_are_valid(preset: str) -> None:
         (["render", "{tmp}/gone", "-o", "{tmp}/x"], "gone: expected a model of `todpack nerf train`, found nothing"),
         (["render", "{tmp}/file", "-o", "{tmp}/x"], "file: expected a model of `todpack nerf train`, found another"),
         (["render", "{run}", "-o", "{tmp}/file"], "file: expected a folder, found a file"),
-        (["render", "{run}", "-o", "{tmp}/x", "--width", "0"], "--image-width: expected an integer"),
+        (["render", "{run}", "-o", "{tmp}/x", "--width", "0"], "--width: expected an integer"),
         (["video", "{run}", "-o", "{tmp}/gone/x.mp4", "--frames", "1"], "x.mp4: cannot be written"),
         (["video", "{run}", "-o", "{tmp}/x.mp4", "--width", "1"], "at least 2 x 2 pixels"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +71,14 @@ def score_scales(model: InfNeRF, held_out: PosedImages, n_scales: int = SCALES) 
     return scores
 
 
-def touched_from_afar(model: InfNeRF, held_out: PosedImages, factors: list[float]) -> list[float]:
+def touched_from_afar(
+    model: InfNeRF, held_out: PosedImages, factors: list[float], looked_at: Sequence[float]
+) -> list[float]:
     """Share of the parameters that a view evaluates from farther away, at scale 1; means over the held-out views.
 
-    Cameras move straight back from where they all look.
+    Cameras move straight back from `looked_at` (x, y, z), where they all look.
     """
-    target = np.asarray(held_out.summary()["target"])
+    target = np.asarray(looked_at)
     shares = []
     for factor in factors:
         touched = []
