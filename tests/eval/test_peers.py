@@ -97,7 +97,7 @@ def test_psnr_of_peers_is_that_of_the_metrics(frames: np.ndarray) -> None:
 def test_x265_codes_sides_of_any_length_alike(frames: np.ndarray) -> None:
     """Twelve times the same file: nothing but the frames goes into it.
 
-    x265 itself gives a file of another size for the same frames about once in a hundred times on a busy machine, also on
+    x265 itself gives a file of another size for the same frames once in a hundred times on a busy machine, also on
     one thread; memory that is not the frames' would give another one nearly every time.
     """
     pytest.importorskip("av", reason="av is not installed (pip install todpack[peers])")
