@@ -97,10 +97,13 @@ def _coded_tiles(sequence: LightmapSequence, config: DayBasisConfig, coding: Cod
     return cut_tiles(sequence if coding is None else coding.encode(sequence), config.tile, config.n_levels)
 
 
-def write_day(day: PackedDay, out: Path) -> None:
+def write_day(day: PackedDay, out: Path) -> int:
     """Write an archive that is in memory; the old file is replaced only by a verified one.
+
+    Returns:
+        Bytes of the file.
 
     Raises:
         OutputError: it cannot be written.
     """
-    day.writer.write(out)
+    return day.writer.write(out)

@@ -16,13 +16,15 @@ import zstandard
 
 from decompressor.archive import Archive, open_archive
 from decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
-from decompressor.errors import DamagedArchiveError
+from decompressor.errors import DamagedArchiveError, LimitExceededError
 from decompressor.limits import DEFAULT_LIMITS, Limits
 from decompressor.output import write_atomic
 from decompressor.sections import DTYPES, Section
 
 ZSTD_LEVEL = 22
 PIECE_BYTES = 1 << 20
+PADDING = "padding"
+MIN_PADDING, MAX_PADDING = 512, 1 << 20
 
 
 def deflate(data: bytes) -> bytes:
@@ -79,6 +81,7 @@ class ArchiveWriter:
     _entries: list[dict[str, Any]] = field(default_factory=list)
     _stored: list[bytes] = field(default_factory=list)
     _end: int = 0
+    _padding: int = 0
 
     def add(self, name: str, array: np.ndarray) -> None:
         """Add a section, zstd-compressed where that is smaller.
@@ -93,14 +96,17 @@ class ArchiveWriter:
         planes = np.frombuffer(plain, np.uint8).reshape(-1, items.itemsize).T.tobytes() if items.itemsize > 1 else plain
         packed = deflate(planes)
         codec, stored = ("zstd", packed) if len(packed) < len(plain) else ("raw", plain)
+        self._enter(name, codec, array, stored)
+
+    def _enter(self, name: str, codec: str, array: np.ndarray, stored: bytes) -> None:
         self._entries.append(
             {
                 "name": name,
                 "codec": codec,
                 "offset": self._end,
                 "stored_bytes": len(stored),
-                "decoded_bytes": len(plain),
-                "dtype": code,
+                "decoded_bytes": array.nbytes,
+                "dtype": array.dtype.str.lstrip("<>|="),
                 "shape": list(array.shape),
                 "crc32": zlib.crc32(stored),
             }
@@ -183,6 +189,8 @@ class ArchiveWriter:
     ) -> int:
         """Write the archive; the file at `path` is replaced only by one that was reopened and verified.
 
+        What decodes to much more than readers take from so small a file (large flat frames) is filled up until they do.
+
         Args:
             path: The file.
             check: Decodes what was written, after the checksums were verified.
@@ -195,5 +203,19 @@ class ArchiveWriter:
             OutputError: it cannot be written.
             ArchiveError: what was written does not read back (a defect of the packer or of the disk).
         """
-        write_atomic(path, self._copy_to, durable=True, check=partial(_verify, check=check, limits=limits))
-        return path.stat().st_size
+        verify = partial(_verify, check=check, limits=limits)
+        while True:
+            try:
+                write_atomic(path, self._copy_to, durable=True, check=verify)
+                return path.stat().st_size
+            except LimitExceededError:
+                if self._padding >= MAX_PADDING:
+                    raise
+                self._pad(max(MIN_PADDING, self._padding))
+
+    def _pad(self, n_bytes: int) -> None:
+        """Add a section of zeros, stored as they are, which nobody reads."""
+        name = f"{PADDING}/{sum(entry['name'].startswith(PADDING) for entry in self._entries)}"
+        zeros = bytes(n_bytes)
+        self._enter(name, "raw", np.frombuffer(zeros, np.uint8), zeros)
+        self._padding += n_bytes

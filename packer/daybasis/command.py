@@ -107,8 +107,8 @@ def encode(
         target_psnr_db=options["target_psnr"],
         target_size_bytes=options["target_size"],
     )
-    write_day(day, out)
-    click.echo(f"{out}: {day.size_bytes} bytes, {day.psnr_db:.2f} dB, q_step {day.q_step:g}, K = {day.n_components}")
+    size = write_day(day, out)
+    click.echo(f"{out}: {size} bytes, {day.psnr_db:.2f} dB, q_step {day.q_step:g}, K = {day.n_components}")
 
 
 def pack(run: Run, out: Path, options: dict[str, Any]) -> None:

@@ -1,0 +1,54 @@
+"""What decodes to more than a reader takes from so small a file is filled up, and nothing else is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decompressor import Limits, open_archive
+from decompressor.errors import LimitExceededError
+from packer.compress import encode_day
+from packer.container import PADDING, ArchiveWriter
+from packer.daybasis.pack import DayBasisPackOptions
+from trainer.data import LightmapSequence
+from trainer.daybasis.config import DayBasisConfig
+
+SMALL = Limits(free_memory_bytes=1 << 20, memory_per_byte=2 << 10)
+
+
+@pytest.fixture
+def flat() -> ArchiveWriter:
+    frames = np.empty((4, 256, 256, 3), np.float32)
+    frames[:] = np.array([40.0, 60, 80, 100])[:, None, None, None]
+    day = LightmapSequence(frames, np.ones((256, 256), bool), np.arange(4.0) * 6, "srgb8", "flat")
+    return encode_day(day, DayBasisConfig(q_step=16.0), DayBasisPackOptions()).writer
+
+
+def padding_of(path: Path, limits: Limits) -> int:
+    with open_archive(path, limits=limits) as archive:
+        frame = archive.decode(6.0)
+        assert (frame == 60).all()
+        sections = archive.container.sections.values()
+        return sum(section.stored_bytes for section in sections if section.name.startswith(PADDING))
+
+
+def test_a_flat_day_is_filled_up_until_it_opens(flat: ArchiveWriter, tmp_path: Path) -> None:
+    plain = flat.size_bytes
+    size = flat.write(tmp_path / "flat.tod", limits=SMALL)
+    assert size == (tmp_path / "flat.tod").stat().st_size > plain
+    padding = padding_of(tmp_path / "flat.tod", SMALL)
+    assert 0 < padding < 8 * plain
+
+
+def test_what_opens_is_left_alone(flat: ArchiveWriter, tmp_path: Path) -> None:
+    plain = flat.size_bytes
+    assert flat.write(tmp_path / "flat.tod") == plain
+    assert padding_of(tmp_path / "flat.tod", Limits()) == 0
+
+
+def test_filling_up_ends_where_it_does_not_help(flat: ArchiveWriter, tmp_path: Path) -> None:
+    with pytest.raises(LimitExceededError, match="256 x 256 texels are over"):
+        flat.write(tmp_path / "flat.tod", limits=Limits(texels=100))
+    assert list(tmp_path.iterdir()) == []
