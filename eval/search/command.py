@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -35,8 +36,19 @@ A space:
 """
 
 
-def _option_names(command: click.Command) -> set[str]:
-    return {word[2:] for parameter in command.params for word in parameter.opts if word.startswith("--")}
+def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]:
+    """Families of `todpack train`, and the option names of each stage's command, as the running program has them."""
+    context = click.get_current_context().find_root()
+    assert isinstance(context.command, click.Group)
+    families: list[str] = []
+    options: dict[str, set[str]] = {}
+    for stage in stages:
+        command = context.command.get_command(context, stage)
+        assert command is not None
+        options[stage] = {word[2:] for parameter in command.params for word in parameter.opts if word.startswith("--")}
+        choices = [p.type.choices for p in command.params if p.name == "family" and isinstance(p.type, click.Choice)]
+        families += [str(choice) for found in choices for choice in found]
+    return families, options
 
 
 @click.command("search", epilog=EXAMPLES, context_settings=CONTEXT)
@@ -78,13 +90,10 @@ def search(
     from eval.search.space import check_names, read_space
     from eval.search.table import results_table, sorted_results
     from eval.search.trial import TrialSettings, frames_digest
-    from packer.cli import pack
-    from trainer.cli import FAMILIES, train
     from trainer.data import read_sequence
 
     space = read_space(space_path)
-    names = {stage: _option_names(command) for stage, command in (("train", train), ("pack", pack))}
-    check_names(space_path, space, FAMILIES, names)
+    check_names(space_path, space, *_known_names(("train", "pack")))
     frames = frames_digest(read_sequence(data_path, mask))  # bad frames are one error, not one per trial
     make_folder(out)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
