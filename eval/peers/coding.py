@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from eval.errors import EvalError
+
 # FFmpeg's conversion of RGB to the 10-bit YUV that the encoders take is wrong at times, in up to 4 of 100 frames,
 # where a row is no multiple of 16 texels (seen with PyAV 18.1)
 VIDEO_UNIT = 16
@@ -17,6 +19,10 @@ VIDEO_UNIT = 16
 
 class PeerAbsentError(Exception):
     """The package of a peer is not installed or lacks its codec; the message is the reason."""
+
+
+class FramesRefusedError(EvalError):
+    """An encoder does not take frames of this size; the message is the reason."""
 
 
 def need(module: str, extra: str = "peers") -> Any:

@@ -14,7 +14,7 @@ from eval.errors import EvalError
 from eval.frames import with_original_outside
 from eval.metrics import psnr_linear_db, psnr_srgb_db, ssim, ssim_linear
 from eval.peers import blocks, images, neural, ours, standing, vector_quantization, video
-from eval.peers.coding import Coded, Peer, PeerAbsentError
+from eval.peers.coding import Coded, FramesRefusedError, Peer, PeerAbsentError
 from eval.perceptual import MIN_SIDE, Lpips, LpipsAbsent, lpips_linear_tiles
 from eval.rate_curve import RatePoint
 
@@ -122,7 +122,8 @@ def measured(peer: Peer, setting: float, frames: np.ndarray, valid: np.ndarray, 
     """Code the day by one peer at one setting and measure what comes back.
 
     Raises:
-        EvalError: the setting is out of range, or the peer refuses the frames.
+        EvalError: the setting is out of range.
+        FramesRefusedError: the peer refuses the frames.
         PeerAbsentError: its package is not installed.
     """
     coded = peer.code(frames, valid, setting)
@@ -221,7 +222,7 @@ def compare(
                     on_setting(done, in_all, f"{peer.name} {peer.unit} {setting:g}")
                 try:
                     points.append(measured(peer, setting, frames, valid, measure))
-                except PeerAbsentError as error:
+                except (PeerAbsentError, FramesRefusedError) as error:
                     absent[peer.name] = str(error)
             done += 1
     rates: dict[str, float | None] = {}

@@ -16,7 +16,7 @@ import numpy as np
 
 from eval.errors import EvalError
 from eval.metrics import psnr_srgb_db
-from eval.peers.coding import PeerAbsentError, filled_up, need
+from eval.peers.coding import FramesRefusedError, PeerAbsentError, filled_up, need
 from eval.rate_curve import RatePoint
 
 X265 = "x265"
@@ -94,7 +94,8 @@ def code_x265(frames: np.ndarray, valid: np.ndarray, crf: float) -> tuple[RatePo
         The point, whose bytes are those of the file, container included; and the decoded frames.
 
     Raises:
-        EvalError: `crf` is out of range, or the encoder refuses the frames (sides of about 16 and less).
+        EvalError: `crf` is out of range.
+        FramesRefusedError: the encoder refuses the frames (sides of about 16 and less).
     """
     if not 0.0 <= crf <= MAX_CRF:
         raise EvalError(f"x265: expected a crf from 0 to {MAX_CRF:g}, found {crf:g}")
@@ -106,7 +107,7 @@ def code_x265(frames: np.ndarray, valid: np.ndarray, crf: float) -> tuple[RatePo
         decoded = _decode_x265(av, stored)[:, : frames.shape[1], : frames.shape[2]]
     except av.FFmpegError as error:
         size = f"{frames.shape[2]} x {frames.shape[1]}"
-        raise EvalError(f"x265 crf {crf:g} cannot code frames of {size}: {error.strerror}") from error
+        raise FramesRefusedError(f"x265 crf {crf:g} cannot code frames of {size}: {error.strerror}") from error
     point = _point(X265, f"crf {crf:g}", len(stored), frames, decoded, valid, encoded - start, encoded)
     return point, decoded
 
@@ -128,7 +129,8 @@ def code_jpeg_xl(frames: np.ndarray, valid: np.ndarray, distance: float) -> tupl
         The point, whose bytes are those of all files together; and the decoded frames.
 
     Raises:
-        EvalError: `distance` is out of range, or the encoder refuses the frames.
+        EvalError: `distance` is out of range.
+        FramesRefusedError: the encoder refuses the frames.
     """
     if not 0.0 <= distance <= MAX_DISTANCE:
         raise EvalError(f"JPEG XL: expected a distance from 0 to {MAX_DISTANCE:g}, found {distance:g}")
@@ -146,7 +148,7 @@ def code_jpeg_xl(frames: np.ndarray, valid: np.ndarray, distance: float) -> tupl
         decoded = np.stack([imagecodecs.jpegxl_decode(file) for file in stored])
     except imagecodecs.JpegxlError as error:
         size = f"{frames.shape[2]} x {frames.shape[1]}"
-        raise EvalError(f"JPEG XL distance {distance:g} cannot code frames of {size}: {error}") from error
+        raise FramesRefusedError(f"JPEG XL distance {distance:g} cannot code frames of {size}: {error}") from error
     size_bytes = sum(len(file) for file in stored)
     point = _point(JPEG_XL, f"distance {distance:g}", size_bytes, frames, decoded, valid, encoded - start, encoded)
     return point, decoded

@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from eval.errors import EvalError
-from eval.peers.coding import Coded, Peer, PeerAbsentError, filled_up, need
+from eval.peers.coding import Coded, FramesRefusedError, Peer, PeerAbsentError, filled_up, need
 
 PRESET = 3
 MIN_SIDE = 64  # SVT-AV1 takes no smaller frames
@@ -22,7 +22,7 @@ def _svt_av1(frames: np.ndarray, _valid: np.ndarray, crf: float) -> Coded:
     os.environ.setdefault("SVT_LOG", "1")  # errors only; it would print its settings
     av = need("av")
     if min(frames.shape[1:3]) < MIN_SIDE:
-        raise PeerAbsentError(f"it takes no frames under {MIN_SIDE} texels a side")
+        raise FramesRefusedError(f"it takes no frames under {MIN_SIDE} texels a side")
     height, width = frames.shape[1:3]
     filled = filled_up(frames)
     stored = io.BytesIO()
@@ -43,7 +43,9 @@ def _svt_av1(frames: np.ndarray, _valid: np.ndarray, crf: float) -> Coded:
         with av.open(stored) as container:
             decoded = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
     except av.FFmpegError as error:
-        raise EvalError(f"SVT-AV1 crf {crf:g} cannot code frames of {width} x {height}: {error.strerror}") from error
+        raise FramesRefusedError(
+            f"SVT-AV1 crf {crf:g} cannot code frames of {width} x {height}: {error.strerror}"
+        ) from error
     decode_ms = 1e3 * (time.perf_counter() - encoded) / len(frames)
     return Coded(len(stored.getvalue()), decoded[:, :height, :width], encoded - start, decode_ms)
 

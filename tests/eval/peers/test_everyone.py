@@ -15,6 +15,7 @@ import pytest
 from eval.bench_archive import DAYBASIS, REFINED
 from eval.errors import EvalError
 from eval.lpips_weights import LpipsAbsent
+from eval.peers.coding import FramesRefusedError
 from eval.peers.comparison_report import comparison_json, comparison_table
 from eval.peers.everyone import all_peers, bd_rate_percent, chosen_peers, compare
 from eval.peers.vector_quantization import fit_codebook, nearest_codes
@@ -119,6 +120,20 @@ def test_what_is_not_installed_is_named(day: tuple[np.ndarray, np.ndarray], monk
     assert "avif absent: the package imagecodecs is not installed" in table
     with pytest.raises(Exception, match=r"bjontegaard is not installed \(pip install todpack\[compare\]\)"):
         bd_rate_percent(_curve("a", 1.0), _curve("b", 1.0))
+
+
+def test_a_peer_that_refuses_the_frames_does_not_end_the_others() -> None:
+    def refuse(*_: Any) -> Any:
+        raise FramesRefusedError("x265 crf 16 cannot code frames of 12 x 12: Invalid argument")
+
+    frames = np.random.default_rng(0).integers(0, 255, (2, 12, 12, 3)).astype(np.uint8)
+    x265, *others = chosen_peers(all_peers((16.0,), (), 1.0), ["x265", "svt-av1", "png"])
+    found = compare(frames, np.ones((12, 12), bool), [replace(x265, code=refuse), *others], ABSENT)
+    assert {point.rate.name for point in found.points} == {"png"}
+    assert found.absent == {
+        "x265": "x265 crf 16 cannot code frames of 12 x 12: Invalid argument",
+        "svt-av1": "it takes no frames under 64 texels a side",
+    }
 
 
 def test_json_holds_nothing_but_json(day: tuple[np.ndarray, np.ndarray]) -> None:
