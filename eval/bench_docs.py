@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.bench_archive import DAYBASIS, compress
+from eval.bench_archive import DAYBASIS, REFINED, compress
 from eval.bench_memory import MemoryReport, measure_memory
 from eval.bench_report import LEVELS_DB, machine_line
 from eval.bench_result import TIMED_Q_STEP, DatasetBench
@@ -15,7 +15,9 @@ from eval.bench_targets import bytes_or_none, rows
 from eval.frames import as_codes
 from eval.lpips_weights import LpipsAbsent
 from eval.metrics import bits_per_texel
-from eval.peers.everyone import Comparison, all_peers, compare
+from eval.peers import X265
+from eval.peers.coding import PeerAbsentError
+from eval.peers.everyone import Comparison, all_peers, bd_rate_percent, compare
 from eval.peers_report import DEFINITIONS
 from eval.perceptual import load_lpips
 from trainer.data import read_sequence
@@ -54,7 +56,9 @@ def bench_peers(path: str, quick: bool, on_setting: Callable[[int, int, str], No
     """
     day = read_sequence(path)
     train_s = QUICK_TRAIN_S if quick else TRAIN_S
-    peers = all_peers(CRFS, DISTANCES, train_s)
+    peers = [
+        peer for peer in all_peers(CRFS, DISTANCES, train_s) if peer.name != REFINED
+    ]  # it is in every dataset's table
     lpips = LpipsAbsent("left out by --quick") if quick else load_lpips()
     found = compare(as_codes(day.radiance), day.valid, peers, lpips, on_setting)
     return PeersBench(path, found, int(day.valid.sum()), day.n_frames, train_s)
@@ -68,6 +72,14 @@ def _cell(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+def _bd_rates(bench: DatasetBench) -> dict[str, float | None]:
+    curve = bench.results.curve
+    try:
+        return {name: bd_rate_percent(curve(X265), curve(name)) for name in (DAYBASIS, REFINED)}
+    except PeerAbsentError:  # the peers' table says what is missing
+        return {}
+
+
 def _dataset(bench: DatasetBench, memory: MemoryReport) -> list[str]:
     measured = [
         (
@@ -79,7 +91,10 @@ def _dataset(bench: DatasetBench, memory: MemoryReport) -> list[str]:
         for row in rows(bench)
     ]
     sizes = [
-        (f"{level:g}", *(_cell(bytes_or_none(bench.results, name, level), 0) for name in (DAYBASIS, *DEFINITIONS)))
+        (
+            f"{level:g}",
+            *(_cell(bytes_or_none(bench.results, name, level), 0) for name in (DAYBASIS, REFINED, *DEFINITIONS)),
+        )
         for level in LEVELS_DB
     ]
     latencies = [
@@ -105,7 +120,10 @@ def _dataset(bench: DatasetBench, memory: MemoryReport) -> list[str]:
     ]
     lines = [f"## {bench.name}", "", f"`{bench.path}`, {bench.n_frames} frames, {bench.n_valid} valid texels.", ""]
     lines += _table(("measure", DAYBASIS, "target", ""), measured)
-    lines += ["", "Bytes at equal PSNR:", "", *_table(("dB", DAYBASIS, *DEFINITIONS), sizes)]
+    lines += ["", "Bytes at equal PSNR:", "", *_table(("dB", DAYBASIS, REFINED, *DEFINITIONS), sizes)]
+    named = ", ".join(f"{name} {rate:+.1f} %" for name, rate in _bd_rates(bench).items() if rate is not None)
+    if named:
+        lines += ["", f"Bytes beyond those of x265 at equal PSNR (BD-rate): {named}."]
     head = ("threads", "open ms", "frame ms, median", "frame ms, p95", "texel us, median")
     lines += ["", f"Latency of the archive of step {TIMED_Q_STEP:g}:", "", *_table(head, latencies), ""]
     lines.append(

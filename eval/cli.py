@@ -177,7 +177,7 @@ def bench_command(
     targets belong to frames of 256 x 256 (the sample) and 512 x 512 (the courtyard); other sizes have none.
     """
     from eval.bench import bench_dataset
-    from eval.bench_families import FamilyRow, bench_families, families_json, families_table
+    from eval.bench_families import FamilyRow, bench_families, daybasis_row, families_json, families_table
     from eval.bench_report import bench_json, dataset_table, footer, machine
     from eval.bench_result import QUICK, BenchSettings
     from eval.options import prepare_output, write_text
@@ -203,9 +203,10 @@ def bench_command(
         if json_out is not None:  # after each dataset: a bench takes minutes, and may be interrupted
             write_text(json_out, json.dumps(bench_json(benches, described), indent=2, allow_nan=False) + "\n")
     rows: dict[str, list[FamilyRow]] = {}
-    for data_path in data_paths if families else ():
+    for bench, data_path in zip(benches, data_paths, strict=True) if families else ():
         with progress_bar(str(data_path)) as advance:
-            rows[str(data_path)] = bench_families(data_path, threads=threads, on_step=advance)
+            trained = bench_families(data_path, threads=threads, on_step=advance)
+        rows[str(data_path)] = daybasis_row(bench) + trained
         click.echo(families_table(rows[str(data_path)], data_path) + "\n")
         if json_out is not None:
             found = {**bench_json(benches, described), "families": families_json(rows)}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from eval.bench_families import FAMILIES, FamilyRow, bench_families, families_table
+from eval.bench_archive import REFINED
+from eval.bench_families import FAMILIES, FamilyRow, bench_families, daybasis_row, families_table
 from eval.errors import EvalError
+from eval.peers import PeerResults
+from eval.rate_curve import RatePoint
 from tests.conftest import SAMPLE, make_day, write_day
 from tests.eval.test_bench import made_up
 from todpack import main
@@ -41,9 +45,24 @@ def test_siren_is_trained_packed_and_measured(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_family_is_trained_packed_and_measured(tmp_path: Path) -> None:
-    rows = bench_families(day_of(tmp_path), n_opens=1, train_options={"gridmlp": SHORT, "siren": SHORT})
-    assert tuple(row.family for row in rows) == FAMILIES
+    every = ("daybasis", *FAMILIES)
+    rows = bench_families(day_of(tmp_path), families=every, n_opens=1, train_options=dict.fromkeys(FAMILIES, SHORT))
+    assert tuple(row.family for row in rows) == every
     assert rows[0].psnr_db > 30.0  # daybasis has no epochs to be short of
+
+
+def test_the_row_of_daybasis_is_the_refined_archive_of_the_bench() -> None:
+    bench = made_up()
+    points = (
+        *bench.results.points,
+        RatePoint(REFINED, "q_step 8", 9999, 47.0),
+        RatePoint(REFINED, "q_step 16", 4321, 43.5),
+    )
+    (row,) = daybasis_row(replace(bench, results=PeerResults(points, {})))
+    assert (row.family, row.archive_bytes, row.psnr_db, row.train_s) == ("daybasis", 4321, 43.5, 12.0)
+    assert bench.refined_latency is not None
+    assert (row.open_ms, row.frame_ms) == (bench.refined_latency.open_ms, 0.99)
+    assert daybasis_row(replace(bench, refined_latency=None)) == []
 
 
 def test_a_failing_command_is_one_line(tmp_path: Path) -> None:
