@@ -56,6 +56,9 @@ soak: $(STAMP)  ## 20,000 random decodes with flat memory, and the reader and wr
 check: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@# the folders as the package they are installed as, for mypy, which does not follow an editable install
+	@rm -rf $(VENV)/types && mkdir -p $(VENV)/types/todpack
+	@ln -s $(CURDIR)/todpack/* $(foreach f,frames decompressor packer trainer eval submission,$(CURDIR)/$(f)) $(VENV)/types/todpack
 	$(BIN)/mypy
 
 format: $(STAMP)  ## let ruff format the code

@@ -4,24 +4,32 @@ from decompressor import open_archive
 with open_archive("scene.tod") as archive:
     noon = archive.decode(12.0)                       # (H, W, 3) uint8
     texel = archive.texel(10, 20, 18.5)               # (3,) uint8
+
+Names are imported when they are asked for: the wavelet and the temporal matrix alone need numpy only.
 """
 
-from decompressor.archive import Archive, Lightmap, Region, open_archive
-from decompressor.errors import (
-    ArchiveError,
-    DamagedArchiveError,
-    InvalidGraphError,
-    InvalidMetadataError,
-    InvalidSectionError,
-    LimitExceededError,
-    NotAnArchiveError,
-    OutputError,
-    RequestError,
-    TodpackError,
-    TruncatedArchiveError,
-    UnsupportedVersionError,
-)
-from decompressor.limits import Limits
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .archive import Archive, Lightmap, Region, open_archive
+    from .errors import (
+        ArchiveError,
+        DamagedArchiveError,
+        InvalidGraphError,
+        InvalidMetadataError,
+        InvalidSectionError,
+        LimitExceededError,
+        NotAnArchiveError,
+        OutputError,
+        RequestError,
+        TodpackError,
+        TruncatedArchiveError,
+        UnsupportedVersionError,
+    )
+    from .limits import Limits
 
 __all__ = [
     "Archive",
@@ -42,3 +50,17 @@ __all__ = [
     "UnsupportedVersionError",
     "open_archive",
 ]
+
+_MODULES = {
+    "Archive": "archive",
+    "Lightmap": "archive",
+    "Region": "archive",
+    "open_archive": "archive",
+    "Limits": "limits",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_MODULES.get(name, 'errors')}", __name__), name)

@@ -11,18 +11,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decompressor.container import Container
-from decompressor.daybasis.decoder import DayBasisDecoder
-from decompressor.daybasis.entry import DayBasisEntry
-from decompressor.errors import RequestError
-from decompressor.families import Decoder, ModelEntry, open_decoder, read_entry
-from decompressor.limits import DEFAULT_LIMITS, Limits
-from decompressor.mask import read_mask
-from decompressor.memory import MemoryAccount
-from decompressor.metadata import ArchiveEntry, LightmapEntry, read_archive_entry
-from decompressor.runtime import Runtime, default_workers
-from decompressor.session import choose_provider
-from decompressor.working_set import reserve
+from .container import Container
+from .daybasis.decoder import DayBasisDecoder
+from .daybasis.entry import DayBasisEntry
+from .errors import RequestError
+from .families import Decoder, ModelEntry, open_decoder, read_entry
+from .graphs.runtime import Runtime, default_workers
+from .graphs.session import choose_provider
+from .limits import DEFAULT_LIMITS, Limits
+from .mask import read_mask
+from .memory import MemoryAccount
+from .metadata import ArchiveEntry, LightmapEntry, read_archive_entry
+from .working_set import reserve
 
 
 class Region(NamedTuple):

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor.archive import Archive, Lightmap, Region, open_archive
-from decompressor.errors import ArchiveError, DamagedArchiveError, RequestError, TodpackError
-from decompressor.exr_file import write_exr
-from decompressor.holes import decode_around, find_holes, mark, whole_frame
-from decompressor.limits import DEFAULT_LIMITS
-from decompressor.output import check_output, make_folder, preview, write_atomic, write_frame
+from .archive import Archive, Lightmap, Region, open_archive
+from .damage import decode_around, find_holes, mark, whole_frame
+from .errors import ArchiveError, DamagedArchiveError, RequestError, TodpackError
+from .exr_file import write_exr
+from .limits import DEFAULT_LIMITS
+from .output import check_output, make_folder, preview, write_atomic, write_frame
 
 log = logging.getLogger("todpack.decompress")
 

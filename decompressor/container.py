@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import zstandard
 
-from decompressor.errors import (
+from .errors import (
     ArchiveError,
     DamagedArchiveError,
     InvalidSectionError,
@@ -24,9 +24,9 @@ from decompressor.errors import (
     TruncatedArchiveError,
     UnsupportedVersionError,
 )
-from decompressor.json_fields import parse_json
-from decompressor.limits import Limits
-from decompressor.sections import Section, read_section_table
+from .json_fields import parse_json
+from .limits import Limits
+from .sections import Section, read_section_table
 
 MAGIC = b"\x89TOD\r\n\x1a\n"
 MAJOR, MINOR = 1, 1

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor.errors import OutputError
-from decompressor.output import write_atomic
+from .errors import OutputError
+from .output import write_atomic
 
 
 def write_exr(path: Path, frame: np.ndarray) -> None:

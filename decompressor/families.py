@@ -7,13 +7,13 @@ from typing import Protocol
 
 import numpy as np
 
-from decompressor.container import Container
-from decompressor.daybasis.decoder import DayBasisDecoder
-from decompressor.daybasis.entry import DayBasisEntry, read_daybasis_entry
-from decompressor.gridmlp import GridMlpDecoder, GridMlpEntry, read_gridmlp_entry
-from decompressor.metadata import ArchiveEntry, LightmapEntry
-from decompressor.runtime import Runtime
-from decompressor.siren import SirenDecoder, SirenEntry, read_siren_entry
+from .container import Container
+from .daybasis.decoder import DayBasisDecoder
+from .daybasis.entry import DayBasisEntry, read_daybasis_entry
+from .graphs.runtime import Runtime
+from .gridmlp import GridMlpDecoder, GridMlpEntry, read_gridmlp_entry
+from .metadata import ArchiveEntry, LightmapEntry
+from .siren import SirenDecoder, SirenEntry, read_siren_entry
 
 ModelEntry = DayBasisEntry | GridMlpEntry | SirenEntry
 

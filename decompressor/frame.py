@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime
 
-from decompressor.errors import InvalidGraphError
-from decompressor.session import run_session
+from .errors import InvalidGraphError
+from .graphs.session import run_session
 
 MIN_TEXELS = 16
 CACHE_BYTES = 1 << 20  # of the widest activation; blocks of this size stay in the processor's second-level cache

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decompressor.container import Container
-from decompressor.errors import InvalidMetadataError, InvalidSectionError
-from decompressor.json_fields import Fields
-from decompressor.latent_maps import LatentGraphs, LatentMapDecoder
-from decompressor.metadata import LightmapEntry
-from decompressor.runtime import Runtime
+from .container import Container
+from .errors import InvalidMetadataError, InvalidSectionError
+from .graphs.runtime import Runtime
+from .json_fields import Fields
+from .latent_maps import LatentGraphs, LatentMapDecoder
+from .metadata import LightmapEntry
 
 GRID_DTYPES = ("uint8", "uint16", "float32")
 HASH_FIELDS = ("top_levels", "capacity", "seed", "merge")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from decompressor.errors import InvalidMetadataError
+from .errors import InvalidMetadataError
 
 MAX_NESTING = 16
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decompressor.container import Container
-from decompressor.errors import InvalidSectionError, LimitExceededError
-from decompressor.frame import FrameDecoder, block_texels
-from decompressor.metadata import LightmapEntry
-from decompressor.onnx_dims import COLUMNS, ROWS, Dim
-from decompressor.onnx_shapes import GraphInputs
-from decompressor.reversible_wavelet import inverse_planes
-from decompressor.runtime import Runtime
-from decompressor.session import run_session
+from .container import Container
+from .errors import InvalidSectionError, LimitExceededError
+from .frame import FrameDecoder, block_texels
+from .graphs.dims import COLUMNS, ROWS, Dim
+from .graphs.runtime import Runtime
+from .graphs.session import run_session
+from .graphs.shapes import GraphInputs
+from .metadata import LightmapEntry
+from .reversible_wavelet import inverse_planes
 
 
 @dataclass(frozen=True)

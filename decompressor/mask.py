@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from decompressor.container import Container
-from decompressor.errors import InvalidMetadataError, InvalidSectionError
-from decompressor.metadata import LightmapEntry
+from .container import Container
+from .errors import InvalidMetadataError, InvalidSectionError
+from .metadata import LightmapEntry
 
 ROWS, COLUMNS, PACKED = 0, 1, 2
 STRIP_TEXELS = 1 << 22  # at a time, so that a mask of gigatexels is held once

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from decompressor.errors import LimitExceededError
-from decompressor.limits import Limits
+from .errors import LimitExceededError
+from .limits import Limits
 
 CACHE_SHARE = 4  # decoded tiles are kept in one part of so many
 

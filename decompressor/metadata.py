@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.errors import InvalidMetadataError, LimitExceededError, UnsupportedVersionError
-from decompressor.json_fields import Fields
-from decompressor.limits import Limits
+from .errors import InvalidMetadataError, LimitExceededError, UnsupportedVersionError
+from .json_fields import Fields
+from .limits import Limits
 
 MODEL_TYPES = ("daybasis", "gridmlp", "siren")
 TRANSFERS = ("srgb8", "linear")

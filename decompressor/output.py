@@ -10,8 +10,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from decompressor.errors import OutputError
-from decompressor.parts import new_part
+from .errors import OutputError
+from .parts import new_part
 
 PNG_COMPRESSION = 1  # fast; the frames are for a scorer or a tool, not for keeping
 

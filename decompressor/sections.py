@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.errors import InvalidSectionError, LimitExceededError
-from decompressor.json_fields import Fields
-from decompressor.limits import Limits
+from .errors import InvalidSectionError, LimitExceededError
+from .json_fields import Fields
+from .limits import Limits
 
 CODECS = ("raw", "zstd")
 DTYPES = {"u1": "<u1", "i1": "<i1", "u2": "<u2", "i2": "<i2", "i4": "<i4", "f2": "<f2", "f4": "<f4"}

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decompressor.container import Container
-from decompressor.errors import InvalidMetadataError, InvalidSectionError
-from decompressor.json_fields import Fields
-from decompressor.latent_maps import LatentGraphs, LatentMapDecoder
-from decompressor.metadata import LightmapEntry
-from decompressor.reversible_wavelet import inverse_bands
-from decompressor.runtime import Runtime
+from .container import Container
+from .errors import InvalidMetadataError, InvalidSectionError
+from .graphs.runtime import Runtime
+from .json_fields import Fields
+from .latent_maps import LatentGraphs, LatentMapDecoder
+from .metadata import LightmapEntry
+from .reversible_wavelet import inverse_bands
 
 STORAGES = ("latent", "weights")
 F1_DTYPES = ("fp16", "int8", "fp32")

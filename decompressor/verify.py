@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from decompressor.archive import Archive, Lightmap, Region, open_archive
-from decompressor.container import Container
-from decompressor.errors import ArchiveError
-from decompressor.limits import DEFAULT_LIMITS, Limits
-from decompressor.sections import Section
+from .archive import Archive, Lightmap, Region, open_archive
+from .container import Container
+from .errors import ArchiveError
+from .limits import DEFAULT_LIMITS, Limits
+from .sections import Section
 
 Say = Callable[[str], None]
 

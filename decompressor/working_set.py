@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from decompressor.daybasis.entry import DayBasisEntry
-from decompressor.gridmlp import GridMlpEntry
-from decompressor.memory import MemoryAccount
-from decompressor.metadata import LightmapEntry
-from decompressor.siren import SirenEntry
+from .daybasis.entry import DayBasisEntry
+from .gridmlp import GridMlpEntry
+from .memory import MemoryAccount
+from .metadata import LightmapEntry
+from .siren import SirenEntry
 
 TEXEL_BYTES = 16  # of a lightmap: its mask, and one frame of float32
 TILE_TEXEL_BYTES, TILE_SAMPLE_BYTES = 64, 24  # while a tile is decoded: of each texel, and of each texel of each map

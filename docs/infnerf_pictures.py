@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from decompressor.output import write_atomic
-from trainer.nerfs.inf_nerf import InfNeRFRenderer, InfNeRFRendererConfig, PosedImages
-from trainer.nerfs.inf_nerf.demo import around_scene
-from trainer.nerfs.inf_nerf.rays import pyramid
-from trainer.nerfs.inf_nerf.run import load_data, scene_of_run
+from todpack.decompressor.output import write_atomic
+from todpack.trainer.nerfs.inf_nerf import InfNeRFRenderer, InfNeRFRendererConfig, PosedImages
+from todpack.trainer.nerfs.inf_nerf.demo import around_scene
+from todpack.trainer.nerfs.inf_nerf.rays import pyramid
+from todpack.trainer.nerfs.inf_nerf.run import load_data, scene_of_run
 
 VIEW = 2  # of the held-out ones
 SCALES = (0, 1, 2, 3)

@@ -21,10 +21,10 @@ import click
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from decompressor import open_archive
-from eval.frames import as_codes
-from eval.metrics import psnr_srgb_db
-from trainer.data import read_sequence
+from todpack.decompressor import open_archive
+from todpack.eval.frames import as_codes
+from todpack.eval.metrics import psnr_srgb_db
+from todpack.frames import read_day
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,7 +130,7 @@ def original_reconstruction_error(archive_path: Path, data_path: Path, out: Path
         data_path: Its original frames.
         out: PNG to write.
     """
-    day = read_sequence(data_path)
+    day = read_day(data_path)
     if day.transfer != "srgb8":
         raise click.ClickException(f"{data_path}: expected 8-bit sRGB frames, found {day.transfer} radiance")
     height, width = day.height, day.width

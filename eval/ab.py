@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from decompressor import open_archive
-from decompressor.output import make_folder, write_atomic
-from eval.ab_variants import PLAIN, VARIANTS, Variant
-from eval.errors import EvalError, last_line
-from eval.perceptual import Lpips, LpipsAbsent
-from eval.score import score
+from todpack.decompressor import open_archive
+from todpack.decompressor.output import make_folder, write_atomic
+
+from .ab_variants import PLAIN, VARIANTS, Variant
+from .errors import EvalError, last_line
+from .perceptual import Lpips, LpipsAbsent
+from .score import score
 
 _ROOT = Path(__file__).resolve().parents[1]
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

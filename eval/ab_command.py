@@ -59,15 +59,16 @@ def ab_command(
     Prints PSNR, SSIM, LPIPS, flicker, bytes and times of each variant, mean and deviation over seeds, and the recipe's
     acceptance lines. What is finished in the folder is not trained again, so that an interrupted comparison goes on.
     """
-    from eval.ab import QUICK_TRAINING, AbSettings, run_ab
-    from eval.ab_report import ab_json, ab_table, acceptance, acceptance_table
-    from eval.ab_timing import time_archives
-    from eval.ab_variants import VARIANTS
-    from eval.bench_report import machine, machine_line
-    from eval.errors import EvalError
-    from eval.options import prepare_output, write_text
-    from eval.perceptual import LpipsAbsent, load_lpips
-    from trainer.data import read_sequence
+    from todpack.frames import read_day
+
+    from .ab import QUICK_TRAINING, AbSettings, run_ab
+    from .ab_report import ab_json, ab_table, acceptance, acceptance_table
+    from .ab_timing import time_archives
+    from .ab_variants import VARIANTS
+    from .bench_report import machine, machine_line
+    from .errors import EvalError
+    from .options import prepare_output, write_text
+    from .perceptual import LpipsAbsent, load_lpips
 
     known = {variant.name: variant for variant in VARIANTS}
     for name in names:
@@ -75,7 +76,7 @@ def ab_command(
             raise EvalError(f"--variant: expected one of {', '.join(known)}, found {name}")
     if json_out is not None:
         prepare_output(json_out)
-    read_sequence(data_path or _SAMPLE)  # bad frames are one error, before the first training
+    read_day(data_path or _SAMPLE)  # bad frames are one error, before the first training
     lpips = LpipsAbsent("switched off by --no-lpips") if no_lpips else load_lpips(lpips_weights)
     if isinstance(lpips, LpipsAbsent) and not no_lpips:
         click.echo(f"todpack: warning: LPIPS is absent: {lpips.reason}", err=True)

@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from eval.ab import AbResult
-from eval.ab_timing import AbTiming
-from eval.ab_variants import PLAIN
+from .ab import AbResult
+from .ab_timing import AbTiming
+from .ab_variants import PLAIN
 
 Figure = Callable[[AbResult], float | None]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor import open_archive
-from eval.ab_variants import PLAIN
+from todpack.decompressor import open_archive
+
+from .ab_variants import PLAIN
 
 TIMED_ROUNDS = 48
 

@@ -15,15 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.ab_timing import time_archives
-from eval.bench_archive import DAYBASIS, REFINED, archive_point, compress
-from eval.bench_result import BRACKETED_DB, TIMED_Q_STEP, ArchiveBench, BenchSettings, DatasetBench
-from eval.errors import EvalError
-from eval.frames import as_codes
-from eval.latency import LatencyReport, measure_latency
-from eval.peers import JPEG_XL, MAX_DISTANCE, X265, PeerResults, run_peers
-from eval.rate_curve import RatePoint
-from trainer.data import LightmapSequence, read_sequence
+from todpack.frames import Day, read_day
+
+from .ab_timing import time_archives
+from .bench_archive import DAYBASIS, REFINED, archive_point, compress
+from .bench_result import BRACKETED_DB, TIMED_Q_STEP, ArchiveBench, BenchSettings, DatasetBench
+from .errors import EvalError
+from .frames import as_codes
+from .latency import LatencyReport, measure_latency
+from .peers import JPEG_XL, MAX_DISTANCE, X265, PeerResults, run_peers
+from .rate_curve import RatePoint
 
 MIN_DISTANCE = 0.03
 
@@ -63,7 +64,7 @@ def bench_dataset(
     Raises:
         EvalError: Linear radiance, an archive of other frames, or a command that failed.
     """
-    day = read_sequence(data_path)
+    day = read_day(data_path)
     if day.transfer != "srgb8":
         raise EvalError(f"{data_path}: the bench codes 8-bit sRGB frames, found {day.transfer} radiance")
     frames = as_codes(day.radiance)
@@ -100,7 +101,7 @@ def bench_dataset(
 
 def _bench_ours(
     data_path: str | Path,
-    day: LightmapSequence,
+    day: Day,
     frames: np.ndarray,
     settings: BenchSettings,
     folder: Path,
@@ -133,7 +134,7 @@ def _absent_refinement(refined: list[RatePoint]) -> dict[str, str]:
 
 def _bench_refined(
     data_path: str | Path,
-    day: LightmapSequence,
+    day: Day,
     frames: np.ndarray,
     settings: BenchSettings,
     folder: Path,
@@ -162,7 +163,7 @@ def _bench_refined(
     return points, timed_s, latency, ratio
 
 
-def _bench_peers(frames: np.ndarray, day: LightmapSequence, settings: BenchSettings, steps: _Steps) -> PeerResults:
+def _bench_peers(frames: np.ndarray, day: Day, settings: BenchSettings, steps: _Steps) -> PeerResults:
     """Both peers at their settings, then JPEG XL at more distances until its points bracket 43 dB."""
     points: list[RatePoint] = []
     absent: dict[str, str] = {}

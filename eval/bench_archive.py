@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor import open_archive
-from eval.errors import EvalError, last_line
-from eval.metrics import psnr_srgb_db
-from eval.rate_curve import RatePoint
-from trainer.data import LightmapSequence
+from todpack.decompressor import open_archive
+from todpack.frames import Day
+
+from .errors import EvalError, last_line
+from .metrics import psnr_srgb_db
+from .rate_curve import RatePoint
 
 DAYBASIS = "daybasis"
 REFINED = "daybasis --refine fast"
@@ -56,7 +57,7 @@ def compress(data_path: str | Path, out: Path, q_step: float, threads: int, refi
 def archive_point(
     path: Path,
     frames: np.ndarray,
-    day: LightmapSequence,
+    day: Day,
     *,
     name: str = DAYBASIS,
     setting: str,

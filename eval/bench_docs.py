@@ -7,20 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.bench_archive import DAYBASIS, REFINED, compress
-from eval.bench_memory import MemoryReport, measure_memory
-from eval.bench_report import LEVELS_DB, machine_line
-from eval.bench_result import TIMED_Q_STEP, DatasetBench
-from eval.bench_targets import bytes_or_none, rows
-from eval.frames import as_codes
-from eval.lpips_weights import LpipsAbsent
-from eval.metrics import bits_per_texel
-from eval.peers import X265
-from eval.peers.coding import PeerAbsentError
-from eval.peers.everyone import Comparison, all_peers, bd_rate_percent, compare
-from eval.peers_report import DEFINITIONS
-from eval.perceptual import load_lpips
-from trainer.data import read_sequence
+from todpack.frames import read_day
+
+from .bench_archive import DAYBASIS, REFINED, compress
+from .bench_memory import MemoryReport, measure_memory
+from .bench_report import LEVELS_DB, machine_line
+from .bench_result import TIMED_Q_STEP, DatasetBench
+from .bench_targets import bytes_or_none, rows
+from .frames import as_codes
+from .lpips_weights import LpipsAbsent
+from .metrics import bits_per_texel
+from .peers import X265
+from .peers.coding import PeerAbsentError
+from .peers.everyone import Comparison, all_peers, bd_rate_percent, compare
+from .peers_report import DEFINITIONS
+from .perceptual import load_lpips
 
 CRFS, DISTANCES = (8.0, 12.0, 16.0, 20.0), (0.5, 1.0, 2.0, 3.0)
 TRAIN_S = 60.0
@@ -54,7 +55,7 @@ def bench_peers(path: str, quick: bool, on_setting: Callable[[int, int, str], No
         quick: Trainings of seconds, and no LPIPS.
         on_setting: Called with (settings done, settings in all, what comes next).
     """
-    day = read_sequence(path)
+    day = read_day(path)
     train_s = QUICK_TRAIN_S if quick else TRAIN_S
     peers = [
         peer for peer in all_peers(CRFS, DISTANCES, train_s) if peer.name != REFINED

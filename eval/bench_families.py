@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eval.bench_archive import DAYBASIS, REFINED, archive_point
-from eval.bench_result import TIMED_Q_STEP, DatasetBench
-from eval.errors import EvalError, last_line
-from eval.frames import as_codes
-from eval.latency import measure_latency
-from trainer.data import read_sequence
+from todpack.frames import read_day
+
+from .bench_archive import DAYBASIS, REFINED, archive_point
+from .bench_result import TIMED_Q_STEP, DatasetBench
+from .errors import EvalError, last_line
+from .frames import as_codes
+from .latency import measure_latency
 
 FAMILIES = ("gridmlp", "siren")  # that are trained; daybasis is in every bench
 _ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +86,7 @@ def bench_families(
     Raises:
         EvalError: a command failed; the message is the last line it wrote.
     """
-    day = read_sequence(data_path)
+    day = read_day(data_path)
     if day.transfer != "srgb8":
         raise EvalError(f"{data_path}: the families are compared on 8-bit sRGB frames, found {day.transfer} radiance")
     frames, rows = as_codes(day.radiance), []

@@ -7,13 +7,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.errors import EvalError
+from .errors import EvalError
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PROBE = """
 import resource, sys
 path, threads, decode = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "decode"
-from decompressor import open_archive
+from todpack.decompressor import open_archive
 if decode:
     with open_archive(path, threads=threads, provider="cpu") as archive:
         for lightmap in archive.lightmaps:

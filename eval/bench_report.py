@@ -9,12 +9,12 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 
-from eval.bench_archive import DAYBASIS, REFINED
-from eval.bench_result import BRACKETED_DB, DatasetBench
-from eval.bench_targets import X265_LEVELS_DB, bytes_or_none, rows
-from eval.latency import cpu_name
-from eval.peers import JPEG_XL, X265
-from eval.peers_report import DEFINITIONS, peers_json
+from .bench_archive import DAYBASIS, REFINED
+from .bench_result import BRACKETED_DB, DatasetBench
+from .bench_targets import X265_LEVELS_DB, bytes_or_none, rows
+from .latency import cpu_name
+from .peers import JPEG_XL, X265
+from .peers_report import DEFINITIONS, peers_json
 
 LEVELS_DB = tuple(sorted({*X265_LEVELS_DB, BRACKETED_DB}))
 _PACKAGES = {  # the first that is installed gives the version

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from eval.latency import LatencyReport
-from eval.peers import PeerResults
-from eval.rate_curve import RatePoint
+from .latency import LatencyReport
+from .peers import PeerResults
+from .rate_curve import RatePoint
 
 TIMED_Q_STEP = 16.0  # the step at which compressing is timed and whose archive is opened
 BRACKETED_DB = 43.0  # where JPEG XL is compared

@@ -6,11 +6,11 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.bench_archive import DAYBASIS, REFINED
-from eval.bench_result import BRACKETED_DB, TIMED_Q_STEP, DatasetBench
-from eval.errors import EvalError
-from eval.peers import JPEG_XL, X265, PeerResults
-from eval.rate_curve import bytes_at_psnr
+from .bench_archive import DAYBASIS, REFINED
+from .bench_result import BRACKETED_DB, TIMED_Q_STEP, DatasetBench
+from .errors import EvalError
+from .peers import JPEG_XL, X265, PeerResults
+from .rate_curve import bytes_at_psnr
 
 X265_LEVELS_DB = (40.0, 42.0, 46.0)
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from eval.contest_score import FULL_POINTS, MEASURES, Scorer
-from eval.lpips_network import Lpips
-from eval.metrics import psnr_linear_tiles_db
-from eval.perceptual import lpips_linear_tiles
-from eval.ssim import ssim_linear_tiles
-from eval.tiles import mean_or_nan
+from .contest_score import FULL_POINTS, MEASURES, Scorer
+from .lpips_network import Lpips
+from .metrics import psnr_linear_tiles_db
+from .perceptual import lpips_linear_tiles
+from .ssim import ssim_linear_tiles
+from .tiles import mean_or_nan
 
 RAW_BYTES_PER_TEXEL = 3 * 4 * 24
 """What the ratio compares with: float32 RGB at 24 hours, whatever is stored."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.errors import EvalError
+from .errors import EvalError
 
 if sys.version_info >= (3, 11):
     import tomllib

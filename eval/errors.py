@@ -6,7 +6,7 @@ decompressor.errors.TodpackError
 
 from __future__ import annotations
 
-from decompressor.errors import TodpackError
+from todpack.decompressor.errors import TodpackError
 
 PREFIX = "todpack: error: "
 

@@ -53,6 +53,6 @@ def with_original_outside(reference: np.ndarray, decoded: np.ndarray, valid: np.
 
 
 def as_codes(radiance: np.ndarray) -> np.ndarray:
-    """(..., 3) float32 codes 0..255, as `LightmapSequence` holds them, to uint8."""
+    """(..., 3) float32 codes 0..255, as `Day` holds them, to uint8."""
     codes: np.ndarray = np.clip(np.rint(radiance), 0, 255).astype(np.uint8)
     return codes

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.errors import EvalError
+from .errors import EvalError
 
 DEFAULT_THREADS = 2
 DEFAULT_OPENS = 5
@@ -97,7 +97,7 @@ def _run_probe(archive: Path, threads: int, provider: str, n_frames: int, n_texe
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     arguments = [str(archive), str(threads), provider, str(n_frames), str(n_texels)]
     done = subprocess.run(
-        [sys.executable, "-m", "eval.latency_probe", *arguments],
+        [sys.executable, "-m", "todpack.eval.latency_probe", *arguments],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,

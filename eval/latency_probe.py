@@ -14,8 +14,8 @@ from functools import partial
 
 import numpy as np
 
-from decompressor import Archive, open_archive
-from decompressor.errors import TodpackError
+from todpack.decompressor import Archive, open_archive
+from todpack.decompressor.errors import TodpackError
 
 STEADY_LIMIT_S = 20.0
 _SEED = 1

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eval.errors import EvalError
-from eval.lpips_weights import LpipsWeights
+from .errors import EvalError
+from .lpips_weights import LpipsWeights
 
 if TYPE_CHECKING:
     import torch

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from eval.frames import paired_days
-from eval.ssim import SSIM_DEFINITION, SSIM_LINEAR_DEFINITION, ssim, ssim_linear
-from eval.tiles import mean_or_nan, measured_tiles
+from .frames import paired_days
+from .ssim import SSIM_DEFINITION, SSIM_LINEAR_DEFINITION, ssim, ssim_linear
+from .tiles import mean_or_nan, measured_tiles
 
 __all__ = [
     "SSIM_DEFINITION",

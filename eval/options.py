@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from eval.perceptual import Lpips, LpipsAbsent
+    from .perceptual import Lpips, LpipsAbsent
 
 CONTEXT = {
     "token_normalize_func": lambda token: token.replace("_", "-"),
@@ -47,7 +47,7 @@ def prepare_output(path: Path) -> None:
     Raises:
         OutputError: a folder or device is there, or the folder cannot be made or written.
     """
-    from decompressor.output import check_output, make_folder
+    from todpack.decompressor.output import check_output, make_folder
 
     make_folder(path.parent)
     check_output(path)
@@ -59,7 +59,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    from decompressor.output import write_atomic
+    from todpack.decompressor.output import write_atomic
 
     write_atomic(path, lambda file: file.write(text.encode("utf-8")))
 
@@ -88,8 +88,8 @@ def chosen_lpips(weights: Path | None, switched_off: bool) -> Lpips | LpipsAbsen
     Raises:
         EvalError: `weights` was named and cannot be used.
     """
-    from eval.errors import EvalError
-    from eval.perceptual import LpipsAbsent, load_lpips
+    from .errors import EvalError
+    from .perceptual import LpipsAbsent, load_lpips
 
     if switched_off:
         return LpipsAbsent("switched off by --no-lpips")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from eval.metrics import bits_per_texel
-from eval.peers import JPEG_XL, JPEG_XL_DEFINITION, X265, X265_DEFINITION, PeerResults
+from .metrics import bits_per_texel
+from .peers import JPEG_XL, JPEG_XL_DEFINITION, X265, X265_DEFINITION, PeerResults
 
 DEFINITIONS = {X265: X265_DEFINITION, JPEG_XL: JPEG_XL_DEFINITION}
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.frames import with_original_outside
-from eval.lpips_network import MIN_SIDE, Lpips
-from eval.lpips_weights import LpipsAbsent, LpipsWeights, find_weights
-from eval.tiles import measured_tiles
+from .frames import with_original_outside
+from .lpips_network import MIN_SIDE, Lpips
+from .lpips_weights import LpipsAbsent, LpipsWeights, find_weights
+from .tiles import measured_tiles
 
 __all__ = [
     "LPIPS_DEFINITION",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.errors import EvalError
+from .errors import EvalError
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor import Archive, open_archive
-from eval.errors import EvalError
-from eval.frames import as_codes, with_original_outside
-from eval.metrics import psnr_linear_tiles_db, psnr_srgb_db, temporal_l1
-from eval.perceptual import MIN_SIDE, Lpips, LpipsAbsent, lpips_linear_tiles, temporal_lpips
-from eval.score_report import HourScore, ScoreReport
-from eval.ssim import ssim, ssim_linear_tiles
-from eval.tiles import mean_or_nan
-from trainer.data import LightmapSequence, read_sequence
+from todpack.decompressor import Archive, open_archive
+from todpack.frames import Day, read_day
+
+from .errors import EvalError
+from .frames import as_codes, with_original_outside
+from .metrics import psnr_linear_tiles_db, psnr_srgb_db, temporal_l1
+from .perceptual import MIN_SIDE, Lpips, LpipsAbsent, lpips_linear_tiles, temporal_lpips
+from .score_report import HourScore, ScoreReport
+from .ssim import ssim, ssim_linear_tiles
+from .tiles import mean_or_nan
 
 Progress = Callable[[int, int], None]
 
@@ -127,7 +128,7 @@ def score(
 
     Args:
         archive_path: Archive; of a level, `lightmap` names the one that is scored.
-        data_path: The originals, anything `trainer.data.read_sequence` reads.
+        data_path: The originals, anything `trainer.data.read_day` reads.
         lpips: The measure, or why it is absent.
         lightmap: Name of a lightmap, in the archive and in a contest dataset; may be left out where there is one. The
             bytes are then still those of the whole file.
@@ -144,7 +145,7 @@ def score(
         DataError: The originals cannot be read.
     """
     with open_archive(archive_path, threads=threads) as archive:
-        day = read_sequence(data_path, mask, lightmap=lightmap)
+        day = read_day(data_path, mask, lightmap=lightmap)
         decoded = decode_day(archive, day, str(archive_path), on_frame, lightmap)
         stored = archive.find(lightmap) if len(archive.lightmaps) > 1 and lightmap is not None else archive.lightmaps[0]
         archive_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))
@@ -161,7 +162,7 @@ def score(
 
 
 def decode_day(
-    archive: Archive, day: LightmapSequence, where: str, on_frame: Progress | None, lightmap: str | None = None
+    archive: Archive, day: Day, where: str, on_frame: Progress | None, lightmap: str | None = None
 ) -> np.ndarray:
     """Decode the day's hours into (T, H, W, 3), uint8 codes or float32 radiance."""
     if lightmap is None and len(archive.lightmaps) != 1:

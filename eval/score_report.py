@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from eval.metrics import SSIM_DEFINITION, SSIM_LINEAR_DEFINITION, bits_per_texel, compression_ratio
-from eval.perceptual import LPIPS_DEFINITION, LPIPS_LINEAR_DEFINITION
+from .metrics import SSIM_DEFINITION, SSIM_LINEAR_DEFINITION, bits_per_texel, compression_ratio
+from .perceptual import LPIPS_DEFINITION, LPIPS_LINEAR_DEFINITION
 
 _BYTES_PER_TEXEL = {"srgb8": 3, "linear": 12}
 

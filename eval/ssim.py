@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from eval.frames import paired_days, with_original_outside
-from eval.tiles import mean_or_nan, measured_tiles
+from .frames import paired_days, with_original_outside
+from .tiles import mean_or_nan, measured_tiles
 
 SIGMA = 1.5
 RADIUS = 5

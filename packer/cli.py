@@ -10,12 +10,16 @@ from typing import Any
 
 import click
 
-from packer.errors import PackError
+from .errors import PackError
 
 log = logging.getLogger("todpack.compress")
 
 # each module has OPTIONS by name, and pack(run, out, values)
-FAMILIES = {"daybasis": "packer.daybasis.command", "gridmlp": "packer.gridmlp_command", "siren": "packer.siren_command"}
+FAMILIES = {
+    "daybasis": "daybasis.command",
+    "gridmlp": "gridmlp_command",
+    "siren": "siren_command",
+}
 
 
 LINEAR_OPTIONS = ("transfer", "reweight")
@@ -23,7 +27,7 @@ CONFIG_OPTIONS = ("tile", "n_levels", "rotate", "max_classes", "transfer", "rewe
 
 
 def _command(family: str) -> Any:
-    return importlib.import_module(FAMILIES[family])
+    return importlib.import_module(f".{FAMILIES[family]}", __package__)
 
 
 def _normalize(token: str) -> str:
@@ -67,7 +71,7 @@ def pack(context: click.Context, /, run_dir: Path, out: Path, **options: Any) ->
     A run of the family daybasis takes a step or a target; a gridmlp run takes the types of its grids and weights;
     a siren run takes its storage.
     """
-    from packer.run_folder import read_run
+    from .run_folder import read_run
 
     run = read_run(run_dir)
     if run.family not in FAMILIES:
@@ -124,29 +128,30 @@ def compress(
     Train and pack in one go, in closed form, without torch. Frames as arrays (tod_*.npy, uint8) are read tile by tile
     and may be larger than memory.
     """
-    from decompressor.output import check_output
-    from packer.daybasis.command import encode
-    from trainer.data import is_dataset, read_sequence
-    from trainer.data.tile_source import is_frame_arrays
-    from trainer.daybasis.config import DayBasisConfig
+    from todpack.decompressor.output import check_output
+    from todpack.frames import is_dataset, read_day
+    from todpack.frames.tile_source import is_frame_arrays
+
+    from .daybasis.command import encode
+    from .daybasis.config import DayBasisConfig
 
     check_output(out)
     if jobs is not None and jobs < 1:
         raise PackError(f"--jobs: expected a number >= 1, found {jobs}")
     config = DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS})
     if is_frame_arrays(input_dir):
-        from packer.daybasis.stream_command import compress_arrays
+        from .daybasis.stream_command import compress_arrays
 
         compress_arrays(input_dir, out, config, {**options, "mask": mask, "lightmap": lightmap})
         return
     if is_dataset(input_dir) and lightmap is None:
-        from packer.level.command import compress_dataset
+        from .dataset.command import compress_dataset
 
         if mask is not None:
             raise PackError(f"{mask}: a contest dataset has masks of its own; expected no --mask")
         compress_dataset(input_dir, out, config, options, jobs, engine)
         return
-    sequence = read_sequence(input_dir, mask, lightmap=lightmap)
+    sequence = read_day(input_dir, mask, lightmap=lightmap)
     for warning in sequence.warnings:
         log.warning(warning)
     if sequence.transfer == "srgb8":
@@ -172,8 +177,9 @@ Examples:
 @click.option("--metadata", is_flag=True, help="Print metadata.json only.")
 def inspect(archive: Path, image: Path | None, time_h: float, metadata: bool) -> None:
     """Show an archive's sections, sizes, parameters and quantization."""
-    from decompressor.output import check_output, check_suffix
-    from packer.inspect import describe, write_sample
+    from todpack.decompressor.output import check_output, check_suffix
+
+    from .inspect import describe, write_sample
 
     if image is not None:
         check_output(image)
@@ -191,6 +197,6 @@ def inspect(archive: Path, image: Path | None, time_h: float, metadata: bool) ->
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def decompress(arguments: tuple[str, ...]) -> int:
     """Decode an archive; the same command as decompress.py."""
-    from decompressor.cli import main
+    from todpack.decompressor.cli import main
 
     return main(list(arguments), prog="todpack decompress")

@@ -7,22 +7,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from packer.daybasis.pack import DayBasisPackOptions, PackedDay, pack_day
-from packer.errors import PackError
-from packer.rate_control import FIRST_STEP, first_step, search_step
-from trainer.data import LightmapSequence
-from trainer.daybasis.closed_form import TemporalTransform, find_transform
-from trainer.daybasis.coding import Coding, first_coding, reweighted
-from trainer.daybasis.config import DayBasisConfig
-from trainer.daybasis.refine.config import RefineConfig
-from trainer.daybasis.refine.refined import RefinedLightmap
-from trainer.daybasis.tiles import Tile, cut_tiles
+from todpack.frames import Day
+from todpack.trainer.daybasis.refine.config import RefineConfig
+from todpack.trainer.daybasis.refine.refined import RefinedLightmap
+
+from .daybasis.config import DayBasisConfig
+from .daybasis.pack import DayBasisPackOptions, PackedDay, pack_day
+from .daybasis.radiance import Coding, first_coding, reweighted
+from .daybasis.tiles import Tile, cut_tiles
+from .daybasis.transform.closed_form import TemporalTransform, find_transform
+from .errors import PackError
+from .rate_control import FIRST_STEP, first_step, search_step
 
 log = logging.getLogger("todpack.compress")
 
 
 def encode_day(
-    sequence: LightmapSequence,
+    sequence: Day,
     config: DayBasisConfig,
     options: DayBasisPackOptions,
     *,
@@ -93,7 +94,7 @@ def encode_day(
     return search_step(pack, target_psnr_db, target_size_bytes, start)
 
 
-def _coded_tiles(sequence: LightmapSequence, config: DayBasisConfig, coding: Coding | None) -> list[Tile]:
+def _coded_tiles(sequence: Day, config: DayBasisConfig, coding: Coding | None) -> list[Tile]:
     return cut_tiles(sequence if coding is None else coding.encode(sequence), config.tile, config.n_levels)
 
 

@@ -1,6 +1,10 @@
 """Errors of the packer that a user can cause."""
 
-from decompressor.errors import TodpackError
+from todpack.decompressor.errors import TodpackError
+
+
+class ConfigError(TodpackError):
+    """An option or preset that is out of range, unknown or contradictory."""
 
 
 class PackError(TodpackError):

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from decompressor.onnx_check import OPSET
+from todpack.decompressor.graphs.check import OPSET
 
 IR_VERSION = 8
 PRODUCER = "todpack"

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.gridmlp import HASH_MERGES
-from decompressor.reversible_wavelet import forward_planes
-from packer.container import ArchiveWriter
-from packer.errors import PackError
-from packer.fill import fill_invalid
-from packer.gridmlp_graphs import frame_graph
-from packer.gridmlp_latents import EncodedBaseline, HashTables, latents_graph
-from packer.quantize import quantize_grid, shortest_floats
-from packer.run_folder import Run
+from todpack.decompressor.gridmlp import HASH_MERGES
+from todpack.decompressor.reversible_wavelet import forward_planes
+
+from .archive_writer import ArchiveWriter
+from .errors import PackError
+from .fill import fill_invalid
+from .gridmlp_graphs import frame_graph
+from .gridmlp_latents import EncodedBaseline, HashTables, latents_graph
+from .quantize import quantize_grid, shortest_floats
+from .run_folder import Run
 
 MLP_DTYPES = ("fp16", "fp32", "int8")
 

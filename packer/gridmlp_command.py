@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from packer.run_folder import Run
+    from .run_folder import Run
 
 OPTIONS: dict[str, Callable[[Any], Any]] = {
     "grid_dtype": click.option(
@@ -34,8 +34,8 @@ OPTIONS: dict[str, Callable[[Any], Any]] = {
 
 def pack(run: Run, out: Path, options: dict[str, Any]) -> None:
     """Quantise and code a run folder of this family."""
-    from packer.gridmlp import GridMlpPackOptions
-    from packer.pack import pack_run
+    from .gridmlp import GridMlpPackOptions
+    from .pack import pack_run
 
     result = pack_run(run.path, out, GridMlpPackOptions(**{k: v for k, v in options.items() if k in OPTIONS}))
     click.echo(

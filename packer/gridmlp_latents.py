@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from decompressor.gridmlp import HASH_FACTORS, HASH_PRIME
-from packer.graph_builder import GraphBuilder, float_value
-from packer.gridmlp_graphs import matrix_product
+from todpack.decompressor.gridmlp import HASH_FACTORS, HASH_PRIME
+
+from .graph_builder import GraphBuilder, float_value
+from .gridmlp_graphs import matrix_product
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.archive import Archive, Lightmap, open_archive
-from decompressor.output import check_suffix, write_frame
+from todpack.decompressor.archive import Archive, Lightmap, open_archive
+from todpack.decompressor.output import check_suffix, write_frame
 
 
 def _section_lines(archive: Archive) -> list[str]:

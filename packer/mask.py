@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from decompressor.mask import COLUMNS, PACKED, ROWS, corner_runs
-from packer.container import deflate
+from todpack.decompressor.mask import COLUMNS, PACKED, ROWS, corner_runs
+
+from .archive_writer import deflate
 
 LARGE_MASK = 1 << 24  # texels; of larger ones a bitmap takes long to compress, and wins where there are no charts only
 

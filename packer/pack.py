@@ -9,22 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor.container import Container
-from decompressor.daybasis.regions import BLOCK
-from decompressor.limits import DEFAULT_LIMITS
-from packer.errors import PackError
-from packer.gridmlp import GridMlpPackOptions, add_gridmlp
-from packer.run_archive import write_run
-from packer.run_folder import Run, read_run
-from trainer.data import LightmapSequence
-from trainer.daybasis.closed_form import TemporalTransform
-from trainer.daybasis.coding import Coding
-from trainer.daybasis.config import DayBasisConfig
-from trainer.daybasis.klt import TemporalBasis
-from trainer.daybasis.refine.config import RefineConfig
-from trainer.daybasis.refine.refined import RefinedLightmap, refined_of_arrays
-from trainer.daybasis.tiles import Tile
-from trainer.errors import ConfigError
+from todpack.decompressor.container import Container
+from todpack.decompressor.daybasis.transform.rotations import BLOCK
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.frames import Day
+from todpack.trainer.daybasis.refine.config import RefineConfig
+from todpack.trainer.daybasis.refine.refined import RefinedLightmap, refined_of_arrays
+
+from .daybasis.config import DayBasisConfig
+from .daybasis.radiance import Coding
+from .daybasis.tiles import Tile
+from .daybasis.transform.closed_form import TemporalTransform
+from .daybasis.transform.klt import TemporalBasis
+from .errors import ConfigError, PackError
+from .gridmlp import GridMlpPackOptions, add_gridmlp
+from .run_archive import write_run
+from .run_folder import Run, read_run
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class DayBasisRun:
         arrays: Gives an array of the run by name and shape.
     """
 
-    sequence: LightmapSequence
+    sequence: Day
     config: DayBasisConfig
     found: TemporalTransform
     coding: Coding | None
@@ -112,7 +112,7 @@ def read_daybasis_run(run: Run) -> DayBasisRun:
         config = DayBasisConfig(**fields)
     except (TypeError, ConfigError) as error:
         raise PackError(f"{run.path / 'config.json'}: config: {error}") from error
-    sequence = LightmapSequence(
+    sequence = Day(
         radiance=run.array("frames", n_hours, run.height, run.width, 3).astype(np.float32),
         valid=run.valid(),
         hours=np.asarray(run.hours, np.float64),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from packer.errors import PackError
+from .errors import PackError
 
 DTYPES: dict[str, type[np.uint8] | type[np.uint16]] = {"uint8": np.uint8, "uint16": np.uint16}
 GRID_DTYPES = (*DTYPES, "float32")

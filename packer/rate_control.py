@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from packer.daybasis.pack import PackedDay
-from packer.errors import PackError
+from .daybasis.pack import PackedDay
+from .errors import PackError
 
 MIN_STEP, MAX_STEP = 0.25, 1024.0
 MAX_TRIALS = 14

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from packer.container import ArchiveWriter
-from packer.mask import encode_mask
-from packer.run_folder import Run
+from .archive_writer import ArchiveWriter
+from .mask import encode_mask
+from .run_folder import Run
 
 AddModel = Callable[[ArchiveWriter, np.ndarray], dict[str, Any]]
 """(writer, valid) -> the model's metadata; its sections are added to the writer."""

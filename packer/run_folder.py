@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from packer.errors import PackError
+from .errors import PackError
 
 RUN_FORMAT = 1
 TRANSFERS = ("srgb8", "linear")

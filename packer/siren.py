@@ -10,20 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor.archive import open_archive
-from decompressor.output import check_output
-from decompressor.reversible_wavelet import forward_bands, forward_planes
-from decompressor.siren import F1_DTYPES, STORAGES
-from packer.container import ArchiveWriter
-from packer.errors import PackError
-from packer.fill import fill_invalid
-from packer.gridmlp import MLP_DTYPES
-from packer.gridmlp_graphs import frame_graph
-from packer.gridmlp_latents import latents_graph
-from packer.quantize import shortest_floats
-from packer.run_archive import write_run
-from packer.run_folder import Run
-from packer.siren_graphs import siren_graph
+from todpack.decompressor.archive import open_archive
+from todpack.decompressor.output import check_output
+from todpack.decompressor.reversible_wavelet import forward_bands, forward_planes
+from todpack.decompressor.siren import F1_DTYPES, STORAGES
+
+from .archive_writer import ArchiveWriter
+from .errors import PackError
+from .fill import fill_invalid
+from .gridmlp import MLP_DTYPES
+from .gridmlp_graphs import frame_graph
+from .gridmlp_latents import latents_graph
+from .quantize import shortest_floats
+from .run_archive import write_run
+from .run_folder import Run
+from .siren_graphs import siren_graph
 
 log = logging.getLogger("todpack.pack")
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from packer.gridmlp_command import OPTIONS as GRIDMLP_OPTIONS
+from .gridmlp_command import OPTIONS as GRIDMLP_OPTIONS
 
 if TYPE_CHECKING:
-    from packer.run_folder import Run
+    from .run_folder import Run
 
 OPTIONS: dict[str, Callable[[Any], Any]] = {
     "storage": click.option(
@@ -33,7 +33,7 @@ OPTIONS: dict[str, Callable[[Any], Any]] = {
 
 def pack(run: Run, out: Path, options: dict[str, Any]) -> None:
     """Quantise and code a run folder of this family."""
-    from packer.siren import SirenPackOptions, pack_siren
+    from .siren import SirenPackOptions, pack_siren
 
     packed = pack_siren(run, out, SirenPackOptions(**{k: v for k, v in options.items() if k in OPTIONS}))
     click.echo(f"{out}: {packed.archive_bytes} bytes, {packed.psnr_db:.2f} dB, storage {packed.storage}")

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from decompressor.limits import DEFAULT_LIMITS
-from decompressor.verify import Verdict, verify_archive
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.verify import Verdict, verify_archive
 
 
 def _lines(verdict: Verdict) -> list[str]:

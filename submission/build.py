@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import decompressor
-from decompressor import Archive, open_archive
-from decompressor.output import write_atomic
-from submission.errors import SubmissionError
-from submission.folder import replace_folder
-from submission.manifest import MANIFEST_NAME, bundle_files, make_manifest
-from submission.requirements import pinned_requirements
+from todpack import decompressor
+from todpack.decompressor import Archive, open_archive
+from todpack.decompressor.output import write_atomic
 
-SHIPPED_SUFFIXES = {".py", ".md", ".typed"}
+from .errors import SubmissionError
+from .folder import copy_package, replace_folder
+from .manifest import MANIFEST_NAME, bundle_files, make_manifest
+from .requirements import pinned_requirements
+
 OWN_NAMES = ("decompressor", "decompress.py", "requirements.txt", "README.md", MANIFEST_NAME)
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same input gives the same zip
 
@@ -74,13 +74,8 @@ def _needs_ans(archive: Archive) -> bool:
 
 
 def _fill(folder: Path, archive_path: Path, archive: Archive) -> None:
-    package = Path(decompressor.__file__).resolve().parent
     shutil.copyfile(archive_path, folder / archive_path.name)
-    for file in sorted(package.rglob("*")):
-        if file.is_file() and file.suffix in SHIPPED_SUFFIXES and "__pycache__" not in file.parts:
-            target = folder / "decompressor" / file.relative_to(package)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
+    copy_package(Path(decompressor.__file__).resolve().parent, folder / "decompressor")
     (folder / "decompressor" / "decompress.py").replace(folder / "decompress.py")
     (folder / "requirements.txt").write_text(pinned_requirements(_needs_ans(archive)), encoding="utf-8")
     text = README.format(

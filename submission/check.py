@@ -20,18 +20,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from decompressor import open_archive
-from decompressor.output import check_output, write_atomic
-from eval.frames import as_codes
-from eval.latency import cpu_name
-from eval.perceptual import Lpips, LpipsAbsent
-from eval.score import score_frames
-from eval.score_report import ScoreReport
-from submission.environment import clean_variables, make_environment
-from submission.errors import SubmissionError
-from submission.folder import check_plain
-from submission.manifest import manifest_faults, read_manifest
-from trainer.data import LightmapSequence, read_sequence
+from todpack.decompressor import open_archive
+from todpack.decompressor.output import check_output, write_atomic
+from todpack.eval.frames import as_codes
+from todpack.eval.latency import cpu_name
+from todpack.eval.perceptual import Lpips, LpipsAbsent
+from todpack.eval.score import score_frames
+from todpack.eval.score_report import ScoreReport
+from todpack.frames import Day, read_day
+
+from .environment import clean_variables, make_environment
+from .errors import SubmissionError
+from .folder import check_plain
+from .manifest import manifest_faults, read_manifest
 
 RUN_TIMEOUT_S = 3600
 FLAT_COLOR_FACTOR = 4.0
@@ -100,7 +101,7 @@ def _decompress(python: Path, bundle: Path, archive: str, out: Path, threads: in
         raise SubmissionError(f"decompress.py: expected it to write its timings, found {error!r}") from error
 
 
-def _read_frames(out: Path, day: LightmapSequence, faults: list[str]) -> np.ndarray | None:
+def _read_frames(out: Path, day: Day, faults: list[str]) -> np.ndarray | None:
     """(T, H, W, 3) uint8 from the written PNGs, or None with the faults noted."""
     files = sorted(out.glob("*.png"))
     if len(files) != day.n_frames:
@@ -119,9 +120,7 @@ def _read_frames(out: Path, day: LightmapSequence, faults: list[str]) -> np.ndar
     return frames
 
 
-def _compare_with_library(
-    bundle: Path, archive: str, day: LightmapSequence, frames: np.ndarray, faults: list[str]
-) -> None:
+def _compare_with_library(bundle: Path, archive: str, day: Day, frames: np.ndarray, faults: list[str]) -> None:
     with open_archive(bundle / archive, provider="cpu") as opened:
         for t, time_h in enumerate(day.hours):
             difference = np.abs(opened.decode(float(time_h)).astype(np.int16) - frames[t]).max(axis=2)
@@ -132,7 +131,7 @@ def _compare_with_library(
                 )
 
 
-def _compare_with_flat_color(day: LightmapSequence, frames: np.ndarray, faults: list[str]) -> None:
+def _compare_with_flat_color(day: Day, frames: np.ndarray, faults: list[str]) -> None:
     """Frames of another day decode consistently, but they miss the originals by far more than one flat color does."""
     originals = day.radiance[:, day.valid]
     flat = float(np.square(originals - originals.mean(axis=(0, 1))).mean())
@@ -179,7 +178,7 @@ def check(
     report_path = report_path or folder.parent / "report.json"
     check_output(report_path)
     archive: str = manifest["archive"]
-    day = read_sequence(data, mask)
+    day = read_day(data, mask)
     result = Rehearsal(faults=manifest_faults(folder, manifest), threads=threads, cpu=cpu_name())
     result.bundle_bytes = sum(f["bytes"] for f in manifest["files"].values())
     with tempfile.TemporaryDirectory(prefix="todpack-check-") as scratch_name:

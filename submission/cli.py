@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from submission.errors import SubmissionError
+from .errors import SubmissionError
 
 if TYPE_CHECKING:
-    from eval.perceptual import Lpips, LpipsAbsent
+    from todpack.eval.perceptual import Lpips, LpipsAbsent
 
 EXAMPLES = """
 \b
@@ -59,14 +59,14 @@ def build_command(
     In the contest's layout, SOURCE may be a dataset too: it is compressed first, into OUT.tod beside the folder.
     """
     if layout == "contest":
-        from submission.contest.build import build_from
+        from .contest.build import build_from
 
         made = build_from(archive, out, target_psnr_db=target_psnr, steps=steps, n_jobs=jobs, overwrite=overwrite)
         click.echo(f"{made.folder}: {made.parameter_bytes} bytes in Parameters, {made.ratio_percent:.3f} % of raw")
         return
     if target_psnr is not None or steps is not None or jobs is not None:
         raise SubmissionError("--target-psnr, --steps, --jobs: expected them with --layout contest only")
-    from submission.build import build
+    from .build import build
 
     bundle = build(archive, out, overwrite=overwrite)
     click.echo(
@@ -107,13 +107,13 @@ def check_command(
     seed: int,
 ) -> None:
     """Run the submission in FOLDER as a grader would, and score what it decodes against the originals."""
-    from eval.perceptual import LpipsAbsent, load_lpips
+    from todpack.eval.perceptual import LpipsAbsent, load_lpips
 
     lpips = LpipsAbsent("left out by --no-lpips") if no_lpips else load_lpips(lpips_weights)
     if layout == "contest":
         _check_contest(folder, data, lpips, python, threads, report, as_json, scorer, device, seed)
         return
-    from submission.check import check
+    from .check import check
 
     result = check(
         folder, data, lpips=lpips, mask=mask, python=python, threads=threads, report_path=report,
@@ -145,9 +145,10 @@ def _check_contest(
     device: str,
     seed: int,
 ) -> None:
-    from eval.contest import score_table
-    from eval.contest_score import read_scorer
-    from submission.contest.check import check_contest
+    from todpack.eval.contest import score_table
+    from todpack.eval.contest_score import read_scorer
+
+    from .contest.check import check_contest
 
     ranges = read_scorer(scorer)
     result = check_contest(

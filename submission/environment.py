@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from submission.errors import SubmissionError
+from .errors import SubmissionError
 
 DROPPED_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "LPIPS_ALEXNET")
 INSTALL_TIMEOUT_S = 1800

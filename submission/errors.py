@@ -1,6 +1,6 @@
 """Errors of the submission tools that a user can cause."""
 
-from decompressor.errors import TodpackError
+from todpack.decompressor.errors import TodpackError
 
 
 class SubmissionError(TodpackError):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from decompressor.errors import OutputError
-from decompressor.output import make_folder
-from decompressor.parts import new_part, put_folder, settle_folder
-from submission.errors import SubmissionError
+from todpack.decompressor.errors import OutputError
+from todpack.decompressor.output import make_folder
+from todpack.decompressor.parts import new_part, put_folder, settle_folder
+
+from .errors import SubmissionError
+
+SHIPPED_SUFFIXES = {".py", ".md", ".typed"}
 
 
 def replace_folder(
@@ -71,3 +75,17 @@ def check_folder(out: Path, is_submission: Callable[[Path], bool], overwrite: bo
         raise SubmissionError(f"{out}: expected a new folder or an older submission, found something else")
     if ours and not overwrite:
         raise SubmissionError(f"{out}: already holds a submission; replace it by --overwrite")
+
+
+def copy_package(package: Path, target: Path) -> None:
+    """Copy the sources of a package as they are.
+
+    Args:
+        package: Its folder.
+        target: Folder to make.
+    """
+    for file in sorted(package.rglob("*")):
+        if file.is_file() and file.suffix in SHIPPED_SUFFIXES and "__pycache__" not in file.parts:
+            copy = target / file.relative_to(package)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from submission.errors import SubmissionError
+from .errors import SubmissionError
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from submission.errors import SubmissionError
+from .errors import SubmissionError
 
 PACKAGES = ("numpy", "pillow", "zstandard")
 GPU_WHEELS = (

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from todpack.frames import Day
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background, and what tests start would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -56,9 +60,9 @@ def tiny_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_run(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run folder of a small GridMLP trained on `tiny_day`."""
     pytest.importorskip("torch")
-    from trainer.data import read_sequence
-    from trainer.gridmlp.config import GridMlpConfig
-    from trainer.gridmlp.train import train_gridmlp
+    from todpack.frames import read_day
+    from todpack.trainer.gridmlp.config import GridMlpConfig
+    from todpack.trainer.gridmlp.train import train_gridmlp
 
     config = GridMlpConfig(
         grid_levels=(8, 16),
@@ -73,18 +77,48 @@ def tiny_run(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         grid_lr=2e-2,
     )
     out = tmp_path_factory.mktemp("run") / "run"
-    train_gridmlp(read_sequence(tiny_day), config, out, device="cpu", quiet=True)
+    train_gridmlp(read_day(tiny_day), config, out, device="cpu", quiet=True)
     return out
 
 
 @pytest.fixture(scope="session")
 def tiny_archive(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Archive of `tiny_run`."""
-    from packer.pack import pack_run
+    from todpack.packer.pack import pack_run
 
     path = tmp_path_factory.mktemp("archive") / "tiny.tod"
     pack_run(tiny_run, path)
     return path
+
+
+@pytest.fixture
+def make_frames(tmp_path: Path) -> Callable[..., Path]:
+    """make_frames(n, size=(6, 4), names=...) -> folder of n noise PNGs of height 6 and width 4."""
+
+    def make(n: int, size: tuple[int, int] = (6, 4), folder: str = "day", pattern: str = "tod_{:02d}.png") -> Path:
+        path = tmp_path / folder
+        path.mkdir(parents=True, exist_ok=True)
+        for t in range(n):
+            codes = np.random.default_rng(t).integers(1, 256, (*size, 3)).astype(np.uint8)
+            Image.fromarray(codes).save(path / pattern.format(t))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def day(tmp_path: Path) -> Path:
+    """Folder of 4 frames of 24 x 20 (width x height) with a valid.png."""
+    frames, valid = make_day(20, 24, 4)
+    return write_day(tmp_path / "day", frames, valid)
+
+
+@pytest.fixture
+def sequence(day: Path) -> Day:
+    """`day`, read."""
+    from todpack.frames import read_day
+
+    return read_day(day)
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decompressor import open_archive
-from todpack import COMMANDS, main
+from todpack.cli import COMMANDS, main
+from todpack.decompressor import open_archive
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from decompressor.output import write_atomic
-from trainer.errors import TrainingError
+from todpack.decompressor.output import write_atomic
+
+from .errors import TrainingError
 
 CHECKPOINT_FORMAT = 1
 

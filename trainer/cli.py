@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainer.errors import ConfigError
-from trainer.options import Decorator
+from todpack.packer.errors import ConfigError
+
+from .options import Decorator
 
 if TYPE_CHECKING:
-    from trainer.data import LightmapSequence
+    from todpack.frames import Day
 
 log = logging.getLogger("todpack.train")
 
@@ -36,7 +37,7 @@ Examples:
 
 
 def _command(family: str) -> Any:
-    return importlib.import_module(f"trainer.{family}.command")
+    return importlib.import_module(f"todpack.trainer.{family}.command")
 
 
 def _owners() -> dict[str, list[str]]:
@@ -106,10 +107,10 @@ def train(
             f"found --family {family}"
         )
 
-    def read() -> LightmapSequence:
-        from trainer.data import read_sequence
+    def read() -> Day:
+        from todpack.frames import read_day
 
-        sequence = read_sequence(input_dir or data_dir or "", mask, lightmap=lightmap)
+        sequence = read_day(input_dir or data_dir or "", mask, lightmap=lightmap)
         for warning in sequence.warnings:
             log.warning(warning)
         return sequence

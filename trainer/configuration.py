@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from importlib import resources
 from typing import Any, TypeVar
 
-from trainer.errors import ConfigError
+from todpack.packer.errors import ConfigError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -63,5 +63,5 @@ def load_preset(family: str, name: str, presets: tuple[str, ...]) -> dict[str, A
     """
     if name not in presets:
         raise ConfigError(f"--preset: expected one of {', '.join(presets)}, found {name}")
-    text = resources.files("trainer.presets").joinpath(f"{family}_{name}.toml").read_text(encoding="utf-8")
+    text = resources.files("todpack.trainer.presets").joinpath(f"{family}_{name}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from trainer.errors import ConfigError
+from todpack.packer.errors import ConfigError
 
 
 def pick_device(name: str) -> torch.device:

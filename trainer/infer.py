@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainer.checkpoint import load_checkpoint
-from trainer.data.image_file import read_rgb_codes
-from trainer.errors import ConfigError, DataError, TrainingError
-from trainer.gridmlp.baseline_encoder import masked_frame
-from trainer.gridmlp.config import GridMlpConfig
-from trainer.gridmlp.export import reconstruct
-from trainer.gridmlp.model import GridMlp
-from trainer.run_folder import ARRAYS_NAME
-from trainer.siren.config import SirenConfig
-from trainer.siren.export import frame_of, latent_map, load_script
-from trainer.siren.model import F2, Siren
+from todpack.frames.errors import DataError
+from todpack.frames.image_file import read_rgb_codes
+from todpack.packer.errors import ConfigError
+
+from .checkpoint import load_checkpoint
+from .errors import TrainingError
+from .gridmlp.baseline_encoder import masked_frame
+from .gridmlp.config import GridMlpConfig
+from .gridmlp.export import reconstruct
+from .gridmlp.model import GridMlp
+from .run_folder import ARRAYS_NAME
+from .siren.config import SirenConfig
+from .siren.export import frame_of, latent_map, load_script
+from .siren.model import F2, Siren
 
 Predict = Callable[[float], np.ndarray]
 BASELINE_NAME = "baseline.png"
@@ -128,7 +131,7 @@ def checkpoint_predictor(ckpt: Path, baseline_path: Path | None) -> Predict:
         Hour -> (H, W, 3) uint8 codes.
 
     Raises:
-        TrainerError: a file is missing, unreadable, or does not fit.
+        TodpackError: a file is missing, unreadable, or does not fit.
     """
     saved = load_checkpoint(ckpt)
     predictors = {"siren": _siren_predictor, "gridmlp": _gridmlp_predictor}
@@ -172,7 +175,7 @@ def exported_predictor(latent_path: Path, f2_path: Path, baseline_path: Path | N
         Hour -> (H, W, 3) uint8 codes.
 
     Raises:
-        TrainerError: a file is missing, unreadable, or does not fit.
+        TodpackError: a file is missing, unreadable, or does not fit.
     """
     f2, is_residual, latent_dim = _load_f2(f2_path)
     try:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainer.errors import ConfigError
+from todpack.packer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from trainer.infer import Predict
+    from .infer import Predict
 
 _PATH = click.Path(path_type=Path)
 CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "show_default": True}
@@ -35,7 +35,7 @@ def _predictor(
     if (ckpt is None) != exports or (ckpt is not None and (latent_path or f2_path)):
         raise click.UsageError("give either --ckpt, or --latent-path and --f2-path")
     try:
-        from trainer.infer import checkpoint_predictor, exported_predictor
+        from .infer import checkpoint_predictor, exported_predictor
     except ModuleNotFoundError as error:
         raise ConfigError(f"inference by torch needs {error.name}: pip install 'todpack[train]'") from error
     if ckpt is not None:
@@ -67,8 +67,8 @@ def export_latent(ckpt: Path, out_dir: Path) -> None:
     hours and gives (N, T, 3) colors from 0 to 1 (rgb - baseline for residual models).
     """
     try:
-        from trainer.infer import load_siren
-        from trainer.siren.export import LATENT_NAME, SCRIPT_NAME, STATE_NAME, write_exports
+        from .infer import load_siren
+        from .siren.export import LATENT_NAME, SCRIPT_NAME, STATE_NAME, write_exports
     except ModuleNotFoundError as error:
         raise ConfigError(f"exports need {error.name}: pip install 'todpack[train]'") from error
     write_exports(load_siren(ckpt), out_dir)
@@ -97,7 +97,7 @@ def infer(
     out: Path,
 ) -> None:
     """Make one frame by torch, from a checkpoint or from an export."""
-    from decompressor.output import check_output, check_suffix, write_frame
+    from todpack.decompressor.output import check_output, check_suffix, write_frame
 
     _check_hour("--time", time_h)
     check_output(out)
@@ -129,7 +129,7 @@ def batch_infer(
     out_dir: Path,
 ) -> None:
     """Make the frames of whole hours by torch, from a checkpoint or from an export."""
-    from decompressor.output import make_folder, write_frame
+    from todpack.decompressor.output import make_folder, write_frame
 
     _check_hour("--start-hour", start_hour)
     _check_hour("--end-hour", end_hour)

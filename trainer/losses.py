@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from trainer.errors import ConfigError
+from todpack.packer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from eval.perceptual import Lpips
+    from todpack.eval.perceptual import Lpips
 
 Tensor = torch.Tensor
 
@@ -60,7 +60,7 @@ def load_lpips_loss(option: str, device: torch.device) -> Lpips:
     Raises:
         ConfigError: its weights are not found.
     """
-    from eval.perceptual import LpipsAbsent, load_lpips
+    from todpack.eval.perceptual import LpipsAbsent, load_lpips
 
     lpips = load_lpips(device=str(device))
     if isinstance(lpips, LpipsAbsent):

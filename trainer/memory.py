@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from trainer.errors import TrainingError
+from .errors import TrainingError
 
 _CPU_ALLOCATOR = "DefaultCPUAllocator"  # torch has no exception class of its own for the CPU
 

@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from decompressor.output import write_atomic
-from eval.metrics import psnr_srgb_db
-from trainer.checkpoint import CHECKPOINT_FORMAT
-from trainer.data import LightmapSequence
-from trainer.device import pick_device
-from trainer.errors import ConfigError
-from trainer.memory import out_of_memory_is_one_line
-from trainer.run_folder import CHECKPOINT_NAME, RunRecord, finish_run, record_of, work_folder, write_run
+from todpack.decompressor.output import write_atomic
+from todpack.eval.metrics import psnr_srgb_db
+from todpack.frames import Day
+from todpack.packer.errors import ConfigError
+
+from .checkpoint import CHECKPOINT_FORMAT
+from .device import pick_device
+from .memory import out_of_memory_is_one_line
+from .run_folder import CHECKPOINT_NAME, RunRecord, finish_run, record_of, work_folder, write_run
 
 
 class Progress(Protocol):
@@ -78,7 +79,7 @@ class NeuralFamily:
     keeps_frames: bool
 
 
-def require_srgb8(sequence: LightmapSequence, family: str) -> None:
+def require_srgb8(sequence: Day, family: str) -> None:
     """Refuse linear radiance.
 
     Raises:
@@ -90,7 +91,7 @@ def require_srgb8(sequence: LightmapSequence, family: str) -> None:
 
 def train_run(
     family: NeuralFamily,
-    sequence: LightmapSequence,
+    sequence: Day,
     config: dict[str, Any],
     out_dir: Path,
     make_fit: Callable[[torch.device, Path], Fit],
@@ -119,7 +120,7 @@ def train_run(
         The run's record, as written to `config.json`.
 
     Raises:
-        TrainerError: see its kinds.
+        TodpackError: see its kinds.
     """
     chosen = pick_device(device)
     work = work_folder(out_dir, resume=resume, overwrite=overwrite)

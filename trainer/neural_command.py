@@ -11,9 +11,10 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from trainer.configuration import load_preset
-from trainer.data import LightmapSequence
-from trainer.errors import ConfigError
+from todpack.frames import Day
+from todpack.packer.errors import ConfigError
+
+from .configuration import load_preset
 
 log = logging.getLogger("todpack.train")
 
@@ -33,7 +34,7 @@ def train(
     family: str,
     kind: type[Configured],
     presets: tuple[str, ...],
-    read: Callable[[], LightmapSequence],
+    read: Callable[[], Day],
     out_dir: Path,
     values: dict[str, Any],
     switches: dict[str, Any],
@@ -50,7 +51,7 @@ def train(
         switches: Arguments of this family alone.
 
     Raises:
-        TrainerError: see its kinds.
+        TodpackError: see its kinds.
     """
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     given = {name: value for name, value in values.items() if name in known}
@@ -63,7 +64,7 @@ def train(
     try:
         import torch
 
-        train_family = getattr(importlib.import_module(f"trainer.{family}.train"), f"train_{family}")
+        train_family = getattr(importlib.import_module(f"todpack.trainer.{family}.train"), f"train_{family}")
     except ModuleNotFoundError as error:
         raise ConfigError(f"{family} needs {error.name}: pip install 'todpack[train]'") from error
     if "threads" in values:

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.errors import OutputError
-from decompressor.output import make_folder, write_atomic
-from decompressor.parts import put_folder, settle_folder
-from trainer.data import LightmapSequence
-from trainer.errors import ConfigError
+from todpack.decompressor.errors import OutputError
+from todpack.decompressor.output import make_folder, write_atomic
+from todpack.decompressor.parts import put_folder, settle_folder
+from todpack.frames import Day
+from todpack.packer.errors import ConfigError
 
 RUN_FORMAT = 1
 CONFIG_NAME = "config.json"
@@ -61,7 +61,7 @@ class RunRecord:
     run_format: int = RUN_FORMAT
 
 
-def record_of(sequence: LightmapSequence, family: str, config: dict[str, Any], figures: dict[str, Any]) -> RunRecord:
+def record_of(sequence: Day, family: str, config: dict[str, Any], figures: dict[str, Any]) -> RunRecord:
     """The record of a run of a family on a day."""
     return RunRecord(
         family=family,

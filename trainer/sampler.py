@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.data import LightmapSequence
+from todpack.frames import Day
 
 
 class DaySampler:
@@ -20,7 +20,7 @@ class DaySampler:
         hours: (T,) float32.
     """
 
-    def __init__(self, sequence: LightmapSequence, device: torch.device, seed: int) -> None:
+    def __init__(self, sequence: Day, device: torch.device, seed: int) -> None:
         n_frames = sequence.n_frames
         flat = np.flatnonzero(sequence.valid)
         codes = np.empty((len(flat), n_frames, 3), np.uint8)

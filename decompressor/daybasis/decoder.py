@@ -13,22 +13,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from decompressor.container import Container
-from decompressor.daybasis.basis_codes import dequantize_basis
-from decompressor.daybasis.entry import DayBasisEntry
-from decompressor.daybasis.ramps import ramp_table
-from decompressor.daybasis.regions import BLOCK, Regions, turns_of_codes
-from decompressor.daybasis.smoothing import Smoother
-from decompressor.daybasis.snapping import snap_to_grid
-from decompressor.daybasis.symbols import EntropyError
-from decompressor.daybasis.tile import decode_tile, threads_for
-from decompressor.daybasis.tile_cache import TileCache
-from decompressor.errors import InvalidGraphError, InvalidSectionError, LimitExceededError
-from decompressor.metadata import ArchiveEntry, LightmapEntry
-from decompressor.onnx_dims import COLUMNS, ROWS
-from decompressor.onnx_shapes import GraphInputs
-from decompressor.runtime import Runtime
-from decompressor.session import run_session
+from ..container import Container
+from ..errors import InvalidGraphError, InvalidSectionError, LimitExceededError
+from ..graphs.dims import COLUMNS, ROWS
+from ..graphs.runtime import Runtime
+from ..graphs.session import run_session
+from ..graphs.shapes import GraphInputs
+from ..metadata import ArchiveEntry, LightmapEntry
+from .entropy.symbols import EntropyError
+from .entry import DayBasisEntry
+from .temporal.basis_codes import dequantize_basis
+from .temporal.ramps import ramp_table
+from .tile_cache import TileCache
+from .transform.reconstruct import decode_tile, threads_for
+from .transform.rotations import BLOCK, Regions, turns_of_codes
+from .transform.smoothing import Smoother
+from .transform.snapping import snap_to_grid
 
 MAX_CACHED_TIMES = 64
 MAX_ENTRY = 2.0**40

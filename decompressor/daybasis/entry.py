@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decompressor.daybasis.ramps import CUBIC as CUBIC
-from decompressor.daybasis.smoothing import WEIGHT_SCALE, Smoothing
-from decompressor.errors import InvalidMetadataError
-from decompressor.json_fields import Fields
-from decompressor.metadata import LightmapEntry
+from ..errors import InvalidMetadataError
+from ..json_fields import Fields
+from ..metadata import LightmapEntry
+from .temporal.ramps import CUBIC as CUBIC
+from .transform.smoothing import WEIGHT_SCALE, Smoothing
 
 MODEL_FIELDS = (
     "n_components", "n_classes", "q_step", "centroids", "n_levels", "tile", "precision", "exponents", "gap_modes",

@@ -16,14 +16,14 @@ import math
 import torch
 from torch.nn.functional import cross_entropy, pad
 
-from decompressor.daybasis.regions import Regions, turns_of_codes
-from packer.daybasis.encode import _rounded
-from trainer.data import read_sequence
-from trainer.daybasis.closed_form import find_transform
-from trainer.daybasis.config import DayBasisConfig
-from trainer.daybasis.refine.contexts import _columns, _fit, _ring, _rows, color
-from trainer.daybasis.refine.costs import LAST, Bands, bits_of_counts, count_classes, mean_code, walk
-from trainer.daybasis.tiles import cut_tiles
+from todpack.decompressor.daybasis.transform.rotations import Regions, turns_of_codes
+from todpack.frames import read_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.encode import _rounded
+from todpack.packer.daybasis.tiles import cut_tiles
+from todpack.packer.daybasis.transform.closed_form import find_transform
+from todpack.trainer.daybasis.refine.contexts import _columns, _fit, _ring, _rows, color
+from todpack.trainer.daybasis.refine.costs import LAST, Bands, bits_of_counts, count_classes, mean_code, walk
 
 Tensor = torch.Tensor
 
@@ -59,7 +59,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    tiles = cut_tiles(read_sequence(args.data), 512, 5)[:1]
+    tiles = cut_tiles(read_day(args.data), 512, 5)[:1]
     found = find_transform(tiles, DayBasisConfig(q_step=args.q_step))
     turns = turns_of_codes(found.skew_codes, found.basis.matrix.shape[1])
     pyramid = tiles[0].pyramid

@@ -14,10 +14,10 @@ import argparse
 
 import numpy as np
 
-from trainer.data import read_sequence
-from trainer.daybasis.closed_form import find_transform
-from trainer.daybasis.config import DayBasisConfig
-from trainer.daybasis.tiles import cut_tiles
+from todpack.frames import read_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.tiles import cut_tiles
+from todpack.packer.daybasis.transform.closed_form import find_transform
 
 BLOCK = 16
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--q-step", type=float, default=16.0)
     args = parser.parse_args()
-    tile = cut_tiles(read_sequence(args.data), 512, 5)[0]
+    tile = cut_tiles(read_day(args.data), 512, 5)[0]
     found = find_transform([tile], DayBasisConfig(q_step=args.q_step))
     z, valid = tile.maps(found.basis) / args.q_step, tile.pyramid.valid
     odd, left, right = z[:, 1:-1, 1:-1:2], z[:, :, 0:-2:2], z[:, :, 2::2]

@@ -15,14 +15,14 @@ import math
 import numpy as np
 import torch
 
-from decompressor.daybasis.lifting import inverse
-from decompressor.daybasis.regions import Regions, restore_bands, turns_of_codes
-from packer.daybasis.encode import _rounded
-from trainer.data import read_sequence
-from trainer.daybasis.affine import refit_affine
-from trainer.daybasis.closed_form import find_transform
-from trainer.daybasis.config import DayBasisConfig
-from trainer.daybasis.tiles import cut_tiles
+from todpack.decompressor.daybasis.transform.lifting import inverse
+from todpack.decompressor.daybasis.transform.rotations import Regions, restore_bands, turns_of_codes
+from todpack.frames import read_day
+from todpack.packer.daybasis.affine import refit_affine
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.encode import _rounded
+from todpack.packer.daybasis.tiles import cut_tiles
+from todpack.packer.daybasis.transform.closed_form import find_transform
 
 
 def psnr_db(error: np.ndarray) -> float:
@@ -40,7 +40,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    tiles = cut_tiles(read_sequence(args.data), 512, 5)
+    tiles = cut_tiles(read_day(args.data), 512, 5)
     found = find_transform(tiles, DayBasisConfig(q_step=args.q_step))
     n_components = found.basis.matrix.shape[1]
     turns = turns_of_codes(found.skew_codes, n_components)

@@ -15,12 +15,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from packer.daybasis.pack import DayBasisPackOptions, PackedDay, pack_day
-from trainer.data import read_sequence
-from trainer.daybasis.closed_form import find_transform
-from trainer.daybasis.config import DayBasisConfig
-from trainer.daybasis.refine.config import PRESETS
-from trainer.daybasis.tiles import cut_tiles
+from todpack.frames import read_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions, PackedDay, pack_day
+from todpack.packer.daybasis.tiles import cut_tiles
+from todpack.packer.daybasis.transform.closed_form import find_transform
+from todpack.trainer.daybasis.refine.config import PRESETS
 
 FAST = PRESETS["fast"]
 ROWS = {
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--q-step", type=float, default=16.0)
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
     args = parser.parse_args()
-    day = read_sequence(args.data)
+    day = read_day(args.data)
     tiles = cut_tiles(day, 512, 5)
 
     def pack(q_step: float, **refined: object) -> PackedDay:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from decompressor import open_archive
+from todpack.decompressor import open_archive
 
 ENTRY = "session.intra_op.allow_spinning"
 

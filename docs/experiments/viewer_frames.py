@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from decompressor import open_archive
-from eval.view.page import build_page
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
-from trainer.data import LightmapSequence, read_sequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack.decompressor import open_archive
+from todpack.eval.view.page import build_page
+from todpack.frames import Day, read_day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
 
 FLAGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 TIMED = """async n => {
@@ -47,10 +47,10 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--frames", type=int, default=60)
     args = parser.parse_args()
-    day = read_sequence(Path(args.data))
+    day = read_day(Path(args.data))
     frames = np.tile(day.radiance, (1, args.repeat, args.repeat, 1))
     valid = np.tile(day.valid, (args.repeat, args.repeat))
-    large = LightmapSequence(frames, valid, day.hours, day.transfer, day.name)
+    large = Day(frames, valid, day.hours, day.transfer, day.name)
     found = next(path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name)))
     with tempfile.TemporaryDirectory() as scratch:
         archive, page_file = Path(scratch) / "day.tod", Path(scratch) / "view.html"

@@ -10,7 +10,7 @@ neural                the contest's kind of MLP, and an NDGI-style model   torch
 everyone              all of them in one run
 """
 
-from eval.peers.standing import (
+from .standing import (
     DEFAULT_CRFS,
     DEFAULT_DISTANCES,
     JPEG_XL,

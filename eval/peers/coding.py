@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.errors import EvalError
+from ..errors import EvalError
 
 # FFmpeg's conversion of RGB to the 10-bit YUV that the encoders take is wrong at times, in up to 4 of 100 frames,
 # where a row is no multiple of 16 texels (seen with PyAV 18.1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from eval.options import CONTEXT, PATH, chosen_lpips, finite, numbers, prepare_output, progress_bar, write_text
+from ..options import CONTEXT, PATH, chosen_lpips, finite, numbers, prepare_output, progress_bar, write_text
 
 EXAMPLES = """
 \b
@@ -62,15 +62,16 @@ def peers(
     x265, SVT-AV1, JPEG XL, AVIF, WebP, PNG, BC7 (BC6H for radiance), and reimplementations: PCA with vector
     quantization, the contest's kind of MLP, an NDGI-style model. What is not installed is named as absent.
     """
-    from eval.frames import as_codes
-    from eval.peers.comparison_report import comparison_json, comparison_table
-    from eval.peers.everyone import all_peers, chosen_peers, compare
-    from trainer.data import read_sequence
+    from todpack.frames import read_day
+
+    from ..frames import as_codes
+    from .comparison_report import comparison_json, comparison_table
+    from .everyone import all_peers, chosen_peers, compare
 
     chosen = chosen_peers(all_peers(crfs, distances, train_seconds), names.split(",") if names else ())
     if json_out is not None:
         prepare_output(json_out)
-    day = read_sequence(data_path, mask, lightmap=lightmap)
+    day = read_day(data_path, mask, lightmap=lightmap)
     lpips = chosen_lpips(lpips_weights, no_lpips)
     with progress_bar("peers") as advance:
         frames = as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from eval.errors import EvalError
-from eval.metrics import bits_per_texel
-from eval.peers.everyone import MIN_BD_OVERLAP, MIN_BD_POINTS, Comparison
-from eval.rate_curve import bytes_at_psnr
+from ..errors import EvalError
+from ..metrics import bits_per_texel
+from ..rate_curve import bytes_at_psnr
+from .everyone import MIN_BD_OVERLAP, MIN_BD_POINTS, Comparison
 
 TOO_LITTLE = f"none: both need {MIN_BD_POINTS} points, and {100 * MIN_BD_OVERLAP:g} % of their range of PSNR in common"
 

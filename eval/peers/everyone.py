@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.errors import EvalError
-from eval.frames import with_original_outside
-from eval.metrics import psnr_linear_db, psnr_srgb_db, ssim, ssim_linear
-from eval.peers import blocks, images, neural, ours, standing, vector_quantization, video
-from eval.peers.coding import Coded, FramesRefusedError, Peer, PeerAbsentError
-from eval.perceptual import MIN_SIDE, Lpips, LpipsAbsent, lpips_linear_tiles
-from eval.rate_curve import RatePoint
+from ..errors import EvalError
+from ..frames import with_original_outside
+from ..metrics import psnr_linear_db, psnr_srgb_db, ssim, ssim_linear
+from ..perceptual import MIN_SIDE, Lpips, LpipsAbsent, lpips_linear_tiles
+from ..rate_curve import RatePoint
+from . import blocks, images, neural, ours, standing, vector_quantization, video
+from .coding import Coded, FramesRefusedError, Peer, PeerAbsentError
 
 Progress = Callable[[int, int, str], None]
 MIN_BD_POINTS = 4  # BD-rate fits a curve through as many

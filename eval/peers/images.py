@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.errors import EvalError
-from eval.peers.coding import Coded, Peer, PeerAbsentError, code_frames, need
+from ..errors import EvalError
+from .coding import Coded, Peer, PeerAbsentError, code_frames, need
 
 AVIF_SPEED = 4
 PNG_LEVEL = 9

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from decompressor import open_archive
-from eval.bench_archive import DAYBASIS, REFINED, compress
-from eval.peers.coding import Coded, Peer, need
+from todpack.decompressor import open_archive
+
+from ..bench_archive import DAYBASIS, REFINED, compress
+from .coding import Coded, Peer, need
 
 Q_STEPS = (8.0, 13.0, 20.0, 30.0)
 THREADS = 2

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from eval.errors import EvalError
-from eval.metrics import psnr_srgb_db
-from eval.peers.coding import FramesRefusedError, PeerAbsentError, filled_up, need
-from eval.rate_curve import RatePoint
+from ..errors import EvalError
+from ..metrics import psnr_srgb_db
+from ..rate_curve import RatePoint
+from .coding import FramesRefusedError, PeerAbsentError, filled_up, need
 
 X265 = "x265"
 JPEG_XL = "jpegxl"

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import zstandard
 
-from eval.peers.coding import Coded, Peer
+from .coding import Coded, Peer
 
 COMPONENTS = 12
 CODES = 4096

@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 
-from eval.errors import EvalError
-from eval.peers.coding import Coded, FramesRefusedError, Peer, PeerAbsentError, filled_up, need
+from ..errors import EvalError
+from .coding import Coded, FramesRefusedError, Peer, PeerAbsentError, filled_up, need
 
 PRESET = 3
 MIN_SIDE = 64  # SVT-AV1 takes no smaller frames

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eval.options import CONTEXT, COUNT, PATH, numbers, progress_bar, write_text
+from ..options import CONTEXT, COUNT, PATH, numbers, progress_bar, write_text
 
 if TYPE_CHECKING:
-    from trainer.data import LightmapSequence
+    from todpack.frames import Day
 
 EXAMPLES = """
 \b
@@ -23,12 +23,12 @@ Examples:
 
 
 def _peer_curves(
-    day: LightmapSequence, crfs: tuple[float, ...], distances: tuple[float, ...], lpips: Any
+    day: Day, crfs: tuple[float, ...], distances: tuple[float, ...], lpips: Any
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """x265 and JPEG XL in the form of a sweep's curves."""
-    from eval.frames import as_codes
-    from eval.metrics import bits_per_texel
-    from eval.peers.everyone import all_peers, chosen_peers, compare
+    from ..frames import as_codes
+    from ..metrics import bits_per_texel
+    from ..peers.everyone import all_peers, chosen_peers, compare
 
     frames = as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance
     found = compare(frames, day.valid, chosen_peers(all_peers(crfs, distances, 1.0), ("x265", "jpegxl")), lpips)
@@ -87,17 +87,18 @@ def rd(
     """Sweep the families on the frames of INPUT: curves of size against PSNR, SSIM and LPIPS beside x265 and JPEG XL,
     time against quality, quality per hour, bits by section. Plots as PNG and SVG, all figures in rd.json.
     """
-    from decompressor.output import make_folder
-    from eval.options import chosen_lpips
-    from eval.rd.plots import write_plots
-    from eval.rd.sweep import chosen_sweeps, run_sweeps
-    from eval.search.trial import TrialSettings, frames_digest
-    from trainer.data import read_sequence
+    from todpack.decompressor.output import make_folder
+    from todpack.frames import read_day
+
+    from ..options import chosen_lpips
+    from ..search.trial import TrialSettings, frames_digest
+    from .plots import write_plots
+    from .sweep import chosen_sweeps, run_sweeps
 
     names = [name.strip() for name in sweeps.split(",")]
     chosen = chosen_sweeps(names)
     lpips = chosen_lpips(None, no_lpips)
-    day = read_sequence(data_path, mask)  # bad frames stop here
+    day = read_day(data_path, mask)  # bad frames stop here
     peers, absent = _peer_curves(day, crfs, distances, lpips)
     make_folder(out / "trials")
     settings = TrialSettings(data_path, mask, threads, not no_lpips, frames=frames_digest(day))

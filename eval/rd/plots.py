@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from decompressor.output import write_atomic
-from eval.errors import EvalError
+from todpack.decompressor.output import write_atomic
+
+from ..errors import EvalError
 
 COLORS = ("#d9480f", "#3b6fb6", "#2f9e44", "#9c36b5", "#868e96", "#e8a600", "#0c8599")
 INK, FAINT = "#22262b", "#6b7078"

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from decompressor import open_archive
-from eval.errors import EvalError
-from eval.report.findings import byte_budget
-from eval.search.space import Value, Values
-from eval.search.trial import TrialSettings, run_trial
+from todpack.decompressor import open_archive
+
+from ..errors import EvalError
+from ..report.findings import byte_budget
+from ..search.space import Value, Values
+from ..search.trial import TrialSettings, run_trial
 
 Progress = Callable[[int, int, str], None]
 MEASURES = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms", "open_ms", "made_s")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from eval.options import CONTEXT, PATH, numbers, progress_bar
+from ..options import CONTEXT, PATH, numbers, progress_bar
 
 EXAMPLES = """
 \b
@@ -51,10 +51,11 @@ def report(
 
     The page needs no network. It holds the frames themselves, losslessly: about 100 kB per frame of 256 x 256.
     """
-    from decompressor.output import check_output, check_suffix, write_atomic
-    from eval.options import chosen_lpips
-    from eval.report.page import ReportSettings, make_report
-    from eval.report.pictures import encode_video
+    from todpack.decompressor.output import check_output, check_suffix, write_atomic
+
+    from ..options import chosen_lpips
+    from .page import ReportSettings, make_report
+    from .pictures import encode_video
 
     check_suffix(out, ".html")
     check_output(out)

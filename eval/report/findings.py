@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.archive import Archive
+from todpack.decompressor.archive import Archive
 
 TILE = 32
 N_WORST = 10

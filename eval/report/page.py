@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from decompressor import open_archive
-from eval.errors import EvalError
-from eval.frames import as_codes
-from eval.latency import measure_latency
-from eval.peers import JPEG_XL, X265, run_peers
-from eval.peers_report import DEFINITIONS
-from eval.perceptual import Lpips, LpipsAbsent
-from eval.report.findings import byte_budget, flicker, worst_texels, worst_tiles
-from eval.report.pictures import as_picture, data_url, white_of
-from eval.score import decode_day, score_frames
-from eval.score_report import ScoreReport
-from eval.web import embedded_json, filled_page
-from trainer.data import read_sequence
+from todpack.decompressor import open_archive
+from todpack.frames import read_day
+
+from ..errors import EvalError
+from ..frames import as_codes
+from ..latency import measure_latency
+from ..peers import JPEG_XL, X265, run_peers
+from ..peers_report import DEFINITIONS
+from ..perceptual import Lpips, LpipsAbsent
+from ..score import decode_day, score_frames
+from ..score_report import ScoreReport
+from ..web import embedded_json, filled_page
+from .findings import byte_budget, flicker, worst_texels, worst_tiles
+from .pictures import as_picture, data_url, white_of
 
 Progress = Callable[[int, int, str], None]
 
@@ -129,7 +130,7 @@ def make_report(
                 f"{archive_path}: expected an archive of one lightmap, as of `todpack compress --lightmap`, "
                 f"found {len(archive.lightmaps)}"
             )
-        day = read_sequence(data_path, mask, lightmap=lightmap)
+        day = read_day(data_path, mask, lightmap=lightmap)
         decoded = decode_day(archive, day, str(archive_path), None)
         budget, family, name = byte_budget(archive), archive.model_type, archive.lightmaps[0].name
         archive_bytes = archive.file_bytes

@@ -8,8 +8,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from eval.errors import EvalError
-from eval.peers.coding import VIDEO_UNIT
+from ..errors import EvalError
+from ..peers.coding import VIDEO_UNIT
 
 VIDEO_RATE = 4  # hours a second
 DARK = 18  # of invalid texels and gaps

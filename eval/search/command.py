@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from eval.options import CONTEXT, COUNT, PATH, finite, progress_bar, write_text
-from eval.search.table import SORTS
+from ..options import CONTEXT, COUNT, PATH, finite, progress_bar, write_text
+from .table import SORTS
 
 EXAMPLES = """
 \b
@@ -85,16 +85,17 @@ def search(
     Each trial has a folder with its log, run, archive and result.json. A search that was stopped goes on where it was:
     finished trials of the same frames are not run again, failed ones are. A failed trial is reported and stops nothing.
     """
-    from decompressor.output import make_folder
-    from eval.search.runner import run_search
-    from eval.search.space import check_names, read_space
-    from eval.search.table import results_table, sorted_results
-    from eval.search.trial import TrialSettings, frames_digest
-    from trainer.data import read_sequence
+    from todpack.decompressor.output import make_folder
+    from todpack.frames import read_day
+
+    from .runner import run_search
+    from .space import check_names, read_space
+    from .table import results_table, sorted_results
+    from .trial import TrialSettings, frames_digest
 
     space = read_space(space_path)
     check_names(space_path, space, *_known_names(("train", "pack")))
-    frames = frames_digest(read_sequence(data_path, mask))  # bad frames are one error, not one per trial
+    frames = frames_digest(read_day(data_path, mask))  # bad frames are one error, not one per trial
     make_folder(out)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     settings = TrialSettings(data_path, mask, threads or max(1, cores // num_workers), not no_lpips, timeout, frames)

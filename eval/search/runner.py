@@ -9,9 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from eval.errors import EvalError
-from eval.search.space import OptunaSampler, Space, Values, drawn_trials
-from eval.search.trial import TrialSettings, run_trial, trial_name
+from ..errors import EvalError
+from .space import OptunaSampler, Space, Values, drawn_trials
+from .trial import TrialSettings, run_trial, trial_name
 
 ENGINES = ("local", "ray")
 Progress = Callable[[int, int, str], None]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.errors import EvalError
+from ..errors import EvalError
 
 SAMPLERS = ("grid", "random", "optuna")
 STAGES = ("train", "pack")

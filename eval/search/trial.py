@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.output import make_folder, write_atomic
-from eval.errors import last_line
-from eval.search.space import Value, Values
-from trainer.data import LightmapSequence
+from todpack.decompressor.output import make_folder, write_atomic
+from todpack.frames import Day
+
+from ..errors import last_line
+from .space import Value, Values
 
 _ROOT = Path(__file__).resolve().parents[2]
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -45,7 +46,7 @@ class TrialSettings:
     frames: str = ""
 
 
-def frames_digest(day: LightmapSequence) -> str:
+def frames_digest(day: Day) -> str:
     """SHA-256 of a day's frames, valid texels and hours, in hexadecimal."""
     digest = hashlib.sha256(f"{day.transfer} {day.radiance.shape}".encode())
     for array in (day.radiance, day.valid, day.hours):

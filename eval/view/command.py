@@ -26,8 +26,9 @@ def view(archive: Path, out: Path, lightmap: str) -> None:
     The page needs WebGL2 and nothing else: no network, no server. It shows the same values as `todpack decompress`
     within 1 code.
     """
-    from decompressor.output import check_output, check_suffix, write_atomic
-    from eval.view.page import build_page
+    from todpack.decompressor.output import check_output, check_suffix, write_atomic
+
+    from .page import build_page
 
     check_output(out)
     check_suffix(out, ".html")

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from decompressor import open_archive
-from decompressor.archive import Archive
-from eval.errors import EvalError
-from eval.metrics import bits_per_texel
-from eval.view.payload import PackedMaps, encode_blob, graph_section, pack_maps
-from eval.view.program import frame_program
-from eval.web import asset, embedded_json, filled_page
+from todpack.decompressor import open_archive
+from todpack.decompressor.archive import Archive
+
+from ..errors import EvalError
+from ..metrics import bits_per_texel
+from ..web import asset, embedded_json, filled_page
+from .payload import PackedMaps, encode_blob, graph_section, pack_maps
+from .program import frame_program
 
 SCRIPTS = ("data.js", "program.js", "shader.js", "renderer.js", "plot.js", "view_state.js", "main.js")
 SHADERS = ("decode.glsl", "display.glsl")

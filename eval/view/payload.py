@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
-from decompressor.archive import Archive, Lightmap
-from decompressor.memory import MemoryAccount
-from decompressor.onnx_dims import COLUMNS, ROWS
-from decompressor.onnx_shapes import GraphInputs
-from decompressor.session import make_session, run_session
+from todpack.decompressor.archive import Archive, Lightmap
+from todpack.decompressor.graphs.dims import COLUMNS, ROWS
+from todpack.decompressor.graphs.session import make_session, run_session
+from todpack.decompressor.graphs.shapes import GraphInputs
+from todpack.decompressor.memory import MemoryAccount
 
 MAX_ERROR_CODES = 0.35  # that rounding of the maps may cost; with the decoder's own rounding within 1 code
 PACKED_BITS = (10, 11, 12, 13, 14, 15, 16)

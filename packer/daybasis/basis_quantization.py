@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from decompressor.daybasis.basis_codes import column_steps, difference
+from todpack.decompressor.daybasis.temporal.basis_codes import column_steps, difference
 
 Floats = NDArray[np.float64]
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from decompressor.daybasis.symbols import N_TOKENS, tokens_of
-from decompressor.daybasis.tables import Tables
-from decompressor.daybasis.weights import N_FINE_CLASSES, N_SIGN_CLASSES
-from packer.daybasis.low_band import LowBand
-from packer.daybasis.phases import Phase
+from todpack.decompressor.daybasis.entropy.symbols import N_TOKENS, tokens_of
+from todpack.decompressor.daybasis.entropy.tables import Tables
+from todpack.decompressor.daybasis.entropy.weights import N_FINE_CLASSES, N_SIGN_CLASSES
+
+from .low_band import LowBand
+from .phases import Phase
 
 Int64Array = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from packer.errors import PackError
+from ..errors import PackError
 
 if TYPE_CHECKING:
-    from packer.run_folder import Run
-    from trainer.data import LightmapSequence
-    from trainer.daybasis.closed_form import TemporalTransform
-    from trainer.daybasis.coding import Coding
-    from trainer.daybasis.config import DayBasisConfig
-    from trainer.daybasis.refine.config import RefineConfig
-    from trainer.daybasis.refine.refined import RefinedLightmap
-    from trainer.daybasis.tiles import Tile
+    from todpack.frames import Day
+    from todpack.trainer.daybasis.refine.config import RefineConfig
+    from todpack.trainer.daybasis.refine.refined import RefinedLightmap
+
+    from ..run_folder import Run
+    from .config import DayBasisConfig
+    from .radiance import Coding
+    from .tiles import Tile
+    from .transform.closed_form import TemporalTransform
 
 LINEAR_STEP = 2.5
 """Meets the contest's best marks of PSNR, SSIM and LPIPS together on the courtyard, see docs/contest.md."""
@@ -64,7 +65,7 @@ def with_step(config: DayBasisConfig, options: dict[str, Any], is_linear: bool) 
 
 
 def encode(
-    sequence: LightmapSequence,
+    sequence: Day,
     config: DayBasisConfig,
     out: Path,
     options: dict[str, Any],
@@ -89,9 +90,10 @@ def encode(
         PackError: options that do not go together, or a target that cannot be met.
         OutputError: the archive cannot be written.
     """
-    from decompressor.output import check_output
-    from packer.compress import encode_day, write_day
-    from packer.daybasis.pack import DayBasisPackOptions
+    from todpack.decompressor.output import check_output
+
+    from ..compress import encode_day, write_day
+    from .pack import DayBasisPackOptions
 
     config = with_step(config, options, sequence.transfer == "linear" and found is None)
     preset = options["refine"]
@@ -113,7 +115,7 @@ def encode(
 
 def pack(run: Run, out: Path, options: dict[str, Any]) -> None:
     """Code a run folder of this family."""
-    from packer.pack import read_daybasis_run
+    from ..pack import read_daybasis_run
 
     held = read_daybasis_run(run)
     aims = ("q_step", "target_psnr", "target_size")

@@ -9,25 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.daybasis.basis_codes import dequantize_basis
-from decompressor.daybasis.lifting import inverse
-from decompressor.daybasis.regions import Regions, restore_bands, turn_bands, turns_of_codes
-from decompressor.daybasis.smoothing import Smoother, Smoothing
-from decompressor.daybasis.snapping import snap_to_grid
-from packer.daybasis.basis_quantization import quantize_basis
-from packer.daybasis.gaps import choose_gap_modes
-from packer.daybasis.quantization import CentroidFit, quantize, to_steps
-from packer.daybasis.rate_rounding import round_with_contexts
-from packer.daybasis.streams import encode_coefficients
-from packer.daybasis.tiled_psnr import tiled_psnr_db
-from trainer.daybasis.affine import refit_affine
-from trainer.daybasis.analysis import forward
-from trainer.daybasis.closed_form import TemporalTransform
-from trainer.daybasis.coding import Coding
-from trainer.daybasis.klt import TemporalBasis
-from trainer.daybasis.refine.refined import RefinedLightmap
-from trainer.daybasis.single_blas import single_blas
-from trainer.daybasis.tiles import Tile, joined
+from todpack.decompressor.daybasis.temporal.basis_codes import dequantize_basis
+from todpack.decompressor.daybasis.transform.lifting import inverse
+from todpack.decompressor.daybasis.transform.rotations import Regions, restore_bands, turn_bands, turns_of_codes
+from todpack.decompressor.daybasis.transform.smoothing import Smoother, Smoothing
+from todpack.decompressor.daybasis.transform.snapping import snap_to_grid
+from todpack.trainer.daybasis.refine.refined import RefinedLightmap
+
+from .affine import refit_affine
+from .basis_quantization import quantize_basis
+from .gaps import choose_gap_modes
+from .quantization import CentroidFit, quantize, to_steps
+from .radiance import Coding
+from .rate_rounding import round_with_contexts
+from .single_blas import single_blas
+from .streams import encode_coefficients
+from .tiled_psnr import tiled_psnr_db
+from .tiles import Tile, joined
+from .transform.closed_form import TemporalTransform
+from .transform.forward import forward
+from .transform.klt import TemporalBasis
 
 MANTISSA_BITS = 24
 FIRST_CENTROIDS = (0.0, 0.0625)

@@ -10,16 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from decompressor.daybasis.bands import Bands, Sites
-from decompressor.daybasis.entropy import HEADER, WIDE, ZSTD
-from decompressor.daybasis.symbols import MAX_DETAIL, N_DIRECT, TOKEN_RAW_BITS, EntropyError, tokens_of
-from decompressor.daybasis.tables import LOW, SIGNS, Tables
-from decompressor.daybasis.weights import N_SIGN_CLASSES
-from packer.daybasis.bit_writer import pack_bits
-from packer.daybasis.class_fit import fit_tables, write_tables
-from packer.daybasis.low_band import LowBand, prepare_low_band
-from packer.daybasis.phases import Phase, mean_code, pairs, walk
-from packer.daybasis.symbol_sinks import AnsSink, SymbolSink, ZstdSink, without_models
+from todpack.decompressor.daybasis.entropy.bands import Bands, Sites
+from todpack.decompressor.daybasis.entropy.stream import HEADER, WIDE, ZSTD
+from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL, N_DIRECT, TOKEN_RAW_BITS, EntropyError, tokens_of
+from todpack.decompressor.daybasis.entropy.tables import LOW, SIGNS, Tables
+from todpack.decompressor.daybasis.entropy.weights import N_SIGN_CLASSES
+
+from .bit_writer import pack_bits
+from .class_fit import fit_tables, write_tables
+from .low_band import LowBand, prepare_low_band
+from .phases import Phase, mean_code, pairs, walk
+from .symbol_sinks import AnsSink, SymbolSink, ZstdSink, without_models
 
 Int64Array = npt.NDArray[np.int64]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from decompressor.daybasis.entry import CUBIC, LINEAR
-from decompressor.daybasis.ramps import HOURS_PER_DAY
+from todpack.decompressor.daybasis.entry import CUBIC, LINEAR
+from todpack.decompressor.daybasis.temporal.ramps import HOURS_PER_DAY
 
 
 def choose_gap_modes(values: np.ndarray, weights: np.ndarray, hours: np.ndarray) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from decompressor.daybasis.ramps import HOURS_PER_DAY, gap_lengths
-from packer.graph_builder import GraphBuilder, finish_frame, float_value
+from todpack.decompressor.daybasis.temporal.ramps import HOURS_PER_DAY, gap_lengths
+
+from ..graph_builder import GraphBuilder, finish_frame, float_value
 
 
 def frame_graph(n_components: int, hours: np.ndarray, transfer: str, curve: str = "none", knee: float = 0.0) -> bytes:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from decompressor.daybasis.symbols import tokens_of
-from decompressor.daybasis.tables import MAX_RICE
+from todpack.decompressor.daybasis.entropy.symbols import tokens_of
+from todpack.decompressor.daybasis.entropy.tables import MAX_RICE
 
 Int64Array = npt.NDArray[np.int64]
 

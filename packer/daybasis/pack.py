@@ -6,20 +6,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from decompressor.daybasis.smoothing import Smoothing
-from decompressor.metadata import FEATURES
-from packer.container import ArchiveWriter
-from packer.daybasis.encode import CodedLightmap, encode_lightmap
-from packer.daybasis.graph import frame_graph
-from packer.errors import PackError
-from packer.mask import encode_mask
-from trainer.data import LightmapSequence
-from trainer.daybasis.closed_form import TemporalTransform
-from trainer.daybasis.coding import CURVES, Coding
-from trainer.daybasis.config import stored_step
-from trainer.daybasis.refine.config import PRESETS, RefineConfig
-from trainer.daybasis.refine.refined import RefinedLightmap
-from trainer.daybasis.tiles import Tile
+from todpack.decompressor.daybasis.transform.smoothing import Smoothing
+from todpack.decompressor.metadata import FEATURES
+from todpack.frames import Day
+from todpack.trainer.daybasis.refine.config import PRESETS, RefineConfig
+from todpack.trainer.daybasis.refine.refined import RefinedLightmap
+
+from ..archive_writer import ArchiveWriter
+from ..errors import PackError
+from ..mask import encode_mask
+from .config import stored_step
+from .encode import CodedLightmap, encode_lightmap
+from .graph import frame_graph
+from .radiance import CURVES, Coding
+from .tiles import Tile
+from .transform.closed_form import TemporalTransform
 
 REFINEMENTS = ("none", "fast", "full")
 CLOSED_FORM_SMOOTHING = Smoothing(0.16, (13 / 64, 13 / 64))
@@ -72,7 +73,7 @@ class PackedDay:
 
 def _add_lightmap(
     writer: ArchiveWriter,
-    sequence: LightmapSequence,
+    sequence: Day,
     found: TemporalTransform,
     coded: CodedLightmap,
     coding: Coding | None,
@@ -191,7 +192,7 @@ def _refine(
     if config is None:
         return None
     try:
-        from trainer.daybasis.refine.fit import refine
+        from todpack.trainer.daybasis.refine.fit import refine
     except ModuleNotFoundError as error:
         raise PackError(f"--refine needs {error.name}: pip install 'todpack[train]', or use --refine none") from error
     return refine(tiles, found, q_step, replace(config, smoothing_bound=0.0) if options.smoothing is False else config)
@@ -208,7 +209,7 @@ def require_features(writer: ArchiveWriter, entry: dict[str, object]) -> None:
 
 
 def pack_day(
-    sequence: LightmapSequence,
+    sequence: Day,
     tiles: list[Tile],
     found: TemporalTransform,
     q_step: float,

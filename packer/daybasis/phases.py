@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from decompressor.daybasis.bands import Bands, Sites
-from decompressor.daybasis.contexts import ContextState
-from decompressor.daybasis.quincunx import PHASES, site_phases, split_phases
-from decompressor.daybasis.weights import MAX_MEAN_CODE, NO_SITE
+from todpack.decompressor.daybasis.entropy.bands import Bands, Sites
+from todpack.decompressor.daybasis.entropy.contexts import ContextState
+from todpack.decompressor.daybasis.entropy.quincunx import PHASES, site_phases, split_phases
+from todpack.decompressor.daybasis.entropy.weights import MAX_MEAN_CODE, NO_SITE
 
 Int64Array = npt.NDArray[np.int64]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from decompressor.daybasis.pyramid import Pyramid
+from todpack.decompressor.daybasis.transform.pyramid import Pyramid
 
 Singles = NDArray[np.float32]
 Codes = NDArray[np.int32]

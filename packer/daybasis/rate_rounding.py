@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from decompressor.daybasis.contexts import ContextState
-from decompressor.daybasis.quincunx import PHASES, site_phases, split_phases
-from decompressor.daybasis.weights import N_FINE_CLASSES
-from packer.daybasis.phases import mean_code, walk
-from packer.daybasis.quantization import RD_WEIGHT, round_to_rate
+from todpack.decompressor.daybasis.entropy.contexts import ContextState
+from todpack.decompressor.daybasis.entropy.quincunx import PHASES, site_phases, split_phases
+from todpack.decompressor.daybasis.entropy.weights import N_FINE_CLASSES
+
+from .phases import mean_code, walk
+from .quantization import RD_WEIGHT, round_to_rate
 
 LAST = 15
 """Largest magnitude with a cost of its own."""

@@ -18,20 +18,24 @@ from typing import BinaryIO
 import numpy as np
 from tqdm import tqdm
 
-from decompressor.archive import Archive
-from decompressor.daybasis.basis_codes import dequantize_basis
-from decompressor.daybasis.lifting import inverse
-from decompressor.daybasis.regions import Regions, restore_bands, turns_of_codes
-from decompressor.daybasis.smoothing import Smoother
-from decompressor.errors import OutputError
-from decompressor.limits import DEFAULT_LIMITS, MIB
-from decompressor.output import check_output
-from packer.container import ArchiveWriter
-from packer.daybasis.basis_quantization import quantize_basis
-from packer.daybasis.encode import CodedLightmap, precision_of, round_tile
-from packer.daybasis.gaps import choose_gap_modes
-from packer.daybasis.moments import DayMoments
-from packer.daybasis.pack import (
+from todpack.decompressor.archive import Archive
+from todpack.decompressor.daybasis.temporal.basis_codes import dequantize_basis
+from todpack.decompressor.daybasis.transform.lifting import inverse
+from todpack.decompressor.daybasis.transform.rotations import Regions, restore_bands, turns_of_codes
+from todpack.decompressor.daybasis.transform.smoothing import Smoother
+from todpack.decompressor.errors import OutputError
+from todpack.decompressor.limits import DEFAULT_LIMITS, MIB
+from todpack.decompressor.output import check_output
+from todpack.frames.tile_source import TileSource
+
+from ..archive_writer import ArchiveWriter
+from ..errors import PackError
+from .basis_quantization import quantize_basis
+from .config import DayBasisConfig, stored_step
+from .encode import CodedLightmap, precision_of, round_tile
+from .gaps import choose_gap_modes
+from .moments import DayMoments
+from .pack import (
     CLOSED_FORM_SMOOTHING,
     DayBasisPackOptions,
     add_basis,
@@ -42,13 +46,10 @@ from packer.daybasis.pack import (
     describe_model,
     require_features,
 )
-from packer.daybasis.quantization import CentroidFit
-from packer.daybasis.streams import encode_coefficients
-from packer.errors import PackError
-from trainer.data.tile_source import TileSource
-from trainer.daybasis.config import DayBasisConfig, stored_step
-from trainer.daybasis.single_blas import single_blas
-from trainer.daybasis.survey import (
+from .quantization import CentroidFit
+from .single_blas import single_blas
+from .streams import encode_coefficients
+from .survey import (
     SampledTransform,
     Survey,
     classes_of_tile,

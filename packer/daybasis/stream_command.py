@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from packer.daybasis.command import with_step
-from packer.daybasis.pack import DayBasisPackOptions
-from packer.daybasis.stream import compress_stream
-from packer.errors import PackError
-from trainer.data.tile_source import FrameArrays
-from trainer.daybasis.config import DayBasisConfig
+from todpack.frames.tile_source import FrameArrays
+
+from ..errors import PackError
+from .command import with_step
+from .config import DayBasisConfig
+from .pack import DayBasisPackOptions
+from .stream import compress_stream
 
 REFUSED = {
     "target_psnr": "a step by --q-step",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from decompressor.daybasis.entry import ENTROPY_CODERS
-from decompressor.daybasis.symbols import EntropyError
-from packer.daybasis.entropy import encode_bands
-from packer.errors import PackError
+from todpack.decompressor.daybasis.entropy.symbols import EntropyError
+from todpack.decompressor.daybasis.entry import ENTROPY_CODERS
+
+from ..errors import PackError
+from .entropy import encode_bands
 
 
 def encode_coefficients(codes: Any, sites: Any, entropy: str) -> bytes:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from decompressor.daybasis.tables import Tables
+from todpack.decompressor.daybasis.entropy.tables import Tables
 
 BoolArray = npt.NDArray[np.bool_]
 Int64Array = npt.NDArray[np.int64]
@@ -30,7 +30,7 @@ class AnsSink:
     """Keeps symbols and models, and pushes them on the ANS stack backwards at the end."""
 
     def __init__(self, tables: Tables) -> None:
-        from decompressor.daybasis.ans_source import (
+        from todpack.decompressor.daybasis.entropy.ans_source import (
             AnsModels,  # imports constriction, which zstd does without
         )
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.daybasis.coding import MEASURE_TILE, Coding
-from trainer.daybasis.tiles import Tile
+from .radiance import MEASURE_TILE, Coding
+from .tiles import Tile
 
 EXACT_DB = 200.0  # stands for a tile without any error
 

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import decompressor
-from decompressor.container import Container
-from decompressor.limits import DEFAULT_LIMITS
-from decompressor.metadata import read_archive_entry
-from eval.contest import ratio_percent
-from packer.daybasis.raw_lightmap import raw_lightmap
-from packer.level.compress import compress_level
-from packer.level.plan import jobs_of
-from submission.errors import SubmissionError
-from submission.folder import check_folder, replace_folder
-from trainer.data import is_dataset
+from todpack import decompressor
+from todpack.decompressor.container import Container
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.metadata import read_archive_entry
+from todpack.eval.contest import ratio_percent
+from todpack.frames import is_dataset
+from todpack.packer.dataset.compress import compress_level
+from todpack.packer.dataset.plan import jobs_of
+
+from .. import plain_bits
+from ..errors import SubmissionError
+from ..folder import check_folder, copy_package, replace_folder
+from .plain_lightmap import raw_lightmap
 
 TARGET_PSNR_DB = 55.05
 """Beyond 55 dB the contest gives nothing more."""
-SHIPPED_PACKAGE = "lightmap_decoder"
-SHIPPED_MODULES = (
-    "basis_codes", "bit_reader", "charts", "lifting", "lifting_pass", "lifting_plan", "pyramid", "ramps", "raw_bands",
-    "raw_lightmap", "regions", "smoothing", "snapping", "zero_flags",
-)  # fmt: skip
+SHIPPED = (decompressor, plain_bits)
+"""What `Interface.py` imports, copied as it is into the submission's own `todpack/`."""
 INTERFACE = Path(__file__).with_name("shipped") / "Interface.py"
 REQUIREMENTS = "# nothing beyond PyTorch and NumPy\n"
 README = """# Lightmaps of a day, in the contest's layout
 
 `Interface.py` gives `get(lightmap_config, device)`; `Parameters/` holds one file of plain quantised bits for each of
-the {n_lightmaps} lightmap(s), {n_bytes} bytes in all; `{package}/` reads them. Python 3.10 or newer, PyTorch and NumPy.
+the {n_lightmaps} lightmap(s), {n_bytes} bytes in all; `todpack/` reads them. Python 3.10 or newer, PyTorch and NumPy.
 
     from Interface import get
     lightmap = get(config["lightmap_list"][0], "cuda")
@@ -90,15 +90,13 @@ def read_steps(path: Path) -> dict[str, float]:
 
 
 def _write_decoder(folder: Path) -> None:
-    """Copy the reader; it gets a name of its own, so that an installed todpack does not stand in for it."""
-    source = Path(decompressor.__file__).resolve().parent / "daybasis"
-    package = folder / SHIPPED_PACKAGE
-    package.mkdir()
-    (package / "__init__.py").write_text('"""Reads the files of Parameters/."""\n', encoding="utf-8")
-    files = {package / f"{name}.py": source / f"{name}.py" for name in SHIPPED_MODULES}
-    for target, original in {**files, folder / INTERFACE.name: INTERFACE}.items():
-        text = original.read_text(encoding="utf-8").replace("decompressor.daybasis", SHIPPED_PACKAGE)
-        target.write_text(text, encoding="utf-8")
+    """Copy `Interface.py` and the packages that it imports."""
+    for package in SHIPPED:
+        name = package.__name__.removeprefix("todpack.").replace(".", "/")
+        copy_package(Path(package.__path__[0]), folder / "todpack" / name)
+    for inner in ("todpack", "todpack/submission"):
+        (folder / inner / "__init__.py").write_text('"""Reads the files of Parameters/."""\n', encoding="utf-8")
+    shutil.copyfile(INTERFACE, folder / INTERFACE.name)
 
 
 def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> ContestFolder:
@@ -128,9 +126,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
                 (parameters / parameter_file(lightmap.name)).write_bytes(data)
             _write_decoder(folder)
             (folder / "requirements.txt").write_text(REQUIREMENTS, encoding="utf-8")
-            text = README.format(
-                n_lightmaps=len(archive.lightmaps), n_bytes=parameter_bytes(folder), package=SHIPPED_PACKAGE
-            )
+            text = README.format(n_lightmaps=len(archive.lightmaps), n_bytes=parameter_bytes(folder))
             (folder / "README.md").write_text(text, encoding="utf-8")
 
         replace_folder(out, fill, is_contest_folder, overwrite)

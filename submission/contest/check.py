@@ -15,17 +15,18 @@ from typing import IO, Any
 
 import numpy as np
 
-from decompressor.output import check_output, write_atomic
-from eval.contest import TileFigures, measures_of, score_json
-from eval.contest_score import Scorer
-from eval.latency import cpu_name
-from eval.lpips_network import Lpips
-from eval.lpips_weights import LpipsAbsent
-from submission.contest.build import parameter_bytes
-from submission.environment import clean_variables
-from submission.errors import SubmissionError
-from submission.folder import check_plain
-from trainer.data import ContestDataset, ContestEntry, open_dataset
+from todpack.decompressor.output import check_output, write_atomic
+from todpack.eval.contest import TileFigures, measures_of, score_json
+from todpack.eval.contest_score import Scorer
+from todpack.eval.latency import cpu_name
+from todpack.eval.lpips_network import Lpips
+from todpack.eval.lpips_weights import LpipsAbsent
+from todpack.frames import ContestDataset, ContestEntry, open_dataset
+
+from ..environment import clean_variables
+from ..errors import SubmissionError
+from ..folder import check_plain
+from .build import parameter_bytes
 
 PROBE = Path(__file__).with_name("shipped") / "probe.py"
 COMPRESSORS = {

@@ -13,18 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor.container import Container
-from decompressor.daybasis.raw_lightmap import RawLightmap, read_lightmap
-from decompressor.limits import DEFAULT_LIMITS
-from decompressor.metadata import read_archive_entry
-from decompressor.output import write_atomic
-from eval.contest import TileFigures
-from eval.lpips_weights import LpipsWeights
-from packer.daybasis.raw_lightmap import raw_lightmap
-from packer.level.job import LightmapJob
-from packer.level.workers import quiet_children
-from submission.errors import SubmissionError
-from trainer.data import open_dataset
+from todpack.decompressor.container import Container
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.metadata import read_archive_entry
+from todpack.decompressor.output import write_atomic
+from todpack.eval.contest import TileFigures
+from todpack.eval.lpips_weights import LpipsWeights
+from todpack.frames import open_dataset
+from todpack.packer.dataset.job import LightmapJob
+from todpack.packer.dataset.workers import quiet_children
+
+from ..errors import SubmissionError
+from ..plain_bits.lightmap import RawLightmap, read_lightmap
+from .plain_lightmap import raw_lightmap
 
 SECONDS_PER_SAMPLE = 2.5e-10
 """Model of the time of one latent sample (K * H * W) at one time on two CPU cores: 1.6 ms for 25 maps of 512 x 512."""
@@ -88,7 +89,7 @@ def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
 
     started, lpips = time.perf_counter(), None
     if weights is not None:
-        from eval.lpips_network import Lpips
+        from todpack.eval.lpips_network import Lpips
 
         lpips = Lpips(weights)
     dataset = open_dataset(job.dataset)
@@ -170,7 +171,7 @@ def measure_all(
         on_done: Called after each new point.
 
     Raises:
-        TodpackError, TrainerError: of the first job that failed.
+        TodpackError: of the first job that failed.
     """
     missing = [(key, job) for key, job in jobs if cache.find(key) is None]
     if n_jobs == 1 or len(missing) < 2:

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from eval.contest import ratio_percent
-from eval.contest_score import MEASURES, Scorer
-from eval.lpips_weights import LpipsWeights
-from packer.level.job import LightmapJob
-from packer.level.plan import jobs_of
-from submission.contest.rate_points import PointCache, RatePoint, measure_all
+from todpack.eval.contest import ratio_percent
+from todpack.eval.contest_score import MEASURES, Scorer
+from todpack.eval.lpips_weights import LpipsWeights
+from todpack.packer.dataset.job import LightmapJob
+from todpack.packer.dataset.plan import jobs_of
+
+from .rate_points import PointCache, RatePoint, measure_all
 
 FIRST_STEPS = (2.5, 5.0, 10.0)
 SHARES_OF_CLIPPED = (0.0, 0.25, 0.5, 0.75, 1.0)

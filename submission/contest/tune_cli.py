@@ -41,12 +41,13 @@ def tune_command(
     """
     from tqdm import tqdm
 
-    from decompressor.output import check_output, write_atomic
-    from eval.contest import score_table
-    from eval.contest_score import read_scorer
-    from eval.lpips_weights import LpipsAbsent, find_weights
-    from submission.contest.rate_points import PointCache
-    from submission.contest.tune import tune
+    from todpack.decompressor.output import check_output, write_atomic
+    from todpack.eval.contest import score_table
+    from todpack.eval.contest_score import read_scorer
+    from todpack.eval.lpips_weights import LpipsAbsent, find_weights
+
+    from .rate_points import PointCache
+    from .tune import tune
 
     scorer = read_scorer(score)
     weights = LpipsAbsent("left out by --no-lpips") if no_lpips else find_weights(lpips_weights)

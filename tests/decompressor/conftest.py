@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from packer.pack import pack_run
 from tests.packer.micro_run import write_micro_run
+from todpack.packer.pack import pack_run
 
 
 @pytest.fixture(scope="session")

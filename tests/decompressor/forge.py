@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import zstandard
 
-from decompressor import open_archive
-from decompressor.container import MINOR
+from todpack.decompressor import open_archive
+from todpack.decompressor.container import MINOR
 
 HEADER = "<8sHHIIQI"
 HEADER_BYTES = 32

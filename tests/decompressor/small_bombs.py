@@ -12,9 +12,9 @@ import numpy as np
 import zstandard
 from onnx import TensorProto, helper, numpy_helper
 
-from decompressor.daybasis.pyramid import build_pyramid
-from packer.daybasis.entropy import encode_bands
 from tests.decompressor.forge import put_together, with_text
+from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
+from todpack.packer.daybasis.entropy import encode_bands
 
 MAX_BYTES = 1024
 Stored = tuple[str, np.ndarray, bool]

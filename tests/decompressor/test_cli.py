@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import decompressor
-from decompressor import RequestError, open_archive
-from decompressor.cli import frame_names, main, parse_hours, parse_region
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
 from tests.conftest import make_day
-from trainer.data import LightmapSequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack import decompressor
+from todpack.decompressor import RequestError, open_archive
+from todpack.decompressor.cli import frame_names, main, parse_hours, parse_region
+from todpack.frames import Day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
 
 SCRIPT = Path(decompressor.__file__).parent / "decompress.py"
 
@@ -97,7 +97,7 @@ def test_lightmap_by_name_and_number(tiny_archive: Path, tmp_path: Path) -> None
 def test_a_name_that_is_a_number_goes_before_the_position(tmp_path: Path) -> None:
     frames, valid = make_day(16, 16, 2)
     path = tmp_path / "named.tod"
-    day = LightmapSequence(frames.astype(np.float32), valid, np.array([0.0, 12.0]), "srgb8", "2024")
+    day = Day(frames.astype(np.float32), valid, np.array([0.0, 12.0]), "srgb8", "2024")
     write_day(encode_day(day, DayBasisConfig(), DayBasisPackOptions()), path)
     for lightmap in ("2024", "0"):
         assert main([str(path), "-o", str(tmp_path / "out"), "--lightmap", lightmap]) == 0
@@ -142,7 +142,7 @@ def test_output_that_is_a_file(tiny_archive: Path, tmp_path: Path, capsys: pytes
 def test_cuda_where_there_is_none(
     tiny_archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from decompressor import session
+    from todpack.decompressor.graphs import session
 
     monkeypatch.setattr(session, "_cuda_libraries_load", lambda: False)
     assert main([str(tiny_archive), "-o", str(tmp_path), "-q", "--provider", "cuda"]) == 1

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import Archive, Limits, open_archive
-from decompressor.daybasis.decoder import DayBasisDecoder
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
 from tests.conftest import REPOSITORY, make_day
 from tests.golden.test_golden import FOLDER
-from trainer.data import LightmapSequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack.decompressor import Archive, Limits, open_archive
+from todpack.decompressor.daybasis.decoder import DayBasisDecoder
+from todpack.frames import Day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
 
 GOLDEN = ("daybasis-ans-1.0", "daybasis-level-1.1", "gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1")
 N_THREADS, N_PROCESSES = 8, 4
@@ -37,7 +37,7 @@ print(digest(Path(sys.argv[1])))
 def tiled_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """96 x 80 texels in 12 tiles, their edges the smaller for it."""
     frames, valid = make_day(80, 96, 24)
-    day = LightmapSequence(frames.astype(np.float32), valid, np.arange(24.0), "srgb8", "day")
+    day = Day(frames.astype(np.float32), valid, np.arange(24.0), "srgb8", "day")
     path = tmp_path_factory.mktemp("tiled") / "tiled.tod"
     write_day(encode_day(day, DayBasisConfig(q_step=8.0, tile=32, n_levels=3), DayBasisPackOptions()), path)
     return path

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from decompressor import (
+from tests.decompressor.forge import HEADER as EXPECTED_HEADER
+from tests.decompressor.forge import HEADER_BYTES, MAGIC, decode_all, put_together, take_apart, with_header, with_text
+from todpack.decompressor import (
     ArchiveError,
     InvalidMetadataError,
     InvalidSectionError,
@@ -21,10 +23,8 @@ from decompressor import (
     UnsupportedVersionError,
     open_archive,
 )
-from decompressor.container import HEADER
-from decompressor.limits import DEFAULT_LIMITS
-from tests.decompressor.forge import HEADER as EXPECTED_HEADER
-from tests.decompressor.forge import HEADER_BYTES, MAGIC, decode_all, put_together, take_apart, with_header, with_text
+from todpack.decompressor.container import HEADER
+from todpack.decompressor.limits import DEFAULT_LIMITS
 
 
 def refused(tmp_path: Path, data: bytes, kind: type[ArchiveError], words: str, limits: Limits = DEFAULT_LIMITS) -> None:

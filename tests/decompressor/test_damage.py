@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import (
+from tests.decompressor.forge import HEADER_BYTES, MAGIC, decode_all
+from todpack.decompressor import (
     DamagedArchiveError,
     NotAnArchiveError,
     TodpackError,
     TruncatedArchiveError,
     open_archive,
 )
-from tests.decompressor.forge import HEADER_BYTES, MAGIC, decode_all
 
 
 @pytest.mark.parametrize("pattern", [0xFF, 0x01])

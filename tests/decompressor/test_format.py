@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import decompressor
-from decompressor import gridmlp, mask, metadata, onnx_check, sections, siren
-from decompressor.container import HEADER, HEADER_CRC_BYTES, HEADER_FIELDS, MAGIC, MAJOR, MINOR
-from decompressor.daybasis import entry, regions
+from todpack import decompressor
+from todpack.decompressor import gridmlp, mask, metadata, sections, siren
+from todpack.decompressor.container import HEADER, HEADER_CRC_BYTES, HEADER_FIELDS, MAGIC, MAJOR, MINOR
+from todpack.decompressor.daybasis import entry
+from todpack.decompressor.daybasis.transform import rotations as regions
+from todpack.decompressor.graphs import check as onnx_check
 
 TEXT = (Path(decompressor.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
 

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import decompressor
-from decompressor.daybasis import entropy, lifting_plan, pyramid, regions, symbols, tables, weights
 from tests.decompressor.test_format import TEXT
+from todpack import decompressor
+from todpack.decompressor.daybasis.entropy import stream as entropy
+from todpack.decompressor.daybasis.entropy import symbols, tables, weights
+from todpack.decompressor.daybasis.transform import lifting_plan, pyramid
+from todpack.decompressor.daybasis.transform import rotations as regions
 
 FOLDER = Path(decompressor.__file__).parent / "daybasis"
 
@@ -113,7 +116,7 @@ def test_frequencies() -> None:
 
 def test_ans_arithmetic_is_constriction() -> None:
     """The rule for intervals and states in "ANS models", in integers, against the package."""
-    ans_source = pytest.importorskip("decompressor.daybasis.ans_source")
+    ans_source = pytest.importorskip("todpack.decompressor.daybasis.entropy.ans_source")
     constriction = pytest.importorskip("constriction")
     rng = np.random.default_rng(0)
     for weights_ in ([65535, 1], [3, 1], rng.integers(1, 1 << 40, 256), rng.integers(1, 9000, 48)):

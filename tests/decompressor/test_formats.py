@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decompressor import open_archive
-from decompressor.cli import main
-from decompressor.output import preview
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
 from tests.contest_data import KEYS, make_radiance
-from trainer.data import LightmapSequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack.decompressor import open_archive
+from todpack.decompressor.cli import main
+from todpack.decompressor.output import preview
+from todpack.frames import Day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
 
 
 @pytest.fixture(scope="module")
 def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     radiance, valid = make_radiance(20, 24)
-    day = LightmapSequence(radiance, valid, np.array([int(k) / 100 for k in KEYS]), "linear", "day")
+    day = Day(radiance, valid, np.array([int(k) / 100 for k in KEYS]), "linear", "day")
     path = tmp_path_factory.mktemp("linear") / "day.tod"
     config = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=1, reweight=0)
     write_day(encode_day(day, config, DayBasisPackOptions(entropy="zstd")), path)

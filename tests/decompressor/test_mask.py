@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decompressor.mask import COLUMNS, PACKED, ROWS, corner_runs, decode_mask
-from packer.mask import encode_mask
+from todpack.decompressor.mask import COLUMNS, PACKED, ROWS, corner_runs, decode_mask
+from todpack.packer.mask import encode_mask
 
 
 def kinds_of(valid: np.ndarray) -> list[bytes]:
@@ -72,7 +72,7 @@ def test_refused(data: bytes, words: str) -> None:
 def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch, kind: int) -> None:
     valid = np.random.default_rng(4).random((23, 17)) < 0.6
     data = bytes([kind]) + corner_runs(valid if kind == ROWS else valid.T)
-    monkeypatch.setattr("decompressor.mask.STRIP_TEXELS", 40)
+    monkeypatch.setattr("todpack.decompressor.mask.STRIP_TEXELS", 40)
     np.testing.assert_array_equal(decode_mask(data, 23, 17), valid)
 
 
@@ -81,6 +81,6 @@ def test_a_large_mask_of_charts_is_not_tried_as_a_bitmap(monkeypatch: pytest.Mon
     charts[3:40, 5:50] = True
     expected = encode_mask(charts)
     assert expected[0] in (ROWS, COLUMNS)
-    monkeypatch.setattr("packer.mask.LARGE_MASK", 100)
+    monkeypatch.setattr("todpack.packer.mask.LARGE_MASK", 100)
     monkeypatch.setattr("numpy.packbits", lambda _: pytest.fail("tried"))
     assert encode_mask(charts) == expected

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from decompressor import ArchiveError, InvalidMetadataError, LimitExceededError, open_archive
-from decompressor.metadata import ARCHIVE_FIELDS, LIGHTMAP_FIELDS
 from tests.decompressor.forge import decode_all, put_together, take_apart
+from todpack.decompressor import ArchiveError, InvalidMetadataError, LimitExceededError, open_archive
+from todpack.decompressor.metadata import ARCHIVE_FIELDS, LIGHTMAP_FIELDS
 
 Metadata = dict[str, Any]
 MODEL_FIELDS = ("residual_mode", "levels", "channels_per_level", "quant", "hash", "baseline", "mlp", "graphs")

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from decompressor import InvalidGraphError, open_archive
-from decompressor.limits import DEFAULT_LIMITS
-from decompressor.memory import MemoryAccount
-from decompressor.onnx_check import ALLOWED_OPERATORS, OPSET, check_graph
-from decompressor.onnx_shapes import GraphInputs
-from decompressor.session import make_session, run_session
-from packer.gridmlp_latents import latents_graph
+from todpack.decompressor import InvalidGraphError, open_archive
+from todpack.decompressor.graphs.check import ALLOWED_OPERATORS, OPSET, check_graph
+from todpack.decompressor.graphs.session import make_session, run_session
+from todpack.decompressor.graphs.shapes import GraphInputs
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.memory import MemoryAccount
+from todpack.packer.gridmlp_latents import latents_graph
 
 NESTED = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "inner", [], [])
 

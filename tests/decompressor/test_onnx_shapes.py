@@ -13,14 +13,14 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from decompressor import InvalidGraphError, LimitExceededError, open_archive
-from decompressor.limits import DEFAULT_LIMITS
-from decompressor.memory import MemoryAccount
-from decompressor.onnx_check import OPSET, check_graph
-from decompressor.onnx_dims import COLUMNS, ROWS, Dim
-from decompressor.onnx_shapes import CONSTANT_COPIES, GraphInputs
-from decompressor.session import make_session
 from tests.decompressor.forge import put_together, take_apart
+from todpack.decompressor import InvalidGraphError, LimitExceededError, open_archive
+from todpack.decompressor.graphs.check import OPSET, check_graph
+from todpack.decompressor.graphs.dims import COLUMNS, ROWS, Dim
+from todpack.decompressor.graphs.session import make_session
+from todpack.decompressor.graphs.shapes import CONSTANT_COPIES, GraphInputs
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.memory import MemoryAccount
 
 GOLDEN = sorted((Path(__file__).resolve().parents[1] / "golden").glob("*.tod"))
 Z = GraphInputs({"z": (4, ROWS, COLUMNS)}, 8, 8)

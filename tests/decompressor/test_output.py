@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from decompressor import OutputError
-from decompressor.output import write_atomic
+from todpack.decompressor import OutputError
+from todpack.decompressor.output import write_atomic
 
 
 def test_write_atomic_keeps_the_old_file(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from decompressor import parts
-from decompressor.output import write_atomic
-from decompressor.parts import new_part, put_folder, remove_strays, settle_folder
+from todpack.decompressor import parts
+from todpack.decompressor.output import write_atomic
+from todpack.decompressor.parts import new_part, put_folder, remove_strays, settle_folder
 
 needs_locks = pytest.mark.skipif(parts.fcntl is None, reason="Windows has no such locks, and needs none")
 
@@ -35,7 +35,7 @@ def test_the_next_writer_removes_strays_and_nothing_else(tmp_path: Path) -> None
 def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
     """A real second process, in the middle of its writing."""
     program = (
-        "import sys; from pathlib import Path; from decompressor.output import write_atomic\n"
+        "import sys; from pathlib import Path; from todpack.decompressor.output import write_atomic\n"
         "def write(file):\n"
         "    file.write(b'theirs'); file.flush(); print('writing', flush=True); sys.stdin.read()\n"
         "write_atomic(Path(sys.argv[1]), write)"

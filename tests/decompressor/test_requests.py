@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import Archive, ArchiveError, RequestError, open_archive
+from todpack.decompressor import Archive, ArchiveError, RequestError, open_archive
 
 
 @pytest.fixture(scope="module")

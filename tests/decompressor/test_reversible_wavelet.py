@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decompressor.reversible_wavelet import forward_axis, forward_planes, inverse_axis, inverse_planes, n_levels
+from todpack.decompressor.reversible_wavelet import forward_axis, forward_planes, inverse_axis, inverse_planes, n_levels
 
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 9), (1, 200), (200, 1), (3, 5), (7, 7), (7, 8), (8, 8), (9, 8), (15, 17), (16, 16),
          (31, 33), (64, 64), (65, 127), (8, 301), (255, 257)]  # fmt: skip

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import Lightmap, open_archive
-from decompressor.daybasis.decoder import DayBasisDecoder, unzigzag
-from decompressor.errors import RequestError
-from decompressor.latent_maps import LatentMapDecoder, _baseline
-from decompressor.session import choose_provider
 from tests.decompressor.graph_reference import Backend, NumpyBackend, TorchBackend, evaluate
 from tests.golden.test_golden import FOLDER, LINEAR_NAMES, NAMES
+from todpack.decompressor import Lightmap, open_archive
+from todpack.decompressor.daybasis.decoder import DayBasisDecoder, unzigzag
+from todpack.decompressor.errors import RequestError
+from todpack.decompressor.graphs.session import choose_provider
+from todpack.decompressor.latent_maps import LatentMapDecoder, _baseline
 
 ARCHIVES = (*NAMES, *LINEAR_NAMES)
 TIMES = (0.0, 3.3, 12.0, 18.1, 23.99)
@@ -54,7 +54,9 @@ def everything(path: Path, threads: int | None, provider: str = "cpu") -> list[n
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_threads_and_repeats_are_identical(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("decompressor.daybasis.tile.SAMPLES_PER_THREAD", 1)  # else maps so small take one thread
+    monkeypatch.setattr(
+        "todpack.decompressor.daybasis.transform.reconstruct.SAMPLES_PER_THREAD", 1
+    )  # else maps so small take one thread
     path = FOLDER / f"{name}.tod"
     alone = everything(path, 1)
     for threads in (1, 2, 4, None):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import zstandard
 
-from decompressor import (
+from tests.decompressor.forge import decode_all, put_together, set_section, take_apart
+from todpack.decompressor import (
     ArchiveError,
     DamagedArchiveError,
     InvalidMetadataError,
@@ -20,7 +21,6 @@ from decompressor import (
     LimitExceededError,
     open_archive,
 )
-from tests.decompressor.forge import decode_all, put_together, set_section, take_apart
 
 SECTION_FIELDS = ("name", "codec", "offset", "stored_bytes", "decoded_bytes", "dtype", "shape", "crc32")
 GIB = 1 << 30

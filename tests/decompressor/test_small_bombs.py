@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from decompressor import LimitExceededError, Limits, open_archive
 from tests.decompressor.small_bombs import MAX_BYTES, daybasis, write_small_bombs
+from todpack.decompressor import LimitExceededError, Limits, open_archive
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
 READ_ALL = """
 import json, sys
 from pathlib import Path
-from decompressor import TodpackError, open_archive
+from todpack.decompressor import TodpackError, open_archive
 
 def read(path):
     try:

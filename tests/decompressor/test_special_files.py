@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from decompressor import ArchiveError, open_archive
-from decompressor.cli import MAX_NAME, main, safe_names
-from packer.level.merge import merge_archives
 from tests.decompressor.forge import put_together, take_apart
+from todpack.decompressor import ArchiveError, open_archive
+from todpack.decompressor.cli import MAX_NAME, main, safe_names
+from todpack.packer.dataset.merge import merge_archives
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes, sockets and devices as files")

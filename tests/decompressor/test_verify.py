@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decompressor import open_archive
-from decompressor.cli import main as decompress
-from decompressor.holes import HOLE_COLOR
-from decompressor.limits import Limits
-from decompressor.verify import verify_archive
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
-from packer.level.merge import merge_archives
 from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import put_together, set_section, take_apart
-from todpack import main
-from trainer.data import LightmapSequence, read_sequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack.cli import main
+from todpack.decompressor import open_archive
+from todpack.decompressor.cli import main as decompress
+from todpack.decompressor.damage import HOLE_COLOR
+from todpack.decompressor.limits import Limits
+from todpack.decompressor.verify import verify_archive
+from todpack.frames import Day, read_day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.dataset.merge import merge_archives
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def tiled(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """72 x 64 texels in tiles of 32: 2 rows of 3."""
     path = tmp_path_factory.mktemp("tiled") / "tiled.tod"
     config = DayBasisConfig(q_step=24.0, tile=32, n_levels=2, max_classes=1)
-    write_day(encode_day(read_sequence(tiny_day), config, DayBasisPackOptions(entropy="zstd")), path)
+    write_day(encode_day(read_day(tiny_day), config, DayBasisPackOptions(entropy="zstd")), path)
     return path
 
 
@@ -41,7 +41,7 @@ def tiled(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 x 20 texels of radiance in tiles of 16."""
     radiance, valid = make_radiance(20, 24)
-    day = LightmapSequence(radiance, valid, np.array([int(key) / 100 for key in KEYS]), "linear", "day")
+    day = Day(radiance, valid, np.array([int(key) / 100 for key in KEYS]), "linear", "day")
     path = tmp_path_factory.mktemp("linear") / "linear.tod"
     config = DayBasisConfig(q_step=40.0, tile=16, n_levels=2, max_classes=1, reweight=0)
     write_day(encode_day(day, config, DayBasisPackOptions(entropy="zstd")), path)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from decompressor import UnsupportedVersionError, open_archive
-from decompressor.cli import main
-from decompressor.container import MAJOR, MINOR
 from tests.decompressor.forge import HEADER_BYTES, put_together, take_apart, with_header
 from tests.golden.test_golden import FOLDER, LINEAR_NAMES, NAMES
+from todpack.decompressor import UnsupportedVersionError, open_archive
+from todpack.decompressor.cli import main
+from todpack.decompressor.container import MAJOR, MINOR
 
 ARCHIVES = (*NAMES, *LINEAR_NAMES)
 

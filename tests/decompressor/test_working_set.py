@@ -8,26 +8,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import LimitExceededError, Limits, open_archive
-from decompressor.memory import MemoryAccount
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
-from packer.pack import pack_run
 from tests.conftest import make_day
 from tests.packer.micro_run import write_micro_run
-from trainer.data import LightmapSequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack.decompressor import LimitExceededError, Limits, open_archive
+from todpack.decompressor.memory import MemoryAccount
+from todpack.frames import Day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.pack import pack_run
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 
-def noisy_day(side: int, n_hours: int) -> LightmapSequence:
+def noisy_day(side: int, n_hours: int) -> Day:
     """Much detail, so that many components and all codes are there."""
     frames, _ = make_day(side, side, n_hours)
     noise = np.random.default_rng(0).normal(0, 20, frames.shape)
     hours = np.arange(n_hours) * 24.0 / n_hours
     radiance = np.clip(np.rint(frames + noise), 0, 255).astype(np.float32)
-    return LightmapSequence(radiance, np.ones((side, side), bool), hours, "srgb8", "noise")
+    return Day(radiance, np.ones((side, side), bool), hours, "srgb8", "noise")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_good_archives_need_a_small_part_of_what_they_may_take(archives: dict[st
 def test_plain_archives_open_with_any_number_of_threads(tmp_path: Path) -> None:
     """A small file may take little memory: fewer threads decode tiles then."""
     frames = np.full((3, 768, 768, 3), 80.0, np.float32) + np.arange(3, dtype=np.float32)[:, None, None, None]
-    day = LightmapSequence(frames, np.ones((768, 768), bool), np.array([0.0, 8.0, 16.0]), "srgb8", "plain")
+    day = Day(frames, np.ones((768, 768), bool), np.array([0.0, 8.0, 16.0]), "srgb8", "plain")
     path = tmp_path / "plain.tod"
     write_day(encode_day(day, DayBasisConfig(tile=256), DayBasisPackOptions()), path)
     limits = Limits(free_memory_bytes=32 << 20, memory_per_byte=1)

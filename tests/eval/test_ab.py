@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
-import eval.ab
-from eval.ab import QUICK_TRAINING, AbResult, AbSettings, run_ab
-from eval.ab_report import ab_json, ab_table, acceptance, acceptance_table
-from eval.ab_timing import AbTiming, time_archives
-from eval.ab_variants import PLAIN, VARIANTS
-from eval.perceptual import LpipsAbsent
 from tests.conftest import make_day, write_day
-from todpack import main
+from todpack.cli import main
+from todpack.eval.ab import QUICK_TRAINING, AbResult, AbSettings, run_ab
+from todpack.eval.ab_report import ab_json, ab_table, acceptance, acceptance_table
+from todpack.eval.ab_timing import AbTiming, time_archives
+from todpack.eval.ab_variants import PLAIN, VARIANTS
+from todpack.eval.perceptual import LpipsAbsent
 
 pytest.importorskip("torch")
 
@@ -98,7 +97,7 @@ def test_real_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.M
         commands.append(command[3])
         return run(command, **options)  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(eval.ab.subprocess, "run", counted)
+    monkeypatch.setattr("todpack.eval.ab.subprocess.run", counted)
     results = run_ab(day, settings, absent)
     assert commands == ["train", "pack", "pack"]
     assert [r.variant for r in results] == [PLAIN, "ptq8"]

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from eval.bench import bench_dataset
-from eval.bench_archive import DAYBASIS, REFINED, archive_point, compress
-from eval.bench_report import bench_json, dataset_table, footer, machine, machine_line
-from eval.bench_result import BenchSettings, DatasetBench
-from eval.bench_targets import TARGETS, Row, Targets, ratios_at, rows, targets_for
-from eval.errors import EvalError
-from eval.latency import LatencyReport
-from eval.peers import JPEG_XL, X265, PeerResults
-from eval.rate_curve import RatePoint
-from todpack import main
+from todpack.cli import main
+from todpack.eval.bench import bench_dataset
+from todpack.eval.bench_archive import DAYBASIS, REFINED, archive_point, compress
+from todpack.eval.bench_report import bench_json, dataset_table, footer, machine, machine_line
+from todpack.eval.bench_result import BenchSettings, DatasetBench
+from todpack.eval.bench_targets import TARGETS, Row, Targets, ratios_at, rows, targets_for
+from todpack.eval.errors import EvalError
+from todpack.eval.latency import LatencyReport
+from todpack.eval.peers import JPEG_XL, X265, PeerResults
+from todpack.eval.rate_curve import RatePoint
 
 ROOT = Path(__file__).resolve().parents[2]
 MINIMAL = BenchSettings((10.0, 30.0), (1.0,), (16.0, 24.0), threads=1, compress_runs=1, n_opens=1)
@@ -173,9 +173,9 @@ def test_pictures_from_a_bench(small_bench: DatasetBench, tiny_day: Path, tmp_pa
 
 
 def test_an_archive_of_other_frames_is_refused(small_bench: DatasetBench, tiny_archive: Path) -> None:
-    from trainer.data import read_sequence
+    from todpack.frames import read_day
 
-    day = read_sequence(ROOT / "samples" / "courtyard")
+    day = read_day(ROOT / "samples" / "courtyard")
     with pytest.raises(EvalError, match="expected one srgb8 lightmap of 256 x 256"):
         archive_point(tiny_archive, day.radiance.astype("uint8"), day, setting="other")
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from eval.bench_archive import DAYBASIS, REFINED
-from eval.bench_docs import PeersBench, _bd_rates, document
-from eval.bench_memory import MemoryReport, measure_memory
-from eval.bench_result import DatasetBench
-from eval.errors import EvalError
-from eval.latency import LatencyReport
-from eval.peers import X265, PeerResults
-from eval.peers.everyone import Comparison, PeerPoint
-from eval.rate_curve import RatePoint
 from tests.eval.test_bench import made_up
+from todpack.eval.bench_archive import DAYBASIS, REFINED
+from todpack.eval.bench_docs import PeersBench, _bd_rates, document
+from todpack.eval.bench_memory import MemoryReport, measure_memory
+from todpack.eval.bench_result import DatasetBench
+from todpack.eval.errors import EvalError
+from todpack.eval.latency import LatencyReport
+from todpack.eval.peers import X265, PeerResults
+from todpack.eval.peers.everyone import Comparison, PeerPoint
+from todpack.eval.rate_curve import RatePoint
 
 LATENCY = LatencyReport(50.0, 2.0, 0.9, 1.2, 20.0, 2, 5, 48, 500, 8, 8, "cpu", "a processor, 2 cores")
 

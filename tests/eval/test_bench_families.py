@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from eval.bench_archive import REFINED
-from eval.bench_families import FAMILIES, FamilyRow, bench_families, daybasis_row, families_table
-from eval.errors import EvalError
-from eval.peers import PeerResults
-from eval.rate_curve import RatePoint
 from tests.conftest import SAMPLE, make_day, write_day
 from tests.eval.test_bench import made_up
-from todpack import main
+from todpack.cli import main
+from todpack.eval.bench_archive import REFINED
+from todpack.eval.bench_families import FAMILIES, FamilyRow, bench_families, daybasis_row, families_table
+from todpack.eval.errors import EvalError
+from todpack.eval.peers import PeerResults
+from todpack.eval.rate_curve import RatePoint
 
 pytest.importorskip("torch")
 
@@ -84,8 +84,8 @@ def test_bench_has_the_families_where_they_are_asked_for(
     """The command's own part; what it calls is measured by the tests above and in test_bench.py."""
     day, rows = day_of(tmp_path), [FamilyRow("siren", 100, 20.0, 1.0, 2.0, 3.0)]
     calls: list[Path] = []
-    monkeypatch.setattr("eval.bench.bench_dataset", lambda *_: made_up())
-    monkeypatch.setattr("eval.bench_families.bench_families", lambda path, **_: (calls.append(path), rows)[1])
+    monkeypatch.setattr("todpack.eval.bench.bench_dataset", lambda *_: made_up())
+    monkeypatch.setattr("todpack.eval.bench_families.bench_families", lambda path, **_: (calls.append(path), rows)[1])
     command = ["eval", "bench", "--json-out", str(tmp_path / "bench.json")]
     for arguments in ([str(day)], [str(day), "--no-families"], ["--quick"]):
         assert main([*command, *arguments]) == 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from todpack import main
+from todpack.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +72,7 @@ def test_neither_torch_nor_scipy_is_loaded(tiny_archive: Path, tiny_day: Path, a
     """In a fresh process, through the very command."""
     program = (
         "import sys\n"
-        "from todpack import main\n"
+        "from todpack.cli import main\n"
         "code = main(sys.argv[1:])\n"
         "loaded = {'torch', 'lpips', 'scipy', 'skimage', 'onnx', 'av'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
@@ -154,7 +154,11 @@ def test_bench_refuses_a_place_that_it_cannot_write(tmp_path: Path, capsys: pyte
 
 def test_module_is_the_same_command() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "eval", "peers", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "todpack", "eval", "peers", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "todpack eval peers" in done.stdout

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.contest import TileFigures, measures_of, ratio_percent, score_json, score_table
-from eval.contest_score import Range, read_scorer
-from eval.errors import EvalError
+from todpack.eval.contest import TileFigures, measures_of, ratio_percent, score_json, score_table
+from todpack.eval.contest_score import Range, read_scorer
+from todpack.eval.errors import EvalError
 
 
 def measured(original, reconstruction, valid) -> TileFigures:
@@ -118,7 +118,7 @@ def test_absent_lpips_is_said_and_never_a_number():
     ],
 )
 def test_bad_scorers(tmp_path, change, message):
-    from eval.contest_score import DEFAULT_SCORER
+    from todpack.eval.contest_score import DEFAULT_SCORER
 
     path = tmp_path / "scorer.toml"
     path.write_text(DEFAULT_SCORER.read_text().replace(*change))

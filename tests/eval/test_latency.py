@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from eval import latency
-from eval.errors import EvalError
-from eval.latency import cpu_name, measure_latency
+from todpack.eval import latency
+from todpack.eval.errors import EvalError
+from todpack.eval.latency import cpu_name, measure_latency
 
 
 def test_every_figure_and_its_conditions(tiny_archive: Path) -> None:

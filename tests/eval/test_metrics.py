@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.metrics import bits_per_texel, compression_ratio, psnr_linear_db, psnr_srgb_db, temporal_l1
+from todpack.eval.metrics import bits_per_texel, compression_ratio, psnr_linear_db, psnr_srgb_db, temporal_l1
 
 
 def _codes(*values: int, height: int = 4, width: int = 5) -> np.ndarray:

@@ -11,11 +11,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from eval import peers
-from eval.metrics import psnr_srgb_db
-from eval.peers import JPEG_XL, X265, run_peers
-from eval.peers_report import peers_json
-from eval.rate_curve import RatePoint
+from todpack.eval import peers
+from todpack.eval.metrics import psnr_srgb_db
+from todpack.eval.peers import JPEG_XL, X265, run_peers
+from todpack.eval.peers_report import peers_json
+from todpack.eval.rate_curve import RatePoint
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eval.errors import EvalError
-from eval.perceptual import (
+from todpack.eval.errors import EvalError
+from todpack.eval.perceptual import (
     MIN_SIDE,
     Lpips,
     LpipsAbsent,

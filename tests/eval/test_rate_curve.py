@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from eval.errors import EvalError
-from eval.rate_curve import RatePoint, bytes_at_psnr
+from todpack.eval.errors import EvalError
+from todpack.eval.rate_curve import RatePoint, bytes_at_psnr
 
 
 def _point(size_bytes: int, psnr_db: float) -> RatePoint:

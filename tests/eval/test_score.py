@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decompressor import open_archive
-from eval.errors import EvalError
-from eval.frames import as_codes
-from eval.metrics import psnr_linear_db, psnr_srgb_db, ssim, ssim_linear
-from eval.perceptual import Lpips, LpipsAbsent, find_weights
-from eval.score import score, score_frames
-from eval.score_report import ScoreReport
-from trainer.data import read_sequence
+from todpack.decompressor import open_archive
+from todpack.eval.errors import EvalError
+from todpack.eval.frames import as_codes
+from todpack.eval.metrics import psnr_linear_db, psnr_srgb_db, ssim, ssim_linear
+from todpack.eval.perceptual import Lpips, LpipsAbsent, find_weights
+from todpack.eval.score import score, score_frames
+from todpack.eval.score_report import ScoreReport
+from todpack.frames import read_day
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "lpips" / "alexnet_features.pth"
 NO_LPIPS = LpipsAbsent("switched off by the test")
@@ -151,7 +151,7 @@ def test_codes_are_rounded_and_clipped() -> None:
 
 
 def test_score_of_an_archive_is_that_of_its_decoded_frames(tiny_archive: Path, tiny_day: Path) -> None:
-    day = read_sequence(tiny_day)
+    day = read_day(tiny_day)
     with open_archive(tiny_archive) as archive:
         decoded = np.stack([archive.decode(float(hour)) for hour in day.hours])
     done: list[tuple[int, int]] = []

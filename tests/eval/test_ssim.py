@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.metrics import ssim, ssim_linear
+from todpack.eval.metrics import ssim, ssim_linear
 
 
 @pytest.fixture(scope="module")

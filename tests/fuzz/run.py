@@ -30,7 +30,7 @@ def fuzz_one(target: str, corpus: Path, runs: int, seconds: int, seed: int) -> N
     """Fuzz a target until it is done; does not return."""
     import atheris
 
-    with atheris.instrument_imports(include=["decompressor", "packer.level.merge"]):
+    with atheris.instrument_imports(include=["decompressor", "todpack.packer.dataset.merge"]):
         import packer.level.merge  # noqa: F401
     from tests.fuzz.execute import execute
     from tests.fuzz.mutators import MUTATORS, mutate_bytes

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
-from decompressor.container import Container
-from decompressor.limits import DEFAULT_LIMITS
-from decompressor.metadata import read_archive_entry
-from packer.compress import encode_day
-from packer.daybasis.entropy import encode_bands
-from packer.daybasis.pack import DayBasisPackOptions
-from packer.daybasis.raw_lightmap import raw_lightmap
 from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import take_apart
 from tests.fuzz.targets import N_MAPS, stream_sites
-from trainer.data import LightmapSequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack.decompressor.container import Container
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.metadata import read_archive_entry
+from todpack.frames import Day
+from todpack.packer.compress import encode_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.entropy import encode_bands
+from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.submission.contest.plain_lightmap import raw_lightmap
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 CASES = Path(__file__).resolve().parent / "cases"
@@ -56,7 +56,7 @@ def _as_tables(stream: bytes) -> bytes:
 def _raw_lightmap() -> bytes:
     """A small linear lightmap in plain bits."""
     radiance, valid = make_radiance(20, 24)
-    day = LightmapSequence(radiance, valid, np.array([int(key) / 100 for key in KEYS]), "linear", "day")
+    day = Day(radiance, valid, np.array([int(key) / 100 for key in KEYS]), "linear", "day")
     config = DayBasisConfig(q_step=40.0, tile=16, n_levels=2, max_classes=2, reweight=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "day.tod"

@@ -15,25 +15,25 @@ from typing import Any
 
 import numpy as np
 
-from decompressor import Lightmap, open_archive
-from decompressor.metadata import read_archive_entry
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
-from packer.daybasis.raw_lightmap import raw_lightmap
-from packer.gridmlp import GridMlpPackOptions
-from packer.level.merge import merge_archives
-from packer.pack import pack_run
-from packer.run_folder import read_run
-from packer.siren import SirenPackOptions, pack_siren
 from tests.conftest import make_day
 from tests.conftest import write_day as write_frames
 from tests.contest_data import KEYS, make_radiance
-from trainer.data import LightmapSequence, read_sequence
-from trainer.daybasis.config import DayBasisConfig
-from trainer.gridmlp.config import GridMlpConfig
-from trainer.gridmlp.train import train_gridmlp
-from trainer.siren.config import SirenConfig
-from trainer.siren.train import train_siren
+from todpack.decompressor import Lightmap, open_archive
+from todpack.decompressor.metadata import read_archive_entry
+from todpack.frames import Day, read_day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.dataset.merge import merge_archives
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.gridmlp import GridMlpPackOptions
+from todpack.packer.pack import pack_run
+from todpack.packer.run_folder import read_run
+from todpack.packer.siren import SirenPackOptions, pack_siren
+from todpack.submission.contest.plain_lightmap import raw_lightmap
+from todpack.trainer.gridmlp.config import GridMlpConfig
+from todpack.trainer.gridmlp.train import train_gridmlp
+from todpack.trainer.siren.config import SirenConfig
+from todpack.trainer.siren.train import train_siren
 
 FOLDER = Path(__file__).resolve().parent
 HEIGHT, WIDTH, N_FRAMES = 37, 45, 24
@@ -70,14 +70,14 @@ SWITCHES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _gridmlp(day: LightmapSequence, path: Path, switches: dict[str, Any]) -> None:
+def _gridmlp(day: Day, path: Path, switches: dict[str, Any]) -> None:
     config = GridMlpConfig(**PLAIN, **switches)
     with tempfile.TemporaryDirectory() as scratch:
         train_gridmlp(day, config, Path(scratch) / "run", device="cpu", quiet=True)
         pack_run(Path(scratch) / "run", path, GridMlpPackOptions())
 
 
-def _siren(day: LightmapSequence, path: Path, storage: str) -> None:
+def _siren(day: Day, path: Path, storage: str) -> None:
     config = SirenConfig(
         latent_dim=3, hidden_f1=12, layers_f1=1, hidden_f2=8, layers_f2=1, epochs=20, samples_per_epoch=24 * 1024,
         batch_size=24 * 128, residual_mode=True,
@@ -87,10 +87,10 @@ def _siren(day: LightmapSequence, path: Path, storage: str) -> None:
         pack_siren(read_run(Path(scratch) / "run"), path, SirenPackOptions(storage))
 
 
-def _linear_day(height: int, width: int, seed: int) -> LightmapSequence:
+def _linear_day(height: int, width: int, seed: int) -> Day:
     radiance, valid = make_radiance(height, width, seed=seed)
     hours = np.array([int(key) / 100 for key in KEYS])
-    return LightmapSequence(radiance, valid, hours, "linear", f"L_Golden_{seed}")
+    return Day(radiance, valid, hours, "linear", f"L_Golden_{seed}")
 
 
 def _write_linear() -> None:
@@ -143,7 +143,7 @@ def main() -> int:
     """Write what is missing."""
     frames, valid = make_day(HEIGHT, WIDTH, N_FRAMES)
     with tempfile.TemporaryDirectory() as scratch:
-        day = read_sequence(write_frames(Path(scratch) / "golden", frames, valid))
+        day = read_day(write_frames(Path(scratch) / "golden", frames, valid))
     for name in NAMES:
         path = FOLDER / f"{name}.tod"
         if path.exists():

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import open_archive
-from decompressor.daybasis.raw_lightmap import read_lightmap
+from todpack.decompressor import open_archive
+from todpack.submission.plain_bits.lightmap import read_lightmap
 
 FOLDER = Path(__file__).resolve().parent
 NAMES = (

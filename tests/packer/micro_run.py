@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from trainer.run_folder import RunRecord, write_run
+from todpack.trainer.run_folder import RunRecord, write_run
 
 MICRO = {"height": 8, "width": 8, "levels": (2, 4), "channels": 1, "hidden": 4, "layers": 1, "harmonics": 1}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from packer.fill import fill_invalid
+from todpack.packer.fill import fill_invalid
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 3), (8, 8), (33, 17)])

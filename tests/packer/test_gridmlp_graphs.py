@@ -10,9 +10,9 @@ import onnx
 import onnxruntime
 import pytest
 
-from packer.gridmlp_graphs import frame_graph
-from packer.gridmlp_latents import latents_graph
 from tests.packer.micro_run import MICRO, expected_frame, lookup, micro_arrays
+from todpack.packer.gridmlp_graphs import frame_graph
+from todpack.packer.gridmlp_latents import latents_graph
 
 SHAPES = [
     {"height": 8, "width": 8},
@@ -86,9 +86,9 @@ def test_int8_weights_by_hand() -> None:
 @pytest.mark.parametrize("changed", [{"height": 21, "width": 34}, {"height": 34, "width": 21, "residual": False}])
 def test_equals_the_torch_model(changed: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch")
-    from trainer.gridmlp.config import GridMlpConfig
-    from trainer.gridmlp.export import model_arrays
-    from trainer.gridmlp.model import GridMlp
+    from todpack.trainer.gridmlp.config import GridMlpConfig
+    from todpack.trainer.gridmlp.export import model_arrays
+    from todpack.trainer.gridmlp.model import GridMlp
 
     torch.manual_seed(3)
     options = {**MICRO, "levels": (5, 11), "channels": 3, "hidden": 24, "layers": 3, "harmonics": 4, **changed}

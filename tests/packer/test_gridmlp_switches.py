@@ -9,23 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-import decompressor.gridmlp
-from decompressor import InvalidSectionError, open_archive
-from packer.gridmlp import GridMlpPackOptions
-from packer.gridmlp_graphs import frame_graph
-from packer.inspect import describe
-from packer.pack import pack_run
 from tests.conftest import make_day, write_day
 from tests.decompressor.forge import put_together, take_apart
-from trainer.data import LightmapSequence, read_sequence
-from trainer.gridmlp.config import GridMlpConfig
+from todpack.decompressor import InvalidSectionError, gridmlp, open_archive
+from todpack.frames import Day, read_day
+from todpack.packer.gridmlp import GridMlpPackOptions
+from todpack.packer.gridmlp_graphs import frame_graph
+from todpack.packer.inspect import describe
+from todpack.packer.pack import pack_run
+from todpack.trainer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
 
-from trainer.gridmlp.baseline_encoder import masked_frame  # noqa: E402
-from trainer.gridmlp.export import model_arrays, start_from_arrays  # noqa: E402
-from trainer.gridmlp.model import GridMlp  # noqa: E402
-from trainer.gridmlp.train import train_gridmlp  # noqa: E402
+from todpack.trainer.gridmlp.baseline_encoder import masked_frame  # noqa: E402
+from todpack.trainer.gridmlp.export import model_arrays, start_from_arrays  # noqa: E402
+from todpack.trainer.gridmlp.model import GridMlp  # noqa: E402
+from todpack.trainer.gridmlp.train import train_gridmlp  # noqa: E402
 
 PLAIN: dict[str, Any] = {
     "grid_levels": (4, 8, 16), "channels_per_level": 2, "hidden": 8, "layers": 3, "time_harmonics": 2, "epochs": 3,
@@ -66,9 +65,9 @@ SWITCHES = {
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> LightmapSequence:
+def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     frames, valid = make_day(20, 26, 4)
-    return read_sequence(write_day(tmp_path_factory.mktemp("switches") / "day", frames, valid))
+    return read_day(write_day(tmp_path_factory.mktemp("switches") / "day", frames, valid))
 
 
 def decoded_and_expected(run: Path, archive_path: Path, dtype: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -108,7 +107,7 @@ def decoded_and_expected(run: Path, archive_path: Path, dtype: str) -> list[tupl
 
 
 @pytest.mark.parametrize("name", SWITCHES)
-def test_switch_decodes_as_trained(day: LightmapSequence, tmp_path: Path, name: str) -> None:
+def test_switch_decodes_as_trained(day: Day, tmp_path: Path, name: str) -> None:
     config = GridMlpConfig(**{**PLAIN, **SWITCHES[name]})
     train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
     for options in (
@@ -147,15 +146,13 @@ def test_time_costs_nothing_per_texel(tmp_path: Path) -> None:
     assert counts["film"] == counts["plain"]
 
 
-def test_large_maps_are_looked_up_in_strips(
-    day: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_maps_are_looked_up_in_strips(day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = GridMlpConfig(**{**PLAIN, **HASH_2, **ENCODER})
     train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
     pack_run(tmp_path / "run", tmp_path / "a.tod", GridMlpPackOptions(baseline_q_step=1))
     maps = []
     for strip in (1 << 20, 3 * 26, 1):
-        monkeypatch.setattr(decompressor.gridmlp, "STRIP_TEXELS", strip)
+        monkeypatch.setattr(gridmlp, "STRIP_TEXELS", strip)
         with open_archive(tmp_path / "a.tod", threads=1, provider="cpu") as archive:
             maps.append(archive.decode(6.0, dtype="float32"))
     np.testing.assert_allclose(maps[1], maps[0], atol=1e-3)
@@ -163,7 +160,7 @@ def test_large_maps_are_looked_up_in_strips(
 
 
 @pytest.mark.parametrize("section", ["0/hash/1", "0/merge/1", "0/encoder"])
-def test_sections_of_another_shape_are_refused(day: LightmapSequence, tmp_path: Path, section: str) -> None:
+def test_sections_of_another_shape_are_refused(day: Day, tmp_path: Path, section: str) -> None:
     config = GridMlpConfig(**{**PLAIN, **HASH_2, **ENCODER, "epochs": 2})
     train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
     pack_run(tmp_path / "run", tmp_path / "a.tod")
@@ -180,7 +177,7 @@ def test_sections_of_another_shape_are_refused(day: LightmapSequence, tmp_path: 
         archive.decode(0.0)
 
 
-def test_inspect_tells_of_hash_and_encoder(day: LightmapSequence, tmp_path: Path) -> None:
+def test_inspect_tells_of_hash_and_encoder(day: Day, tmp_path: Path) -> None:
     config = GridMlpConfig(**{**PLAIN, **HASH_1, **ENCODER, "epochs": 2})
     train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
     pack_run(tmp_path / "run", tmp_path / "a.tod")
@@ -190,7 +187,7 @@ def test_inspect_tells_of_hash_and_encoder(day: LightmapSequence, tmp_path: Path
     assert f"= {2 * (3 * 4 + 6 * 8 + 37)} parameters" in text
 
 
-def test_calibrated_ranges_are_the_packer_s_unless_it_is_told_otherwise(day: LightmapSequence, tmp_path: Path) -> None:
+def test_calibrated_ranges_are_the_packer_s_unless_it_is_told_otherwise(day: Day, tmp_path: Path) -> None:
     config = GridMlpConfig(**{**PLAIN, **PTQ})
     train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
     with np.load(tmp_path / "run" / "arrays.npz") as arrays:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import Limits, open_archive
-from decompressor.errors import LimitExceededError
-from packer.compress import encode_day
-from packer.container import PADDING, ArchiveWriter
-from packer.daybasis.pack import DayBasisPackOptions
-from trainer.data import LightmapSequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack.decompressor import Limits, open_archive
+from todpack.decompressor.errors import LimitExceededError
+from todpack.frames import Day
+from todpack.packer.archive_writer import PADDING, ArchiveWriter
+from todpack.packer.compress import encode_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
 
 SMALL = Limits(free_memory_bytes=1 << 20, memory_per_byte=2 << 10)
 
@@ -22,7 +22,7 @@ SMALL = Limits(free_memory_bytes=1 << 20, memory_per_byte=2 << 10)
 def flat() -> ArchiveWriter:
     frames = np.empty((4, 256, 256, 3), np.float32)
     frames[:] = np.array([40.0, 60, 80, 100])[:, None, None, None]
-    day = LightmapSequence(frames, np.ones((256, 256), bool), np.arange(4.0) * 6, "srgb8", "flat")
+    day = Day(frames, np.ones((256, 256), bool), np.arange(4.0) * 6, "srgb8", "flat")
     return encode_day(day, DayBasisConfig(q_step=16.0), DayBasisPackOptions()).writer
 
 

@@ -8,25 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import open_archive
-from eval.metrics import psnr_srgb_db
-from packer.gridmlp import GridMlpPackOptions
-from packer.pack import pack_run
-from trainer.data import LightmapSequence, read_sequence
+from todpack.decompressor import open_archive
+from todpack.eval.metrics import psnr_srgb_db
+from todpack.frames import Day, read_day
+from todpack.packer.gridmlp import GridMlpPackOptions
+from todpack.packer.pack import pack_run
 
 
 @pytest.fixture(scope="module")
-def day(tiny_day: Path) -> LightmapSequence:
-    return read_sequence(tiny_day)
+def day(tiny_day: Path) -> Day:
+    return read_day(tiny_day)
 
 
 @pytest.fixture(scope="module")
-def torch_frames(tiny_run: Path, day: LightmapSequence) -> np.ndarray:
+def torch_frames(tiny_run: Path, day: Day) -> np.ndarray:
     """(T, H, W, 3) codes of the model in best.ckpt, by torch."""
-    from trainer.checkpoint import load_checkpoint
-    from trainer.gridmlp.config import GridMlpConfig
-    from trainer.gridmlp.export import reconstruct
-    from trainer.gridmlp.model import GridMlp
+    from todpack.trainer.checkpoint import load_checkpoint
+    from todpack.trainer.gridmlp.config import GridMlpConfig
+    from todpack.trainer.gridmlp.export import reconstruct
+    from todpack.trainer.gridmlp.model import GridMlp
 
     config = GridMlpConfig.from_json(json.loads((tiny_run / "config.json").read_text())["config"])
     model = GridMlp(config, day.height, day.width)
@@ -39,15 +39,13 @@ def decode_day(path: Path) -> np.ndarray:
         return np.stack([archive.decode(float(t)) for t in archive.hours])
 
 
-def test_run_s_own_figure_is_the_torch_frames(tiny_run: Path, day: LightmapSequence, torch_frames: np.ndarray) -> None:
+def test_run_s_own_figure_is_the_torch_frames(tiny_run: Path, day: Day, torch_frames: np.ndarray) -> None:
     figures = json.loads((tiny_run / "config.json").read_text())["figures"]
     psnr = psnr_srgb_db(day.radiance.astype(np.uint8), torch_frames, day.valid)
     assert figures["psnr_srgb_db"] == pytest.approx(psnr, abs=1e-3)
 
 
-def test_defaults_lose_at_most_a_fifth_of_a_db(
-    tiny_archive: Path, day: LightmapSequence, torch_frames: np.ndarray
-) -> None:
+def test_defaults_lose_at_most_a_fifth_of_a_db(tiny_archive: Path, day: Day, torch_frames: np.ndarray) -> None:
     original = day.radiance.astype(np.uint8)
     before = psnr_srgb_db(original, torch_frames, day.valid)
     after = psnr_srgb_db(original, decode_day(tiny_archive), day.valid)
@@ -55,9 +53,7 @@ def test_defaults_lose_at_most_a_fifth_of_a_db(
     assert before - after <= 0.2
 
 
-def test_finest_options_agree_with_torch(
-    tiny_run: Path, tmp_path: Path, day: LightmapSequence, torch_frames: np.ndarray
-) -> None:
+def test_finest_options_agree_with_torch(tiny_run: Path, tmp_path: Path, day: Day, torch_frames: np.ndarray) -> None:
     """uint16 grids, fp32 weights and a lossless baseline: at most one code apart on 99.9 % of the valid texels."""
     pack_run(tiny_run, tmp_path / "fine.tod", GridMlpPackOptions("uint16", 100.0, "fp32", 1))
     difference = np.abs(decode_day(tmp_path / "fine.tod").astype(int) - torch_frames)[:, day.valid].max(axis=-1)
@@ -66,7 +62,7 @@ def test_finest_options_agree_with_torch(
 
 
 def test_finer_options_cost_more_and_lose_less(
-    tiny_run: Path, tmp_path: Path, day: LightmapSequence, torch_frames: np.ndarray
+    tiny_run: Path, tmp_path: Path, day: Day, torch_frames: np.ndarray
 ) -> None:
     sizes, errors = [], []
     for index, options in enumerate(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packer.errors import PackError
-from packer.quantize import quantize_grid, shortest_floats
+from todpack.packer.errors import PackError
+from todpack.packer.quantize import quantize_grid, shortest_floats
 
 
 def grid_of(*channels: list[float]) -> np.ndarray:

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from packer.compress import encode_day
-from packer.container import ArchiveWriter
-from packer.daybasis.pack import DayBasisPackOptions, PackedDay
-from packer.errors import PackError
-from packer.rate_control import MAX_STEP, MAX_TRIALS, MIN_STEP, search_step
 from tests.conftest import make_day
-from trainer.data import LightmapSequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack.frames import Day
+from todpack.packer.archive_writer import ArchiveWriter
+from todpack.packer.compress import encode_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions, PackedDay
+from todpack.packer.errors import PackError
+from todpack.packer.rate_control import MAX_STEP, MAX_TRIALS, MIN_STEP, search_step
 
 
 class Curve:
@@ -97,9 +97,7 @@ def test_a_size_out_of_reach_names_the_nearest() -> None:
 
 
 def test_a_plain_day_is_lossless_at_every_step() -> None:
-    plain = LightmapSequence(
-        np.full((24, 16, 16, 3), 90, np.float32), np.ones((16, 16), bool), np.arange(24.0), "srgb8", "day"
-    )
+    plain = Day(np.full((24, 16, 16, 3), 90, np.float32), np.ones((16, 16), bool), np.arange(24.0), "srgb8", "day")
     day = encode_day(plain, DayBasisConfig(), DayBasisPackOptions(), target_psnr_db=42.0)
     assert math.isinf(day.psnr_db)
 
@@ -107,7 +105,7 @@ def test_a_plain_day_is_lossless_at_every_step() -> None:
 def test_real_day_meets_its_targets() -> None:
     frames, valid = make_day(96, 80, 24)
     frames = np.clip(frames + np.random.default_rng(0).normal(0, 3, frames.shape), 0, 255).astype(np.uint8)
-    sequence = LightmapSequence(frames.astype(np.float32), valid, np.arange(24.0), "srgb8", "day")
+    sequence = Day(frames.astype(np.float32), valid, np.arange(24.0), "srgb8", "day")
     config, options = DayBasisConfig(), DayBasisPackOptions()
     by_psnr = encode_day(sequence, config, options, target_psnr_db=40.0)
     assert 40.0 <= by_psnr.psnr_db <= 40.05
@@ -127,6 +125,6 @@ def test_real_day_meets_its_targets() -> None:
 )
 def test_impossible_targets(targets: dict[str, float], message: str, tmp_path: Path) -> None:
     frames, valid = make_day(16, 16, 4)
-    sequence = LightmapSequence(frames.astype(np.float32), valid, np.arange(4.0) * 6, "srgb8", "day")
+    sequence = Day(frames.astype(np.float32), valid, np.arange(4.0) * 6, "srgb8", "day")
     with pytest.raises(PackError, match=message):
         encode_day(sequence, DayBasisConfig(), DayBasisPackOptions(), **targets)  # type: ignore[arg-type]

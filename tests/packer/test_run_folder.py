@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from packer.errors import PackError
-from packer.gridmlp import GridMlpPackOptions
-from packer.pack import pack_run
-from packer.run_folder import FIELDS
 from tests.packer.micro_run import MICRO, micro_arrays, write_micro_run
+from todpack.packer.errors import PackError
+from todpack.packer.gridmlp import GridMlpPackOptions
+from todpack.packer.pack import pack_run
+from todpack.packer.run_folder import FIELDS
 
 
 def refused(run: Path, words: str) -> None:
@@ -99,7 +99,7 @@ def test_config_that_does_not_fit(run: Path, change: Callable[[dict[str, Any]], 
 )
 def test_config_that_no_archive_can_hold(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Hand-edited values: a typed error of any kind, no archive, and no traceback."""
-    from decompressor import TodpackError
+    from todpack.decompressor import TodpackError
 
     changed_config(run, change)
     with pytest.raises(TodpackError) as caught:

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from decompressor import ArchiveError, open_archive
-from decompressor import latent_maps as latent_maps_module
-from decompressor import siren as siren_module
-from packer.errors import PackError
-from packer.inspect import describe
-from packer.run_folder import read_run
-from packer.siren import PrincipalLatents, SirenPackOptions, latent_map, pack_siren, principal_latents
 from tests.packer.micro_run import lookup
 from tests.test_imports import THROUGH_COMMAND, run_fresh
-from trainer.run_folder import RunRecord, write_run
+from todpack.decompressor import ArchiveError, open_archive
+from todpack.decompressor import latent_maps as latent_maps_module
+from todpack.decompressor import siren as siren_module
+from todpack.packer.errors import PackError
+from todpack.packer.inspect import describe
+from todpack.packer.run_folder import read_run
+from todpack.packer.siren import PrincipalLatents, SirenPackOptions, latent_map, pack_siren, principal_latents
+from todpack.trainer.run_folder import RunRecord, write_run
 
 HOURS = (0.0, 7.0, 15.5)
 SIZES = [(8, 8), (13, 29), (1, 17), (9, 2)]
@@ -271,7 +271,7 @@ def test_bad_metadata_is_refused(
     field: str, value: object, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_micro_run(tmp_path / "run", 8, 8)
-    from packer import siren as packer_siren
+    from todpack.packer import siren as packer_siren
 
     add_siren = packer_siren.add_siren
     monkeypatch.setattr(packer_siren, "add_siren", lambda *a: {**add_siren(*a), field: value})

@@ -23,9 +23,10 @@ CHANGES = {
 CHANGES_ARE = "changes of the file system: "
 IMPORTED = (
     "importlib.readers", "encodings.cp437",  # later, as another user, Python itself may be out of reach
-    "eval.perceptual", "packer.cli", "packer.compress", "packer.inspect", "packer.siren", "submission.build",
-    "submission.cli", "submission.contest.build", "trainer.cli", "trainer.daybasis.refine.fit",
-    "trainer.daybasis.train", "trainer.gridmlp.train", "trainer.siren.train",
+    "todpack.eval.perceptual", "todpack.packer.cli", "todpack.packer.compress", "todpack.packer.inspect",
+    "todpack.packer.siren", "todpack.submission.build", "todpack.submission.cli", "todpack.submission.contest.build",
+    "todpack.trainer.cli", "todpack.trainer.daybasis.refine.fit", "todpack.trainer.daybasis.train",
+    "todpack.trainer.gridmlp.train", "todpack.trainer.siren.train",
 )  # fmt: skip
 
 
@@ -61,7 +62,7 @@ def child(job: dict[str, Any], ready: int) -> int:
         os.setgroups([])
         os.setgid(job["user"])
         os.setuid(job["user"])
-    from todpack import main
+    from todpack.cli import main
 
     sys.addaudithook(watch)
     os.write(ready, b".")

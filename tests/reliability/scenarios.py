@@ -15,7 +15,7 @@ from tests.conftest import make_day, write_day
 from tests.contest_data import make_radiance, write_dataset
 from tests.packer.micro_run import write_micro_run
 from tests.reliability.kills import Forker
-from trainer.run_folder import MARK_NAME
+from todpack.trainer.run_folder import MARK_NAME
 
 NEURAL = [
     "--epochs", "4", "--samples-per-epoch", "2048", "--batch-size", "512", "--device", "cpu", "--time-harmonics", "2",

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import click
 import pytest
 
-import decompressor.cli
 from tests.conftest import REPOSITORY
 from tests.reliability.bad_material import make_material
-from todpack import command_group, main
+from todpack.cli import command_group, main
+from todpack.decompressor import cli as decompress_cli
 
 
 class Case(NamedTuple):
@@ -88,7 +88,7 @@ def test_bad_input(
     filled = [word.replace("{m}", str(material)).replace("{t}", str(empty)) for word in words]
     logging.disable(logging.WARNING)  # notices, such as of a day that has not 24 frames
     try:
-        code = decompressor.cli.main(filled) if program == "decompress.py" else main([program, *filled])
+        code = decompress_cli.main(filled) if program == "decompress.py" else main([program, *filled])
     finally:
         logging.disable(logging.NOTSET)
     captured = capsys.readouterr()
@@ -115,19 +115,23 @@ def test_bad_input(
     ("program", "words", "line"),
     [
         (
-            ["-m", "packer"],
+            ["-m", "todpack"],
             ["inspect", "{m}/zero.tod"],
             "{m}/zero.tod: expected a todpack archive, found other content",
         ),
         (
-            ["-m", "packer"],
-            ["{m}/absent", "-o", "{t}"],
+            ["-m", "todpack"],
+            ["pack", "{m}/absent", "-o", "{t}"],
             "{m}/absent: expected a run folder with config.json, found none",
         ),
-        (["-m", "eval"], ["latency", "{m}/zero.tod"], "{m}/zero.tod: expected a todpack archive, found other content"),
         (
-            ["-m", "submission"],
-            ["build", "{m}/zero.tod", "-o", "{t}/s"],
+            ["-m", "todpack"],
+            ["eval", "latency", "{m}/zero.tod"],
+            "{m}/zero.tod: expected a todpack archive, found other content",
+        ),
+        (
+            ["-m", "todpack"],
+            ["submit", "build", "{m}/zero.tod", "-o", "{t}/s"],
             "{m}/zero.tod: expected a todpack archive, found other content",
         ),
         (

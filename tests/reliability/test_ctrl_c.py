@@ -26,7 +26,7 @@ def watch(event, arguments):
             os.kill(os.getpid(), signal.SIGINT)
 sys.argv = sys.argv[2:]
 if sys.argv[0] == "todpack":
-    from todpack import main
+    from todpack.cli import main
     sys.addaudithook(watch)
     sys.exit(main())
 sys.addaudithook(watch)

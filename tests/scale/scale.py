@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor import Limits, open_archive
-from decompressor.limits import MIB
 from tests.scale.synthetic_day import SyntheticDay
+from todpack.decompressor import Limits, open_archive
+from todpack.decompressor.limits import MIB
 
 REGION = 384
 CACHE_BYTES = 256 * MIB
@@ -30,8 +30,8 @@ def peak_bytes() -> int:
 
 def write(side: int, path: Path, q_step: float) -> dict[str, float]:
     """Compress the synthetic day."""
-    from packer.daybasis.stream import compress_stream
-    from trainer.daybasis.config import DayBasisConfig
+    from todpack.packer.daybasis.config import DayBasisConfig
+    from todpack.packer.daybasis.stream import compress_stream
 
     started = time.monotonic()
     day = compress_stream(SyntheticDay(side), path, DayBasisConfig(q_step=q_step))

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor import Archive, Limits, open_archive
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
 from tests.conftest import make_day
 from tests.golden.test_golden import FOLDER
-from trainer.data import LightmapSequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack.decompressor import Archive, Limits, open_archive
+from todpack.frames import Day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
 
 GOLDEN = ("daybasis-zstd-1.0", "daybasis-log-1.1", "daybasis-level-1.1", "gridmlp-1.1", "siren-latent-1.1")
 TILES_HELD = 4  # of the tiled archive's 20, so that tiles come and go
@@ -39,7 +39,7 @@ def resident_bytes() -> int:
 def write_tiled(path: Path) -> None:
     """An archive of 320 x 256 texels in 20 tiles."""
     frames, valid = make_day(256, 320, 24)
-    day = LightmapSequence(frames.astype(np.float32), valid, np.arange(24.0), "srgb8", "day")
+    day = Day(frames.astype(np.float32), valid, np.arange(24.0), "srgb8", "day")
     write_day(encode_day(day, DayBasisConfig(q_step=12.0, tile=64, n_levels=3), DayBasisPackOptions()), path)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import open_archive
 from tests.conftest import REPOSITORY
 from tests.scale.scale import run_stage
 from tests.scale.soak import TOLERANCE_BYTES
 from tests.scale.synthetic_day import BUSY, EMPTY, PLAIN, SyntheticDay, kind_of
+from todpack.decompressor import open_archive
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 CAP_BYTES = 3 << 29  # 1.5 GiB

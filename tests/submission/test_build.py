@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import decompressor
-from decompressor import DamagedArchiveError, OutputError, open_archive
-from submission.build import build
-from submission.errors import SubmissionError
-from todpack import main
+from todpack import decompressor
+from todpack.cli import main
+from todpack.decompressor import DamagedArchiveError, OutputError, open_archive
+from todpack.submission.build import build
+from todpack.submission.errors import SubmissionError
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decompressor import open_archive
-from eval.perceptual import LpipsAbsent
-from packer.pack import pack_run
-from submission.build import build
-from submission.check import Rehearsal, check
 from tests.packer.micro_run import write_micro_run
-from todpack import main
+from todpack.cli import main
+from todpack.decompressor import open_archive
+from todpack.eval.perceptual import LpipsAbsent
+from todpack.packer.pack import pack_run
+from todpack.submission.build import build
+from todpack.submission.check import Rehearsal, check
 
 PYTHON = Path(sys.executable)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from eval.perceptual import LpipsAbsent
-from submission.build import OWN_NAMES, build
-from submission.check import check
-from submission.errors import SubmissionError
-from submission.folder import check_plain
-from submission.manifest import is_inside, read_manifest
+from todpack.eval.perceptual import LpipsAbsent
+from todpack.submission.build import OWN_NAMES, build
+from todpack.submission.check import check
+from todpack.submission.errors import SubmissionError
+from todpack.submission.folder import check_plain
+from todpack.submission.manifest import is_inside, read_manifest
 
 NO_LPIPS = LpipsAbsent("not asked for")
 

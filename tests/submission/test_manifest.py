@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from submission.environment import clean_variables
-from submission.errors import SubmissionError
-from submission.manifest import read_manifest
+from todpack.submission.environment import clean_variables
+from todpack.submission.errors import SubmissionError
+from todpack.submission.manifest import read_manifest
 
 
 def test_no_submission(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from trainer.data import LightmapSequence
-from trainer.gridmlp.config import GridMlpConfig
-from trainer.progress import COLUMNS
+from todpack.frames import Day
+from todpack.trainer.gridmlp.config import GridMlpConfig
+from todpack.trainer.progress import COLUMNS
 
 SMALL = GridMlpConfig(
     grid_levels=(4, 8), channels_per_level=2, hidden=8, layers=1, time_harmonics=2, epochs=6,
@@ -24,9 +24,9 @@ def rows_of(run: Path) -> list[dict[str, str]]:
     return rows
 
 
-def train(sequence: LightmapSequence, out: Path, config: GridMlpConfig = SMALL, **options: bool) -> Path:
+def train(sequence: Day, out: Path, config: GridMlpConfig = SMALL, **options: bool) -> Path:
     """Train into `out` on the CPU."""
-    from trainer.gridmlp.train import train_gridmlp
+    from todpack.trainer.gridmlp.train import train_gridmlp
 
     train_gridmlp(sequence, config, out, device="cpu", quiet=True, **options)
     return out

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from trainer.configuration import load_preset
-from trainer.errors import ConfigError
-from trainer.gridmlp.config import PRESETS, GridMlpConfig
+from todpack.packer.errors import ConfigError
+from todpack.trainer.configuration import load_preset
+from todpack.trainer.gridmlp.config import PRESETS, GridMlpConfig
 
 INF, NAN = float("inf"), float("nan")
 

@@ -12,23 +12,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import open_archive
-from packer.pack import pack_run
 from tests.conftest import make_day, write_day
-from trainer.data import LightmapSequence, read_sequence
-from trainer.gridmlp.config import GridMlpConfig
+from todpack.decompressor import open_archive
+from todpack.frames import Day, read_day
+from todpack.packer.pack import pack_run
+from todpack.trainer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
 
-from trainer.gridmlp.train import train_gridmlp  # noqa: E402
+from todpack.trainer.gridmlp.train import train_gridmlp  # noqa: E402
 
 BEFORE = Path(__file__).parent / "plain_run_1_0"
 
 
 @pytest.fixture
-def day(tmp_path: Path) -> LightmapSequence:
+def day(tmp_path: Path) -> Day:
     frames, valid = make_day(12, 16, 4)
-    return read_sequence(write_day(tmp_path / "day", frames, valid))
+    return read_day(write_day(tmp_path / "day", frames, valid))
 
 
 def arrays_of(run: Path) -> dict[str, np.ndarray]:
@@ -36,7 +36,7 @@ def arrays_of(run: Path) -> dict[str, np.ndarray]:
         return {name: stored[name] for name in stored.files}
 
 
-def test_trains_to_the_same_weights(day: LightmapSequence, tmp_path: Path) -> None:
+def test_trains_to_the_same_weights(day: Day, tmp_path: Path) -> None:
     """Another machine may round otherwise; a draw, a step or a loss that is not the old one is off by far more."""
     fields = json.loads((BEFORE / "config.json").read_text())
     train_gridmlp(day, GridMlpConfig.from_json(fields["config"]), tmp_path / "run", device="cpu", quiet=True)
@@ -52,7 +52,7 @@ def test_trains_to_the_same_weights(day: LightmapSequence, tmp_path: Path) -> No
     ]
 
 
-def test_old_checkpoint_is_resumed(day: LightmapSequence, tmp_path: Path) -> None:
+def test_old_checkpoint_is_resumed(day: Day, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(BEFORE, run)
     config = GridMlpConfig.from_json(json.loads((BEFORE / "config.json").read_text())["config"])
@@ -61,7 +61,7 @@ def test_old_checkpoint_is_resumed(day: LightmapSequence, tmp_path: Path) -> Non
         np.testing.assert_array_equal(arrays_of(run)[name], array)
 
 
-def test_old_run_packs_and_starts_a_new_one(day: LightmapSequence, tmp_path: Path) -> None:
+def test_old_run_packs_and_starts_a_new_one(day: Day, tmp_path: Path) -> None:
     pack_run(BEFORE, tmp_path / "a.tod")
     with open_archive(tmp_path / "a.tod", provider="cpu") as archive:
         assert archive.container.version == (1, 0)

@@ -11,26 +11,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from decompressor.gridmlp import HASH_FACTORS, HASH_PRIME
-from eval.ssim import RADIUS, ssim_map
-from packer.gridmlp_graphs import stored_weight
-from packer.quantize import quantize_grid
 from tests.conftest import make_day
-from todpack import main
-from trainer.data import LightmapSequence
-from trainer.errors import ConfigError
-from trainer.gridmlp.config import GridMlpConfig
+from todpack.cli import main
+from todpack.decompressor.gridmlp import HASH_FACTORS, HASH_PRIME
+from todpack.eval.ssim import RADIUS, ssim_map
+from todpack.frames import Day
+from todpack.packer.errors import ConfigError
+from todpack.packer.gridmlp_graphs import stored_weight
+from todpack.packer.quantize import quantize_grid
+from todpack.trainer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
 
-from packer.graph_builder import GraphBuilder  # noqa: E402
-from trainer.gridmlp import hash_grid  # noqa: E402
-from trainer.gridmlp.fake_quantize import affine_of, fake_grid, fake_weight  # noqa: E402
-from trainer.gridmlp.fit import GridMlpFit  # noqa: E402
-from trainer.gridmlp.losses import temporal_l1, warmed_up  # noqa: E402
-from trainer.gridmlp.patch_sampler import PatchSampler  # noqa: E402
-from trainer.gridmlp.train import train_gridmlp  # noqa: E402
-from trainer.losses import ssim  # noqa: E402
+from todpack.packer.graph_builder import GraphBuilder  # noqa: E402
+from todpack.trainer.gridmlp import hash_grid  # noqa: E402
+from todpack.trainer.gridmlp.fake_quantize import affine_of, fake_grid, fake_weight  # noqa: E402
+from todpack.trainer.gridmlp.fit import GridMlpFit  # noqa: E402
+from todpack.trainer.gridmlp.losses import temporal_l1, warmed_up  # noqa: E402
+from todpack.trainer.gridmlp.patch_sampler import PatchSampler  # noqa: E402
+from todpack.trainer.gridmlp.train import train_gridmlp  # noqa: E402
+from todpack.trainer.losses import ssim  # noqa: E402
 
 TINY: dict[str, Any] = {
     "grid_levels": (3, 6), "channels_per_level": 2, "hidden": 6, "layers": 2, "time_harmonics": 2, "epochs": 3,
@@ -38,9 +38,9 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def a_day(height: int = 20, width: int = 24, n_frames: int = 4) -> LightmapSequence:
+def a_day(height: int = 20, width: int = 24, n_frames: int = 4) -> Day:
     frames, valid = make_day(height, width, n_frames)
-    return LightmapSequence(frames.astype(np.float32), valid, np.arange(n_frames) * 24.0 / n_frames, "srgb8", "day")
+    return Day(frames.astype(np.float32), valid, np.arange(n_frames) * 24.0 / n_frames, "srgb8", "day")
 
 
 def run_of(path: Path, **switches: Any) -> Path:

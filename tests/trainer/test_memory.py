@@ -10,14 +10,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from trainer.errors import TrainingError  # noqa: E402
-from trainer.memory import out_of_memory_is_one_line  # noqa: E402
+from todpack.trainer.errors import TrainingError  # noqa: E402
+from todpack.trainer.memory import out_of_memory_is_one_line  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITED = """
 import resource, sys
 import torch
-from todpack import main
+from todpack.cli import main
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), used + (1 << 30)))
 sys.exit(main(sys.argv[1:]))

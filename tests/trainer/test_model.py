@@ -7,18 +7,18 @@ import pytest
 
 from tests.conftest import make_day
 from tests.packer.micro_run import lookup
-from trainer.data import LightmapSequence
-from trainer.gridmlp.config import GridMlpConfig
+from todpack.frames import Day
+from todpack.trainer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
 
-from trainer.gridmlp.model import GridMlp, grid_shapes, time_features  # noqa: E402
-from trainer.sampler import DaySampler  # noqa: E402
+from todpack.trainer.gridmlp.model import GridMlp, grid_shapes, time_features  # noqa: E402
+from todpack.trainer.sampler import DaySampler  # noqa: E402
 
 
-def a_day(height: int = 12, width: int = 10, n_frames: int = 5) -> LightmapSequence:
+def a_day(height: int = 12, width: int = 10, n_frames: int = 5) -> Day:
     frames, valid = make_day(height, width, n_frames)
-    return LightmapSequence(frames.astype(np.float32), valid, np.arange(n_frames) * 24.0 / n_frames, "srgb8", "day")
+    return Day(frames.astype(np.float32), valid, np.arange(n_frames) * 24.0 / n_frames, "srgb8", "day")
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (13, 31), (40, 9), (1, 5), (100, 3)])

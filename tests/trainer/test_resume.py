@@ -13,10 +13,10 @@ import pytest
 
 from tests.conftest import make_day, write_day
 from tests.trainer.small_run import SMALL, rows_of, train
-from todpack import main
-from trainer.data import LightmapSequence, read_sequence
-from trainer.errors import TrainingError
-from trainer.gridmlp.config import GridMlpConfig
+from todpack.cli import main
+from todpack.frames import Day, read_day
+from todpack.trainer.errors import TrainingError
+from todpack.trainer.gridmlp.config import GridMlpConfig
 
 pytest.importorskip("torch")
 
@@ -54,7 +54,7 @@ def test_killed_run_resumes_bit_for_bit(day: Path, tmp_path: Path) -> None:
     assert len(without_seconds[0]) == 60
 
 
-def test_resumed_log_has_no_epoch_twice(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_resumed_log_has_no_epoch_twice(sequence: Day, tmp_path: Path) -> None:
     """A line that was written after the last checkpoint, and one cut in the middle, are both dropped."""
     run = train(sequence, tmp_path / "run")
     with (run / "log.csv").open("a") as file:
@@ -63,23 +63,23 @@ def test_resumed_log_has_no_epoch_twice(sequence: LightmapSequence, tmp_path: Pa
     assert [int(row["epoch"]) for row in rows_of(longer)] == list(range(6))
 
 
-def test_resume_without_a_checkpoint_starts_afresh(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_resume_without_a_checkpoint_starts_afresh(sequence: Day, tmp_path: Path) -> None:
     first = train(sequence, tmp_path / "a", resume=True)
     second = train(sequence, tmp_path / "b")
     assert (first / "arrays.npz").read_bytes() == (second / "arrays.npz").read_bytes()
 
 
-def test_resume_with_other_options_or_data_is_refused(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_resume_with_other_options_or_data_is_refused(sequence: Day, tmp_path: Path) -> None:
     run = train(sequence, tmp_path / "run")
     with pytest.raises(TrainingError, match=r"last\.ckpt: was trained with other options or data \(different: lr\)"):
         train(sequence, run, GridMlpConfig.from_json({**SMALL.to_json(), "lr": 0.006}), resume=True)
     frames, valid = make_day(20, 24, 4, seed=1)
-    other = read_sequence(write_day(tmp_path / "other", frames, valid))
+    other = read_day(write_day(tmp_path / "other", frames, valid))
     with pytest.raises(TrainingError, match=r"different: code_sum"):
         train(other, run, resume=True)
 
 
-def test_damaged_checkpoint(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_damaged_checkpoint(sequence: Day, tmp_path: Path) -> None:
     run = train(sequence, tmp_path / "run")
     for content in (b"", b"not a checkpoint", (run / "last.ckpt").read_bytes()[:500]):
         (run / "last.ckpt").write_bytes(content)

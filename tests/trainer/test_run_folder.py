@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.trainer.small_run import SMALL, train
-from trainer.data import LightmapSequence
-from trainer.errors import ConfigError
-from trainer.gridmlp.config import GridMlpConfig
-from trainer.run_folder import finish_run, work_folder
+from todpack.frames import Day
+from todpack.packer.errors import ConfigError
+from todpack.trainer.gridmlp.config import GridMlpConfig
+from todpack.trainer.run_folder import finish_run, work_folder
 
 pytest.importorskip("torch")
 
@@ -22,9 +22,9 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_an_interrupted_replacement_leaves_the_older_run(
-    sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trainer.gridmlp.fit import GridMlpFit
+    from todpack.trainer.gridmlp.fit import GridMlpFit
 
     run = train(sequence, tmp_path / "run")
     older = content(run)
@@ -49,7 +49,7 @@ def test_an_interrupted_replacement_leaves_the_older_run(
     assert sorted(content(run)) == sorted(content(whole))
 
 
-def test_files_that_are_no_runs_come_with_the_new_one(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_files_that_are_no_runs_come_with_the_new_one(sequence: Day, tmp_path: Path) -> None:
     run = train(sequence, tmp_path / "run")
     (run / "notes.txt").write_text("mine")
     (run / "frames").mkdir()
@@ -60,9 +60,7 @@ def test_files_that_are_no_runs_come_with_the_new_one(sequence: LightmapSequence
     assert list(tmp_path.glob(".*")) == []
 
 
-def test_through_a_link_and_from_within(
-    sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_through_a_link_and_from_within(sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(sequence, tmp_path / "run")
     (tmp_path / "link").symlink_to("run")
     train(sequence, tmp_path / "link", OTHER, overwrite=True)

@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decompressor import open_archive
 from tests.conftest import make_day, write_day
-from todpack import main
-from trainer.data import LightmapSequence, read_sequence
+from todpack.cli import main
+from todpack.decompressor import open_archive
+from todpack.frames import Day, read_day
 
 torch = pytest.importorskip("torch")
 
-from trainer.errors import ConfigError, TrainingError  # noqa: E402
-from trainer.infer import checkpoint_predictor, exported_predictor  # noqa: E402
-from trainer.siren import train as siren_train  # noqa: E402
-from trainer.siren.config import SirenConfig  # noqa: E402
-from trainer.siren.export import load_script  # noqa: E402
-from trainer.siren.fit import SirenFit, stored_baseline  # noqa: E402
-from trainer.siren.model import F1, Siren  # noqa: E402
+from todpack.packer.errors import ConfigError  # noqa: E402
+from todpack.trainer.errors import TrainingError  # noqa: E402
+from todpack.trainer.infer import checkpoint_predictor, exported_predictor  # noqa: E402
+from todpack.trainer.siren import train as siren_train  # noqa: E402
+from todpack.trainer.siren.config import SirenConfig  # noqa: E402
+from todpack.trainer.siren.export import load_script  # noqa: E402
+from todpack.trainer.siren.fit import SirenFit, stored_baseline  # noqa: E402
+from todpack.trainer.siren.model import F1, Siren  # noqa: E402
 
 MICRO = SirenConfig(
     latent_dim=4, hidden_f1=16, layers_f1=2, hidden_f2=8, layers_f2=2, time_harmonics=2, epochs=4,
@@ -44,8 +45,8 @@ def day_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sequence(day_folder: Path) -> LightmapSequence:
-    return read_sequence(day_folder)
+def sequence(day_folder: Path) -> Day:
+    return read_day(day_folder)
 
 
 @pytest.fixture(scope="module", params=["plain", "residual"])
@@ -101,7 +102,7 @@ def test_training_learns_and_writes_what_it_says(run: Path) -> None:
         assert n_parameters == record["figures"]["parameters"]
 
 
-def test_residual_mode_trains_on_the_baseline_that_is_stored(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_residual_mode_trains_on_the_baseline_that_is_stored(sequence: Day, tmp_path: Path) -> None:
     config = SirenConfig(**{**MICRO.to_json(), "residual_mode": True, "baseline_q_step": 7, "baseline_time": 8.0})
     siren_train.train_siren(sequence, config, tmp_path / "run", device="cpu", quiet=True)
     stored = np.asarray(Image.open(tmp_path / "run" / "baseline.png"))
@@ -111,9 +112,7 @@ def test_residual_mode_trains_on_the_baseline_that_is_stored(sequence: LightmapS
     assert set(np.unique(stored)) <= {*range(0, 255, 7), 255}
 
 
-def test_resume_equals_an_uninterrupted_run(
-    sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resume_equals_an_uninterrupted_run(sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     siren_train.train_siren(sequence, MICRO, whole, device="cpu", quiet=True)
     train_epoch = SirenFit._train_epoch
@@ -132,7 +131,7 @@ def test_resume_equals_an_uninterrupted_run(
     assert len((parted / "log.csv").read_text().splitlines()) == 5
 
 
-def test_resume_with_other_options_is_refused(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_resume_with_other_options_is_refused(sequence: Day, tmp_path: Path) -> None:
     siren_train.train_siren(sequence, MICRO, tmp_path / "run", device="cpu", quiet=True)
     other = SirenConfig(**{**MICRO.to_json(), "lr": 1e-3})
     with pytest.raises(TrainingError, match=r"last\.ckpt: was trained with other options or data \(different: lr\)"):
@@ -141,9 +140,7 @@ def test_resume_with_other_options_is_refused(sequence: LightmapSequence, tmp_pa
         siren_train.train_siren(sequence, MICRO, tmp_path / "run", device="cpu", quiet=True)
 
 
-def test_out_of_memory_names_what_to_lower(
-    sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_out_of_memory_names_what_to_lower(sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(fit: SirenFit, epoch: int) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -152,7 +149,7 @@ def test_out_of_memory_names_what_to_lower(
         siren_train.train_siren(sequence, MICRO, tmp_path / "run", device="cpu", quiet=True)
 
 
-def test_a_fresh_run_keeps_no_exports_of_an_older_one(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_a_fresh_run_keeps_no_exports_of_an_older_one(sequence: Day, tmp_path: Path) -> None:
     run = tmp_path / "run"
     siren_train.train_siren(sequence, MICRO, run, device="cpu", quiet=True, compute_latent=True)
     assert len(list((run / "exports").iterdir())) == 3
@@ -161,7 +158,7 @@ def test_a_fresh_run_keeps_no_exports_of_an_older_one(sequence: LightmapSequence
     assert [path.name for path in (run / "exports").iterdir()] == ["notes.txt"]
 
 
-def test_diverged_training_is_one_line(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_diverged_training_is_one_line(sequence: Day, tmp_path: Path) -> None:
     config = SirenConfig(**{**MICRO.to_json(), "lr": 1.0, "lr_f1": 1.0, "grad_clip": 0.0, "layers_f2": 32})
     fit = SirenFit(sequence, config, tmp_path, torch.device("cpu"))
     with torch.no_grad():
@@ -225,7 +222,7 @@ def test_infer_reads_gridmlp_checkpoints(tiny_run: Path, tiny_day: Path, tmp_pat
     frame = np.asarray(Image.open(tmp_path / "a.png"), np.float64)
     with np.load(tiny_run / "arrays.npz") as arrays:
         valid = arrays["valid"]
-    day = read_sequence(tiny_day)
+    day = read_day(tiny_day)
     predict = checkpoint_predictor(tiny_run / "best.ckpt", tiny_run / "baseline.png")
     frames = np.stack([predict(hour) for hour in record["hours"]])
     np.testing.assert_array_equal(frames[12], frame)
@@ -233,10 +230,10 @@ def test_infer_reads_gridmlp_checkpoints(tiny_run: Path, tiny_day: Path, tmp_pat
     assert 10 * math.log10(255**2 / mse) == pytest.approx(record["figures"]["psnr_srgb_db"], abs=1e-3)
 
 
-def test_infer_reads_gridmlp_checkpoints_with_all_inputs(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_infer_reads_gridmlp_checkpoints_with_all_inputs(sequence: Day, tmp_path: Path) -> None:
     """The BaselineEncoder looks at the masked baseline; the ranges of fake quantisation are in the checkpoint."""
-    from trainer.gridmlp.config import GridMlpConfig
-    from trainer.gridmlp.train import train_gridmlp
+    from todpack.trainer.gridmlp.config import GridMlpConfig
+    from todpack.trainer.gridmlp.train import train_gridmlp
 
     config = GridMlpConfig(
         grid_levels=(4,), channels_per_level=2, hidden=8, layers=1, time_harmonics=1, epochs=1, samples_per_epoch=1024,
@@ -350,8 +347,8 @@ def test_infer_takes_one_source(run: Path) -> None:
 
 @pytest.mark.parametrize("name", ["fast", "full"])
 def test_presets_are_configurations(name: str) -> None:
-    from trainer.configuration import load_preset
-    from trainer.siren.config import PRESETS
+    from todpack.trainer.configuration import load_preset
+    from todpack.trainer.siren.config import PRESETS
 
     config = SirenConfig.from_json(load_preset("siren", name, PRESETS))
     assert SirenConfig.from_json(config.to_json()) == config

@@ -10,19 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decompressor import OutputError
 from tests.trainer.small_run import SMALL, rows_of, train
-from trainer.data import LightmapSequence
-from trainer.errors import ConfigError, TrainingError
-from trainer.gridmlp.config import GridMlpConfig
+from todpack.decompressor import OutputError
+from todpack.frames import Day
+from todpack.packer.errors import ConfigError
+from todpack.trainer.errors import TrainingError
+from todpack.trainer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
 
-from trainer.gridmlp.fit import MAX_DIVERGENCES, GridMlpFit  # noqa: E402
-from trainer.gridmlp.model import GridMlp  # noqa: E402
+from todpack.trainer.gridmlp.fit import MAX_DIVERGENCES, GridMlpFit  # noqa: E402
+from todpack.trainer.gridmlp.model import GridMlp  # noqa: E402
 
 
-def test_loss_falls_and_the_run_folder_is_complete(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_loss_falls_and_the_run_folder_is_complete(sequence: Day, tmp_path: Path) -> None:
     config = GridMlpConfig.from_json({**SMALL.to_json(), "epochs": 20})
     run = train(sequence, tmp_path / "run", config)
     rows = rows_of(run)
@@ -48,13 +49,13 @@ def test_loss_falls_and_the_run_folder_is_complete(sequence: LightmapSequence, t
         )
 
 
-def test_seed_matters(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_seed_matters(sequence: Day, tmp_path: Path) -> None:
     first = train(sequence, tmp_path / "a")
     other = train(sequence, tmp_path / "b", GridMlpConfig.from_json({**SMALL.to_json(), "seed": 1}))
     assert (first / "arrays.npz").read_bytes() != (other / "arrays.npz").read_bytes()
 
 
-def test_existing_run_needs_a_word(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_existing_run_needs_a_word(sequence: Day, tmp_path: Path) -> None:
     run = train(sequence, tmp_path / "run")
     before = (run / "arrays.npz").read_bytes()
     with pytest.raises(ConfigError, match="already holds a run; continue it by --resume, or replace it by --overwrite"):
@@ -64,20 +65,20 @@ def test_existing_run_needs_a_word(sequence: LightmapSequence, tmp_path: Path) -
     assert (run / "arrays.npz").read_bytes() != before
 
 
-def test_out_dir_that_cannot_be(sequence: LightmapSequence, tmp_path: Path) -> None:
+def test_out_dir_that_cannot_be(sequence: Day, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="file: expected a folder, found a file"):
         train(sequence, tmp_path / "file")
 
 
-def test_linear_signal_is_refused(sequence: LightmapSequence, tmp_path: Path) -> None:
-    linear = LightmapSequence(sequence.radiance, sequence.valid, sequence.hours, "linear", "day")
+def test_linear_signal_is_refused(sequence: Day, tmp_path: Path) -> None:
+    linear = Day(sequence.radiance, sequence.valid, sequence.hours, "linear", "day")
     with pytest.raises(ConfigError, match="expected 8-bit sRGB frames, found transfer 'linear'"):
         train(linear, tmp_path / "run")
 
 
 def test_one_divergence_recovers(
-    sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     forward, calls = GridMlp.forward, []
 
@@ -97,7 +98,7 @@ def test_one_divergence_recovers(
         assert all(np.isfinite(arrays[name]).all() for name in arrays.files)
 
 
-def test_too_many_divergences_stop(sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_divergences_stop(sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
     def never_finite(self: GridMlpFit, epoch: int) -> float:
@@ -111,7 +112,7 @@ def test_too_many_divergences_stop(sequence: LightmapSequence, tmp_path: Path, m
     assert not (tmp_path / "run" / "config.json").exists()
 
 
-def test_early_stop(sequence: LightmapSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_early_stop(sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Losses 3, 2, then never better: with a patience of 4 epochs it ends after 6 and keeps the second's weights."""
     losses = iter([3.0, 2.0, *[2.5] * 100])
     monkeypatch.setattr(GridMlpFit, "_train_epoch", lambda self, epoch: next(losses))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainer.data import LightmapSequence
-from trainer.errors import ConfigError
-from trainer.options import Decorator, shared
+from todpack.frames import Day
+from todpack.packer.errors import ConfigError
+
+from ..options import Decorator, shared
 
 if TYPE_CHECKING:
-    from trainer.daybasis.refine.config import RefineConfig
+    from .refine.config import RefineConfig
 
 TEMPORAL_WEIGHT = 0.2
 
@@ -47,7 +48,7 @@ def _refine_config(values: dict[str, Any]) -> RefineConfig | None:
         if asked:
             raise ConfigError(f"--{asked[0].replace('_', '-')}: a term of the refinement, found --refine none")
         return None
-    from trainer.daybasis.refine.config import PRESETS
+    from .refine.config import PRESETS
 
     changes: dict[str, Any] = {name: values[name] for name in ("equal_db", "seed") if name in values}
     if values.get("temporal_loss"):
@@ -62,7 +63,7 @@ def _refine_config(values: dict[str, Any]) -> RefineConfig | None:
     return dataclasses.replace(PRESETS[values["refine"]], **changes)
 
 
-def train(read: Callable[[], LightmapSequence], out_dir: Path, values: dict[str, Any]) -> None:
+def train(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) -> None:
     """Find the transform of a day, refine its codes, and write the run folder.
 
     Args:
@@ -71,13 +72,14 @@ def train(read: Callable[[], LightmapSequence], out_dir: Path, values: dict[str,
         values: Options given or with a default, by name.
 
     Raises:
-        TrainerError: see its kinds.
+        TodpackError: see its kinds.
     """
     if values["resume"] and values["overwrite"]:
         raise ConfigError("--resume, --overwrite: expected one of them, found both")
     try:
-        from trainer.daybasis.config import DayBasisConfig
-        from trainer.daybasis.train import train_daybasis
+        from todpack.packer.daybasis.config import DayBasisConfig
+
+        from .train import train_daybasis
     except ModuleNotFoundError as error:
         raise ConfigError(f"daybasis needs {error.name}: pip install 'todpack[pack]'") from error
     config = DayBasisConfig(**{k: v for k, v in values.items() if k in CLOSED_FORM})

@@ -9,20 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from decompressor.output import write_atomic
-from trainer.data import LightmapSequence
-from trainer.daybasis.closed_form import TemporalTransform, find_transform
-from trainer.daybasis.coding import first_coding
-from trainer.daybasis.config import DayBasisConfig, stored_step
-from trainer.daybasis.refine.config import RefineConfig
-from trainer.daybasis.refine.refined import RefinedLightmap, arrays_of_refined
-from trainer.daybasis.tiles import Tile, cut_tiles
-from trainer.errors import ConfigError
-from trainer.run_folder import CHECKPOINT_NAME, RunRecord, finish_run, record_of, work_folder, write_run
+from todpack.decompressor.output import write_atomic
+from todpack.frames import Day
+from todpack.packer.daybasis.config import DayBasisConfig, stored_step
+from todpack.packer.daybasis.radiance import first_coding
+from todpack.packer.daybasis.tiles import Tile, cut_tiles
+from todpack.packer.daybasis.transform.closed_form import TemporalTransform, find_transform
+from todpack.packer.errors import ConfigError
+
+from ..run_folder import CHECKPOINT_NAME, RunRecord, finish_run, record_of, work_folder, write_run
+from .refine.config import RefineConfig
+from .refine.refined import RefinedLightmap, arrays_of_refined
 
 
 def train_daybasis(
-    sequence: LightmapSequence,
+    sequence: Day,
     config: DayBasisConfig,
     out_dir: Path,
     *,
@@ -47,7 +48,7 @@ def train_daybasis(
         quiet: No progress bar.
 
     Raises:
-        TrainerError: see its kinds.
+        TodpackError: see its kinds.
     """
     is_refined = refine is not None  # the closed form has nothing to continue
     work = work_folder(out_dir, resume=resume and is_refined, overwrite=overwrite or (resume and not is_refined))
@@ -100,8 +101,8 @@ def _refine(
 ) -> RefinedLightmap:
     """Refine with torch, keeping a checkpoint and a line of log.csv for each sweep."""
     try:
-        from trainer.checkpoint import load_checkpoint, save_checkpoint
-        from trainer.daybasis.refine.fit import State, fingerprint, refine
+        from ..checkpoint import load_checkpoint, save_checkpoint
+        from .refine.fit import State, fingerprint, refine
     except ModuleNotFoundError as error:
         raise ConfigError(f"--refine needs {error.name}: pip install 'todpack[train]', or --refine none") from error
     path, state = work / CHECKPOINT_NAME, None

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from trainer.gridmlp.fake_quantize import affine_of
-from trainer.gridmlp.model import GridMlp
-from trainer.gridmlp.validation import Validation
+from .fake_quantize import affine_of
+from .model import GridMlp
+from .validation import Validation
 
 PERCENTILES = (100.0, 99.99, 99.95, 99.9, 99.5)
 

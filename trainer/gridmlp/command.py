@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from trainer import neural_command
-from trainer.data import LightmapSequence
-from trainer.gridmlp.options import SWITCHES
-from trainer.options import Decorator, integers, shared
+from todpack.frames import Day
+
+from .. import neural_command
+from ..options import Decorator, integers, shared
+from .options import SWITCHES
 
 OPTIONS: dict[str, Decorator] = {
     **shared("preset", "epochs", "batch_size", "samples_per_epoch", "time_harmonics", "lr", "grad_clip", "patience"),
@@ -27,7 +28,7 @@ OPTIONS: dict[str, Decorator] = {
 }
 
 
-def train(read: Callable[[], LightmapSequence], out_dir: Path, values: dict[str, Any]) -> None:
+def train(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) -> None:
     """Train a GridMLP and write the run folder.
 
     Args:
@@ -36,9 +37,9 @@ def train(read: Callable[[], LightmapSequence], out_dir: Path, values: dict[str,
         values: Options given or with a default, by name.
 
     Raises:
-        TrainerError: see its kinds.
+        TodpackError: see its kinds.
     """
-    from trainer.gridmlp.config import PRESETS, GridMlpConfig
+    from .config import PRESETS, GridMlpConfig
 
     switches = {"amp": values["amp"], "init_from": values.get("init_from")}
     neural_command.train("gridmlp", GridMlpConfig, PRESETS, read, out_dir, values, switches)

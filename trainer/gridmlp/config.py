@@ -6,8 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.configuration import from_fields, require, require_integers
-from trainer.errors import ConfigError
+from todpack.packer.errors import ConfigError
+
+from ..configuration import from_fields, require, require_integers
 
 HASH_MERGES = ("mean", "learned")
 QAT_MLPS = ("int8", "fp16", "off")

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from trainer.errors import ConfigError
-from trainer.gridmlp.model import GridMlp
+from todpack.packer.errors import ConfigError
+
+from .model import GridMlp
 
 CHUNK_TEXELS = 4096
 WHOLE = (slice(None), slice(None))

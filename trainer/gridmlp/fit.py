@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainer.checkpoint import check_identity, load_checkpoint, save_checkpoint
-from trainer.data import LightmapSequence
-from trainer.errors import TrainingError
-from trainer.gridmlp.baseline_encoder import masked_frame
-from trainer.gridmlp.calibration import calibrate
-from trainer.gridmlp.config import GridMlpConfig
-from trainer.gridmlp.export import start_from_arrays
-from trainer.gridmlp.fit_state import FitState
-from trainer.gridmlp.model import GridMlp
-from trainer.gridmlp.objective import Objective
-from trainer.gridmlp.validation import Validation, ValidationFigures, frames_of, held_frames
-from trainer.progress import VALIDATION_COLUMNS, EpochLog, epoch_bar
+from todpack.frames import Day
+
+from ..checkpoint import check_identity, load_checkpoint, save_checkpoint
+from ..errors import TrainingError
+from ..progress import VALIDATION_COLUMNS, EpochLog, epoch_bar
+from .baseline_encoder import masked_frame
+from .calibration import calibrate
+from .config import GridMlpConfig
+from .export import start_from_arrays
+from .fit_state import FitState
+from .model import GridMlp
+from .objective import Objective
+from .validation import Validation, ValidationFigures, frames_of, held_frames
 
 log = logging.getLogger("todpack.train")
 
@@ -48,7 +49,7 @@ class GridMlpFit:
 
     def __init__(
         self,
-        sequence: LightmapSequence,
+        sequence: Day,
         config: GridMlpConfig,
         out_dir: Path,
         device: torch.device,

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer.gridmlp.baseline_encoder import BaselineEncoder
-from trainer.gridmlp.config import GridMlpConfig
-from trainer.gridmlp.fake_quantize import fake_grid, fake_weight
-from trainer.gridmlp.film import Film, modulate
-from trainer.gridmlp.hash_grid import HashLevel
+from .baseline_encoder import BaselineEncoder
+from .config import GridMlpConfig
+from .fake_quantize import fake_grid, fake_weight
+from .film import Film, modulate
+from .hash_grid import HashLevel
 
 
 def grid_shapes(levels: tuple[int, ...], height: int, width: int) -> list[tuple[int, int]]:

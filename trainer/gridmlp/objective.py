@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from eval.perceptual import Lpips
-from trainer.data import LightmapSequence
-from trainer.gridmlp.config import GridMlpConfig
-from trainer.gridmlp.losses import temporal_l1, warmed_up
-from trainer.gridmlp.model import GridMlp
-from trainer.gridmlp.patch_sampler import PatchBatch, PatchSampler
-from trainer.losses import load_lpips_loss, ssim
-from trainer.sampler import DaySampler
+from todpack.eval.perceptual import Lpips
+from todpack.frames import Day
+
+from ..losses import load_lpips_loss, ssim
+from ..sampler import DaySampler
+from .config import GridMlpConfig
+from .losses import temporal_l1, warmed_up
+from .model import GridMlp
+from .patch_sampler import PatchBatch, PatchSampler
 
 PATCH_SHARE = 0.5  # (texel, time) pairs in the patches of a step, of those in its single texels
 
@@ -49,9 +50,7 @@ def _lpips(config: GridMlpConfig, device: torch.device) -> Lpips | None:
 class Objective:
     """The batches of a run and their loss."""
 
-    def __init__(
-        self, sequence: LightmapSequence, config: GridMlpConfig, device: torch.device, baseline_index: int | None
-    ) -> None:
+    def __init__(self, sequence: Day, config: GridMlpConfig, device: torch.device, baseline_index: int | None) -> None:
         """Hold the day on the device.
 
         Raises:

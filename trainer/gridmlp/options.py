@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from trainer.options import Decorator, integers, shared
+from ..options import Decorator, integers, shared
 
 
 def _hours(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:

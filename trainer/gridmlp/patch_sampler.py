@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.data import LightmapSequence
+from todpack.frames import Day
 
 N_PAIRS = 3  # of adjacent times in a batch: more patches beat more times
 MIN_VALID = 0.5  # share of a patch that must be valid, where the lightmap has such patches at all
@@ -38,7 +38,7 @@ class PatchSampler:
         codes: (H W, T, 3) uint8, all texels.
     """
 
-    def __init__(self, sequence: LightmapSequence, device: torch.device, seed: int, side: int) -> None:
+    def __init__(self, sequence: Day, device: torch.device, seed: int, side: int) -> None:
         self.side, self.seed, self._device = side, seed, device
         self._height, self._width, self._n_times = sequence.height, sequence.width, sequence.n_frames
         codes = sequence.radiance.astype(np.uint8).reshape(self._n_times, -1, 3).transpose(1, 0, 2)

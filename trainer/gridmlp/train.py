@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainer.data import LightmapSequence
-from trainer.errors import ConfigError
-from trainer.gridmlp.config import GridMlpConfig
-from trainer.gridmlp.export import model_arrays, reconstruct
-from trainer.gridmlp.fit import GridMlpFit, StartWeights
-from trainer.neural import NeuralFamily, require_srgb8, train_run
-from trainer.run_folder import ARRAYS_NAME, RunRecord
+from todpack.frames import Day
+from todpack.packer.errors import ConfigError
+
+from ..neural import NeuralFamily, require_srgb8, train_run
+from ..run_folder import ARRAYS_NAME, RunRecord
+from .config import GridMlpConfig
+from .export import model_arrays, reconstruct
+from .fit import GridMlpFit, StartWeights
 
 GRIDMLP = NeuralFamily(
     name="gridmlp",
@@ -40,7 +41,7 @@ def _start_weights(run: Path) -> StartWeights:
 
 
 def train_gridmlp(
-    sequence: LightmapSequence,
+    sequence: Day,
     config: GridMlpConfig,
     out_dir: Path,
     *,
@@ -68,7 +69,7 @@ def train_gridmlp(
         The run's record, as written to `config.json`; `figures["psnr_srgb_db"]` is of the unquantised model.
 
     Raises:
-        TrainerError: see its kinds.
+        TodpackError: see its kinds.
     """
     require_srgb8(sequence, "gridmlp")
     start = None if init_from is None else _start_weights(init_from)

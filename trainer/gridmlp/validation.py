@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.metrics import psnr_srgb_db, ssim
-from eval.perceptual import MIN_SIDE, Lpips, LpipsAbsent, load_lpips
-from trainer.data import LightmapSequence
-from trainer.errors import ConfigError
-from trainer.gridmlp.config import GridMlpConfig
-from trainer.gridmlp.export import reconstruct
-from trainer.gridmlp.model import GridMlp
+from todpack.eval.metrics import psnr_srgb_db, ssim
+from todpack.eval.perceptual import MIN_SIDE, Lpips, LpipsAbsent, load_lpips
+from todpack.frames import Day
+from todpack.packer.errors import ConfigError
+
+from .config import GridMlpConfig
+from .export import reconstruct
+from .model import GridMlp
 
 log = logging.getLogger("todpack.train")
 
@@ -35,7 +36,7 @@ class ValidationFigures:
         return float(10.0 ** (-self.psnr_db / 10.0))
 
 
-def held_frames(sequence: LightmapSequence, config: GridMlpConfig) -> list[int]:
+def held_frames(sequence: Day, config: GridMlpConfig) -> list[int]:
     """Positions of the hours in `val_hours`.
 
     Raises:
@@ -54,7 +55,7 @@ def held_frames(sequence: LightmapSequence, config: GridMlpConfig) -> list[int]:
     return held
 
 
-def frames_of(sequence: LightmapSequence, positions: list[int]) -> LightmapSequence:
+def frames_of(sequence: Day, positions: list[int]) -> Day:
     """The day at some of its times."""
     return dataclasses.replace(sequence, radiance=sequence.radiance[positions], hours=sequence.hours[positions])
 
@@ -62,7 +63,7 @@ def frames_of(sequence: LightmapSequence, positions: list[int]) -> LightmapSeque
 class Validation:
     """Measures a model on frames, at every `downsample`-th row and column."""
 
-    def __init__(self, frames: LightmapSequence, baseline: np.ndarray | None, downsample: int, device: str) -> None:
+    def __init__(self, frames: Day, baseline: np.ndarray | None, downsample: int, device: str) -> None:
         self._step = (slice(None, None, downsample), slice(None, None, downsample))
         self._hours, self._baseline = frames.hours, baseline
         self._reference = frames.radiance.astype(np.uint8)[:, self._step[0], self._step[1]]

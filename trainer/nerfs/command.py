@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainer.errors import ConfigError
+from todpack.packer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from trainer.nerfs.inf_nerf.evaluation import ScaleScore
-    from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
+    from .inf_nerf.evaluation import ScaleScore
+    from .inf_nerf.renderer import InfNeRFRenderer
 
 _PATH = click.Path(path_type=Path)
 CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "show_default": True}
@@ -104,7 +104,7 @@ def train(
     with _needs_torch():
         import torch
 
-        from trainer.nerfs.inf_nerf.run import resolve, single_level_like, train_run
+        from .inf_nerf.run import resolve, single_level_like, train_run
     if threads is not None:
         torch.set_num_threads(threads)
     given = {name: value for name, value in options.items() if value is not None}
@@ -143,9 +143,9 @@ def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> N
     """PSNR of held-out views at scales 1, 1/2, 1/4, 1/8, and the share of the parameters that a view touches."""
     factors = _numbers(distances)
     with _needs_torch():
-        from trainer.nerfs.inf_nerf.evaluation import score_scales, touched_from_afar
-        from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
-        from trainer.nerfs.inf_nerf.run import load_data, scene_of_run
+        from .inf_nerf.evaluation import score_scales, touched_from_afar
+        from .inf_nerf.renderer import InfNeRFRenderer
+        from .inf_nerf.run import load_data, scene_of_run
     result: dict[str, Any] = {}
     for run in runs:
         training, held_out = load_data(scene_of_run(run))
@@ -163,7 +163,7 @@ def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> N
             click.echo(f"  {factor:g} times as far: {100 * touched:.1f} % of the parameters touched")
             result[str(run)][f"touched_at_distance_{factor:g}"] = touched
     if json_out is not None:
-        from decompressor.output import write_atomic
+        from todpack.decompressor.output import write_atomic
 
         text = json.dumps(result, indent=2) + "\n"
         write_atomic(json_out, lambda file: file.write(text.encode("utf-8")))
@@ -213,9 +213,9 @@ def _renderer(
     device: str,
     **more: bool,
 ) -> InfNeRFRenderer:
-    from trainer.device import pick_device
-    from trainer.nerfs.inf_nerf.config import InfNeRFRendererConfig
-    from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
+    from ..device import pick_device
+    from .inf_nerf.config import InfNeRFRendererConfig
+    from .inf_nerf.renderer import InfNeRFRenderer
 
     if not math.isfinite(max_memory):
         raise ConfigError(f"--max-memory: expected a finite number, found {max_memory}")
@@ -256,7 +256,7 @@ Examples:
 def render(run: Path, out_dir: Path, views: int, **options: Any) -> None:
     """Write demo images of RUN (a run folder or a model.infnerf); nodes are read when a view asks for them."""
     with _needs_torch():
-        from trainer.nerfs.inf_nerf.demo import render_demo_images
+        from .inf_nerf.demo import render_demo_images
     renderer = _renderer(run, **options)
     files = render_demo_images(renderer, views, out_dir)
     click.echo(f"{out_dir}: {len(files)} images; {_last_view(renderer)}")
@@ -281,8 +281,8 @@ Examples:
 def video(run: Path, out: Path, frames: int, fps: int, quiet: bool, **options: Any) -> None:
     """Write a video of a spiral around the scene of RUN."""
     with _needs_torch():
-        from trainer.nerfs.inf_nerf.demo import around_scene
-    from decompressor.output import check_output, check_suffix
+        from .inf_nerf.demo import around_scene
+    from todpack.decompressor.output import check_output, check_suffix
 
     check_output(out)
     check_suffix(out, ".mp4")
@@ -317,7 +317,7 @@ Examples:
 def scene(out_dir: Path, images: int, size: int, seed: int) -> None:
     """Write the built-in scene as a dataset: transforms.json, images and sparse points."""
     with _needs_torch():
-        from trainer.nerfs.inf_nerf.analytic_scene import make_scene, write_scene
+        from .inf_nerf.analytic_scene import make_scene, write_scene
     write_scene(out_dir, make_scene(images, size, seed))
     click.echo(f"{out_dir}: {images} images of {size} x {size}")
 
@@ -337,7 +337,7 @@ Examples:
 def memory(sizes: int, json_out: Path | None) -> None:
     """Measure the parameters that one view needs as the scene and its number of images grow."""
     with _needs_torch():
-        from trainer.nerfs.inf_nerf.memory_law import measure_law
+        from .inf_nerf.memory_law import measure_law
     rows = measure_law(sizes)
     click.echo("  edge  images   nodes  model kB  view kB  in frustum kB  far view kB  peak kB")
     for row in rows:
@@ -347,7 +347,7 @@ def memory(sizes: int, json_out: Path | None) -> None:
         )
         click.echo(f"{row.edge:6g} {row.n_images:7d} {row.n_nodes:7d} {kilo}")
     if json_out is not None:
-        from decompressor.output import write_atomic
+        from todpack.decompressor.output import write_atomic
 
         text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n"
         write_atomic(json_out, lambda file: file.write(text.encode("utf-8")))

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from trainer import neural_command
-from trainer.data import LightmapSequence
-from trainer.options import Decorator, shared
+from todpack.frames import Day
+
+from .. import neural_command
+from ..options import Decorator, shared
 
 OPTIONS: dict[str, Decorator] = {
     **shared("preset", "epochs", "batch_size", "samples_per_epoch", "time_harmonics", "lr", "grad_clip"),
@@ -31,7 +32,7 @@ OPTIONS: dict[str, Decorator] = {
 }
 
 
-def train(read: Callable[[], LightmapSequence], out_dir: Path, values: dict[str, Any]) -> None:
+def train(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) -> None:
     """Train a SIREN and write the run folder.
 
     Args:
@@ -40,9 +41,9 @@ def train(read: Callable[[], LightmapSequence], out_dir: Path, values: dict[str,
         values: Options given or with a default, by name.
 
     Raises:
-        TrainerError: see its kinds.
+        TodpackError: see its kinds.
     """
-    from trainer.siren.config import PRESETS, SirenConfig
+    from .config import PRESETS, SirenConfig
 
     switches = {"compute_latent": bool(values.get("compute_latent", False))}
     neural_command.train("siren", SirenConfig, PRESETS, read, out_dir, values, switches)

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.configuration import from_fields, require, require_integers
+from ..configuration import from_fields, require, require_integers
 
 PRESETS = ("fast", "full")
 

@@ -12,10 +12,11 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from decompressor.output import make_folder, write_atomic
-from trainer.checkpoint import write_tensors
-from trainer.run_folder import EXPORT_NAMES
-from trainer.siren.model import F2, Siren
+from todpack.decompressor.output import make_folder, write_atomic
+
+from ..checkpoint import write_tensors
+from ..run_folder import EXPORT_NAMES
+from .model import F2, Siren
 
 CHUNK_TEXELS = 4096
 LATENT_NAME, STATE_NAME, SCRIPT_NAME = EXPORT_NAMES

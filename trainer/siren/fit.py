@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from trainer.checkpoint import check_identity, load_checkpoint, save_checkpoint
-from trainer.data import LightmapSequence
-from trainer.errors import TrainingError
-from trainer.progress import EpochLog, epoch_bar
-from trainer.sampler import DaySampler
-from trainer.siren.config import SirenConfig
-from trainer.siren.model import Siren
+from todpack.frames import Day
+
+from ..checkpoint import check_identity, load_checkpoint, save_checkpoint
+from ..errors import TrainingError
+from ..progress import EpochLog, epoch_bar
+from ..sampler import DaySampler
+from .config import SirenConfig
+from .model import Siren
 
 log = logging.getLogger("todpack.train")
 
@@ -45,7 +46,7 @@ def stored_baseline(frame: np.ndarray, q_step: int) -> np.ndarray:
 class SirenFit:
     """One run; `run()` trains to the end and leaves the best weights in `model`."""
 
-    def __init__(self, sequence: LightmapSequence, config: SirenConfig, out_dir: Path, device: torch.device) -> None:
+    def __init__(self, sequence: Day, config: SirenConfig, out_dir: Path, device: torch.device) -> None:
         torch.manual_seed(config.seed)
         self.config, self.out_dir = config, out_dir
         self.sampler = DaySampler(sequence, device, config.seed)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer.gridmlp.model import time_features
-from trainer.siren.config import SirenConfig
+from ..gridmlp.model import time_features
+from .config import SirenConfig
 
 
 class F1(nn.Module):

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import torch
 
-from trainer.data import LightmapSequence
-from trainer.neural import NeuralFamily, require_srgb8, train_run
-from trainer.run_folder import EXPORTS_NAME, RunRecord
-from trainer.siren.config import SirenConfig
-from trainer.siren.export import clear_exports, model_arrays, reconstruct, write_exports
-from trainer.siren.fit import SirenFit
-from trainer.siren.model import Siren
+from todpack.frames import Day
+
+from ..neural import NeuralFamily, require_srgb8, train_run
+from ..run_folder import EXPORTS_NAME, RunRecord
+from .config import SirenConfig
+from .export import clear_exports, model_arrays, reconstruct, write_exports
+from .fit import SirenFit
+from .model import Siren
 
 SIREN = NeuralFamily(
     name="siren",
@@ -25,7 +26,7 @@ SIREN = NeuralFamily(
 
 
 def train_siren(
-    sequence: LightmapSequence,
+    sequence: Day,
     config: SirenConfig,
     out_dir: Path,
     *,
@@ -51,7 +52,7 @@ def train_siren(
         The run's record, as written to `config.json`.
 
     Raises:
-        TrainerError: see its kinds.
+        TodpackError: see its kinds.
     """
     require_srgb8(sequence, "siren")
 

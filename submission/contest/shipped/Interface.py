@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parent
 if str(FOLDER) not in sys.path:
     sys.path.insert(0, str(FOLDER))
 
-from decompressor.daybasis.raw_lightmap import read_lightmap  # noqa: E402
+from todpack.submission.plain_bits.lightmap import read_lightmap  # noqa: E402
 
 BLOCK = 4096
 """Texels of one block; a block's maps lie together in memory, which makes the product several times faster."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from decompressor import InvalidMetadataError, InvalidSectionError
 from tests.decompressor.forge import decode_all, put_together, set_section, take_apart
+from todpack.decompressor import InvalidMetadataError, InvalidSectionError
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "daybasis-zstd-1.0.tod"
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import label
 
-from decompressor.daybasis.charts import label_charts
+from todpack.decompressor.daybasis.transform.charts import label_charts
 
 
 def test_agrees_with_scipy():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from decompressor.daybasis.lifting import inverse
-from decompressor.daybasis.pyramid import DETAIL_NORMS, build_pyramid
-from trainer.daybasis.analysis import forward
+from todpack.decompressor.daybasis.transform.lifting import inverse
+from todpack.decompressor.daybasis.transform.pyramid import DETAIL_NORMS, build_pyramid
+from todpack.packer.daybasis.transform.forward import forward
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (1, 37), (41, 1), (2, 2), (3, 5), (7, 8), (13, 17), (31, 64), (53, 47), (64, 64)]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from decompressor.daybasis.ramps import HOURS_PER_DAY, gap_lengths, ramp_table
-from packer.daybasis.gaps import choose_gap_modes
+from todpack.decompressor.daybasis.temporal.ramps import HOURS_PER_DAY, gap_lengths, ramp_table
+from todpack.packer.daybasis.gaps import choose_gap_modes
 
 
 def ramps(time_h: float, hours: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from decompressor.daybasis.smoothing import Smoother, Smoothing
+from todpack.decompressor.daybasis.transform.smoothing import Smoother, Smoothing
 
 
 def by_the_text(maps: np.ndarray, valid: np.ndarray, bound: np.float32, weights: tuple[float, float]) -> np.ndarray:

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.bench_archive import DAYBASIS, REFINED
-from eval.errors import EvalError
-from eval.lpips_weights import LpipsAbsent
-from eval.peers.coding import FramesRefusedError
-from eval.peers.comparison_report import comparison_json, comparison_table
-from eval.peers.everyone import all_peers, bd_rate_percent, chosen_peers, compare
-from eval.peers.vector_quantization import fit_codebook, nearest_codes
-from eval.rate_curve import RatePoint
+from todpack.eval.bench_archive import DAYBASIS, REFINED
+from todpack.eval.errors import EvalError
+from todpack.eval.lpips_weights import LpipsAbsent
+from todpack.eval.peers.coding import FramesRefusedError
+from todpack.eval.peers.comparison_report import comparison_json, comparison_table
+from todpack.eval.peers.everyone import all_peers, bd_rate_percent, chosen_peers, compare
+from todpack.eval.peers.vector_quantization import fit_codebook, nearest_codes
+from todpack.eval.rate_curve import RatePoint
 
 ABSENT = LpipsAbsent("not needed here")
 # what a smooth little day must keep at each peer's first setting, dB; the neural ones train for a moment only

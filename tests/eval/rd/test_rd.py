@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from eval.errors import EvalError
-from eval.rd import sweep
-from eval.rd.plots import write_plots
-from eval.rd.sweep import MEASURES, Sweep, averaged, chosen_sweeps
-from todpack import main
+from todpack.cli import main
+from todpack.eval.errors import EvalError
+from todpack.eval.rd import sweep
+from todpack.eval.rd.plots import write_plots
+from todpack.eval.rd.sweep import MEASURES, Sweep, averaged, chosen_sweeps
 
 
 def _result(psnr_db: float, lpips: float | None = None) -> dict[str, Any]:

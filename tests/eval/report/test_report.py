@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import open_archive
-from eval.report.findings import byte_budget, flicker, section_kind, worst_texels, worst_tiles
-from eval.report.pictures import DARK, as_picture, encode_video, white_of
 from tests.contest_data import write_dataset
-from todpack import main
+from todpack.cli import main
+from todpack.decompressor import open_archive
+from todpack.eval.report.findings import byte_budget, flicker, section_kind, worst_texels, worst_tiles
+from todpack.eval.report.pictures import DARK, as_picture, encode_video, white_of
 
 HOURS = np.array([0.0, 12.0])
 VALID = np.ones((64, 64), bool)

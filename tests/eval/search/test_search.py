@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.errors import EvalError
-from eval.search.runner import run_search, score_of
-from eval.search.space import Values, drawn_trials, read_space
-from eval.search.table import results_table, sorted_results
-from eval.search.trial import TrialSettings, finished_result, frames_digest, option_words
-from todpack import main
-from trainer.data import read_sequence
+from todpack.cli import main
+from todpack.eval.errors import EvalError
+from todpack.eval.search.runner import run_search, score_of
+from todpack.eval.search.space import Values, drawn_trials, read_space
+from todpack.eval.search.table import results_table, sorted_results
+from todpack.eval.search.trial import TrialSettings, finished_result, frames_digest, option_words
+from todpack.frames import read_day
 
 
 def write_space(folder: Path, text: str, name: str = "space.toml") -> Path:
@@ -139,9 +139,9 @@ def test_optuna_does_not_pretend_to_run_on_ray(tmp_path: Path) -> None:
 
 
 def test_frames_digest(tiny_day: Path) -> None:
-    day = read_sequence(tiny_day)
+    day = read_day(tiny_day)
     other = dataclasses.replace(day, radiance=day.radiance + np.float32(1))
-    assert frames_digest(day) == frames_digest(read_sequence(tiny_day)) != frames_digest(other)
+    assert frames_digest(day) == frames_digest(read_day(tiny_day)) != frames_digest(other)
 
 
 def _result(name: str, psnr_db: float | None, score: float | None) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decompressor import open_archive
-from eval.view import payload
-from eval.view.page import build_page
+from todpack.decompressor import open_archive
+from todpack.eval.view import payload
+from todpack.eval.view.page import build_page
 
 pytestmark = pytest.mark.browser
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.frames import as_codes
-from eval.lpips_weights import LpipsAbsent
-from eval.report.page import ReportSettings, make_report
-from trainer.data import read_sequence
+from todpack.eval.frames import as_codes
+from todpack.eval.lpips_weights import LpipsAbsent
+from todpack.eval.report.page import ReportSettings, make_report
+from todpack.frames import read_day
 
 pytestmark = pytest.mark.browser
 
@@ -27,7 +27,7 @@ def test_pictures_and_their_error(chromium: Any, tiny_archive: Path, tiny_day: P
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(file.as_uri())
     page.evaluate("async () => { window.panes = await window.todpackReport; await panes.show(3) }")
-    day = read_sequence(tiny_day)
+    day = read_day(tiny_day)
     pair = page.evaluate("['original', 'decoded'].map(kind => Array.from(panes.pair[kind].data))")
     original, decoded = (np.array(one).reshape(day.height, day.width, 4)[day.valid, :3] for one in pair)
     assert np.array_equal(original, as_codes(day.radiance)[3][day.valid])

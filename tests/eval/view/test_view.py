@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import open_archive
-from eval.view.page import build_page
-from eval.view.payload import MAX_ERROR_CODES, encode_maps, graph_section, pack_maps
-from eval.view.program import frame_program
-from eval.web import embedded_json
-from todpack import main
+from todpack.cli import main
+from todpack.decompressor import open_archive
+from todpack.eval.view.page import build_page
+from todpack.eval.view.payload import MAX_ERROR_CODES, encode_maps, graph_section, pack_maps
+from todpack.eval.view.program import frame_program
+from todpack.eval.web import embedded_json
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 ARCHIVES = ("daybasis-ans-1.0.tod", "gridmlp-1.0.tod")
@@ -38,7 +38,7 @@ def test_program_reaches_rgb_from_z(name: str) -> None:
 def test_a_graph_that_the_viewer_does_not_know_is_refused() -> None:
     from onnx import TensorProto, helper
 
-    from eval.errors import EvalError
+    from todpack.eval.errors import EvalError
 
     z = helper.make_tensor_value_info("z", TensorProto.FLOAT, [3, "h", "w"])
     time = helper.make_tensor_value_info("time_h", TensorProto.FLOAT, [1])
@@ -62,7 +62,7 @@ def test_packed_maps_keep_values(name: str) -> None:
 
 
 def test_map_bytes_are_planes_of_row_differences() -> None:
-    from eval.view.payload import PackedMaps
+    from todpack.eval.view.payload import PackedMaps
 
     values = np.array([[[5, 300, 1]]], np.uint16)
     packed = PackedMaps("uint16", values, np.ones(1, np.float32), np.zeros(1, np.float32), 0.0)

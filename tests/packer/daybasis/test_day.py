@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import (
+from tests.conftest import make_day
+from tests.decompressor.forge import put_together, take_apart
+from todpack.decompressor import (
     InvalidMetadataError,
     InvalidSectionError,
     LimitExceededError,
@@ -16,26 +18,24 @@ from decompressor import (
     UnsupportedVersionError,
     open_archive,
 )
-from eval.metrics import psnr_srgb_db
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
-from tests.conftest import make_day
-from tests.decompressor.forge import put_together, take_apart
-from trainer.data import LightmapSequence
-from trainer.daybasis.closed_form import find_transform
-from trainer.daybasis.config import DayBasisConfig
-from trainer.daybasis.tiles import cut_tiles
+from todpack.eval.metrics import psnr_srgb_db
+from todpack.frames import Day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.tiles import cut_tiles
+from todpack.packer.daybasis.transform.closed_form import find_transform
 
 
-def sequence_of(height: int, width: int, n_frames: int = 24, noise: float = 0.0) -> LightmapSequence:
+def sequence_of(height: int, width: int, n_frames: int = 24, noise: float = 0.0) -> Day:
     frames, valid = make_day(height, width, n_frames)
     if noise:
         frames = np.clip(frames + np.random.default_rng(0).normal(0, noise, frames.shape), 0, 255).astype(np.uint8)
     hours = np.arange(n_frames) * 24.0 / n_frames
-    return LightmapSequence(frames.astype(np.float32), valid, hours, "srgb8", "day")
+    return Day(frames.astype(np.float32), valid, hours, "srgb8", "day")
 
 
-def pack(sequence: LightmapSequence, path: Path, entropy: str = "ans", **config: object) -> Path:
+def pack(sequence: Day, path: Path, entropy: str = "ans", **config: object) -> Path:
     options = DayBasisPackOptions(entropy=entropy)
     write_day(encode_day(sequence, DayBasisConfig(**config), options), path)  # type: ignore[arg-type]
     return path
@@ -162,7 +162,7 @@ def test_a_transform_found_before_gives_the_same_archive() -> None:
 def test_tile_borders_show_no_seam(tmp_path: Path) -> None:
     """Errors beside tile borders are no larger than elsewhere (a smooth day, so that a seam would show)."""
     sequence = sequence_of(128, 128, noise=1.0)
-    all_valid = LightmapSequence(sequence.radiance, np.ones((128, 128), bool), sequence.hours, "srgb8", "day")
+    all_valid = Day(sequence.radiance, np.ones((128, 128), bool), sequence.hours, "srgb8", "day")
     with open_archive(pack(all_valid, tmp_path / "day.tod", q_step=16.0, tile=32), provider="cpu") as archive:
         decoded = np.stack([archive.decode(float(t), dtype="float32") for t in sequence.hours])
     error = ((decoded - sequence.radiance) ** 2).mean(axis=(0, 3))
@@ -182,7 +182,7 @@ def test_any_size_of_day(tmp_path: Path) -> None:
 def test_first_hour_need_not_be_midnight(tmp_path: Path) -> None:
     """Before the first stored hour the last gap goes on: no jump at midnight."""
     base = sequence_of(16, 16, 6)
-    late = LightmapSequence(base.radiance, base.valid, base.hours + 2.0, "srgb8", "late")
+    late = Day(base.radiance, base.valid, base.hours + 2.0, "srgb8", "late")
     with open_archive(pack(late, tmp_path / "day.tod", q_step=4.0), provider="cpu") as archive:
         before = archive.decode(23.9999, dtype="float32")
         after = archive.decode(0.0, dtype="float32")
@@ -195,7 +195,7 @@ def test_tiles_without_valid_texels_are_empty(tmp_path: Path) -> None:
     sequence = sequence_of(64, 64)
     valid = sequence.valid.copy()
     valid[:32, 32:] = False
-    holed = LightmapSequence(sequence.radiance, valid, sequence.hours, "srgb8", "day")
+    holed = Day(sequence.radiance, valid, sequence.hours, "srgb8", "day")
     with open_archive(pack(holed, tmp_path / "day.tod", tile=32), provider="cpu") as archive:
         assert archive.container.sections["0/1/coefficients"].stored_bytes == 0
         assert archive.decode(6.0).shape == (64, 64, 3)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import zstandard
 
-from decompressor.daybasis.entropy import HEADER, decode_bands
-from decompressor.daybasis.symbols import EntropyError
-from decompressor.daybasis.weights import (
+from todpack.decompressor.daybasis.entropy.stream import HEADER, decode_bands
+from todpack.decompressor.daybasis.entropy.symbols import EntropyError
+from todpack.decompressor.daybasis.entropy.weights import (
     COARSE_CAP,
     FINE_CAP,
     LEVEL_SHIFT,
@@ -23,7 +23,7 @@ from decompressor.daybasis.weights import (
     N_FINE_CLASSES,
     WEIGHTS,
 )
-from packer.daybasis.entropy import encode_bands
+from todpack.packer.daybasis.entropy import encode_bands
 
 KINDS = ("ans", "zstd")
 
@@ -136,7 +136,7 @@ def test_details_end_at_2_to_the_19(entropy, monkeypatch):
     bands[1][2][0, 0, 0] = -(1 << 19)
     with pytest.raises(EntropyError, match="detail code 524288 beyond 524287"):
         encode_bands(bands, sites, entropy=entropy)
-    monkeypatch.setattr("packer.daybasis.entropy.MAX_DETAIL", 1 << 20)
+    monkeypatch.setattr("todpack.packer.daybasis.entropy.MAX_DETAIL", 1 << 20)
     with pytest.raises(EntropyError, match="a detail code of 524288 is over 524287"):
         decode_bands(encode_bands(bands, sites, entropy=entropy), 1, sites)
 
@@ -234,8 +234,8 @@ def test_zstd_needs_no_constriction():
 import sys
 sys.modules["constriction"] = None
 import numpy as np
-from decompressor.daybasis.entropy import decode_bands
-from packer.daybasis.entropy import encode_bands
+from todpack.decompressor.daybasis.entropy.stream import decode_bands
+from todpack.packer.daybasis.entropy import encode_bands
 q, s = np.arange(-8, 8).reshape(1, 4, 4), np.ones((4, 4), bool)
 bands, sites = [q, (q, q, q)], [s, (s, s, s)]
 assert (decode_bands(encode_bands(bands, sites, entropy="zstd"), 1, sites)[1][2] == q).all()

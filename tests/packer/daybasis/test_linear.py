@@ -7,16 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from decompressor import open_archive
-from eval.metrics import psnr_linear_db
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
-from packer.errors import PackError
 from tests.contest_data import KEYS, make_radiance
-from trainer.data import LightmapSequence
-from trainer.daybasis.coding import Coding, first_coding, reweighted
-from trainer.daybasis.config import DayBasisConfig
-from trainer.errors import ConfigError
+from todpack.decompressor import open_archive
+from todpack.eval.metrics import psnr_linear_db
+from todpack.frames import Day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.radiance import Coding, first_coding, reweighted
+from todpack.packer.errors import ConfigError, PackError
 
 CONFIG = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=1)
 OPTIONS = DayBasisPackOptions(entropy="zstd")
@@ -25,7 +24,7 @@ OPTIONS = DayBasisPackOptions(entropy="zstd")
 def day_of(height=40, width=36, gain=1.0, seed=0):
     radiance, valid = make_radiance(height, width, seed=seed)
     hours = np.array([int(key) / 100 for key in KEYS])
-    return LightmapSequence(radiance * np.float32(gain), valid, hours, "linear", "day")
+    return Day(radiance * np.float32(gain), valid, hours, "linear", "day")
 
 
 def packed(tmp_path, day, config=CONFIG, **targets):

@@ -3,16 +3,21 @@
 import numpy as np
 import pytest
 
-from decompressor.daybasis.basis_codes import column_steps, dequantize_basis, difference, undo_difference
-from decompressor.daybasis.lifting import inverse
-from decompressor.daybasis.pyramid import build_pyramid
-from packer.daybasis.basis_quantization import LOSS, quantize_basis
-from packer.daybasis.entropy import encode_bands
-from packer.daybasis.quantization import fit_centroids, quantize, round_to_rate, to_steps
-from packer.daybasis.rate_rounding import round_with_contexts
-from trainer.daybasis.affine import refit_affine
-from trainer.daybasis.analysis import forward
-from trainer.daybasis.neighborhoods import gather_neighborhoods
+from todpack.decompressor.daybasis.temporal.basis_codes import (
+    column_steps,
+    dequantize_basis,
+    difference,
+    undo_difference,
+)
+from todpack.decompressor.daybasis.transform.lifting import inverse
+from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
+from todpack.packer.daybasis.affine import refit_affine
+from todpack.packer.daybasis.basis_quantization import LOSS, quantize_basis
+from todpack.packer.daybasis.entropy import encode_bands
+from todpack.packer.daybasis.quantization import fit_centroids, quantize, round_to_rate, to_steps
+from todpack.packer.daybasis.rate_rounding import round_with_contexts
+from todpack.packer.daybasis.transform.forward import forward
+from todpack.packer.daybasis.transform.neighborhoods import gather_neighborhoods
 
 
 def coefficients(rng, shape=(40, 45), n_maps=3, q_step=4.0):

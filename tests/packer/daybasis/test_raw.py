@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import open_archive
-from decompressor.container import Container
-from decompressor.daybasis.bit_reader import BitReader
-from decompressor.daybasis.pyramid import build_pyramid
-from decompressor.daybasis.raw_bands import read_bands
-from decompressor.daybasis.raw_lightmap import read_lightmap
-from decompressor.daybasis.zero_flags import N_LEVELS, descend, padded, pooled
-from decompressor.limits import DEFAULT_LIMITS
-from decompressor.metadata import read_archive_entry
-from packer.compress import encode_day, write_day
-from packer.daybasis.pack import DayBasisPackOptions
-from packer.daybasis.raw_lightmap import raw_lightmap
-from packer.daybasis.raw_writer import BitWriter, best_low_bits, write_bands
-from packer.errors import PackError
 from tests.contest_data import KEYS, make_radiance
-from trainer.data import LightmapSequence
-from trainer.daybasis.config import DayBasisConfig
+from todpack.decompressor import open_archive
+from todpack.decompressor.container import Container
+from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.metadata import read_archive_entry
+from todpack.frames import Day
+from todpack.packer.compress import encode_day, write_day
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.errors import PackError
+from todpack.submission.contest.plain_lightmap import raw_lightmap
+from todpack.submission.contest.plain_writer import BitWriter, best_low_bits, write_bands
+from todpack.submission.plain_bits.bands import read_bands
+from todpack.submission.plain_bits.bit_reader import BitReader
+from todpack.submission.plain_bits.lightmap import read_lightmap
+from todpack.submission.plain_bits.zero_flags import N_LEVELS, descend, padded, pooled
 
 CONFIG = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=3)
 
@@ -111,11 +111,11 @@ def test_padding_reaches_whole_squares():
 
 def archive_of(
     path: Path, height: int, width: int, config: DayBasisConfig = CONFIG, smoothing: bool | None = None
-) -> tuple[Path, LightmapSequence]:
+) -> tuple[Path, Day]:
     radiance, valid = make_radiance(height, width)
     valid[20:, 32:] = False
     hours = np.array([int(key) / 100 for key in KEYS])
-    day = LightmapSequence(radiance, valid, hours, "linear", "L_0")
+    day = Day(radiance, valid, hours, "linear", "L_0")
     write_day(encode_day(day, config, DayBasisPackOptions(entropy="zstd", smoothing=smoothing)), path)
     return path, day
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from decompressor.daybasis.pyramid import build_pyramid
-from decompressor.daybasis.regions import BLOCK, TURN_GRID, Regions, restore_bands, turn_bands, turns_of_codes
-from trainer.daybasis.regions import align_columns, fit_regions, skew_of_rotation
-from trainer.daybasis.rotation import cayley
+from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
+from todpack.decompressor.daybasis.transform.rotations import (
+    BLOCK,
+    TURN_GRID,
+    Regions,
+    restore_bands,
+    turn_bands,
+    turns_of_codes,
+)
+from todpack.packer.daybasis.transform.region_fit import align_columns, fit_regions, skew_of_rotation
+from todpack.packer.daybasis.transform.rotation import cayley
 
 
 def random_turn(rng: np.random.Generator, n: int) -> np.ndarray:

@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.contest import TileFigures
-from eval.contest_score import read_scorer
-from eval.perceptual import LpipsAbsent
-from packer.level.compress import compress_level
-from packer.level.plan import jobs_of
-from submission.contest.build import build_contest, build_from
-from submission.contest.check import check_contest, folder_faults
-from submission.errors import SubmissionError
 from tests.contest_data import micro_dataset
-from todpack import main
-from trainer.data import open_dataset
+from todpack.cli import main
+from todpack.eval.contest import TileFigures
+from todpack.eval.contest_score import read_scorer
+from todpack.eval.perceptual import LpipsAbsent
+from todpack.frames import open_dataset
+from todpack.packer.dataset.compress import compress_level
+from todpack.packer.dataset.plan import jobs_of
+from todpack.submission.contest.build import build_contest, build_from
+from todpack.submission.contest.check import check_contest, folder_faults
+from todpack.submission.errors import SubmissionError
 
 GRADER = Path(__file__).with_name("independent_grader.py")
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
@@ -220,7 +220,7 @@ def test_options_that_do_not_go_together(archive, dataset, tmp_path):
 
 def test_building_loads_no_torch(archive, tmp_path):
     program = (
-        "import sys\nfrom todpack import main\n"
+        "import sys\nfrom todpack.cli import main\n"
         "assert main(['submit', 'build', '--layout', 'contest', *sys.argv[1:]]) == 0\n"
         "assert 'torch' not in sys.modules\n"
     )

@@ -8,13 +8,13 @@ import json
 import numpy as np
 import pytest
 
-from eval.contest_score import read_scorer
-from submission.contest import rate_points
-from submission.contest.rate_points import PointCache, RatePoint
-from submission.contest.tune import Curve, Objective, choose, curve_of, tune
-from submission.errors import SubmissionError
 from tests.contest_data import make_radiance, write_dataset
-from todpack import main
+from todpack.cli import main
+from todpack.eval.contest_score import read_scorer
+from todpack.submission.contest import rate_points
+from todpack.submission.contest.rate_points import PointCache, RatePoint
+from todpack.submission.contest.tune import Curve, Objective, choose, curve_of, tune
+from todpack.submission.errors import SubmissionError
 
 
 def synthetic(rng: np.random.Generator, n: int, n_tiles: int, n_bytes: float) -> Curve:

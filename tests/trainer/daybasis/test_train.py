@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decompressor import open_archive
 from tests.conftest import make_day, write_day
-from todpack import main
+from todpack.cli import main
+from todpack.decompressor import open_archive
 
 pytest.importorskip("torch")
 
@@ -38,7 +38,7 @@ def run(noisy_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_packing_a_run_needs_no_torch_and_is_what_compress_gives(run: Path, noisy_day: Path, tmp_path: Path) -> None:
-    program = "import sys\nsys.modules['torch'] = None\nfrom todpack import main\nsys.exit(main(sys.argv[1:]))"
+    program = "import sys\nsys.modules['torch'] = None\nfrom todpack.cli import main\nsys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "pack", str(run), "-o", str(tmp_path / "packed.tod")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -11,8 +11,8 @@ import torch
 import torch.distributed as dist
 
 from tests.trainer.nerfs.micro_nerf import MICRO, TRAINING, micro_scene
-from trainer.nerfs.inf_nerf import InfNeRF, InfNeRFTrainer
-from trainer.nerfs.inf_nerf.sharding import ShardedFields
+from todpack.trainer.nerfs.inf_nerf import InfNeRF, InfNeRFTrainer
+from todpack.trainer.nerfs.inf_nerf.sharding import ShardedFields
 
 
 def main(folder: Path) -> None:

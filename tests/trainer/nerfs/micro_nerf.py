@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from trainer.nerfs.inf_nerf import (
+from todpack.trainer.nerfs.inf_nerf import (
     InfNeRF,
     InfNeRFConfig,
     InfNeRFTrainer,

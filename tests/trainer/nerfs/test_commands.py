@@ -12,11 +12,11 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from tests.trainer.nerfs.micro_nerf import micro_scene  # noqa: E402
-from todpack import main  # noqa: E402
-from trainer.nerfs.inf_nerf import write_scene  # noqa: E402
-from trainer.nerfs.inf_nerf.config import PRESETS  # noqa: E402
-from trainer.nerfs.inf_nerf.model_file import ModelFile  # noqa: E402
-from trainer.nerfs.inf_nerf.run import resolve  # noqa: E402
+from todpack.cli import main  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import write_scene  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.config import PRESETS  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.model_file import ModelFile  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.run import resolve  # noqa: E402
 
 OPTIONS = [
     "--epochs", "2", "--steps-per-epoch", "4", "--rays-batch-size", "128", "--max-depth", "2", "--hidden-dim", "8",
@@ -163,7 +163,7 @@ def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsy
     import subprocess
     import sys
 
-    program = "import sys; sys.modules['torch'] = None; from todpack import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; sys.modules['torch'] = None; from todpack.cli import main; sys.exit(main(sys.argv[1:]))"
     root = Path(__file__).resolve().parents[3]
     command = [sys.executable, "-c", program, "nerf", "render", "run", "-o", "x"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)

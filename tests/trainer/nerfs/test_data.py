@@ -14,11 +14,11 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from tests.trainer.nerfs.micro_nerf import micro_scene  # noqa: E402
-from trainer.errors import DataError  # noqa: E402
-from trainer.nerfs.inf_nerf import Intrinsics, make_scene, read_posed_images, write_scene  # noqa: E402
-from trainer.nerfs.inf_nerf.analytic_scene import BOXES, SPHERES, hit_distance, render_exact  # noqa: E402
-from trainer.nerfs.inf_nerf.rays import PixelPyramid, camera_rays, halved, pyramid  # noqa: E402
-from trainer.nerfs.inf_nerf.run import SceneConfig, load_data  # noqa: E402
+from todpack.frames.errors import DataError  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import Intrinsics, make_scene, read_posed_images, write_scene  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.analytic_scene import BOXES, SPHERES, hit_distance, render_exact  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.rays import PixelPyramid, camera_rays, halved, pyramid  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.run import SceneConfig, load_data  # noqa: E402
 
 
 def inside(points: np.ndarray) -> np.ndarray:

@@ -16,11 +16,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.trainer.nerfs.micro_nerf import MICRO, TRAINING, micro_scene  # noqa: E402
-from trainer.nerfs.inf_nerf import InfNeRF, InfNeRFTrainer, Octree  # noqa: E402
-from trainer.nerfs.inf_nerf.evaluation import score_scales  # noqa: E402
-from trainer.nerfs.inf_nerf.model_file import ModelFile  # noqa: E402
-from trainer.nerfs.inf_nerf.node_fields import NodeFields  # noqa: E402
-from trainer.nerfs.inf_nerf.sharding import owners  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import InfNeRF, InfNeRFTrainer, Octree  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.evaluation import score_scales  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.model_file import ModelFile  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.node_fields import NodeFields  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.sharding import owners  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from trainer.nerfs.inf_nerf.memory_law import measure_law  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.memory_law import measure_law  # noqa: E402
 
 
 def test_the_view_needs_a_logarithm_of_the_model() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from trainer.nerfs.inf_nerf import InfNeRF, InfNeRFConfig, Octree  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import InfNeRF, InfNeRFConfig, Octree  # noqa: E402
 
 MICRO = InfNeRFConfig(
     max_depth=2, hidden_dim=8, num_samples=12, grid_resolution=8, base_resolution=4, encoding_levels=2,

@@ -11,11 +11,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.trainer.nerfs.micro_nerf import MICRO, micro_scene, trained  # noqa: E402
-from trainer.errors import TrainingError  # noqa: E402
-from trainer.nerfs.inf_nerf import InfNeRFRenderer, InfNeRFRendererConfig  # noqa: E402
-from trainer.nerfs.inf_nerf.lazy_fields import LazyFields  # noqa: E402
-from trainer.nerfs.inf_nerf.model_file import MAGIC, ModelFile, write_model  # noqa: E402
-from trainer.nerfs.inf_nerf.node_fields import NodeFields  # noqa: E402
+from todpack.trainer.errors import TrainingError  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import InfNeRFRenderer, InfNeRFRendererConfig  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.lazy_fields import LazyFields  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.model_file import MAGIC, ModelFile, write_model  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.node_fields import NodeFields  # noqa: E402
 
 SIZE = InfNeRFRendererConfig(24, 24)
 

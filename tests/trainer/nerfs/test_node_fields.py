@@ -8,9 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from trainer.nerfs.inf_nerf import InfNeRFConfig  # noqa: E402
-from trainer.nerfs.inf_nerf.encoding import PRIMES, GridLayout, corner_entries, harmonics  # noqa: E402
-from trainer.nerfs.inf_nerf.node_fields import (  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import InfNeRFConfig  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.encoding import PRIMES, GridLayout, corner_entries, harmonics  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.node_fields import (  # noqa: E402
     FIRST_DENSITY,
     FieldLayout,
     NodeFields,

@@ -7,9 +7,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from trainer.errors import ConfigError  # noqa: E402
-from trainer.nerfs.inf_nerf import InfNeRFConfig, Octree  # noqa: E402
-from trainer.nerfs.inf_nerf.octree import matching_level  # noqa: E402
+from todpack.packer.errors import ConfigError  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import InfNeRFConfig, Octree  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.octree import matching_level  # noqa: E402
 
 CONFIG = InfNeRFConfig(max_depth=3, scene_bound=2.0, grid_resolution=16, base_resolution=8)
 

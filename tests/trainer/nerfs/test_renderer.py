@@ -11,8 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.trainer.nerfs.micro_nerf import MICRO, micro_scene, trained  # noqa: E402
-from trainer.errors import ConfigError  # noqa: E402
-from trainer.nerfs.inf_nerf import (  # noqa: E402
+from todpack.packer.errors import ConfigError  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import (  # noqa: E402
     InfNeRF,
     InfNeRFRenderer,
     InfNeRFRendererConfig,
@@ -20,10 +20,10 @@ from trainer.nerfs.inf_nerf import (  # noqa: E402
     Octree,
     render_demo_images,
 )
-from trainer.nerfs.inf_nerf.demo import _codes  # noqa: E402
-from trainer.nerfs.inf_nerf.frustum import nodes_in_frustum  # noqa: E402
-from trainer.nerfs.inf_nerf.rays import camera_rays  # noqa: E402
-from trainer.nerfs.inf_nerf.trajectories import look_at, spiral  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.demo import _codes  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.frustum import nodes_in_frustum  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.rays import camera_rays  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.trajectories import look_at, spiral  # noqa: E402
 
 UP = np.array([0.0, 0.0, 1.0])
 

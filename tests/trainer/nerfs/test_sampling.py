@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from trainer.nerfs.inf_nerf.sampling import (  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.sampling import (  # noqa: E402
     background_depths,
     box_interval,
     contract,

@@ -12,10 +12,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.trainer.nerfs.micro_nerf import MICRO, TRAINING, micro_scene  # noqa: E402
-from trainer.errors import ConfigError, DataError, TrainingError  # noqa: E402
-from trainer.nerfs.inf_nerf import InfNeRF, InfNeRFTrainer, InfNeRFTrainerConfig, Octree  # noqa: E402
-from trainer.nerfs.inf_nerf.model_file import ModelFile  # noqa: E402
-from trainer.nerfs.inf_nerf.node_fields import NodeFields  # noqa: E402
+from todpack.frames.errors import DataError  # noqa: E402
+from todpack.packer.errors import ConfigError  # noqa: E402
+from todpack.trainer.errors import TrainingError  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import InfNeRF, InfNeRFTrainer, InfNeRFTrainerConfig, Octree  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.model_file import ModelFile  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.node_fields import NodeFields  # noqa: E402
 
 
 def fit(config: InfNeRFTrainerConfig = TRAINING, out: Path | None = None, **options: object) -> InfNeRFTrainer:

@@ -8,8 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from trainer.nerfs.inf_nerf import VolumeRenderer, VolumeRendererConfig  # noqa: E402
-from trainer.nerfs.inf_nerf.volume import distortion  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import VolumeRenderer, VolumeRendererConfig  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf.volume import distortion  # noqa: E402
 
 DOWN = torch.tensor([[0.0, 0.0, -1.0]])
 

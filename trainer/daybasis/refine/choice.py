@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from trainer.daybasis.refine.costs import LAST
+from .costs import LAST
 
 Tensor = torch.Tensor
 

@@ -6,8 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from decompressor.daybasis.smoothing import WEIGHT_SCALE, Smoothing
-from trainer.errors import ConfigError
+from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoothing
+from todpack.packer.errors import ConfigError
 
 OPTIONS = {"ssim_weight": "--loss-ssim-w", "lpips_weight": "--loss-lpips-w", "lpips_every": "--lpips-freq",
            "seed": "--seed"}  # fmt: skip

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import torch
 
-from decompressor.daybasis.weights import MAX_MEAN_CODE, N_FINE_CLASSES
-from trainer.daybasis.refine.contexts import BandContext, color
+from todpack.decompressor.daybasis.entropy.weights import MAX_MEAN_CODE, N_FINE_CLASSES
+
+from .contexts import BandContext, color
 
 Tensor = torch.Tensor
 Bands = dict[tuple[int, int], Tensor]

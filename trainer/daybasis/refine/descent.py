@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from decompressor.daybasis.pyramid import Pyramid
-from decompressor.daybasis.regions import Regions
-from trainer.daybasis.refine.choice import choose
-from trainer.daybasis.refine.contexts import BandContext, color
-from trainer.daybasis.refine.costs import Bands, mean_code
-from trainer.daybasis.refine.synthesis import Synthesis, site_energies
-from trainer.daybasis.refine.turning import BandTurns
+from todpack.decompressor.daybasis.transform.pyramid import Pyramid
+from todpack.decompressor.daybasis.transform.rotations import Regions
+
+from .choice import choose
+from .contexts import BandContext, color
+from .costs import Bands, mean_code
+from .synthesis import Synthesis, site_energies
+from .turning import BandTurns
 
 Tensor = torch.Tensor
 TINY = 1e-12  # a component that no time uses has no curvature, and no slope

@@ -12,22 +12,23 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from decompressor.daybasis.regions import Regions, turns_of_codes
-from decompressor.daybasis.smoothing import Smoothing
-from trainer.daybasis.affine import refit_affine
-from trainer.daybasis.closed_form import TemporalTransform
-from trainer.daybasis.refine.config import PRESETS, RefineConfig
-from trainer.daybasis.refine.costs import bits_of_counts, context_gradient, count_classes, side_bits
-from trainer.daybasis.refine.descent import TileDescent
-from trainer.daybasis.refine.distortion import Distortion
-from trainer.daybasis.refine.perceptual import PerceptualTerm
-from trainer.daybasis.refine.refined import RefinedLightmap
-from trainer.daybasis.refine.smoothing import SmoothingSteps
-from trainer.daybasis.refine.start import component_gains, first_codes
-from trainer.daybasis.single_blas import single_blas
-from trainer.daybasis.tiles import Tile
-from trainer.device import pick_device
-from trainer.errors import TrainingError
+from todpack.decompressor.daybasis.transform.rotations import Regions, turns_of_codes
+from todpack.decompressor.daybasis.transform.smoothing import Smoothing
+from todpack.packer.daybasis.affine import refit_affine
+from todpack.packer.daybasis.single_blas import single_blas
+from todpack.packer.daybasis.tiles import Tile
+from todpack.packer.daybasis.transform.closed_form import TemporalTransform
+
+from ...device import pick_device
+from ...errors import TrainingError
+from .config import PRESETS, RefineConfig
+from .costs import bits_of_counts, context_gradient, count_classes, side_bits
+from .descent import TileDescent
+from .distortion import Distortion
+from .perceptual import PerceptualTerm
+from .refined import RefinedLightmap
+from .smoothing import SmoothingSteps
+from .start import component_gains, first_codes
 
 Tensor = torch.Tensor
 State = dict[str, Any]

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainer.daybasis.refine.config import RefineConfig
-from trainer.daybasis.tiles import Tile
-from trainer.losses import RADIUS, load_lpips_loss, ssim
+from todpack.packer.daybasis.tiles import Tile
+
+from ...losses import RADIUS, load_lpips_loss, ssim
+from .config import RefineConfig
 
 Tensor = torch.Tensor
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.daybasis.smoothing import Smoothing
-from trainer.daybasis.tiles import Tile
+from todpack.decompressor.daybasis.transform.smoothing import Smoothing
+from todpack.packer.daybasis.tiles import Tile
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from decompressor.daybasis.smoothing import Smoothing
+from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 
 Tensor = torch.Tensor
 

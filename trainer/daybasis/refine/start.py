@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from decompressor.daybasis.regions import Regions, turn_bands
-from trainer.daybasis.analysis import forward
-from trainer.daybasis.klt import TemporalBasis
-from trainer.daybasis.tiles import Tile
+from todpack.decompressor.daybasis.transform.rotations import Regions, turn_bands
+from todpack.packer.daybasis.tiles import Tile
+from todpack.packer.daybasis.transform.forward import forward
+from todpack.packer.daybasis.transform.klt import TemporalBasis
 
 ROUNDING = 0.35
 """A magnitude r starts as floor(r + ROUNDING)."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from decompressor.daybasis.lifting import band_gains
-from decompressor.daybasis.lifting_plan import Pass
-from decompressor.daybasis.pyramid import Pyramid
+from todpack.decompressor.daybasis.transform.lifting import band_gains
+from todpack.decompressor.daybasis.transform.lifting_plan import Pass
+from todpack.decompressor.daybasis.transform.pyramid import Pyramid
 
 Tensor = torch.Tensor
 Axis = int  # 1: rows of (K, h, w), 2: columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from decompressor.daybasis.regions import Regions, site_classes
+from todpack.decompressor.daybasis.transform.rotations import Regions, site_classes
 
 Tensor = torch.Tensor
 

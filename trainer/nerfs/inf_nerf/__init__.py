@@ -3,20 +3,20 @@
 Source: "InfNeRF: Towards Infinite Scale NeRF Rendering with O(log n) Space Complexity", SIGGRAPH Asia 2024.
 """
 
-from trainer.nerfs.inf_nerf.analytic_scene import make_scene, write_scene
-from trainer.nerfs.inf_nerf.config import (
+from .analytic_scene import make_scene, write_scene
+from .config import (
     InfNeRFConfig,
     InfNeRFRendererConfig,
     InfNeRFTrainerConfig,
     VolumeRendererConfig,
 )
-from trainer.nerfs.inf_nerf.demo import render_demo_images
-from trainer.nerfs.inf_nerf.model import InfNeRF
-from trainer.nerfs.inf_nerf.octree import Octree
-from trainer.nerfs.inf_nerf.posed_images import Intrinsics, PosedImages, read_posed_images
-from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
-from trainer.nerfs.inf_nerf.trainer import InfNeRFTrainer
-from trainer.nerfs.inf_nerf.volume import VolumeRenderer
+from .demo import render_demo_images
+from .model import InfNeRF
+from .octree import Octree
+from .posed_images import Intrinsics, PosedImages, read_posed_images
+from .renderer import InfNeRFRenderer
+from .trainer import InfNeRFTrainer
+from .volume import VolumeRenderer
 
 __all__ = [
     "InfNeRF",

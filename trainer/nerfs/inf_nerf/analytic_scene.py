@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from decompressor.output import make_folder, write_atomic
-from trainer.nerfs.inf_nerf.posed_images import TRANSFORMS_NAME, Intrinsics, PosedImages
-from trainer.nerfs.inf_nerf.rays import camera_rays
-from trainer.nerfs.inf_nerf.trajectories import look_at
-from trainer.run_folder import write_arrays
+from todpack.decompressor.output import make_folder, write_atomic
+
+from ...run_folder import write_arrays
+from .posed_images import TRANSFORMS_NAME, Intrinsics, PosedImages
+from .rays import camera_rays
+from .trajectories import look_at
 
 SCENE_BOUND = 1.0
 FIELD_OF_VIEW = math.radians(45.0)

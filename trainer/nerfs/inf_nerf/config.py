@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from trainer.configuration import require, require_integers
-from trainer.errors import ConfigError
+from todpack.packer.errors import ConfigError
+
+from ...configuration import require, require_integers
 
 PRESETS = ("tiny", "small", "full")
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from decompressor.output import make_folder, write_atomic
-from trainer.errors import ConfigError
-from trainer.nerfs.inf_nerf.posed_images import Intrinsics
-from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
-from trainer.nerfs.inf_nerf.trajectories import spiral
+from todpack.decompressor.output import make_folder, write_atomic
+from todpack.packer.errors import ConfigError
+
+from .posed_images import Intrinsics
+from .renderer import InfNeRFRenderer
+from .trajectories import spiral
 
 MIN_RADIUS = 1e-2  # of the scene's bound
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.nerfs.inf_nerf.config import InfNeRFRendererConfig
-from trainer.nerfs.inf_nerf.model import InfNeRF
-from trainer.nerfs.inf_nerf.posed_images import PosedImages
-from trainer.nerfs.inf_nerf.rays import pyramid
-from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer, Touched
+from .config import InfNeRFRendererConfig
+from .model import InfNeRF
+from .posed_images import PosedImages
+from .rays import pyramid
+from .renderer import InfNeRFRenderer, Touched
 
 SCALES = 4
 

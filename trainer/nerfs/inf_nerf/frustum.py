@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.nerfs.inf_nerf.config import InfNeRFConfig
-from trainer.nerfs.inf_nerf.octree import Octree
-from trainer.nerfs.inf_nerf.posed_images import Intrinsics
+from .config import InfNeRFConfig
+from .octree import Octree
+from .posed_images import Intrinsics
 
 
 def nodes_in_frustum(config: InfNeRFConfig, octree: Octree, pose: np.ndarray, camera: Intrinsics) -> np.ndarray:

@@ -7,8 +7,8 @@ from collections import OrderedDict
 import torch
 from torch import Tensor
 
-from trainer.nerfs.inf_nerf.model_file import ModelFile
-from trainer.nerfs.inf_nerf.node_fields import evaluate
+from .model_file import ModelFile
+from .node_fields import evaluate
 
 
 class LazyFields:

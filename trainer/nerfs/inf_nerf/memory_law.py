@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trainer.nerfs.inf_nerf.config import InfNeRFConfig, InfNeRFRendererConfig
-from trainer.nerfs.inf_nerf.lazy_fields import LazyFields
-from trainer.nerfs.inf_nerf.model_file import write_model
-from trainer.nerfs.inf_nerf.node_fields import FieldLayout
-from trainer.nerfs.inf_nerf.octree import Octree
-from trainer.nerfs.inf_nerf.posed_images import Intrinsics
-from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
-from trainer.nerfs.inf_nerf.trajectories import look_at
+from .config import InfNeRFConfig, InfNeRFRendererConfig
+from .lazy_fields import LazyFields
+from .model_file import write_model
+from .node_fields import FieldLayout
+from .octree import Octree
+from .posed_images import Intrinsics
+from .renderer import InfNeRFRenderer
+from .trajectories import look_at
 
 FINEST_GSD = 1.0 / 16.0  # world units; the finest nodes are cubes of edge GRID x this
 GRID = 8

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from trainer.nerfs.inf_nerf.config import InfNeRFConfig
-from trainer.nerfs.inf_nerf.node_fields import NodeFields
-from trainer.nerfs.inf_nerf.octree import Octree, matching_level
-from trainer.nerfs.inf_nerf.sampling import background_depths, box_interval, contract, resample, stratified
-from trainer.nerfs.inf_nerf.volume import VolumeRenderer
+from .config import InfNeRFConfig
+from .node_fields import NodeFields
+from .octree import Octree, matching_level
+from .sampling import background_depths, box_interval, contract, resample, stratified
+from .volume import VolumeRenderer
 
 LEVEL_SAMPLES = 8
 

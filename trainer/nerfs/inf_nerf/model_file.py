@@ -24,11 +24,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from decompressor.output import write_atomic
-from trainer.errors import ConfigError, TrainingError
-from trainer.nerfs.inf_nerf.config import InfNeRFConfig, config_from_json
-from trainer.nerfs.inf_nerf.node_fields import FieldLayout
-from trainer.nerfs.inf_nerf.octree import MAX_NODES, Octree
+from todpack.decompressor.output import write_atomic
+from todpack.packer.errors import ConfigError
+
+from ...errors import TrainingError
+from .config import InfNeRFConfig, config_from_json
+from .node_fields import FieldLayout
+from .octree import MAX_NODES, Octree
 
 MAGIC = b"INFNERF\x01"
 MODEL_NAME = "model.infnerf"

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from trainer.nerfs.inf_nerf.config import InfNeRFConfig
-from trainer.nerfs.inf_nerf.encoding import N_HARMONICS, GridLayout, grid_features, harmonics
+from .config import InfNeRFConfig
+from .encoding import N_HARMONICS, GridLayout, grid_features, harmonics
 
 BLOCK = 32
 MAX_LOG_DENSITY = 15.0

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.errors import ConfigError
-from trainer.nerfs.inf_nerf.config import InfNeRFConfig
+from todpack.packer.errors import ConfigError
+
+from .config import InfNeRFConfig
 
 MAX_NODES = 1 << 22
 OCTANTS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=np.int64)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from trainer.errors import DataError
+from todpack.frames.errors import DataError
 
 TRANSFORMS_NAME = "transforms.json"
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")

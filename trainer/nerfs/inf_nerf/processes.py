@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from trainer.errors import ConfigError, TrainingError
-from trainer.run_folder import work_folder
+from todpack.packer.errors import ConfigError
+
+from ...errors import TrainingError
+from ...run_folder import work_folder
 
 
 def join() -> tuple[int, int]:

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.nerfs.inf_nerf.model import InfNeRF
-from trainer.nerfs.inf_nerf.node_fields import NodeFields
-from trainer.nerfs.inf_nerf.octree import Octree
-from trainer.nerfs.inf_nerf.sharding import ShardedFields
+from .model import InfNeRF
+from .node_fields import NodeFields
+from .octree import Octree
+from .sharding import ShardedFields
 
 POINTS_PER_NODE = 512
 

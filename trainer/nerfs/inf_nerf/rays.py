@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.errors import DataError
-from trainer.nerfs.inf_nerf.posed_images import Intrinsics, PosedImages
+from todpack.frames.errors import DataError
+
+from .posed_images import Intrinsics, PosedImages
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,19 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from trainer.errors import ConfigError
-from trainer.memory import out_of_memory_is_one_line
-from trainer.nerfs.inf_nerf.config import InfNeRFRendererConfig
-from trainer.nerfs.inf_nerf.frustum import nodes_in_frustum
-from trainer.nerfs.inf_nerf.lazy_fields import LazyFields
-from trainer.nerfs.inf_nerf.model import InfNeRF
-from trainer.nerfs.inf_nerf.model_file import ModelFile
-from trainer.nerfs.inf_nerf.node_fields import FieldLayout
-from trainer.nerfs.inf_nerf.posed_images import Intrinsics
-from trainer.nerfs.inf_nerf.rays import camera_rays
-from trainer.nerfs.inf_nerf.trajectories import spiral
-from trainer.nerfs.inf_nerf.video import write_video
+from todpack.packer.errors import ConfigError
+
+from ...memory import out_of_memory_is_one_line
+from .config import InfNeRFRendererConfig
+from .frustum import nodes_in_frustum
+from .lazy_fields import LazyFields
+from .model import InfNeRF
+from .model_file import ModelFile
+from .node_fields import FieldLayout
+from .posed_images import Intrinsics
+from .rays import camera_rays
+from .trajectories import spiral
+from .video import write_video
 
 NEAR = 1e-3  # of the scene's bound
 
@@ -87,7 +88,7 @@ class InfNeRFRenderer:
         Raises:
             TrainingError: missing, damaged or of another kind.
         """
-        from trainer.nerfs.inf_nerf.model_file import MODEL_NAME
+        from .model_file import MODEL_NAME
 
         config = config or InfNeRFRendererConfig()
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -17,21 +17,24 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from decompressor.output import write_atomic
-from trainer.configuration import load_preset
-from trainer.device import pick_device
-from trainer.errors import ConfigError, DataError, TrainingError
-from trainer.nerfs.inf_nerf.analytic_scene import make_scene
-from trainer.nerfs.inf_nerf.config import PRESETS, InfNeRFConfig, InfNeRFTrainerConfig, config_from_json
-from trainer.nerfs.inf_nerf.evaluation import ScaleScore, score_scales
-from trainer.nerfs.inf_nerf.model import InfNeRF
-from trainer.nerfs.inf_nerf.model_file import MODEL_NAME, ModelFile
-from trainer.nerfs.inf_nerf.node_fields import FieldLayout
-from trainer.nerfs.inf_nerf.posed_images import TRANSFORMS_NAME, PosedImages, read_posed_images
-from trainer.nerfs.inf_nerf.processes import join, shared_work_folder
-from trainer.nerfs.inf_nerf.renderer import InfNeRFRenderer
-from trainer.nerfs.inf_nerf.trainer import InfNeRFTrainer
-from trainer.run_folder import CONFIG_NAME, finish_run
+from todpack.decompressor.output import write_atomic
+from todpack.frames.errors import DataError
+from todpack.packer.errors import ConfigError
+
+from ...configuration import load_preset
+from ...device import pick_device
+from ...errors import TrainingError
+from ...run_folder import CONFIG_NAME, finish_run
+from .analytic_scene import make_scene
+from .config import PRESETS, InfNeRFConfig, InfNeRFTrainerConfig, config_from_json
+from .evaluation import ScaleScore, score_scales
+from .model import InfNeRF
+from .model_file import MODEL_NAME, ModelFile
+from .node_fields import FieldLayout
+from .posed_images import TRANSFORMS_NAME, PosedImages, read_posed_images
+from .processes import join, shared_work_folder
+from .renderer import InfNeRFRenderer
+from .trainer import InfNeRFTrainer
 
 HELD_OUT_SEED = 1000
 SINGLE_LEVEL_HIDDEN = 64
@@ -155,7 +158,7 @@ def train_run(
         the first).
 
     Raises:
-        TrainerError: see its kinds.
+        TodpackError: see its kinds.
         OutputError: the folder cannot be written.
     """
     chosen = pick_device(device)

@@ -13,9 +13,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from trainer.nerfs.inf_nerf.config import InfNeRFConfig
-from trainer.nerfs.inf_nerf.node_fields import NodeFields
-from trainer.nerfs.inf_nerf.octree import Octree
+from .config import InfNeRFConfig
+from .node_fields import NodeFields
+from .octree import Octree
 
 REPLICATED = -1
 

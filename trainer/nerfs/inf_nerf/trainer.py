@@ -15,22 +15,24 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer.checkpoint import check_identity, load_checkpoint, save_checkpoint
-from trainer.errors import ConfigError, TrainingError
-from trainer.memory import out_of_memory_is_one_line
-from trainer.nerfs.inf_nerf.config import InfNeRFTrainerConfig
-from trainer.nerfs.inf_nerf.evaluation import ScaleScore, score_scales
-from trainer.nerfs.inf_nerf.model import InfNeRF
-from trainer.nerfs.inf_nerf.model_file import write_model
-from trainer.nerfs.inf_nerf.node_fields import NodeFields
-from trainer.nerfs.inf_nerf.octree import Octree
-from trainer.nerfs.inf_nerf.posed_images import PosedImages
-from trainer.nerfs.inf_nerf.processes import all_agree, join, others_failing_is_one_line, same_everywhere
-from trainer.nerfs.inf_nerf.pruning import leaf_opacity, parts_of, restrict
-from trainer.nerfs.inf_nerf.rays import PixelPyramid, RayBatch
-from trainer.nerfs.inf_nerf.sharding import ShardedFields, gather_records, owners, owners_as_held
-from trainer.nerfs.inf_nerf.volume import VolumeRenderer
-from trainer.progress import EpochLog, epoch_bar
+from todpack.packer.errors import ConfigError
+
+from ...checkpoint import check_identity, load_checkpoint, save_checkpoint
+from ...errors import TrainingError
+from ...memory import out_of_memory_is_one_line
+from ...progress import EpochLog, epoch_bar
+from .config import InfNeRFTrainerConfig
+from .evaluation import ScaleScore, score_scales
+from .model import InfNeRF
+from .model_file import write_model
+from .node_fields import NodeFields
+from .octree import Octree
+from .posed_images import PosedImages
+from .processes import all_agree, join, others_failing_is_one_line, same_everywhere
+from .pruning import leaf_opacity, parts_of, restrict
+from .rays import PixelPyramid, RayBatch
+from .sharding import ShardedFields, gather_records, owners, owners_as_held
+from .volume import VolumeRenderer
 
 log = logging.getLogger("todpack.train")
 

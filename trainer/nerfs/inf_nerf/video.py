@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from decompressor.output import write_atomic
-from trainer.errors import ConfigError
+from todpack.decompressor.output import write_atomic
+from todpack.packer.errors import ConfigError
 
 CODECS = (("libx264", {"crf": "18", "preset": "medium"}), ("mpeg4", {"qscale": "3"}))
 

@@ -5,21 +5,21 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from decompressor.daybasis.lifting import inverse  # noqa: E402
-from decompressor.daybasis.pyramid import build_pyramid  # noqa: E402
-from decompressor.daybasis.regions import Regions  # noqa: E402
-from packer.daybasis.encode import encode_lightmap  # noqa: E402
-from packer.daybasis.phases import mean_code as packed_mean_code  # noqa: E402
-from packer.daybasis.phases import pairs, walk  # noqa: E402
-from trainer.daybasis.closed_form import find_transform  # noqa: E402
-from trainer.daybasis.config import DayBasisConfig  # noqa: E402
-from trainer.daybasis.refine.config import RefineConfig  # noqa: E402
-from trainer.daybasis.refine.costs import count_classes  # noqa: E402
-from trainer.daybasis.refine.descent import TileDescent  # noqa: E402
-from trainer.daybasis.refine.fit import refine  # noqa: E402
-from trainer.daybasis.refine.synthesis import Synthesis, site_energies  # noqa: E402
-from trainer.daybasis.tiles import Tile  # noqa: E402
-from trainer.errors import ConfigError  # noqa: E402
+from todpack.decompressor.daybasis.transform.lifting import inverse  # noqa: E402
+from todpack.decompressor.daybasis.transform.pyramid import build_pyramid  # noqa: E402
+from todpack.decompressor.daybasis.transform.rotations import Regions  # noqa: E402
+from todpack.packer.daybasis.config import DayBasisConfig  # noqa: E402
+from todpack.packer.daybasis.encode import encode_lightmap  # noqa: E402
+from todpack.packer.daybasis.phases import mean_code as packed_mean_code  # noqa: E402
+from todpack.packer.daybasis.phases import pairs, walk  # noqa: E402
+from todpack.packer.daybasis.tiles import Tile  # noqa: E402
+from todpack.packer.daybasis.transform.closed_form import find_transform  # noqa: E402
+from todpack.packer.errors import ConfigError  # noqa: E402
+from todpack.trainer.daybasis.refine.config import RefineConfig  # noqa: E402
+from todpack.trainer.daybasis.refine.costs import count_classes  # noqa: E402
+from todpack.trainer.daybasis.refine.descent import TileDescent  # noqa: E402
+from todpack.trainer.daybasis.refine.fit import refine  # noqa: E402
+from todpack.trainer.daybasis.refine.synthesis import Synthesis, site_energies  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -154,11 +154,11 @@ def test_values_outside_their_range_are_named():
 def test_estimate_agrees_with_packed_bytes_on_the_sample(q_step):
     from pathlib import Path
 
-    from trainer.data import read_sequence
-    from trainer.daybasis.tiles import cut_tiles
+    from todpack.frames import read_day
+    from todpack.packer.daybasis.tiles import cut_tiles
 
     sample = Path(__file__).parents[4] / "samples" / "courtyard"
-    tiles = cut_tiles(read_sequence(sample, None), 512, 5)
+    tiles = cut_tiles(read_day(sample, None), 512, 5)
     found = find_transform(tiles, DayBasisConfig(q_step=q_step))
     refined = refine(tiles, found, q_step, RefineConfig(n_sweeps=1), device="cpu", quiet=True)
     coded = encode_lightmap(

@@ -7,20 +7,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from decompressor.daybasis.pyramid import build_pyramid  # noqa: E402
-from decompressor.daybasis.smoothing import Smoother, Smoothing  # noqa: E402
-from eval.ssim import ssim_map  # noqa: E402
 from tests.trainer.daybasis.refine.test_refine import small_day  # noqa: E402
-from trainer.daybasis.closed_form import find_transform  # noqa: E402
-from trainer.daybasis.config import DayBasisConfig  # noqa: E402
-from trainer.daybasis.refine.config import RefineConfig  # noqa: E402
-from trainer.daybasis.refine.distortion import Distortion  # noqa: E402
-from trainer.daybasis.refine.fit import Refinement  # noqa: E402
-from trainer.daybasis.refine.perceptual import PerceptualTerm  # noqa: E402
-from trainer.daybasis.refine.smoothing import SmoothingSteps  # noqa: E402
-from trainer.daybasis.tiles import Tile  # noqa: E402
-from trainer.errors import ConfigError  # noqa: E402
-from trainer.losses import ssim  # noqa: E402
+from todpack.decompressor.daybasis.transform.pyramid import build_pyramid  # noqa: E402
+from todpack.decompressor.daybasis.transform.smoothing import Smoother, Smoothing  # noqa: E402
+from todpack.eval.ssim import ssim_map  # noqa: E402
+from todpack.packer.daybasis.config import DayBasisConfig  # noqa: E402
+from todpack.packer.daybasis.tiles import Tile  # noqa: E402
+from todpack.packer.daybasis.transform.closed_form import find_transform  # noqa: E402
+from todpack.packer.errors import ConfigError  # noqa: E402
+from todpack.trainer.daybasis.refine.config import RefineConfig  # noqa: E402
+from todpack.trainer.daybasis.refine.distortion import Distortion  # noqa: E402
+from todpack.trainer.daybasis.refine.fit import Refinement  # noqa: E402
+from todpack.trainer.daybasis.refine.perceptual import PerceptualTerm  # noqa: E402
+from todpack.trainer.daybasis.refine.smoothing import SmoothingSteps  # noqa: E402
+from todpack.trainer.losses import ssim  # noqa: E402
 
 PLAIN = RefineConfig(n_sweeps=4)
 

@@ -1,0 +1,1 @@
+"""Bytes of a coefficient stream <-> integer coefficients: contexts, tables, ANS or zstd."""

@@ -1,0 +1,125 @@
+"""onnxruntime sessions: one place for providers, threads and logging."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from typing import Any
+
+import onnxruntime
+
+from ..errors import InvalidGraphError, RequestError
+from ..memory import MemoryAccount
+from .check import check_graph
+from .shapes import GraphInputs
+
+log = logging.getLogger("todpack.decompress")
+
+PROVIDERS = ("auto", "cpu", "cuda")
+_CUDA_LIBRARIES = (
+    ("libcuda.so.1",),
+    ("libcudart.so.12", "libcudart.so.13"),
+    ("libcublasLt.so.12", "libcublasLt.so.13"),
+)
+_SILENT = 4  # onnxruntime's "fatal": a session that cannot start raises; nothing else is for the user
+
+
+def _cuda_libraries_load() -> bool:
+    """True where the driver and CUDA's runtime load; onnxruntime would print pages of errors where they do not."""
+    for names in _CUDA_LIBRARIES:
+        for name in names:
+            try:
+                ctypes.CDLL(name)
+                break
+            except OSError:
+                continue
+        else:
+            return False
+    return True
+
+
+def choose_provider(provider: str) -> str:
+    """Resolve "auto" to "cuda" where CUDA is really there, else "cpu".
+
+    Raises:
+        RequestError: an unknown name, or "cuda" where it is not there.
+    """
+    if provider not in PROVIDERS:
+        raise RequestError(f"provider: expected one of {', '.join(PROVIDERS)}, found {provider!r}")
+    if provider == "cpu":
+        return "cpu"
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        if hasattr(onnxruntime, "preload_dlls"):
+            onnxruntime.preload_dlls(cuda=True, cudnn=True, msvc=False) if _has_nvidia_wheels() else None
+        if _cuda_libraries_load():
+            return "cuda"
+    if provider == "cuda":
+        raise RequestError("provider: expected a CUDA device for 'cuda', found none; use 'auto' or 'cpu'")
+    return "cpu"
+
+
+def _has_nvidia_wheels() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("nvidia") is not None
+
+
+def make_session(
+    model: bytes,
+    inputs: GraphInputs,
+    *,
+    threads: int,
+    provider: str,
+    max_nodes: int,
+    memory: MemoryAccount,
+    where: str,
+) -> onnxruntime.InferenceSession:
+    """Check a graph and make it ready to run.
+
+    Args:
+        model: Serialised ONNX model.
+        inputs: What will be fed, at its largest.
+        threads: Threads within an operator; 0 leaves it to onnxruntime.
+        provider: "cpu" or "cuda".
+        max_nodes: Cap on the number of nodes.
+        memory: What is left to the file.
+        where: Archive and section, for messages.
+
+    Raises:
+        InvalidGraphError: not allowed, or onnxruntime refuses it.
+        LimitExceededError: it would take more memory than is left.
+    """
+    try:
+        n_bytes = check_graph(model, inputs, max_nodes)
+    except InvalidGraphError as error:
+        raise InvalidGraphError(f"{where}: {error}") from error
+    memory.take(n_bytes, f"{where}: the graph")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _SILENT
+    options.use_deterministic_compute = True
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a thread that waits leaves its core
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if provider == "cuda":  # TensorFloat-32 keeps 10 bits of what the archive's arithmetic needs all 24
+        providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=providers)
+    except Exception as error:  # onnxruntime raises a dozen unrelated classes, all meaning "this graph does not load"
+        raise InvalidGraphError(f"{where}: onnxruntime cannot load the graph: {_first_line(error)}") from error
+
+
+def run_session(session: onnxruntime.InferenceSession, output: str, feeds: dict[str, Any], where: str) -> Any:
+    """Run a graph and return one output.
+
+    Raises:
+        InvalidGraphError: inputs do not fit the graph, or it fails.
+    """
+    try:
+        return session.run([output], feeds)[0]
+    except Exception as error:  # as above
+        raise InvalidGraphError(f"{where}: the graph fails: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

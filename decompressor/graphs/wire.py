@@ -1,0 +1,269 @@
+"""An ONNX model's bytes as plain values: a small reader of the protobuf wire format, strict about what it knows.
+
+It keeps the decoder free of the onnx package. Fields that FORMAT.md "Graphs" does not name are refused, and so are
+fields of another wire type and single fields that stand twice, which other readers skip or merge.
+
+Source: onnx.proto (field numbers), protobuf "Encoding".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ..errors import InvalidGraphError
+
+OPSET = 17
+FLOAT, UINT8, INT8, INT64, BOOL, FLOAT16 = 1, 2, 3, 7, 9, 10
+ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT64: 8, BOOL: 1, FLOAT16: 2}
+"""Element types of ONNX that graphs may hold, and their sizes."""
+MAX_RANK = 8
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_NUMBER, _TEXT, _FLOAT32, _NUMBERS, _REPEATED = "number", "text", "float32", "numbers", "repeated"
+_Table = Mapping[int, tuple[str, str]]
+_MODEL: _Table = {
+    1: ("ir_version", _NUMBER), 2: ("producer_name", _TEXT), 3: ("producer_version", _TEXT), 7: ("graph", _REPEATED),
+    8: ("opset_import", _REPEATED),
+}  # fmt: skip
+_GRAPH: _Table = {
+    1: ("node", _REPEATED), 2: ("name", _TEXT), 5: ("initializer", _REPEATED), 11: ("input", _REPEATED),
+    12: ("output", _REPEATED),
+}  # fmt: skip
+_NODE: _Table = {
+    1: ("input", _REPEATED), 2: ("output", _REPEATED), 3: ("name", _TEXT), 4: ("op_type", _TEXT),
+    5: ("attribute", _REPEATED), 7: ("domain", _TEXT),
+}  # fmt: skip
+_ATTRIBUTE: _Table = {
+    1: ("name", _TEXT), 2: ("f", _FLOAT32), 3: ("i", _NUMBER), 8: ("ints", _NUMBERS), 20: ("type", _NUMBER),
+}  # fmt: skip
+_TENSOR: _Table = {1: ("dims", _NUMBERS), 2: ("data_type", _NUMBER), 8: ("name", _TEXT), 9: ("raw_data", _TEXT)}
+_OPSET_ID: _Table = {1: ("domain", _TEXT), 2: ("version", _NUMBER)}
+_VALUE_INFO: _Table = {1: ("name", _TEXT), 2: ("type", _TEXT)}
+_TYPE: _Table = {1: ("tensor_type", _TEXT)}
+_TENSOR_TYPE: _Table = {1: ("elem_type", _NUMBER), 2: ("shape", _TEXT)}
+_SHAPE: _Table = {1: ("dim", _REPEATED)}
+_DIM: _Table = {1: ("dim_value", _NUMBER), 2: ("dim_param", _TEXT)}
+_ATTRIBUTE_TYPES = {1: "f", 2: "i", 7: "ints"}
+
+_Value = int | bytes
+Attribute = int | bytes | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation; attributes are integers, tuples of them, or the four bytes of a float32."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    output: str
+    attributes: dict[str, Attribute]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An initializer: element type, shape, and its little-endian bytes."""
+
+    dtype: int
+    shape: tuple[int, ...]
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model's graph.
+
+    Attributes:
+        nodes: In file order.
+        constants: By name.
+        inputs: By name: element type and dimensions, each a number or None where it is not said.
+        outputs: Names.
+    """
+
+    nodes: tuple[Node, ...]
+    constants: dict[str, Constant]
+    inputs: dict[str, tuple[int, tuple[int | None, ...]]]
+    outputs: tuple[str, ...]
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            break
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & 0xFFFF_FFFF_FFFF_FFFF, at
+    raise InvalidGraphError("not a protobuf message")
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value
+
+
+def _raw_fields(data: bytes) -> Iterator[tuple[int, int, _Value]]:
+    """(number, wire type, value) of each field."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        wire = tag & 7
+        if wire == _VARINT:
+            number, at = _varint(data, at)
+            yield tag >> 3, wire, number
+            continue
+        if wire == _BYTES:
+            length, at = _varint(data, at)
+        elif wire in (_FIXED32, _FIXED64):
+            length = 4 if wire == _FIXED32 else 8
+        else:
+            raise InvalidGraphError(f"not a protobuf message (wire type {wire})")
+        if length > len(data) - at:
+            raise InvalidGraphError("not a protobuf message (cut short)")
+        yield tag >> 3, wire, data[at : at + length]
+        at += length
+
+
+def _packed(data: bytes) -> Iterator[int]:
+    at = 0
+    while at < len(data):
+        value, at = _varint(data, at)
+        yield _signed(value)
+
+
+class _Message:
+    """A message's fields: single ones by name, repeated ones in lists."""
+
+    def __init__(self, data: bytes, table: _Table, kind: str) -> None:
+        self.kind = kind
+        self._single: dict[str, _Value] = {}
+        self._lists: dict[str, list[bytes]] = {}
+        self._numbers: dict[str, list[int]] = {}
+        for number, wire, value in _raw_fields(data):
+            if number not in table:
+                raise InvalidGraphError(f"expected only plain fields in {kind}, found field {number}")
+            name, holds = table[number]
+            if holds == _REPEATED and isinstance(value, bytes) and wire == _BYTES:
+                self._lists.setdefault(name, []).append(value)
+            elif holds == _NUMBERS and wire in (_VARINT, _BYTES):
+                numbers = self._numbers.setdefault(name, [])
+                numbers.extend(_packed(value) if isinstance(value, bytes) else [_signed(value)])
+            elif wire == {_NUMBER: _VARINT, _TEXT: _BYTES, _FLOAT32: _FIXED32}.get(holds):
+                if name in self._single:
+                    raise InvalidGraphError(f"expected {name} once in {kind}, found it twice")
+                self._single[name] = value
+            else:
+                raise InvalidGraphError(f"{name} of {kind} is of another type (wire type {wire})")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._single or name in self._numbers
+
+    def number(self, name: str, default: int = 0) -> int:
+        value = self._single.get(name, default)
+        assert isinstance(value, int)
+        return _signed(value)
+
+    def data(self, name: str) -> bytes:
+        value = self._single.get(name, b"")
+        assert isinstance(value, bytes)
+        return value
+
+    def text(self, name: str) -> str:
+        return _text(self.data(name), self.kind)
+
+    def messages(self, name: str) -> list[bytes]:
+        return self._lists.get(name, [])
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(_text(value, self.kind) for value in self.messages(name))
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        return tuple(self._numbers.get(name, []))
+
+
+def _text(data: bytes, kind: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidGraphError(f"a name in {kind} is not UTF-8") from error
+
+
+def _attribute(data: bytes) -> tuple[str, Attribute]:
+    message = _Message(data, _ATTRIBUTE, "an attribute")
+    name, holds = message.text("name"), _ATTRIBUTE_TYPES.get(message.number("type"))
+    if holds is None or any(other in message for other in _ATTRIBUTE_TYPES.values() if other != holds):
+        raise InvalidGraphError(f"attribute {name!r:.40}: expected a float, an integer or integers, found another")
+    if holds == "ints":
+        return name, message.numbers("ints")
+    return name, message.number("i") if holds == "i" else message.data("f")
+
+
+def _node(data: bytes) -> Node:
+    message = _Message(data, _NODE, "a node")
+    operator = message.text("op_type")
+    if message.text("domain"):
+        raise InvalidGraphError("expected operators of the standard domain, found a custom one")
+    attributes = [_attribute(part) for part in message.messages("attribute")]
+    if len(dict(attributes)) != len(attributes):
+        raise InvalidGraphError(f"{operator}: an attribute stands twice")
+    outputs = message.texts("output")
+    if len(outputs) != 1:
+        raise InvalidGraphError(f"{operator!r:.40}: expected one output, found {len(outputs)}")
+    return Node(operator, message.texts("input"), outputs[0], dict(attributes))
+
+
+def _constant(data: bytes) -> tuple[str, Constant]:
+    message = _Message(data, _TENSOR, "an initializer")
+    name, dtype, shape = message.text("name"), message.number("data_type"), message.numbers("dims")
+    raw = message.data("raw_data")
+    if dtype not in ITEM_BYTES or len(shape) > MAX_RANK or any(n < 0 for n in shape):
+        raise InvalidGraphError(f"initializer {name!r:.40}: type {dtype} of shape {list(shape)!s:.80} is not allowed")
+    if math.prod(shape) * ITEM_BYTES[dtype] != len(raw):
+        raise InvalidGraphError(
+            f"initializer {name!r:.40}: expected {math.prod(shape) * ITEM_BYTES[dtype]} bytes, found {len(raw)}"
+        )
+    return name, Constant(dtype, shape, raw)
+
+
+def _value_info(data: bytes) -> tuple[str, tuple[int, tuple[int | None, ...]]]:
+    message = _Message(data, _VALUE_INFO, "an input or output")
+    kind = _Message(_Message(message.data("type"), _TYPE, "a type").data("tensor_type"), _TENSOR_TYPE, "a type")
+    if "shape" not in kind:
+        raise InvalidGraphError(f"{message.text('name')!r:.40}: expected a shape, found none")
+    dims = [_Message(d, _DIM, "a dimension") for d in _Message(kind.data("shape"), _SHAPE, "a shape").messages("dim")]
+    sizes = tuple(dim.number("dim_value") if "dim_value" in dim else None for dim in dims)
+    return message.text("name"), (kind.number("elem_type"), sizes)
+
+
+def parse_model(model: bytes, max_nodes: int) -> Graph:
+    """Read a serialised ModelProto.
+
+    Args:
+        model: Its bytes.
+        max_nodes: Cap on the number of nodes.
+
+    Raises:
+        InvalidGraphError: see the message.
+    """
+    message = _Message(model, _MODEL, "the model")
+    opsets = [_Message(part, _OPSET_ID, "opset_import") for part in message.messages("opset_import")]
+    if any(opset.text("domain") for opset in opsets):
+        raise InvalidGraphError("expected the standard operator set, found a custom one")
+    graphs, versions = message.messages("graph"), [opset.number("version") for opset in opsets]
+    if len(graphs) != 1 or versions != [OPSET]:
+        raise InvalidGraphError(f"expected one graph of operator set {OPSET}, found {len(graphs)} of {versions}")
+    graph = _Message(graphs[0], _GRAPH, "the graph")
+    if len(graph.messages("node")) > max_nodes:
+        raise InvalidGraphError(f"more than {max_nodes} nodes")
+    constants = [_constant(part) for part in graph.messages("initializer")]
+    inputs = [_value_info(part) for part in graph.messages("input")]
+    if len(dict(constants)) != len(constants) or len(dict(inputs)) != len(inputs):
+        raise InvalidGraphError("an input or initializer stands twice")
+    return Graph(
+        tuple(_node(part) for part in graph.messages("node")),
+        dict(constants),
+        dict(inputs),
+        tuple(_value_info(part)[0] for part in graph.messages("output")),
+    )

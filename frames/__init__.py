@@ -1,0 +1,17 @@
+"""Reading a day of lightmaps (numpy and pillow only)."""
+
+from .contest import ContestDataset, is_dataset, open_dataset
+from .contest_config import ContestEntry
+from .day import Day
+from .errors import DataError
+from .reader import read_day
+
+__all__ = [
+    "ContestDataset",
+    "ContestEntry",
+    "DataError",
+    "Day",
+    "is_dataset",
+    "open_dataset",
+    "read_day",
+]

@@ -1,0 +1,191 @@
+"""Read the contest's dataset: many lightmaps, float32 radiance, coverage masks, times by key. HPRC layout.
+
+Files are mapped into memory one at a time; `ContestDataset.read` holds one lightmap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .contest_config import CONFIG_NAME, USUAL_KEYS, ContestEntry, hours_of, read_config
+from .day import Day
+from .errors import DataError
+
+VALID, INVALID = 127, -1
+RAW_FOLDERS = ("", "Data", "Original", "Data/Original")
+MASK_FOLDERS = ("", "Data", "Mask", "Data/Mask")
+
+
+def is_dataset(path: Path) -> bool:
+    """Whether a folder looks like a contest dataset: it has config.json with a list of lightmaps."""
+    try:
+        return b'"lightmap_list"' in (path / CONFIG_NAME).read_bytes()
+    except OSError:
+        return False
+
+
+def _find(root: Path, name: str, folders: tuple[str, ...], where: str) -> Path:
+    for folder in folders:
+        path = root / folder / name
+        if path.is_file():
+            return path
+    places = ", ".join(folder or "." for folder in folders)
+    raise DataError(f"{root}: {where}: expected the file {name} in one of {places}, found none")
+
+
+@dataclass(frozen=True)
+class ContestDataset:
+    """A dataset folder.
+
+    Attributes:
+        path: The folder.
+        entries: Its lightmaps, as config.json lists them.
+    """
+
+    path: Path
+    entries: tuple[ContestEntry, ...]
+
+    def find(self, name: str) -> ContestEntry:
+        """A lightmap by its name, such as L_Courtyard_0.
+
+        Raises:
+            DataError: there is none.
+        """
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        names = ", ".join(entry.name for entry in self.entries[:5])
+        more = f" and {len(self.entries) - 5} more" if len(self.entries) > 5 else ""
+        raise DataError(f"{self.path}: expected a lightmap of {names}{more}, found {name!r}")
+
+    def _paths(self, names: tuple[str, ...], folders: tuple[str, ...], where: str) -> list[Path]:
+        return [_find(self.path, name, folders, where) for name in names]
+
+    def files(self, entry: ContestEntry) -> list[Path]:
+        """All files of a lightmap.
+
+        Raises:
+            DataError: one is missing.
+        """
+        found: list[Path] = []
+        for key, raw, mask in zip(entry.keys, entry.lightmaps, entry.masks, strict=True):
+            found += self._paths(raw, RAW_FOLDERS, f"{entry.name}: time {key}")
+            found += self._paths(mask, MASK_FOLDERS, f"{entry.name}: mask of time {key}")
+        return found
+
+    def _mapped(self, paths: list[Path], dtype: str, n_items: int) -> list[np.ndarray]:
+        """The files' items; together they must be n_items."""
+        size, found = np.dtype(dtype).itemsize, 0
+        for path in paths:
+            found += path.stat().st_size
+        if found != n_items * size:
+            files = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more parts"
+            raise DataError(f"{paths[0].parent / files}: expected {n_items * size} bytes, found {found}")
+        for path in paths:
+            if path.stat().st_size % size:
+                raise DataError(f"{path}: expected whole items of {size} bytes, found {path.stat().st_size} bytes")
+        try:
+            return [np.memmap(path, dtype, mode="r") for path in paths if path.stat().st_size]
+        except OSError as error:
+            raise DataError(f"{paths[0]}: cannot be read: {error.strerror or error}") from error
+
+    def mask(self, entry: ContestEntry, index: int) -> np.ndarray:
+        """(H, W) bool, the valid texels at one time.
+
+        Raises:
+            DataError: the file is missing, of a wrong size, or has other values than 127 and -1.
+        """
+        where = f"{entry.name}: mask of time {entry.keys[index]}"
+        paths = self._paths(entry.masks[index], MASK_FOLDERS, where)
+        codes = np.concatenate(self._mapped(paths, "|i1", entry.height * entry.width))
+        odd = codes[(codes != VALID) & (codes != INVALID)]
+        if odd.size:
+            raise DataError(f"{paths[0]}: expected mask values {VALID} or {INVALID}, found {int(odd[0])}")
+        return np.asarray(codes.reshape(entry.height, entry.width) == VALID)
+
+    def _frame(self, entry: ContestEntry, index: int, valid: np.ndarray, out: np.ndarray) -> tuple[int, int]:
+        """Read one time into out (H, W, 3); returns bytes read and items outside of the mask that were made 0."""
+        paths = self._paths(entry.lightmaps[index], RAW_FOLDERS, f"{entry.name}: time {entry.keys[index]}")
+        flat, at = out.reshape(-1), 0
+        for part in self._mapped(paths, "<f4", flat.size):
+            flat[at : at + part.size] = part
+            at += part.size
+        unusable = ~(np.isfinite(out) & (out >= 0))
+        if unusable.any():
+            inside = np.argwhere(unusable & valid[..., None])
+            if inside.size:
+                y, x, channel = (int(i) for i in inside[0])
+                raise DataError(
+                    f"{paths[0]}: expected finite radiance >= 0 at valid texels, found {out[y, x, channel]} "
+                    f"at row {y}, column {x}"
+                )
+            out[unusable] = 0
+        return sum(path.stat().st_size for path in paths), int(unusable.sum())
+
+    def read(self, entry: ContestEntry, on_frame: Callable[[int, int], None] | None = None) -> Day:
+        """Read one lightmap.
+
+        Where the masks of its times differ, `valid` is their union, and a warning says so.
+
+        Args:
+            entry: One of `entries`.
+            on_frame: Called with (frames read, frames in all), for progress.
+
+        Returns:
+            The day, `transfer == "linear"`; invalid texels hold what the files hold, but 0 for NaN, infinite and
+            negative values.
+
+        Raises:
+            DataError: a file is missing or of a wrong size, a valid texel is NaN, infinite or negative, a mask has
+                other values than 127 and -1, or no texel is valid.
+        """
+        n_times = len(entry.keys)
+        radiance = np.empty((n_times, entry.height, entry.width, 3), np.float32)
+        first = self.mask(entry, 0)
+        union, differing, source_bytes, cleared = first.copy(), 0, 0, 0
+        for index in range(n_times):
+            valid = self.mask(entry, index)
+            differing += not np.array_equal(valid, first)
+            union |= valid
+            n_bytes, n_cleared = self._frame(entry, index, valid, radiance[index])
+            source_bytes, cleared = source_bytes + n_bytes, cleared + n_cleared
+            if on_frame is not None:
+                on_frame(index + 1, n_times)
+        where = f"{self.path}: {entry.name}"
+        if not union.any():
+            raise DataError(f"{where}: expected at least one valid texel, found none")
+        warnings = []
+        if differing:
+            warnings.append(
+                f"{where}: the masks of {differing} times differ from the first; "
+                "texels that are valid at any time are coded"
+            )
+        if cleared:
+            warnings.append(f"{where}: {cleared} NaN, infinite or negative values at invalid texels are read as 0")
+        if entry.keys != USUAL_KEYS:
+            warnings.append(f"{where}: expected the {len(USUAL_KEYS)} usual times, found {n_times} times")
+        return Day(
+            radiance, union, hours_of(entry), "linear", entry.name, source_bytes=source_bytes, warnings=tuple(warnings)
+        )
+
+
+def open_dataset(path: str | Path) -> ContestDataset:
+    """Open a dataset folder: config.json is read and checked, and that its files exist.
+
+    Both layouts are read: files in the folder itself or in Data/, and the older one under Original/ and Mask/ that
+    splits lightmaps into parts along the rows (an entry's `parts`, or a list of file names for a time).
+
+    Raises:
+        DataError: it is not a dataset, config.json is inconsistent, or a file is missing.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: expected a dataset folder with {CONFIG_NAME}, found none")
+    dataset = ContestDataset(folder, read_config(folder / CONFIG_NAME))
+    for entry in dataset.entries:
+        dataset.files(entry)
+    return dataset

@@ -1,0 +1,117 @@
+"""`todpack compress DATASET`: every lightmap is a job, finished jobs stay on disk until the level is written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from todpack.decompressor.container import Container
+from todpack.decompressor.errors import ArchiveError
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.output import check_output, make_folder
+from todpack.decompressor.parts import remove_strays
+
+from ..errors import PackError
+from .job import LightmapJob
+from .merge import merge_archives
+from .workers import Task, run_local
+
+ENGINES = ("local", "ray")
+
+
+@dataclass(frozen=True)
+class LevelResult:
+    """What was made.
+
+    Attributes:
+        size_bytes: Of the archive.
+        n_lightmaps: In it.
+        n_kept: Of these, how many an earlier run had finished.
+    """
+
+    size_bytes: int
+    n_lightmaps: int
+    n_kept: int
+
+
+def parts_folder(out: Path) -> Path:
+    """Where finished jobs are kept until the archive is written."""
+    return out.with_name(f"{out.name}.parts")
+
+
+def compress_level(
+    jobs: Sequence[LightmapJob], out: Path, *, n_jobs: int | None = None, engine: str = "local"
+) -> LevelResult:
+    """Code lightmaps in parallel and write one archive; its bytes depend on the jobs alone, not on how they are run.
+
+    Args:
+        jobs: One per lightmap.
+        out: The archive.
+        n_jobs: Jobs at once; None takes the number of cores.
+        engine: "local" or "ray".
+
+    Raises:
+        PackError: a job failed; the others are finished, kept, and not done again by the next run.
+        OutputError: the archive or its work folder cannot be written.
+    """
+    if n_jobs is not None and n_jobs < 1:
+        raise PackError(f"--jobs: expected a number >= 1, found {n_jobs}")
+    if len({job.entry.hours for job in jobs}) > 1:
+        odd = next(job for job in jobs if job.entry.hours != jobs[0].entry.hours)
+        raise PackError(
+            f"{odd.dataset}: {odd.entry.name}: expected the {len(jobs[0].entry.hours)} times of "
+            f"{jobs[0].entry.name}, found others; an archive holds lightmaps of the same times (use --lightmap)"
+        )
+    check_output(out)
+    folder = parts_folder(out)
+    make_folder(folder)
+    tasks = [Task(job, folder / f"{job.digest()}.tod") for job in jobs]
+    todo = [task for task in tasks if not _is_finished(task.part)]
+    bar = tqdm(
+        total=len(tasks), initial=len(tasks) - len(todo), unit="lightmap", desc="compress", file=sys.stderr,
+        disable=not sys.stderr.isatty(),
+    )  # fmt: skip
+    with bar:
+
+        def on_done(_task: Task) -> None:
+            bar.update(1)
+
+        if engine == "ray" and todo:
+            from .ray_engine import run_on_ray
+
+            failures = run_on_ray(todo, n_jobs, on_done)
+        else:
+            failures = run_local(todo, n_jobs or os.cpu_count() or 1, on_done)
+    if failures:
+        raise PackError(
+            f"{len(failures)} of {len(tasks)} lightmaps failed, the others are kept in {folder}; {'; '.join(failures)}"
+        )
+    size = merge_archives([task.part for task in tasks]).write(out)
+    _clear(folder, tasks)
+    return LevelResult(size, len(tasks), len(tasks) - len(todo))
+
+
+def _is_finished(part: Path) -> bool:
+    """Whether an earlier run left a whole archive there."""
+    if not part.is_file():
+        return False
+    try:
+        with Container(part, DEFAULT_LIMITS) as container:
+            container.verify()
+    except ArchiveError:
+        return False
+    return True
+
+
+def _clear(folder: Path, tasks: Sequence[Task]) -> None:
+    """Remove the parts of this level, and the folder if nothing else is in it."""
+    for task in tasks:
+        remove_strays(task.part)
+        task.part.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,0 +1,73 @@
+"""One lightmap of a dataset as a job: everything it depends on, a digest of that, and the work."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from todpack.decompressor.container import MAJOR, MINOR
+from todpack.frames import ContestEntry, open_dataset
+
+from ..compress import encode_day
+from ..daybasis.config import DayBasisConfig
+from ..daybasis.pack import DayBasisPackOptions
+
+ENCODER_VERSION = 2
+"""Raised by hand when the encoder gives other bytes for the same job, so that old parts are not taken for new ones."""
+BYTES_PER_VALUE = 60
+"""Memory of one job per value (texel, time, channel), and BASE_BYTES besides: docs/contest.md "Compress a level"."""
+BASE_BYTES = 300 << 20
+
+
+@dataclass(frozen=True)
+class LightmapJob:
+    """How to code one lightmap.
+
+    Attributes:
+        dataset: The dataset's folder.
+        entry: The lightmap.
+        config: Tiles, levels, step, domain.
+        options: How to code.
+        target_psnr_db: Tiled linear PSNR to meet, or None for the configuration's step.
+    """
+
+    dataset: Path
+    entry: ContestEntry
+    config: DayBasisConfig
+    options: DayBasisPackOptions
+    target_psnr_db: float | None = None
+
+    @property
+    def memory_bytes(self) -> int:
+        """Estimate of the memory the job takes."""
+        return BASE_BYTES + BYTES_PER_VALUE * self.entry.width * self.entry.height * 3 * len(self.entry.hours)
+
+    def digest(self) -> str:
+        """SHA-256 over the content of the files, the options and the versions: the same digest, the same bytes."""
+        state = hashlib.sha256()
+        options = {
+            "versions": [MAJOR, MINOR, ENCODER_VERSION],
+            "entry": asdict(self.entry),
+            "config": self.config.to_json(),
+            "options": asdict(self.options),
+            "target_psnr_db": self.target_psnr_db,
+        }
+        state.update(json.dumps(options, sort_keys=True).encode())
+        for path in open_dataset(self.dataset).files(self.entry):
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    state.update(block)
+        return state.hexdigest()
+
+    def encode(self) -> bytes:
+        """The archive of this lightmap alone.
+
+        Raises:
+            DataError: the lightmap cannot be read.
+            PackError: the target cannot be met.
+        """
+        sequence = open_dataset(self.dataset).read(self.entry)
+        day = encode_day(sequence, self.config, self.options, target_psnr_db=self.target_psnr_db)
+        return day.writer.to_bytes()

@@ -1,0 +1,1 @@
+"""The encoder's half of the transform: temporal basis, rotations, regional rotations, forward lifting."""

@@ -1,0 +1,91 @@
+"""Find classes of blocks and a sparse rotation for each: a k-means whose distance is the rate."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
+from scipy.optimize import linear_sum_assignment
+
+from .rotation import ENERGY_GAIN, sparse_rotation
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Ints = NDArray[np.integer]
+
+MIN_NEIGHBORHOODS = 50
+MAX_THREADS = 8
+
+
+def neighborhood_rates(groups: Singles, rotation: Floats) -> Singles:
+    """Rate in nats (M,) of each neighbourhood of groups (G, M, K) after a rotation, counted as in `rate_proxy`."""
+    energy = groups @ rotation.astype(np.float32)
+    energy *= energy
+    energy *= np.float32(ENERGY_GAIN)
+    local = np.log(1 + energy.mean(0)).sum(1)
+    energy += 1
+    return np.asarray((np.log(energy, out=energy).sum((0, 2)) + len(groups) * local) / 4, np.float32)
+
+
+def fit_regions(
+    groups: Singles, blocks: Ints, n_blocks: int, n_classes: int, n_rounds: int = 4
+) -> tuple[NDArray[np.uint8], Floats]:
+    """Assign blocks to classes, fit each class's rotation, and repeat.
+
+    Args:
+        groups: (G, M, K) neighbourhoods in the common basis, in units of the quantiser's step.
+        blocks: (M,) block of each.
+        n_blocks: Count of blocks; blocks without neighbourhoods get class 0.
+        n_classes: At most so many classes.
+        n_rounds: Of assignment and fit.
+
+    Returns:
+        classes (n_blocks,) uint8, and rotations (n_classes, K, K), columns aligned with the common components.
+    """
+    n_components = groups.shape[2]
+    rotations = np.repeat(np.eye(n_components)[None], n_classes, 0)
+    energies = np.zeros((n_blocks, n_components))
+    np.add.at(energies, blocks, np.abs(groups).mean(0))
+    used = np.flatnonzero(energies.any(1))
+    classes = np.zeros(n_blocks, np.uint8)
+    if n_classes < 2 or len(used) < n_classes:
+        return classes, rotations
+    profiles = energies[used] / np.linalg.norm(energies[used], axis=1, keepdims=True)
+    classes[used] = kmeans2(profiles, n_classes, seed=0, minit="++")[1]
+    for step in range(n_rounds):
+        sizes = np.bincount(classes[blocks], minlength=n_classes)
+        fitted = np.flatnonzero(sizes >= MIN_NEIGHBORHOODS)
+        fit = partial(sparse_rotation, n_samples=40_000, n_rounds=4 if step == n_rounds - 1 else 2)
+        with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
+            found = list(pool.map(fit, [groups[:, classes[blocks] == c] for c in fitted]))
+        for c, rotation in zip(fitted, found, strict=True):
+            rotations[c] = rotation
+        classes = cheapest_classes(groups, blocks, n_blocks, rotations)
+    return classes, np.stack([align_columns(r) for r in rotations])
+
+
+def cheapest_classes(groups: Singles, blocks: Ints, n_blocks: int, rotations: Floats) -> NDArray[np.uint8]:
+    """(n_blocks,) class of least rate of each block; arguments as in `fit_regions`."""
+    rates = [np.bincount(blocks, neighborhood_rates(groups, r), n_blocks) for r in rotations]
+    return np.asarray(np.argmin(rates, 0), np.uint8)
+
+
+def align_columns(rotation: Floats) -> Floats:
+    """Permute and flip columns so that the matrix is near the identity: components stay comparable over regions."""
+    columns = linear_sum_assignment(-np.abs(rotation))[1]
+    aligned = rotation[:, columns]
+    return np.asarray(aligned * np.where(np.diag(aligned) < 0, -1.0, 1.0), np.float64)
+
+
+def skew_of_rotation(rotation: Floats) -> Floats:
+    """(K (K - 1) / 2,) upper triangle of S with rotation = (I - S/2)^-1 (I + S/2): the inverse Cayley transform.
+
+    A half turn has no such S; planes near it are held at a large finite angle, so the result stays a rotation.
+    """
+    n_components = len(rotation)
+    unit = np.eye(n_components)
+    skew = 2 * np.linalg.solve((rotation + unit).T + 1e-6 * unit, (rotation - unit).T).T
+    skew = np.clip((skew - skew.T) / 2, -100, 100)
+    return np.asarray(skew[np.triu_indices(n_components, 1)], np.float64)

@@ -1,0 +1,126 @@
+"""A lightmap of an archive as a file of plain bits: what decompressor/daybasis/raw_lightmap.py reads."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from todpack.decompressor.container import Container
+from todpack.decompressor.daybasis.decoder import unzigzag
+from todpack.decompressor.daybasis.entropy.stream import decode_bands
+from todpack.decompressor.daybasis.entry import CUBIC, CURVES, DayBasisEntry, read_daybasis_entry
+from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
+from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoothing
+from todpack.decompressor.mask import read_mask
+from todpack.decompressor.metadata import ArchiveEntry, LightmapEntry
+from todpack.packer.errors import PackError
+
+from ..plain_bits.lightmap import (
+    EXPONENT_BIAS,
+    EXPONENT_BITS,
+    HEADER,
+    HOUR_BITS,
+    HOUR_STEPS,
+    MAGIC,
+    RICE_BITS,
+    class_bits,
+)
+from ..plain_bits.zero_flags import FIRST, N_LEVELS, WHOLE, descend, halves, padded, pooled
+from .plain_writer import BitWriter, best_low_bits, write_bands, zigzag
+
+MAX_RICE = (1 << RICE_BITS) - 1
+
+
+def raw_lightmap(container: Container, archive: ArchiveEntry, lightmap: LightmapEntry) -> bytes:
+    """Take the codes of a lightmap out of an archive and write them as plain bits; it decodes to the same values.
+
+    Args:
+        container: The archive, family daybasis.
+        archive: Its shared fields.
+        lightmap: Which lightmap.
+
+    Raises:
+        PackError: the family or the times cannot be written so.
+        ArchiveError: the archive is damaged.
+    """
+    where = f"{container.path}: lightmap {lightmap.name}"
+    if archive.model_type != "daybasis" or archive.transfer != "linear":
+        raise PackError(
+            f"{where}: expected linear radiance of the family daybasis, "
+            f"found {archive.transfer} of {archive.model_type}"
+        )
+    keys = np.rint(archive.hours * HOUR_STEPS).astype(np.int64)
+    if not np.allclose(keys / HOUR_STEPS, archive.hours, atol=1e-9) or max(lightmap.height, lightmap.width) > 0xFFFF:
+        raise PackError(f"{where}: expected times in hundredths of an hour and sides under 65536, found others")
+    entry = read_daybasis_entry(lightmap, len(archive.hours))
+    valid = read_mask(container, lightmap)
+    writer = BitWriter()
+    writer.integers(keys, HOUR_BITS)
+    writer.integers(entry.exponents + EXPONENT_BIAS, EXPONENT_BITS)
+    writer.flags(np.array([mode == CUBIC for mode in entry.gap_modes]))
+    _write_mask(writer, valid)
+    basis = unzigzag(container.read_array(f"{lightmap.index}/basis"))
+    _write_rows(writer, basis.reshape(entry.n_components + 1, -1))
+    if entry.n_classes > 1:
+        _write_rows(writer, unzigzag(container.read_array(f"{lightmap.index}/turns")))
+    _write_tiles(writer, container, lightmap.index, entry, valid)
+    one, more = (round(32 * point) for point in entry.centroids)
+    smoothing = entry.smoothing or Smoothing(0.0, (0.0, 0.0))
+    header = HEADER.pack(
+        MAGIC, lightmap.height, lightmap.width, len(keys), entry.n_components, entry.n_classes - 1, entry.n_levels,
+        entry.tile, entry.precision, CURVES.index(entry.curve), one, more, entry.q_step, _knee(container, entry),
+        smoothing.bound, *(round(WEIGHT_SCALE * weight) for weight in smoothing.weights),
+    )  # fmt: skip
+    return header + writer.to_bytes()
+
+
+def _write_mask(writer: BitWriter, valid: np.ndarray) -> None:
+    edges = valid.copy()
+    edges[1:] ^= valid[:-1]
+    corners = edges.copy()
+    corners[:, 1:] ^= edges[:, :-1]
+    truth = pooled(padded(corners[None]))
+
+    def ask(level: int, part: int, asked: np.ndarray) -> np.ndarray:
+        flags = truth[level] if part == WHOLE else halves(truth[level], level + 1)[0 if part == FIRST else 1]
+        writer.flags(flags[asked])
+        return np.asarray(flags & asked)
+
+    descend(pooled(padded(np.ones_like(corners[None]))), np.array([N_LEVELS - 1]), ask)
+
+
+def _write_rows(writer: BitWriter, rows: np.ndarray) -> None:
+    """Signed integers, each row with low bits of its own."""
+    low_bits = np.array([best_low_bits(zigzag(row), MAX_RICE) for row in rows], np.int64)
+    writer.integers(low_bits, RICE_BITS)
+    writer.signed(rows.ravel(), np.repeat(low_bits, rows.shape[1]))
+
+
+def _write_tiles(writer: BitWriter, container: Container, index: int, entry: DayBasisEntry, valid: np.ndarray) -> None:
+    height, width = valid.shape
+    number = 0
+    for top in range(0, height, entry.tile):
+        for left in range(0, width, entry.tile):
+            inside = np.ascontiguousarray(valid[top : top + entry.tile, left : left + entry.tile])
+            if inside.any():
+                if entry.n_classes > 1:
+                    classes = container.read_array(f"{index}/{number}/classes")
+                    writer.integers(classes, class_bits(entry.n_classes))
+                sites = build_pyramid(inside, entry.n_levels).sites
+                codes = decode_bands(container.read_bytes(f"{index}/{number}/coefficients"), entry.n_components, sites)
+                write_bands(writer, codes, sites)
+            number += 1
+
+
+def _knee(container: Container, entry: DayBasisEntry) -> float:
+    """Of the curve "exp"; only its graph holds it."""
+    if entry.curve != "exp":
+        return 0.0
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise PackError(f"--transfer log needs {error.name} here: pip install 'todpack[pack]'") from error
+    graph = onnx.load_model_from_string(container.read_bytes(entry.frame_graph)).graph
+    for constant in graph.initializer:
+        if constant.name == "knee":
+            return float(onnx.numpy_helper.to_array(constant).item())
+    raise PackError(f"{container.path}: section {entry.frame_graph}: expected a constant knee, found none")

@@ -1,0 +1,133 @@
+"""Coefficients in plain bits: bitmaps with flags for empty groups, signs, and magnitudes in planes.
+
+Sites are sorted into classes by what is known already: magnitudes of the coarser level and of earlier orientations at
+the same place. Each (band, class, map) has bitmaps of its own with groups as large as suit it, and magnitudes with as
+many low bits. Nothing is entropy coded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .bit_reader import BitReader
+from .zero_flags import N_LEVELS, descend, padded, pooled
+
+THRESHOLDS = (1, 3, 6, 12, 24)
+"""Activities from which a site is of the next class."""
+N_CLASSES = len(THRESHOLDS) + 1
+START_BITS = LOW_BITS = 4  # widths of the fields of each (class, map)
+OWN, RING, OTHERS, SIBLING, SIBLING_RING = 6, 1, 2, 4, 1
+"""Weights of magnitudes in the activity: of the parent, its four neighbours, the other orientations there, and earlier
+orientations at the same place with their four neighbours."""
+MAX_MAGNITUDE = 8  # larger ones count as this
+
+
+def _ring(magnitudes: np.ndarray) -> np.ndarray:
+    """Sum of the four neighbours."""
+    out = np.zeros_like(magnitudes)
+    out[:, 1:] += magnitudes[:, :-1]
+    out[:, :-1] += magnitudes[:, 1:]
+    out[:, :, 1:] += magnitudes[:, :, :-1]
+    out[:, :, :-1] += magnitudes[:, :, 1:]
+    return out
+
+
+def _sizes(band: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Capped magnitudes; bands of one level may differ by a row or a column."""
+    out = np.zeros(shape, np.uint16)
+    h, w = min(shape[1], band.shape[1]), min(shape[2], band.shape[2])
+    out[:, :h, :w] = np.minimum(np.abs(band[:, :h, :w]), MAX_MAGNITUDE)
+    return out
+
+
+def activity_classes(
+    coarser: Any, earlier: list[np.ndarray], orientation: int, shape: tuple[int, int, int]
+) -> np.ndarray:
+    """Class of each site of a band.
+
+    Args:
+        coarser: The three bands (K, h', w') of the level above; None for the coarsest.
+        earlier: Bands of this level that are known.
+        orientation: Of the band.
+        shape: (K, h, w).
+
+    Returns:
+        (K, h, w) uint8 under N_CLASSES.
+    """
+    activity = np.zeros(shape, np.uint16)
+    if coarser is not None:
+        half = shape[0], -(-shape[1] // 2), -(-shape[2] // 2)
+        sizes = [_sizes(band, half) for band in coarser]
+        own = sizes.pop(orientation)
+        parents = OWN * own + RING * _ring(own) + OTHERS * (sizes[0] + sizes[1])
+        activity += parents.repeat(2, axis=1).repeat(2, axis=2)[:, : shape[1], : shape[2]]
+    for band in earlier:
+        size = _sizes(band, shape)
+        activity += SIBLING * size + SIBLING_RING * _ring(size)
+    classes = np.zeros(shape, np.uint8)
+    for threshold in THRESHOLDS:
+        classes += activity >= threshold
+    return classes
+
+
+def low_differences(low_sites: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(K, n) the low band's codes from their differences along the sites, put in place: (K, h, w) int32."""
+    out = np.zeros((len(values), *low_sites.shape), np.int32)
+    out[:, low_sites] = np.cumsum(values, axis=1)
+    return out
+
+
+def _read_class(reader: BitReader, sites: np.ndarray, out: np.ndarray) -> None:
+    """Read the codes of the sites (K, h, w) of one class."""
+    n_maps, h, w = sites.shape
+    starts = reader.integers(n_maps, START_BITS)
+    used = np.flatnonzero(starts < N_LEVELS)
+    low_bits = reader.integers(used.size, LOW_BITS)
+
+    def ask(_level: int, _part: int, asked: np.ndarray) -> np.ndarray:
+        found = np.zeros_like(asked)
+        found[asked] = reader.flags(int(np.count_nonzero(asked)))
+        return found
+
+    nonzero = descend(pooled(padded(sites[used])), starts[used], ask)[:, :h, :w]
+    counts = np.count_nonzero(nonzero, axis=(1, 2))
+    signs = reader.flags(int(counts.sum()))
+    magnitudes = 1 + reader.rice(np.repeat(low_bits, counts))
+    part = np.zeros(nonzero.shape, out.dtype)
+    part[nonzero] = np.where(signs, -magnitudes, magnitudes)
+    out[used] += part
+
+
+def read_bands(reader: BitReader, n_maps: int, sites: Any) -> list[Any]:
+    """Read the coefficients of one tile.
+
+    Args:
+        reader: At their first bit.
+        n_maps: K.
+        sites: Of the pyramid.
+
+    Returns:
+        Low band and details as `entropy.decode_bands` returns them, int32.
+
+    Raises:
+        ValueError: the bits end early.
+    """
+    n_low = int(np.count_nonzero(sites[0]))
+    widths = reader.integers(n_maps, LOW_BITS + 1)
+    bands: list[Any] = [low_differences(sites[0], reader.signed(np.repeat(widths, n_low)).reshape(n_maps, n_low))]
+    for level in range(1, len(sites)):
+        done: list[np.ndarray] = []
+        for orientation, site in enumerate(sites[level]):
+            codes = np.zeros((n_maps, *site.shape), np.int32)
+            if site.any():
+                coarser = bands[level - 1] if level > 1 else None
+                classes = activity_classes(coarser, done, orientation, codes.shape)
+                for number in range(N_CLASSES):
+                    chosen = (classes == number) & site
+                    if chosen.any():
+                        _read_class(reader, chosen, codes)
+            done.append(codes)
+        bands.append(tuple(done))
+    return bands

@@ -1,0 +1,179 @@
+"""One lightmap as a file of plain bits, for graders that allow no general-purpose compressor; see docs/contest.md.
+
+A header of fixed size, then bits: times, exponents and gap modes, mask, basis, rotations, and tile by tile the classes
+of its blocks and its coefficients. What is stored and what it decodes to is the archive's, only packed otherwise.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from todpack.decompressor.daybasis.temporal.basis_codes import dequantize_basis
+from todpack.decompressor.daybasis.temporal.ramps import HOURS_PER_DAY, gap_lengths, ramp_table
+from todpack.decompressor.daybasis.transform.lifting import inverse
+from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
+from todpack.decompressor.daybasis.transform.rotations import BLOCK, Regions, restore_bands, turns_of_codes
+from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoother, Smoothing
+from todpack.decompressor.daybasis.transform.snapping import snap_to_grid
+
+from .bands import read_bands
+from .bit_reader import BitReader
+from .zero_flags import N_LEVELS, descend, padded, pooled
+
+MAGIC = b"TDR1"
+HEADER = struct.Struct("<4sHHHHBBHbBbbdfdBB")
+"""magic, height, width, times, K, classes - 1, levels, tile, P, curve, centroids * 32 (two), q_step, knee, bound
+and weights * 64 (two) of the smoothing."""
+CURVES = ("none", "square", "exp")
+TEXEL_BYTES, SAMPLE_BYTES, TABLE_BYTES, MEMORY_PER_BYTE = 64, 32, 160, 48 << 10
+"""What decoding takes for each texel, texel of a map, and entry of the tables, and what a byte of the file may ask for;
+as in limits.py and working_set.py of the package that this module is shipped without."""
+MAX_STEP_EXPONENT = 100
+HOUR_STEPS = 100  # times are stored in hundredths of an hour
+HOUR_BITS, EXPONENT_BITS, RICE_BITS = 12, 8, 5
+EXPONENT_BIAS = 128
+
+
+@dataclass(frozen=True)
+class RawLightmap:
+    """A lightmap ready to be evaluated at any time.
+
+    Attributes:
+        maps: (K, H, W) float32.
+        hours: (T,) float64 stored times.
+        first: (3K + 3,) float32, matrix by rows of channels and offset at the first time.
+        steps: (3T, 3K + 3) float32 ramps, see ramps.py.
+        grid: (3K + 3,) float32 steps of the matrix and the offset.
+        curve: From affine values to radiance, one of CURVES.
+        knee: Of "exp".
+    """
+
+    maps: np.ndarray
+    hours: np.ndarray
+    first: np.ndarray
+    steps: np.ndarray
+    grid: np.ndarray
+    curve: str
+    knee: float
+
+    def affine(self, time_h: float) -> tuple[np.ndarray, np.ndarray]:
+        """Matrix (3, K) and offset (3, 1) at a time, float32.
+
+        Args:
+            time_h: Hours in [0, 24].
+        """
+        time, hours = np.float32(time_h), self.hours.astype(np.float32)
+        if time < hours[0]:
+            time += np.float32(HOURS_PER_DAY)
+        u = np.clip((time - hours) / gap_lengths(self.hours), np.float32(0), np.float32(1))
+        rest = np.float32(1) - u
+        ramps = np.concatenate([u, u * rest * rest, u * rest * u])
+        values = np.rint((ramps @ self.steps + self.first) / self.grid) * self.grid
+        n = len(self.maps)
+        return values[: 3 * n].reshape(3, n), values[3 * n :].reshape(3, 1)
+
+
+def read_mask(reader: BitReader, height: int, width: int) -> np.ndarray:
+    """(H, W) bool: the corners of the mask as a bitmap with flags for empty squares."""
+    exists = pooled(padded(np.ones((1, height, width), bool)))
+
+    def ask(_level: int, _part: int, asked: np.ndarray) -> np.ndarray:
+        found = np.zeros_like(asked)
+        found[asked] = reader.flags(int(np.count_nonzero(asked)))
+        return found
+
+    corners = descend(exists, np.array([N_LEVELS - 1]), ask)[0, :height, :width]
+    filled: np.ndarray = np.logical_xor.accumulate(np.logical_xor.accumulate(corners, axis=0), axis=1)
+    return filled
+
+
+def read_rows(reader: BitReader, n_rows: int, n_columns: int) -> np.ndarray:
+    """(n_rows, n_columns) signed integers, each row with low bits of its own."""
+    low_bits = reader.integers(n_rows, RICE_BITS)
+    return reader.signed(np.repeat(low_bits, n_columns)).reshape(n_rows, n_columns)
+
+
+def class_bits(n_classes: int) -> int:
+    """Width of a block's class."""
+    return (n_classes - 1).bit_length()
+
+
+def _is_sound(data: bytes, fields: tuple[Any, ...]) -> bool:
+    """Whether the header's numbers make sense, and ask for no more memory than a file of this size may."""
+    height, width, n_hours, n_maps, last_class, n_levels, tile, precision, curve = fields[1:10]
+    one, more, q_step, knee, bound, along_x, along_y = fields[10:]
+    if not (min(height, width, n_hours, n_maps) >= 1 and 1 <= n_levels <= 12 and tile >= 8 and curve < len(CURVES)):
+        return False
+    if not (max(abs(one), abs(more)) <= 16 and max(along_x, along_y) <= 16 and -64 <= precision <= 64):
+        return False
+    if not (0 < q_step <= 1e9 and 0 <= bound <= 1e3 and 0 <= knee <= 1e30):
+        return False
+    n_bytes = height * width * (TEXEL_BYTES + SAMPLE_BYTES * n_maps) + TABLE_BYTES * n_hours * (3 * n_maps + 3)
+    n_bytes += TABLE_BYTES * (last_class + 1) * n_maps**2
+    return bool(n_bytes <= MEMORY_PER_BYTE * max(len(data), 1024))
+
+
+def read_lightmap(path: Path) -> RawLightmap:
+    """Read and decode one lightmap.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is not such a file, or it is cut off.
+    """
+    data = path.read_bytes()
+    if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
+        raise ValueError(f"{path}: expected a lightmap of plain bits, found something else")
+    (_, height, width, n_hours, n_maps, last_class, n_levels, tile, precision, curve, one, more, q_step, knee) = (
+        fields := HEADER.unpack_from(data)
+    )[:14]
+    bound, along_x, along_y = fields[14:]
+    if not _is_sound(data, fields):
+        raise ValueError(f"{path}: expected a lightmap of plain bits, found numbers in its header that none has")
+    smoothing = Smoothing(bound, (along_x / WEIGHT_SCALE, along_y / WEIGHT_SCALE))
+    reader = BitReader(data[HEADER.size :])
+    hours = reader.integers(n_hours, HOUR_BITS) / HOUR_STEPS
+    exponents = reader.integers(n_maps + 1, EXPONENT_BITS) - EXPONENT_BIAS
+    steps = precision + exponents[:-1]
+    if (np.diff(hours) <= 0).any() or hours[-1] >= HOURS_PER_DAY or np.abs(steps).max() > MAX_STEP_EXPONENT:
+        raise ValueError(f"{path}: expected times ascending within a day and steps that float32 has, found others")
+    modes = "".join("C" if cubic else "L" for cubic in reader.flags(n_hours))
+    valid = read_mask(reader, height, width)
+    codes = read_rows(reader, n_maps + 1, 3 * n_hours)
+    matrix, offset = dequantize_basis(codes.reshape(n_maps + 1, 3, n_hours).transpose(2, 1, 0), exponents)
+    values = np.concatenate([matrix.reshape(n_hours, -1), offset.reshape(n_hours, 3)], axis=1)
+    turns = np.eye(n_maps)[None]
+    if last_class:
+        turns = turns_of_codes(read_rows(reader, last_class + 1, n_maps * (n_maps - 1) // 2), n_maps)
+    maps = np.zeros((n_maps, height, width), np.float32)
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            rows, columns = slice(top, min(top + tile, height)), slice(left, min(left + tile, width))
+            inside = np.ascontiguousarray(valid[rows, columns])
+            if not inside.any():
+                continue
+            shape = -(-inside.shape[0] // BLOCK), -(-inside.shape[1] // BLOCK)
+            classes = reader.integers(shape[0] * shape[1], class_bits(last_class + 1)).astype(np.uint8).reshape(shape)
+            pyramid = build_pyramid(inside, n_levels)
+            bands = restore_bands(
+                read_bands(reader, n_maps, pyramid.sites), pyramid.sites, Regions(classes, turns), (one / 32, more / 32)
+            )
+            part = inverse(bands, pyramid, q_step)
+            if bound:
+                Smoother(smoothing, inside, q_step).apply(part)
+            snap_to_grid(part, exponents[:-1], precision)
+            maps[:, rows, columns] = part
+    grid = np.ldexp(1.0, exponents)
+    return RawLightmap(
+        maps,
+        hours,
+        values[0].astype(np.float32),
+        ramp_table(values, hours, modes).astype(np.float32),
+        np.append(np.tile(grid[:-1], 3), [grid[-1]] * 3).astype(np.float32),
+        CURVES[curve],
+        knee,
+    )

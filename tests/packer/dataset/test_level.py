@@ -1,0 +1,208 @@
+"""`todpack compress DATASET`: the same bytes however it is run, finished jobs kept, lost workers' jobs run again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.contest_data import make_radiance, micro_dataset, write_dataset
+from todpack.cli import main
+from todpack.decompressor import open_archive
+from todpack.eval.metrics import psnr_linear_db
+from todpack.frames import open_dataset
+from todpack.packer.dataset.compress import compress_level, parts_folder
+from todpack.packer.dataset.job import LightmapJob
+from todpack.packer.dataset.merge import merge_archives
+from todpack.packer.dataset.workers import ATTEMPTS, Task, run_local, work
+from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.errors import PackError
+
+CONFIG = DayBasisConfig(q_step=6.0, tile=32, n_levels=3, max_classes=1, reweight=0)
+SMALL = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "hprc_small"
+
+
+def jobs_of(folder: Path) -> list[LightmapJob]:
+    dataset = open_dataset(folder)
+    return [LightmapJob(folder, e, CONFIG, DayBasisPackOptions(entropy="zstd")) for e in dataset.entries]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("level") / "set"
+    micro_dataset(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def level(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("archive") / "level.tod"
+    assert compress_level(jobs_of(dataset), out, n_jobs=1).n_lightmaps == 3
+    return out
+
+
+def killed_once(task: Task, results: Connection) -> None:
+    """A worker that is killed at the first try."""
+    mark = task.part.with_suffix(".tried")
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    work(task, results)
+
+
+def killed_always(task: Task, results: Connection) -> None:
+    """A worker that counts its tries and is killed."""
+    with task.part.with_suffix(".tried").open("a") as file:
+        file.write("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_every_lightmap_is_there(dataset, level):
+    opened = open_dataset(dataset)
+    with open_archive(level) as archive:
+        assert [m.name for m in archive.lightmaps] == [e.name for e in opened.entries]
+        own = [archive.lightmap_bytes(i) for i in range(len(archive.lightmaps))]
+        sections = sum(section.stored_bytes for section in archive.container.sections.values())
+        assert min(own) > 0
+        assert sum(own) == sections < archive.file_bytes
+        for entry in opened.entries:
+            day, stored = opened.read(entry), archive.find(entry.name)
+            np.testing.assert_array_equal(stored.valid, day.valid)
+            decoded = np.stack([stored.decode(t, dtype="float32") for t in day.hours])
+            assert psnr_linear_db(day.radiance, decoded, day.valid) > 45.0
+    assert not parts_folder(level).exists()
+
+
+def test_bytes_do_not_depend_on_the_number_of_jobs(dataset, level, tmp_path):
+    compress_level(jobs_of(dataset), tmp_path / "again.tod", n_jobs=3)
+    assert (tmp_path / "again.tod").read_bytes() == level.read_bytes()
+
+
+def test_finished_jobs_are_not_done_again(dataset, level, tmp_path):
+    out = tmp_path / "level.tod"
+    jobs = jobs_of(dataset)
+    folder = parts_folder(out)
+    folder.mkdir()
+    kept, damaged = (folder / f"{job.digest()}.tod" for job in jobs[:2])
+    kept.write_bytes(jobs[0].encode())
+    damaged.write_bytes(b"not whole")
+    assert compress_level(jobs, out, n_jobs=1).n_kept == 1
+    assert out.read_bytes() == level.read_bytes()
+
+
+def test_digest_follows_content_and_options(dataset, tmp_path):
+    job = jobs_of(dataset)[0]
+    assert job.digest() == job.digest()
+    assert replace(job, config=replace(CONFIG, q_step=7.0)).digest() != job.digest()
+    assert replace(job, target_psnr_db=50.0).digest() != job.digest()
+    micro_dataset(tmp_path / "set")
+    moved = jobs_of(tmp_path / "set")[0]
+    assert moved.digest() == job.digest()
+    path = tmp_path / "set" / "Data" / job.entry.lightmaps[3][0]
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+    assert moved.digest() != job.digest()
+
+
+def test_lost_worker_is_replaced(dataset, tmp_path):
+    task = Task(jobs_of(dataset)[1], tmp_path / "part.tod")
+    done: list[Task] = []
+    assert run_local([task], 1, done.append, killed_once) == []
+    assert done == [task]
+    with open_archive(task.part) as archive:
+        assert archive.lightmaps[0].name == "L_A_1"
+
+
+def test_worker_that_is_always_lost_is_reported(dataset, tmp_path):
+    task = Task(jobs_of(dataset)[1], tmp_path / "part.tod")
+    failures = run_local([task], 2, pytest.fail, killed_always)
+    assert failures == [f"L_A_1: its worker was lost {ATTEMPTS} times (exit -9)"]
+    assert (tmp_path / "part.tried").read_text() == "x" * ATTEMPTS
+
+
+def test_one_bad_lightmap_keeps_the_others(tmp_path):
+    folder, out = tmp_path / "set", tmp_path / "level.tod"
+    config = micro_dataset(folder)
+    path = folder / "Data" / config["lightmap_list"][0]["lightmaps"]["700"]
+    good = path.read_bytes()
+    path.write_bytes(np.full(len(good) // 4, -1, "<f4").tobytes())
+    with pytest.raises(PackError, match=r"1 of 3 lightmaps failed, the others are kept in .*level.tod.parts; L_A_0"):
+        compress_level(jobs_of(folder), out, n_jobs=2)
+    assert not out.exists()
+    assert len(list(parts_folder(out).glob("*.tod"))) == 2
+    path.write_bytes(good)
+    assert compress_level(jobs_of(folder), out, n_jobs=2).n_kept == 2
+
+
+def test_equal_graphs_are_stored_once(dataset, tmp_path):
+    job = jobs_of(dataset)[0]
+    paths = [tmp_path / "one.tod", tmp_path / "two.tod"]
+    for path, name in zip(paths, ("L_A", "L_Z"), strict=True):
+        path.write_bytes(replace(job, entry=replace(job.entry, level=name)).encode())
+    writer = merge_archives(paths)
+    writer.write(tmp_path / "both.tod")
+    with open_archive(tmp_path / "both.tod") as archive:
+        names = [name for name in archive.container.sections if name.endswith("frame.onnx")]
+        assert names == ["0/frame.onnx"]
+        one, two = (m.decode(9.0, dtype="float32") for m in archive.lightmaps)
+        np.testing.assert_array_equal(one, two)
+
+
+def test_different_times_do_not_go_together(tmp_path):
+    keys = ("0", "600", "1200")
+    folder = tmp_path / "set"
+    config = write_dataset(folder, {("A", i): make_radiance(8, 8, keys, i) for i in (0, 1)}, keys)
+    for kind in ("lightmaps", "masks"):
+        del config["lightmap_list"][1][kind]["600"]
+    from tests.contest_data import write_config
+
+    write_config(folder, config)
+    with pytest.raises(PackError, match="A_1: expected the 3 times of A_0, found others"):
+        compress_level(jobs_of(folder), tmp_path / "out.tod")
+
+
+def test_command(dataset, tmp_path, capsys):
+    out = tmp_path / "level.tod"
+    options = ["--q-step", "8", "--jobs", "2", "--reweight", "0", "--max-classes", "1"]
+    assert main(["compress", str(dataset), "-o", str(out), *options]) == 0
+    assert "3 lightmaps" in capsys.readouterr().out
+    assert main(["decompress", str(out), "-o", str(tmp_path / "f"), "--format", "bin", "--hours", "5.9", "-q"]) == 0
+    values = np.fromfile(tmp_path / "f" / "L_A_1" / "tod_05.90.bin", "<f4").reshape(17, 40, 3)
+    with open_archive(out) as archive:
+        np.testing.assert_array_equal(values, archive.decode(5.9, lightmap="L_A_1", dtype="float32"))
+    assert main(["eval", "score", str(out), "--data", str(dataset), "--lightmap", "L_B_0", "--no-lpips"]) == 0
+    run = tmp_path / "run"
+    wish = ["--lightmap", "L_B_0", "--q-step", "6", "--refine", "none"]
+    assert main(["train", str(dataset), "-o", str(run), *wish]) == 0
+    assert main(["pack", str(run), "-o", str(tmp_path / "one.tod")]) == 0
+    for wrong, message in (
+        (["--jobs", "0"], "--jobs: expected a number >= 1, found 0"),
+        (["--target-size", "1000"], "expected --target-psnr or --q-step for a dataset"),
+        (["--mask", "m.png"], "a contest dataset has masks of its own"),
+        (["--lightmap", "none"], "expected a lightmap of L_A_0"),
+    ):
+        capsys.readouterr()
+        assert main(["compress", str(dataset), "-o", str(out), *wrong]) == 1
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_ray_gives_the_same_bytes(dataset, level, tmp_path):
+    pytest.importorskip("ray", reason="needs the extra ray")
+    compress_level(jobs_of(dataset), tmp_path / "ray.tod", n_jobs=2, engine="ray")
+    assert (tmp_path / "ray.tod").read_bytes() == level.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SMALL.is_dir(), reason="needs ../shared/data/hprc_small")
+def test_shared_dataset(tmp_path):
+    out = tmp_path / "small.tod"
+    assert main(["compress", str(SMALL), "-o", str(out), "--jobs", "2"]) == 0
+    assert out.stat().st_size < 130_000

@@ -1,0 +1,1 @@
+"""Compress a day of lightmaps into one small archive, and give any hour back almost for free."""

@@ -1,0 +1,233 @@
+"""The console script `todpack`: one command line over the trainer, packer, decompressor, eval and submission packages.
+
+Each package brings its own commands; they are imported when they are called, so that `todpack decompress` never loads
+what training needs.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import click
+
+INTERRUPTED = 130
+AGAIN_S = 0.02  # between looks whether an import is over
+
+COMMANDS = {
+    "compress": ("packer.cli", "compress", "Folder of frames -> archive, in one go (train + pack)."),
+    "train": ("trainer.cli", "train", "Train a model on a folder of frames -> run folder."),
+    "pack": ("packer.cli", "pack", "Quantize and code a run folder -> archive."),
+    "inspect": ("packer.cli", "inspect", "Show an archive's sections, sizes and parameters."),
+    "decompress": ("packer.cli", "decompress", "Archive -> frames (PNG or NPY)."),
+    "verify": (
+        "todpack.packer.verify_command",
+        "verify",
+        "Say which sections and tiles of archives are damaged, if any.",
+    ),
+    "view": ("eval.view.command", "view", "Archive -> one HTML page that decodes it in the browser."),
+    "export-latent": (
+        "todpack.trainer.infer_command",
+        "export_latent",
+        "Siren checkpoint -> latent map and F2 for torch.",
+    ),
+    "infer": ("trainer.infer_command", "infer", "Checkpoint or export -> one frame, by torch."),
+    "batch-infer": (
+        "todpack.trainer.infer_command",
+        "batch_infer",
+        "Checkpoint or export -> frames of whole hours, by torch.",
+    ),
+    "eval": ("eval.cli", "cli", "Quality, size, latency, peers."),
+    "search": (
+        "todpack.eval.search.command",
+        "search",
+        "Many trainings over a space of options, sorted by what they gave.",
+    ),
+    "nerf": (
+        "todpack.trainer.nerfs.command",
+        "cli",
+        "InfNeRF: an octree radiance field of the scene, with level of detail.",
+    ),
+    "tune": (
+        "todpack.submission.contest.tune_cli",
+        "tune_command",
+        "Steps with which a contest dataset scores highest.",
+    ),
+    "submit": ("submission.cli", "submit", "Build a submission, or rehearse its grading."),
+}
+
+
+EPILOG = """
+\b
+Examples:
+  todpack compress samples/courtyard -o courtyard.tod --target-psnr 42
+  todpack decompress courtyard.tod -o frames
+  todpack eval score courtyard.tod --data samples/courtyard
+  todpack submit build courtyard.tod -o submission_dir
+"""
+
+
+def _interrupt_later() -> None:
+    time.sleep(AGAIN_S)
+    _thread.interrupt_main()
+
+
+def _interrupt(_signal: int, frame: FrameType | None) -> None:
+    """Ctrl-C: as usual, but not in the middle of an import, which would swallow it or turn it into another error."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            _thread.start_new_thread(_interrupt_later, ())
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    import signal
+    import threading
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("todpack")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+def _refuse_empty_paths(command: click.Command) -> None:
+    """An empty path would stand for the current folder: where a variable of a script is empty, that is never meant."""
+    import click
+
+    class NamedPath(click.Path):
+        def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+            if value == "":
+                self.fail("expected a path, found an empty one", param, ctx)
+            return super().convert(value, param, ctx)
+
+    for parameter in command.params:
+        if type(parameter.type) is click.Path:
+            parameter.type = NamedPath(path_type=parameter.type.type)
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            _refuse_empty_paths(one)
+
+
+def command_group() -> click.Group:
+    """The commands of `todpack`; each is imported when it is called."""
+    import importlib
+
+    import click
+
+    class LazyGroup(click.Group):
+        def list_commands(self, ctx: click.Context) -> list[str]:
+            return list(COMMANDS)
+
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            if cmd_name not in COMMANDS:
+                return None
+            module, attribute, _ = COMMANDS[cmd_name]
+            command: click.Command = getattr(importlib.import_module(f"todpack.{module}"), attribute)
+            _refuse_empty_paths(command)
+            return command
+
+        def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
+    @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+    @click.version_option(_version(), prog_name="todpack")
+    def cli() -> None:
+        """Compress a day of lightmaps into one small archive, and get any hour back almost for free."""
+
+    return cli
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Arguments without the program's name; None takes the process's.
+
+    Returns:
+        0 done, 1 a typed error (one line on stderr), 2 wrong usage, 130 interrupted.
+    """
+    try:
+        with _interruptible():
+            return _run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        if argv is None:  # the process ends: a second Ctrl-C changes nothing
+            import signal
+
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.stderr.write("todpack: interrupted\n")
+        return INTERRUPTED
+
+
+def _run(argv: list[str]) -> int:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's waiting threads leave their cores to others
+    import logging
+
+    import click
+
+    from todpack.decompressor.errors import TodpackError
+
+    logging.basicConfig(level=logging.INFO, format="todpack: %(message)s", stream=sys.stderr)
+    try:
+        group = command_group()
+        with group.make_context(
+            "todpack", list(argv)
+        ) as context:  # not group.main, which answers Ctrl-C by an empty line
+            result = group.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.exceptions.Abort as error:
+        raise KeyboardInterrupt from error
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except TodpackError as error:
+        return _failed(str(error))
+    except MemoryError:
+        return _failed("not enough memory")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _failed(_system_error(error))
+    return result if isinstance(result, int) else 0
+
+
+def _failed(message: str) -> int:
+    sys.stderr.write(f"todpack: error: {' '.join(message.split())}\n")
+    return 1
+
+
+def _system_error(error: OSError) -> str:
+    """What the system refused, and where."""
+    reason, last = error.strerror or str(error), error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is not None and last.tb_frame.f_globals.get("__name__") == "click.utils":  # its echo
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return f"standard output cannot be written: {reason}"
+    return reason if error.filename is None else f"{error.filename}: {reason}"
