@@ -5,12 +5,15 @@ from .contest_config import ContestEntry
 from .day import Day
 from .errors import DataError
 from .reader import read_day
+from .tile_source import FrameArrays, TileSource
 
 __all__ = [
     "ContestDataset",
     "ContestEntry",
     "DataError",
     "Day",
+    "FrameArrays",
+    "TileSource",
     "is_dataset",
     "open_dataset",
     "read_day",

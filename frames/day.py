@@ -46,6 +46,10 @@ class Day:
         """W, columns."""
         return int(self.radiance.shape[2])
 
+    def read(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+        """The (T, h, w, 3) float32 values of a rectangle and its (h, w) bool valid texels, see `TileSource`."""
+        return self.radiance[:, rows, columns], self.valid[rows, columns]
+
     def frame_at(self, time_h: float) -> int:
         """Index of the stored time nearest to `time_h` on the 24-hour circle."""
         distance = np.abs(self.hours - time_h % HOURS_PER_DAY)

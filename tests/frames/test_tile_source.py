@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from todpack.frames.errors import DataError
-from todpack.frames.tile_source import FrameArrays
+from todpack.frames import DataError, Day, FrameArrays, TileSource
 
 
 def write_frames(folder: Path, n: int) -> None:
@@ -24,6 +23,28 @@ def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     assert codes[:, 0, 0, 0].tolist() == list(range(12))
     assert valid.shape == (2, 2)
     assert valid.all()
+
+
+def test_linear_frames_and_a_day_in_memory_read_alike(tmp_path: Path) -> None:
+    radiance = np.random.default_rng(0).random((3, 4, 6, 3), np.float32) * 20
+    for t, frame in enumerate(radiance):
+        np.save(tmp_path / f"tod_{t}.npy", frame)
+    arrays = FrameArrays(tmp_path)
+    valid = np.ones((4, 6), bool)
+    sources: list[TileSource] = [arrays, Day(radiance, valid, arrays.hours, "linear", "day")]
+    for source in sources:
+        assert (source.height, source.width, source.transfer) == (4, 6, "linear")
+        values, inside = source.read(slice(1, 3), slice(2, 6))
+        assert values.dtype == np.float32
+        np.testing.assert_array_equal(values, radiance[:, 1:3, 2:6])
+        np.testing.assert_array_equal(inside, valid[1:3, 2:6])
+
+
+def test_frames_of_two_kinds_are_refused(tmp_path: Path) -> None:
+    write_frames(tmp_path, 3)
+    np.save(tmp_path / "tod_2.npy", np.zeros((4, 6, 3), np.float32))
+    with pytest.raises(DataError, match=r"tod_2\.npy: expected values of uint8 as in tod_0\.npy, found float32"):
+        FrameArrays(tmp_path)
 
 
 def _zip() -> bytes:
@@ -46,7 +67,7 @@ def _floats() -> bytes:
         (b"PK\x03\x04", "cannot be mapped"),
         (_zip(), "cannot be mapped"),
         (b"\x93NUMPY\x01\x00", "cannot be mapped"),
-        (_floats(), "expected values of uint8, found float64"),
+        (_floats(), "expected values of uint8 or float32, found float64"),
     ],
 )
 def test_what_is_no_array_of_codes_is_told(tmp_path: Path, content: bytes, words: str) -> None:
