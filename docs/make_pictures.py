@@ -22,8 +22,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from todpack.decompressor import open_archive
-from todpack.eval.frames import as_codes
-from todpack.eval.metrics import psnr_srgb_db
+from todpack.eval.measures.frames import as_codes
+from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.frames import read_day
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ package is loaded before it is asked for:
     eval.cli          the commands `todpack eval score|latency|peers|bench`
 """
 
-from .metrics import (
+from .measures.metrics import (
     bits_per_texel,
     compression_ratio,
     psnr_linear_db,

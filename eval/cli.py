@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from .ab_command import ab_command
+from .ab.command import ab_command
 from .options import CONTEXT, COUNT, PATH, chosen_lpips, numbers, progress_bar
 from .peers.command import peers
 from .rd.command import rd
@@ -49,7 +49,7 @@ Examples:
   todpack eval bench frames --archive gridmlp=gridmlp.tod
 """
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path.cwd()
 BENCH_DATA = ("samples/courtyard", "../shared/data/courtyard")  # from the root; the second where it exists
 
 
@@ -101,7 +101,7 @@ def score_command(
     PSNR, SSIM and LPIPS, the error of the changes over time, bytes, bits per valid texel and compression ratios. Where
     the weights of LPIPS are not found it is absent, and the reason is said.
     """
-    from .score import score
+    from .measures.score import score
 
     lpips = chosen_lpips(lpips_weights, no_lpips)
     with progress_bar("score") as advance:
@@ -126,7 +126,7 @@ def latency_command(
     archive: Path, threads: int, provider: str, opens: int, frames: int, texels: int, as_json: bool
 ) -> None:
     """Time ARCHIVE: cold open, first frame, steady frames, random texels; of several lightmaps, the first."""
-    from .latency import measure_latency
+    from .measures.latency import measure_latency
 
     with progress_bar("latency") as advance:
         report = measure_latency(
@@ -176,10 +176,11 @@ def bench_command(
     DATA is a folder of frames, or several. Without it: the sample, and ../shared/data/courtyard where it exists. The
     targets belong to frames of 256 x 256 (the sample) and 512 x 512 (the courtyard); other sizes have none.
     """
-    from .bench import bench_dataset
-    from .bench_families import FamilyRow, bench_families, daybasis_row, families_json, families_table
-    from .bench_report import bench_json, dataset_table, footer, machine
-    from .bench_result import QUICK, BenchSettings
+    from .bench.dataset import bench_dataset
+    from .bench.families import FamilyRow, bench_families, daybasis_row, families_json, families_table
+    from .bench.report import bench_json, dataset_table, footer
+    from .bench.result import QUICK, BenchSettings
+    from .machine import machine
     from .options import prepare_output, write_text
 
     if families is None:
@@ -213,7 +214,7 @@ def bench_command(
             write_text(json_out, json.dumps(found, indent=2, allow_nan=False) + "\n")
     click.echo(footer(benches, described))
     if docs is not None:
-        from .bench_docs import bench_memory, bench_peers, document
+        from .bench.document import bench_memory, bench_peers, document
 
         memories = [bench_memory(bench, threads) for bench in benches]
         command = f"todpack eval bench {' '.join(map(str, data_paths))} --docs {docs}{' --quick' if quick else ''}"

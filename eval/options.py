@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from .perceptual import Lpips, LpipsAbsent
+    from .measures.perceptual import Lpips, LpipsAbsent
 
 CONTEXT = {
     "token_normalize_func": lambda token: token.replace("_", "-"),
@@ -89,7 +89,7 @@ def chosen_lpips(weights: Path | None, switched_off: bool) -> Lpips | LpipsAbsen
         EvalError: `weights` was named and cannot be used.
     """
     from .errors import EvalError
-    from .perceptual import LpipsAbsent, load_lpips
+    from .measures.perceptual import LpipsAbsent, load_lpips
 
     if switched_off:
         return LpipsAbsent("switched off by --no-lpips")

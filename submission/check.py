@@ -22,11 +22,11 @@ from PIL import Image
 
 from todpack.decompressor import open_archive
 from todpack.decompressor.output import check_output, write_atomic
-from todpack.eval.frames import as_codes
-from todpack.eval.latency import cpu_name
-from todpack.eval.perceptual import Lpips, LpipsAbsent
-from todpack.eval.score import score_frames
-from todpack.eval.score_report import ScoreReport
+from todpack.eval.machine import cpu_name
+from todpack.eval.measures.frames import as_codes
+from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
+from todpack.eval.measures.score import score_frames
+from todpack.eval.measures.score_report import ScoreReport
 from todpack.frames import Day, read_day
 
 from .environment import clean_variables, make_environment

@@ -11,7 +11,7 @@ import click
 from .errors import SubmissionError
 
 if TYPE_CHECKING:
-    from todpack.eval.perceptual import Lpips, LpipsAbsent
+    from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
 
 EXAMPLES = """
 \b
@@ -107,7 +107,7 @@ def check_command(
     seed: int,
 ) -> None:
     """Run the submission in FOLDER as a grader would, and score what it decodes against the originals."""
-    from todpack.eval.perceptual import LpipsAbsent, load_lpips
+    from todpack.eval.measures.perceptual import LpipsAbsent, load_lpips
 
     lpips = LpipsAbsent("left out by --no-lpips") if no_lpips else load_lpips(lpips_weights)
     if layout == "contest":
@@ -145,8 +145,8 @@ def _check_contest(
     device: str,
     seed: int,
 ) -> None:
-    from todpack.eval.contest import score_table
-    from todpack.eval.contest_score import read_scorer
+    from todpack.eval.measures.contest import score_table
+    from todpack.eval.measures.contest_score import read_scorer
 
     from .contest.check import check_contest
 

@@ -10,13 +10,13 @@ from torch.nn import functional
 from todpack.packer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from todpack.eval.perceptual import Lpips
+    from todpack.eval.measures.perceptual import Lpips
 
 Tensor = torch.Tensor
 
 SIGMA = 1.5
 RADIUS = 5
-C1, C2 = 0.01**2, 0.03**2  # eval/ssim.py's constants for a peak of 1
+C1, C2 = 0.01**2, 0.03**2  # eval/measures/ssim.py's constants for a peak of 1
 
 
 def ssim(reference: Tensor, prediction: Tensor, valid: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def ssim(reference: Tensor, prediction: Tensor, valid: Tensor) -> Tensor:
     Returns:
         Scalar, at most 1; 1 where no centre is valid.
 
-    Source: Wang et al., IEEE TIP 2004; eval/ssim.py is the measure, with borders.
+    Source: Wang et al., IEEE TIP 2004; eval/measures/ssim.py is the measure, with borders.
     """
     n, _, height, width = reference.shape
     offsets = torch.arange(-RADIUS, RADIUS + 1, device=reference.device, dtype=reference.dtype)
@@ -60,7 +60,7 @@ def load_lpips_loss(option: str, device: torch.device) -> Lpips:
     Raises:
         ConfigError: its weights are not found.
     """
-    from todpack.eval.perceptual import LpipsAbsent, load_lpips
+    from todpack.eval.measures.perceptual import LpipsAbsent, load_lpips
 
     lpips = load_lpips(device=str(device))
     if isinstance(lpips, LpipsAbsent):

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from todpack.decompressor.output import write_atomic
-from todpack.eval.metrics import psnr_srgb_db
+from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .coding import Coded, Peer, code_frames, need, with_zstd, without_zstd
+from .peer import Coded, Peer, code_frames, need, with_zstd, without_zstd
 
 PROFILE = "slow"
 _HALF_MAX = 65504.0

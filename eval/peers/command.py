@@ -64,9 +64,9 @@ def peers(
     """
     from todpack.frames import read_day
 
-    from ..frames import as_codes
-    from .comparison_report import comparison_json, comparison_table
-    from .everyone import all_peers, chosen_peers, compare
+    from ..measures.frames import as_codes
+    from .compare import all_peers, chosen_peers, compare
+    from .report import comparison_json, comparison_table
 
     chosen = chosen_peers(all_peers(crfs, distances, train_seconds), names.split(",") if names else ())
     if json_out is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import EvalError
-from .coding import Coded, Peer, PeerAbsentError, code_frames, need
+from .peer import Coded, Peer, PeerAbsentError, code_frames, need
 
 AVIF_SPEED = 4
 PNG_LEVEL = 9

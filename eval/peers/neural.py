@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import zstandard
 
-from .coding import Coded, Peer, need
+from .peer import Coded, Peer, need
 
 TRAIN_S = 60.0
 TILE = 128

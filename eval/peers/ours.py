@@ -12,8 +12,8 @@ from PIL import Image
 
 from todpack.decompressor import open_archive
 
-from ..bench_archive import DAYBASIS, REFINED, compress
-from .coding import Coded, Peer, need
+from ..bench.archive import DAYBASIS, REFINED, compress
+from .peer import Coded, Peer, need
 
 Q_STEPS = (8.0, 13.0, 20.0, 30.0)
 THREADS = 2

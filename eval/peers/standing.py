@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import EvalError
-from ..metrics import psnr_srgb_db
-from ..rate_curve import RatePoint
-from .coding import FramesRefusedError, PeerAbsentError, filled_up, need
+from ..measures.metrics import psnr_srgb_db
+from ..measures.rate_curve import RatePoint
+from .peer import FramesRefusedError, PeerAbsentError, filled_up, need
 
 X265 = "x265"
 JPEG_XL = "jpegxl"

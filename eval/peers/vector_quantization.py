@@ -10,7 +10,7 @@ import time
 import numpy as np
 import zstandard
 
-from .coding import Coded, Peer
+from .peer import Coded, Peer
 
 COMPONENTS = 12
 CODES = 4096

@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from ..errors import EvalError
-from .coding import Coded, FramesRefusedError, Peer, PeerAbsentError, filled_up, need
+from .peer import Coded, FramesRefusedError, Peer, PeerAbsentError, filled_up, need
 
 PRESET = 3
 MIN_SIDE = 64  # SVT-AV1 takes no smaller frames

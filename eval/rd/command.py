@@ -26,9 +26,9 @@ def _peer_curves(
     day: Day, crfs: tuple[float, ...], distances: tuple[float, ...], lpips: Any
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """x265 and JPEG XL in the form of a sweep's curves."""
-    from ..frames import as_codes
-    from ..metrics import bits_per_texel
-    from ..peers.everyone import all_peers, chosen_peers, compare
+    from ..measures.frames import as_codes
+    from ..measures.metrics import bits_per_texel
+    from ..peers.compare import all_peers, chosen_peers, compare
 
     frames = as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance
     found = compare(frames, day.valid, chosen_peers(all_peers(crfs, distances, 1.0), ("x265", "jpegxl")), lpips)
@@ -91,7 +91,7 @@ def rd(
     from todpack.frames import read_day
 
     from ..options import chosen_lpips
-    from ..search.trial import TrialSettings, frames_digest
+    from ..trials import TrialSettings, frames_digest
     from .plots import write_plots
     from .sweep import chosen_sweeps, run_sweeps
 

@@ -13,7 +13,7 @@ from todpack.decompressor import open_archive
 from ..errors import EvalError
 from ..report.findings import byte_budget
 from ..search.space import Value, Values
-from ..search.trial import TrialSettings, run_trial
+from ..trials import TrialSettings, run_trial
 
 Progress = Callable[[int, int, str], None]
 MEASURES = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms", "open_ms", "made_s")

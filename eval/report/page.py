@@ -15,14 +15,14 @@ from todpack.decompressor import open_archive
 from todpack.frames import read_day
 
 from ..errors import EvalError
-from ..frames import as_codes
-from ..latency import measure_latency
+from ..measures.frames import as_codes
+from ..measures.latency import measure_latency
+from ..measures.perceptual import Lpips, LpipsAbsent
+from ..measures.score import decode_day, score_frames
+from ..measures.score_report import ScoreReport
 from ..peers import JPEG_XL, X265, run_peers
-from ..peers_report import DEFINITIONS
-from ..perceptual import Lpips, LpipsAbsent
-from ..score import decode_day, score_frames
-from ..score_report import ScoreReport
-from ..web import embedded_json, filled_page
+from ..peers.standing_report import DEFINITIONS
+from ..web.page import embedded_json, filled_page
 from .findings import byte_budget, flicker, worst_texels, worst_tiles
 from .pictures import as_picture, data_url, white_of
 
@@ -176,11 +176,11 @@ def make_report(
         "decoded": [data_url(as_picture(frame, day.valid, white)) for frame in decoded],
     }
     page = filled_page(
-        "report.html",
+        "report/report.html",
         title=html.escape(f"{name} - todpack report"),
         report=embedded_json(shown),
-        styles=("base.css", "report.css"),
-        scripts=("view_state.js", "chart.js", "report.js"),
+        styles=("web/base.css", "report/report.css"),
+        scripts=("web/view_state.js", "report/chart.js", "report/report.js"),
     )
     return Report(page, original, decoded, day.valid, white)
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import EvalError
-from ..peers.coding import VIDEO_UNIT
+from ..peers.peer import VIDEO_UNIT
 
 VIDEO_RATE = 4  # hours a second
 DARK = 18  # of invalid texels and gaps

@@ -88,10 +88,10 @@ def search(
     from todpack.decompressor.output import make_folder
     from todpack.frames import read_day
 
+    from ..trials import TrialSettings, frames_digest
     from .runner import run_search
     from .space import check_names, read_space
     from .table import results_table, sorted_results
-    from .trial import TrialSettings, frames_digest
 
     space = read_space(space_path)
     check_names(space_path, space, *_known_names(("train", "pack")))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EvalError
+from ..trials import TrialSettings, run_trial, trial_name
 from .space import OptunaSampler, Space, Values, drawn_trials
-from .trial import TrialSettings, run_trial, trial_name
 
 ENGINES = ("local", "ray")
 Progress = Callable[[int, int, str], None]

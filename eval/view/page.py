@@ -12,13 +12,16 @@ from todpack.decompressor import open_archive
 from todpack.decompressor.archive import Archive
 
 from ..errors import EvalError
-from ..metrics import bits_per_texel
-from ..web import asset, embedded_json, filled_page
+from ..measures.metrics import bits_per_texel
+from ..web.page import asset, embedded_json, filled_page
 from .payload import PackedMaps, encode_blob, graph_section, pack_maps
 from .program import frame_program
 
-SCRIPTS = ("data.js", "program.js", "shader.js", "renderer.js", "plot.js", "view_state.js", "main.js")
-SHADERS = ("decode.glsl", "display.glsl")
+SCRIPTS = (
+    "view/data.js", "view/program.js", "view/shader.js", "view/renderer.js", "view/plot.js", "web/view_state.js",
+    "view/main.js",
+)  # fmt: skip
+SHADERS = ("decode", "display")
 MAX_SIDE = 4096  # what WebGL2 devices can be counted on for
 MAX_LATENT_BYTES = 1 << 29
 
@@ -83,12 +86,12 @@ def build_page(path: Path, lightmap: str = "0") -> tuple[str, PackedMaps]:
         }
         blob = encode_blob(shown, packed, program.constants)
     page = filled_page(
-        "viewer.html",
+        "view/viewer.html",
         title=html.escape(f"{shown.name} - todpack"),
         description=embedded_json(description),
         blob=blob,
-        shaders=embedded_json({name.removesuffix(".glsl"): asset(name) for name in SHADERS}),
-        styles=("base.css", "viewer.css"),
+        shaders=embedded_json({name: asset(f"view/{name}.glsl") for name in SHADERS}),
+        styles=("web/base.css", "view/viewer.css"),
         scripts=SCRIPTS,
     )
     return page, packed

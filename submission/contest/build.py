@@ -13,7 +13,7 @@ from todpack import decompressor
 from todpack.decompressor.container import Container
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
-from todpack.eval.contest import ratio_percent
+from todpack.eval.measures.contest import ratio_percent
 from todpack.frames import is_dataset
 from todpack.packer.dataset.compress import compress_level
 from todpack.packer.dataset.plan import jobs_of

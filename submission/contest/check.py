@@ -16,11 +16,11 @@ from typing import IO, Any
 import numpy as np
 
 from todpack.decompressor.output import check_output, write_atomic
-from todpack.eval.contest import TileFigures, measures_of, score_json
-from todpack.eval.contest_score import Scorer
-from todpack.eval.latency import cpu_name
-from todpack.eval.lpips_network import Lpips
-from todpack.eval.lpips_weights import LpipsAbsent
+from todpack.eval.machine import cpu_name
+from todpack.eval.measures.contest import TileFigures, measures_of, score_json
+from todpack.eval.measures.contest_score import Scorer
+from todpack.eval.measures.lpips_network import Lpips
+from todpack.eval.measures.lpips_weights import LpipsAbsent
 from todpack.frames import ContestDataset, ContestEntry, open_dataset
 
 from ..environment import clean_variables

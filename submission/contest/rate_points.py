@@ -17,8 +17,8 @@ from todpack.decompressor.container import Container
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.decompressor.output import write_atomic
-from todpack.eval.contest import TileFigures
-from todpack.eval.lpips_weights import LpipsWeights
+from todpack.eval.measures.contest import TileFigures
+from todpack.eval.measures.lpips_weights import LpipsWeights
 from todpack.frames import open_dataset
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.workers import quiet_children
@@ -89,7 +89,7 @@ def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
 
     started, lpips = time.perf_counter(), None
     if weights is not None:
-        from todpack.eval.lpips_network import Lpips
+        from todpack.eval.measures.lpips_network import Lpips
 
         lpips = Lpips(weights)
     dataset = open_dataset(job.dataset)

@@ -42,9 +42,9 @@ def tune_command(
     from tqdm import tqdm
 
     from todpack.decompressor.output import check_output, write_atomic
-    from todpack.eval.contest import score_table
-    from todpack.eval.contest_score import read_scorer
-    from todpack.eval.lpips_weights import LpipsAbsent, find_weights
+    from todpack.eval.measures.contest import score_table
+    from todpack.eval.measures.contest_score import read_scorer
+    from todpack.eval.measures.lpips_weights import LpipsAbsent, find_weights
 
     from .rate_points import PointCache
     from .tune import tune

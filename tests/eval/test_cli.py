@@ -13,8 +13,6 @@ from PIL import Image
 
 from todpack.cli import main
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture
 def small_day(tmp_path: Path) -> Path:
@@ -81,7 +79,6 @@ def test_neither_torch_nor_scipy_is_loaded(tiny_archive: Path, tiny_day: Path, a
     data = [str(tiny_day)] if arguments[-1] == "--data" else []
     done = subprocess.run(
         [sys.executable, "-c", program, "eval", *arguments, *data, str(tiny_archive)],
-        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -155,7 +152,6 @@ def test_bench_refuses_a_place_that_it_cannot_write(tmp_path: Path, capsys: pyte
 def test_module_is_the_same_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "todpack", "eval", "peers", "--help"],
-        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from todpack.decompressor import open_archive
-from todpack.eval.metrics import psnr_srgb_db
+from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.frames import Day, read_day
 from todpack.packer.gridmlp import GridMlpPackOptions
 from todpack.packer.pack import pack_run

@@ -17,7 +17,7 @@ from PIL import Image
 from tests.packer.micro_run import write_micro_run
 from todpack.cli import main
 from todpack.decompressor import open_archive
-from todpack.eval.perceptual import LpipsAbsent
+from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.packer.pack import pack_run
 from todpack.submission.build import build
 from todpack.submission.check import Rehearsal, check

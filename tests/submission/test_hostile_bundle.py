@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from todpack.eval.perceptual import LpipsAbsent
+from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.submission.build import OWN_NAMES, build
 from todpack.submission.check import check
 from todpack.submission.errors import SubmissionError

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import make_day
 from todpack.cli import main
 from todpack.decompressor.gridmlp import HASH_FACTORS, HASH_PRIME
-from todpack.eval.ssim import RADIUS, ssim_map
+from todpack.eval.measures.ssim import RADIUS, ssim_map
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
 from todpack.packer.gridmlp_graphs import stored_weight

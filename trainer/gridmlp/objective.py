@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from todpack.eval.perceptual import Lpips
+from todpack.eval.measures.perceptual import Lpips
 from todpack.frames import Day
 
 from ..losses import load_lpips_loss, ssim

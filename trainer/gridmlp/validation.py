@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from todpack.eval.metrics import psnr_srgb_db, ssim
-from todpack.eval.perceptual import MIN_SIDE, Lpips, LpipsAbsent, load_lpips
+from todpack.eval.measures.metrics import psnr_srgb_db, ssim
+from todpack.eval.measures.perceptual import MIN_SIDE, Lpips, LpipsAbsent, load_lpips
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
 

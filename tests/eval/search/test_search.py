@@ -15,7 +15,7 @@ from todpack.eval.errors import EvalError
 from todpack.eval.search.runner import run_search, score_of
 from todpack.eval.search.space import Values, drawn_trials, read_space
 from todpack.eval.search.table import results_table, sorted_results
-from todpack.eval.search.trial import TrialSettings, finished_result, frames_digest, option_words
+from todpack.eval.trials import TrialSettings, finished_result, frames_digest, option_words
 from todpack.frames import read_day
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from todpack.eval.frames import as_codes
-from todpack.eval.lpips_weights import LpipsAbsent
+from todpack.eval.measures.frames import as_codes
+from todpack.eval.measures.lpips_weights import LpipsAbsent
 from todpack.eval.report.page import ReportSettings, make_report
 from todpack.frames import read_day
 

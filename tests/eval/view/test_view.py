@@ -16,7 +16,7 @@ from todpack.decompressor import open_archive
 from todpack.eval.view.page import build_page
 from todpack.eval.view.payload import MAX_ERROR_CODES, encode_maps, graph_section, pack_maps
 from todpack.eval.view.program import frame_program
-from todpack.eval.web import embedded_json
+from todpack.eval.web.page import embedded_json
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 ARCHIVES = ("daybasis-ans-1.0.tod", "gridmlp-1.0.tod")

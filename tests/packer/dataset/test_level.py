@@ -14,7 +14,7 @@ import pytest
 from tests.contest_data import make_radiance, micro_dataset, write_dataset
 from todpack.cli import main
 from todpack.decompressor import open_archive
-from todpack.eval.metrics import psnr_linear_db
+from todpack.eval.measures.metrics import psnr_linear_db
 from todpack.frames import open_dataset
 from todpack.packer.dataset.compress import compress_level, parts_folder
 from todpack.packer.dataset.job import LightmapJob

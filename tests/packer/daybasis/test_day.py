@@ -18,7 +18,7 @@ from todpack.decompressor import (
     UnsupportedVersionError,
     open_archive,
 )
-from todpack.eval.metrics import psnr_srgb_db
+from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.frames import Day
 from todpack.packer.compress import encode_day, write_day
 from todpack.packer.daybasis.config import DayBasisConfig

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contest_data import KEYS, make_radiance
 from todpack.decompressor import open_archive
-from todpack.eval.metrics import psnr_linear_db
+from todpack.eval.measures.metrics import psnr_linear_db
 from todpack.frames import Day
 from todpack.packer.compress import encode_day, write_day
 from todpack.packer.daybasis.config import DayBasisConfig

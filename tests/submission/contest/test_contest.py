@@ -15,9 +15,9 @@ import pytest
 
 from tests.contest_data import micro_dataset
 from todpack.cli import main
-from todpack.eval.contest import TileFigures
-from todpack.eval.contest_score import read_scorer
-from todpack.eval.perceptual import LpipsAbsent
+from todpack.eval.measures.contest import TileFigures
+from todpack.eval.measures.contest_score import read_scorer
+from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.frames import open_dataset
 from todpack.packer.dataset.compress import compress_level
 from todpack.packer.dataset.plan import jobs_of

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from tests.trainer.daybasis.refine.test_refine import small_day  # noqa: E402
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid  # noqa: E402
 from todpack.decompressor.daybasis.transform.smoothing import Smoother, Smoothing  # noqa: E402
-from todpack.eval.ssim import ssim_map  # noqa: E402
+from todpack.eval.measures.ssim import ssim_map  # noqa: E402
 from todpack.packer.daybasis.config import DayBasisConfig  # noqa: E402
 from todpack.packer.daybasis.tiles import Tile  # noqa: E402
 from todpack.packer.daybasis.transform.closed_form import find_transform  # noqa: E402
