@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -274,7 +274,7 @@ class Archive:
 
 
 def open_archive(
-    path: str | os.PathLike[str],
+    source: str | os.PathLike[str] | BinaryIO,
     *,
     threads: int | None = None,
     provider: str = "auto",
@@ -284,7 +284,7 @@ def open_archive(
     """Open an archive: header and metadata are read and checked, sections when they are needed.
 
     Args:
-        path: The `.tod` file.
+        source: Path of the `.tod` file, or the open file (such as io.BytesIO), which is closed with the archive.
         threads: Threads for decoding; None takes what the machine has.
         provider: "auto" (CUDA where it is really there, else CPU), "cpu" or "cuda".
         limits: Caps on what the file may ask for.
@@ -297,7 +297,7 @@ def open_archive(
     if threads is not None and not 1 <= threads <= 1024:
         raise RequestError(f"threads: expected 1..1024, found {threads}")
     resolved = choose_provider(provider)
-    container = Container(path, limits, any_size=any_size)
+    container = Container(source, limits, any_size=any_size)
     try:
         return Archive(container, threads or 0, resolved)
     except BaseException:

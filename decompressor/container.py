@@ -108,11 +108,11 @@ class Container:
         found_bytes: Size of the file as it was found; other than `file_bytes` only where `any_size` allows it.
     """
 
-    def __init__(self, path: str | os.PathLike[str], limits: Limits, *, any_size: bool = False) -> None:
+    def __init__(self, source: str | os.PathLike[str] | BinaryIO, limits: Limits, *, any_size: bool = False) -> None:
         """Open a file.
 
         Args:
-            path: The file.
+            source: The file's path, or the open file (such as io.BytesIO), which is closed with the container.
             limits: Caps.
             any_size: Take a file that is shorter or longer than its header says; sections that it does not hold are
                 missed when they are read.
@@ -120,9 +120,12 @@ class Container:
         Raises:
             ArchiveError: it is not an archive, or its header or metadata are damaged.
         """
-        self.path, self.limits = Path(path), limits
-        self._lock = threading.Lock()
-        self._file = _open_regular(self.path)
+        self.limits, self._lock = limits, threading.Lock()
+        if isinstance(source, str | os.PathLike):
+            self.path = Path(source)
+            self._file = _open_regular(self.path)
+        else:
+            self.path, self._file = Path("<archive in memory>"), source
         try:
             self._read_header(any_size)
         except OSError as error:
@@ -133,7 +136,8 @@ class Container:
             raise
 
     def _read_header(self, any_size: bool) -> None:
-        path, size = self.path, os.fstat(self._file.fileno()).st_size
+        path, size = self.path, self._file.seek(0, os.SEEK_END)
+        self._file.seek(0)
         head = self._file.read(HEADER.size)
         if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
             raise NotAnArchiveError(f"{path}: expected a todpack archive, found other content")

@@ -5,7 +5,7 @@ from .contest_config import ContestEntry
 from .day import Day
 from .errors import DataError
 from .reader import read_day
-from .tile_source import FrameArrays, TileSource
+from .tile_source import FrameArrays, TileSource, is_frame_arrays
 
 __all__ = [
     "ContestDataset",
@@ -15,6 +15,7 @@ __all__ = [
     "FrameArrays",
     "TileSource",
     "is_dataset",
+    "is_frame_arrays",
     "open_dataset",
     "read_day",
 ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import zstandard
@@ -20,6 +22,8 @@ from todpack.decompressor.errors import DamagedArchiveError, LimitExceededError
 from todpack.decompressor.limits import DEFAULT_LIMITS, Limits
 from todpack.decompressor.output import write_atomic
 from todpack.decompressor.sections import DTYPES, Section
+
+Result = TypeVar("Result")
 
 ZSTD_LEVEL = 22
 PIECE_BYTES = 1 << 20
@@ -37,6 +41,15 @@ def deflate(data: bytes) -> bytes:
 
 def _json(metadata: dict[str, Any]) -> bytes:
     return json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8")
+
+
+def _entry(
+    name: str, codec: str, decoded_bytes: int, dtype: np.dtype[Any], shape: Sequence[int], crc32: int
+) -> dict[str, Any]:
+    """A section's entry in the metadata, but for its size and place."""
+    code = dtype.str.lstrip("<>|=")
+    fields = {"dtype": code, "shape": list(shape), "crc32": crc32}
+    return {"name": name, "codec": codec, "decoded_bytes": decoded_bytes, **fields}
 
 
 def _verify(candidate: Path, check: Callable[[Archive], object], limits: Limits) -> None:
@@ -78,17 +91,18 @@ class ArchiveWriter:
     metadata: dict[str, Any]
     minor: int = 0
     spool: BinaryIO | None = None
+    _lead: list[tuple[dict[str, Any], bytes]] = field(default_factory=list)
     _entries: list[dict[str, Any]] = field(default_factory=list)
     _stored: list[bytes] = field(default_factory=list)
-    _end: int = 0
     _padding: int = 0
 
-    def add(self, name: str, array: np.ndarray) -> None:
+    def add(self, name: str, array: np.ndarray, *, lead: bool = False) -> None:
         """Add a section, zstd-compressed where that is smaller.
 
         Args:
             name: Unique within the archive.
             array: Of one of the types in FORMAT.md; items of several bytes are stored byte plane by byte plane.
+            lead: Put it before all sections that do not lead.
         """
         code = array.dtype.str.lstrip("<>|=")
         items = np.ascontiguousarray(array, DTYPES[code])
@@ -96,22 +110,8 @@ class ArchiveWriter:
         planes = np.frombuffer(plain, np.uint8).reshape(-1, items.itemsize).T.tobytes() if items.itemsize > 1 else plain
         packed = deflate(planes)
         codec, stored = ("zstd", packed) if len(packed) < len(plain) else ("raw", plain)
-        self._enter(name, codec, array, stored)
-
-    def _enter(self, name: str, codec: str, array: np.ndarray, stored: bytes) -> None:
-        self._entries.append(
-            {
-                "name": name,
-                "codec": codec,
-                "offset": self._end,
-                "stored_bytes": len(stored),
-                "decoded_bytes": array.nbytes,
-                "dtype": array.dtype.str.lstrip("<>|="),
-                "shape": list(array.shape),
-                "crc32": zlib.crc32(stored),
-            }
-        )
-        self._keep(stored)
+        entry = _entry(name, codec, array.nbytes, array.dtype, array.shape, zlib.crc32(stored))
+        self._keep(entry, stored, lead)
 
     def add_stored(self, name: str, section: Section, stored: bytes) -> None:
         """Add a section of another archive as it is stored there.
@@ -121,33 +121,27 @@ class ArchiveWriter:
             section: Its entry in the other archive.
             stored: Its bytes.
         """
-        self._entries.append(
-            {
-                "name": name,
-                "codec": section.codec,
-                "offset": self._end,
-                "stored_bytes": len(stored),
-                "decoded_bytes": section.decoded_bytes,
-                "dtype": section.dtype.str.lstrip("<>|="),
-                "shape": list(section.shape),
-                "crc32": section.crc32,
-            }
-        )
-        self._keep(stored)
+        entry = _entry(name, section.codec, section.decoded_bytes, section.dtype, section.shape, section.crc32)
+        self._keep(entry, stored)
 
-    def _keep(self, stored: bytes) -> None:
+    def _keep(self, entry: dict[str, Any], stored: bytes, lead: bool = False) -> None:
+        entry["stored_bytes"] = len(stored)
+        if lead:
+            self._lead.append((entry, stored))
+            return
+        self._entries.append(entry)
         if self.spool is None:
             self._stored.append(stored)
         else:
             self.spool.write(stored)
-        self._end += len(stored)
 
-    def add_bytes(self, name: str, data: bytes) -> None:
-        """Add a section of plain bytes, such as an ONNX graph."""
-        self.add(name, np.frombuffer(data, np.uint8))
+    def add_bytes(self, name: str, data: bytes, *, lead: bool = False) -> None:
+        """Add a section of plain bytes, such as an ONNX graph; arguments as of `add`."""
+        self.add(name, np.frombuffer(data, np.uint8), lead=lead)
 
     def _sections(self) -> Iterator[bytes]:
         """What follows the head, in pieces."""
+        yield from (stored for _, stored in self._lead)
         if self.spool is None:
             yield from self._stored
         else:
@@ -157,32 +151,51 @@ class ArchiveWriter:
 
     def _head(self) -> bytes:
         """The file up to its first section."""
+        entries, end = [], 0
+        for entry in [*(entry for entry, _ in self._lead), *self._entries]:
+            entries.append({**entry, "offset": end})
+            end += entry["stored_bytes"]
         metadata = {
-            **self.metadata, "version": f"{MAJOR}.{self.minor}", "sections": self._entries, DIGEST_FIELD: "0" * 64
+            **self.metadata, "version": f"{MAJOR}.{self.minor}", "sections": entries, DIGEST_FIELD: "0" * 64
         }  # fmt: skip
         digest = hashlib.sha256(_json(metadata))
         for piece in self._sections():
             digest.update(piece)
         text = _json({**metadata, DIGEST_FIELD: digest.hexdigest()})
         packed = deflate(text)
-        file_bytes = HEADER.size + len(packed) + self._end
+        file_bytes = HEADER.size + len(packed) + end
         head = HEADER.pack(MAGIC, MAJOR, self.minor, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]
         crc = zlib.crc32(packed, zlib.crc32(head))
         return b"".join([head, crc.to_bytes(4, "little"), packed])
 
     @property
     def size_bytes(self) -> int:
-        """Of the whole file as it stands."""
-        return len(self._head()) + self._end
+        """Size of the file if it were written now."""
+        stored = sum(entry["stored_bytes"] for entry in [*(entry for entry, _ in self._lead), *self._entries])
+        return len(self._head()) + int(stored)
 
     def to_bytes(self) -> bytes:
-        """The whole file (of sections that are kept in memory)."""
-        assert self.spool is None
-        return b"".join([self._head(), *self._stored])
+        """The whole file, in memory."""
+        return b"".join([self._head(), *self._sections()])
 
     def _copy_to(self, file: BinaryIO) -> None:
         file.write(self._head())
         file.writelines(self._sections())
+
+    def reopened(self, use: Callable[[Archive], Result], limits: Limits = DEFAULT_LIMITS) -> Result:
+        """What `use` makes of the archive as it stands, read back from memory or from a temporary file.
+
+        It is filled up where `write` would have to.
+        """
+        while True:
+            with io.BytesIO() if self.spool is None else tempfile.TemporaryFile() as file:
+                self._copy_to(file)
+                try:
+                    with open_archive(file, provider="cpu", limits=limits) as archive:
+                        return use(archive)
+                except LimitExceededError:
+                    if not self._pad():
+                        raise
 
     def write(
         self, path: Path, check: Callable[[Archive], object] = decode_everything, limits: Limits = DEFAULT_LIMITS
@@ -209,13 +222,16 @@ class ArchiveWriter:
                 write_atomic(path, self._copy_to, durable=True, check=verify)
                 return path.stat().st_size
             except LimitExceededError:
-                if self._padding >= MAX_PADDING:
+                if not self._pad():
                     raise
-                self._pad(max(MIN_PADDING, self._padding))
 
-    def _pad(self, n_bytes: int) -> None:
-        """Add a section of zeros, stored as they are, which nobody reads."""
+    def _pad(self) -> bool:
+        """Add a section of zeros, stored as they are, which nobody reads; False where more of them would not help."""
+        if self._padding >= MAX_PADDING:
+            return False
+        zeros = bytes(max(MIN_PADDING, self._padding))
         name = f"{PADDING}/{sum(entry['name'].startswith(PADDING) for entry in self._entries)}"
-        zeros = bytes(n_bytes)
-        self._enter(name, "raw", np.frombuffer(zeros, np.uint8), zeros)
-        self._padding += n_bytes
+        entry = _entry(name, "raw", len(zeros), np.dtype(np.uint8), (len(zeros),), zlib.crc32(zeros))
+        self._keep(entry, zeros)
+        self._padding += len(zeros)
+        return True

@@ -82,7 +82,10 @@ def pack(context: click.Context, /, run_dir: Path, out: Path, **options: Any) ->
         raise PackError(
             f"--{foreign[0].replace('_', '-')}: not an option of family {run.family}, which {run_dir} holds"
         )
-    _command(run.family).pack(run, out, options)
+    if run.family == "daybasis":
+        _command(run.family).pack(run, out, options, context.obj)
+    else:
+        _command(run.family).pack(run, out, options)
 
 
 @click.command(
@@ -129,36 +132,41 @@ def compress(
     and may be larger than memory.
     """
     from todpack.decompressor.output import check_output
-    from todpack.frames import is_dataset, read_day
-    from todpack.frames.tile_source import is_frame_arrays
+    from todpack.frames import FrameArrays, TileSource, is_dataset, is_frame_arrays, read_day
 
-    from .daybasis.command import encode
+    from .daybasis.command import asked_refine, encode
     from .daybasis.config import DayBasisConfig
+    from .progress import StageBars
 
     check_output(out)
     if jobs is not None and jobs < 1:
         raise PackError(f"--jobs: expected a number >= 1, found {jobs}")
     config = DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS})
-    if is_frame_arrays(input_dir):
-        from .daybasis.stream_command import compress_arrays
-
-        compress_arrays(input_dir, out, config, {**options, "mask": mask, "lightmap": lightmap})
-        return
+    refine = asked_refine(options, context.obj)
     if is_dataset(input_dir) and lightmap is None:
         from .dataset.command import compress_dataset
 
         if mask is not None:
             raise PackError(f"{mask}: a contest dataset has masks of its own; expected no --mask")
-        compress_dataset(input_dir, out, config, options, jobs, engine)
+        compress_dataset(input_dir, out, config, options, refine, jobs, engine)
         return
-    sequence = read_day(input_dir, mask, lightmap=lightmap)
-    for warning in sequence.warnings:
-        log.warning(warning)
-    if sequence.transfer == "srgb8":
+    day: TileSource
+    if is_frame_arrays(input_dir):
+        if mask is not None or lightmap is not None:
+            name, expected = ("mask", "valid.npy beside the frames") if mask is not None else ("lightmap", "none")
+            raise PackError(f"--{name}: frames as arrays are one lightmap with its mask; expected {expected}")
+        day = FrameArrays(input_dir)
+    else:
+        read = read_day(input_dir, mask, lightmap=lightmap)
+        for warning in read.warnings:
+            log.warning(warning)
+        day = read
+    if day.transfer == "srgb8":
         for name in LINEAR_OPTIONS:
             if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
                 raise PackError(f"--{name}: an option of linear radiance, found 8-bit frames in {input_dir}")
-    encode(sequence, config, out, options)
+    with StageBars() as bars:
+        encode(day, config, out, options, refine, progress=bars)
 
 
 @click.command(

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 
-from .daybasis.pack import PackedDay
 from .errors import PackError
 
 MIN_STEP, MAX_STEP = 0.25, 1024.0
@@ -24,7 +24,38 @@ PSNR_PER_OCTAVE_DB = -4.3  # first guess of the slopes, from the courtyard
 LOG_SIZE_PER_OCTAVE = -0.45
 CEILING_DB = 99.0  # stands for a lossless result
 
-Pack = Callable[[float], PackedDay]
+
+class Trial(Protocol):
+    """What was encoded at a step."""
+
+    @property
+    def q_step(self) -> float:
+        """The step."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+
+    @property
+    def psnr_db(self) -> float:
+        """Against the original."""
+
+
+AnyTrial = TypeVar("AnyTrial", bound=Trial)
+
+
+def check_targets(target_psnr_db: float | None, target_size_bytes: int | None) -> None:
+    """Refuse targets that cannot be meant.
+
+    Raises:
+        PackError: both at once, or one out of range.
+    """
+    if target_psnr_db is not None and target_size_bytes is not None:
+        raise PackError("--target-psnr, --target-size: expected one of them, found both")
+    if target_psnr_db is not None and not 0.0 < target_psnr_db <= 99.0:
+        raise PackError(f"--target-psnr: expected dB in (0, 99], found {target_psnr_db:g}")
+    if target_size_bytes is not None and target_size_bytes < 1:
+        raise PackError(f"--target-size: expected bytes >= 1, found {target_size_bytes}")
 
 
 def first_step(target_psnr_db: float) -> float:
@@ -34,8 +65,11 @@ def first_step(target_psnr_db: float) -> float:
 
 
 def search_step(
-    pack: Pack, target_psnr_db: float | None, target_size_bytes: int | None, start: float = FIRST_STEP
-) -> PackedDay:
+    pack: Callable[[float], AnyTrial],
+    target_psnr_db: float | None,
+    target_size_bytes: int | None,
+    start: float = FIRST_STEP,
+) -> AnyTrial:
     """Pack at the step that meets a target: secant steps within a shrinking bracket, on the logarithm of the step.
 
     Args:
@@ -54,20 +88,20 @@ def search_step(
     goal = float(target_psnr_db) if target_psnr_db is not None else math.log(float(target_size_bytes or 1))
     slope = PSNR_PER_OCTAVE_DB if by_psnr else LOG_SIZE_PER_OCTAVE
 
-    def height(day: PackedDay) -> float:
+    def height(day: AnyTrial) -> float:
         return min(day.psnr_db, CEILING_DB) if by_psnr else math.log(day.size_bytes)
 
     def is_allowed(value: float) -> bool:
         return value >= goal if by_psnr else value <= goal
 
-    def rank(day: PackedDay) -> tuple[float, float]:
+    def rank(day: AnyTrial) -> tuple[float, float]:
         return (-day.size_bytes, day.psnr_db) if by_psnr else (day.psnr_db, -day.size_bytes)
 
     tolerance = PSNR_TOLERANCE_DB if by_psnr else SIZE_TOLERANCE
     low: tuple[float, float] | None = None  # (log2 step, height) with height above the goal
     high: tuple[float, float] | None = None  # ... at or below it
-    allowed: list[PackedDay] = []
-    nearest: PackedDay | None = None
+    allowed: list[AnyTrial] = []
+    nearest: AnyTrial | None = None
     at = math.log2(start)
     for _ in range(MAX_TRIALS):
         day = pack(2.0**at)

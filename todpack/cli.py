@@ -10,13 +10,15 @@ import _thread
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import click
+
+    from todpack.packer.daybasis.encoder import Refine
 
 INTERRUPTED = 130
 AGAIN_S = 0.02  # between looks whether an import is over
@@ -162,6 +164,13 @@ def command_group() -> click.Group:
     return cli
 
 
+def _refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refine:
+    """The refinement, which packing is handed from here: packer knows no trainer."""
+    from todpack.trainer.daybasis.refiner import refiner
+
+    return refiner(how, smoothing)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command.
 
@@ -194,9 +203,8 @@ def _run(argv: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="todpack: %(message)s", stream=sys.stderr)
     try:
         group = command_group()
-        with group.make_context(
-            "todpack", list(argv)
-        ) as context:  # not group.main, which answers Ctrl-C by an empty line
+        # not group.main, which answers Ctrl-C by an empty line
+        with group.make_context("todpack", list(argv), obj=_refiner) as context:
             result = group.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code

@@ -16,11 +16,10 @@ import math
 import torch
 from torch.nn.functional import cross_entropy, pad
 
-from todpack.decompressor.daybasis.transform.rotations import Regions, turns_of_codes
 from todpack.frames import read_day
 from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.encode import _rounded
-from todpack.packer.daybasis.tiles import cut_tiles
+from todpack.packer.daybasis.encoder import RoundedTiles
+from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import find_transform
 from todpack.trainer.daybasis.refine.contexts import _columns, _fit, _ring, _rows, color
 from todpack.trainer.daybasis.refine.costs import LAST, Bands, bits_of_counts, count_classes, mean_code, walk
@@ -59,11 +58,10 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    tiles = cut_tiles(read_day(args.data), 512, 5)[:1]
+    tiles = DayTiles(read_day(args.data), 512, 5)
     found = find_transform(tiles, DayBasisConfig(q_step=args.q_step))
-    turns = turns_of_codes(found.skew_codes, found.basis.matrix.shape[1])
     pyramid = tiles[0].pyramid
-    (bands,), _ = _rounded(tiles, found.basis, [Regions(found.classes[0], turns)], args.q_step, 0.1)
+    bands = RoundedTiles(tiles, found, args.q_step, 0.1)[0]
     n_levels = len(pyramid.levels)
     keys = [(level, o) for level in range(1, n_levels + 1) for o in range(3)]
     codes = {(0, 0): torch.from_numpy(bands[0]).float()} | {

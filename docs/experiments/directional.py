@@ -16,7 +16,7 @@ import numpy as np
 
 from todpack.frames import read_day
 from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.tiles import cut_tiles
+from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import find_transform
 
 BLOCK = 16
@@ -28,8 +28,8 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--q-step", type=float, default=16.0)
     args = parser.parse_args()
-    tile = cut_tiles(read_day(args.data), 512, 5)[0]
-    found = find_transform([tile], DayBasisConfig(q_step=args.q_step))
+    tiles = DayTiles(read_day(args.data), 512, 5)
+    tile, found = tiles[0], find_transform(tiles, DayBasisConfig(q_step=args.q_step))
     z, valid = tile.maps(found.basis) / args.q_step, tile.pyramid.valid
     odd, left, right = z[:, 1:-1, 1:-1:2], z[:, :, 0:-2:2], z[:, :, 2::2]
     choices = [(left[:, 1:-1], right[:, 1:-1]), (left[:, :-2], right[:, 2:]), (left[:, 2:], right[:, :-2])]

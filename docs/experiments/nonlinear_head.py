@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from todpack.decompressor.daybasis.transform.lifting import inverse
-from todpack.decompressor.daybasis.transform.rotations import Regions, restore_bands, turns_of_codes
+from todpack.decompressor.daybasis.transform.rotations import Regions, restore_bands
 from todpack.frames import read_day
-from todpack.packer.daybasis.affine import refit_affine
+from todpack.packer.daybasis.basis import BasisFit
 from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.encode import _rounded
-from todpack.packer.daybasis.tiles import cut_tiles
+from todpack.packer.daybasis.encoder import RoundedTiles, rotations_of
+from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import find_transform
 
 
@@ -40,18 +40,18 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    tiles = cut_tiles(read_day(args.data), 512, 5)
+    tiles = DayTiles(read_day(args.data), 512, 5)
     found = find_transform(tiles, DayBasisConfig(q_step=args.q_step))
     n_components = found.basis.matrix.shape[1]
-    turns = turns_of_codes(found.skew_codes, n_components)
-    regions = [Regions(classes, turns) for classes in found.classes]
-    codes, centroids = _rounded(tiles, found.basis, regions, args.q_step, 0.1)
-    maps = [
-        inverse(restore_bands(c, t.pyramid.sites, r, centroids), t.pyramid, args.q_step)[:, t.pyramid.valid].T
-        for c, t, r in zip(codes, tiles, regions, strict=True)
-    ]
+    rotations, codes = rotations_of(found), RoundedTiles(tiles, found, args.q_step, 0.1)
+    maps = []
+    for n, (tile, classes) in enumerate(zip(tiles, found.classes, strict=True)):
+        bands = restore_bands(codes[n], tile.pyramid.sites, Regions(classes, rotations), codes.centroids)
+        maps.append(inverse(bands, tile.pyramid, args.q_step)[:, tile.valid].T)
     z, days = np.concatenate(maps), np.concatenate([t.days for t in tiles])
-    matrix, offset = refit_affine(z, days)
+    fit = BasisFit(found.basis)
+    fit.add(z, days)
+    matrix, offset, _ = fit.fit()
     error = days - (z @ matrix.T.astype(np.float32) + offset.astype(np.float32))
     print(f"affine, K = {n_components}: {psnr_db(error):.3f} dB")
 

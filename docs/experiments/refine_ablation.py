@@ -16,11 +16,12 @@ from dataclasses import replace
 import numpy as np
 
 from todpack.frames import read_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions, PackedDay, pack_day
-from todpack.packer.daybasis.tiles import cut_tiles
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import EncodedDay, encode_tiles
+from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import find_transform
-from todpack.trainer.daybasis.refine.config import PRESETS
+from todpack.trainer.daybasis.refine.config import PRESETS, RefineConfig
+from todpack.trainer.daybasis.refine.fit import refine
 
 FAST = PRESETS["fast"]
 ROWS = {
@@ -46,17 +47,18 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
     args = parser.parse_args()
     day = read_day(args.data)
-    tiles = cut_tiles(day, 512, 5)
+    tiles = DayTiles(day, 512, 5)
 
-    def pack(q_step: float, **refined: object) -> PackedDay:
+    def pack(q_step: float, config: RefineConfig | None = None) -> EncodedDay:
         found = find_transform(tiles, DayBasisConfig(q_step=q_step))
-        return pack_day(day, tiles, found, q_step, DayBasisPackOptions(), coding=None, tile=512, n_levels=5, **refined)
+        codes = None if config is None else refine(tiles, found, q_step, config)
+        return encode_tiles(tiles, found, q_step, DayBasisPackOptions(), codes)
 
     closed = [pack(args.q_step * 2**octaves) for octaves in (0.5, 0.0, -0.5)]
     print(f"closed form: {closed[1].size_bytes} bytes, {closed[1].psnr_db:.2f} dB", flush=True)
     for name in args.only:
         started = time.monotonic()
-        found = pack(args.q_step, refinement=ROWS[name])
+        found = pack(args.q_step, ROWS[name])
         seconds = time.monotonic() - started
         at = np.interp(found.psnr_db, [c.psnr_db for c in closed], [math.log(c.size_bytes) for c in closed])
         change = 100 * (found.size_bytes / math.exp(at) - 1)

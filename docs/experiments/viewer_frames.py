@@ -20,9 +20,8 @@ from playwright.sync_api import sync_playwright
 from todpack.decompressor import open_archive
 from todpack.eval.view.page import build_page
 from todpack.frames import Day, read_day
-from todpack.packer.compress import encode_day, write_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 
 FLAGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 TIMED = """async n => {
@@ -54,7 +53,7 @@ def main() -> None:
     found = next(path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name)))
     with tempfile.TemporaryDirectory() as scratch:
         archive, page_file = Path(scratch) / "day.tod", Path(scratch) / "view.html"
-        write_day(encode_day(large, DayBasisConfig(q_step=16.0), DayBasisPackOptions()), archive)
+        encode_day(large, DayBasisConfig(q_step=16.0), DayBasisPackOptions()).write(archive)
         page_file.write_text(build_page(archive)[0], encoding="utf-8")
         with open_archive(archive) as opened:
             n_maps = opened.metadata["lightmaps"][0]["model"]["n_components"]

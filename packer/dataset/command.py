@@ -9,9 +9,9 @@ import click
 
 from todpack.frames import open_dataset
 
-from ..daybasis.command import with_step
+from ..daybasis.command import pack_options, with_step
 from ..daybasis.config import DayBasisConfig
-from ..daybasis.pack import DayBasisPackOptions
+from ..daybasis.encoder import Refine
 from ..errors import PackError
 from .compress import compress_level
 from .job import LightmapJob
@@ -21,7 +21,13 @@ RAW_TIMES = 24
 
 
 def compress_dataset(
-    path: Path, out: Path, config: DayBasisConfig, options: dict[str, Any], n_jobs: int | None, engine: str
+    path: Path,
+    out: Path,
+    config: DayBasisConfig,
+    options: dict[str, Any],
+    refine: Refine | None,
+    n_jobs: int | None,
+    engine: str,
 ) -> None:
     """Code all lightmaps of a dataset into one archive and say its size.
 
@@ -34,10 +40,8 @@ def compress_dataset(
         raise PackError("--target-size: expected --target-psnr or --q-step for a dataset; sizes are met one by one")
     config = with_step(config, options, True)
     dataset = open_dataset(path)
-    pack = DayBasisPackOptions(
-        options["rd_weight"], options["entropy"], options["refine"] or "none", options["smoothing"]
-    )
-    jobs = [LightmapJob(dataset.path, entry, config, pack, options["target_psnr"]) for entry in dataset.entries]
+    pack = pack_options(options)
+    jobs = [LightmapJob(dataset.path, entry, config, pack, options["target_psnr"], refine) for entry in dataset.entries]
     done = compress_level(jobs, out, n_jobs=n_jobs, engine=engine)
     raw = sum(entry.width * entry.height * 3 * 4 * RAW_TIMES for entry in dataset.entries)
     kept = f", {done.n_kept} of them finished before" if done.n_kept else ""

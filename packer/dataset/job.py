@@ -10,11 +10,10 @@ from pathlib import Path
 from todpack.decompressor.container import MAJOR, MINOR
 from todpack.frames import ContestEntry, open_dataset
 
-from ..compress import encode_day
-from ..daybasis.config import DayBasisConfig
-from ..daybasis.pack import DayBasisPackOptions
+from ..daybasis.config import DayBasisConfig, DayBasisPackOptions
+from ..daybasis.encoder import Refine, encode_day
 
-ENCODER_VERSION = 2
+ENCODER_VERSION = 3
 """Raised by hand when the encoder gives other bytes for the same job, so that old parts are not taken for new ones."""
 BYTES_PER_VALUE = 60
 """Memory of one job per value (texel, time, channel), and BASE_BYTES besides: docs/contest.md "Compress a level"."""
@@ -31,6 +30,7 @@ class LightmapJob:
         config: Tiles, levels, step, domain.
         options: How to code.
         target_psnr_db: Tiled linear PSNR to meet, or None for the configuration's step.
+        refine: Gives the codes instead of rounding; its `repr` tells all that it depends on.
     """
 
     dataset: Path
@@ -38,6 +38,7 @@ class LightmapJob:
     config: DayBasisConfig
     options: DayBasisPackOptions
     target_psnr_db: float | None = None
+    refine: Refine | None = None
 
     @property
     def memory_bytes(self) -> int:
@@ -53,6 +54,7 @@ class LightmapJob:
             "config": self.config.to_json(),
             "options": asdict(self.options),
             "target_psnr_db": self.target_psnr_db,
+            "refine": repr(self.refine),
         }
         state.update(json.dumps(options, sort_keys=True).encode())
         for path in open_dataset(self.dataset).files(self.entry):
@@ -69,5 +71,5 @@ class LightmapJob:
             PackError: the target cannot be met.
         """
         sequence = open_dataset(self.dataset).read(self.entry)
-        day = encode_day(sequence, self.config, self.options, target_psnr_db=self.target_psnr_db)
+        day = encode_day(sequence, self.config, self.options, refine=self.refine, target_psnr_db=self.target_psnr_db)
         return day.writer.to_bytes()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from todpack.frames import open_dataset
 
-from ..daybasis.config import DayBasisConfig
-from ..daybasis.pack import DayBasisPackOptions
+from ..daybasis.config import DayBasisConfig, DayBasisPackOptions
 from ..errors import PackError
 from .job import LightmapJob
 

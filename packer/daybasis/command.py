@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,12 @@ import click
 from ..errors import PackError
 
 if TYPE_CHECKING:
-    from todpack.frames import Day
-    from todpack.trainer.daybasis.refine.config import RefineConfig
-    from todpack.trainer.daybasis.refine.refined import RefinedLightmap
+    from todpack.frames import TileSource
 
     from ..run_folder import Run
-    from .config import DayBasisConfig
-    from .radiance import Coding
-    from .tiles import Tile
+    from .config import DayBasisConfig, DayBasisPackOptions
+    from .encoder import Progress, Refine, Refiner
+    from .radiance import RadianceDomain
     from .transform.closed_form import TemporalTransform
 
 LINEAR_STEP = 2.5
@@ -64,27 +62,47 @@ def with_step(config: DayBasisConfig, options: dict[str, Any], is_linear: bool) 
     return dataclasses.replace(config, q_step=q_step)
 
 
+def pack_options(options: dict[str, Any]) -> DayBasisPackOptions:
+    """How to code, of the options above."""
+    from .config import DayBasisPackOptions
+
+    return DayBasisPackOptions(options["rd_weight"], options["entropy"], options["smoothing"])
+
+
+def asked_refine(options: dict[str, Any], refiner: Refiner | None) -> Refine | None:
+    """The refinement that the option names; None: none is asked for.
+
+    Raises:
+        PackError: one is asked for where none can be had.
+    """
+    if options["refine"] in (None, "none"):
+        return None
+    if refiner is None:
+        raise PackError("--refine: expected none here; the refinement belongs to the command todpack")
+    return refiner(options["refine"], options["smoothing"])
+
+
 def encode(
-    sequence: Day,
+    day: TileSource,
     config: DayBasisConfig,
     out: Path,
     options: dict[str, Any],
-    found: TemporalTransform | None = None,
-    coding: Coding | None = None,
-    refined: Callable[[Sequence[Tile]], RefinedLightmap] | None = None,
-    refinement: RefineConfig | None = None,
+    refine: Refine | None,
+    transform: TemporalTransform | None = None,
+    domain: RadianceDomain | None = None,
+    progress: Progress | None = None,
 ) -> None:
-    """Code a day by the options above and write the archive.
+    """Code a day by the options above, write the archive and say what it is.
 
     Args:
-        sequence: The day.
+        day: The day.
         config: Of the closed form.
         out: Archive to write.
         options: By name, all of them.
-        found: A transform that was found before.
-        coding: The domain it was found in.
-        refined: Gives codes that were refined before, for the configuration's step.
-        refinement: How they were refined, for other steps.
+        refine: Gives the codes instead of rounding.
+        transform: A transform that was found before.
+        domain: The domain it was found in.
+        progress: Told of the tiles of each stage.
 
     Raises:
         PackError: options that do not go together, or a target that cannot be met.
@@ -92,42 +110,35 @@ def encode(
     """
     from todpack.decompressor.output import check_output
 
-    from ..compress import encode_day, write_day
-    from .pack import DayBasisPackOptions
+    from .encoder import encode_day
 
-    config = with_step(config, options, sequence.transfer == "linear" and found is None)
-    preset = options["refine"]
     check_output(out)
-    day = encode_day(
-        sequence,
-        config,
-        DayBasisPackOptions(options["rd_weight"], options["entropy"], preset or "none", options["smoothing"]),
-        found=found,
-        refined=refined,
-        refinement=None if preset else refinement,
-        coding=coding,
+    encoded = encode_day(
+        day,
+        with_step(config, options, day.transfer == "linear" and transform is None),
+        pack_options(options),
+        transform=transform,
+        domain=domain,
+        refine=refine,
         target_psnr_db=options["target_psnr"],
         target_size_bytes=options["target_size"],
+        progress=progress,
     )
-    size = write_day(day, out)
-    click.echo(f"{out}: {size} bytes, {day.psnr_db:.2f} dB, q_step {day.q_step:g}, K = {day.n_components}")
+    size = encoded.write(out)
+    click.echo(f"{out}: {size} bytes, {encoded.psnr_db:.2f} dB, q_step {encoded.q_step:g}, K = {encoded.n_components}")
 
 
-def pack(run: Run, out: Path, options: dict[str, Any]) -> None:
+def pack(run: Run, out: Path, options: dict[str, Any], refiner: Refiner | None = None) -> None:
     """Code a run folder of this family."""
-    from ..pack import read_daybasis_run
+    from .run import read_daybasis_run
 
     held = read_daybasis_run(run)
     aims = ("q_step", "target_psnr", "target_size")
     as_trained = all(options[name] is None for name in aims) or options["q_step"] == held.config.q_step
-    is_kept = held.refinement is not None and as_trained and options["refine"] is None and options["smoothing"] is None
-    encode(
-        held.sequence,
-        held.config,
-        out,
-        options,
-        held.found,
-        held.coding,
-        held.refined if is_kept else None,
-        held.refinement,
-    )
+    refine = asked_refine(options, refiner)
+    if held.refinement is not None and options["refine"] is None:
+        if as_trained and options["smoothing"] is None:
+            refine = held.refined
+        elif refiner is not None:  # at another step the codes are refined anew, in the same way
+            refine = refiner(held.refinement, options["smoothing"])
+    encode(held.day, held.config, out, options, refine, held.transform, held.domain)

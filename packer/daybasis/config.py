@@ -1,4 +1,4 @@
-"""Configuration of the closed form of `daybasis`."""
+"""How a day is transformed, and how it is coded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, PackError
 from .radiance import TRANSFERS
 
 
@@ -23,7 +23,7 @@ class DayBasisConfig:
         rotate: Find the sparse rotation; without it the basis is the plain KLT.
         reweight: Trial codings of linear radiance that set the weights of its times; each trades SSIM of busy times for
             bytes at the same tiled PSNR.
-        transfer: Domain in which linear radiance is coded, see coding.py; 8-bit frames are coded as they are.
+        transfer: Domain in which linear radiance is coded, see radiance.py; 8-bit frames are coded as they are.
         max_classes: Regional rotations at most; 1 does without, and 16 gain no more than 12.
     """
 
@@ -54,6 +54,25 @@ class DayBasisConfig:
 
 _FIELDS = {"q-step": "q_step", "tile": "tile", "levels": "n_levels", "max-classes": "max_classes",
            "transfer": "transfer", "reweight": "reweight"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DayBasisPackOptions:
+    """How to code.
+
+    Attributes:
+        rd_weight: Squared steps that one bit is worth in rounding; 0 rounds plainly.
+        entropy: "ans" or "zstd".
+        smoothing: Smooth the decoded maps; None: only where a refinement asks for it (opening takes longer with it).
+    """
+
+    rd_weight: float = 0.1
+    entropy: str = "ans"
+    smoothing: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.rd_weight <= 100.0:
+            raise PackError(f"--rd-weight: expected a number in 0..100, found {self.rd_weight:g}")
 
 
 def stored_step(q_step: float) -> float:

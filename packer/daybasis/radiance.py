@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from todpack.frames import Day
+from todpack.frames import TileSource
 
 from ..errors import ConfigError
 
@@ -22,7 +23,7 @@ KNEE_SHIFT = 6  # of the logarithm: the peak divided by 2 to this, rounded to a 
 
 
 @dataclass(frozen=True)
-class Coding:
+class RadianceDomain:
     """How linear radiance x at time t becomes the value v that is coded: v = frame_scales[t] * curve(x).
 
     The scales are folded into the temporal matrix, so that the archive holds the curve alone.
@@ -57,18 +58,16 @@ class Coding:
             return np.asarray(2 * np.sqrt(radiance))
         return radiance + np.float32(self.knee) if self.transfer == "log" else np.ones_like(radiance)
 
-    def encode(self, sequence: Day) -> Day:
-        """The day in the coding domain."""
-        scales = self.frame_scales.astype(np.float32)[:, None, None, None]
-        radiance = np.where(sequence.valid[:, :, None], sequence.radiance, 0)
-        return replace(sequence, radiance=self.bend(radiance) * scales)
+    def encode(self, days: np.ndarray) -> np.ndarray:
+        """(N, 3T) linear radiance >= 0 to the coding domain, float32."""
+        return np.asarray(self.bend(days) * np.repeat(self.frame_scales, 3).astype(np.float32))
 
 
-def first_coding(sequence: Day, transfer: str) -> Coding:
+def first_domain(day: TileSource, transfer: str) -> RadianceDomain:
     """Scales by which an equal error in the coding domain gives every time the same tiled PSNR, to first order.
 
     Args:
-        sequence: A linear day.
+        day: Linear radiance.
         transfer: One of TRANSFERS.
 
     Raises:
@@ -76,38 +75,46 @@ def first_coding(sequence: Day, transfer: str) -> Coding:
     """
     if transfer not in TRANSFERS:
         raise ConfigError(f"--transfer: expected one of {', '.join(TRANSFERS)}, found {transfer}")
-    peak = max((float(frame[sequence.valid].max()) for frame in sequence.radiance), default=0.0)
-    knee = 2.0 ** (round(math.log2(peak)) - KNEE_SHIFT) if peak > 0.0 else 1.0
-    coding = Coding(transfer, knee, np.ones(sequence.n_frames))
-    gains = np.array([_mean_log_gain(frame, sequence.valid, coding) for frame in sequence.radiance])
-    known = np.isfinite(gains)
-    usual = float(np.median(gains[known])) if known.any() else 0.0
-    return replace(coding, frame_scales=SCALED_PEAK * np.exp(np.where(known, gains, usual) / 2))
-
-
-def _mean_log_gain(frame: np.ndarray, valid: np.ndarray, coding: Coding) -> float:
-    """Mean over the tiles of ln(mse / peak^2) for an error of 1 in the stored domain; NaN where all tiles are black."""
-    found = []
-    for top in range(0, frame.shape[0], MEASURE_TILE):
-        for left in range(0, frame.shape[1], MEASURE_TILE):
-            place = slice(top, top + MEASURE_TILE), slice(left, left + MEASURE_TILE)
-            values = frame[place][valid[place]]
+    n_hours = len(day.hours)
+    domain = RadianceDomain(transfer, _knee(day) if transfer == "log" else 1.0, np.ones(n_hours))
+    total, count = np.zeros(n_hours), np.zeros(n_hours)
+    for frames in _measure_tiles(day):
+        for t, values in enumerate(frames):
             if values.size and values.max() > 0:
-                mean = float(np.mean(np.square(coding.slope(values), dtype=np.float64)))
-                found.append(math.log(max(mean, 1e-30)) - 2 * math.log(float(values.max())))
-    return float(np.mean(found)) if found else math.nan
+                mean = float(np.mean(np.square(domain.slope(values), dtype=np.float64)))
+                # ln(mse / peak^2) of this tile for an error of 1 in the stored domain
+                total[t] += math.log(max(mean, 1e-30)) - 2 * math.log(float(values.max()))
+                count[t] += 1
+    gains, known = total / np.maximum(count, 1), count > 0
+    usual = float(np.median(gains[known])) if known.any() else 0.0
+    return replace(domain, frame_scales=SCALED_PEAK * np.exp(np.where(known, gains, usual) / 2))
 
 
-def reweighted(coding: Coding, frame_mse: np.ndarray, share: float = 1.0) -> Coding:
+def _measure_tiles(day: TileSource) -> Iterator[list[np.ndarray]]:
+    """The valid values of every frame, measuring tile by measuring tile."""
+    for top in range(0, day.height, MEASURE_TILE):
+        for left in range(0, day.width, MEASURE_TILE):
+            rows = slice(top, min(top + MEASURE_TILE, day.height))
+            columns = slice(left, min(left + MEASURE_TILE, day.width))
+            values, valid = day.read(rows, columns)
+            yield [frame[valid] for frame in values]
+
+
+def _knee(day: TileSource) -> float:
+    peak = max((float(v.max(initial=0.0)) for frames in _measure_tiles(day) for v in frames), default=0.0)
+    return 2.0 ** (round(math.log2(peak)) - KNEE_SHIFT) if peak > 0.0 else 1.0
+
+
+def reweighted(domain: RadianceDomain, frame_mse: np.ndarray, share: float = 1.0) -> RadianceDomain:
     """The next scales of an iteration that raises the mean of the decibels over the times.
 
     A sum of logarithms of errors is made smaller by weighting each squared error by the inverse of what it was
     (majorize, minimize); the mean scale stays.
 
     Args:
-        coding: Of the last result.
+        domain: Of the last result.
         frame_mse: (T,) mean squared error of each time in the coding domain then.
         share: Exponent of the step, 1 for the whole.
     """
     spread = np.log(np.maximum(frame_mse, 1e-3 * max(float(frame_mse.mean()), 1e-30))) / 2
-    return replace(coding, frame_scales=coding.frame_scales * np.exp(-share * (spread - spread.mean())))
+    return replace(domain, frame_scales=domain.frame_scales * np.exp(-share * (spread - spread.mean())))

@@ -1,16 +1,22 @@
-"""A day cut into tiles that are transformed independently."""
+"""The tiles of a day in the domain in which it is coded; each is transformed on its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import overload
 
 import numpy as np
 
 from todpack.decompressor.daybasis.transform.pyramid import Pyramid, build_pyramid
-from todpack.frames import Day
+from todpack.frames import TileSource
 
+from .radiance import RadianceDomain
 from .transform.klt import TemporalBasis
+
+KEPT_BYTES = 1 << 30
+"""Days of up to so many bytes as float32 are kept in memory; of larger ones every pass reads its tiles again."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +26,21 @@ class Tile:
     Attributes:
         rows: Of the lightmap.
         columns: Of the lightmap.
-        pyramid: The transform of the tile's mask; None where no texel is valid.
+        valid: (h, w) bool.
         days: (N, 3T) float32, its valid texels in raster order; column 3 t + c is channel c at time t.
+        n_levels: Levels of its pyramid.
     """
 
     rows: slice
     columns: slice
-    pyramid: Pyramid | None
+    valid: np.ndarray
     days: np.ndarray
+    n_levels: int
+
+    @cached_property
+    def pyramid(self) -> Pyramid | None:
+        """The transform of the tile's mask; None where no texel is valid."""
+        return build_pyramid(self.valid, self.n_levels) if len(self.days) else None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -36,30 +49,60 @@ class Tile:
 
     def maps(self, basis: TemporalBasis) -> np.ndarray:
         """(K, h, w) float32 coefficients in a basis, 0 at invalid texels."""
-        assert self.pyramid is not None
-        valid = self.pyramid.valid
-        maps = np.zeros((basis.matrix.shape[1], *valid.shape), np.float32)
-        maps[:, valid] = basis.analyze(self.days).T
+        maps = np.zeros((basis.matrix.shape[1], *self.shape), np.float32)
+        maps[:, self.valid] = basis.analyze(self.days).T
         return maps
 
 
-def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """The rows of all parts; a single part is taken as it is, because copies of days are what memory goes to."""
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+class DayTiles(Sequence[Tile]):
+    """All tiles of a day, row by row; the last of a row or column may be smaller.
 
+    Args:
+        day: What is read; the same values at every reading.
+        side: Of a tile, texels.
+        n_levels: Levels of the pyramids.
+        domain: Domain in which linear radiance is coded; None takes the day's values as they are.
+    """
 
-def cut_tiles(sequence: Day, side: int, n_levels: int) -> list[Tile]:
-    """Cut a day into tiles of `side` texels, row by row; the last ones may be smaller."""
-    tiles = []
-    for top in range(0, sequence.height, side):
-        for left in range(0, sequence.width, side):
-            rows, columns = slice(top, min(top + side, sequence.height)), slice(left, min(left + side, sequence.width))
-            valid = np.ascontiguousarray(sequence.valid[rows, columns])
-            days = (
-                sequence.radiance[:, rows, columns][:, valid]
-                .transpose(1, 0, 2)
-                .reshape(int(valid.sum()), 3 * sequence.n_frames)
-            )
-            pyramid = build_pyramid(valid, n_levels) if valid.any() else None
-            tiles.append(Tile(rows, columns, pyramid, np.ascontiguousarray(days, np.float32)))
-    return tiles
+    def __init__(self, day: TileSource, side: int, n_levels: int, domain: RadianceDomain | None = None) -> None:
+        self.day, self.side, self.n_levels, self.domain = day, side, n_levels, domain
+        self.places = [
+            (slice(top, min(top + side, day.height)), slice(left, min(left + side, day.width)))
+            for top in range(0, day.height, side)
+            for left in range(0, day.width, side)
+        ]
+        self._kept: dict[int, Tile] = {}
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether tiles stay in memory once they were read."""
+        return 12 * len(self.day.hours) * self.day.height * self.day.width <= KEPT_BYTES
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, number: int) -> Tile: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Tile]: ...
+    def __getitem__(self, number: int | slice) -> Tile | Sequence[Tile]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        if number in self._kept:
+            return self._kept[number]
+        tile = self._read(*self.places[number])
+        if self.is_kept:
+            self._kept[number] = tile
+        return tile
+
+    def __iter__(self) -> Iterator[Tile]:
+        return (self[number] for number in range(len(self)))
+
+    def _read(self, rows: slice, columns: slice) -> Tile:
+        values, valid = self.day.read(rows, columns)
+        n_hours = len(values)
+        picked = values.reshape(n_hours, -1, 3)[:, np.flatnonzero(valid)]
+        days = np.ascontiguousarray(picked.transpose(1, 0, 2).reshape(-1, 3 * n_hours), np.float32)
+        if self.domain is not None:
+            days = self.domain.encode(days)
+        return Tile(rows, columns, np.ascontiguousarray(valid), days, self.n_levels)

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.decompressor.forge import put_together, with_text
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
-from todpack.packer.daybasis.entropy import encode_bands
+from todpack.packer.daybasis.entropy.encode import encode_bands
 
 MAX_BYTES = 1024
 Stored = tuple[str, np.ndarray, bool]

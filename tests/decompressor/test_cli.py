@@ -16,9 +16,8 @@ from todpack import decompressor
 from todpack.decompressor import RequestError, open_archive
 from todpack.decompressor.cli import frame_names, main, parse_hours, parse_region
 from todpack.frames import Day
-from todpack.packer.compress import encode_day, write_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 
 SCRIPT = Path(decompressor.__file__).parent / "decompress.py"
 
@@ -98,7 +97,7 @@ def test_a_name_that_is_a_number_goes_before_the_position(tmp_path: Path) -> Non
     frames, valid = make_day(16, 16, 2)
     path = tmp_path / "named.tod"
     day = Day(frames.astype(np.float32), valid, np.array([0.0, 12.0]), "srgb8", "2024")
-    write_day(encode_day(day, DayBasisConfig(), DayBasisPackOptions()), path)
+    encode_day(day, DayBasisConfig(), DayBasisPackOptions()).write(path)
     for lightmap in ("2024", "0"):
         assert main([str(path), "-o", str(tmp_path / "out"), "--lightmap", lightmap]) == 0
 

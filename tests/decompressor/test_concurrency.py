@@ -18,9 +18,8 @@ from tests.golden.test_golden import FOLDER
 from todpack.decompressor import Archive, Limits, open_archive
 from todpack.decompressor.daybasis.decoder import DayBasisDecoder
 from todpack.frames import Day
-from todpack.packer.compress import encode_day, write_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 
 GOLDEN = ("daybasis-ans-1.0", "daybasis-level-1.1", "gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1")
 N_THREADS, N_PROCESSES = 8, 4
@@ -39,7 +38,7 @@ def tiled_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames, valid = make_day(80, 96, 24)
     day = Day(frames.astype(np.float32), valid, np.arange(24.0), "srgb8", "day")
     path = tmp_path_factory.mktemp("tiled") / "tiled.tod"
-    write_day(encode_day(day, DayBasisConfig(q_step=8.0, tile=32, n_levels=3), DayBasisPackOptions()), path)
+    encode_day(day, DayBasisConfig(q_step=8.0, tile=32, n_levels=3), DayBasisPackOptions()).write(path)
     return path
 
 

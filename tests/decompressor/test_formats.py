@@ -14,9 +14,8 @@ from todpack.decompressor import open_archive
 from todpack.decompressor.cli import main
 from todpack.decompressor.output import preview
 from todpack.frames import Day
-from todpack.packer.compress import encode_day, write_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     day = Day(radiance, valid, np.array([int(k) / 100 for k in KEYS]), "linear", "day")
     path = tmp_path_factory.mktemp("linear") / "day.tod"
     config = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=1, reweight=0)
-    write_day(encode_day(day, config, DayBasisPackOptions(entropy="zstd")), path)
+    encode_day(day, config, DayBasisPackOptions(entropy="zstd")).write(path)
     return path
 
 

@@ -22,10 +22,9 @@ from todpack.decompressor.damage import HOLE_COLOR
 from todpack.decompressor.limits import Limits
 from todpack.decompressor.verify import verify_archive
 from todpack.frames import Day, read_day
-from todpack.packer.compress import encode_day, write_day
 from todpack.packer.dataset.merge import merge_archives
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def tiled(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """72 x 64 texels in tiles of 32: 2 rows of 3."""
     path = tmp_path_factory.mktemp("tiled") / "tiled.tod"
     config = DayBasisConfig(q_step=24.0, tile=32, n_levels=2, max_classes=1)
-    write_day(encode_day(read_day(tiny_day), config, DayBasisPackOptions(entropy="zstd")), path)
+    encode_day(read_day(tiny_day), config, DayBasisPackOptions(entropy="zstd")).write(path)
     return path
 
 
@@ -44,7 +43,7 @@ def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     day = Day(radiance, valid, np.array([int(key) / 100 for key in KEYS]), "linear", "day")
     path = tmp_path_factory.mktemp("linear") / "linear.tod"
     config = DayBasisConfig(q_step=40.0, tile=16, n_levels=2, max_classes=1, reweight=0)
-    write_day(encode_day(day, config, DayBasisPackOptions(entropy="zstd")), path)
+    encode_day(day, config, DayBasisPackOptions(entropy="zstd")).write(path)
     return path
 
 

@@ -13,9 +13,8 @@ from tests.packer.micro_run import write_micro_run
 from todpack.decompressor import LimitExceededError, Limits, open_archive
 from todpack.decompressor.memory import MemoryAccount
 from todpack.frames import Day
-from todpack.packer.compress import encode_day, write_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.pack import pack_run
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -38,7 +37,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for entropy, classes in (("ans", 1), ("zstd", 3)):
         path = made[f"daybasis {entropy}"] = folder / f"{entropy}.tod"
         config = DayBasisConfig(q_step=8.0, tile=128, n_levels=4, max_classes=classes)
-        write_day(encode_day(noisy_day(160, 6), config, DayBasisPackOptions(entropy=entropy)), path)
+        encode_day(noisy_day(160, 6), config, DayBasisPackOptions(entropy=entropy)).write(path)
     path = made["gridmlp"] = folder / "gridmlp.tod"
     run = write_micro_run(folder / "run", height=160, width=160, levels=(16, 64), channels=4, hidden=32, layers=2)
     pack_run(run, path)
@@ -80,7 +79,7 @@ def test_plain_archives_open_with_any_number_of_threads(tmp_path: Path) -> None:
     frames = np.full((3, 768, 768, 3), 80.0, np.float32) + np.arange(3, dtype=np.float32)[:, None, None, None]
     day = Day(frames, np.ones((768, 768), bool), np.array([0.0, 8.0, 16.0]), "srgb8", "plain")
     path = tmp_path / "plain.tod"
-    write_day(encode_day(day, DayBasisConfig(tile=256), DayBasisPackOptions()), path)
+    encode_day(day, DayBasisConfig(tile=256), DayBasisPackOptions()).write(path)
     limits = Limits(free_memory_bytes=32 << 20, memory_per_byte=1)
     with open_archive(path, threads=1, provider="cpu", limits=limits) as archive:
         alone = archive.decode(8.0)

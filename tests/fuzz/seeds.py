@@ -18,10 +18,9 @@ from todpack.decompressor.container import Container
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.frames import Day
-from todpack.packer.compress import encode_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.entropy import encode_bands
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
+from todpack.packer.daybasis.entropy.encode import encode_bands
 from todpack.submission.contest.plain_lightmap import raw_lightmap
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"

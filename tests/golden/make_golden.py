@@ -21,10 +21,9 @@ from tests.contest_data import KEYS, make_radiance
 from todpack.decompressor import Lightmap, open_archive
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.frames import Day, read_day
-from todpack.packer.compress import encode_day, write_day
 from todpack.packer.dataset.merge import merge_archives
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.gridmlp import GridMlpPackOptions
 from todpack.packer.pack import pack_run
 from todpack.packer.run_folder import read_run
@@ -100,14 +99,14 @@ def _write_linear() -> None:
         path = FOLDER / f"{name}.tod"
         if not path.exists():
             day = _linear_day(HEIGHT, WIDTH, 0)
-            write_day(encode_day(day, replace(config, transfer=transfer), DayBasisPackOptions()), path)
+            encode_day(day, replace(config, transfer=transfer), DayBasisPackOptions()).write(path)
             _write_expected(path)
     path = FOLDER / f"{LEVEL}.tod"
     if not path.exists():
         with tempfile.TemporaryDirectory() as scratch:
             parts = [Path(scratch) / "0.tod", Path(scratch) / "1.tod"]
             for seed, (part, size) in enumerate(zip(parts, ((20, 33), (26, 17)), strict=True)):
-                write_day(encode_day(_linear_day(*size, seed), config, DayBasisPackOptions()), part)
+                encode_day(_linear_day(*size, seed), config, DayBasisPackOptions()).write(part)
             merge_archives(parts).write(path)
         _write_expected(path)
     path = FOLDER / f"{PLAIN_BITS}.bin"
@@ -155,7 +154,7 @@ def main() -> int:
             _siren(day, path, name.split("-")[1])
         else:
             options = DayBasisPackOptions(entropy=name.split("-")[1], smoothing="smooth" in name or None)
-            write_day(encode_day(day, DayBasisConfig(q_step=12.0, tile=24, n_levels=3), options), path)
+            encode_day(day, DayBasisConfig(q_step=12.0, tile=24, n_levels=3), options).write(path)
         with open_archive(path, threads=1, provider="cpu") as archive:
             decoded = stored_frames(archive.lightmaps[0])
         np.savez_compressed(path.with_suffix(".npz"), codes=decoded)

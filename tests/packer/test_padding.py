@@ -11,9 +11,8 @@ from todpack.decompressor import Limits, open_archive
 from todpack.decompressor.errors import LimitExceededError
 from todpack.frames import Day
 from todpack.packer.archive_writer import PADDING, ArchiveWriter
-from todpack.packer.compress import encode_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 
 SMALL = Limits(free_memory_bytes=1 << 20, memory_per_byte=2 << 10)
 

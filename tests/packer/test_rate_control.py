@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,19 @@ import pytest
 
 from tests.conftest import make_day
 from todpack.frames import Day
-from todpack.packer.archive_writer import ArchiveWriter
-from todpack.packer.compress import encode_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions, PackedDay
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.errors import PackError
 from todpack.packer.rate_control import MAX_STEP, MAX_TRIALS, MIN_STEP, search_step
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a made-up codec gives at a step."""
+
+    q_step: float
+    size_bytes: int
+    psnr_db: float
 
 
 class Curve:
@@ -25,18 +32,18 @@ class Curve:
     def __init__(self) -> None:
         self.steps: list[float] = []
 
-    def __call__(self, q_step: float) -> PackedDay:
+    def __call__(self, q_step: float) -> Step:
         self.steps.append(q_step)
         octave = math.log2(q_step)
         psnr_db = 60.0 - 4.0 * octave - 0.3 * math.sin(3.0 * octave)
         size = 37 * round(400_000 * q_step**-0.6 / 37)
-        return PackedDay(ArchiveWriter({}), size, psnr_db, q_step, 8, np.zeros(24))
+        return Step(q_step, size, psnr_db)
 
 
 class Jumps(Curve):
     """The same codec where steps act in whole octaves only: PSNR jumps by about 4 dB, sizes by a third."""
 
-    def __call__(self, q_step: float) -> PackedDay:
+    def __call__(self, q_step: float) -> Step:
         day = super().__call__(2.0 ** math.floor(math.log2(q_step)))
         return replace(day, q_step=q_step)
 

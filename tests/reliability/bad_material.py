@@ -15,9 +15,8 @@ from tests.contest_data import make_radiance, write_dataset
 from tests.decompressor.forge import put_together, take_apart, with_header
 from tests.packer.micro_run import micro_arrays, write_micro_run
 from todpack.frames import read_day
-from todpack.packer.compress import encode_day, write_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.pack import pack_run
 
 GOLDEN = REPOSITORY / "tests" / "golden"
@@ -65,8 +64,8 @@ def _datasets(m: Path) -> None:
 
 def _archives(m: Path) -> None:
     options = DayBasisPackOptions()
-    write_day(encode_day(read_day(m / "day"), DayBasisConfig(), options), m / "a.tod")
-    write_day(encode_day(read_day(m / "level"), DayBasisConfig(q_step=1.0), options), m / "linear.tod")
+    encode_day(read_day(m / "day"), DayBasisConfig(), options).write(m / "a.tod")
+    encode_day(read_day(m / "level"), DayBasisConfig(q_step=1.0), options).write(m / "linear.tod")
     data = (m / "a.tod").read_bytes()
     (m / "zero.tod").write_bytes(b"")
     (m / "cut.tod").write_bytes(data[:-10])

@@ -30,17 +30,18 @@ def peak_bytes() -> int:
 
 def write(side: int, path: Path, q_step: float) -> dict[str, float]:
     """Compress the synthetic day."""
-    from todpack.packer.daybasis.config import DayBasisConfig
-    from todpack.packer.daybasis.stream import compress_stream
+    from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+    from todpack.packer.daybasis.encoder import encode_day
 
     started = time.monotonic()
-    day = compress_stream(SyntheticDay(side), path, DayBasisConfig(q_step=q_step))
+    day = encode_day(SyntheticDay(side), DayBasisConfig(q_step=q_step), DayBasisPackOptions())
+    day.write(path)
     return {
         "seconds": round(time.monotonic() - started, 1),
         "archive_bytes": day.size_bytes,
         "psnr_db": round(day.psnr_db, 3),
         "n_components": day.n_components,
-        "tiles": day.n_tiles,
+        "tiles": len(day.tiles),
         "peak_bytes": peak_bytes(),
     }
 

@@ -19,9 +19,8 @@ from tests.conftest import make_day
 from tests.golden.test_golden import FOLDER
 from todpack.decompressor import Archive, Limits, open_archive
 from todpack.frames import Day
-from todpack.packer.compress import encode_day, write_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 
 GOLDEN = ("daybasis-zstd-1.0", "daybasis-log-1.1", "daybasis-level-1.1", "gridmlp-1.1", "siren-latent-1.1")
 TILES_HELD = 4  # of the tiled archive's 20, so that tiles come and go
@@ -40,7 +39,7 @@ def write_tiled(path: Path) -> None:
     """An archive of 320 x 256 texels in 20 tiles."""
     frames, valid = make_day(256, 320, 24)
     day = Day(frames.astype(np.float32), valid, np.arange(24.0), "srgb8", "day")
-    write_day(encode_day(day, DayBasisConfig(q_step=12.0, tile=64, n_levels=3), DayBasisPackOptions()), path)
+    encode_day(day, DayBasisConfig(q_step=12.0, tile=64, n_levels=3), DayBasisPackOptions()).write(path)
 
 
 def decode_at_random(archive: Archive, rng: np.random.Generator) -> None:

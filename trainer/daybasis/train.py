@@ -12,14 +12,14 @@ import numpy as np
 from todpack.decompressor.output import write_atomic
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, stored_step
-from todpack.packer.daybasis.radiance import first_coding
-from todpack.packer.daybasis.tiles import Tile, cut_tiles
+from todpack.packer.daybasis.radiance import first_domain
+from todpack.packer.daybasis.refined import RefinedLightmap, arrays_of_refined
+from todpack.packer.daybasis.tiles import DayTiles, Tile
 from todpack.packer.daybasis.transform.closed_form import TemporalTransform, find_transform
 from todpack.packer.errors import ConfigError
 
 from ..run_folder import CHECKPOINT_NAME, RunRecord, finish_run, record_of, work_folder, write_run
 from .refine.config import RefineConfig
-from .refine.refined import RefinedLightmap, arrays_of_refined
 
 
 def train_daybasis(
@@ -54,13 +54,13 @@ def train_daybasis(
     work = work_folder(out_dir, resume=resume and is_refined, overwrite=overwrite or (resume and not is_refined))
     started = time.monotonic()
     step = stored_step(config.q_step)
-    coding = first_coding(sequence, config.transfer) if sequence.transfer == "linear" else None
-    tiles = cut_tiles(sequence if coding is None else coding.encode(sequence), config.tile, config.n_levels)
-    found = find_transform(tiles, config, step)
-    refined = None if refine is None else _refine(tiles, found, step, refine, work, device, resume, quiet)
+    domain = first_domain(sequence, config.transfer) if sequence.transfer == "linear" else None
+    tiles = DayTiles(sequence, config.tile, config.n_levels, domain)
+    transform = find_transform(tiles, config, step)
+    refined = None if refine is None else _refine(tiles, transform, step, refine, work, device, resume, quiet)
     figures = {
-        "n_components": int(found.basis.matrix.shape[1]),
-        "n_classes": len(found.skew_codes),
+        "n_components": int(transform.basis.matrix.shape[1]),
+        "n_classes": len(transform.skew_codes),
         "train_seconds": round(time.monotonic() - started, 2),
     }
     if refined is not None:
@@ -70,16 +70,16 @@ def train_daybasis(
     record = record_of(sequence, "daybasis", described, figures)
     frames = sequence.radiance.astype(np.uint8) if sequence.transfer == "srgb8" else sequence.radiance
     arrays = {
-        "matrix": found.basis.matrix,
-        "offset": found.basis.offset,
-        "skew_codes": found.skew_codes,
-        "classes": np.concatenate([part.ravel() for part in found.classes]),
+        "matrix": transform.basis.matrix,
+        "offset": transform.basis.offset,
+        "skew_codes": transform.skew_codes,
+        "classes": np.concatenate([part.ravel() for part in transform.classes]),
         "valid": sequence.valid,
         "frames": frames,
         **({} if refined is None else arrays_of_refined(refined)),
     }
-    if coding is not None:
-        arrays |= {"frame_scales": coding.frame_scales, "knee": np.array([coding.knee])}
+    if domain is not None:
+        arrays |= {"frame_scales": domain.frame_scales, "knee": np.array([domain.knee])}
     write_run(work, record, arrays)
     finish_run(work, out_dir)
     return record
@@ -91,7 +91,7 @@ def _psnr_db(mse: float) -> float:
 
 def _refine(
     tiles: Sequence[Tile],
-    found: TemporalTransform,
+    transform: TemporalTransform,
     q_step: float,
     config: RefineConfig,
     work: Path,
@@ -106,7 +106,7 @@ def _refine(
     except ModuleNotFoundError as error:
         raise ConfigError(f"--refine needs {error.name}: pip install 'todpack[train]', or --refine none") from error
     path, state = work / CHECKPOINT_NAME, None
-    mine = fingerprint(tiles, found, q_step, config)
+    mine = fingerprint(tiles, transform, q_step, config)
     if resume and path.is_file():
         state = load_checkpoint(path)
         if state.get("fingerprint") != mine:
@@ -121,4 +121,4 @@ def _refine(
         # after the log, whose last line would be missing if a kill came between them at the last sweep
         save_checkpoint(path, {**reached, "fingerprint": mine})
 
-    return refine(tiles, found, q_step, config, device=device, quiet=quiet, state=state, on_sweep=keep)
+    return refine(tiles, transform, q_step, config, device=device, quiet=quiet, state=state, on_sweep=keep)

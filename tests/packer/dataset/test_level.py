@@ -20,8 +20,7 @@ from todpack.packer.dataset.compress import compress_level, parts_folder
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.merge import merge_archives
 from todpack.packer.dataset.workers import ATTEMPTS, Task, run_local, work
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.errors import PackError
 
 CONFIG = DayBasisConfig(q_step=6.0, tile=32, n_levels=3, max_classes=1, reweight=0)

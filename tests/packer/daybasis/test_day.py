@@ -20,10 +20,9 @@ from todpack.decompressor import (
 )
 from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.frames import Day
-from todpack.packer.compress import encode_day, write_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
-from todpack.packer.daybasis.tiles import cut_tiles
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
+from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import find_transform
 
 
@@ -37,7 +36,7 @@ def sequence_of(height: int, width: int, n_frames: int = 24, noise: float = 0.0)
 
 def pack(sequence: Day, path: Path, entropy: str = "ans", **config: object) -> Path:
     options = DayBasisPackOptions(entropy=entropy)
-    write_day(encode_day(sequence, DayBasisConfig(**config), options), path)  # type: ignore[arg-type]
+    encode_day(sequence, DayBasisConfig(**config), options).write(path)  # type: ignore[arg-type]
     return path
 
 
@@ -46,7 +45,7 @@ def pack(sequence: Day, path: Path, entropy: str = "ans", **config: object) -> P
 def test_every_size_round_trips(tmp_path: Path, size: tuple[int, int], entropy: str) -> None:
     sequence = sequence_of(*size)
     day = encode_day(sequence, DayBasisConfig(q_step=6.0), DayBasisPackOptions(entropy=entropy))
-    write_day(day, tmp_path / "day.tod")
+    day.write(tmp_path / "day.tod")
     with open_archive(tmp_path / "day.tod", provider="cpu") as archive:
         assert archive.file_bytes == day.size_bytes
         decoded = np.stack([archive.decode(float(t)) for t in sequence.hours])
@@ -80,7 +79,7 @@ def test_smoothing_lies_between_the_maps_and_the_grid(tmp_path: Path) -> None:
     for smoothing in (None, True):
         options = DayBasisPackOptions(smoothing=smoothing)
         day = encode_day(sequence, DayBasisConfig(q_step=12.0, tile=32), options)
-        write_day(day, tmp_path / "day.tod")
+        day.write(tmp_path / "day.tod")
         with open_archive(tmp_path / "day.tod", provider="cpu") as archive:
             assert archive.metadata.get("requires") == (["smoothing"] if smoothing else None)
             decoded.append(np.stack([archive.decode(float(t)) for t in sequence.hours]))
@@ -154,8 +153,8 @@ def test_same_input_same_bytes() -> None:
 def test_a_transform_found_before_gives_the_same_archive() -> None:
     sequence = sequence_of(48, 40, noise=2.0)
     config = DayBasisConfig(q_step=9.0)
-    found = find_transform(cut_tiles(sequence, config.tile, config.n_levels), config)
-    day = encode_day(sequence, config, DayBasisPackOptions(), found=found)
+    found = find_transform(DayTiles(sequence, config.tile, config.n_levels), config)
+    day = encode_day(sequence, config, DayBasisPackOptions(), transform=found)
     assert day.writer.to_bytes() == encode_day(sequence, config, DayBasisPackOptions()).writer.to_bytes()
 
 

@@ -23,7 +23,8 @@ from todpack.decompressor.daybasis.entropy.weights import (
     N_FINE_CLASSES,
     WEIGHTS,
 )
-from todpack.packer.daybasis.entropy import encode_bands
+from todpack.packer.daybasis.entropy.encode import encode_bands, encode_coefficients
+from todpack.packer.errors import PackError
 
 KINDS = ("ans", "zstd")
 
@@ -136,7 +137,7 @@ def test_details_end_at_2_to_the_19(entropy, monkeypatch):
     bands[1][2][0, 0, 0] = -(1 << 19)
     with pytest.raises(EntropyError, match="detail code 524288 beyond 524287"):
         encode_bands(bands, sites, entropy=entropy)
-    monkeypatch.setattr("todpack.packer.daybasis.entropy.MAX_DETAIL", 1 << 20)
+    monkeypatch.setattr("todpack.packer.daybasis.entropy.encode.MAX_DETAIL", 1 << 20)
     with pytest.raises(EntropyError, match="a detail code of 524288 is over 524287"):
         decode_bands(encode_bands(bands, sites, entropy=entropy), 1, sites)
 
@@ -156,8 +157,8 @@ def test_overflow_of_a_narrow_stream_is_refused(entropy, where):
 
 
 def test_unknown_entropy_is_refused():
-    with pytest.raises(ValueError, match="entropy"):
-        encode_bands(*make(sparse, 1, 8, 8), entropy="lzma")
+    with pytest.raises(PackError, match="--entropy: expected one of ans, zstd"):
+        encode_coefficients(*make(sparse, 1, 8, 8), "lzma")
 
 
 @pytest.mark.parametrize("entropy", KINDS)
@@ -235,7 +236,7 @@ import sys
 sys.modules["constriction"] = None
 import numpy as np
 from todpack.decompressor.daybasis.entropy.stream import decode_bands
-from todpack.packer.daybasis.entropy import encode_bands
+from todpack.packer.daybasis.entropy.encode import encode_bands, encode_coefficients
 q, s = np.arange(-8, 8).reshape(1, 4, 4), np.ones((4, 4), bool)
 bands, sites = [q, (q, q, q)], [s, (s, s, s)]
 assert (decode_bands(encode_bands(bands, sites, entropy="zstd"), 1, sites)[1][2] == q).all()

@@ -1,4 +1,4 @@
-"""Linear radiance: coding domains, weights of the times, the curve in the decoder, the jump at the lamps."""
+"""Linear radiance: domain domains, weights of the times, the curve in the decoder, the jump at the lamps."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from tests.contest_data import KEYS, make_radiance
 from todpack.decompressor import open_archive
 from todpack.eval.measures.metrics import psnr_linear_db
 from todpack.frames import Day
-from todpack.packer.compress import encode_day, write_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
-from todpack.packer.daybasis.radiance import Coding, first_coding, reweighted
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
+from todpack.packer.daybasis.radiance import RadianceDomain, first_domain, reweighted
 from todpack.packer.errors import ConfigError, PackError
 
 CONFIG = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=1)
@@ -29,7 +28,7 @@ def day_of(height=40, width=36, gain=1.0, seed=0):
 
 def packed(tmp_path, day, config=CONFIG, **targets):
     made = encode_day(day, config, OPTIONS, **targets)
-    write_day(made, tmp_path / "day.tod")
+    made.write(tmp_path / "day.tod")
     return made, tmp_path / "day.tod"
 
 
@@ -76,11 +75,11 @@ def test_target_is_the_tiled_psnr(tmp_path):
 
 def test_first_scales_give_every_time_about_the_same_psnr():
     day = day_of()
-    coding = first_coding(day, "gamma")
+    domain = first_domain(day, "gamma")
     rng = np.random.default_rng(0)
-    coded = coding.encode(day).radiance
+    coded = domain.bend(day.radiance) * domain.frame_scales.astype(np.float32)[:, None, None, None]
     noisy = coded + rng.normal(size=coded.shape).astype(np.float32)
-    linear = coding.unbend(noisy / coding.frame_scales.astype(np.float32)[:, None, None, None])
+    linear = domain.unbend(noisy / domain.frame_scales.astype(np.float32)[:, None, None, None])
     psnr = [psnr_linear_db(a, b, day.valid) for a, b in zip(day.radiance, linear, strict=True)]
     assert np.ptp(psnr) < 1.0
     assert np.mean(psnr) == pytest.approx(20 * np.log10(255), abs=1.0)
@@ -95,9 +94,9 @@ def test_reweighting_saves_bytes_at_the_same_psnr():
 
 
 def test_reweighting_keeps_the_mean_scale():
-    coding = Coding("gamma", 1.0, np.array([1.0, 2.0, 4.0]))
-    after = reweighted(coding, np.array([1.0, 4.0, 1.0]))
-    assert np.log(after.frame_scales).sum() == pytest.approx(np.log(coding.frame_scales).sum())
+    domain = RadianceDomain("gamma", 1.0, np.array([1.0, 2.0, 4.0]))
+    after = reweighted(domain, np.array([1.0, 4.0, 1.0]))
+    assert np.log(after.frame_scales).sum() == pytest.approx(np.log(domain.frame_scales).sum())
     assert after.frame_scales[1] / after.frame_scales[0] == pytest.approx(1.0)
 
 

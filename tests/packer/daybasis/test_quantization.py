@@ -11,12 +11,12 @@ from todpack.decompressor.daybasis.temporal.basis_codes import (
 )
 from todpack.decompressor.daybasis.transform.lifting import inverse
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
-from todpack.packer.daybasis.affine import refit_affine
-from todpack.packer.daybasis.basis_quantization import LOSS, quantize_basis
-from todpack.packer.daybasis.entropy import encode_bands
-from todpack.packer.daybasis.quantization import fit_centroids, quantize, round_to_rate, to_steps
-from todpack.packer.daybasis.rate_rounding import round_with_contexts
+from todpack.packer.daybasis.basis import LOSS, BasisFit, quantize_basis
+from todpack.packer.daybasis.entropy.encode import encode_bands
+from todpack.packer.daybasis.quantize import fit_centroids, quantize, round_to_rate, to_steps
+from todpack.packer.daybasis.rdoq import round_with_contexts
 from todpack.packer.daybasis.transform.forward import forward
+from todpack.packer.daybasis.transform.klt import TemporalBasis
 from todpack.packer.daybasis.transform.neighborhoods import gather_neighborhoods
 
 
@@ -103,7 +103,10 @@ def test_refit_never_raises_the_error(n):
     rng = np.random.default_rng(4)
     maps, matrix, offset = rng.normal(size=(n, 3)).astype(np.float32) * 30, rng.normal(size=(6, 3)), rng.random(6)
     days = (maps @ matrix.T + offset + rng.normal(size=(n, 6))).astype(np.float32)
-    found_matrix, found_offset = refit_affine(maps * np.float32(0.9), days)
+    fit = BasisFit(TemporalBasis(matrix + 0.1, offset, np.ones(2)))
+    fit.add(maps * np.float32(0.9), days)
+    found_matrix, found_offset, left = fit.fit()
     error = ((maps * 0.9) @ found_matrix.T + found_offset - days) ** 2
     if n:
         assert error.mean() <= (((maps * 0.9) @ matrix.T + offset - days) ** 2).mean() + 1e-6
+        assert left == pytest.approx(error.mean(), rel=1e-3, abs=1e-3)

@@ -17,9 +17,8 @@ from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.frames import Day
-from todpack.packer.compress import encode_day, write_day
-from todpack.packer.daybasis.config import DayBasisConfig
-from todpack.packer.daybasis.pack import DayBasisPackOptions
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.errors import PackError
 from todpack.submission.contest.plain_lightmap import raw_lightmap
 from todpack.submission.contest.plain_writer import BitWriter, best_low_bits, write_bands
@@ -116,7 +115,7 @@ def archive_of(
     valid[20:, 32:] = False
     hours = np.array([int(key) / 100 for key in KEYS])
     day = Day(radiance, valid, hours, "linear", "L_0")
-    write_day(encode_day(day, config, DayBasisPackOptions(entropy="zstd", smoothing=smoothing)), path)
+    encode_day(day, config, DayBasisPackOptions(entropy="zstd", smoothing=smoothing)).write(path)
     return path, day
 
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from todpack.decompressor.daybasis.transform.rotations import Regions, turns_of_codes
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 from todpack.packer.daybasis.affine import refit_affine
+from todpack.packer.daybasis.refined import RefinedLightmap
 from todpack.packer.daybasis.single_blas import single_blas
 from todpack.packer.daybasis.tiles import Tile
 from todpack.packer.daybasis.transform.closed_form import TemporalTransform
@@ -26,7 +27,6 @@ from .costs import bits_of_counts, context_gradient, count_classes, side_bits
 from .descent import TileDescent
 from .distortion import Distortion
 from .perceptual import PerceptualTerm
-from .refined import RefinedLightmap
 from .smoothing import SmoothingSteps
 from .start import component_gains, first_codes
 

@@ -1,18 +1,22 @@
 """The refinement: exact synthesis and contexts, fewer bits and less error, the same twice."""
 
+import io
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from todpack.decompressor import open_archive  # noqa: E402
 from todpack.decompressor.daybasis.transform.lifting import inverse  # noqa: E402
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid  # noqa: E402
 from todpack.decompressor.daybasis.transform.rotations import Regions  # noqa: E402
-from todpack.packer.daybasis.config import DayBasisConfig  # noqa: E402
-from todpack.packer.daybasis.encode import encode_lightmap  # noqa: E402
-from todpack.packer.daybasis.phases import mean_code as packed_mean_code  # noqa: E402
-from todpack.packer.daybasis.phases import pairs, walk  # noqa: E402
-from todpack.packer.daybasis.tiles import Tile  # noqa: E402
+from todpack.frames import Day  # noqa: E402
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions  # noqa: E402
+from todpack.packer.daybasis.encoder import encode_tiles  # noqa: E402
+from todpack.packer.daybasis.entropy.symbols import mean_code as packed_mean_code  # noqa: E402
+from todpack.packer.daybasis.entropy.symbols import pairs, walk  # noqa: E402
+from todpack.packer.daybasis.tiles import DayTiles  # noqa: E402
 from todpack.packer.daybasis.transform.closed_form import find_transform  # noqa: E402
 from todpack.packer.errors import ConfigError  # noqa: E402
 from todpack.trainer.daybasis.refine.config import RefineConfig  # noqa: E402
@@ -45,7 +49,7 @@ def by_key(bands: list) -> dict:
     return {key: torch.from_numpy(np.asarray(band)) for key, band in {(0, 0): bands[0], **details}.items()}
 
 
-def small_day(seed: int = 0, side: int = 96, n_times: int = 6) -> list[Tile]:
+def small_day(seed: int = 0, side: int = 96, n_times: int = 6, n_levels: int = 4) -> DayTiles:
     """A tile with soft light, and shadow edges that move with the hour."""
     rng = np.random.default_rng(seed)
     valid = np.ones((side, side), bool)
@@ -57,8 +61,15 @@ def small_day(seed: int = 0, side: int = 96, n_times: int = 6) -> list[Tile]:
         light = 150 + 60 * np.sin(3 * x + t) * np.cos(2 * y)
         shadow = np.where((x + 0.3 * y > 0.15 * t) & (np.sin(20 * y + t) > -0.5), 1.0, 0.45)
         frames.append(np.clip((light * shadow)[..., None] * (1.0, 0.9, 0.8) + noise, 0, 255))
-    days = np.stack(frames).astype(np.float32)[:, valid].transpose(1, 0, 2).reshape(int(valid.sum()), -1)
-    return [Tile(slice(0, side), slice(0, side), build_pyramid(valid, 4), np.ascontiguousarray(days))]
+    hours = np.arange(n_times) * 24.0 / n_times
+    return DayTiles(Day(np.stack(frames).astype(np.float32), valid, hours, "srgb8", "day"), side, n_levels)
+
+
+def figures(encoded) -> tuple[int, float]:
+    """Bytes of the coefficients of tile 0, and the mean squared error of the decoded frames."""
+    with open_archive(io.BytesIO(encoded.writer.to_bytes()), provider="cpu") as archive:
+        n_bytes = archive.container.sections["0/0/coefficients"].decoded_bytes
+    return n_bytes, float(encoded.measured.frame_mse.mean())
 
 
 @pytest.fixture(scope="module")
@@ -116,17 +127,14 @@ def test_packed_day_is_better_than_the_closed_form(day):
     tiles, found = day
     refined = refine(tiles, found, 12.0, RefineConfig(n_sweeps=3), device="cpu", quiet=True)
     plain, better = (
-        encode_lightmap(
-            tiles, found, 12.0, rd_weight=0.08, entropy="ans", hours=np.arange(24.0), coding=None, refined=r
-        )
-        for r in (None, refined)
+        figures(encode_tiles(tiles, found, 12.0, DayBasisPackOptions(rd_weight=0.08), r)) for r in (None, refined)
     )
     # by the closed form's own curve, so that another step or weight is no gain: at most 98 % of its bytes at this error
-    coarser = encode_lightmap(tiles, found, 16.0, rd_weight=0.08, entropy="ans", hours=np.arange(24.0), coding=None)
-    slope = np.log(len(coarser.streams[0]) / len(plain.streams[0])) / np.log(coarser.mse / plain.mse)
-    expected = len(plain.streams[0]) * (better.mse / plain.mse) ** slope
-    assert len(better.streams[0]) < 0.98 * expected
-    assert better.mse == pytest.approx(refined.history[-1][1] + 1 / 12, rel=0.02)  # rounding to 8 bits adds 1 / 12
+    coarser = figures(encode_tiles(tiles, found, 16.0, DayBasisPackOptions(rd_weight=0.08)))
+    slope = np.log(coarser[0] / plain[0]) / np.log(coarser[1] / plain[1])
+    expected = plain[0] * (better[1] / plain[1]) ** slope
+    assert better[0] < 0.98 * expected
+    assert better[1] == pytest.approx(refined.history[-1][1] + 1 / 12, rel=0.02)  # rounding to 8 bits adds 1 / 12
 
 
 def test_a_component_that_no_time_uses_is_left_alone():
@@ -155,13 +163,10 @@ def test_estimate_agrees_with_packed_bytes_on_the_sample(q_step):
     from pathlib import Path
 
     from todpack.frames import read_day
-    from todpack.packer.daybasis.tiles import cut_tiles
 
     sample = Path(__file__).parents[4] / "samples" / "courtyard"
-    tiles = cut_tiles(read_day(sample, None), 512, 5)
+    tiles = DayTiles(read_day(sample, None), 512, 5)
     found = find_transform(tiles, DayBasisConfig(q_step=q_step))
     refined = refine(tiles, found, q_step, RefineConfig(n_sweeps=1), device="cpu", quiet=True)
-    coded = encode_lightmap(
-        tiles, found, q_step, rd_weight=0.08, entropy="ans", hours=np.arange(24.0), coding=None, refined=refined
-    )
-    assert refined.history[-1][0] / 8 == pytest.approx(len(coded.streams[0]), rel=0.02)
+    coded = encode_tiles(tiles, found, q_step, DayBasisPackOptions(rd_weight=0.08), refined)
+    assert refined.history[-1][0] / 8 == pytest.approx(figures(coded)[0], rel=0.02)

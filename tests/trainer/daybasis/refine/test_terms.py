@@ -8,7 +8,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.trainer.daybasis.refine.test_refine import small_day  # noqa: E402
-from todpack.decompressor.daybasis.transform.pyramid import build_pyramid  # noqa: E402
 from todpack.decompressor.daybasis.transform.smoothing import Smoother, Smoothing  # noqa: E402
 from todpack.eval.measures.ssim import ssim_map  # noqa: E402
 from todpack.packer.daybasis.config import DayBasisConfig  # noqa: E402
@@ -27,7 +26,7 @@ PLAIN = RefineConfig(n_sweeps=4)
 
 @pytest.fixture(scope="module")
 def day():
-    tiles = small_day(side=64)
+    tiles = small_day(side=64, n_levels=3)
     return tiles, find_transform(tiles, DayBasisConfig(q_step=24.0, n_levels=3))
 
 
@@ -97,7 +96,7 @@ def test_errors_of_flat_places_count_more_for_ssim(terms):
     image[:, side // 2 :] += rng.normal(0, 40, (side, side // 2))
     days = np.repeat(image.reshape(-1, 1), 6, axis=1).astype(np.float32)
     whole = slice(0, side)
-    tile = Tile(whole, whole, build_pyramid(np.ones((side, side), bool), 3), days)
+    tile = Tile(whole, whole, np.ones((side, side), bool), days, 3)
     errors = rng.normal(0, 3, days.shape).astype(np.float32)
     term = PerceptualTerm(replace(PLAIN, **terms), [tile], torch.device("cpu"))
     (weights,) = term.weights(errors, 0)

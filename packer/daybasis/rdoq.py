@@ -10,8 +10,8 @@ from todpack.decompressor.daybasis.entropy.contexts import ContextState
 from todpack.decompressor.daybasis.entropy.quincunx import PHASES, site_phases, split_phases
 from todpack.decompressor.daybasis.entropy.weights import N_FINE_CLASSES
 
-from .phases import mean_code, walk
-from .quantization import RD_WEIGHT, round_to_rate
+from .entropy.symbols import mean_code, walk
+from .quantize import RD_WEIGHT, round_to_rate
 
 LAST = 15
 """Largest magnitude with a cost of its own."""

@@ -9,8 +9,7 @@ from todpack.decompressor.daybasis.entropy.symbols import N_TOKENS, tokens_of
 from todpack.decompressor.daybasis.entropy.tables import Tables
 from todpack.decompressor.daybasis.entropy.weights import N_FINE_CLASSES, N_SIGN_CLASSES
 
-from .low_band import LowBand
-from .phases import Phase
+from .symbols import LowBand, Phase
 
 Int64Array = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]

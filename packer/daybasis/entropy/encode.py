@@ -1,7 +1,7 @@
-"""Entropy encoder: quantised wavelet coefficients -> the stream described in decompressor/daybasis/entropy.py.
+"""Entropy encoder: quantised wavelet coefficients -> the stream described in decompressor/daybasis/entropy/stream.py.
 
-Two passes: the context model gives every coefficient its fine class (phases.py); the statistics of the fine classes
-become the file's tables (class_fit.py); then the symbols go to the sink (symbol_sinks.py) in coding order.
+Two passes: the context model gives every coefficient its fine class (symbols.py); the statistics of the fine classes
+become the file's tables (class_fit.py); then the symbols go to the sink (sinks.py) in coding order.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,30 @@ from todpack.decompressor.daybasis.entropy.stream import HEADER, WIDE, ZSTD
 from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL, N_DIRECT, TOKEN_RAW_BITS, EntropyError, tokens_of
 from todpack.decompressor.daybasis.entropy.tables import LOW, SIGNS, Tables
 from todpack.decompressor.daybasis.entropy.weights import N_SIGN_CLASSES
+from todpack.decompressor.daybasis.entry import ENTROPY_CODERS
 
-from .bit_writer import pack_bits
+from ...errors import PackError
 from .class_fit import fit_tables, write_tables
-from .low_band import LowBand, prepare_low_band
-from .phases import Phase, mean_code, pairs, walk
-from .symbol_sinks import AnsSink, SymbolSink, ZstdSink, without_models
+from .sinks import AnsSink, SymbolSink, ZstdSink, pack_bits, without_models
+from .symbols import LowBand, Phase, mean_code, pairs, prepare_low_band, walk
 
 Int64Array = npt.NDArray[np.int64]
+
+
+def encode_coefficients(bands: Bands, sites: Sites, entropy: str) -> bytes:
+    """`encode_bands`, with errors that name the option to change.
+
+    Raises:
+        PackError: unknown coder, its package is not installed, or a value is too large for it.
+    """
+    if entropy not in ENTROPY_CODERS:
+        raise PackError(f"--entropy: expected one of {', '.join(ENTROPY_CODERS)}, found {entropy}")
+    try:
+        return encode_bands(bands, sites, entropy=entropy)
+    except EntropyError as error:
+        raise PackError(f"--q-step: too small for the coder ({error}); choose a larger one") from error
+    except ModuleNotFoundError as error:
+        raise PackError(f"--entropy ans needs {error.name}: pip install {error.name}, or use --entropy zstd") from error
 
 
 def encode_bands(bands: Bands, sites: Sites, *, entropy: str = "ans") -> bytes:
@@ -37,11 +53,8 @@ def encode_bands(bands: Bands, sites: Sites, *, entropy: str = "ans") -> bytes:
         The bytes decode_bands reads; the same input gives the same bytes.
 
     Raises:
-        EntropyError: A value is beyond 2**20.
-        ValueError: entropy is neither.
+        EntropyError: a value is beyond 2**20.
     """
-    if entropy not in ("ans", "zstd"):
-        raise ValueError(f"entropy must be 'ans' or 'zstd', not {entropy!r}")
     mean_codes = np.array([mean_code(q, s) for q, s in pairs(bands, sites)], np.int64).reshape(-1, len(bands[0]))
     low = prepare_low_band(np.asarray(bands[0]), np.asarray(sites[0]))
     phases = walk(bands, sites, mean_codes)

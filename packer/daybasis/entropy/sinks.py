@@ -1,4 +1,4 @@
-"""Where the encoder's symbols go: the ANS coder of `constriction`, or streams under zstd."""
+"""Where the encoder's symbols go: the ANS coder of `constriction`, or streams under zstd; and raw bits."""
 
 from dataclasses import replace
 from typing import Any, Protocol
@@ -104,3 +104,13 @@ def without_models(tables: Tables) -> Tables:
         signs=np.full_like(tables.signs, 32768),
         low_tokens=empty,
     )
+
+
+def pack_bits(values: Int64Array, widths: Int64Array) -> bytes:
+    """Write each value with its width in bits (0..24), most significant bit first; zero bits fill the last byte."""
+    ends = np.cumsum(widths)
+    bits = np.zeros(int(ends[-1]) if ends.size else 0, np.uint8)
+    for b in range(int(widths.max(initial=0))):
+        has = widths > b
+        bits[ends[has] - 1 - b] = values[has] >> b & 1
+    return np.packbits(bits).tobytes()

@@ -1,4 +1,4 @@
-"""What a refinement hands to the packer; no torch here, because the packer imports it."""
+"""What a refinement of a lightmap hands to the encoder, and how a run folder keeps it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
-from todpack.packer.daybasis.tiles import Tile
+
+from .tiles import Tile
 
 
 @dataclass(frozen=True)
 class RefinedLightmap:
-    """What the packer codes instead of its own rounding.
+    """Codes to store instead of the encoder's own rounding.
 
     Attributes:
-        codes: Per tile with valid texels, int32 bands as `encode_lightmap` has them.
+        codes: Per tile with valid texels, int32 bands coarse to fine: (K, h, w), then three of these per level.
         centroids: Reconstruction points.
         smoothing: Of the decoded maps, None without.
         history: (bits, mean squared error) before and after each sweep; bits are the estimate of all coefficient
@@ -31,10 +32,11 @@ class RefinedLightmap:
 
 
 def arrays_of_refined(refined: RefinedLightmap) -> dict[str, np.ndarray]:
-    """The arrays of a run folder that keep it: codes_<tile>_<level>_<orientation>, centroids, smoothing, history."""
+    """Its arrays in a run folder: codes_<tile>_<level>_<orientation>, centroids, smoothing and history."""
+    smoothing = refined.smoothing
     arrays = {
         "centroids": np.asarray(refined.centroids),
-        "smoothing": np.zeros(3) if refined.smoothing is None else np.array(_smoothing_numbers(refined.smoothing)),
+        "smoothing": np.zeros(3) if smoothing is None else np.array([smoothing.bound, *smoothing.weights]),
         "history": np.asarray(refined.history),
     }
     for index, bands in enumerate(refined.codes):
@@ -44,25 +46,21 @@ def arrays_of_refined(refined: RefinedLightmap) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _smoothing_numbers(smoothing: Smoothing) -> tuple[float, float, float]:
-    return smoothing.bound, *smoothing.weights
-
-
-def refined_of_arrays(get: Callable[..., np.ndarray], tiles: Sequence[Tile]) -> RefinedLightmap:
+def refined_of_arrays(array: Callable[..., np.ndarray], tiles: Sequence[Tile]) -> RefinedLightmap:
     """The inverse of `arrays_of_refined`.
 
     Args:
-        get: Gives an array by name and shape (None fits any length), or raises.
+        array: Gives an array by its name and shape (None fits any length), or raises.
         tiles: Of the lightmap.
     """
     codes = []
     for index, pyramid in enumerate(tile.pyramid for tile in tiles if tile.pyramid is not None):
-        low = get(f"codes_{index}_0_0", None, *pyramid.sites[0].shape)
+        low = array(f"codes_{index}_0_0", None, *pyramid.sites[0].shape)
         bands: list[Any] = [low]
         for level, sites in enumerate(pyramid.sites[1:], 1):
-            bands.append(tuple(get(f"codes_{index}_{level}_{o}", len(low), *s.shape) for o, s in enumerate(sites)))
+            bands.append(tuple(array(f"codes_{index}_{level}_{o}", len(low), *s.shape) for o, s in enumerate(sites)))
         codes.append(bands)
-    bound, along_x, along_y = (float(n) for n in get("smoothing", 3))
-    one, more = (float(n) for n in get("centroids", 2))
-    history = [(float(rate), float(mse)) for rate, mse in get("history", None, 2)]
+    bound, along_x, along_y = (float(n) for n in array("smoothing", 3))
+    one, more = (float(n) for n in array("centroids", 2))
+    history = [(float(rate), float(mse)) for rate, mse in array("history", None, 2)]
     return RefinedLightmap(codes, (one, more), Smoothing(bound, (along_x, along_y)) if bound else None, history)

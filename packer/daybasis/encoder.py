@@ -1,0 +1,309 @@
+"""Encode a day: transform, round, fit the basis to what the decoder sees, code; tile by tile.
+
+A day in memory and one that is read from disk tile by tile take the same way and give the same bytes. What a tile
+needs is kept while the day fits into memory (`DayTiles`), and made again at each pass where it does not.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from todpack.decompressor.daybasis.temporal.basis_codes import dequantize_basis
+from todpack.decompressor.daybasis.transform.lifting import inverse
+from todpack.decompressor.daybasis.transform.rotations import Regions, restore_bands, turn_bands, turns_of_codes
+from todpack.decompressor.daybasis.transform.smoothing import Smoother, Smoothing
+from todpack.decompressor.errors import OutputError
+from todpack.decompressor.limits import DEFAULT_LIMITS, MIB, Limits
+from todpack.frames import TileSource
+
+from ..archive_writer import ArchiveWriter, decode_everything
+from ..errors import PackError
+from ..rate_control import FIRST_STEP, check_targets, first_step, search_step
+from .basis import BasisFit, choose_gap_modes, quantize_basis
+from .config import DayBasisConfig, DayBasisPackOptions, stored_step
+from .entropy.encode import encode_coefficients
+from .measure import Measured, measure
+from .quantize import CentroidFit, quantize, to_steps
+from .radiance import RadianceDomain, first_domain, reweighted
+from .rdoq import round_with_contexts
+from .refined import RefinedLightmap
+from .sections import Model, add_model, add_tile, new_writer
+from .single_blas import single_blas
+from .tiles import DayTiles, Tile
+from .transform.closed_form import TemporalTransform, find_transform
+from .transform.forward import forward
+
+FIRST_CENTROIDS = (0.0, 0.0625)
+"""Reconstruction points that rounding counts on before the true ones are known."""
+CLOSED_FORM_SMOOTHING = Smoothing(0.16, (13 / 64, 13 / 64))
+"""Where the rounding does not know of the smoothing, a smaller bound suits it than in the refinement."""
+DECODED_BYTES = 256 * MIB  # decoded tiles that measuring keeps
+
+Refine: TypeAlias = Callable[[DayTiles, TemporalTransform, float], RefinedLightmap]
+"""Codes of all tiles with valid texels that are better than rounding gives, for a transform and a step."""
+Refiner: TypeAlias = Callable[[str | Mapping[str, Any], bool | None], Refine]
+"""Makes a `Refine` of a preset's name or a configuration, and of whether maps may be smoothed (None: as it likes)."""
+Progress: TypeAlias = Callable[[str, int, int], object]
+"""Told of a stage: its name, tiles done, tiles in all."""
+
+
+@dataclass(frozen=True)
+class EncodedDay:
+    """An archive that is ready to be written.
+
+    Attributes:
+        writer: Its sections and metadata.
+        tiles: Of the day, for measuring.
+        q_step: Width of a bin.
+        n_components: K.
+    """
+
+    writer: ArchiveWriter
+    tiles: DayTiles
+    q_step: float
+    n_components: int
+    progress: Progress | None = field(default=None, repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+        return self.writer.size_bytes
+
+    @property
+    def _limits(self) -> Limits:
+        """What a reader needs that keeps as many tiles as it can, whatever the size of the day."""
+        tile_bytes = 4 * self.n_components * self.tiles.side**2
+        texels = max(DEFAULT_LIMITS.texels, self.tiles.day.height * self.tiles.day.width)
+        if self.tiles.is_kept:
+            return replace(DEFAULT_LIMITS, texels=texels)
+        return replace(DEFAULT_LIMITS, texels=texels, latent_bytes=max(DECODED_BYTES, tile_bytes))
+
+    @cached_property
+    def measured(self) -> Measured:
+        """What the decoder gives, against the day."""
+        on_tile = _Counter("measure", len(self.tiles), self.progress)
+        return self.writer.reopened(lambda archive: measure(archive, self.tiles, on_tile), self._limits)
+
+    @property
+    def psnr_db(self) -> float:
+        """See `Measured`."""
+        return self.measured.psnr_db
+
+    def write(self, out: Path) -> int:
+        """Write the archive; an old file is replaced only by one that was read back.
+
+        Returns:
+            Bytes of the file.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        check = decode_everything if self.tiles.is_kept else lambda _: None
+        return self.writer.write(out, check, self._limits)
+
+
+class _Counter:
+    """Counts the tiles of a stage."""
+
+    def __init__(self, stage: str, total: int, progress: Progress | None) -> None:
+        self._stage, self._total, self._done, self._progress = stage, total, 0, progress
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._stage, self._done, self._total)
+
+
+def encode_day(
+    day: TileSource,
+    config: DayBasisConfig,
+    options: DayBasisPackOptions,
+    *,
+    transform: TemporalTransform | None = None,
+    domain: RadianceDomain | None = None,
+    refine: Refine | None = None,
+    target_psnr_db: float | None = None,
+    target_size_bytes: int | None = None,
+    progress: Progress | None = None,
+) -> EncodedDay:
+    """Compress a day into an archive that is ready to be written.
+
+    Args:
+        day: What is compressed.
+        config: Tiles, levels, and the step where no target is given.
+        options: How to code.
+        transform: One that was found before; None finds one for each step that is tried.
+        domain: The domain that `transform` was found in; None chooses one for a linear day, by trial encodings.
+        refine: Gives the codes instead of rounding.
+        target_psnr_db: Search the step for this PSNR.
+        target_size_bytes: Search the step for this file size.
+        progress: Told of the tiles of each stage.
+
+    Raises:
+        PackError: both targets at once, or one that cannot be met; a refinement of a day that does not fit into memory.
+        DataError: the day cannot be read, or has no valid texel.
+    """
+    check_targets(target_psnr_db, target_size_bytes)
+    n_trials = 0
+    if day.transfer == "linear" and domain is None:
+        domain, n_trials = first_domain(day, config.transfer), config.reweight
+    tiles = DayTiles(day, config.tile, config.n_levels, domain)
+    if refine is not None and not tiles.is_kept:
+        raise PackError(f"{day.name}: --refine: expected a day that fits into memory; use --refine none")
+
+    def encode(q_step: float, refine: Refine | None) -> EncodedDay:
+        step = stored_step(q_step)
+        found = transform or find_transform(tiles, config, step, _Counter("transform", 2 * len(tiles), progress))
+        refined = None if refine is None else refine(tiles, found, step)
+        return encode_tiles(tiles, found, step, options, refined, progress)
+
+    start = FIRST_STEP
+    if day.transfer == "linear":
+        start = config.q_step if target_psnr_db is None else first_step(target_psnr_db)
+    for _ in range(n_trials):
+        assert tiles.domain is not None
+        trial = encode(start, None)
+        tiles = DayTiles(day, config.tile, config.n_levels, reweighted(tiles.domain, trial.measured.frame_mse))
+    if target_psnr_db is None and target_size_bytes is None:
+        return encode(config.q_step, refine)
+    return search_step(lambda step: encode(step, refine), target_psnr_db, target_size_bytes, start)
+
+
+@single_blas
+def encode_tiles(
+    tiles: DayTiles,
+    transform: TemporalTransform,
+    q_step: float,
+    options: DayBasisPackOptions,
+    refined: RefinedLightmap | None = None,
+    progress: Progress | None = None,
+) -> EncodedDay:
+    """Code all tiles in a given transform; then what they share.
+
+    Args:
+        tiles: Of one lightmap, at least one with a valid texel.
+        transform: From `find_transform`.
+        q_step: Width of a bin, as an archive can store it.
+        options: How to code.
+        refined: Codes to take instead of rounding here, made for this step and transform.
+        progress: Told of the tiles.
+
+    Raises:
+        PackError: the coder's package is not installed, or a value is too large for it.
+    """
+    smoothing = CLOSED_FORM_SMOOTHING if options.smoothing else None
+    codes: RoundedTiles | _GivenTiles = RoundedTiles(tiles, transform, q_step, options.rd_weight)
+    if refined is not None:
+        codes, smoothing = _GivenTiles(tiles, refined), refined.smoothing
+    writer = new_writer(tiles.day)
+    if not tiles.is_kept:
+        _spool(writer)
+    rotations = rotations_of(transform)
+    valid = np.zeros((tiles.day.height, tiles.day.width), bool)
+    fit, on_tile = BasisFit(transform.basis), _Counter("code", len(tiles), progress)
+    for number, tile in enumerate(tiles):
+        classes, stream = transform.classes[number], b""
+        valid[tile.rows, tile.columns] = tile.valid
+        if tile.pyramid is not None:
+            bands = codes[number]
+            stream = encode_coefficients(bands, tile.pyramid.sites, options.entropy)
+            coefficients = restore_bands(bands, tile.pyramid.sites, Regions(classes, rotations), codes.centroids)
+            maps = inverse(coefficients, tile.pyramid, q_step)
+            if smoothing is not None:
+                Smoother(smoothing, tile.valid, q_step).apply(maps)
+            fit.add(np.ascontiguousarray(maps[:, tile.valid].T), tile.days)
+        add_tile(writer, number, stream, classes if len(transform.skew_codes) > 1 else None)
+        on_tile()
+    hours, n_hours = tiles.day.hours, len(tiles.day.hours)
+    scales = np.repeat(np.ones(n_hours) if tiles.domain is None else tiles.domain.frame_scales, 3)
+    matrix, offset, error = fit.fit()
+    precision = fit.precision(matrix, offset, scales, 1.0 if tiles.domain is None else 1e-6)
+    allowed = max(error, 1e-6) / float(np.mean(scales**2))
+    basis_codes, exponents = quantize_basis(matrix / scales[:, None], offset / scales, fit.energy, allowed, precision)
+    matrix, _ = dequantize_basis(basis_codes, exponents)
+    gap_modes = choose_gap_modes(matrix.reshape(n_hours, -1), np.tile(fit.energy, 3), hours)
+    model = Model(
+        basis_codes,
+        exponents,
+        transform.skew_codes,
+        precision,
+        codes.centroids,
+        smoothing,
+        gap_modes,
+        q_step,
+        tiles.side,
+        tiles.n_levels,
+        options.entropy,
+    )
+    add_model(writer, tiles.day, valid, model, tiles.domain)
+    return EncodedDay(writer, tiles, q_step, transform.basis.matrix.shape[1], progress)
+
+
+def rotations_of(transform: TemporalTransform) -> np.ndarray:
+    """(n_classes, K, K) regional rotations, as the decoder makes them of their codes."""
+    return turns_of_codes(transform.skew_codes, transform.basis.matrix.shape[1])
+
+
+def _spool(writer: ArchiveWriter) -> None:
+    """Keep the writer's sections in a temporary file, as long as the writer lives."""
+    try:
+        writer.spool = tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError as error:
+        raise OutputError(f"{tempfile.gettempdir()}: cannot be written: {error.strerror or error}") from error
+    weakref.finalize(writer, writer.spool.close)
+
+
+class RoundedTiles:
+    """Codes of each tile, rounded for rate and distortion; and the reconstruction points of all.
+
+    The points are fitted to all tiles of a day that is kept in memory, whose codes are kept as well, and to the sample
+    tiles of another.
+    """
+
+    def __init__(self, tiles: DayTiles, transform: TemporalTransform, q_step: float, rd_weight: float) -> None:
+        self._tiles, self._transform, self._q_step, self._rd_weight = tiles, transform, q_step, rd_weight
+        self._back = np.asarray(np.linalg.inv(rotations_of(transform)), np.float64)
+        self._kept: dict[int, list[Any]] = {}
+        fit = CentroidFit()
+        numbers = range(len(tiles)) if tiles.is_kept else transform.samples or range(len(tiles))
+        for number in numbers:
+            if tiles[number].pyramid is not None:
+                steps, codes = self._round(tiles[number], number)
+                fit.add(steps, codes)
+                if tiles.is_kept:
+                    self._kept[number] = codes
+        self.centroids = fit.centroids()
+
+    def _round(self, tile: Tile, number: int) -> tuple[list[Any], list[Any]]:
+        """Coefficients in units of their steps, and their codes."""
+        assert tile.pyramid is not None
+        sites, regions = tile.pyramid.sites, Regions(self._transform.classes[number], self._back)
+        plain = to_steps(forward(tile.maps(self._transform.basis), tile.pyramid), tile.pyramid, self._q_step)
+        steps = turn_bands(plain, sites, self._back, regions)
+        codes = quantize(steps)
+        if self._rd_weight > 0.0:
+            codes = round_with_contexts(steps, codes, sites, self._rd_weight, FIRST_CENTROIDS)
+        return steps, codes
+
+    def __getitem__(self, number: int) -> list[Any]:
+        return self._kept.pop(number, None) or self._round(self._tiles[number], number)[1]
+
+
+class _GivenTiles:
+    """Codes that a refinement has made, by number of the tile."""
+
+    def __init__(self, tiles: DayTiles, refined: RefinedLightmap) -> None:
+        numbers = [number for number, tile in enumerate(tiles) if tile.pyramid is not None]
+        self._codes = dict(zip(numbers, refined.codes, strict=True))
+        self.centroids = refined.centroids
+
+    def __getitem__(self, number: int) -> list[Any]:
+        return list(self._codes[number])

@@ -1,0 +1,113 @@
+"""The sections of one lightmap of the family `daybasis`, and its entry in metadata.json. FORMAT.md "daybasis"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from todpack.decompressor.daybasis.transform.smoothing import Smoothing
+from todpack.decompressor.metadata import FEATURES
+from todpack.frames import TileSource
+
+from ..archive_writer import ArchiveWriter
+from ..mask import encode_mask
+from .graph import frame_graph
+from .radiance import CURVES, RadianceDomain
+
+
+@dataclass(frozen=True)
+class Model:
+    """What all tiles of a lightmap share.
+
+    Attributes:
+        basis_codes: (T, 3, K + 1) int64, see decompressor/daybasis/temporal/basis_codes.py.
+        exponents: (K + 1,) int64 of the basis columns and the offset.
+        skew_codes: (n_classes, K (K - 1) / 2) int64 regional rotations.
+        precision: P, see FORMAT.md "Coefficients to maps".
+        centroids: Reconstruction points.
+        smoothing: Of the decoded maps, None without.
+        gap_modes: One letter per stored time.
+        q_step: Width of a bin.
+        tile: Side of a tile.
+        n_levels: Levels of the pyramids.
+        entropy: "ans" or "zstd".
+    """
+
+    basis_codes: np.ndarray
+    exponents: np.ndarray
+    skew_codes: np.ndarray
+    precision: int
+    centroids: tuple[float, float]
+    smoothing: Smoothing | None
+    gap_modes: str
+    q_step: float
+    tile: int
+    n_levels: int
+    entropy: str
+
+
+def new_writer(day: TileSource) -> ArchiveWriter:
+    """An archive of this day without anything in it."""
+    hours = [float(h) for h in day.hours]
+    return ArchiveWriter({"model_type": "daybasis", "transfer": day.transfer, "hours": hours})
+
+
+def add_tile(writer: ArchiveWriter, number: int, stream: bytes, classes: np.ndarray | None) -> None:
+    """Add a tile's coefficients, and the classes of its blocks where there are several rotations."""
+    writer.add_bytes(f"0/{number}/coefficients", stream)
+    if classes is not None:
+        writer.add(f"0/{number}/classes", classes)
+
+
+def add_model(
+    writer: ArchiveWriter, day: TileSource, valid: np.ndarray, model: Model, domain: RadianceDomain | None
+) -> None:
+    """Add what all tiles share, before them: of a file that was cut off, what is there still decodes."""
+    n_components, n_classes = model.basis_codes.shape[2] - 1, len(model.skew_codes)
+    curve, knee = ("none", 0.0) if domain is None else (CURVES[domain.transfer], domain.knee)
+    mask = None if valid.all() else "0/mask"
+    if mask is not None:
+        writer.add_bytes(mask, encode_mask(valid), lead=True)
+    writer.add("0/basis", _zigzag(model.basis_codes.transpose(2, 1, 0)), lead=True)
+    if n_classes > 1:
+        writer.add("0/turns", _zigzag(model.skew_codes), lead=True)
+    graph = "0/frame.onnx"
+    writer.add_bytes(graph, frame_graph(n_components, day.hours, day.transfer, curve, knee), lead=True)
+    fields = {
+        "n_components": n_components,
+        "n_classes": n_classes,
+        "q_step": model.q_step,
+        "centroids": list(model.centroids),
+        "n_levels": model.n_levels,
+        "tile": model.tile,
+        "precision": model.precision,
+        "exponents": [int(e) for e in model.exponents],
+        "gap_modes": model.gap_modes,
+        "entropy": model.entropy,
+        "graphs": {"frame": graph},
+    }
+    if model.smoothing is not None:
+        fields["smoothing"] = {"bound": model.smoothing.bound, "weights": list(model.smoothing.weights)}
+    if curve != "none":
+        fields["curve"] = curve
+    writer.metadata["lightmaps"] = [
+        {
+            "name": day.name,
+            "height": day.height,
+            "width": day.width,
+            "valid_texels": int(valid.sum()),
+            "mask": mask,
+            "model": fields,
+        }
+    ]
+    required = [name for name in FEATURES if name in fields]
+    if required:
+        writer.minor = 1
+        writer.metadata["requires"] = required
+
+
+def _zigzag(codes: np.ndarray) -> np.ndarray:
+    """0, -1, 1, -2, 2, ... -> 0, 1, 2, 3, 4, ... as uint16, or int32 where that is too narrow."""
+    zigzag = (codes << 1) ^ (codes >> 63)
+    return zigzag.astype(np.uint16 if int(zigzag.max(initial=0)) <= 0xFFFF else np.int32)
