@@ -18,6 +18,7 @@ from .errors import RequestError
 from .families import Decoder, ModelEntry, open_decoder, read_entry
 from .graphs.runtime import Runtime, default_workers
 from .graphs.session import choose_provider
+from .grid import TileGrid
 from .limits import DEFAULT_LIMITS, Limits
 from .mask import read_mask
 from .memory import MemoryAccount
@@ -74,11 +75,8 @@ class Lightmap:
     def tiles(self) -> tuple[Region, ...]:
         """What decodes on its own, row by row: a damaged section of one tile leaves the others whole."""
         side = self._model.tile if isinstance(self._model, DayBasisEntry) else max(self.height, self.width)
-        return tuple(
-            Region(y, min(y + side, self.height), x, min(x + side, self.width))
-            for y in range(0, self.height, side)
-            for x in range(0, self.width, side)
-        )
+        places = TileGrid(self.height, self.width, side)
+        return tuple(Region(p.rows.start, p.rows.stop, p.columns.start, p.columns.stop) for p in places)
 
     def _ready(self) -> Decoder:
         with self._lock:

@@ -16,9 +16,9 @@ import numpy as np
 from .archive import Archive, Lightmap, Region, open_archive
 from .damage import decode_around, find_holes, mark, whole_frame
 from .errors import ArchiveError, DamagedArchiveError, RequestError, TodpackError
-from .exr_file import write_exr
+from .files import check_output, make_folder, write_text
+from .frame_files import preview, write_frame
 from .limits import DEFAULT_LIMITS
-from .output import check_output, make_folder, preview, write_atomic, write_frame
 
 log = logging.getLogger("todpack.decompress")
 
@@ -151,9 +151,6 @@ def _decode_lightmap(
         if args.format == "png" and dtype == "float32":
             frame = preview(frame, args.exposure or 0.0)
         mark(frame, region, holes)
-        if args.format == "exr":
-            write_exr(out / f"{name}.exr", frame)
-            continue
         write_frame(out / f"{name}.{args.format}", frame, args.format)
     return times
 
@@ -215,7 +212,7 @@ def run(args: argparse.Namespace) -> None:
     total_ms = 1e3 * (time.perf_counter() - started)
     if args.timings is not None:
         text = json.dumps({"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads}) + "\n"
-        write_atomic(args.timings, lambda file: file.write(text.encode("utf-8")))
+        write_text(args.timings, text)
     for fault in faults:
         log.warning("damaged: %s", fault)
     if faults:

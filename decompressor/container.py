@@ -1,4 +1,4 @@
-"""The container: fixed header, compressed metadata, then sections. FORMAT.md "File" and "Sections"."""
+"""The container: fixed header, compressed metadata, then sections. FORMAT.md "Header" and "Sections"."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
-import zstandard
 
+from .bits import EntropyError
 from .errors import (
     ArchiveError,
     DamagedArchiveError,
@@ -27,6 +27,7 @@ from .errors import (
 from .json_fields import parse_json
 from .limits import Limits
 from .sections import Section, read_section_table
+from .zstd_frames import unzstd
 
 MAGIC = b"\x89TOD\r\n\x1a\n"
 MAJOR, MINOR = 1, 1
@@ -43,25 +44,18 @@ HEADER_FIELDS = (
 HEADER = struct.Struct("<" + "".join(code for _, code, _ in HEADER_FIELDS))
 HEADER_CRC_BYTES = HEADER.size - 4
 DIGEST_FIELD = "sha256"
-MAX_WINDOW_BYTES = 1 << 27
 
 
-def inflate(stored: bytes, decoded_bytes: int, where: str) -> bytes:
+def _inflate(stored: bytes, decoded_bytes: int, where: str) -> bytes:
     """Decompress one zstd frame whose decoded size is known.
 
     Raises:
         InvalidSectionError: not a zstd frame of exactly that content size.
     """
     try:
-        if zstandard.frame_content_size(stored) != decoded_bytes:
-            raise InvalidSectionError(f"{where}: expected a zstd frame of {decoded_bytes} bytes, found another size")
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
-        decoded: bytes = decompressor.decompress(stored, max_output_size=decoded_bytes, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise InvalidSectionError(f"{where}: not a valid zstd frame: {error}") from error
-    if len(decoded) != decoded_bytes:
-        raise InvalidSectionError(f"{where}: expected {decoded_bytes} decoded bytes, found {len(decoded)}")
-    return decoded
+        return unzstd(stored, decoded_bytes, decoded_bytes)
+    except EntropyError as error:
+        raise InvalidSectionError(f"{where}: {error}") from error
 
 
 def _open_regular(path: Path) -> BinaryIO:
@@ -156,7 +150,7 @@ class Container:
         stored = self._file.read(stored_bytes)
         if zlib.crc32(stored, zlib.crc32(head[:HEADER_CRC_BYTES])) != crc:
             raise DamagedArchiveError(f"{path}: header: checksum does not match; the file is damaged")
-        self.metadata: dict[str, Any] = parse_json(inflate(stored, metadata_bytes, f"{path}: metadata.json"), path)
+        self.metadata: dict[str, Any] = parse_json(_inflate(stored, metadata_bytes, f"{path}: metadata.json"), path)
         self.version = (major, minor)
         self.file_bytes, self.found_bytes = int(file_bytes), int(size)
         start = HEADER.size + stored_bytes
@@ -217,7 +211,7 @@ class Container:
         stored = self.stored_bytes(section)
         if section.codec == "raw":
             return stored
-        decoded = inflate(stored, section.decoded_bytes, f"{self.path}: section {name}")
+        decoded = _inflate(stored, section.decoded_bytes, f"{self.path}: section {name}")
         width = section.dtype.itemsize
         if width > 1:
             decoded = np.frombuffer(decoded, np.uint8).reshape(width, -1).T.tobytes()
@@ -239,7 +233,7 @@ class Container:
             ArchiveError: the file ends early, or cannot be read.
         """
         stored_bytes, metadata_bytes = self._metadata_bytes
-        text = inflate(self._read_at(HEADER.size, stored_bytes, "metadata.json"), metadata_bytes, f"{self.path}")
+        text = _inflate(self._read_at(HEADER.size, stored_bytes, "metadata.json"), metadata_bytes, f"{self.path}")
         digest = hashlib.sha256(without_digest(text, self.metadata.get(DIGEST_FIELD)))
         for section in self.sections.values():
             digest.update(self.found_bytes_of(section))

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .bits import unzigzag, zigzag
+
 MAX_LEVELS = 5
 
 
@@ -98,7 +100,7 @@ def forward_bands(codes: np.ndarray) -> np.ndarray:
         bands = [down_t.swapaxes(0, 1), across_t.swapaxes(0, 1), both_t.swapaxes(0, 1), *bands]
         low = low_t.swapaxes(0, 1)
     stream = np.concatenate([band.transpose(2, 0, 1).ravel() for band in [low, *bands]])
-    return ((stream << 1) ^ (stream >> 31)).astype(np.uint16)
+    return zigzag(stream).astype(np.uint16)
 
 
 def inverse_planes(stream: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -121,8 +123,7 @@ def inverse_planes(stream: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def inverse_bands(stream: np.ndarray, height: int, width: int, n_planes: int) -> np.ndarray:
     """Undo `forward_bands`: (C H W,) uint16 -> (H, W, C) int32 codes."""
-    zigzag = stream.astype(np.int32)
-    values = (zigzag >> 1) ^ -(zigzag & 1)
+    values = unzigzag(stream.astype(np.int32))
     at = 0
 
     def take(rows: int, columns: int) -> np.ndarray:

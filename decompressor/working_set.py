@@ -5,10 +5,10 @@ The factors are measured peaks of numpy's allocations, rounded up; a test holds 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from .daybasis.entry import DayBasisEntry
+from .grid import TileGrid
 from .gridmlp import GridMlpEntry
 from .memory import MemoryAccount
 from .metadata import LightmapEntry
@@ -27,7 +27,7 @@ def daybasis_bytes(
 ) -> tuple[int, int, int]:
     """(kept, tiles, at work on each of them) estimates for one lightmap of this family."""
     tile = min(entry.tile, lightmap.height) * min(entry.tile, lightmap.width)
-    n_tiles = math.ceil(lightmap.height / entry.tile) * math.ceil(lightmap.width / entry.tile)
+    n_tiles = len(TileGrid(lightmap.height, lightmap.width, entry.tile))
     n_texels, k = lightmap.height * lightmap.width, entry.n_components
     tables = BASIS_BYTES * n_hours * (3 * k + 3) + (TURN_BYTES * entry.n_classes * k * k if entry.n_classes > 1 else 0)
     kept = TEXEL_BYTES * n_texels + max(4 * k * tile, min(4 * k * n_texels, cache_bytes)) + tables

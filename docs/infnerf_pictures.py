@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 from todpack.trainer.nerfs.inf_nerf import InfNeRFRenderer, InfNeRFRendererConfig, PosedImages
 from todpack.trainer.nerfs.inf_nerf.demo import around_scene
 from todpack.trainer.nerfs.inf_nerf.rays import pyramid

@@ -47,7 +47,7 @@ def prepare_output(path: Path) -> None:
     Raises:
         OutputError: a folder or device is there, or the folder cannot be made or written.
     """
-    from todpack.decompressor.output import check_output, make_folder
+    from todpack.decompressor.files import check_output, make_folder
 
     make_folder(path.parent)
     check_output(path)
@@ -59,7 +59,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    from todpack.decompressor.output import write_atomic
+    from todpack.decompressor.files import write_atomic
 
     write_atomic(path, lambda file: file.write(text.encode("utf-8")))
 

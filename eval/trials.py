@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from todpack.decompressor.output import make_folder, write_atomic
+from todpack.decompressor.files import make_folder, write_atomic
 from todpack.frames import Day
 
 from .errors import EvalError

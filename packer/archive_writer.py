@@ -19,8 +19,8 @@ import zstandard
 from todpack.decompressor.archive import Archive, open_archive
 from todpack.decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
 from todpack.decompressor.errors import DamagedArchiveError, LimitExceededError
+from todpack.decompressor.files import write_atomic
 from todpack.decompressor.limits import DEFAULT_LIMITS, Limits
-from todpack.decompressor.output import write_atomic
 from todpack.decompressor.sections import DTYPES, Section
 
 Result = TypeVar("Result")

@@ -131,7 +131,7 @@ def compress(
     Train and pack in one go, in closed form, without torch. Frames as arrays (tod_*.npy, uint8) are read tile by tile
     and may be larger than memory.
     """
-    from todpack.decompressor.output import check_output
+    from todpack.decompressor.files import check_output
     from todpack.frames import FrameArrays, TileSource, is_dataset, is_frame_arrays, read_day
 
     from .daybasis.command import asked_refine, encode
@@ -185,7 +185,7 @@ Examples:
 @click.option("--metadata", is_flag=True, help="Print metadata.json only.")
 def inspect(archive: Path, image: Path | None, time_h: float, metadata: bool) -> None:
     """Show an archive's sections, sizes, parameters and quantization."""
-    from todpack.decompressor.output import check_output, check_suffix
+    from todpack.decompressor.files import check_output, check_suffix
 
     from .inspect import describe, write_sample
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor.archive import Archive, Lightmap, open_archive
-from todpack.decompressor.output import check_suffix, write_frame
+from todpack.decompressor.files import check_suffix
+from todpack.decompressor.frame_files import write_frame
 
 
 def _section_lines(archive: Archive) -> list[str]:

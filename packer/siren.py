@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from todpack.decompressor.archive import open_archive
-from todpack.decompressor.output import check_output
+from todpack.decompressor.files import check_output
 from todpack.decompressor.reversible_wavelet import forward_bands, forward_planes
 from todpack.decompressor.siren import F1_DTYPES, STORAGES
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from todpack import decompressor
 from todpack.decompressor import Archive, open_archive
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 
 from .errors import SubmissionError
 from .folder import copy_package, replace_folder

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor import open_archive
-from todpack.decompressor.output import check_output, write_atomic
+from todpack.decompressor.files import check_output, write_atomic
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from todpack.decompressor.errors import OutputError
-from todpack.decompressor.output import make_folder
-from todpack.decompressor.parts import new_part, put_folder, settle_folder
+from todpack.decompressor.files import make_folder
+from todpack.decompressor.staging import staged
+from todpack.packer.staging_folder import put_folder, settle_folder
 
 from .errors import SubmissionError
 
@@ -34,7 +35,7 @@ def replace_folder(
     check_folder(out, is_submission, overwrite)
     make_folder(out.parent)
     try:
-        with new_part(out, is_folder=True) as fresh:
+        with staged(out, is_folder=True) as fresh:
             fill(fresh)
             put_folder(fresh, out)
     except OSError as error:

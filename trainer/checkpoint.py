@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 
 from .errors import TrainingError
 

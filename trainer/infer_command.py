@@ -97,7 +97,8 @@ def infer(
     out: Path,
 ) -> None:
     """Make one frame by torch, from a checkpoint or from an export."""
-    from todpack.decompressor.output import check_output, check_suffix, write_frame
+    from todpack.decompressor.files import check_output, check_suffix
+    from todpack.decompressor.frame_files import write_frame
 
     _check_hour("--time", time_h)
     check_output(out)
@@ -129,7 +130,8 @@ def batch_infer(
     out_dir: Path,
 ) -> None:
     """Make the frames of whole hours by torch, from a checkpoint or from an export."""
-    from todpack.decompressor.output import make_folder, write_frame
+    from todpack.decompressor.files import make_folder
+    from todpack.decompressor.frame_files import write_frame
 
     _check_hour("--start-hour", start_hour)
     _check_hour("--end-hour", end_hour)

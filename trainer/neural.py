@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError

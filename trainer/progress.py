@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 
 COLUMNS = ("epoch", "loss", "psnr_estimate_db", "lr", "grid_lr", "seconds")
 VALIDATION_COLUMNS = ("val_psnr_db", "val_ssim", "val_lpips")

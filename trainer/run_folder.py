@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor.errors import OutputError
-from todpack.decompressor.output import make_folder, write_atomic
-from todpack.decompressor.parts import put_folder, settle_folder
+from todpack.decompressor.files import make_folder, write_atomic
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
+from todpack.packer.staging_folder import put_folder, settle_folder
 
 RUN_FORMAT = 1
 CONFIG_NAME = "config.json"

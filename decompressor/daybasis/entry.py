@@ -31,7 +31,7 @@ class DayBasisEntry:
         n_components: K.
         n_classes: Regional rotations; 1 means none.
         q_step: Width of one bin at sites of step scale 1.
-        centroids: Reconstruction points, see `lifting.inverse`.
+        centroids: Reconstruction points, see `rotations.reconstruct`.
         n_levels: Levels of the wavelet pyramid.
         tile: Side of a tile in texels.
         precision: P; every product of a basis entry and a coefficient is a multiple of 2^-P.

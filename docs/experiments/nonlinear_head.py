@@ -15,8 +15,9 @@ import math
 import numpy as np
 import torch
 
-from todpack.decompressor.daybasis.transform.lifting import inverse
-from todpack.decompressor.daybasis.transform.rotations import Regions, restore_bands
+from todpack.decompressor.daybasis.transform.pyramid import in_coding_order
+from todpack.decompressor.daybasis.transform.reconstruct import reconstruct_maps
+from todpack.decompressor.daybasis.transform.rotations import Regions
 from todpack.frames import read_day
 from todpack.packer.daybasis.basis import BasisFit
 from todpack.packer.daybasis.config import DayBasisConfig
@@ -46,8 +47,9 @@ def main() -> None:
     rotations, codes = rotations_of(found), RoundedTiles(tiles, found, args.q_step, 0.1)
     maps = []
     for n, (tile, classes) in enumerate(zip(tiles, found.classes, strict=True)):
-        bands = restore_bands(codes[n], tile.pyramid.sites, Regions(classes, rotations), codes.centroids)
-        maps.append(inverse(bands, tile.pyramid, args.q_step)[:, tile.valid].T)
+        bands, regions = in_coding_order(codes[n]), Regions(classes, rotations)
+        decoded = reconstruct_maps(bands, tile.pyramid, regions, q_step=args.q_step, centroids=codes.centroids)
+        maps.append(decoded[:, tile.valid].T)
     z, days = np.concatenate(maps), np.concatenate([t.days for t in tiles])
     fit = BasisFit(found.basis)
     fit.add(z, days)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from todpack.decompressor import open_archive
-from todpack.decompressor.output import make_folder, write_atomic
+from todpack.decompressor.files import make_folder, write_atomic
 
 from ..measures.perceptual import Lpips, LpipsAbsent
 from ..measures.score import score

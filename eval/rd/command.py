@@ -87,7 +87,7 @@ def rd(
     """Sweep the families on the frames of INPUT: curves of size against PSNR, SSIM and LPIPS beside x265 and JPEG XL,
     time against quality, quality per hour, bits by section. Plots as PNG and SVG, all figures in rd.json.
     """
-    from todpack.decompressor.output import make_folder
+    from todpack.decompressor.files import make_folder
     from todpack.frames import read_day
 
     from ..options import chosen_lpips

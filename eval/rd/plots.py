@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 
 from ..errors import EvalError
 

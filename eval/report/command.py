@@ -51,7 +51,7 @@ def report(
 
     The page needs no network. It holds the frames themselves, losslessly: about 100 kB per frame of 256 x 256.
     """
-    from todpack.decompressor.output import check_output, check_suffix, write_atomic
+    from todpack.decompressor.files import check_output, check_suffix, write_atomic
 
     from ..options import chosen_lpips
     from .page import ReportSettings, make_report

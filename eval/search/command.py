@@ -85,7 +85,7 @@ def search(
     Each trial has a folder with its log, run, archive and result.json. A search that was stopped goes on where it was:
     finished trials of the same frames are not run again, failed ones are. A failed trial is reported and stops nothing.
     """
-    from todpack.decompressor.output import make_folder
+    from todpack.decompressor.files import make_folder
     from todpack.frames import read_day
 
     from ..trials import TrialSettings, frames_digest

@@ -26,7 +26,7 @@ def view(archive: Path, out: Path, lightmap: str) -> None:
     The page needs WebGL2 and nothing else: no network, no server. It shows the same values as `todpack decompress`
     within 1 code.
     """
-    from todpack.decompressor.output import check_output, check_suffix, write_atomic
+    from todpack.decompressor.files import check_output, check_suffix, write_atomic
 
     from .page import build_page
 

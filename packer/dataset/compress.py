@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from todpack.decompressor.container import Container
 from todpack.decompressor.errors import ArchiveError
+from todpack.decompressor.files import check_output, make_folder
 from todpack.decompressor.limits import DEFAULT_LIMITS
-from todpack.decompressor.output import check_output, make_folder
-from todpack.decompressor.parts import remove_strays
+from todpack.decompressor.staging import remove_strays
 
 from ..errors import PackError
 from .job import LightmapJob

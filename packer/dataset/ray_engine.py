@@ -7,7 +7,7 @@ from functools import partial
 from typing import BinaryIO
 
 from todpack.decompressor.errors import TodpackError
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 
 from ..errors import PackError
 from .job import LightmapJob

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from todpack.decompressor.errors import TodpackError
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 
 from .job import LightmapJob
 

@@ -108,7 +108,7 @@ def encode(
         PackError: options that do not go together, or a target that cannot be met.
         OutputError: the archive cannot be written.
     """
-    from todpack.decompressor.output import check_output
+    from todpack.decompressor.files import check_output
 
     from .encoder import encode_day
 

@@ -17,9 +17,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from todpack.decompressor.daybasis.temporal.basis_codes import dequantize_basis
-from todpack.decompressor.daybasis.transform.lifting import inverse
-from todpack.decompressor.daybasis.transform.rotations import Regions, restore_bands, turn_bands, turns_of_codes
-from todpack.decompressor.daybasis.transform.smoothing import Smoother, Smoothing
+from todpack.decompressor.daybasis.transform.pyramid import in_coding_order
+from todpack.decompressor.daybasis.transform.reconstruct import reconstruct_maps
+from todpack.decompressor.daybasis.transform.rotations import Regions, rotate_bands, rotations_of_codes
+from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 from todpack.decompressor.errors import OutputError
 from todpack.decompressor.limits import DEFAULT_LIMITS, MIB, Limits
 from todpack.frames import TileSource
@@ -215,10 +216,14 @@ def encode_tiles(
         if tile.pyramid is not None:
             bands = codes[number]
             stream = encode_coefficients(bands, tile.pyramid.sites, options.entropy)
-            coefficients = restore_bands(bands, tile.pyramid.sites, Regions(classes, rotations), codes.centroids)
-            maps = inverse(coefficients, tile.pyramid, q_step)
-            if smoothing is not None:
-                Smoother(smoothing, tile.valid, q_step).apply(maps)
+            maps = reconstruct_maps(
+                in_coding_order(bands),
+                tile.pyramid,
+                Regions(classes, rotations),
+                q_step=q_step,
+                centroids=codes.centroids,
+                smoothing=smoothing,
+            )
             fit.add(np.ascontiguousarray(maps[:, tile.valid].T), tile.days)
         add_tile(writer, number, stream, classes if len(transform.skew_codes) > 1 else None)
         on_tile()
@@ -249,7 +254,7 @@ def encode_tiles(
 
 def rotations_of(transform: TemporalTransform) -> np.ndarray:
     """(n_classes, K, K) regional rotations, as the decoder makes them of their codes."""
-    return turns_of_codes(transform.skew_codes, transform.basis.matrix.shape[1])
+    return rotations_of_codes(transform.skew_codes, transform.basis.matrix.shape[1])
 
 
 def _spool(writer: ArchiveWriter) -> None:
@@ -285,9 +290,9 @@ class RoundedTiles:
     def _round(self, tile: Tile, number: int) -> tuple[list[Any], list[Any]]:
         """Coefficients in units of their steps, and their codes."""
         assert tile.pyramid is not None
-        sites, regions = tile.pyramid.sites, Regions(self._transform.classes[number], self._back)
+        sites = tile.pyramid.sites
         plain = to_steps(forward(tile.maps(self._transform.basis), tile.pyramid), tile.pyramid, self._q_step)
-        steps = turn_bands(plain, sites, self._back, regions)
+        steps = rotate_bands(plain, sites, self._transform.classes[number], self._back)
         codes = quantize(steps)
         if self._rd_weight > 0.0:
             codes = round_with_contexts(steps, codes, sites, self._rd_weight, FIRST_CENTROIDS)

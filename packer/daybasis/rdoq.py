@@ -6,16 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from todpack.decompressor.daybasis.entropy.contexts import ContextState
-from todpack.decompressor.daybasis.entropy.quincunx import PHASES, site_phases, split_phases
-from todpack.decompressor.daybasis.entropy.weights import N_FINE_CLASSES
+from todpack.decompressor.daybasis.entropy.contexts import N_FINE_CLASSES, NO_SITE, ContextState
+from todpack.decompressor.daybasis.entropy.quincunx import PHASES, split_phases
 
 from .entropy.symbols import mean_code, walk
 from .quantize import RD_WEIGHT, round_to_rate
 
 LAST = 15
 """Largest magnitude with a cost of its own."""
-NO_SITE = 255
 
 
 def class_costs(bands: Sequence[Any], sites: Sequence[Any]) -> NDArray[np.float64]:
@@ -74,14 +72,14 @@ def round_with_contexts(
         bands = []
         for orientation, (band, site) in enumerate(zip(steps[level], sites[level], strict=True)):
             mean = means[3 * (level - 1) + orientation]
-            values, outside = split_phases(band), site_phases(site)
-            chosen = []
+            context.begin_band(orientation, site, mean)
+            values, chosen = split_phases(band), []
             for phase in PHASES:
-                classes = context.classes(orientation, values[phase].shape, mean)
-                coded = np.resize(outside[phase] != NO_SITE, values[phase].shape) & (mean != 0)[:, None, None]
+                classes = context.classes(phase)
+                coded = classes != NO_SITE
                 picked = np.zeros(values[phase].shape, np.int32)
                 picked[coded] = round_to_rate(values[phase][coded], classes[coded], bits, rd_weight, centroids)
-                context.put(picked)
+                context.put(phase, picked)
                 chosen.append(picked)
             bands.append(merge_phases(chosen, band.shape))
         out.append(tuple(bands))

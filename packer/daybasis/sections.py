@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from todpack.decompressor.bits import zigzag
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 from todpack.decompressor.metadata import FEATURES
 from todpack.frames import TileSource
@@ -69,9 +70,9 @@ def add_model(
     mask = None if valid.all() else "0/mask"
     if mask is not None:
         writer.add_bytes(mask, encode_mask(valid), lead=True)
-    writer.add("0/basis", _zigzag(model.basis_codes.transpose(2, 1, 0)), lead=True)
+    writer.add("0/basis", _narrow(zigzag(model.basis_codes.transpose(2, 1, 0))), lead=True)
     if n_classes > 1:
-        writer.add("0/turns", _zigzag(model.skew_codes), lead=True)
+        writer.add("0/turns", _narrow(zigzag(model.skew_codes)), lead=True)
     graph = "0/frame.onnx"
     writer.add_bytes(graph, frame_graph(n_components, day.hours, day.transfer, curve, knee), lead=True)
     fields = {
@@ -107,7 +108,6 @@ def add_model(
         writer.metadata["requires"] = required
 
 
-def _zigzag(codes: np.ndarray) -> np.ndarray:
-    """0, -1, 1, -2, 2, ... -> 0, 1, 2, 3, 4, ... as uint16, or int32 where that is too narrow."""
-    zigzag = (codes << 1) ^ (codes >> 63)
-    return zigzag.astype(np.uint16 if int(zigzag.max(initial=0)) <= 0xFFFF else np.int32)
+def _narrow(coded: np.ndarray) -> np.ndarray:
+    """Integers >= 0 as uint16, or int32 where that is too narrow."""
+    return coded.astype(np.uint16 if int(coded.max(initial=0)) <= 0xFFFF else np.int32)

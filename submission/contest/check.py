@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from todpack.decompressor.output import check_output, write_atomic
+from todpack.decompressor.files import check_output, write_atomic
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.contest import TileFigures, measures_of, score_json
 from todpack.eval.measures.contest_score import Scorer

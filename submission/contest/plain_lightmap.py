@@ -1,15 +1,16 @@
-"""A lightmap of an archive as a file of plain bits: what decompressor/daybasis/raw_lightmap.py reads."""
+"""A lightmap of an archive as a file of plain bits: what plain_bits/lightmap.py reads."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from todpack.decompressor.bits import unzigzag, zigzag
 from todpack.decompressor.container import Container
-from todpack.decompressor.daybasis.decoder import unzigzag
 from todpack.decompressor.daybasis.entropy.stream import decode_bands
 from todpack.decompressor.daybasis.entry import CUBIC, CURVES, DayBasisEntry, read_daybasis_entry
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoothing
+from todpack.decompressor.grid import TileGrid
 from todpack.decompressor.mask import read_mask
 from todpack.decompressor.metadata import ArchiveEntry, LightmapEntry
 from todpack.packer.errors import PackError
@@ -22,10 +23,10 @@ from ..plain_bits.lightmap import (
     HOUR_STEPS,
     MAGIC,
     RICE_BITS,
-    class_bits,
+    region_bits,
 )
 from ..plain_bits.zero_flags import FIRST, N_LEVELS, WHOLE, descend, halves, padded, pooled
-from .plain_writer import BitWriter, best_low_bits, write_bands, zigzag
+from .plain_writer import BitWriter, best_low_bits, write_bands
 
 MAX_RICE = (1 << RICE_BITS) - 1
 
@@ -58,10 +59,10 @@ def raw_lightmap(container: Container, archive: ArchiveEntry, lightmap: Lightmap
     writer.integers(entry.exponents + EXPONENT_BIAS, EXPONENT_BITS)
     writer.flags(np.array([mode == CUBIC for mode in entry.gap_modes]))
     _write_mask(writer, valid)
-    basis = unzigzag(container.read_array(f"{lightmap.index}/basis"))
+    basis = unzigzag(container.read_array(f"{lightmap.index}/basis").astype(np.int64))
     _write_rows(writer, basis.reshape(entry.n_components + 1, -1))
     if entry.n_classes > 1:
-        _write_rows(writer, unzigzag(container.read_array(f"{lightmap.index}/turns")))
+        _write_rows(writer, unzigzag(container.read_array(f"{lightmap.index}/turns").astype(np.int64)))
     _write_tiles(writer, container, lightmap.index, entry, valid)
     one, more = (round(32 * point) for point in entry.centroids)
     smoothing = entry.smoothing or Smoothing(0.0, (0.0, 0.0))
@@ -92,23 +93,22 @@ def _write_rows(writer: BitWriter, rows: np.ndarray) -> None:
     """Signed integers, each row with low bits of its own."""
     low_bits = np.array([best_low_bits(zigzag(row), MAX_RICE) for row in rows], np.int64)
     writer.integers(low_bits, RICE_BITS)
-    writer.signed(rows.ravel(), np.repeat(low_bits, rows.shape[1]))
+    writer.rice(zigzag(rows.ravel()), np.repeat(low_bits, rows.shape[1]))
 
 
 def _write_tiles(writer: BitWriter, container: Container, index: int, entry: DayBasisEntry, valid: np.ndarray) -> None:
     height, width = valid.shape
-    number = 0
-    for top in range(0, height, entry.tile):
-        for left in range(0, width, entry.tile):
-            inside = np.ascontiguousarray(valid[top : top + entry.tile, left : left + entry.tile])
-            if inside.any():
-                if entry.n_classes > 1:
-                    classes = container.read_array(f"{index}/{number}/classes")
-                    writer.integers(classes, class_bits(entry.n_classes))
-                sites = build_pyramid(inside, entry.n_levels).sites
-                codes = decode_bands(container.read_bytes(f"{index}/{number}/coefficients"), entry.n_components, sites)
-                write_bands(writer, codes, sites)
-            number += 1
+    for place in TileGrid(height, width, entry.tile):
+        inside = np.ascontiguousarray(place.cut(valid))
+        if not inside.any():
+            continue
+        name = f"{index}/{place.number}"
+        if entry.n_classes > 1:
+            writer.integers(container.read_array(f"{name}/classes"), region_bits(entry.n_classes))
+        sites = build_pyramid(inside, entry.n_levels).sites
+        write_bands(
+            writer, decode_bands(container.read_bytes(f"{name}/coefficients"), entry.n_components, sites), sites
+        )
 
 
 def _knee(container: Container, entry: DayBasisEntry) -> float:

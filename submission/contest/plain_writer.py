@@ -1,10 +1,12 @@
-"""Write coefficients in plain bits: what decompressor/daybasis/raw_bands.py reads."""
+"""Write coefficients in plain bits: what plain_bits/bands.py reads."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+
+from todpack.decompressor.bits import zigzag
 
 from ..plain_bits.bands import (
     LOW_BITS,
@@ -16,7 +18,7 @@ from ..plain_bits.zero_flags import FIRST, N_LEVELS, WHOLE, descend, halves, pad
 
 
 class BitWriter:
-    """Puts bits one after another; the counterpart of `BitReader`."""
+    """Puts bits one after another; the counterpart of `BitReader` and `read_rice`."""
 
     def __init__(self) -> None:
         self._pieces: list[np.ndarray] = []
@@ -37,7 +39,7 @@ class BitWriter:
         self.flags(numbers[:, None] >> np.arange(width - 1, -1, -1) & 1)
 
     def rice(self, values: np.ndarray, low_bits: np.ndarray) -> None:
-        """See `BitReader.rice`."""
+        """See `read_rice`."""
         high = values >> low_bits
         while high.size:
             self.flags(high > 0)
@@ -45,18 +47,9 @@ class BitWriter:
         for plane in range(int(low_bits.max(initial=0))):
             self.flags(values[low_bits > plane] >> plane & 1)
 
-    def signed(self, values: np.ndarray, low_bits: np.ndarray) -> None:
-        """See `BitReader.signed`."""
-        self.rice(zigzag(values), low_bits)
-
     def to_bytes(self) -> bytes:
         """All of it, the last byte filled up with zeros."""
         return np.packbits(np.concatenate([np.zeros(0, bool), *self._pieces])).tobytes()
-
-
-def zigzag(values: np.ndarray) -> np.ndarray:
-    """0, -1, 1, -2, 2, ... to 0, 1, 2, 3, 4, ..."""
-    return np.asarray((values << 1) ^ (values >> 63))
 
 
 def best_low_bits(values: np.ndarray, limit: int) -> int:
@@ -117,7 +110,7 @@ def write_bands(writer: BitWriter, codes: Any, sites: Any) -> None:
     low = np.diff(codes[0][:, sites[0]].astype(np.int64), axis=1, prepend=0)
     widths = np.array([best_low_bits(zigzag(row), (1 << LOW_BITS + 1) - 1) for row in low], np.int64)
     writer.integers(widths, LOW_BITS + 1)
-    writer.signed(low.ravel(), np.repeat(widths, low.shape[1]))
+    writer.rice(zigzag(low.ravel()), np.repeat(widths, low.shape[1]))
     for level in range(1, len(sites)):
         done: list[np.ndarray] = []
         for orientation, site in enumerate(sites[level]):

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from todpack.decompressor.container import Container
+from todpack.decompressor.files import write_atomic
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
-from todpack.decompressor.output import write_atomic
 from todpack.eval.measures.contest import TileFigures
 from todpack.eval.measures.lpips_weights import LpipsWeights
 from todpack.frames import open_dataset

@@ -41,7 +41,7 @@ def tune_command(
     """
     from tqdm import tqdm
 
-    from todpack.decompressor.output import check_output, write_atomic
+    from todpack.decompressor.files import check_output, write_atomic
     from todpack.eval.measures.contest import score_table
     from todpack.eval.measures.contest_score import read_scorer
     from todpack.eval.measures.lpips_weights import LpipsAbsent, find_weights

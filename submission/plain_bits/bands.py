@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .bit_reader import BitReader
+from todpack.decompressor.bits import BitReader, unzigzag
+
 from .zero_flags import N_LEVELS, descend, padded, pooled
 
 THRESHOLDS = (1, 3, 6, 12, 24)
@@ -22,6 +23,36 @@ OWN, RING, OTHERS, SIBLING, SIBLING_RING = 6, 1, 2, 4, 1
 """Weights of magnitudes in the activity: of the parent, its four neighbours, the other orientations there, and earlier
 orientations at the same place with their four neighbours."""
 MAX_MAGNITUDE = 8  # larger ones count as this
+MAX_UNARY = 1 << 16
+
+
+def read_rice(reader: BitReader, low_bits: np.ndarray) -> np.ndarray:
+    """Rice codes: a plane of flags "larger than 0", one "larger than 1" of those, ...; then planes of low bits.
+
+    Args:
+        reader: At their first bit.
+        low_bits: (n,) integers, how many low bits each value has.
+
+    Returns:
+        (n,) int64 >= 0.
+
+    Raises:
+        ValueError: the bits end early, or a value is larger than any writer's.
+    """
+    high = np.zeros(low_bits.size, np.int64)
+    going = np.arange(low_bits.size)
+    for _ in range(MAX_UNARY):
+        if not going.size:
+            break
+        going = going[reader.flags(going.size)]
+        high[going] += 1
+    else:
+        raise ValueError(f"expected values under {MAX_UNARY} steps, found a larger one")
+    low = np.zeros_like(high)
+    for plane in range(int(low_bits.max(initial=0))):
+        with_bit = np.flatnonzero(low_bits > plane)
+        low[with_bit] |= reader.flags(with_bit.size).astype(np.int64) << plane
+    return np.asarray((high << low_bits) | low)
 
 
 def _ring(magnitudes: np.ndarray) -> np.ndarray:
@@ -82,9 +113,9 @@ def low_differences(low_sites: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _read_class(reader: BitReader, sites: np.ndarray, out: np.ndarray) -> None:
     """Read the codes of the sites (K, h, w) of one class."""
     n_maps, h, w = sites.shape
-    starts = reader.integers(n_maps, START_BITS)
+    starts = reader.integers(np.full(n_maps, START_BITS))
     used = np.flatnonzero(starts < N_LEVELS)
-    low_bits = reader.integers(used.size, LOW_BITS)
+    low_bits = reader.integers(np.full(used.size, LOW_BITS))
 
     def ask(_level: int, _part: int, asked: np.ndarray) -> np.ndarray:
         found = np.zeros_like(asked)
@@ -94,7 +125,7 @@ def _read_class(reader: BitReader, sites: np.ndarray, out: np.ndarray) -> None:
     nonzero = descend(pooled(padded(sites[used])), starts[used], ask)[:, :h, :w]
     counts = np.count_nonzero(nonzero, axis=(1, 2))
     signs = reader.flags(int(counts.sum()))
-    magnitudes = 1 + reader.rice(np.repeat(low_bits, counts))
+    magnitudes = 1 + read_rice(reader, np.repeat(low_bits, counts))
     part = np.zeros(nonzero.shape, out.dtype)
     part[nonzero] = np.where(signs, -magnitudes, magnitudes)
     out[used] += part
@@ -115,8 +146,9 @@ def read_bands(reader: BitReader, n_maps: int, sites: Any) -> list[Any]:
         ValueError: the bits end early.
     """
     n_low = int(np.count_nonzero(sites[0]))
-    widths = reader.integers(n_maps, LOW_BITS + 1)
-    bands: list[Any] = [low_differences(sites[0], reader.signed(np.repeat(widths, n_low)).reshape(n_maps, n_low))]
+    widths = reader.integers(np.full(n_maps, LOW_BITS + 1))
+    differences = unzigzag(read_rice(reader, np.repeat(widths, n_low))).reshape(n_maps, n_low)
+    bands: list[Any] = [low_differences(sites[0], differences)]
     for level in range(1, len(sites)):
         done: list[np.ndarray] = []
         for orientation, site in enumerate(sites[level]):

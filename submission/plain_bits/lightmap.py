@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from todpack.decompressor.bits import BitReader, unzigzag
 from todpack.decompressor.daybasis.temporal.basis_codes import dequantize_basis
 from todpack.decompressor.daybasis.temporal.ramps import HOURS_PER_DAY, gap_lengths, ramp_table
-from todpack.decompressor.daybasis.transform.lifting import inverse
-from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
-from todpack.decompressor.daybasis.transform.rotations import BLOCK, Regions, restore_bands, turns_of_codes
-from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoother, Smoothing
-from todpack.decompressor.daybasis.transform.snapping import snap_to_grid
+from todpack.decompressor.daybasis.transform.pyramid import build_pyramid, in_coding_order
+from todpack.decompressor.daybasis.transform.reconstruct import Grids, reconstruct_maps
+from todpack.decompressor.daybasis.transform.rotations import BLOCK, Regions, rotations_of_codes
+from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoothing
+from todpack.decompressor.grid import TileGrid
 
-from .bands import read_bands
-from .bit_reader import BitReader
+from .bands import read_bands, read_rice
 from .zero_flags import N_LEVELS, descend, padded, pooled
 
 MAGIC = b"TDR1"
@@ -94,13 +94,19 @@ def read_mask(reader: BitReader, height: int, width: int) -> np.ndarray:
 
 def read_rows(reader: BitReader, n_rows: int, n_columns: int) -> np.ndarray:
     """(n_rows, n_columns) signed integers, each row with low bits of its own."""
-    low_bits = reader.integers(n_rows, RICE_BITS)
-    return reader.signed(np.repeat(low_bits, n_columns)).reshape(n_rows, n_columns)
+    low_bits = reader.integers(np.full(n_rows, RICE_BITS))
+    return unzigzag(read_rice(reader, np.repeat(low_bits, n_columns))).reshape(n_rows, n_columns)
 
 
-def class_bits(n_classes: int) -> int:
-    """Width of a block's class."""
-    return (n_classes - 1).bit_length()
+def region_bits(n_regions: int) -> int:
+    """Width of a block's region."""
+    return (n_regions - 1).bit_length()
+
+
+def read_blocks(reader: BitReader, shape: tuple[int, int], last_region: int) -> np.ndarray:
+    """(rows, columns) uint8 region of each block of a tile."""
+    n_blocks = shape[0] * shape[1]
+    return reader.integers(np.full(n_blocks, region_bits(last_region + 1))).astype(np.uint8).reshape(shape)
 
 
 def _is_sound(data: bytes, fields: tuple[Any, ...]) -> bool:
@@ -136,8 +142,8 @@ def read_lightmap(path: Path) -> RawLightmap:
         raise ValueError(f"{path}: expected a lightmap of plain bits, found numbers in its header that none has")
     smoothing = Smoothing(bound, (along_x / WEIGHT_SCALE, along_y / WEIGHT_SCALE))
     reader = BitReader(data[HEADER.size :])
-    hours = reader.integers(n_hours, HOUR_BITS) / HOUR_STEPS
-    exponents = reader.integers(n_maps + 1, EXPONENT_BITS) - EXPONENT_BIAS
+    hours = reader.integers(np.full(n_hours, HOUR_BITS)) / HOUR_STEPS
+    exponents = reader.integers(np.full(n_maps + 1, EXPONENT_BITS)) - EXPONENT_BIAS
     steps = precision + exponents[:-1]
     if (np.diff(hours) <= 0).any() or hours[-1] >= HOURS_PER_DAY or np.abs(steps).max() > MAX_STEP_EXPONENT:
         raise ValueError(f"{path}: expected times ascending within a day and steps that float32 has, found others")
@@ -146,27 +152,25 @@ def read_lightmap(path: Path) -> RawLightmap:
     codes = read_rows(reader, n_maps + 1, 3 * n_hours)
     matrix, offset = dequantize_basis(codes.reshape(n_maps + 1, 3, n_hours).transpose(2, 1, 0), exponents)
     values = np.concatenate([matrix.reshape(n_hours, -1), offset.reshape(n_hours, 3)], axis=1)
-    turns = np.eye(n_maps)[None]
+    rotations = np.eye(n_maps)[None]
     if last_class:
-        turns = turns_of_codes(read_rows(reader, last_class + 1, n_maps * (n_maps - 1) // 2), n_maps)
+        rotations = rotations_of_codes(read_rows(reader, last_class + 1, n_maps * (n_maps - 1) // 2), n_maps)
     maps = np.zeros((n_maps, height, width), np.float32)
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            rows, columns = slice(top, min(top + tile, height)), slice(left, min(left + tile, width))
-            inside = np.ascontiguousarray(valid[rows, columns])
-            if not inside.any():
-                continue
-            shape = -(-inside.shape[0] // BLOCK), -(-inside.shape[1] // BLOCK)
-            classes = reader.integers(shape[0] * shape[1], class_bits(last_class + 1)).astype(np.uint8).reshape(shape)
-            pyramid = build_pyramid(inside, n_levels)
-            bands = restore_bands(
-                read_bands(reader, n_maps, pyramid.sites), pyramid.sites, Regions(classes, turns), (one / 32, more / 32)
-            )
-            part = inverse(bands, pyramid, q_step)
-            if bound:
-                Smoother(smoothing, inside, q_step).apply(part)
-            snap_to_grid(part, exponents[:-1], precision)
-            maps[:, rows, columns] = part
+    for place in TileGrid(height, width, tile):
+        inside = np.ascontiguousarray(place.cut(valid))
+        if not inside.any():
+            continue
+        blocks = read_blocks(reader, TileGrid(*place.shape, BLOCK).shape, last_class)
+        pyramid = build_pyramid(inside, n_levels)
+        place.cut(maps)[...] = reconstruct_maps(
+            in_coding_order(read_bands(reader, n_maps, pyramid.sites)),
+            pyramid,
+            Regions(blocks, rotations),
+            q_step=q_step,
+            centroids=(one / 32, more / 32),
+            smoothing=smoothing if bound else None,
+            grids=Grids(exponents[:-1], precision),
+        )
     grid = np.ldexp(1.0, exponents)
     return RawLightmap(
         maps,

@@ -11,8 +11,9 @@ import pytest
 
 from tests.decompressor.test_format import TEXT
 from todpack import decompressor
+from todpack.decompressor.daybasis.entropy import contexts as weights
 from todpack.decompressor.daybasis.entropy import stream as entropy
-from todpack.decompressor.daybasis.entropy import symbols, tables, weights
+from todpack.decompressor.daybasis.entropy import symbols, tables
 from todpack.decompressor.daybasis.transform import lifting_plan, pyramid
 from todpack.decompressor.daybasis.transform import rotations as regions
 
@@ -116,7 +117,7 @@ def test_frequencies() -> None:
 
 def test_ans_arithmetic_is_constriction() -> None:
     """The rule for intervals and states in "ANS models", in integers, against the package."""
-    ans_source = pytest.importorskip("todpack.decompressor.daybasis.entropy.ans_source")
+    ans_source = pytest.importorskip("todpack.decompressor.daybasis.entropy.ans")
     constriction = pytest.importorskip("constriction")
     rng = np.random.default_rng(0)
     for weights_ in ([65535, 1], [3, 1], rng.integers(1, 1 << 40, 256), rng.integers(1, 9000, 48)):
@@ -195,7 +196,7 @@ def test_rotation_constants() -> None:
     text = prose("### Coefficients to maps")
     assert f"({regions.BLOCK} x {regions.BLOCK} texels)" in text
     assert f"codes / {regions.SKEW_SCALE:.0f}." in text
-    assert f"multiples of 1/{regions.TURN_GRID:.0f}," in text
+    assert f"multiples of 1/{regions.ROTATION_GRID:.0f}," in text
     assert f"sums under {regions.EXACT_LIMIT:.0f} are exact" in text
 
 

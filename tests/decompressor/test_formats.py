@@ -12,7 +12,7 @@ from PIL import Image
 from tests.contest_data import KEYS, make_radiance
 from todpack.decompressor import open_archive
 from todpack.decompressor.cli import main
-from todpack.decompressor.output import preview
+from todpack.decompressor.frame_files import preview
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day

@@ -10,7 +10,8 @@ import pytest
 from tests.decompressor.graph_reference import Backend, NumpyBackend, TorchBackend, evaluate
 from tests.golden.test_golden import FOLDER, LINEAR_NAMES, NAMES
 from todpack.decompressor import Lightmap, open_archive
-from todpack.decompressor.daybasis.decoder import DayBasisDecoder, unzigzag
+from todpack.decompressor.bits import unzigzag
+from todpack.decompressor.daybasis.decoder import DayBasisDecoder
 from todpack.decompressor.errors import RequestError
 from todpack.decompressor.graphs.session import choose_provider
 from todpack.decompressor.latent_maps import LatentMapDecoder, _baseline
@@ -117,7 +118,8 @@ def test_daybasis_by_the_words_of_the_format(name: str) -> None:
             model = archive.metadata["lightmaps"][lightmap._entry.index]["model"]
             if model.get("curve") == "exp":
                 continue
-            codes = unzigzag(archive.container.read_array(f"{lightmap._entry.index}/basis"))  # (K + 1, 3, T)
+            stored = archive.container.read_array(f"{lightmap._entry.index}/basis")  # (K + 1, 3, T)
+            codes = unzigzag(stored.astype(np.int64))
             levels = np.cumsum(codes + codes[:, 1:2] * np.array([1, 0, 1])[None, :, None], axis=2)
             values = levels * 2.0 ** np.array(model["exponents"])[:, None, None]
             maps = lightmap.latents().astype(np.float64)

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor import open_archive
+from todpack.decompressor.bits import EntropyError
 from todpack.decompressor.daybasis.entropy.stream import HEADER, decode_bands
-from todpack.decompressor.daybasis.entropy.symbols import EntropyError
-from todpack.decompressor.daybasis.entropy.zstd_frame import unzstd, unzstd_piece
 from todpack.decompressor.daybasis.transform.charts import label_charts
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.decompressor.errors import InvalidGraphError, TodpackError
@@ -34,6 +33,7 @@ from todpack.decompressor.metadata import read_archive_entry
 from todpack.decompressor.reversible_wavelet import inverse_bands
 from todpack.decompressor.sections import read_section_table
 from todpack.decompressor.verify import verify_archive
+from todpack.decompressor.zstd_frames import unzstd, unzstd_magicless
 from todpack.packer.dataset.merge import merge_archives
 from todpack.submission.plain_bits.lightmap import read_lightmap
 
@@ -114,7 +114,10 @@ def tables(data: bytes) -> None:
 
 def zstd(data: bytes) -> None:
     """zstd frames, and pieces without magic number: a length (u2), then the frame."""
-    for decode in (lambda: unzstd(data, 1 << 16), lambda: unzstd_piece(data[2:], int.from_bytes(data[:2], "little"))):
+    for decode in (
+        lambda: unzstd(data, 1 << 16),
+        lambda: unzstd_magicless(data[2:], int.from_bytes(data[:2], "little")),
+    ):
         try:
             decode()
         except EntropyError:

@@ -1,4 +1,4 @@
-"""No file of the packages opens an output by itself: `decompressor.output.write_atomic` does."""
+"""No file of the packages opens an output by itself: `decompressor.files.write_atomic` does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WRITERS = {
 INTO_A_FILE = {"save", "savez", "savez_compressed", "savefig", "dump"}  # of NumPy, Pillow, torch, matplotlib, json
 STREAMS = {"file", "stored", "stream", "buffer"}
 ALLOWED = {
-    ("decompressor/output.py", 'part.open("wb")'): "the one place",
+    ("decompressor/files.py", 'part.open("wb")'): "the one place",
     ("eval/peers/ours.py", "Image.fromarray"): "into a temporary folder",
     ("eval/process.py", 'open(log, "a", encoding="utf-8")'): "a log, which grows",
     ("submission/build.py", "shutil.copyfile"): "into a folder in the making",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, stored_step
 from todpack.packer.daybasis.radiance import first_domain

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from todpack.decompressor.output import make_folder, write_atomic
+from todpack.decompressor.files import make_folder, write_atomic
 
 from ..checkpoint import write_tensors
 from ..run_folder import EXPORT_NAMES

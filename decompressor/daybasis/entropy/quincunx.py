@@ -7,17 +7,15 @@ neighbours above and below in space, and those in components k - 1 and k + 1, ar
 the same j; left and right are at j and j +- 1.
 """
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]  # of any integer type
-LEFT, RIGHT = (
-    0,
-    1,
-)  # where the second horizontal neighbour lies in the rows with s = 0; it is the other side where s = 1
-PHASES = (0, 1)
+Phase: TypeAlias = Literal[0, 1]
+
+PHASES: tuple[Phase, Phase] = (0, 1)
 
 
 def split_phases(band: Array) -> tuple[Array, Array]:
@@ -36,7 +34,7 @@ def split_phases(band: Array) -> tuple[Array, Array]:
     return out
 
 
-def plain_index(flat: npt.NDArray[np.int64], shape: tuple[int, int, int], phase: int) -> npt.NDArray[np.int64]:
+def plain_index(flat: npt.NDArray[np.int64], shape: tuple[int, int, int], phase: Phase) -> npt.NDArray[np.int64]:
     """Map flat indices of a (K, h, W2) phase to flat indices of the (K, h, 2 * W2) band (padded to an even width)."""
     k, h, half = shape
     shift = ((np.arange(k)[:, None] + np.arange(h)) & 1 ^ phase).ravel()
@@ -59,16 +57,24 @@ def above_below(phase: Array) -> Array:
     return out
 
 
-def left_right(phase: Array, side: int) -> Array:
-    """Sum of the samples left and right: of the other phase for neighbours, of vertical sums for diagonals."""
-    out = phase.copy()
-    for a in (0, 1):
-        for b in (0, 1):
-            target, source = out[a::2, b::2], phase[a::2, b::2]
-            if (a ^ b) == (side == LEFT):
-                target[..., :-1] += source[..., 1:]
-            else:
+def left_right(samples: Array, phase: Phase) -> Array:
+    """Sum of the samples left and right of each place of `phase`.
+
+    Args:
+        samples: (K, h, W2) of the other phase, for its horizontal neighbors; or vertical sums within the phase itself,
+            for diagonal ones.
+        phase: Of the places. One of the two neighbors lies at the same j; the other at j - 1 in the rows where the
+            samples of `phase` are the even columns (s = phase), at j + 1 in the others.
+    """
+    out = samples.copy()
+    for map_parity in (0, 1):
+        for row_parity in (0, 1):
+            target = out[map_parity::2, row_parity::2]
+            source = samples[map_parity::2, row_parity::2]
+            if map_parity ^ row_parity == phase:
                 target[..., 1:] += source[..., :-1]
+            else:
+                target[..., :-1] += source[..., 1:]
     return out
 
 

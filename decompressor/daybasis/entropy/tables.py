@@ -6,9 +6,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ...bits import EntropyError
+from .contexts import MAX_MEAN_CODE, N_FINE_CLASSES, N_SIGN_CLASSES
 from .quincunx import PHASES
-from .symbols import N_TOKENS, EntropyError
-from .weights import MAX_MEAN_CODE, N_FINE_CLASSES, N_SIGN_CLASSES
+from .symbols import N_TOKENS
 
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
 Int64Array: TypeAlias = npt.NDArray[np.int64]
@@ -97,7 +98,7 @@ class SectionReader:
         return codes
 
 
-def parse_tables(data: bytes, n_maps: int, n_bands: int) -> Tables:
+def parse_tables(data: bytes, n_components: int, n_bands: int) -> Tables:
     """Read the (decompressed) model section and check every field; EntropyError says which is wrong."""
     section = SectionReader(data)
     magnitude_starts = section.starts()
@@ -110,9 +111,9 @@ def parse_tables(data: bytes, n_maps: int, n_bands: int) -> Tables:
             raise EntropyError("a magnitude table starts inside a significance class")
     signs = np.append(32768, section.probabilities(N_SIGN_CLASSES - 1))
     predicted = int(section.take(1)[0])
-    low_rice = section.take(n_maps).astype(np.int64)
+    low_rice = section.take(n_components).astype(np.int64)
     low_tokens = section.frequencies()
-    deltas = section.take(n_maps * n_bands).reshape(n_bands, n_maps)
+    deltas = section.take(n_components * n_bands).reshape(n_bands, n_components)
     mean_codes = np.cumsum(deltas, axis=0, dtype=np.uint8).astype(np.int64)
     if predicted > 1 or (low_rice > MAX_RICE).any() or (mean_codes > MAX_MEAN_CODE).any():
         raise EntropyError("low band parameters or mean codes out of range")

@@ -4,13 +4,21 @@ Every texel carries the label of its chart; a sample keeps its label in its band
 valid texel, and coefficients at other places need not be coded.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .charts import label_charts
 from .lifting_plan import Bool, Floats, Pass, plan_pass
+
+IntArray: TypeAlias = NDArray[np.integer]
+Bands: TypeAlias = list[IntArray | tuple[IntArray, IntArray, IntArray]]
+"""Coefficients of one tile: low band (K, h, w), then (lh, hl, hh) per level, coarse to fine."""
+Sites: TypeAlias = Sequence[Bool | tuple[Bool, Bool, Bool]]
+"""The same structure without K: where a coefficient is coded; elsewhere it is 0 and costs nothing."""
 
 DETAIL_NORMS = (
     (1.038328, 1.038328, 1.4375),
@@ -49,6 +57,16 @@ class Pyramid:
     levels: tuple[Level, ...]
     sites: list[Any]
     step_scale: list[Any]
+
+
+def nested(bands: Sequence[Any]) -> list[Any]:
+    """Bands in coding order -> [low, (lh, hl, hh), ...]."""
+    return [bands[0], *(tuple(bands[i : i + 3]) for i in range(1, len(bands), 3))]
+
+
+def in_coding_order(bands: Sequence[Any]) -> list[Any]:
+    """[low, (lh, hl, hh), ...] -> bands in coding order: the inverse of `nested`."""
+    return [bands[0], *(band for level in bands[1:] for band in level)]
 
 
 def build_pyramid(valid: Bool, n_levels: int = 5) -> Pyramid:

@@ -1,20 +1,28 @@
-"""One tile from its coefficient stream to its maps."""
+"""Integer coefficients of one tile -> its maps on their grids: the steps of FORMAT.md "Coefficients to maps"."""
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+import math
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from ..entropy.bands import IntArray
-from ..entropy.stream import decode_bands
-from ..entry import DayBasisEntry
 from .lifting import inverse
-from .pyramid import build_pyramid
+from .pyramid import IntArray, Pyramid, in_coding_order, nested
 from .rotations import Regions, restore_band
+from .smoothing import Smoothing, smooth
 
 SAMPLES_PER_THREAD = 1 << 21  # below that, threads cost more than they save
+
+
+class Grids(NamedTuple):
+    """Where maps live: map k on the multiples of 2^-(precision + exponents[k])."""
+
+    exponents: np.ndarray
+    precision: int
 
 
 def threads_for(n_samples: int, threads: int) -> int:
@@ -22,42 +30,61 @@ def threads_for(n_samples: int, threads: int) -> int:
     return max(1, min(threads, n_samples // SAMPLES_PER_THREAD))
 
 
-def decode_tile(data: bytes, valid: np.ndarray, entry: DayBasisEntry, regions: Regions, threads: int) -> np.ndarray:
-    """Decode a tile's maps; with more threads, bands are restored while the next ones are still being decoded.
+def reconstruct_maps(
+    bands: Iterable[IntArray],
+    pyramid: Pyramid,
+    regions: Regions,
+    *,
+    q_step: float,
+    centroids: tuple[float, float],
+    smoothing: Smoothing | None = None,
+    grids: Grids | None = None,
+    n_threads: int = 1,
+) -> np.ndarray:
+    """Maps of one tile from its codes.
 
     Args:
-        data: Coefficient stream.
-        valid: (h, w) bool, with at least one valid texel.
-        entry: The lightmap's fields.
-        regions: Classes of the tile's blocks, and the regional rotations.
-        threads: Worker threads; the result does not depend on it.
+        bands: Codes in coding order (`in_coding_order`), each (K, h, w); with more threads, those that are there are
+            worked on while `bands` makes the next.
+        pyramid: Of the tile's mask.
+        regions: Of the tile's blocks, and their rotations.
+        q_step: Width of a bin.
+        centroids: Reconstruction points of the detail codes.
+        smoothing: Of the maps; None leaves them as they are.
+        grids: What the maps are rounded to; None, in an encoder that has yet to choose them, leaves them between.
+        n_threads: Worker threads; the result does not depend on it.
 
     Returns:
-        (K, h, w) float32, not yet on their grids.
-
-    Raises:
-        EntropyError: the stream is truncated or inconsistent.
+        (K, H, W) float32, 0 at invalid texels.
     """
-    threads = threads_for(entry.n_components * valid.size, threads)
-    pyramid = build_pyramid(valid, entry.n_levels)
-    if entry.n_classes == 1:
-        plain = decode_bands(data, entry.n_components, pyramid.sites)
-        return inverse(plain, pyramid, entry.q_step, entry.centroids, threads)
+    bands = iter(bands)
+    low = next(bands)
+    n_levels = len(pyramid.levels)
+    strides = [1 << (n_levels - index // 3) for index in range(3 * n_levels)]
+    restore = partial(restore_band, regions=regions, centroids=centroids)
+    todo = bands, in_coding_order(pyramid.sites)[1:], strides
+    if n_threads == 1:
+        details = list(map(restore, *todo))  # steps 1 and 2
+    else:
+        with ThreadPoolExecutor(n_threads - 1) as pool:  # which takes each band as soon as it is there
+            details = list(pool.map(restore, *todo))
+    maps = inverse(nested([low, *details]), pyramid, q_step, n_threads)  # steps 3 and 4
+    if smoothing is not None:
+        smooth(maps, pyramid.valid, smoothing, q_step, n_threads)  # step 5
+    if grids is not None:
+        snap_to_grids(maps, grids)  # step 6
+    return maps
 
-    def restored(level: int, orientation: int, codes: IntArray) -> np.ndarray:
-        stride = 1 << (len(pyramid.sites) - level)
-        return restore_band(codes, pyramid.sites[level][orientation], regions, stride, entry.centroids)
 
-    with ThreadPoolExecutor(max(1, threads - 1)) as pool:
-        jobs: list[Future[np.ndarray]] = []
+def snap_to_grids(maps: np.ndarray, grids: Grids) -> None:
+    """Round each map to its grid, half to even, in place; on it, every sum of products is exact in float32.
 
-        def submit(level: int, orientation: int, codes: IntArray) -> None:
-            jobs.append(pool.submit(restored, level, orientation, codes))
-
-        bands = decode_bands(data, entry.n_components, pyramid.sites, submit if threads > 1 else None)
-        if threads == 1:
-            details = [restored(i, o, bands[i][o]) for i in range(1, len(bands)) for o in range(3)]
-        else:
-            details = [job.result() for job in jobs]
-    levels: list[Any] = [tuple(details[i : i + 3]) for i in range(0, len(details), 3)]
-    return inverse([bands[0], *levels], pyramid, entry.q_step, n_threads=threads)
+    Args:
+        maps: (K, h, w) float32, magnitudes under 2^22 grid steps.
+        grids: Exponents of the K maps and the precision.
+    """
+    for values, exponent in zip(maps, grids.exponents, strict=True):
+        # adding 1.5 * 2^23 steps leaves no bits for anything finer than one step
+        magic = np.float32(math.ldexp(1.5, 23 - grids.precision - int(exponent)))
+        values += magic
+        values -= magic

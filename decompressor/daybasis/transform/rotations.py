@@ -1,12 +1,11 @@
 """Regional rotations: blocks of texels choose among a few orthogonal matrices in which their details are sparse.
 
 Surfaces that face differently meet the sun at different hours, so no one basis is the sparsest everywhere. A block's
-detail coefficients are coded in the basis of its class and turned back before the inverse lifting; the maps, and with
-them the frame stage, know nothing of it.
+detail coefficients are coded in the basis of its region and rotated back before the inverse lifting; the maps, and with
+them the frame stage, know nothing of it. FORMAT.md "Coefficients to maps", steps 1 and 2.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,48 +16,51 @@ BLOCK = 16
 """Edge of a block in texels."""
 SKEW_SCALE = 64.0
 """Entries of a stored skew-symmetric matrix are integers over this; at 32 the rate is 1.3 % higher."""
-TURN_GRID = 1024.0
-"""Entries of a rotation are multiples of 1 / TURN_GRID, coefficients of 1/32: products are multiples of 2^-15."""
+ROTATION_GRID = 1024.0
+"""Entries of a rotation are multiples of 1 / ROTATION_GRID, coefficients of 1/32: products are multiples of 2^-15."""
 EXACT_LIMIT = 500.0
 """Sums below this (512 with a margin for rows a little longer than 1) are exact in float32 whatever the order of
-summation (24 bits), so threads change nothing; larger coefficients, rare but in coarse bands, are turned in float64."""
+summation (24 bits), so threads change nothing; larger coefficients, rare outside of coarse bands, go through
+float64."""
 
 SMALL_PRODUCT = 1 << 18
 """Multiplications in one matrix product at most: larger ones make OpenBLAS start threads, which wait for each other."""
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Regions:
-    """The class of every block, and the rotation of every class.
+    """The region of every block of a tile, and the rotation of every region.
 
     Attributes:
-        classes: (ceil(H / BLOCK), ceil(W / BLOCK)) uint8.
-        turns: (n_classes, K, K) float64; map coefficients = turn @ coded coefficients.
+        blocks: (ceil(h / BLOCK), ceil(w / BLOCK)) uint8.
+        rotations: (n_regions, K, K) float64; coefficients of the maps = rotation @ coded coefficients. A single one is
+            the identity.
     """
 
-    classes: NDArray[np.uint8]
-    turns: NDArray[np.float64]
+    blocks: NDArray[np.uint8]
+    rotations: Floats
 
 
-def turns_of_codes(codes: NDArray[np.integer], n_components: int) -> NDArray[np.float64]:
+def rotations_of_codes(codes: NDArray[np.integer], n_components: int) -> Floats:
     """Rotations from their stored integers by the Cayley transform (I - S/2)^-1 (I + S/2).
 
     Args:
-        codes: (n_classes, K (K - 1) / 2), the upper triangles of the skew-symmetric S by rows, times SKEW_SCALE.
+        codes: (n_regions, K (K - 1) / 2), the upper triangles of the skew-symmetric S by rows, times SKEW_SCALE.
         n_components: K.
 
     Returns:
-        (n_classes, K, K) float64, orthogonal up to rounding to multiples of 1 / TURN_GRID.
+        (n_regions, K, K) float64, orthogonal up to rounding to multiples of 1 / ROTATION_GRID.
     """
     skew = np.zeros((len(codes), n_components, n_components))
     rows, columns = np.triu_indices(n_components, 1)
     skew[:, rows, columns] = codes / SKEW_SCALE
     skew -= skew.transpose(0, 2, 1)
     unit = np.eye(n_components)
-    turns: NDArray[np.float64] = np.rint(_solve(unit - skew / 2, unit + skew / 2) * TURN_GRID) / TURN_GRID
-    return turns
+    rotations: Floats = np.rint(_solve(unit - skew / 2, unit + skew / 2) * ROTATION_GRID) / ROTATION_GRID
+    return rotations
 
 
 def _solve(left: Floats, right: Floats) -> Floats:
@@ -75,117 +77,113 @@ def _solve(left: Floats, right: Floats) -> Floats:
     return right / np.diagonal(left, axis1=1, axis2=2)[:, :, None]
 
 
-def site_classes(regions: Regions, shape: tuple[int, ...], stride: int) -> NDArray[np.uint8]:
-    """(h, w) class of every sample of a band whose samples lie `stride` texels apart."""
-    n_rows, n_columns = regions.classes.shape
+def site_regions(blocks: NDArray[np.uint8], shape: tuple[int, ...], stride: int) -> NDArray[np.uint8]:
+    """(h, w) region of every sample of a band whose samples lie `stride` texels apart."""
+    n_rows, n_columns = blocks.shape
     rows = np.minimum(np.arange(shape[0]) * stride // BLOCK, n_rows - 1)
     columns = np.minimum(np.arange(shape[1]) * stride // BLOCK, n_columns - 1)
-    classes: NDArray[np.uint8] = regions.classes[rows[:, None], columns]
-    return classes
+    regions: NDArray[np.uint8] = blocks[rows[:, None], columns]
+    return regions
 
 
-def turn_bands(
-    bands: Sequence[Any], sites: Sequence[Any], turns: Floats, regions: Regions, n_threads: int = 1
-) -> list[Any]:
-    """Multiply the detail coefficients of every site by the matrix of its class (the encoder's direction).
+def reconstruct(codes: Singles, centroids: tuple[float, float]) -> Singles:
+    """Reconstruction points: a code c of magnitude 1 means c + sign(c) * a, a larger one c + sign(c) * b.
+
+    Without a branch: with s = sign(c), clip(c, -1, 1) and clip(c, -2, 2) are s and s where |c| = 1, s and 2 s where
+    it is larger. (2 a - b) times the first plus (b - a) times the second is then s a in the one case, s b in the other.
+    All of it is exact in float32: codes are under 2^19, and a and b multiples of 1/32 in -0.5..0.5.
+
+    Args:
+        codes: Integers, any shape.
+        centroids: (a, b), the mean excess of the true magnitudes over 1, and over larger codes.
+    """
+    one, more = centroids
+    excess = np.float32(2 * one - more) * np.clip(codes, -1, 1)
+    excess += np.float32(more - one) * np.clip(codes, -2, 2)
+    points: Singles = codes + excess
+    return points
+
+
+def restore_band(
+    codes: NDArray[np.integer],
+    sites: NDArray[np.bool_],
+    stride: int,
+    regions: Regions,
+    centroids: tuple[float, float],
+) -> Singles:
+    """Codes of a detail band to coefficients of the common components, in steps (the decoder's direction).
+
+    Args:
+        codes: (K, h, w).
+        sites: (h, w), of the pyramid.
+        stride: Texels from one sample of the band to the next.
+        regions: Of the tile.
+        centroids: See `reconstruct`.
+
+    Returns:
+        (K, h, w) float32, 0 outside the sites.
+    """
+    restored = np.zeros(codes.shape, np.float32)
+    flat = codes.reshape(len(codes), -1)
+    places = np.flatnonzero(sites)
+    places = places[np.bitwise_or.reduce(flat, axis=0)[places] != 0]
+    if places.size:
+        _rotate(restored, flat, places, regions.blocks, regions.rotations, stride, centroids)
+    return restored
+
+
+def rotate_bands(bands: Sequence[Any], sites: Sequence[Any], blocks: NDArray[np.uint8], rotations: Floats) -> list[Any]:
+    """Multiply the detail coefficients of every site by the matrix of its region (the encoder's direction).
 
     Args:
         bands: Coefficients in steps, coarse to fine; the low band passes unchanged.
         sites: Of the pyramid.
-        turns: (n_classes, K, K): the inverses of regions.turns.
-        regions: Classes of the blocks.
-        n_threads: Bands are shared among so many threads.
+        blocks: Region of each block.
+        rotations: (n_regions, K, K): the inverses of `Regions.rotations`.
 
     Returns:
         bands; details float32, 0 outside the sites.
     """
-    return _map_bands(bands, sites, turns, regions, (0.0, 0.0), n_threads)
+    out: list[Any] = [bands[0]]
+    for index in range(1, len(bands)):
+        level = []
+        for band, where in zip(bands[index], sites[index], strict=True):
+            rotated = np.zeros(band.shape, np.float32)
+            places = np.flatnonzero(where)
+            if places.size:
+                flat = band.reshape(len(band), -1)
+                _rotate(rotated, flat, places, blocks, rotations, 1 << (len(bands) - index), (0.0, 0.0))
+            level.append(rotated)
+        out.append(tuple(level))
+    return out
 
 
-def restore_bands(
-    codes: Sequence[Any], sites: Sequence[Any], regions: Regions, centroids: tuple[float, float], n_threads: int = 1
-) -> list[Any]:
-    """Codes to coefficients of the common components (the decoder's direction).
-
-    Args:
-        codes: Integer codes of all bands, coarse to fine.
-        sites: Of the pyramid.
-        regions: Classes and their matrices.
-        centroids: A detail code c of magnitude 1 means c + sign(c) * centroids[0], a larger one
-            c + sign(c) * centroids[1]; multiples of 1/32.
-        n_threads: Bands are shared among so many threads; the result does not depend on it.
-
-    Returns:
-        bands in steps for `lifting.inverse`; details float32.
-    """
-    return _map_bands(codes, sites, regions.turns, regions, centroids, n_threads)
-
-
-def restore_band(
-    codes: NDArray[Any],
-    site: NDArray[np.bool_],
-    regions: Regions,
+def _rotate(
+    out: Singles,
+    flat: NDArray[Any],
+    places: NDArray[np.intp],
+    blocks: NDArray[np.uint8],
+    rotations: Floats,
     stride: int,
     centroids: tuple[float, float],
-) -> NDArray[np.float32]:
-    """One detail band of `restore_bands`; its samples lie `stride` texels apart."""
-    return _turn_band(codes, site, regions.turns, regions, stride, centroids)
-
-
-def _map_bands(
-    bands: Sequence[Any],
-    sites: Sequence[Any],
-    turns: Floats,
-    regions: Regions,
-    centroids: tuple[float, float],
-    n_threads: int,
-) -> list[Any]:
-    jobs = [(index, o) for index in range(len(bands) - 1, 0, -1) for o in range(3)]
-
-    def run(job: tuple[int, int]) -> NDArray[np.float32]:
-        index, o = job
-        stride = 1 << (len(bands) - index)
-        return _turn_band(bands[index][o], sites[index][o], turns, regions, stride, centroids)
-
-    if n_threads > 1:
-        with ThreadPoolExecutor(n_threads) as pool:
-            done = dict(zip(jobs, pool.map(run, jobs), strict=True))
-    else:
-        done = {job: run(job) for job in jobs}
-    return [bands[0], *(tuple(done[index, o] for o in range(3)) for index in range(1, len(bands)))]
-
-
-def _turn_band(
-    band: NDArray[Any],
-    site: NDArray[np.bool_],
-    turns: Floats,
-    regions: Regions,
-    stride: int,
-    centroids: tuple[float, float],
-) -> NDArray[np.float32]:
-    turned = np.zeros(band.shape, np.float32)
-    places = np.flatnonzero(site)
-    codes = band.reshape(len(band), -1)
-    if np.issubdtype(band.dtype, np.integer):
-        places = places[np.bitwise_or.reduce(codes, axis=0)[places] != 0]
-    if not places.size:
-        return turned
-    classes = site_classes(regions, site.shape, stride).ravel()[places]
-    places = places[np.argsort(classes, kind="stable")]
-    ends = np.cumsum(np.bincount(classes, minlength=len(turns))).tolist()
-    values = codes.take(places, axis=1).astype(np.float32)
+) -> None:
+    """Fill in the places (flat indices) of a (K, h, w) band from (K, h * w) codes or coefficients."""
+    labels = site_regions(blocks, out.shape[1:], stride).ravel()[places]
+    # sorted by region, so that each matrix takes its sites in one product
+    places = places[np.argsort(labels, kind="stable")]
+    ends = np.cumsum(np.bincount(labels, minlength=len(rotations))).tolist()
+    values = flat.take(places, axis=1).astype(np.float32)
     if centroids != (0.0, 0.0):
-        one, more = centroids
-        values += np.float32(2 * one - more) * np.clip(values, -1, 1) + np.float32(more - one) * np.clip(values, -2, 2)
+        values = reconstruct(values, centroids)
+    if len(rotations) == 1:
+        out.reshape(len(out), -1)[:, places] = values
+        return
     if max(float(values.max()), -float(values.min())) * np.sqrt(len(values)) > EXACT_LIMIT:
         values = values.astype(np.float64)
-    matrices = turns.astype(values.dtype)
-    flat = turned.reshape(len(band), -1)
     result = np.empty(values.shape, np.float32)
-    chunk = max(1, SMALL_PRODUCT // len(band) ** 2)
-    for matrix, start, end in zip(matrices, [0, *ends[:-1]], ends, strict=True):
+    chunk = max(1, SMALL_PRODUCT // len(out) ** 2)
+    for matrix, start, end in zip(rotations.astype(values.dtype), [0, *ends[:-1]], ends, strict=True):
         for first in range(start, end, chunk):
-            part = slice(first, min(first + chunk, end))
-            np.matmul(matrix, values[:, part], out=result[:, part], casting="same_kind")
-    flat[:, places] = result
-    return turned
+            some = slice(first, min(first + chunk, end))
+            np.matmul(matrix, values[:, some], out=result[:, some], casting="same_kind")
+    out.reshape(len(out), -1)[:, places] = result

@@ -1,4 +1,4 @@
-"""Smoothing of decoded maps: a bounded step towards the neighbors. FORMAT.md "Coefficients to maps".
+"""Smoothing of decoded maps: a bounded step towards the neighbors. FORMAT.md "Coefficients to maps", step 5.
 
 Rounding leaves ripples of under half a bin on the maps. A bounded step flattens those, and moves an edge by no more
 than its bound. Every operation is one of float32 on single elements, so every machine finds the same numbers.
@@ -28,39 +28,38 @@ class Smoothing:
     weights: tuple[float, float]
 
 
-class Smoother:
-    """Smooths the maps of one tile.
+def smooth(maps: np.ndarray, valid: np.ndarray, smoothing: Smoothing, q_step: float, n_threads: int = 1) -> None:
+    """Smooth the maps of one tile, in place.
 
     Args:
-        smoothing: How far.
+        maps: (K, h, w) float32.
         valid: (h, w) bool; only differences of two valid texels count.
+        smoothing: How far.
         q_step: Width of a bin.
+        n_threads: Maps are shared among so many threads; the result does not depend on it.
     """
+    bound = np.float32(smoothing.bound * q_step)
+    share_x, share_y = (np.float32(weight) for weight in smoothing.weights)
+    weights_x = (valid[:, 1:] & valid[:, :-1]) * share_x
+    weights_y = (valid[1:] & valid[:-1]) * share_y
 
-    def __init__(self, smoothing: Smoothing, valid: np.ndarray, q_step: float) -> None:
-        self._bound = np.float32(smoothing.bound * q_step)
-        along_x, along_y = (np.float32(weight) for weight in smoothing.weights)
-        self._x = (valid[:, 1:] & valid[:, :-1]) * along_x
-        self._y = (valid[1:] & valid[:-1]) * along_y
-
-    def apply(self, maps: np.ndarray, n_threads: int = 1) -> None:
-        """Smooth (K, h, w) float32 maps in place; the result does not depend on the threads."""
-        parts = np.array_split(maps, max(1, min(n_threads, len(maps))))
-        if len(parts) == 1:
-            self._smooth(maps)
-            return
-        with ThreadPoolExecutor(len(parts)) as pool:
-            list(pool.map(self._smooth, parts))
-
-    def _smooth(self, maps: np.ndarray) -> None:
-        along_x, along_y = np.empty_like(self._x), np.empty_like(self._y)
-        for values in maps:
+    def run(some: np.ndarray) -> None:
+        along_x, along_y = np.empty_like(weights_x), np.empty_like(weights_y)
+        for values in some:
+            # both differences come from the map as it was, so they are taken before anything moves
             np.subtract(values[:, 1:], values[:, :-1], out=along_x)
             np.subtract(values[1:], values[:-1], out=along_y)
-            for step, weight in ((along_x, self._x), (along_y, self._y)):
-                np.clip(step, -self._bound, self._bound, out=step)
-                step *= weight
+            for step, weights in ((along_x, weights_x), (along_y, weights_y)):
+                np.clip(step, -bound, bound, out=step)
+                step *= weights
             values[:, :-1] += along_x
             values[:, 1:] -= along_x
             values[:-1] += along_y
             values[1:] -= along_y
+
+    shares = np.array_split(maps, max(1, min(n_threads, len(maps))))
+    if len(shares) == 1:
+        run(maps)
+        return
+    with ThreadPoolExecutor(len(shares)) as pool:
+        list(pool.map(run, shares))

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from todpack.decompressor.daybasis.entropy.contexts import N_FINE_CLASSES, N_SIGN_CLASSES
 from todpack.decompressor.daybasis.entropy.symbols import N_TOKENS, tokens_of
 from todpack.decompressor.daybasis.entropy.tables import Tables
-from todpack.decompressor.daybasis.entropy.weights import N_FINE_CLASSES, N_SIGN_CLASSES
 
 from .symbols import LowBand, Phase
 

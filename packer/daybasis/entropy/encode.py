@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from todpack.decompressor.daybasis.entropy.bands import Bands, Sites
+from todpack.decompressor.bits import EntropyError
+from todpack.decompressor.daybasis.entropy.contexts import N_SIGN_CLASSES
 from todpack.decompressor.daybasis.entropy.stream import HEADER, WIDE, ZSTD
-from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL, N_DIRECT, TOKEN_RAW_BITS, EntropyError, tokens_of
+from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL, N_DIRECT, TOKEN_RAW_BITS, tokens_of
 from todpack.decompressor.daybasis.entropy.tables import LOW, SIGNS, Tables
-from todpack.decompressor.daybasis.entropy.weights import N_SIGN_CLASSES
 from todpack.decompressor.daybasis.entry import ENTROPY_CODERS
+from todpack.decompressor.daybasis.transform.pyramid import Bands, Sites
 
 from ...errors import PackError
 from .class_fit import fit_tables, write_tables

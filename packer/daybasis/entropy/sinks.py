@@ -14,7 +14,7 @@ Int64Array = npt.NDArray[np.int64]
 
 
 class SymbolSink(Protocol):
-    """Takes symbols in coding order; groups and tables as in symbol_decoder.SymbolSource."""
+    """Takes symbols in coding order; groups and tables as in `SymbolSource` of entropy/stream.py."""
 
     def bits(self, group: int, index: int, bits: BoolArray) -> None:
         """Bits of a class."""
@@ -30,7 +30,7 @@ class AnsSink:
     """Keeps symbols and models, and pushes them on the ANS stack backwards at the end."""
 
     def __init__(self, tables: Tables) -> None:
-        from todpack.decompressor.daybasis.entropy.ans_source import (
+        from todpack.decompressor.daybasis.entropy.ans import (
             AnsModels,  # imports constriction, which zstd does without
         )
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from todpack.decompressor.daybasis.entropy.bands import Bands, Sites
-from todpack.decompressor.daybasis.entropy.contexts import ContextState
-from todpack.decompressor.daybasis.entropy.quincunx import PHASES, site_phases, split_phases
+from todpack.decompressor.bits import zigzag
+from todpack.decompressor.daybasis.entropy.contexts import MAX_MEAN_CODE, ContextState
+from todpack.decompressor.daybasis.entropy.quincunx import PHASES, split_phases
 from todpack.decompressor.daybasis.entropy.symbols import tokens_of
 from todpack.decompressor.daybasis.entropy.tables import MAX_RICE
-from todpack.decompressor.daybasis.entropy.weights import MAX_MEAN_CODE, NO_SITE
+from todpack.decompressor.daybasis.transform.pyramid import Bands, Sites
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -55,15 +55,12 @@ def walk(bands: Bands, sites: Sites, mean_codes: Int64Array) -> list[Phase]:
         for o, (band, site) in enumerate(zip(bands[level], sites[level], strict=True)):
             codes = mean_codes[3 * (level - 1) + o]
             values = split_phases(np.asarray(band, np.int32))
-            outside = site_phases(np.asarray(site))
+            context.begin_band(o, np.asarray(site), codes)
             for phase in PHASES:
-                classes = context.classes(o, values[phase].shape, codes)
-                for parity in (0, 1):
-                    classes[parity::2] |= outside[phase][parity]
-                classes[codes == 0] = NO_SITE
                 flat = values[phase].ravel()
-                out.append(Phase(phase, classes.ravel(), flat, context.sign_score(o, np.flatnonzero(flat))))
-                context.put(values[phase])
+                score = context.sign_score(phase, np.flatnonzero(flat))
+                out.append(Phase(phase, context.classes(phase).ravel(), flat, score))
+                context.put(phase, values[phase])
     return out
 
 
@@ -85,9 +82,9 @@ def prepare_low_band(band: npt.NDArray[np.integer], sites: npt.NDArray[np.bool_]
     differences = np.diff(values, axis=1, prepend=0)
     predicted = bool(np.log2(1 + np.abs(differences)).sum() < np.log2(1 + np.abs(values)).sum())
     chosen = differences if predicted else values
-    zigzag = chosen << 1 ^ chosen >> 63
-    typical = np.median(zigzag, axis=1) if zigzag.shape[1] else np.zeros(len(zigzag))
+    coded = zigzag(chosen)
+    typical = np.median(coded, axis=1) if coded.shape[1] else np.zeros(len(coded))
     rice = np.clip(np.floor(np.log2(np.maximum(typical, 1))) - 1, 0, MAX_RICE).astype(np.int64)
-    tokens, raw = tokens_of((zigzag >> rice[:, None]).ravel())
-    rest = (zigzag & ((1 << rice) - 1)[:, None]).ravel()
-    return LowBand(predicted, rice, tokens, raw, rest, np.repeat(rice, zigzag.shape[1]))
+    tokens, raw = tokens_of((coded >> rice[:, None]).ravel())
+    rest = (coded & ((1 << rice) - 1)[:, None]).ravel()
+    return LowBand(predicted, rice, tokens, raw, rest, np.repeat(rice, coded.shape[1]))

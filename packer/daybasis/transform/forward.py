@@ -5,8 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from todpack.decompressor.daybasis.transform.lifting import band_gains, map_groups
-from todpack.decompressor.daybasis.transform.lifting_pass import Workspace, apply_pass, column_views, row_views
+from todpack.decompressor.daybasis.transform.lifting import (
+    Workspace,
+    apply_pass,
+    band_gains,
+    column_views,
+    map_groups,
+    row_views,
+)
 from todpack.decompressor.daybasis.transform.pyramid import Pyramid
 
 

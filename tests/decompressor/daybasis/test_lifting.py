@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL
 from todpack.decompressor.daybasis.transform.lifting import inverse
 from todpack.decompressor.daybasis.transform.pyramid import DETAIL_NORMS, build_pyramid
+from todpack.decompressor.daybasis.transform.reconstruct import reconstruct_maps
+from todpack.decompressor.daybasis.transform.rotations import Regions, reconstruct
 from todpack.packer.daybasis.transform.forward import forward
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (1, 37), (41, 1), (2, 2), (3, 5), (7, 8), (13, 17), (31, 64), (53, 47), (64, 64)]
@@ -122,15 +125,24 @@ def test_threads_and_integer_types_give_the_same_bits():
     pyramid = build_pyramid(valid)
     bands = [np.round(b * 4) for b in flatten(forward(rng.normal(size=(9, 70, 61)), pyramid))]
     nested = [bands[0], *(tuple(bands[i : i + 3]) for i in range(1, len(bands), 3))]
-    one = inverse(nested, pyramid, 0.25, (0.05, 0.1), n_threads=1)
+    one = inverse(nested, pyramid, 0.25, n_threads=1)
     for dtype in (np.int16, np.int32):
         typed = [nested[0].astype(dtype), *(tuple(b.astype(dtype) for b in level) for level in nested[1:])]
         for n_threads in (1, 2, 5):
-            assert np.array_equal(one, inverse(typed, pyramid, 0.25, (0.05, 0.1), n_threads=n_threads))
+            assert np.array_equal(one, inverse(typed, pyramid, 0.25, n_threads=n_threads))
 
 
 def test_centroids_move_detail_codes_only():
-    pyramid = build_pyramid(np.ones((2, 2), bool), 1)
-    codes = [np.array([[[1.0]]]), tuple(np.array([[[float(c)]]]) for c in (1, -2, 0))]
-    plain = [codes[0], (codes[1][0] + 0.1, codes[1][1] - 0.25, codes[1][2])]
-    assert np.allclose(inverse(codes, pyramid, 1, (0.1, 0.25)), inverse(plain, pyramid), atol=1e-6)
+    """The formula without branches is the rule: magnitude 1 by the first centroid, larger ones by the second."""
+    codes = np.arange(-5, 6, dtype=np.int32)
+    expected = codes + np.sign(codes) * np.where(np.abs(codes) == 1, 0.125, np.where(codes == 0, 0, -0.25))
+    assert reconstruct(codes.astype(np.float32), (0.125, -0.25)).tolist() == expected.tolist()
+    largest = np.array([MAX_DETAIL, -MAX_DETAIL], np.float32)
+    for one, more in ((0.5, -0.5), (-0.5, 0.5), (1 / 32, 15 / 32)):
+        assert reconstruct(largest, (one, more)).tolist() == [MAX_DETAIL + more, -MAX_DETAIL - more]
+
+    pyramid, whole = build_pyramid(np.ones((2, 2), bool), 1), Regions(np.zeros((1, 1), np.uint8), np.eye(1)[None])
+    bands = [np.array([[[c]]], np.int16) for c in (1, 1, -2, 0)]
+    moved = [bands[0], tuple(band.astype(np.float32) for band in (bands[1] + 0.125, bands[2] - 0.25, bands[3]))]
+    maps = reconstruct_maps(bands, pyramid, whole, q_step=1.0, centroids=(0.125, 0.25))
+    assert np.array_equal(maps, inverse(moved, pyramid))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from todpack.decompressor.daybasis.transform.smoothing import Smoother, Smoothing
+from todpack.decompressor.daybasis.transform.smoothing import Smoothing, smooth
 
 
 def by_the_text(maps: np.ndarray, valid: np.ndarray, bound: np.float32, weights: tuple[float, float]) -> np.ndarray:
@@ -37,7 +37,7 @@ def test_smoothing_is_the_text(shape):
     expected = by_the_text(maps, valid, np.float32(1.5), smoothing.weights)
     for n_threads in (1, 2, 8):
         found = maps.copy()
-        Smoother(smoothing, valid, q_step).apply(found, n_threads)
+        smooth(found, valid, smoothing, q_step, n_threads)
         assert np.array_equal(found, expected)
     if shape == (9, 7):
         assert not np.array_equal(expected, maps)
@@ -46,5 +46,5 @@ def test_smoothing_is_the_text(shape):
 def test_an_edge_moves_by_no_more_than_the_bound():
     maps = np.zeros((1, 4, 8), np.float32)
     maps[:, :, 4:] = 1000.0
-    Smoother(Smoothing(0.5, (0.25, 0.25)), np.ones((4, 8), bool), 8.0).apply(maps)
+    smooth(maps, np.ones((4, 8), bool), Smoothing(0.5, (0.25, 0.25)), 8.0)
     assert maps[0, 0].tolist() == [0, 0, 0, 1, 999, 1000, 1000, 1000]

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import zstandard
 
-from todpack.decompressor.daybasis.entropy.stream import HEADER, decode_bands
-from todpack.decompressor.daybasis.entropy.symbols import EntropyError
-from todpack.decompressor.daybasis.entropy.weights import (
+from todpack.decompressor.bits import EntropyError
+from todpack.decompressor.daybasis.entropy.contexts import (
     COARSE_CAP,
     FINE_CAP,
     LEVEL_SHIFT,
@@ -23,6 +22,7 @@ from todpack.decompressor.daybasis.entropy.weights import (
     N_FINE_CLASSES,
     WEIGHTS,
 )
+from todpack.decompressor.daybasis.entropy.stream import HEADER, decode_bands
 from todpack.packer.daybasis.entropy.encode import encode_bands, encode_coefficients
 from todpack.packer.errors import PackError
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import pad
 
-from todpack.decompressor.daybasis.entropy.weights import (
+from todpack.decompressor.daybasis.entropy.contexts import (
     COARSE_CAP,
     FINE_CAP,
     LEVEL_SHIFT,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
-from todpack.decompressor.daybasis.entropy.weights import MAX_MEAN_CODE, N_FINE_CLASSES
+from todpack.decompressor.daybasis.entropy.contexts import MAX_MEAN_CODE, N_FINE_CLASSES
 
 from .contexts import BandContext, color
 

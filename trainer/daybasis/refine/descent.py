@@ -52,7 +52,7 @@ class TileDescent:
             for (level, o), _, site in flat
             if level
         }
-        self.turns = torch.from_numpy(regions.turns).float().to(device)
+        self.turns = torch.from_numpy(regions.rotations).float().to(device)
         self.energies = site_energies(self.synthesis, seed)
         self.centroids = (0.0, 0.0625)
         self.valid = torch.from_numpy(np.flatnonzero(pyramid.valid.ravel())).to(device)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from todpack.decompressor.daybasis.transform.rotations import Regions, turns_of_codes
+from todpack.decompressor.daybasis.transform.rotations import Regions, rotations_of_codes
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 from todpack.packer.daybasis.affine import refit_affine
 from todpack.packer.daybasis.refined import RefinedLightmap
@@ -49,7 +49,7 @@ class Refinement:
         device: torch.device,
     ) -> None:
         n_components = found.basis.matrix.shape[1]
-        turns = turns_of_codes(found.skew_codes, n_components)
+        turns = rotations_of_codes(found.skew_codes, n_components)
         self.q_step, self.config, self.device = q_step, config, device
         self.used: list[Tile] = [tile for tile in tiles if tile.pyramid is not None]
         self.tiles: list[TileDescent] = []

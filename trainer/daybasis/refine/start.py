@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from todpack.decompressor.daybasis.transform.rotations import Regions, turn_bands
+from todpack.decompressor.daybasis.transform.rotations import Regions, rotate_bands
 from todpack.packer.daybasis.tiles import Tile
 from todpack.packer.daybasis.transform.forward import forward
 from todpack.packer.daybasis.transform.klt import TemporalBasis
@@ -59,8 +59,8 @@ def first_codes(tile: Tile, basis: TemporalBasis, gains: np.ndarray, regions: Re
     steps: list[Any] = [bands[0] * (inverse / pyramid.step_scale[0])]
     for level, scales in zip(bands[1:], pyramid.step_scale[1:], strict=True):
         steps.append(tuple(band * (inverse / scale) for band, scale in zip(level, scales, strict=True)))
-    back = np.asarray(np.linalg.inv(regions.turns), np.float64)
-    steps = turn_bands(steps, pyramid.sites, back, regions)
+    back = np.asarray(np.linalg.inv(regions.rotations), np.float64)
+    steps = rotate_bands(steps, pyramid.sites, regions.blocks, back)
     return [np.rint(steps[0]), *(tuple(_round(band) for band in level) for level in steps[1:])]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from todpack.decompressor.daybasis.transform.rotations import Regions, site_classes
+from todpack.decompressor.daybasis.transform.rotations import Regions, site_regions
 
 Tensor = torch.Tensor
 
@@ -15,9 +15,9 @@ class BandTurns:
 
     def __init__(self, site: np.ndarray, regions: Regions, stride: int, device: torch.device) -> None:
         places = np.flatnonzero(site)
-        classes = site_classes(regions, site.shape, stride).ravel()[places]
+        classes = site_regions(regions.blocks, site.shape, stride).ravel()[places]
         self.places = torch.from_numpy(places[np.argsort(classes, kind="stable")]).to(device)
-        self.counts = np.bincount(classes, minlength=len(regions.turns)).tolist()
+        self.counts = np.bincount(classes, minlength=len(regions.rotations)).tolist()
         self.classes = torch.from_numpy(np.sort(classes).astype(np.int64)).to(device)
 
     def apply(self, band: Tensor, matrices: Tensor) -> Tensor:

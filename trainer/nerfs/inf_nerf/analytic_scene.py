@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from todpack.decompressor.output import make_folder, write_atomic
+from todpack.decompressor.files import make_folder, write_atomic
 
 from ...run_folder import write_arrays
 from .posed_images import TRANSFORMS_NAME, Intrinsics, PosedImages

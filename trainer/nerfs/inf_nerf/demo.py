@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from todpack.decompressor.output import make_folder, write_atomic
+from todpack.decompressor.files import make_folder, write_atomic
 from todpack.packer.errors import ConfigError
 
 from .posed_images import Intrinsics

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 from todpack.packer.errors import ConfigError
 
 from ...errors import TrainingError

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 from todpack.frames.errors import DataError
 from todpack.packer.errors import ConfigError
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 from todpack.packer.errors import ConfigError
 
 CODECS = (("libx264", {"crf": "18", "preset": "medium"}), ("mpeg4", {"qscale": "3"}))

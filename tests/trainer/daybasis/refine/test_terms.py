@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.trainer.daybasis.refine.test_refine import small_day  # noqa: E402
-from todpack.decompressor.daybasis.transform.smoothing import Smoother, Smoothing  # noqa: E402
+from todpack.decompressor.daybasis.transform.smoothing import Smoothing, smooth  # noqa: E402
 from todpack.eval.measures.ssim import ssim_map  # noqa: E402
 from todpack.packer.daybasis.config import DayBasisConfig  # noqa: E402
 from todpack.packer.daybasis.tiles import Tile  # noqa: E402
@@ -53,7 +53,7 @@ def test_smoothing_in_torch_is_the_decoders():
     rng = np.random.default_rng(0)
     maps, valid = rng.normal(size=(2, 9, 12)).astype(np.float32), rng.random((9, 12)) < 0.8
     smoothing, smoothed = Smoothing(0.5, (0.25, 0.125)), maps.copy()
-    Smoother(smoothing, valid, 1.0).apply(smoothed)
+    smooth(smoothed, valid, smoothing, 1.0)
     steps = SmoothingSteps(smoothing, torch.from_numpy(valid)).of(torch.from_numpy(maps))
     assert np.allclose(maps + steps.numpy(), smoothed, atol=1e-6)
     assert not SmoothingSteps(None, torch.from_numpy(valid)).of(torch.from_numpy(maps)).any()

@@ -12,7 +12,7 @@ import constriction
 import numpy as np
 import numpy.typing as npt
 
-from .symbols import EntropyError
+from ...bits import EntropyError
 from .tables import FREQUENCIES, Tables
 
 ByteArray = npt.NDArray[np.uint8]

@@ -12,13 +12,19 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from .symbols import N_TOKENS, EntropyError
+from ...bits import EntropyError
+from ...zstd_frames import unzstd, unzstd_magicless
+from .symbols import N_TOKENS
 from .tables import Tables
-from .zstd_frame import unzstd, unzstd_piece
 
 ByteArray = npt.NDArray[np.uint8]
 
 MAX_PADDING = 1 << 20  # bytes: far above one byte for every run of bits
+
+
+def _stream(piece: bytes, length: int) -> ByteArray:
+    """A stream from its piece: as it is where nothing was gained by compression, else a frame."""
+    return np.frombuffer(piece if len(piece) == length else unzstd_magicless(piece, length), np.uint8)
 
 
 class ZstdSource:
@@ -35,7 +41,7 @@ class ZstdSource:
         if lengths.sum() > 3 * n_values + MAX_PADDING:
             raise EntropyError(f"zstd streams: {lengths.sum()} bytes for {n_values} coefficients")
         pieces = [section[a:b] for a, b in pairwise([head, *ends.tolist()])]
-        self.streams = [unzstd_piece(p, n) for p, n in zip(pieces, lengths.tolist(), strict=True)]
+        self.streams = [_stream(p, n) for p, n in zip(pieces, lengths.tolist(), strict=True)]
         self.positions = [0] * n_streams
         self.first = np.cumsum((0, *counts)).tolist()
 

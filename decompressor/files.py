@@ -1,4 +1,4 @@
-"""Write decoded frames: PNG, NPY or plain floats, each file at once or not at all."""
+"""Files that are there whole or not at all, and the checks of an output before the long work."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-from PIL import Image
-
 from .errors import OutputError
-from .parts import new_part
-
-PNG_COMPRESSION = 1  # fast; the frames are for a scorer or a tool, not for keeping
+from .staging import staged
 
 
 def check_output(path: Path) -> None:
@@ -56,25 +51,30 @@ def write_atomic(
     Args:
         path: The file.
         write: Puts the content into the open file.
-        durable: Have it on the disk before the old file goes (for what took long to make).
-        check: Looks at the finished file, under another name, before the old one goes; raises what it likes.
+        durable: Flush to the disk before the old file is replaced (for what took long to make).
+        check: Looks at the finished file, under another name, before the old file is replaced; may raise anything.
 
     Raises:
         OutputError: the folder cannot be written (missing, read-only, full).
     """
     check_output(path)
     try:
-        with new_part(path) as part:
-            with part.open("wb") as file:
+        with staged(path) as staging:
+            with staging.open("wb") as file:
                 write(file)
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
             if check is not None:
-                check(part)
-            os.replace(part, path)
+                check(staging)
+            os.replace(staging, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
+    """`write_atomic` of UTF-8 text; arguments and errors as there."""
+    write_atomic(path, lambda file: file.write(text.encode("utf-8")), durable=durable)
 
 
 def make_folder(path: Path) -> None:
@@ -89,38 +89,3 @@ def make_folder(path: Path) -> None:
         raise OutputError(f"{path}: expected a folder, found a file") from error
     except OSError as error:
         raise OutputError(f"{path}: cannot be created: {error.strerror or error}") from error
-
-
-def preview(radiance: np.ndarray, exposure: float) -> np.ndarray:
-    """8-bit sRGB of linear radiance at an exposure.
-
-    Args:
-        radiance: (h, w, 3) float32 >= 0; what is no number is black.
-        exposure: Stops; radiance 2^-exposure and more is white.
-
-    Returns:
-        (h, w, 3) uint8.
-    """
-    light = np.clip(np.nan_to_num(radiance.astype(np.float64)) * 2.0**exposure, 0.0, 1.0)
-    curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    codes: np.ndarray = np.rint(255.0 * curve).astype(np.uint8)
-    return codes
-
-
-def write_frame(path: Path, frame: np.ndarray, kind: str) -> None:
-    """Write one frame.
-
-    Args:
-        path: The file.
-        frame: (h, w, 3) uint8 for "png", any array for "npy", float32 for "bin".
-        kind: "png", "npy" or "bin" (little-endian float32 by rows, RGB interleaved, nothing else).
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    if kind == "npy":
-        write_atomic(path, lambda file: np.save(file, frame, allow_pickle=False))
-    elif kind == "bin":
-        write_atomic(path, lambda file: file.write(np.ascontiguousarray(frame, "<f4").tobytes()))
-    else:
-        write_atomic(path, lambda file: Image.fromarray(frame).save(file, "PNG", compress_level=PNG_COMPRESSION))

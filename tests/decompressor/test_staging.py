@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from todpack.decompressor import parts
-from todpack.decompressor.output import write_atomic
-from todpack.decompressor.parts import new_part, put_folder, remove_strays, settle_folder
+from todpack.decompressor import staging
+from todpack.decompressor.files import write_atomic
+from todpack.decompressor.staging import remove_strays, staged
+from todpack.packer import staging_folder
+from todpack.packer.staging_folder import put_folder, settle_folder
 
-needs_locks = pytest.mark.skipif(parts.fcntl is None, reason="Windows has no such locks, and needs none")
+needs_locks = pytest.mark.skipif(staging.fcntl is None, reason="Windows has no such locks, and needs none")
 
 
 def names(folder: Path) -> list[str]:
@@ -35,7 +37,7 @@ def test_the_next_writer_removes_strays_and_nothing_else(tmp_path: Path) -> None
 def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
     """A real second process, in the middle of its writing."""
     program = (
-        "import sys; from pathlib import Path; from todpack.decompressor.output import write_atomic\n"
+        "import sys; from pathlib import Path; from todpack.decompressor.files import write_atomic\n"
         "def write(file):\n"
         "    file.write(b'theirs'); file.flush(); print('writing', flush=True); sys.stdin.read()\n"
         "write_atomic(Path(sys.argv[1]), write)"
@@ -59,17 +61,17 @@ def test_a_part_that_another_writer_takes_for_a_stray_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one finds it between its making and its locking, locks it, and has not removed it yet."""
-    real, taken = parts._lock, list[tuple[Path, int]]()
+    real, taken = staging._lock, list[tuple[Path, int]]()
 
-    def lock(part: Path) -> int | None:
+    def lock(path: Path) -> int | None:
         if not taken:
-            handle = real(part)
+            handle = real(path)
             assert handle is not None
-            taken.append((part, handle))
-        return real(part)
+            taken.append((path, handle))
+        return real(path)
 
-    monkeypatch.setattr(parts, "_lock", lock)
-    with new_part(tmp_path / "a") as part:
+    monkeypatch.setattr(staging, "_lock", lock)
+    with staged(tmp_path / "a") as part:
         (first, handle) = taken[0]
         assert part != first
         with pytest.raises(BlockingIOError):  # it is locked
@@ -88,7 +90,7 @@ def test_a_link_in_the_place_of_a_stray_is_not_followed(tmp_path: Path) -> None:
 
 def test_files_get_the_usual_permissions(tmp_path: Path) -> None:
     write_atomic(tmp_path / "a", lambda file: file.write(b""))
-    with new_part(tmp_path / "folder", is_folder=True) as fresh:
+    with staged(tmp_path / "folder", is_folder=True) as fresh:
         put_folder(fresh, tmp_path / "folder")
     (tmp_path / "b").write_text("")
     (tmp_path / "other").mkdir()
@@ -99,10 +101,10 @@ def test_files_get_the_usual_permissions(tmp_path: Path) -> None:
 @pytest.mark.parametrize("in_one_step", [True, False])
 def test_folders_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool) -> None:
     if not in_one_step:
-        monkeypatch.setattr(parts, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(staging_folder, "_exchange", lambda one, other: False)
     folder = tmp_path / "folder"
     for text in ("first", "second"):
-        with new_part(folder, is_folder=True) as fresh:
+        with staged(folder, is_folder=True) as fresh:
             (fresh / "file").write_text(text)
             put_folder(fresh, folder)
         assert (folder / "file").read_text() == text
@@ -114,14 +116,14 @@ def test_this_system_exchanges_in_one_step(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).write_text("")
-    assert parts._exchange(tmp_path / "a", tmp_path / "b")
+    assert staging_folder._exchange(tmp_path / "a", tmp_path / "b")
     assert (names(tmp_path / "a"), names(tmp_path / "b")) == (["b"], ["a"])
-    assert not parts._exchange(tmp_path / "a", tmp_path / "gone")
+    assert not staging_folder._exchange(tmp_path / "a", tmp_path / "gone")
 
 
 def test_a_kill_between_two_renames_is_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where folders change places by two renames: the old one comes back, or goes if the new one is there."""
-    monkeypatch.setattr(parts, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(staging_folder, "_exchange", lambda one, other: False)
     folder, fresh = tmp_path / "folder", tmp_path / "fresh"
     for path in (folder, fresh):
         path.mkdir()
@@ -148,7 +150,7 @@ def test_a_kill_between_two_renames_is_settled(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_folder_that_cannot_be_put_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(staging_folder, "_exchange", lambda one, other: False)
     (tmp_path / "folder").mkdir()
     with pytest.raises(FileNotFoundError):
         put_folder(tmp_path / "gone", tmp_path / "folder")

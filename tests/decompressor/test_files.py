@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from todpack.decompressor import OutputError
-from todpack.decompressor.output import write_atomic
+from todpack.decompressor.files import write_atomic
 
 
 def test_write_atomic_keeps_the_old_file(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""Files and folders in the making: a staging path `.NAME.xxxxxxxx.part` beside NAME, locked by its writer.
+
+A killed writer leaves its staging path behind. Nothing reads it, and the next writer of the same NAME removes it: one
+whose lock is free has no writer any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: a file that is open cannot be removed there, so no lock is needed
+    fcntl = None  # type: ignore[assignment]
+
+SUFFIX = ".part"
+_RANDOM_BYTES = 4
+
+
+def _is_ours(name: str, target: Path) -> bool:
+    return (
+        re.fullmatch(rf"\.{re.escape(target.name)}\.[0-9a-f]{{{2 * _RANDOM_BYTES}}}{re.escape(SUFFIX)}", name)
+        is not None
+    )
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a staging path: a descriptor to close when done; None where it is gone or the file system has no locks.
+
+    Raises:
+        BlockingIOError: it is locked already.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), os.lstat(path)):
+            return handle
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:
+        pass
+    os.close(handle)
+    return None
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, as far as it can be; a link itself, never what it points to."""
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _remove_whatever_comes(path: Path) -> None:
+    """Remove; Ctrl-C in the middle of it is heard afterwards."""
+    try:
+        remove(path)
+    except KeyboardInterrupt:
+        remove(path)
+        raise
+
+
+def remove_strays(target: Path) -> None:
+    """Remove the staging paths of `target` that killed writers left."""
+    with contextlib.suppress(OSError):
+        for name in [entry.name for entry in os.scandir(target.parent) if _is_ours(entry.name, target)]:
+            stray = target.parent / name
+            if fcntl is None:
+                remove(stray)
+                continue
+            with contextlib.suppress(BlockingIOError):
+                lock = _lock(stray)
+                if lock is not None:
+                    remove(stray)
+                    os.close(lock)
+
+
+@contextlib.contextmanager
+def staged(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
+    """A new staging path for `target`, empty and locked; whatever is there afterwards is removed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    remove_strays(target)
+    while True:
+        path: Path | None = target.with_name(f".{target.name}.{secrets.token_hex(_RANDOM_BYTES)}{SUFFIX}")
+        lock = None
+        try:  # from before it is there: Ctrl-C may come between any two statements
+            assert path is not None
+            try:
+                if is_folder:
+                    path.mkdir(0o700)
+                else:
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            except FileExistsError:
+                path = None  # another writer's
+                continue
+            try:
+                lock = None if fcntl is None else _lock(path)
+            except BlockingIOError:  # another writer takes it for a stray in this very moment
+                continue
+            if lock is not None or path.exists():
+                mask = os.umask(0)
+                os.umask(mask)
+                path.chmod((0o777 if is_folder else 0o666) & ~mask)
+                yield path
+                return
+        finally:
+            if path is not None:
+                _remove_whatever_comes(path)
+            if lock is not None:
+                os.close(lock)

@@ -1,0 +1,52 @@
+"""zstd frames from bytes that may be hostile: nothing is decoded beyond the size that was agreed on."""
+
+from __future__ import annotations
+
+import zstandard
+
+from .bits import EntropyError
+
+MIN_WINDOW_BYTES, MAX_WINDOW_BYTES = 1 << 20, 1 << 27
+
+
+def _decompress(frame: bytes, n_bytes: int, form: int) -> bytes:
+    """Decode a frame of so many bytes, with the largest window that so many bytes have use for."""
+    window = min(MAX_WINDOW_BYTES, max(MIN_WINDOW_BYTES, 1 << max(0, n_bytes - 1).bit_length()))
+    decompressor = zstandard.ZstdDecompressor(max_window_size=window, format=form)
+    out: bytes = decompressor.decompress(frame, max_output_size=max(1, n_bytes), allow_extra_data=False)
+    if len(out) != n_bytes:
+        raise EntropyError(f"expected {n_bytes} decoded bytes, found {len(out)}")
+    return out
+
+
+def unzstd(frame: bytes, max_bytes: int, min_bytes: int = 0) -> bytes:
+    """Decode one zstd frame that declares its size, `min_bytes` to `max_bytes`.
+
+    Raises:
+        EntropyError: it is not that.
+    """
+    try:
+        # zstandard ignores max_output_size where the frame declares its size, so this comes first
+        n_bytes = zstandard.frame_content_size(frame)
+        if not min_bytes <= n_bytes <= max_bytes:
+            sizes = f"{max_bytes}" if min_bytes == max_bytes else f"{min_bytes} to {max_bytes}"
+            found = "one that does not say its size" if n_bytes < 0 else f"one of {n_bytes}"
+            raise EntropyError(f"expected a zstd frame of {sizes} bytes, found {found}")
+        return _decompress(frame, n_bytes, zstandard.FORMAT_ZSTD1)
+    except zstandard.ZstdError as error:
+        raise EntropyError(f"not a valid zstd frame: {error}") from error
+
+
+def unzstd_magicless(frame: bytes, n_bytes: int) -> bytes:
+    """Decode a frame without magic number and content size to exactly `n_bytes`.
+
+    Raises:
+        EntropyError: it is not that.
+    """
+    try:
+        parameters = zstandard.get_frame_parameters(frame, zstandard.FORMAT_ZSTD1_MAGICLESS)
+        if parameters.content_size != zstandard.CONTENTSIZE_UNKNOWN:
+            raise EntropyError("expected a zstd frame that does not declare its size, found one that does")
+        return _decompress(frame, n_bytes, zstandard.FORMAT_ZSTD1_MAGICLESS)
+    except zstandard.ZstdError as error:
+        raise EntropyError(f"not a valid zstd frame: {error}") from error
