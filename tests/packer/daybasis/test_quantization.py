@@ -9,8 +9,9 @@ from todpack.decompressor.daybasis.temporal.basis_codes import (
     difference,
     undo_difference,
 )
-from todpack.decompressor.daybasis.transform.lifting import inverse
-from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
+from todpack.decompressor.daybasis.transform.pyramid import build_pyramid, in_coding_order
+from todpack.decompressor.daybasis.transform.reconstruct import reconstruct_maps
+from todpack.decompressor.daybasis.transform.rotations import Regions
 from todpack.packer.daybasis.basis import LOSS, BasisFit, quantize_basis
 from todpack.packer.daybasis.entropy.encode import encode_bands
 from todpack.packer.daybasis.quantize import fit_centroids, quantize, round_to_rate, to_steps
@@ -30,8 +31,11 @@ def coefficients(rng, shape=(40, 45), n_maps=3, q_step=4.0):
 def test_error_is_about_one_quantiser_noise_and_centroids_lower_it():
     maps, pyramid, steps = coefficients(np.random.default_rng(0))
     codes = quantize(steps)
-    plain = inverse(codes, pyramid, 4.0)
-    moved = inverse(codes, pyramid, 4.0, fit_centroids(steps, codes))
+    whole = Regions(np.zeros((99, 99), np.uint8), np.eye(len(codes[0]))[None])
+    plain, moved = (
+        reconstruct_maps(in_coding_order(codes), pyramid, whole, q_step=4.0, centroids=points)
+        for points in ((0.0, 0.0), fit_centroids(steps, codes))
+    )
     error = [((z - maps)[:, pyramid.valid] ** 2).mean() for z in (plain, moved)]
     assert error[1] < error[0] < 2 * 4.0**2 / 12
 
