@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from todpack.decompressor.daybasis.temporal.ramps import HOURS_PER_DAY, gap_lengths, ramp_table
-from todpack.packer.daybasis.gaps import choose_gap_modes
+from todpack.packer.daybasis.basis import choose_gap_modes
 
 
 def ramps(time_h: float, hours: np.ndarray) -> np.ndarray:
