@@ -11,10 +11,20 @@ TodpackError
 │   ├── InvalidGraphError         an ONNX graph breaks FORMAT.md or cannot run
 │   └── LimitExceededError        the archive asks for more than the caller's limits allow
 ├── RequestError                  a time, region or texel outside of what the archive holds
-└── OutputError                   an output cannot be written
+├── OutputError                   an output cannot be written
+├── MissingPackageError           a package that the work needs is not installed
+├── DataError                     (frames) an input that cannot be read as a day of lightmaps
+├── ConfigError                   (packer) an option or preset that is out of range, unknown or contradictory
+├── PackError                     (packer) a run folder that cannot be packed, or an option that is not possible
+├── TrainingError                 (trainer) a run that cannot go on
+├── EvalError                     (eval) a measurement that cannot be made
+└── SubmissionError               (submission) a submission that cannot be built or checked
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class TodpackError(Exception):
@@ -63,3 +73,26 @@ class RequestError(TodpackError):
 
 class OutputError(TodpackError):
     """An output cannot be written."""
+
+
+class MissingPackageError(TodpackError):
+    """A package that the work needs is not installed."""
+
+
+@contextmanager
+def needs(extra: str, what: str) -> Iterator[None]:
+    """Around imports: turn a package that is not installed into one line that names the extra which brings it.
+
+    Args:
+        extra: Of todpack, such as "pack".
+        what: That needs it, such as "compress".
+
+    Raises:
+        MissingPackageError: an import found no such package.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            f"{what} needs {(error.name or '').partition('.')[0]}: pip install 'todpack[{extra}]'"
+        ) from error

@@ -1,9 +1,8 @@
-"""`todpack compress`, `todpack pack`, `todpack inspect` and `todpack decompress`."""
+"""`todpack pack`, `todpack inspect` and `todpack decompress`."""
 
 from __future__ import annotations
 
 import importlib
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,12 @@ import click
 
 from .errors import PackError
 
-log = logging.getLogger("todpack.compress")
-
 # each module has OPTIONS by name, and pack(run, out, values)
 FAMILIES = {
     "daybasis": "daybasis.command",
     "gridmlp": "gridmlp_command",
     "siren": "siren_command",
 }
-
-
-LINEAR_OPTIONS = ("transfer", "reweight")
-CONFIG_OPTIONS = ("tile", "n_levels", "rotate", "max_classes", "transfer", "reweight")
 
 
 def _command(family: str) -> Any:
@@ -86,87 +79,6 @@ def pack(context: click.Context, /, run_dir: Path, out: Path, **options: Any) ->
         _command(run.family).pack(run, out, options, context.obj)
     else:
         _command(run.family).pack(run, out, options)
-
-
-@click.command(
-    "compress",
-    epilog="""
-\b
-Examples:
-  todpack compress samples/courtyard -o courtyard.tod
-  todpack compress samples/courtyard -o courtyard.tod --target-psnr 42
-  todpack compress frames --mask valid.png -o scene.tod --target-size 250000
-  todpack compress Data_HPRC -o level.tod --target-psnr 55 --jobs 4
-  todpack compress Data_HPRC -o one.tod --lightmap L_Courtyard_0
-""",
-    context_settings={"token_normalize_func": _normalize, "show_default": True},
-)
-@click.argument("input_dir", metavar="INPUT", type=click.Path(path_type=Path))
-@click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Archive to write (NAME.tod).")
-@click.option("--mask", type=click.Path(path_type=Path), help="Mask image, 255 = valid.  [default: valid.png]")
-@_option_decorators("daybasis")
-@click.option("--tile", type=int, default=512, help="Side of the independent tiles.")
-@click.option("--levels", "n_levels", type=int, default=5, help="Levels of the wavelet pyramid.")
-@click.option("--rotate/--no-rotate", default=True, help="Find the sparse rotation.")
-@click.option("--max-classes", type=int, default=12, help="Regional rotations at most; 1: none.")
-@click.option("--transfer", default="gamma", help="Domain of linear radiance: gamma, linear or log.")
-@click.option("--reweight", type=int, default=1, help="Linear: trial codings that trade busy hours for bytes.")
-@click.option("--lightmap", help="Only this one of a contest dataset, such as L_Courtyard_0.")
-@click.option("--jobs", type=int, help="Lightmaps coded at once.  [default: the number of cores]")
-@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where jobs run.")
-@click.pass_context
-def compress(
-    context: click.Context,
-    /,
-    input_dir: Path,
-    out: Path,
-    mask: Path | None,
-    lightmap: str | None,
-    jobs: int | None,
-    engine: str,
-    **options: Any,
-) -> None:
-    """Compress a folder of frames, or a contest dataset with all its lightmaps, into one archive.
-
-    Train and pack in one go, in closed form, without torch. Frames as arrays (tod_*.npy, uint8) are read tile by tile
-    and may be larger than memory.
-    """
-    from todpack.decompressor.files import check_output
-    from todpack.frames import FrameArrays, TileSource, is_dataset, is_frame_arrays, read_day
-
-    from .daybasis.command import asked_refine, encode
-    from .daybasis.config import DayBasisConfig
-    from .progress import StageBars
-
-    check_output(out)
-    if jobs is not None and jobs < 1:
-        raise PackError(f"--jobs: expected a number >= 1, found {jobs}")
-    config = DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS})
-    refine = asked_refine(options, context.obj)
-    if is_dataset(input_dir) and lightmap is None:
-        from .dataset.command import compress_dataset
-
-        if mask is not None:
-            raise PackError(f"{mask}: a contest dataset has masks of its own; expected no --mask")
-        compress_dataset(input_dir, out, config, options, refine, jobs, engine)
-        return
-    day: TileSource
-    if is_frame_arrays(input_dir):
-        if mask is not None or lightmap is not None:
-            name, expected = ("mask", "valid.npy beside the frames") if mask is not None else ("lightmap", "none")
-            raise PackError(f"--{name}: frames as arrays are one lightmap with its mask; expected {expected}")
-        day = FrameArrays(input_dir)
-    else:
-        read = read_day(input_dir, mask, lightmap=lightmap)
-        for warning in read.warnings:
-            log.warning(warning)
-        day = read
-    if day.transfer == "srgb8":
-        for name in LINEAR_OPTIONS:
-            if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
-                raise PackError(f"--{name}: an option of linear radiance, found 8-bit frames in {input_dir}")
-    with StageBars() as bars:
-        encode(day, config, out, options, refine, progress=bars)
 
 
 @click.command(

@@ -24,7 +24,7 @@ INTERRUPTED = 130
 AGAIN_S = 0.02  # between looks whether an import is over
 
 COMMANDS = {
-    "compress": ("packer.cli", "compress", "Folder of frames -> archive, in one go (train + pack)."),
+    "compress": ("compress_command", "compress", "Folder of frames -> archive, in one go (train + pack)."),
     "train": ("trainer.cli", "train", "Train a model on a folder of frames -> run folder."),
     "pack": ("packer.cli", "pack", "Quantize and code a run folder -> archive."),
     "inspect": ("packer.cli", "inspect", "Show an archive's sections, sizes and parameters."),
@@ -107,15 +107,6 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("todpack")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
-
-
 def _refuse_empty_paths(command: click.Command) -> None:
     """An empty path would stand for the current folder: where a variable of a script is empty, that is never meant."""
     import click
@@ -140,6 +131,8 @@ def command_group() -> click.Group:
 
     import click
 
+    import todpack
+
     class LazyGroup(click.Group):
         def list_commands(self, ctx: click.Context) -> list[str]:
             return list(COMMANDS)
@@ -157,18 +150,18 @@ def command_group() -> click.Group:
                 formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
 
     @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-    @click.version_option(_version(), prog_name="todpack")
+    @click.version_option(todpack.__version__, prog_name="todpack")
     def cli() -> None:
         """Compress a day of lightmaps into one small archive, and get any hour back almost for free."""
 
     return cli
 
 
-def _refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refine:
-    """The refinement, which packing is handed from here: packer knows no trainer."""
-    from todpack.trainer.daybasis.refiner import refiner
+def _refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refine | None:
+    """The refinement, which `pack` is handed from here: packer knows no trainer."""
+    from todpack.api import refinement_of
 
-    return refiner(how, smoothing)
+    return refinement_of(how, smoothing)
 
 
 def main(argv: list[str] | None = None) -> int:

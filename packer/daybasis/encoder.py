@@ -50,7 +50,7 @@ DECODED_BYTES = 256 * MIB  # decoded tiles that measuring keeps
 
 Refine: TypeAlias = Callable[[DayTiles, TemporalTransform, float], RefinedLightmap]
 """Codes of all tiles with valid texels that are better than rounding gives, for a transform and a step."""
-Refiner: TypeAlias = Callable[[str | Mapping[str, Any], bool | None], Refine]
+Refiner: TypeAlias = Callable[[str | Mapping[str, Any], bool | None], "Refine | None"]
 """Makes a `Refine` of a preset's name or a configuration, and of whether maps may be smoothed (None: as it likes)."""
 Progress: TypeAlias = Callable[[str, int, int], object]
 """Told of a stage: its name, tiles done, tiles in all."""

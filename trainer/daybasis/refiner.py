@@ -45,6 +45,8 @@ def refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refinement:
     Raises:
         PackError: fields that are none.
     """
+    if isinstance(how, str) and how not in PRESETS:
+        raise PackError(f"--refine: expected one of none, {', '.join(PRESETS)}, found {how}")
     try:
         config = PRESETS[how] if isinstance(how, str) else RefineConfig(**how)
     except (TypeError, ConfigError) as error:

@@ -1,0 +1,43 @@
+"""A day of frames that are in memory already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .day import HOURS_PER_DAY, Day
+from .errors import DataError
+
+
+def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid: np.ndarray | None = None) -> Day:
+    """A day of frames in memory.
+
+    Args:
+        frames: (T, H, W, 3), T >= 2; uint8 sRGB codes or float32 linear radiance >= 0.
+        hours: Time of each frame, ascending in [0, 24); None spreads them evenly from midnight on.
+        valid: (H, W) bool; None: every texel.
+
+    Raises:
+        DataError: another shape or type, times that do not ascend, radiance that is negative or not finite.
+    """
+    if frames.ndim != 4 or frames.shape[3] != 3 or len(frames) < 2 or 0 in frames.shape:
+        raise DataError(f"frames: expected an array of shape (T, H, W, 3) with T >= 2, found {frames.shape}")
+    if frames.dtype not in (np.uint8, np.float32):
+        raise DataError(f"frames: expected uint8 sRGB codes or float32 linear radiance, found {frames.dtype}")
+    n_frames = len(frames)
+    times = np.arange(n_frames) * HOURS_PER_DAY / n_frames if hours is None else np.asarray(hours, np.float64)
+    if times.shape != (n_frames,) or not (np.diff(times) > 0).all() or times[0] < 0 or times[-1] >= HOURS_PER_DAY:
+        raise DataError(f"hours: expected {n_frames} ascending hours in [0, 24), found {list(times)[:30]}")
+    mask = np.ones(frames.shape[1:3], bool) if valid is None else np.asarray(valid)
+    if mask.shape != frames.shape[1:3] or mask.dtype != np.bool_ or not mask.any():
+        raise DataError(
+            f"valid: expected a bool array of shape {frames.shape[1:3]} with a valid texel, "
+            f"found {mask.dtype} {mask.shape}"
+        )
+    if frames.dtype == np.float32:
+        least = float(frames[:, mask].min())
+        if not np.isfinite(frames[:, mask]).all() or least < 0:
+            raise DataError(f"frames: expected linear radiance >= 0 at valid texels, found {least}")
+        return Day(frames, mask, times, "linear", "lightmap")
+    return Day(frames.astype(np.float32), mask, times, "srgb8", "lightmap")

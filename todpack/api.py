@@ -1,0 +1,262 @@
+"""The public functions: compress a day or a level, score an archive. Everything heavy is imported when it is called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from todpack.decompressor.errors import needs
+from todpack.frames import Day, FrameArrays, TileSource, day_of_array, is_dataset, is_frame_arrays, read_day
+from todpack.frames.errors import DataError
+from todpack.packer.errors import PackError
+
+if TYPE_CHECKING:
+    from todpack.eval.measures.score_report import ScoreReport
+    from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+    from todpack.packer.daybasis.encoder import Refine
+
+Progress = Callable[[str, int, int], object]
+"""Told of a stage of the work: its name, steps done, steps in all."""
+
+RAW_TIMES = 24
+LINEAR_STEP = 2.5
+"""Default step of linear radiance: meets the contest's best marks together on the courtyard, see docs/contest.md."""
+
+
+@dataclass(frozen=True)
+class CompressReport:
+    """What `compress` made.
+
+    Attributes:
+        path: The archive.
+        size_bytes: Its size.
+        n_lightmaps: Lightmaps in it.
+        psnr_db: Against the original, over all stored times: of 8-bit codes over valid texels (peak 255); of linear
+            radiance the contest's mean over tiles and times. None for a level of several lightmaps.
+        q_step: Width of a quantizer bin; None for a level.
+        n_components: K, latent maps; None for a level.
+        n_kept: Lightmaps of a level that an earlier, interrupted run had finished.
+        raw_bytes: Of a level: what its archive stands for as the contest counts it, float32 at 24 hours.
+    """
+
+    path: Path
+    size_bytes: int
+    n_lightmaps: int = 1
+    psnr_db: float | None = None
+    q_step: float | None = None
+    n_components: int | None = None
+    n_kept: int = 0
+    raw_bytes: int = 0
+
+
+def compress(
+    source: str | os.PathLike[str] | np.ndarray | Day,
+    out: str | os.PathLike[str],
+    *,
+    q_step: float | None = None,
+    target_psnr_db: float | None = None,
+    target_size_bytes: int | None = None,
+    refine: str = "none",
+    hours: Sequence[float] | None = None,
+    valid: str | os.PathLike[str] | np.ndarray | None = None,
+    transfer: str | None = None,
+    entropy: str | None = None,
+    lightmap: str | None = None,
+    jobs: int | None = None,
+    engine: str = "local",
+    progress: Progress | None = None,
+    on_warning: Callable[[str], object] | None = None,
+    config: DayBasisConfig | None = None,
+    options: DayBasisPackOptions | None = None,
+    linear_options: Sequence[str] = (),
+) -> CompressReport:
+    """Compress a day of lightmaps, or all lightmaps of a contest dataset, into one archive.
+
+    Args:
+        source: A folder of frames, of frames as arrays, or a contest dataset; or the frames themselves: an array
+            (T, H, W, 3) of uint8 sRGB codes or of float32 linear radiance >= 0; or a `Day`.
+        out: Archive to write; an old one is replaced only by one that was read back.
+        q_step: Width of a quantizer bin, in codes.  Default: 16, for linear radiance 2.5.
+        target_psnr_db: Instead of a step: the smallest archive with at least this PSNR.
+        target_size_bytes: Instead of a step: the best archive of at most this size.
+        refine: "none", "fast" or "full": descent over the codes, about 10 % fewer bytes in many times the time (torch).
+        hours: Time of each frame in hours, ascending in [0, 24). Default: frame i of T is at 24 i / T.
+        valid: Mask of an array, (H, W) bool; or the path of a mask image for a folder. Default: see `read_day`; of an
+            array every texel.
+        transfer: Domain in which linear radiance is coded: "gamma" (default), "linear" or "log".
+        entropy: "ans" (default), or "zstd": 4 to 7 % larger, and decoders need no `constriction`.
+        lightmap: Only this lightmap of a dataset.
+        jobs: Lightmaps of a level coded at once. Default: the number of cores.
+        engine: Where these run: "local" processes, or "ray".
+        progress: Told of the tiles of each stage.
+        on_warning: Told of what the user should know of the input, a line each.
+        config: All options of the transform at once.
+        options: All options of the coder at once.
+        linear_options: Names of options that were given and are for linear radiance only.
+
+    Raises:
+        DataError: the source cannot be read as a day.
+        ConfigError: an option out of range.
+        PackError: options that do not go together, or a target that cannot be met.
+        OutputError: the archive cannot be written.
+        MissingPackageError: a package is not installed; the message names the extra that brings it.
+    """
+    with needs("pack", "compress"):
+        from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+        from todpack.packer.daybasis.encoder import encode_day
+    path = Path(out)
+    config = config or DayBasisConfig()
+    if transfer is not None:
+        config = replace(config, transfer=transfer)
+    options = options or DayBasisPackOptions()
+    if entropy is not None:
+        options = replace(options, entropy=entropy)
+    if q_step is not None and (target_psnr_db is not None or target_size_bytes is not None):
+        raise PackError("--q-step: expected a step or a target, found both")
+    if jobs is not None and jobs < 1:
+        raise PackError(f"--jobs: expected a number >= 1, found {jobs}")
+    refinement = refinement_of(refine, options.smoothing)
+
+    def at_step(is_linear: bool) -> DayBasisConfig:
+        step = q_step if q_step is not None else LINEAR_STEP if is_linear else config.q_step
+        return replace(config, q_step=step)
+
+    if isinstance(source, str | os.PathLike) and lightmap is None and is_dataset(Path(source)):
+        if valid is not None or hours is not None:
+            name = "--mask" if valid is not None else "--hours"
+            raise PackError(f"{source}: a contest dataset has masks and times of its own; expected no {name}")
+        return _compress_level(
+            Path(source), path, at_step(True), options, refinement, target_psnr_db, target_size_bytes, jobs, engine
+        )
+    day = _day_of(source, hours, valid, lightmap)
+    for warning in getattr(day, "warnings", ()):
+        if on_warning is not None:
+            on_warning(warning)
+    if day.transfer == "srgb8" and (transfer is not None or linear_options):
+        name = "transfer" if transfer is not None else linear_options[0]
+        raise PackError(f"--{name}: an option of linear radiance, found 8-bit frames in {day.name}")
+    encoded = encode_day(
+        day,
+        at_step(day.transfer == "linear"),
+        options,
+        refine=refinement,
+        target_psnr_db=target_psnr_db,
+        target_size_bytes=target_size_bytes,
+        progress=progress,
+    )
+    size = encoded.write(path)
+    return CompressReport(path, size, 1, encoded.psnr_db, encoded.q_step, encoded.n_components)
+
+
+def refinement_of(how: str | Mapping[str, Any], smoothing: bool | None) -> Refine | None:
+    """The refinement, which the packer is handed from here: it knows no trainer.
+
+    Args:
+        how: "none", a preset's name, or the fields of a configuration.
+        smoothing: False keeps decoded maps from being smoothed; None leaves it to the refinement.
+
+    Raises:
+        ConfigError: there is no such refinement.
+    """
+    if how == "none":
+        return None
+    from todpack.trainer.daybasis.refiner import refiner
+
+    return refiner(how, smoothing)
+
+
+def _compress_level(
+    source: Path,
+    out: Path,
+    config: DayBasisConfig,
+    options: DayBasisPackOptions,
+    refine: Refine | None,
+    target_psnr_db: float | None,
+    target_size_bytes: int | None,
+    n_jobs: int | None,
+    engine: str,
+) -> CompressReport:
+    from todpack.frames import open_dataset
+    from todpack.packer.dataset.compress import compress_level
+    from todpack.packer.dataset.job import LightmapJob
+
+    if target_size_bytes is not None:
+        raise PackError("--target-size: expected --target-psnr or --q-step for a dataset; sizes are met one by one")
+    dataset = open_dataset(source)
+    jobs = [LightmapJob(dataset.path, entry, config, options, target_psnr_db, refine) for entry in dataset.entries]
+    done = compress_level(jobs, out, n_jobs=n_jobs, engine=engine)
+    raw = sum(entry.width * entry.height * 3 * 4 * RAW_TIMES for entry in dataset.entries)
+    return CompressReport(out, done.size_bytes, done.n_lightmaps, n_kept=done.n_kept, raw_bytes=raw)
+
+
+def _day_of(
+    source: str | os.PathLike[str] | np.ndarray | Day,
+    hours: Sequence[float] | None,
+    valid: str | os.PathLike[str] | np.ndarray | None,
+    lightmap: str | None,
+) -> TileSource:
+    """What is compressed, of whatever it was given as."""
+    if isinstance(source, np.ndarray):
+        if lightmap is not None or isinstance(valid, str | os.PathLike):
+            raise DataError("frames as an array: expected valid as an (H, W) bool array and no lightmap, found others")
+        return day_of_array(source, hours, valid)
+    if isinstance(source, Day):
+        return source
+    if isinstance(valid, np.ndarray):
+        raise DataError(f"{source}: expected valid as the path of a mask image, found an array")
+    path = Path(source)
+    if is_frame_arrays(path):
+        if valid is not None or lightmap is not None:
+            name, expected = ("mask", "valid.npy beside the frames") if valid is not None else ("lightmap", "none")
+            raise DataError(f"--{name}: frames as arrays are one lightmap with its mask; expected {expected}")
+        return FrameArrays(path)
+    return read_day(path, None if valid is None else Path(valid), lightmap=lightmap)
+
+
+def score(
+    archive: str | os.PathLike[str],
+    source: str | os.PathLike[str],
+    *,
+    valid: str | os.PathLike[str] | None = None,
+    lightmap: str | None = None,
+    lpips_weights: str | os.PathLike[str] | None = None,
+    with_lpips: bool = True,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> ScoreReport:
+    """Decode an archive at the hours of the originals, and measure it.
+
+    Args:
+        archive: The archive.
+        source: The originals, anything that `compress` reads.
+        valid: Path of a mask image; what is scored are the valid texels of the originals.
+        lightmap: Which one of a level.
+        lpips_weights: AlexNet's weights; None looks where LPIPS_ALEXNET names them, then in torch hub's cache.
+        with_lpips: Measure LPIPS where its weights are found; without them the figure is absent, never a number.
+        threads: Decoder threads; None takes what the machine has.
+        progress: Told of the frames.
+
+    Raises:
+        ArchiveError: the archive cannot be decoded.
+        DataError: the originals cannot be read, or are of another size.
+    """
+    with needs("eval", "score"):
+        from todpack.eval.measures.perceptual import LpipsAbsent, load_lpips
+        from todpack.eval.measures.score import score as score_archive
+
+    weights = None if lpips_weights is None else Path(lpips_weights)
+    lpips = load_lpips(weights) if with_lpips else LpipsAbsent("not asked for")
+
+    def on_frame(done: int, total: int) -> None:
+        if progress is not None:
+            progress("score", done, total)
+
+    mask = None if valid is None else Path(valid)
+    return score_archive(
+        Path(archive), Path(source), lpips=lpips, mask=mask, lightmap=lightmap, threads=threads, on_frame=on_frame
+    )

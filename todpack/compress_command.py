@@ -1,0 +1,106 @@
+"""`todpack compress`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from todpack.packer.daybasis.command import OPTIONS
+from todpack.packer.daybasis.config import DayBasisConfig
+
+log = logging.getLogger("todpack.compress")
+DEFAULTS = DayBasisConfig()
+LINEAR_OPTIONS = ("transfer", "reweight")
+CONFIG_OPTIONS = ("tile", "n_levels", "rotate", "max_classes", "transfer", "reweight")
+
+
+def daybasis_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare the options of coding."""
+    for decorator in reversed(OPTIONS.values()):
+        command = decorator(command)
+    return command
+
+
+@click.command(
+    "compress",
+    epilog="""
+\b
+Examples:
+  todpack compress samples/courtyard -o courtyard.tod
+  todpack compress samples/courtyard -o courtyard.tod --target-psnr 42
+  todpack compress frames --mask valid.png -o scene.tod --target-size 250000
+  todpack compress Data_HPRC -o level.tod --target-psnr 55 --jobs 4
+  todpack compress Data_HPRC -o one.tod --lightmap L_Courtyard_0
+""",
+    context_settings={"token_normalize_func": lambda token: token.replace("_", "-"), "show_default": True},
+)
+@click.argument("input_dir", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Archive to write (NAME.tod).")
+@click.option("--mask", type=click.Path(path_type=Path), help="Mask image, 255 = valid.  [default: valid.png]")
+@daybasis_options
+@click.option("--tile", type=int, default=DEFAULTS.tile, help="Side of the independent tiles.")
+@click.option("--levels", "n_levels", type=int, default=DEFAULTS.n_levels, help="Levels of the wavelet pyramid.")
+@click.option("--rotate/--no-rotate", default=DEFAULTS.rotate, help="Find the sparse rotation.")
+@click.option("--max-classes", type=int, default=DEFAULTS.max_classes, help="Regional rotations at most; 1: none.")
+@click.option("--transfer", default=DEFAULTS.transfer, help="Domain of linear radiance: gamma, linear or log.")
+@click.option(
+    "--reweight", type=int, default=DEFAULTS.reweight, help="Linear: trial codings that trade busy hours for bytes."
+)
+@click.option("--lightmap", help="Only this one of a contest dataset, such as L_Courtyard_0.")
+@click.option("--jobs", type=int, help="Lightmaps coded at once.  [default: the number of cores]")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where jobs run.")
+@click.pass_context
+def compress(
+    context: click.Context,
+    /,
+    input_dir: Path,
+    out: Path,
+    mask: Path | None,
+    lightmap: str | None,
+    jobs: int | None,
+    engine: str,
+    **options: Any,
+) -> None:
+    """Compress a folder of frames, or a contest dataset with all its lightmaps, into one archive.
+
+    Train and pack in one go, in closed form, without torch. Frames as arrays (tod_*.npy, uint8) are read tile by tile
+    and may be larger than memory.
+    """
+    from todpack.api import compress as run
+    from todpack.decompressor.files import check_output
+    from todpack.packer.daybasis.command import pack_options
+    from todpack.packer.progress import StageBars
+
+    check_output(out)
+    given = [name for name in LINEAR_OPTIONS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    with StageBars() as bars:
+        report = run(
+            input_dir,
+            out,
+            q_step=options["q_step"],
+            target_psnr_db=options["target_psnr"],
+            target_size_bytes=options["target_size"],
+            refine=options["refine"] or "none",
+            valid=mask,
+            lightmap=lightmap,
+            jobs=jobs,
+            engine=engine,
+            progress=bars,
+            on_warning=log.warning,
+            config=DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS}),
+            options=pack_options(options),
+            linear_options=given,
+        )
+    line = f"{out}: {report.size_bytes} bytes, "
+    if report.psnr_db is not None:
+        line += f"{report.psnr_db:.2f} dB, q_step {report.q_step:g}, K = {report.n_components}"
+    else:
+        kept = f", {report.n_kept} of them finished before" if report.n_kept else ""
+        share = 100 * report.size_bytes / report.raw_bytes
+        line = f"{out}: {report.n_lightmaps} lightmaps{kept}, {report.size_bytes} bytes, {share:.3f} % of raw"
+    click.echo(line)
