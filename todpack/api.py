@@ -128,8 +128,8 @@ def compress(
 
     if isinstance(source, str | os.PathLike) and lightmap is None and is_dataset(Path(source)):
         if valid is not None or hours is not None:
-            name = "--mask" if valid is not None else "--hours"
-            raise PackError(f"{source}: a contest dataset has masks and times of its own; expected no {name}")
+            given, name = (valid, "mask") if valid is not None else (source, "hours")
+            raise PackError(f"{given}: a contest dataset has {name.rstrip('s')}s of its own; expected no --{name}")
         return _compress_level(
             Path(source), path, at_step(True), options, refinement, target_psnr_db, target_size_bytes, jobs, engine
         )
@@ -138,8 +138,9 @@ def compress(
         if on_warning is not None:
             on_warning(warning)
     if day.transfer == "srgb8" and (transfer is not None or linear_options):
+        where = source if isinstance(source, str | os.PathLike) else day.name
         name = "transfer" if transfer is not None else linear_options[0]
-        raise PackError(f"--{name}: an option of linear radiance, found 8-bit frames in {day.name}")
+        raise PackError(f"--{name}: an option of linear radiance, found 8-bit frames in {where}")
     encoded = encode_day(
         day,
         at_step(day.transfer == "linear"),
