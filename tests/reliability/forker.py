@@ -23,7 +23,8 @@ CHANGES = {
 CHANGES_ARE = "changes of the file system: "
 IMPORTED = (
     "importlib.readers", "encodings.cp437",  # later, as another user, Python itself may be out of reach
-    "todpack.eval.measures.perceptual", "todpack.packer.cli", "todpack.compress_command", "todpack.packer.daybasis.encoder", "todpack.packer.inspect",
+    "todpack.eval.measures.perceptual", "todpack.packer.cli", "todpack.compress_command",
+    "todpack.packer.daybasis.encoder", "todpack.packer.inspect",
     "todpack.packer.siren", "todpack.submission.build", "todpack.submission.cli", "todpack.submission.contest.build",
     "todpack.trainer.cli", "todpack.trainer.daybasis.refine.fit", "todpack.trainer.daybasis.train",
     "todpack.trainer.gridmlp.train", "todpack.trainer.siren.train",
