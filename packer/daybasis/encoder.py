@@ -201,8 +201,10 @@ def encode_tiles(
         PackError: the coder's package is not installed, or a value is too large for it.
     """
     smoothing = CLOSED_FORM_SMOOTHING if options.smoothing else None
-    codes: RoundedTiles | _GivenTiles = RoundedTiles(tiles, transform, q_step, options.rd_weight)
-    if refined is not None:
+    codes: RoundedTiles | _GivenTiles
+    if refined is None:
+        codes = RoundedTiles(tiles, transform, q_step, options.rd_weight)
+    else:
         codes, smoothing = _GivenTiles(tiles, refined), refined.smoothing
     writer = new_writer(tiles.day)
     if not tiles.is_kept:
@@ -212,7 +214,7 @@ def encode_tiles(
     fit, on_tile = BasisFit(transform.basis), _Counter("code", len(tiles), progress)
     for number, tile in enumerate(tiles):
         classes, stream = transform.classes[number], b""
-        valid[tile.rows, tile.columns] = tile.valid
+        tile.place.cut(valid)[...] = tile.valid
         if tile.pyramid is not None:
             bands = codes[number]
             stream = encode_coefficients(bands, tile.pyramid.sites, options.entropy)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from todpack.decompressor.archive import Archive
+from todpack.decompressor.grid import Place, TileGrid
 
 from .radiance import MEASURE_TILE
 from .tiles import DayTiles
@@ -42,7 +43,8 @@ def measure(archive: Archive, tiles: DayTiles, on_tile: Callable[[], object] = l
     is_linear = tiles.domain is not None
     squares, n_valid = np.zeros(len(hours)), 0
     patches = _Patches(len(hours), tiles) if is_linear else None
-    for rows, columns in tiles.places:
+    for place in tiles.grid:
+        rows, columns = place.rows, place.columns
         originals, valid = tiles.day.read(rows, columns)
         if valid.any():
             n_valid += int(valid.sum())
@@ -52,7 +54,7 @@ def measure(archive: Archive, tiles: DayTiles, on_tile: Callable[[], object] = l
                 values = original[valid].astype(np.float32)
                 if patches is not None:
                     assert tiles.domain is not None
-                    patches.add(t, rows, columns, valid, decoded, values)
+                    patches.add(t, place, valid, decoded, values)
                     scale = np.float32(tiles.domain.frame_scales[t])
                     decoded, values = tiles.domain.bend(decoded) * scale, tiles.domain.bend(values) * scale
                 squares[t] += float(np.square(np.subtract(decoded, values, dtype=np.float64)).sum())
@@ -68,16 +70,15 @@ class _Patches:
     """Squared errors and peaks of each measuring tile and time; the coder's tiles need not fit to them."""
 
     def __init__(self, n_hours: int, tiles: DayTiles) -> None:
-        self._n_columns = -(-tiles.day.width // MEASURE_TILE)
-        shape = n_hours, -(-tiles.day.height // MEASURE_TILE) * self._n_columns
+        grid = TileGrid(tiles.day.height, tiles.day.width, MEASURE_TILE)
+        self._n_columns, shape = grid.shape[1], (n_hours, len(grid))
         self._squares, self._counts, self._peaks = np.zeros(shape), np.zeros(shape), np.zeros(shape)
 
-    def add(
-        self, t: int, rows: slice, columns: slice, valid: np.ndarray, decoded: np.ndarray, values: np.ndarray
-    ) -> None:
+    def add(self, t: int, place: Place, valid: np.ndarray, decoded: np.ndarray, values: np.ndarray) -> None:
         """Add the valid texels (N, 3) of a tile of the coder at one time."""
         y, x = np.nonzero(valid)
-        numbers = (y + rows.start) // MEASURE_TILE * self._n_columns + (x + columns.start) // MEASURE_TILE
+        row, column = (y + place.rows.start) // MEASURE_TILE, (x + place.columns.start) // MEASURE_TILE
+        numbers = row * self._n_columns + column
         errors = np.square(np.subtract(decoded, values, dtype=np.float64)).sum(1)
         n = self._squares.shape[1]
         self._squares[t] += np.bincount(numbers, errors, n)

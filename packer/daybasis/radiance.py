@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from todpack.decompressor.grid import TileGrid
 from todpack.frames import TileSource
 
 from ..errors import ConfigError
@@ -92,12 +93,9 @@ def first_domain(day: TileSource, transfer: str) -> RadianceDomain:
 
 def _measure_tiles(day: TileSource) -> Iterator[list[np.ndarray]]:
     """The valid values of every frame, measuring tile by measuring tile."""
-    for top in range(0, day.height, MEASURE_TILE):
-        for left in range(0, day.width, MEASURE_TILE):
-            rows = slice(top, min(top + MEASURE_TILE, day.height))
-            columns = slice(left, min(left + MEASURE_TILE, day.width))
-            values, valid = day.read(rows, columns)
-            yield [frame[valid] for frame in values]
+    for place in TileGrid(day.height, day.width, MEASURE_TILE):
+        values, valid = day.read(place.rows, place.columns)
+        yield [frame[valid] for frame in values]
 
 
 def _knee(day: TileSource) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from todpack.decompressor.daybasis.transform.rotations import BLOCK
+from todpack.decompressor.grid import TileGrid
 from todpack.frames import Day
 
 from ..errors import ConfigError, PackError
@@ -16,7 +16,7 @@ from .config import DayBasisConfig
 from .radiance import RadianceDomain
 from .refined import RefinedLightmap, refined_of_arrays
 from .tiles import DayTiles
-from .transform.closed_form import TemporalTransform
+from .transform.closed_form import TemporalTransform, block_shape
 from .transform.klt import TemporalBasis
 
 
@@ -81,9 +81,7 @@ def read_daybasis_run(run: Run) -> DayBasisRun:
 
 def _tile_classes(run: Run, tile: int, n_classes: int) -> tuple[np.ndarray, ...]:
     """The classes of the blocks of each tile, which the run keeps one after another."""
-    heights = [min(tile, run.height - top) for top in range(0, run.height, tile)]
-    widths = [min(tile, run.width - left) for left in range(0, run.width, tile)]
-    shapes = [(-(-h // BLOCK), -(-w // BLOCK)) for h in heights for w in widths]
+    shapes = [block_shape(place.shape) for place in TileGrid(run.height, run.width, tile)]
     sizes = [rows * columns for rows, columns in shapes]
     flat = run.array("classes", sum(sizes)).astype(np.uint8)
     if int(flat.max()) >= n_classes:

@@ -10,6 +10,7 @@ from typing import overload
 import numpy as np
 
 from todpack.decompressor.daybasis.transform.pyramid import Pyramid, build_pyramid
+from todpack.decompressor.grid import Place, TileGrid
 from todpack.frames import TileSource
 
 from .radiance import RadianceDomain
@@ -24,15 +25,13 @@ class Tile:
     """One tile of a day.
 
     Attributes:
-        rows: Of the lightmap.
-        columns: Of the lightmap.
+        place: In the lightmap.
         valid: (h, w) bool.
         days: (N, 3T) float32, its valid texels in raster order; column 3 t + c is channel c at time t.
         n_levels: Levels of its pyramid.
     """
 
-    rows: slice
-    columns: slice
+    place: Place
     valid: np.ndarray
     days: np.ndarray
     n_levels: int
@@ -45,7 +44,7 @@ class Tile:
     @property
     def shape(self) -> tuple[int, int]:
         """(h, w) of the tile."""
-        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+        return self.place.shape
 
     def maps(self, basis: TemporalBasis) -> np.ndarray:
         """(K, h, w) float32 coefficients in a basis, 0 at invalid texels."""
@@ -66,11 +65,7 @@ class DayTiles(Sequence[Tile]):
 
     def __init__(self, day: TileSource, side: int, n_levels: int, domain: RadianceDomain | None = None) -> None:
         self.day, self.side, self.n_levels, self.domain = day, side, n_levels, domain
-        self.places = [
-            (slice(top, min(top + side, day.height)), slice(left, min(left + side, day.width)))
-            for top in range(0, day.height, side)
-            for left in range(0, day.width, side)
-        ]
+        self.grid = TileGrid(day.height, day.width, side)
         self._kept: dict[int, Tile] = {}
 
     @property
@@ -79,7 +74,7 @@ class DayTiles(Sequence[Tile]):
         return 12 * len(self.day.hours) * self.day.height * self.day.width <= KEPT_BYTES
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.grid)
 
     @overload
     def __getitem__(self, number: int) -> Tile: ...
@@ -90,7 +85,7 @@ class DayTiles(Sequence[Tile]):
             return [self[one] for one in range(*number.indices(len(self)))]
         if number in self._kept:
             return self._kept[number]
-        tile = self._read(*self.places[number])
+        tile = self._read(self.grid[number])
         if self.is_kept:
             self._kept[number] = tile
         return tile
@@ -98,11 +93,11 @@ class DayTiles(Sequence[Tile]):
     def __iter__(self) -> Iterator[Tile]:
         return (self[number] for number in range(len(self)))
 
-    def _read(self, rows: slice, columns: slice) -> Tile:
-        values, valid = self.day.read(rows, columns)
+    def _read(self, place: Place) -> Tile:
+        values, valid = self.day.read(place.rows, place.columns)
         n_hours = len(values)
         picked = values.reshape(n_hours, -1, 3)[:, np.flatnonzero(valid)]
         days = np.ascontiguousarray(picked.transpose(1, 0, 2).reshape(-1, 3 * n_hours), np.float32)
         if self.domain is not None:
             days = self.domain.encode(days)
-        return Tile(rows, columns, np.ascontiguousarray(valid), days, self.n_levels)
+        return Tile(place, np.ascontiguousarray(valid), days, self.n_levels)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from todpack.decompressor.daybasis.transform.rotations import BLOCK, SKEW_SCALE
+from todpack.decompressor.grid import TileGrid
 from todpack.frames.errors import DataError
 
 from ..config import DayBasisConfig
@@ -101,9 +102,9 @@ def sample_tiles(spreads: np.ndarray) -> list[int]:
     return sorted(int(n) for n in upper[chosen])
 
 
-def block_shape(tile: Tile) -> tuple[int, int]:
-    """Rows and columns of blocks in a tile."""
-    return -(-tile.shape[0] // BLOCK), -(-tile.shape[1] // BLOCK)
+def block_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of blocks in a tile of (h, w) texels."""
+    return TileGrid(*shape, BLOCK).shape
 
 
 def _gather(tile: Tile, basis: TemporalBasis, q_step: float, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +112,7 @@ def _gather(tile: Tile, basis: TemporalBasis, q_step: float, stride: int = 1) ->
     if tile.pyramid is None:
         return np.zeros((4, 0, basis.matrix.shape[1]), np.float32), np.zeros(0, np.int64)
     values, places = gather_neighborhoods(forward(tile.maps(basis), tile.pyramid), tile.pyramid, q_step)
-    rows, columns = block_shape(tile)
+    rows, columns = block_shape(tile.shape)
     blocks = np.minimum(places[::stride, 0] // BLOCK, rows - 1) * columns
     blocks += np.minimum(places[::stride, 1] // BLOCK, columns - 1)
     return np.ascontiguousarray(values[:, ::stride]), blocks
@@ -146,7 +147,7 @@ def find_transform(
             basis, groups = basis.rotate(rotation), groups @ rotation.astype(np.float32)
         n_classes = min(config.max_classes, max(1, seen.n_valid // TEXELS_PER_CLASS))
         if n_classes > 1:
-            sizes = [int(np.prod(block_shape(tiles[n]))) for n in numbers]
+            sizes = [int(np.prod(block_shape(tiles[n].shape))) for n in numbers]
             firsts = np.cumsum([0, *sizes])
             blocks = np.concatenate([b + first for (_, b), first in zip(samples, firsts[:-1], strict=True)])
             found, rotations = fit_regions(groups, blocks, int(firsts[-1]), n_classes)
@@ -159,7 +160,7 @@ def find_transform(
                 basis, tuple(classes), np.rint(skews * SKEW_SCALE).astype(np.int64), tuple(numbers)
             )
     unit = np.zeros((1, n_components * (n_components - 1) // 2), np.int64)
-    none = tuple(np.zeros(block_shape(tile), np.uint8) for _, tile in _each(tiles, on_tile))
+    none = tuple(np.zeros(block_shape(tile.shape), np.uint8) for _, tile in _each(tiles, on_tile))
     return TemporalTransform(basis, none, unit, tuple(numbers))
 
 
@@ -173,7 +174,7 @@ def _classes(
     tile: Tile, basis: TemporalBasis, q_step: float, rotations: np.ndarray, known: np.ndarray | None
 ) -> np.ndarray:
     """(rows, columns) uint8 class of least rate of each block of a tile."""
-    shape = block_shape(tile)
+    shape = block_shape(tile.shape)
     if known is None:
         values, blocks = _gather(tile, basis, q_step)
         costly = np.abs(values).max((0, 2), initial=0) > SIGNIFICANT  # the others cost the same in every class

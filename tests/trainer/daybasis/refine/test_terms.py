@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from tests.trainer.daybasis.refine.test_refine import small_day  # noqa: E402
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing, smooth  # noqa: E402
+from todpack.decompressor.grid import TileGrid  # noqa: E402
 from todpack.eval.measures.ssim import ssim_map  # noqa: E402
 from todpack.packer.daybasis.config import DayBasisConfig  # noqa: E402
 from todpack.packer.daybasis.tiles import Tile  # noqa: E402
@@ -95,8 +96,7 @@ def test_errors_of_flat_places_count_more_for_ssim(terms):
     image = np.full((side, side), 120.0)
     image[:, side // 2 :] += rng.normal(0, 40, (side, side // 2))
     days = np.repeat(image.reshape(-1, 1), 6, axis=1).astype(np.float32)
-    whole = slice(0, side)
-    tile = Tile(whole, whole, np.ones((side, side), bool), days, 3)
+    tile = Tile(TileGrid(side, side, side)[0], np.ones((side, side), bool), days, 3)
     errors = rng.normal(0, 3, days.shape).astype(np.float32)
     term = PerceptualTerm(replace(PLAIN, **terms), [tile], torch.device("cpu"))
     (weights,) = term.weights(errors, 0)
