@@ -64,11 +64,10 @@ def test_decompressor_needs_four_packages() -> None:
     assert found - set(sys.stdlib_module_names) - {"decompressor", "constriction", "OpenEXR"} == DECODER_PACKAGES
 
 
-@pytest.mark.parametrize("folder", ["decompressor", "frames", "packer", "submission", "trainer/daybasis"])
+@pytest.mark.parametrize("folder", ["decompressor", "frames", "packer", "submission"])
 def test_no_file_names_torch(folder: str) -> None:
-    """But for the refinement of daybasis, imported where it is asked for, and what contest submissions are made of."""
-    apart = (ROOT / "trainer/daybasis/refine", ROOT / "submission/contest/shipped")
-    files = [f for f in sorted((ROOT / folder).rglob("*.py")) if f.parent not in apart]
+    """But for what contest submissions are made of."""
+    files = [f for f in sorted((ROOT / folder).rglob("*.py")) if f.parent != ROOT / "submission/contest/shipped"]
     wrong = [str(f) for f in files if any(within(m, ("torch",)) for m in imports_of(f))]
     assert wrong == []
 
@@ -92,6 +91,11 @@ assert not loaded, loaded
 
 def test_packing_loads_no_torch(tiny_run: Path, tmp_path: Path) -> None:
     run_fresh(THROUGH_COMMAND, "torch,lpips", "pack", tiny_run, "-o", tmp_path / "a.tod")
+
+
+def test_training_without_refinement_loads_no_torch(tiny_day: Path, tmp_path: Path) -> None:
+    command = ["train", tiny_day, "-o", tmp_path / "run", "--refine", "none", "--q-step", "20"]
+    run_fresh(THROUGH_COMMAND, "torch,lpips", *command)
 
 
 def test_decompressing_loads_neither_torch_nor_onnx(tiny_archive: Path, tmp_path: Path) -> None:

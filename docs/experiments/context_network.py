@@ -21,8 +21,9 @@ from todpack.packer.daybasis.config import DayBasisConfig
 from todpack.packer.daybasis.encoder import RoundedTiles
 from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import find_transform
-from todpack.trainer.daybasis.refine.contexts import _columns, _fit, _ring, _rows, color
-from todpack.trainer.daybasis.refine.costs import LAST, Bands, bits_of_counts, count_classes, mean_code, walk
+from todpack.trainer.daybasis.contexts import above_below, left_right, resized, ring, walk
+from todpack.trainer.daybasis.rate import LAST, bits_and_rate, count_classes
+from todpack.trainer.daybasis.synthesis import Bands
 
 Tensor = torch.Tensor
 
@@ -30,17 +31,22 @@ Tensor = torch.Tensor
 def features(codes: Bands, sites: Bands, n_levels: int) -> tuple[Tensor, Tensor]:
     """What is known of every coded detail code (N, F), logarithmic, and its magnitude (N,)."""
     seen, wanted = [], []
-    for (level, orientation), context, magnitudes, coded in walk(codes, sites, n_levels):
-        late = color(context.shape, context.device)
+    sizes = {key: band.abs() for key, band in codes.items()}
+    for (level, orientation), context in walk(sizes, sites, n_levels):
+        magnitudes, late = sizes[level, orientation], context.second
+        coded = context.coded(0) | context.coded(1)
         zero = torch.zeros_like(magnitudes)
-        up = [_fit(p.repeat_interleave(2, 1).repeat_interleave(2, 2), context.shape) for p in context.parents]
-        ring = [_fit(_ring(p).repeat_interleave(2, 1).repeat_interleave(2, 2), context.shape) for p in context.parents]
-        sibling = zero if context.sibling is None else context.sibling[:, :, : context.shape[2]]
+        pairs = [(p, ring(p)) for p in context.parents]
+        up, around = (
+            [resized(two[i].repeat_interleave(2, 1).repeat_interleave(2, 2), context.shape) for two in pairs]
+            for i in (0, 1)
+        )
+        sibling = zero if context.siblings is None else context.siblings[:, :, : context.shape[2]]
         first = magnitudes * ~late
         maps = pad(first, (0, 0, 0, 0, 1, 1))
-        near = [_columns(first), _rows(first), maps[:-2] + maps[2:], context.others(first)]
-        planes = [*(up or [zero] * 3), *(ring or [zero] * 3), sibling, _ring(sibling), *(n * late for n in near)]
-        mean = mean_code(codes[level, orientation], sites[level, orientation]).float()[:, None, None] / 24 + zero
+        near = [left_right(first), above_below(first), maps[:-2] + maps[2:], context.other_maps(first)]
+        planes = [*(up or [zero] * 3), *(around or [zero] * 3), sibling, ring(sibling), *(n * late for n in near)]
+        mean = torch.from_numpy(context.mean_code).float()[:, None, None] / 24 + zero
         place = [late.float(), zero + level / n_levels, zero + (orientation == 1), zero + (orientation == 2), mean]
         stacked = torch.stack([*(torch.log1p(p) for p in planes), *place], -1)
         seen.append(stacked[coded])
@@ -72,7 +78,7 @@ def main() -> None:
     }
     counts = count_classes(codes, sites, n_levels)
     signs = float(counts[:, 1:].sum())
-    classes_bits = float((counts * bits_of_counts(counts)).sum()) - signs
+    classes_bits = bits_and_rate(counts)[1] - signs
     x, y = features(codes, sites, n_levels)
     network = torch.nn.Sequential(
         torch.nn.Linear(x.shape[1], args.hidden), torch.nn.ReLU(),

@@ -20,8 +20,8 @@ from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import EncodedDay, encode_tiles
 from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import find_transform
-from todpack.trainer.daybasis.refine.config import PRESETS, RefineConfig
-from todpack.trainer.daybasis.refine.fit import refine
+from todpack.trainer.daybasis.config import PRESETS, RefineConfig
+from todpack.trainer.daybasis.refinement import refine
 
 FAST = PRESETS["fast"]
 ROWS = {

@@ -24,8 +24,12 @@ def class_costs(bands: Sequence[Any], sites: Sequence[Any]) -> NDArray[np.float6
         row = np.minimum(phase.classes, N_FINE_CLASSES).astype(np.intp) * (LAST + 1)
         flat = np.bincount(row + np.minimum(np.abs(phase.values), LAST), minlength=counts.size)
         counts += flat.reshape(counts.shape)
-    counts = counts[:-1]
-    smooth = counts.copy()
+    return bits_of_counts(counts[:-1])
+
+
+def bits_of_counts(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Bits of each magnitude with its sign by class, from its counts; neighboring classes lend half of theirs."""
+    smooth = counts.astype(np.float64)
     smooth[1:] += counts[:-1] / 2
     smooth[:-1] += counts[1:] / 2
     prior = 0.5 ** np.arange(LAST + 1)

@@ -26,7 +26,7 @@ IMPORTED = (
     "todpack.eval.measures.perceptual", "todpack.packer.cli", "todpack.compress_command",
     "todpack.packer.daybasis.encoder", "todpack.packer.inspect",
     "todpack.packer.siren", "todpack.submission.build", "todpack.submission.cli", "todpack.submission.contest.build",
-    "todpack.trainer.cli", "todpack.trainer.daybasis.refine.fit", "todpack.trainer.daybasis.train",
+    "todpack.trainer.cli", "todpack.trainer.daybasis.refinement", "todpack.trainer.daybasis.train",
     "todpack.trainer.gridmlp.train", "todpack.trainer.siren.train",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from todpack.packer.errors import ConfigError
 from ..options import Decorator, shared
 
 if TYPE_CHECKING:
-    from .refine.config import RefineConfig
+    from .config import RefineConfig
 
 TEMPORAL_WEIGHT = 0.2
 
@@ -48,7 +48,7 @@ def _refine_config(values: dict[str, Any]) -> RefineConfig | None:
         if asked:
             raise ConfigError(f"--{asked[0].replace('_', '-')}: a term of the refinement, found --refine none")
         return None
-    from .refine.config import PRESETS
+    from .config import PRESETS
 
     changes: dict[str, Any] = {name: values[name] for name in ("equal_db", "seed") if name in values}
     if values.get("temporal_loss"):

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from todpack.packer.configuration import from_json
+from todpack.packer.daybasis.encoder import Refine
 from todpack.packer.daybasis.refined import RefinedLightmap
-from todpack.packer.daybasis.tiles import Tile
+from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import TemporalTransform
-from todpack.packer.errors import ConfigError, PackError
+from todpack.packer.errors import ConfigError
 
-from .refine.config import PRESETS, RefineConfig
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """A `Refine` of the encoder: descent over the codes by a configuration."""
-
-    config: RefineConfig
-
-    def __call__(self, tiles: Sequence[Tile], transform: TemporalTransform, q_step: float) -> RefinedLightmap:
-        """Refine the codes of all tiles.
-
-        Raises:
-            ConfigError: torch is not installed.
-        """
-        try:
-            from .refine.fit import refine
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"--refine needs {error.name}: pip install 'todpack[train]', or use --refine none"
-            ) from error
-        return refine(tiles, transform, q_step, self.config)
+from .config import PRESETS, RefineConfig
 
 
-def refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refinement:
+def refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refine:
     """A refinement by a preset's name or by the fields of a configuration.
 
     Args:
@@ -43,12 +25,17 @@ def refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refinement:
         smoothing: False keeps the decoded maps from being smoothed.
 
     Raises:
-        PackError: fields that are none.
+        ConfigError: fields that are none.
     """
     if isinstance(how, str) and how not in PRESETS:
-        raise PackError(f"--refine: expected one of none, {', '.join(PRESETS)}, found {how}")
+        raise ConfigError(f"--refine: expected one of none, {', '.join(PRESETS)}, found {how}")
+    config = PRESETS[how] if isinstance(how, str) else from_json(RefineConfig, how, "config.json: refine")
+    return partial(_refine, config if smoothing is not False else replace(config, smoothing_bound=0.0))
+
+
+def _refine(config: RefineConfig, tiles: DayTiles, transform: TemporalTransform, q_step: float) -> RefinedLightmap:
     try:
-        config = PRESETS[how] if isinstance(how, str) else RefineConfig(**how)
-    except (TypeError, ConfigError) as error:
-        raise PackError(f"config.json: refine: {error}") from error
-    return Refinement(replace(config, smoothing_bound=0.0) if smoothing is False else config)
+        from .refinement import refine
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"--refine needs {error.name}: pip install 'todpack[train]', or use --refine none") from error
+    return refine(tiles, transform, q_step, config)

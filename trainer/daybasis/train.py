@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,12 @@ from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, stored_step
 from todpack.packer.daybasis.radiance import first_domain
 from todpack.packer.daybasis.refined import RefinedLightmap, arrays_of_refined
-from todpack.packer.daybasis.tiles import DayTiles, Tile
+from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import TemporalTransform, find_transform
 from todpack.packer.errors import ConfigError
 
 from ..run_folder import CHECKPOINT_NAME, RunRecord, finish_run, record_of, work_folder, write_run
-from .refine.config import RefineConfig
+from .config import RefineConfig
 
 
 def train_daybasis(
@@ -39,10 +38,10 @@ def train_daybasis(
 
     Args:
         sequence: The day.
-        config: See there.
+        config: Of the transform and the tiles.
         out_dir: Run folder; created if need be.
         refine: How to refine; None leaves the closed form, which any step can be packed from without torch.
-        device: "auto", "cpu" or "cuda", of the refinement.
+        device: Where to refine: "auto", "cpu" or "cuda".
         resume: Continue a refinement from its last sweep; without a checkpoint, start afresh.
         overwrite: Replace a run that is already there.
         quiet: No progress bar.
@@ -73,7 +72,7 @@ def train_daybasis(
         "matrix": transform.basis.matrix,
         "offset": transform.basis.offset,
         "skew_codes": transform.skew_codes,
-        "classes": np.concatenate([part.ravel() for part in transform.classes]),
+        "classes": np.concatenate([classes.ravel() for classes in transform.classes]),
         "valid": sequence.valid,
         "frames": frames,
         **({} if refined is None else arrays_of_refined(refined)),
@@ -90,7 +89,7 @@ def _psnr_db(mse: float) -> float:
 
 
 def _refine(
-    tiles: Sequence[Tile],
+    tiles: DayTiles,
     transform: TemporalTransform,
     q_step: float,
     config: RefineConfig,
@@ -102,14 +101,14 @@ def _refine(
     """Refine with torch, keeping a checkpoint and a line of log.csv for each sweep."""
     try:
         from ..checkpoint import load_checkpoint, save_checkpoint
-        from .refine.fit import State, fingerprint, refine
+        from .refinement import State, fingerprint, refine
     except ModuleNotFoundError as error:
         raise ConfigError(f"--refine needs {error.name}: pip install 'todpack[train]', or --refine none") from error
     path, state = work / CHECKPOINT_NAME, None
-    mine = fingerprint(tiles, transform, q_step, config)
+    own = fingerprint(tiles, transform, q_step, config)
     if resume and path.is_file():
         state = load_checkpoint(path)
-        if state.get("fingerprint") != mine:
+        if state.get("fingerprint") != own:
             raise ConfigError(
                 f"--resume: {path} is of other frames or options; give those of the run, or replace it by --overwrite"
             )
@@ -119,6 +118,6 @@ def _refine(
         lines += [f"{n},{rate / 8:.0f},{_psnr_db(mse):.4f}" for n, (rate, mse) in enumerate(reached["history"])]
         write_atomic(work / "log.csv", lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
         # after the log, whose last line would be missing if a kill came between them at the last sweep
-        save_checkpoint(path, {**reached, "fingerprint": mine})
+        save_checkpoint(path, {**reached, "fingerprint": own})
 
     return refine(tiles, transform, q_step, config, device=device, quiet=quiet, state=state, on_sweep=keep)

@@ -40,9 +40,13 @@ def pairs(bands: Bands, sites: Sites) -> list[tuple[npt.NDArray[np.integer], npt
 
 
 def mean_code(band: npt.NDArray[np.integer], sites: npt.NDArray[np.bool_]) -> Int64Array:
-    """(K,) codes of the mean magnitude: 0 for an empty band, else 24 + 2 log2(mean) rounded, within 1..48."""
-    total = np.abs(band.astype(np.int64)).sum(axis=(1, 2))
-    mean = np.maximum(total, 1) / max(1, int(sites.sum()))
+    """(K,) codes of the mean magnitude of a band, see `mean_code_of_total`."""
+    return mean_code_of_total(np.abs(band.astype(np.int64)).sum(axis=(1, 2)), int(sites.sum()))
+
+
+def mean_code_of_total(total: Int64Array, n_sites: int) -> Int64Array:
+    """(K,) codes of sums of magnitudes: 0 for an empty band, else 24 + 2 log2(mean) rounded, within 1..48."""
+    mean = np.maximum(total, 1) / max(1, n_sites)
     code = np.clip(np.rint(24 + 2 * np.log2(mean)), 1, MAX_MEAN_CODE).astype(np.int64)
     return np.where(total > 0, code, 0)
 

@@ -86,7 +86,7 @@ def test_killed_training_goes_on_to_the_same_codes(noisy_day: Path, tmp_path: Pa
         ([], "already holds a run; continue it by --resume, or replace it by --overwrite"),
         (["--resume", "--overwrite"], "--resume, --overwrite: expected one of them, found both"),
         (["--overwrite", "--refine", "none", "--equal-db"], "--equal-db: a term of the refinement"),
-        (["--overwrite", "--loss-ssim-w", "-1"], "--loss-ssim-w: expected 0..10, found -1"),
+        (["--overwrite", "--loss-ssim-w", "-1"], "--loss-ssim-w: expected a number in [0, 10], found -1"),
         (["--overwrite", "--loss-lpips-w", "1"], "--loss-lpips-w: LPIPS is absent"),
     ],
 )

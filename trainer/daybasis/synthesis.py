@@ -1,19 +1,57 @@
-"""Inverse lifting of a tile in torch and its exact adjoint: from coefficients to maps, and slopes back."""
+"""From codes of a tile to its maps in torch, as the decoder does it, and the exact transpose: from slopes to codes.
+
+Rotation of the bands (decompressor/daybasis/transform/rotations.py), inverse lifting (lifting.py), and what smoothing
+adds (smoothing.py). Bands are dictionaries {(level, orientation): (K, h, w)}; (0, 0) is the low band.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from todpack.decompressor.daybasis.transform.lifting import band_gains
 from todpack.decompressor.daybasis.transform.lifting_plan import Pass
 from todpack.decompressor.daybasis.transform.pyramid import Pyramid
+from todpack.decompressor.daybasis.transform.rotations import Regions, site_regions
+from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 
 Tensor = torch.Tensor
+Bands = dict[tuple[int, int], Tensor]
 Axis = int  # 1: rows of (K, h, w), 2: columns
+
+LEAST_ENERGY = 0.3
+"""Squared norms are estimated by random signs: too small a one would make a code take too long a step."""
+
+
+class BandRotation:
+    """Regional rotations of one detail band: common components = matrix of the site's class @ coded components."""
+
+    def __init__(self, site: np.ndarray, regions: Regions, stride: int, device: torch.device) -> None:
+        places = np.flatnonzero(site)
+        classes = site_regions(regions.blocks, site.shape, stride).ravel()[places]
+        self._places = torch.from_numpy(places[np.argsort(classes, kind="stable")]).to(device)
+        self._counts = np.bincount(classes, minlength=len(regions.rotations)).tolist()
+        self._classes = torch.from_numpy(np.sort(classes).astype(np.int64)).to(device)
+
+    def apply(self, band: Tensor, matrices: Tensor) -> Tensor:
+        """Multiply (K, h, w) by the matrix (n_classes, K, K) of each site's class; 0 outside the sites."""
+        flat = band.reshape(len(band), -1)
+        out = torch.zeros_like(flat)
+        groups = flat[:, self._places].split(self._counts, 1)
+        rotated = [matrix @ group for matrix, group in zip(matrices, groups, strict=True) if group.shape[1]]
+        if rotated:
+            out[:, self._places] = torch.cat(rotated, 1)
+        return out.reshape(band.shape)
+
+    def at_sites(self, values: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """(n_classes, K) numbers at every site of a (K, h, w) band, 1 elsewhere."""
+        out = values.new_ones((values.shape[1], shape[-2] * shape[-1]))
+        out[:, self._places] = values[self._classes].T
+        return out.reshape(values.shape[1], *shape[-2:])
 
 
 class TorchPass:
-    """One lifting pass (`decompressor.daybasis.lifting_plan.Pass`) along an axis of (K, h, w) tensors."""
+    """One lifting pass (`lifting_plan.Pass`) along an axis of (K, h, w) tensors."""
 
     def __init__(self, plan: Pass, axis: Axis, device: torch.device) -> None:
         self.axis = axis
@@ -39,12 +77,12 @@ class TorchPass:
             odd[self.promoted] = 0
 
     def _sides(self, n_target: int, n_source: int, back: int) -> list[tuple[int, int, int]]:
-        """(first target, first source, count) of the left and right neighbours: source j - back, j - back + 1."""
-        found = []
+        """(first target, first source, count) of the left and right neighbors: source j - back, j - back + 1."""
+        ranges = []
         for shift in (-back, 1 - back):
             first = max(0, -shift)
-            found.append((first, first + shift, max(0, min(n_target - first, n_source - first - shift))))
-        return found
+            ranges.append((first, first + shift, max(0, min(n_target - first, n_source - first - shift))))
+        return ranges
 
     def _gather(self, target: Tensor, source: Tensor, weights: list[Tensor], back: int) -> None:
         for side, (to, start, n) in enumerate(self._sides(target.shape[self.axis], source.shape[self.axis], back)):
@@ -58,7 +96,7 @@ class TorchPass:
 
 
 class Synthesis:
-    """Coefficients in steps, in the common basis -> maps in units of q_step; level 0 is the low band."""
+    """Coefficients in steps, of the common components -> maps in units of q_step."""
 
     def __init__(self, pyramid: Pyramid, device: torch.device) -> None:
         self.n_levels = len(pyramid.levels)
@@ -75,8 +113,8 @@ class Synthesis:
         ]
         self.valid = torch.from_numpy(pyramid.valid).to(device)
 
-    def maps(self, bands: dict[tuple[int, int], Tensor]) -> Tensor:
-        """(K, H, W) of some bands {(level, orientation): (K, h, w)}; the others count as 0."""
+    def maps(self, bands: Bands) -> Tensor:
+        """(K, H, W) of some bands; the others count as 0."""
         first = min(level for level, _ in bands)
         low = bands[0, 0] * self.scales[0][0] if first == 0 else None
         some = next(iter(bands.values()))
@@ -119,16 +157,43 @@ def _quarters(image: Tensor) -> tuple[Tensor, ...]:
 
 
 def site_energies(synthesis: Synthesis, seed: int, n_probes: int = 48) -> list[tuple[Tensor, ...]]:
-    """Squared norms of the synthesis functions, by random signs: the diagonal of the Gram matrix, about 1."""
+    """Squared norms of the synthesis functions, level by level: the diagonal of the Gram matrix, about 1.
+
+    Source: Hutchinson, "A stochastic estimator of the trace", 1990: with random signs z, E[z * (S' S z)] = diag(S' S).
+    """
     generator = torch.Generator().manual_seed(seed)
     device = synthesis.valid.device
-    bands, found = {}, []
+    signs: Bands = {}
     for level, scales in enumerate(synthesis.scales):
         for o, scale in enumerate(scales):
-            signs = torch.randint(0, 2, (n_probes, *scale.shape), generator=generator) * 2.0 - 1.0
-            bands[level, o] = signs.to(device) * (scale != 0)
-    maps = synthesis.maps(bands)
+            drawn = torch.randint(0, 2, (n_probes, *scale.shape), generator=generator) * 2.0 - 1.0
+            signs[level, o] = drawn.to(device) * (scale != 0)
+    maps, energies = synthesis.maps(signs), []
     for level in range(synthesis.n_levels + 1):
-        adjoint = synthesis.adjoint(maps, level)
-        found.append(tuple((a * bands[level, o]).mean(0).clamp(min=0.3) for o, a in enumerate(adjoint)))
-    return found
+        slopes = enumerate(synthesis.adjoint(maps, level))
+        energies.append(tuple((slope * signs[level, o]).mean(0).clamp(min=LEAST_ENERGY) for o, slope in slopes))
+    return energies
+
+
+def smoothing_steps(maps: Tensor, smoothing: Smoothing | None, valid: Tensor) -> Tensor:
+    """What smoothing adds to maps.
+
+    Args:
+        maps: (K, h, w) in units of q_step.
+        smoothing: None adds nothing.
+        valid: (h, w) bool; only differences of two valid texels count.
+
+    Returns:
+        (K, h, w) to add.
+    """
+    steps = torch.zeros_like(maps)
+    if smoothing is None:
+        return steps
+    bound, (along_x, along_y) = smoothing.bound, smoothing.weights
+    x = (maps[:, :, 1:] - maps[:, :, :-1]).clamp(-bound, bound) * ((valid[:, 1:] & valid[:, :-1]) * along_x)
+    y = (maps[:, 1:] - maps[:, :-1]).clamp(-bound, bound) * ((valid[1:] & valid[:-1]) * along_y)
+    steps[:, :, :-1] += x
+    steps[:, :, 1:] -= x
+    steps[:, :-1] += y
+    steps[:, 1:] -= y
+    return steps

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.trainer.daybasis.refine.test_refine import small_day  # noqa: E402
+from tests.trainer.daybasis.test_refine import small_day  # noqa: E402
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing, smooth  # noqa: E402
 from todpack.decompressor.grid import TileGrid  # noqa: E402
 from todpack.eval.measures.ssim import ssim_map  # noqa: E402
@@ -15,11 +15,11 @@ from todpack.packer.daybasis.config import DayBasisConfig  # noqa: E402
 from todpack.packer.daybasis.tiles import Tile  # noqa: E402
 from todpack.packer.daybasis.transform.closed_form import find_transform  # noqa: E402
 from todpack.packer.errors import ConfigError  # noqa: E402
-from todpack.trainer.daybasis.refine.config import RefineConfig  # noqa: E402
-from todpack.trainer.daybasis.refine.distortion import Distortion  # noqa: E402
-from todpack.trainer.daybasis.refine.fit import Refinement  # noqa: E402
-from todpack.trainer.daybasis.refine.perceptual import PerceptualTerm  # noqa: E402
-from todpack.trainer.daybasis.refine.smoothing import SmoothingSteps  # noqa: E402
+from todpack.trainer.daybasis.config import RefineConfig  # noqa: E402
+from todpack.trainer.daybasis.objective import Metric  # noqa: E402
+from todpack.trainer.daybasis.perceptual import PerceptualTerm  # noqa: E402
+from todpack.trainer.daybasis.refinement import Refinement  # noqa: E402
+from todpack.trainer.daybasis.synthesis import smoothing_steps  # noqa: E402
 from todpack.trainer.losses import ssim  # noqa: E402
 
 PLAIN = RefineConfig(n_sweeps=4)
@@ -37,7 +37,7 @@ def errors_after(day, config: RefineConfig) -> np.ndarray:
     with torch.no_grad():
         refinement = Refinement(tiles, found, 24.0, config, torch.device("cpu"))
         refinement.run(quiet=True)
-        errors = refinement._fit_matrix(refinement._maps(refinement.smoothing))[2]
+    errors = refinement.errors()
     return errors.reshape(len(errors), -1, 3)
 
 
@@ -55,15 +55,15 @@ def test_smoothing_in_torch_is_the_decoders():
     maps, valid = rng.normal(size=(2, 9, 12)).astype(np.float32), rng.random((9, 12)) < 0.8
     smoothing, smoothed = Smoothing(0.5, (0.25, 0.125)), maps.copy()
     smooth(smoothed, valid, smoothing, 1.0)
-    steps = SmoothingSteps(smoothing, torch.from_numpy(valid)).of(torch.from_numpy(maps))
+    steps = smoothing_steps(torch.from_numpy(maps), smoothing, torch.from_numpy(valid))
     assert np.allclose(maps + steps.numpy(), smoothed, atol=1e-6)
-    assert not SmoothingSteps(None, torch.from_numpy(valid)).of(torch.from_numpy(maps)).any()
+    assert not smoothing_steps(torch.from_numpy(maps), None, torch.from_numpy(valid)).any()
 
 
 def test_distortion_is_the_sum_it_says():
     rng = np.random.default_rng(1)
     weights, error = np.array([1.0, 0.5, 2.0, 1.0]), rng.normal(size=(4, 3))
-    form = Distortion(weights, temporal_weight=0.2)
+    form = Metric(weights, temporal_weight=0.2)
     changes = np.diff(error, axis=0)
     for progress, share in ((0.0, 0.05), (1.0, 0.2)):
         expected = (weights[:, None] ** 2 * error**2).sum() + share * (weights**2).mean() * (changes**2).sum()
@@ -71,13 +71,13 @@ def test_distortion_is_the_sum_it_says():
 
 
 def test_pairs_that_change_more_count_less():
-    form = Distortion(np.ones(3), temporal_weight=1.0)
+    form = Metric(np.ones(3), temporal_weight=1.0)
     errors = np.zeros((2, 9), np.float32)
     errors[:, 3:6], errors[:, 6:] = 1.0, 4.0  # changes of 1 and of 3
-    form.follow(errors)
+    form.update_weights(errors)
     matrix = form.matrix(1.0)
     assert matrix[0, 3] == pytest.approx(-2.0) and matrix[3, 6] == pytest.approx(-2.0 / 3)
-    other = Distortion(np.ones(3), temporal_weight=1.0)
+    other = Metric(np.ones(3), temporal_weight=1.0)
     other.resume(form.state())
     assert np.array_equal(other.matrix(0.5), form.matrix(0.5))
 
@@ -121,7 +121,7 @@ def test_weights_move_error_to_where_it_is_not_felt(day):
         refinement = Refinement(tiles, found, 24.0, PLAIN, torch.device("cpu"))
         refinement.perceptual = Weighted(PLAIN, tiles, torch.device("cpu"))
         refinement.run(quiet=True)
-        after = refinement._fit_matrix(refinement._maps(refinement.smoothing))[2].reshape(before.shape)
+    after = refinement.errors().reshape(before.shape)
     upper = np.nonzero(tile.pyramid.valid)[0] < 32
     assert (after[upper] ** 2).mean() < 0.9 * (before[upper] ** 2).mean()
 

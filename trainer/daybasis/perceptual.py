@@ -1,8 +1,8 @@
-"""Perceptual terms of the refinement: where 1 - SSIM and LPIPS feel an error, bits are cheap.
+"""Weights that make an error cheaper to fix where SSIM and LPIPS respond to it.
 
 Near the original, half the slope of such a measure acts as a weight w on the error e. The mean of w over a block of
-texels and all times, w = sum(slope / 2 * e) / sum(e ** 2), makes the block's squared error count 1 + w times. The
-weights of all blocks are scaled to a geometric mean of 1, so the rate goes where it is seen and stays what it was.
+texels and all times, w = sum(slope / 2 * e) / sum(e^2), makes the block's squared error count 1 + w times. The weights
+of all blocks are scaled to a geometric mean of 1, so the rate goes where it is seen and stays what it was.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 from todpack.packer.daybasis.tiles import Tile
 
-from ...losses import RADIUS, load_lpips_loss, ssim
+from ..losses import RADIUS, load_lpips_loss, ssim
 from .config import RefineConfig
 
 Tensor = torch.Tensor
@@ -36,7 +36,7 @@ class PerceptualTerm:
     Args:
         config: Weights; with both 0 there are no slopes.
         tiles: With valid texels.
-        device: Of torch.
+        device: Where to compute.
     """
 
     def __init__(self, config: RefineConfig, tiles: Sequence[Tile], device: torch.device) -> None:
@@ -60,39 +60,36 @@ class PerceptualTerm:
             slopes = ssim if slopes is None else slopes + ssim
         if slopes is None:
             return None
-        felt = np.einsum("nt,nt->n", 0.5 * slopes, errors, dtype=np.float64)
+        response = np.einsum("nt,nt->n", 0.5 * slopes, errors, dtype=np.float64)
         energy = np.einsum("nt,nt->n", errors, errors, dtype=np.float64)
-        logs, first = [], 0
-        for tile in self._tiles:
-            assert tile.pyramid is not None
-            part = slice(first, first + len(tile.days))
-            first += len(tile.days)
-            logs.append(_log_weights(felt[part], energy[part], tile.pyramid.valid))
-        mean = np.concatenate([log[t.pyramid.valid] for log, t in zip(logs, self._tiles, strict=True) if t.pyramid])
+        ends = np.cumsum([len(tile.days) for tile in self._tiles])[:-1]
+        masks = [tile.pyramid.valid for tile in self._tiles if tile.pyramid is not None]
+        pieces = zip(np.split(response, ends), np.split(energy, ends), masks, strict=True)
+        logs = [_log_weights(*piece) for piece in pieces]
+        mean = np.concatenate([log[valid] for log, valid in zip(logs, masks, strict=True)])
         bound = np.log(LARGEST)
         scaled = [np.exp(np.clip(log - mean.mean(), -bound, bound)).astype(np.float32) for log in logs]
         return [torch.from_numpy(weights).to(self._device) for weights in scaled]
 
     def _gradient(self, errors: np.ndarray, sweep: int, measure: Any) -> np.ndarray:
-        parts, first = [], 0
-        for tile in self._tiles:
-            days, part = tile.days, errors[first : first + len(tile.days)]
-            first += len(days)
+        """(N, 3T) slopes of a measure in the errors."""
+        gradients = []
+        ends = np.cumsum([len(tile.days) for tile in self._tiles])[:-1]
+        for tile, tile_errors in zip(self._tiles, np.split(errors, ends), strict=True):
             assert tile.pyramid is not None
-            valid = tile.pyramid.valid
-            n_times = days.shape[1] // 3
+            days, valid = tile.days, tile.pyramid.valid
             slopes = np.empty_like(days)
-            for t in range(n_times):
+            for t in range(days.shape[1] // 3):
                 columns = slice(3 * t, 3 * t + 3)
                 original = self._image(days[:, columns], valid)
                 with torch.enable_grad():
-                    decoded = self._image(days[:, columns] + part[:, columns], valid).requires_grad_()
+                    decoded = self._image(days[:, columns] + tile_errors[:, columns], valid).requires_grad_()
                     loss = measure(decoded, original, torch.from_numpy(valid)[None].to(decoded), sweep)
                     # a mean over the frame, as the mean squared error over 255^2 is one
                     gradient = torch.autograd.grad(loss, decoded)[0] if loss.requires_grad else decoded * 0
                 slopes[:, columns] = gradient[0, :, torch.from_numpy(valid)].T.cpu().numpy() * (3 * len(days) * PEAK)
-            parts.append(slopes)
-        return np.concatenate(parts)
+            gradients.append(slopes)
+        return np.concatenate(gradients)
 
     def _image(self, values: np.ndarray, valid: np.ndarray) -> Tensor:
         """(1, 3, h, w) in [0, 1]; 0 where no texel is valid, in both images alike."""
@@ -140,15 +137,14 @@ def _cuts(side: int, shift: int) -> list[tuple[int, int]]:
     return cuts
 
 
-def _log_weights(felt: np.ndarray, energy: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def _log_weights(response: np.ndarray, energy: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """(h, w) logarithms of 1 + w of each texel's block."""
     height, width = valid.shape
     rows, columns = np.nonzero(valid)
     n_columns = -(-width // BLOCK)
     block = rows // BLOCK * n_columns + columns // BLOCK
     n_blocks = -(-height // BLOCK) * n_columns
-    sums = (np.bincount(block, values, n_blocks).reshape(-1, n_columns) for values in (felt, energy))
-    above, below = sums
+    above, below = (np.bincount(block, values, n_blocks).reshape(-1, n_columns) for values in (response, energy))
     logs = np.log1p(np.maximum(above / np.maximum(below, 1e-9), 0.0))
-    spread: np.ndarray = logs.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
-    return spread
+    texels: np.ndarray = logs.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+    return texels

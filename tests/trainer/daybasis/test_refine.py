@@ -19,11 +19,11 @@ from todpack.packer.daybasis.entropy.symbols import pairs, walk  # noqa: E402
 from todpack.packer.daybasis.tiles import DayTiles  # noqa: E402
 from todpack.packer.daybasis.transform.closed_form import find_transform  # noqa: E402
 from todpack.packer.errors import ConfigError  # noqa: E402
-from todpack.trainer.daybasis.refine.config import RefineConfig  # noqa: E402
-from todpack.trainer.daybasis.refine.costs import count_classes  # noqa: E402
-from todpack.trainer.daybasis.refine.descent import TileDescent  # noqa: E402
-from todpack.trainer.daybasis.refine.fit import refine  # noqa: E402
-from todpack.trainer.daybasis.refine.synthesis import Synthesis, site_energies  # noqa: E402
+from todpack.trainer.daybasis.config import RefineConfig  # noqa: E402
+from todpack.trainer.daybasis.descent import TileDescent  # noqa: E402
+from todpack.trainer.daybasis.rate import count_classes  # noqa: E402
+from todpack.trainer.daybasis.refinement import refine  # noqa: E402
+from todpack.trainer.daybasis.synthesis import Synthesis, site_energies  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -145,14 +145,14 @@ def test_a_component_that_no_time_uses_is_left_alone():
     for damped in (False, True):
         tile = TileDescent(pyramid, regions, bands_on(pyramid, 3), CPU)
         before = tile.codes[0, 0].clone()
-        tile.aim(metric, target, damped=damped)
+        tile.set_target(metric, target, damped=damped)
         tile.sweep(torch.zeros(100, 16), {}, 0.2)
         assert all(bool(band.isfinite().all()) for band in tile.codes.values())
         assert [bool((a == b).all()) for a, b in zip(tile.codes[0, 0], before, strict=True)] == [False, True, False]
 
 
 def test_values_outside_their_range_are_named():
-    with pytest.raises(ConfigError, match=r"n_sweeps: expected 1\.\.1000, found 0"):
+    with pytest.raises(ConfigError, match=r"n_sweeps: expected an integer in 1\.\.1000, found 0"):
         RefineConfig(n_sweeps=0)
 
 
@@ -164,7 +164,7 @@ def test_estimate_agrees_with_packed_bytes_on_the_sample(q_step):
 
     from todpack.frames import read_day
 
-    sample = Path(__file__).parents[4] / "samples" / "courtyard"
+    sample = Path(__file__).parents[3] / "samples" / "courtyard"
     tiles = DayTiles(read_day(sample, None), 512, 5)
     found = find_transform(tiles, DayBasisConfig(q_step=q_step))
     refined = refine(tiles, found, q_step, RefineConfig(n_sweeps=1), device="cpu", quiet=True)

@@ -1,1 +1,0 @@
-"""Rate-distortion refinement of the closed form (torch): same bitstream, better coefficients."""
