@@ -11,19 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from .contest_config import CONFIG_NAME, USUAL_KEYS, ContestEntry, hours_of, read_config
+from .contest_config import CONFIG_NAME, ContestEntry, read_config
+from .contest_first_layout import MASK_FOLDERS, RAW_FOLDERS
 from .day import Day
 from .errors import DataError
+from .picture import LFS_POINTER_BYTES, refuse_pointer
+from .radiance import RadianceCheck
 
 VALID, INVALID = 127, -1
-RAW_FOLDERS = ("", "Data", "Original", "Data/Original")
-MASK_FOLDERS = ("", "Data", "Mask", "Data/Mask")
+USUAL_HOURS = tuple(sorted([*map(float, range(24)), 5.9, 18.1]))
+FIRST_LAYOUT_HOURS = USUAL_HOURS[:6] + USUAL_HOURS[7:20] + USUAL_HOURS[21:]
 
 
-def is_dataset(path: Path) -> bool:
+def is_contest(path: Path) -> bool:
     """Whether a folder looks like a contest dataset: it has config.json with a list of lightmaps."""
     try:
-        return b'"lightmap_list"' in (path / CONFIG_NAME).read_bytes()
+        return b'"lightmap_list"' in (path / CONFIG_NAME).read_bytes().replace(b"\0", b"")  # of UTF-16 as well
     except OSError:
         return False
 
@@ -49,19 +52,6 @@ class ContestDataset:
     path: Path
     entries: tuple[ContestEntry, ...]
 
-    def find(self, name: str) -> ContestEntry:
-        """A lightmap by its name, such as L_Courtyard_0.
-
-        Raises:
-            DataError: there is none.
-        """
-        for entry in self.entries:
-            if entry.name == name:
-                return entry
-        names = ", ".join(entry.name for entry in self.entries[:5])
-        more = f" and {len(self.entries) - 5} more" if len(self.entries) > 5 else ""
-        raise DataError(f"{self.path}: expected a lightmap of {names}{more}, found {name!r}")
-
     def _paths(self, names: tuple[str, ...], folders: tuple[str, ...], where: str) -> list[Path]:
         return [_find(self.path, name, folders, where) for name in names]
 
@@ -75,6 +65,9 @@ class ContestDataset:
         for key, raw, mask in zip(entry.keys, entry.lightmaps, entry.masks, strict=True):
             found += self._paths(raw, RAW_FOLDERS, f"{entry.name}: time {key}")
             found += self._paths(mask, MASK_FOLDERS, f"{entry.name}: mask of time {key}")
+        for path in set(found):
+            if path.stat().st_size < LFS_POINTER_BYTES:
+                refuse_pointer(path)
         return found
 
     def _mapped(self, paths: list[Path], dtype: str, n_items: int) -> list[np.ndarray]:
@@ -107,24 +100,14 @@ class ContestDataset:
             raise DataError(f"{paths[0]}: expected mask values {VALID} or {INVALID}, found {int(odd[0])}")
         return np.asarray(codes.reshape(entry.height, entry.width) == VALID)
 
-    def _frame(self, entry: ContestEntry, index: int, valid: np.ndarray, out: np.ndarray) -> tuple[int, int]:
-        """Read one time into out (H, W, 3); returns bytes read and items outside of the mask that were made 0."""
+    def _frame(self, entry: ContestEntry, index: int, out: np.ndarray) -> list[Path]:
+        """Read one time into out (H, W, 3); returns its files."""
         paths = self._paths(entry.lightmaps[index], RAW_FOLDERS, f"{entry.name}: time {entry.keys[index]}")
         flat, at = out.reshape(-1), 0
         for part in self._mapped(paths, "<f4", flat.size):
             flat[at : at + part.size] = part
             at += part.size
-        unusable = ~(np.isfinite(out) & (out >= 0))
-        if unusable.any():
-            inside = np.argwhere(unusable & valid[..., None])
-            if inside.size:
-                y, x, channel = (int(i) for i in inside[0])
-                raise DataError(
-                    f"{paths[0]}: expected finite radiance >= 0 at valid texels, found {out[y, x, channel]} "
-                    f"at row {y}, column {x}"
-                )
-            out[unusable] = 0
-        return sum(path.stat().st_size for path in paths), int(unusable.sum())
+        return paths
 
     def read(self, entry: ContestEntry, on_frame: Callable[[int, int], None] | None = None) -> Day:
         """Read one lightmap.
@@ -140,44 +123,48 @@ class ContestDataset:
             negative values.
 
         Raises:
-            DataError: a file is missing or of a wrong size, a valid texel is NaN, infinite or negative, a mask has
-                other values than 127 and -1, or no texel is valid.
+            DataError: a file is missing or of a wrong size, a valid texel is NaN, infinite or clearly negative, a mask
+                has other values than 127 and -1, or no texel is valid.
         """
         n_times = len(entry.keys)
         radiance = np.empty((n_times, entry.height, entry.width, 3), np.float32)
         first = self.mask(entry, 0)
-        union, differing, source_bytes, cleared = first.copy(), 0, 0, 0
+        union, differing, source_bytes, check = first.copy(), 0, 0, RadianceCheck()
         for index in range(n_times):
             valid = self.mask(entry, index)
             differing += not np.array_equal(valid, first)
             union |= valid
-            n_bytes, n_cleared = self._frame(entry, index, valid, radiance[index])
-            source_bytes, cleared = source_bytes + n_bytes, cleared + n_cleared
+            paths = self._frame(entry, index, radiance[index])
+            check.clean(radiance[index], valid, paths[0])
+            source_bytes += sum(path.stat().st_size for path in paths)
             if on_frame is not None:
                 on_frame(index + 1, n_times)
         where = f"{self.path}: {entry.name}"
         if not union.any():
             raise DataError(f"{where}: expected at least one valid texel, found none")
-        warnings = []
+        warnings = check.finish(where)
         if differing:
             warnings.append(
                 f"{where}: the masks of {differing} times differ from the first; "
                 "texels that are valid at any time are coded"
             )
-        if cleared:
-            warnings.append(f"{where}: {cleared} NaN, infinite or negative values at invalid texels are read as 0")
-        if entry.keys != USUAL_KEYS:
-            warnings.append(f"{where}: expected the {len(USUAL_KEYS)} usual times, found {n_times} times")
+        if entry.keys_are_hours:
+            warnings.append(
+                f"{where}: the keys {entry.keys[0]} to {entry.keys[-1]} are taken as hours, not as hours times 100"
+            )
+        if entry.hours not in (USUAL_HOURS, FIRST_LAYOUT_HOURS):
+            warnings.append(f"{where}: expected the {len(USUAL_HOURS)} usual times, found {n_times} times")
         return Day(
-            radiance, union, hours_of(entry), "linear", entry.name, source_bytes=source_bytes, warnings=tuple(warnings)
+            radiance, union, np.array(entry.hours, np.float64), "linear", entry.name, source_bytes, tuple(warnings)
         )
 
 
-def open_dataset(path: str | Path) -> ContestDataset:
+def open_contest(path: str | Path) -> ContestDataset:
     """Open a dataset folder: config.json is read and checked, and that its files exist.
 
-    Both layouts are read: files in the folder itself or in Data/, and the older one under Original/ and Mask/ that
-    splits lightmaps into parts along the rows (an entry's `parts`, or a list of file names for a time).
+    All layouts are read: files in the folder itself or in Data/; the older one under Original/ and Mask/ that splits
+    lightmaps into parts along the rows (an entry's `parts`, or a list of file names for a time); and the first public
+    one, whose config.json names no files (contest_first_layout.py).
 
     Raises:
         DataError: it is not a dataset, config.json is inconsistent, or a file is missing.

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-import numpy as np
-
+from .contest_first_layout import find_first_layout
+from .day import HOURS_PER_DAY
 from .errors import DataError
 
 CONFIG_NAME = "config.json"
 KEYS_PER_HOUR = 100
 MAX_SIDE = 1 << 16
-USUAL_KEYS = tuple(str(key) for key in sorted([*range(0, 2400, KEYS_PER_HOUR), 590, 1810]))
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class ContestEntry:
         keys: The keys in that order.
         lightmaps: Per time, the names of the files with its rows, from top to bottom.
         masks: The same for the coverage.
+        keys_are_hours: Whether "6" is 6 h, where all keys are 24 at most.
     """
 
     level: str
@@ -41,6 +41,12 @@ class ContestEntry:
     keys: tuple[str, ...]
     lightmaps: tuple[tuple[str, ...], ...]
     masks: tuple[tuple[str, ...], ...]
+    keys_are_hours: bool = False
+
+    @property
+    def transfer(self) -> str:
+        """The contest's values are linear radiance."""
+        return "linear"
 
     @property
     def name(self) -> str:
@@ -65,7 +71,7 @@ def _side(item: dict[str, Any], name: str, where: str) -> int:
 
 def _part_names(value: Any, n_parts: int, where: str) -> tuple[str, ...]:
     """File names of the rows' parts; a single name stands for its `_0`, `_1`, ... where the entry says `parts`."""
-    names = [value] if isinstance(value, str) else value
+    names = [value] if isinstance(value, str) else value  # of Windows, maybe: a\\b is a/b
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise DataError(f"{where}: expected a file name or a list of them, found {str(value)[:60]!r}")
     if len(names) == 1 and n_parts > 1:
@@ -73,47 +79,70 @@ def _part_names(value: Any, n_parts: int, where: str) -> tuple[str, ...]:
             raise DataError(f"{where}: expected a name that ends in _0 for the first of {n_parts} parts, "
                             f"found {names[0]!r}")  # fmt: skip
         names = [f"{names[0][:-1]}{part}" for part in range(n_parts)]
-    for name in names:
-        pure = PurePosixPath(name.replace("\\", "/"))
+    plain = [name.replace("\\", "/") for name in names]
+    for name, pure in zip(names, map(PurePosixPath, plain), strict=True):
         if pure.is_absolute() or PureWindowsPath(name).drive or ".." in pure.parts or "\0" in name:
             raise DataError(f"{where}: expected a file inside of the dataset, found {name!r}")
-    return tuple(names)
+    return tuple(plain)
 
 
-def _keys(table: dict[str, Any], where: str) -> list[str]:
+def _hours_of_keys(table: dict[str, Any], where: str) -> tuple[dict[str, float], bool]:
+    """Hours of the keys, ascending, and whether whole keys are hours: where no key is over 24."""
     for key in table:
-        if not re.fullmatch(r"0|[1-9]\d{0,3}", key) or int(key) >= 24 * KEYS_PER_HOUR:
+        if not re.fullmatch(r"(0|[1-9]\d{0,3})|\d{1,2}\.\d+", key):
             raise DataError(f"{where}: expected keys such as 0, 590, 2300 (hours times 100), found {key!r}")
-    return sorted(table, key=int)
+    are_hours = any("." in key for key in table) or (len(table) > 1 and all(int(key) <= HOURS_PER_DAY for key in table))
+    hours = {key: float(key) if are_hours else int(key) / KEYS_PER_HOUR for key in table}
+    for key, hour in hours.items():
+        if hour > HOURS_PER_DAY or (hour == HOURS_PER_DAY and 0.0 in hours.values()):
+            raise DataError(f"{where}: expected keys such as 0, 590, 2300 (hours times 100), found {key!r}")
+    hours = {key: hour % HOURS_PER_DAY for key, hour in hours.items()}
+    if len(set(hours.values())) < len(hours):
+        raise DataError(f"{where}: expected one key for each time, found two of the same")
+    return dict(sorted(hours.items(), key=lambda pair: pair[1])), are_hours
 
 
-def _read_entry(item: Any, where: str) -> ContestEntry:
+def _number(item: dict[str, Any], where: str) -> int:
+    """The id, which may be a text of digits."""
+    value = item.get("id")
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value)
+    return int(_field(item, "id", int, where))
+
+
+def _read_entry(item: Any, where: str, folder: Path) -> ContestEntry:
     if not isinstance(item, dict):
         raise DataError(f"{where}: expected an object, found {type(item).__name__}")
-    number, level = _field(item, "id", int, where), _field(item, "level", str, where)
-    if number < 0 or not level:
+    number, is_first_layout = _number(item, where), not {"level", "lightmaps", "masks"} & item.keys()
+    level = "" if is_first_layout else _field(item, "level", str, where)
+    if number < 0 or not (level or is_first_layout):
         raise DataError(f"{where}: expected an id >= 0 and the name of a level, found {number} and {level!r}")
-    where = f"{where} ({level}, {number})"
+    where = f"{where} ({level}, {number})" if level else f"{where} ({number})"
     resolution = _field(item, "resolution", dict, where)
-    lightmaps, masks = _field(item, "lightmaps", dict, where), _field(item, "masks", dict, where)
+    width, height = (_side(resolution, name, f"{where}.resolution") for name in ("width", "height"))
     n_parts = 1 if item.get("parts") is None else int(_field(item, "parts", int, where))
     if not 1 <= n_parts <= MAX_SIDE:
         raise DataError(f"{where}.parts: expected 1..{MAX_SIDE}, found {n_parts}")
-    keys, mask_keys = _keys(lightmaps, f"{where}.lightmaps"), _keys(masks, f"{where}.masks")
-    if not keys:
+    if is_first_layout:
+        level, lightmaps, masks = find_first_layout(folder, number, width, height, where)
+    else:
+        lightmaps, masks = _field(item, "lightmaps", dict, where), _field(item, "masks", dict, where)
+    hours, are_hours = _hours_of_keys(lightmaps, f"{where}.lightmaps")
+    if not hours:
         raise DataError(f"{where}.lightmaps: expected at least one time, found none")
-    if keys != mask_keys:
-        odd = sorted(set(keys) ^ set(mask_keys), key=int)
+    if lightmaps.keys() != masks.keys():
+        odd = sorted(lightmaps.keys() ^ masks.keys())
         raise DataError(f"{where}: expected the same keys in lightmaps and masks, found {odd[0]!r} in one of them only")
     return ContestEntry(
         level=level,
         id=number,
-        width=_side(resolution, "width", f"{where}.resolution"),
-        height=_side(resolution, "height", f"{where}.resolution"),
-        hours=tuple(int(key) / KEYS_PER_HOUR for key in keys),
-        keys=tuple(keys),
-        lightmaps=tuple(_part_names(lightmaps[key], n_parts, f"{where}.lightmaps[{key}]") for key in keys),
-        masks=tuple(_part_names(masks[key], n_parts, f"{where}.masks[{key}]") for key in keys),
+        width=width,
+        height=height,
+        hours=tuple(hours.values()),
+        keys=tuple(hours),
+        lightmaps=tuple(_part_names(lightmaps[key], n_parts, f"{where}.lightmaps[{key}]") for key in hours),
+        masks=tuple(_part_names(masks[key], n_parts, f"{where}.masks[{key}]") for key in hours),
+        keys_are_hours=are_hours and not is_first_layout,
     )
 
 
@@ -134,7 +163,8 @@ def read_config(path: Path) -> tuple[ContestEntry, ...]:
         DataError: it is missing or not JSON, or a field is missing, of a wrong type or inconsistent.
     """
     try:
-        config = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=_no_twins)
+        # from bytes: a byte order mark is common on Windows, and tells UTF-8 from UTF-16
+        config = json.loads(path.read_bytes(), object_pairs_hook=_no_twins)
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected the dataset's config.json, found nothing there") from error
     except OSError as error:
@@ -147,15 +177,10 @@ def read_config(path: Path) -> tuple[ContestEntry, ...]:
     items = _field(config, "lightmap_list", list, str(path))
     if count != len(items) or not items:
         raise DataError(f"{path}: expected lightmap_count = entries of lightmap_list >= 1, found {count}, {len(items)}")
-    entries = tuple(_read_entry(item, f"{path}: lightmap_list[{i}]") for i, item in enumerate(items))
+    entries = tuple(_read_entry(item, f"{path}: lightmap_list[{i}]", path.parent) for i, item in enumerate(items))
     seen: set[tuple[str, int]] = set()
     for entry in entries:
         if (entry.level, entry.id) in seen:
             raise DataError(f"{path}: expected each (level, id) once, found ({entry.level}, {entry.id}) twice")
         seen.add((entry.level, entry.id))
     return entries
-
-
-def hours_of(entry: ContestEntry) -> np.ndarray:
-    """(T,) float64."""
-    return np.asarray(entry.hours, np.float64)

@@ -7,12 +7,16 @@ from typing import Protocol
 
 import numpy as np
 
-from .day import HOURS_PER_DAY
+from .encodings import encoding_of
 from .errors import DataError
-from .frame_order import natural_key
+from .formats import array_picture, mapped
+from .hours import find_times
+from .listing import count_frames, list_frames
+from .masks import AlphaMask, given_mask, lines_of_lit, lit
+from .radiance import RadianceCheck
+from .read_options import ALPHA_MASK, ReadOptions
 
-MASK_NAME = "valid.npy"
-FRAMES = "tod_*.npy"
+BAND_BYTES = 64 << 20  # of all frames, for a look at every value
 
 
 class TileSource(Protocol):
@@ -45,57 +49,88 @@ class TileSource(Protocol):
 
 
 def is_frame_arrays(path: Path) -> bool:
-    """Whether `path` is a folder of tod_*.npy."""
-    return path.is_dir() and any(path.glob(FRAMES))
+    """Whether the frames of a folder are arrays (.npy), which are read by rectangles."""
+    return path.is_dir() and count_frames(path) > 1 and list_frames(path).kind.name == "NPY"
 
 
 class FrameArrays:
-    """A folder of tod_*.npy, (H, W, 3) each, and perhaps valid.npy, (H, W) bool; memory-mapped.
+    """A folder of .npy frames, (H, W, 3) each, memory-mapped; a `TileSource`.
 
-    Arrays of uint8 are sRGB codes, of float32 linear radiance. The i-th of T frames, sorted by name, is at
-    24 i / T hours. Without valid.npy every texel is valid.
+    Times, masks and encodings are those of other frames: docs/frames.md. Radiance is looked through once here, in
+    bands of rows, so that a value that is none is told before any work.
+
+    Attributes:
+        valid: (H, W) bool.
+        source_bytes: Size of the files.
+        warnings: Lines for the user.
 
     Raises:
-        DataError: there are under 2 frames, or an array cannot be mapped or has another shape or type.
+        DataError: there are under 2 frames, an array cannot be mapped or has another shape or type, or times, mask or
+            values do not fit.
     """
 
-    def __init__(self, folder: Path) -> None:
-        paths = sorted(folder.glob(FRAMES), key=natural_key)
-        if len(paths) < 2:
-            raise DataError(f"{folder}: expected at least 2 frames {FRAMES}, found {len(paths)}")
-        self._frames = [_mapped(path, np.uint8, np.float32) for path in paths]
-        shape, dtype = self._frames[0].shape, self._frames[0].dtype
-        if len(shape) != 3 or shape[2] != 3 or 0 in shape:
-            raise DataError(f"{paths[0]}: expected an array of shape (H, W, 3), found {shape}")
-        for path, frame in zip(paths, self._frames, strict=True):
-            if frame.shape != shape:
-                raise DataError(f"{path}: expected the shape of {paths[0].name}, {shape}, found {frame.shape}")
-            if frame.dtype != dtype:
-                raise DataError(f"{path}: expected values of {dtype} as in {paths[0].name}, found {frame.dtype}")
-        self.transfer = "srgb8" if dtype == np.uint8 else "linear"
-        self.height, self.width = shape[:2]
-        self.hours = np.arange(len(paths)) * (HOURS_PER_DAY / len(paths))
-        self.name = folder.resolve().name or "lightmap"
-        self._valid = None
-        if (folder / MASK_NAME).is_file():
-            self._valid = _mapped(folder / MASK_NAME, np.bool_)
-            if self._valid.shape != shape[:2]:
-                raise DataError(f"{folder / MASK_NAME}: expected shape {shape[:2]}, found {self._valid.shape}")
+    def __init__(self, folder: Path, options: ReadOptions | None = None) -> None:
+        options = options or ReadOptions()
+        listing = list_frames(folder, options.mask_file)
+        times = find_times(listing.folder, listing.files, options.hours, options.first_hour)
+        self._files, self._encoding = times.files, encoding_of(options.encoding)
+        self._frames = [mapped(file) for file in times.files]
+        first, first_file = self._frames[0], times.files[0]
+        for file, frame in zip(times.files, self._frames, strict=True):
+            if frame.shape != first.shape:
+                raise DataError(f"{file}: expected the shape of {first_file.name}, {first.shape}, found {frame.shape}")
+            if frame.dtype != first.dtype:
+                raise DataError(
+                    f"{file}: expected values of {first.dtype} as in {first_file.name}, found {frame.dtype}"
+                )
+        if first.ndim not in (2, 3):
+            raise DataError(f"{first_file}: expected an array of shape (H, W, 3), found {first.shape}")
+        corner = self._values(0, slice(0, 1), slice(0, 1))
+        self.height, self.width = first.shape[:2]
+        self.hours, self.name = times.hours, listing.name
+        self.transfer = "srgb8" if corner.dtype == np.uint8 else "linear"
+        self.source_bytes = sum(file.stat().st_size for file in times.files)
+        valid, lines = given_mask(listing, options, self.height, self.width)
+        if valid is None:
+            alpha, has_alpha = AlphaMask(), first.ndim == 3 and first.shape[2] in (2, 4)
+            for file, frame in zip(times.files, self._frames, strict=True):
+                alpha.add(file, frame[..., -1] if has_alpha and not self._encoding.uses_alpha else None)
+            valid, lines = alpha.settle(listing.folder, options.mask == ALPHA_MASK)
+        wants_lit = valid is None
+        self.valid = np.zeros((self.height, self.width), bool) if valid is None else valid
+        lines += self._look_through(wants_lit, listing.folder)
+        self.warnings = (*listing.warnings, *times.warnings, *lines)
+
+    def _values(self, index: int, rows: slice, columns: slice) -> np.ndarray:
+        """A rectangle of one frame as stored, in codes or radiance."""
+        file = self._files[index]
+        return self._encoding.decode(array_picture(self._frames[index][rows, columns], file), file)
+
+    def _look_through(self, wants_lit: bool, folder: Path) -> list[str]:
+        """Find the lit texels, if they are the valid ones, and judge all radiance; lines for the user."""
+        is_linear, check = self.transfer == "linear", RadianceCheck()
+        if not (wants_lit or is_linear):
+            return []
+        n_rows = max(1, BAND_BYTES // (12 * self.width * len(self._frames)))
+        for top in range(0, self.height, n_rows):
+            rows = slice(top, top + n_rows)
+            band = [self._values(index, rows, slice(None)) for index in range(len(self._frames))]
+            if wants_lit:
+                self.valid[rows] = lit(band)
+            for file, values in zip(self._files, band if is_linear else (), strict=is_linear):
+                check.clean(np.array(values), self.valid[rows], file, top)
+        return [*(lines_of_lit(self.valid, folder) if wants_lit else ()), *check.finish(folder)]
+
+    def _clean(self, values: np.ndarray) -> np.ndarray:
+        if self.transfer == "srgb8":
+            return values
+        return np.where(np.isfinite(values) & (values > 0), values, np.float32(0))
+
+    def frame(self, index: int) -> np.ndarray:
+        """(H, W, 3) values of one frame."""
+        return self._clean(self._values(index, slice(None), slice(None)))
 
     def read(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
         """See `TileSource`."""
-        values = np.stack([frame[rows, columns] for frame in self._frames])
-        if self._valid is None:
-            return values, np.ones(values.shape[1:3], bool)
-        return values, np.ascontiguousarray(self._valid[rows, columns])
-
-
-def _mapped(path: Path, *dtypes: type) -> np.ndarray:
-    try:
-        array: np.ndarray = np.lib.format.open_memmap(path, mode="r")  # np.load would open other kinds of file too
-    except (OSError, ValueError, OverflowError) as error:
-        raise DataError(f"{path}: cannot be mapped as a .npy array: {' '.join(str(error).split())}") from error
-    if array.dtype not in dtypes:
-        names = " or ".join(np.dtype(dtype).name for dtype in dtypes)
-        raise DataError(f"{path}: expected values of {names}, found {array.dtype}")
-    return array
+        values = np.stack([self._clean(self._values(t, rows, columns)) for t in range(len(self._frames))])
+        return values, np.ascontiguousarray(self.valid[rows, columns])

@@ -81,7 +81,7 @@ def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["train", "{tmp}/gone", "-o", "{tmp}/run"], "gone: expected a folder of PNG or JPEG frames"),
+        (["train", "{tmp}/gone", "-o", "{tmp}/run"], "gone: expected a folder of frames"),
         (["train", "{tmp}", "-o", "{tmp}/run"], "found none of these in it"),
         (["train", "{day}", "-o", "{tmp}/run", "--mask", "{tmp}/no.png"], "expected a mask image, found nothing there"),
         (

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from todpack.frames.errors import DataError
-from todpack.frames.image_file import read_rgb_codes
+from todpack.frames.formats import read_rgb_codes
 from todpack.packer.errors import ConfigError
 
 from .checkpoint import load_checkpoint

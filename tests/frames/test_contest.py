@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import SHARED
 from tests.contest_data import KEYS, make_radiance, micro_dataset, write_config, write_dataset
-from todpack.frames import DataError, open_dataset, read_day
+from todpack.frames import DataError, find_lightmap, open_dataset, read_day
 
-SMALL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "hprc_small"
+SMALL = SHARED / "data" / "hprc_small"
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_reads_values_masks_and_hours(dataset):
     folder, _ = dataset
     opened = open_dataset(folder)
     assert [entry.name for entry in opened.entries] == ["L_A_0", "L_A_1", "L_B_0"]
-    sequence = opened.read(opened.find("L_A_1"))
+    sequence = opened.read(find_lightmap(opened, "L_A_1"))
     radiance, valid = make_radiance(17, 40, seed=2)
     np.testing.assert_array_equal(sequence.radiance, radiance)
     np.testing.assert_array_equal(sequence.valid, valid)
@@ -162,7 +163,7 @@ def _first(**fields: Any) -> Callable[[dict[str, Any]], None]:
         (lambda c: c.update(lightmap_list=[], lightmap_count=0), "found 0, 0"),
         (lambda c: c.pop("lightmap_count"), "lightmap_count: expected int, found none"),
         (lambda c: c["lightmap_list"][1].update(id=0), r"each \(level, id\) once, found \(L_A, 0\) twice"),
-        (_first(id="0"), "id: expected int, found str '0'"),
+        (_first(id="x"), "id: expected int, found str 'x'"),
         (_first(id=True), "id: expected int, found bool"),
         (_first(level=""), "expected an id >= 0 and the name of a level"),
         (_first(resolution={"width": 0, "height": 3}), r"resolution.width: expected 1..65536, found 0"),
@@ -211,7 +212,7 @@ def test_other_times_are_said(tmp_path):
     assert "expected the 26 usual times, found 2 times" in sequence.warnings[0]
 
 
-@pytest.mark.skipif(not SMALL.is_dir(), reason="needs ../shared/data/hprc_small")
+@pytest.mark.skipif(not SMALL.is_dir(), reason="needs hprc_small of the shared data")
 def test_shared_dataset():
     opened = open_dataset(SMALL)
     assert [(e.name, e.width, e.height) for e in opened.entries] == [

@@ -54,14 +54,14 @@ def test_digits_that_are_no_numbers_are_letters(make_frames: Any) -> None:
     assert read_day(make_frames(3, pattern="1\N{SUPERSCRIPT TWO}{}.png")).n_frames == 3
 
 
-def test_jpeg_and_capitals(make_frames: Any) -> None:
-    folder = make_frames(1, pattern="a{}.PNG")
-    for name in ("b.jpg", "c.JPEG"):
-        Image.fromarray(np.full((6, 4, 3), 80, np.uint8)).save(folder / name)
-    (folder / "notes.txt").write_text("not a frame")
-    day = read_day(folder)
+def test_suffixes_in_any_case_are_one_kind(tmp_path: Path) -> None:
+    names = ("a.jpg", "b.JPEG", "c.Jpg")
+    for name in names:
+        Image.fromarray(np.full((6, 4, 3), 80, np.uint8)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("not a frame")
+    day = read_day(tmp_path)
     assert day.n_frames == 3
-    assert day.source_bytes == sum((folder / n).stat().st_size for n in ("a0.PNG", "b.jpg", "c.JPEG"))
+    assert day.source_bytes == sum((tmp_path / n).stat().st_size for n in names)
 
 
 def test_png_subfolder(make_frames: Any) -> None:
@@ -140,18 +140,18 @@ def test_unequal_sizes(make_frames: Any) -> None:
 def test_unreadable_frame_is_named(make_frames: Any) -> None:
     folder = make_frames(4)
     (folder / "tod_03.png").write_bytes(b"not a png")
-    with pytest.raises(DataError, match=r"tod_03\.png: expected a PNG or JPEG image"):
+    with pytest.raises(DataError, match=r"tod_03\.png: expected a PNG image"):
         read_day(folder)
 
 
 def test_missing_file_empty_and_single(make_frames: Any, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="gone: expected a folder of PNG or JPEG frames, found nothing there"):
+    with pytest.raises(DataError, match=r"gone: expected a folder of frames \(.*\), found nothing there"):
         read_day(tmp_path / "gone")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DataError, match="file: expected a folder of PNG or JPEG frames, found a file"):
+    with pytest.raises(DataError, match=r"file: expected a folder of frames \(.*\), found a file"):
         read_day(tmp_path / "file")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="empty: expected a folder of PNG or JPEG frames, found none of these in it"):
+    with pytest.raises(DataError, match=r"empty: expected a folder of frames \(.*\), found none of these in it"):
         read_day(tmp_path / "empty")
     folder = make_frames(1)
     write_mask(folder / "valid.png", some_mask())

@@ -67,7 +67,7 @@ def _floats() -> bytes:
         (b"PK\x03\x04", "cannot be mapped"),
         (_zip(), "cannot be mapped"),
         (b"\x93NUMPY\x01\x00", "cannot be mapped"),
-        (_floats(), "expected values of uint8 or float32, found float64"),
+        (_floats(), "expected values of uint8 as in tod_0.npy, found float64"),
     ],
 )
 def test_what_is_no_array_of_codes_is_told(tmp_path: Path, content: bytes, words: str) -> None:

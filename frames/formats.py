@@ -1,0 +1,220 @@
+"""The kinds of files that hold a frame, and how each is read.
+
+Pillow reads what has 8 bits per channel; 16-bit PNG, deeper TIFF and Radiance need imagecodecs, EXR needs OpenEXR.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+
+from .errors import DataError
+from .exr import read_exr
+from .picture import ORIENTATION_TAG, Picture, needs, picture_of, refuse_pointer
+from .radiance_hdr import read_radiance
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_BIT_DEPTH_OFFSET = 24
+_PLAIN_MODES = {"1", "L", "RGB", "P"}
+_ALPHA_MODES = {"LA", "RGBA", "PA", "La", "RGBa"}
+_PILLOW_FORMATS = ("PNG", "JPEG", "TGA", "BMP", "TIFF", "WEBP")
+
+
+def _opened(path: Path) -> Image.Image:
+    """A loaded image of one picture."""
+    try:
+        with Image.open(path, formats=_PILLOW_FORMATS) as image:
+            count = getattr(image, "n_frames", 1)
+            if count > 1:
+                raise DataError(f"{path}: expected one picture, found {count} in the file")
+            image.load()
+    except UnidentifiedImageError as error:
+        expected = f"{path.suffix[1:].upper()} image" if path.suffix else "image"
+        raise DataError(f"{path}: expected a {expected}, found something else (cannot be identified)") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path}: image too large: {error}") from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{path}: cannot be read: {reason}") from error
+    return image
+
+
+def _read_8_bit(path: Path) -> Picture:
+    image = _opened(path)
+    orientation = image.getexif().get(ORIENTATION_TAG, 1)
+    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        if image.mode not in _PLAIN_MODES | _ALPHA_MODES:
+            raise DataError(f"{path}: expected 8-bit RGB, grey or palette, found mode {image.mode}")
+        picture = picture_of(np.asarray(image.convert("RGBA")), True, path)
+    elif image.mode in _PLAIN_MODES:
+        picture = picture_of(np.asarray(image.convert("RGB")), False, path)
+    else:
+        raise DataError(f"{path}: expected 8-bit RGB, grey or palette, found mode {image.mode}")
+    return picture.upright(orientation)
+
+
+def _decoded(path: Path, what: str, decode: Callable[[bytes], np.ndarray]) -> np.ndarray:
+    try:
+        return decode(path.read_bytes())
+    except (OSError, RuntimeError, ValueError, IndexError, MemoryError) as error:
+        raise DataError(f"{path}: cannot be read as {what}: {' '.join(str(error).split())}") from error
+
+
+def _read_png(path: Path) -> Picture:
+    with path.open("rb") as file:
+        header = file.read(_PNG_BIT_DEPTH_OFFSET + 1)
+    if not header.startswith(_PNG_SIGNATURE) or len(header) <= _PNG_BIT_DEPTH_OFFSET or header[-1] <= 8:
+        return _read_8_bit(path)
+    try:
+        import imagecodecs
+    except ImportError as error:
+        raise needs("imagecodecs", "hdr", f"{path}: a PNG of 16 bits", error) from error
+    orientation = _opened(path).getexif().get(ORIENTATION_TAG, 1)  # refuses animated ones, too
+    values = _decoded(path, "PNG", imagecodecs.png_decode)
+    return picture_of(values, values.ndim == 3 and values.shape[2] in (2, 4), path).upright(orientation)
+
+
+def _tiff_tags(path: Path) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """Tags of a TIFF file's only page.
+
+    Raises:
+        DataError: not a TIFF file, or one of several pages.
+    """
+    with path.open("rb") as file:
+        header = file.read(8)
+        if header[2:4] in (b"\x2b\0", b"\0\x2b"):
+            header += file.read(8)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # a cut file is a warning to pillow
+                tags = TiffImagePlugin.ImageFileDirectory_v2(header)
+                file.seek(tags.next)
+                tags.load(file)
+        except (
+            UserWarning,
+            SyntaxError,
+            ValueError,
+            OSError,
+            struct.error,
+            KeyError,
+            TypeError,
+            OverflowError,
+        ) as error:
+            raise DataError(f"{path}: expected a TIFF image, found something else: {error}") from error
+    if tags.next:
+        raise DataError(f"{path}: expected one picture, found several pages in the file")
+    return tags
+
+
+def _read_tiff(path: Path) -> Picture:
+    tags = _tiff_tags(path)
+    bits, kinds = tags.get(258, (1,)), tags.get(339, (1,))
+    if max(bits) <= 8 and set(kinds) == {1}:
+        return _read_8_bit(path)
+    if tags.get(262) not in (1, 2):
+        raise DataError(f"{path}: expected RGB or grey TIFF, found photometric interpretation {tags.get(262)}")
+    try:
+        import imagecodecs
+    except ImportError as error:
+        raise needs("imagecodecs", "hdr", f"{path}: a TIFF of {max(bits)} bits", error) from error
+    values = _decoded(path, "TIFF", imagecodecs.tiff_decode)
+    if values.ndim == 3 and tags.get(284, 1) == 2:  # planes one after another
+        values = values.transpose(1, 2, 0)
+    n_colors, extra = (3 if tags.get(262) == 2 else 1), tags.get(338, ())
+    has_alpha = bool(extra) and extra[0] in (1, 2)
+    values = values[..., : n_colors + has_alpha] if values.ndim == 3 else values
+    return picture_of(values, has_alpha, path).upright(tags.get(ORIENTATION_TAG, 1))
+
+
+def mapped(path: Path) -> np.ndarray:
+    """A .npy array, memory-mapped.
+
+    Raises:
+        DataError: it is something else.
+    """
+    try:
+        array: np.ndarray = np.lib.format.open_memmap(path, mode="r")  # np.load would open other kinds of file too
+    except (OSError, ValueError, OverflowError) as error:
+        raise DataError(f"{path}: cannot be mapped as a .npy array: {' '.join(str(error).split())}") from error
+    return array
+
+
+def array_picture(values: np.ndarray, path: Path) -> Picture:
+    """The picture of an array (H, W), (H, W, 1..4); 2 and 4 channels have alpha."""
+    return picture_of(values, values.ndim == 3 and values.shape[2] in (2, 4), path)
+
+
+def _read_npy(path: Path) -> Picture:
+    return array_picture(mapped(path), path)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file.
+
+    Attributes:
+        name: For the user.
+        suffixes: Lower case.
+        read: Gives the picture of a file, or raises DataError.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path], Picture]
+
+
+# in order of preference, where a folder holds the same day in several kinds: exact before lossy, deep before 8 bits
+KINDS = (
+    Kind("EXR", (".exr",), read_exr),
+    Kind("HDR", (".hdr", ".rgbe"), read_radiance),
+    Kind("NPY", (".npy",), _read_npy),
+    Kind("TIFF", (".tif", ".tiff"), _read_tiff),
+    Kind("PNG", (".png",), _read_png),
+    Kind("TGA", (".tga",), _read_8_bit),
+    Kind("BMP", (".bmp",), _read_8_bit),
+    Kind("WebP", (".webp",), _read_8_bit),
+    Kind("JPEG", (".jpg", ".jpeg"), _read_8_bit),
+)
+
+
+def kind_of(path: Path) -> Kind | None:
+    """The kind of a file by its suffix."""
+    suffix = path.suffix.lower()
+    return next((kind for kind in KINDS if suffix in kind.suffixes), None)
+
+
+def read_picture(path: Path, layer: str | None = None) -> Picture:
+    """Read a file of any kind; one of another suffix is taken for an image of 8 bits.
+
+    Args:
+        path: The file.
+        layer: Of an EXR file, whose R, G and B are to be read.
+
+    Raises:
+        DataError: it is unreadable, something else, or needs a package that is not installed.
+    """
+    refuse_pointer(path)
+    found = kind_of(path)
+    if found is None:
+        return _read_8_bit(path)
+    return read_exr(path, layer) if found.read is read_exr else found.read(path)
+
+
+def read_rgb_codes(path: Path) -> np.ndarray:
+    """Read an opaque image of 8 bits as (H, W, 3) uint8 codes.
+
+    Raises:
+        DataError: it is unreadable, deeper, or not opaque.
+    """
+    picture = read_picture(path)
+    if picture.rgb.dtype != np.uint8:
+        raise DataError(f"{path}: expected 8 bits per channel, found values of {picture.rgb.dtype}")
+    if picture.alpha is not None and picture.alpha.min() < 255:
+        raise DataError(f"{path}: expected an opaque image, found alpha down to {int(picture.alpha.min())}")
+    return picture.rgb

@@ -1,0 +1,209 @@
+"""When the frames of a day are: as the user says, or a file beside the frames, or their names, or their count.
+
+docs/frames.md "Times" has the rules with examples.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from .day import HOURS_PER_DAY
+from .errors import DataError
+from .hours_file import hours_of_lines
+from .time_text import WHOLE, TimeText, read_time
+
+USUAL_FRAMES = 24
+HOURS_NAMES = ("hours.txt", "hours.csv")
+
+
+@dataclass(frozen=True)
+class Times:
+    """Frames in order of time.
+
+    Attributes:
+        files: In that order.
+        hours: (T,) float64, ascending in [0, 24).
+        warnings: Lines for the user.
+    """
+
+    files: tuple[Path, ...]
+    hours: np.ndarray
+    warnings: tuple[str, ...] = ()
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """tod_2 before tod_10; equal to the plain order for zero-padded names."""
+    return [(0, int(p), p) if p.isdecimal() else (1, 0, p) for p in re.split(r"(\d+)", name)]
+
+
+def find_times(
+    folder: Path,
+    files: Sequence[Path],
+    hours: str | Path | Sequence[float] | None = None,
+    first_hour: float | None = None,
+) -> Times:
+    """Put frames into the order of time.
+
+    Args:
+        folder: That the files lie in; hours.txt or hours.csv in it or beside it counts.
+        files: The frames.
+        hours: Their times in the order of their names; a text such as "0,5.9,6", or the name of a file with them.
+        first_hour: Time of the first frame, where the names only count: the i-th of T is at 24 i / T later.
+
+    Raises:
+        DataError: times are missing, too many, outside of 0..24, or two frames have the same.
+    """
+    named = _times_in_names(files)
+    ordered = sorted(files, key=lambda path: natural_key(path.stem))
+    if named is not None:
+        numbers = dict(zip(files, named, strict=True))
+        ordered = sorted(files, key=lambda path: (numbers[path].value, natural_key(path.stem)))
+    beside = None if hours is not None else _file_beside(folder)
+    if hours is not None or beside is not None:
+        if first_hour is not None:
+            raise DataError(f"--first-hour: expected names that only count, found the times of {beside or '--hours'}")
+        return _in_order(ordered, _given(beside or hours, ordered), beside or "--hours", ())
+    if named is None:
+        lines = [
+            f"{folder}: no times are in all names, such as {ordered[0].name}; frames are in the order of their names"
+        ]
+        return _counted(folder, ordered, first_hour, lines)
+    texts = [numbers[path] for path in ordered]
+    if all(text.kind == WHOLE for text in texts):
+        found = None if first_hour is not None else _hours_of_wholes(texts)
+        if found is None:
+            return _counted(folder, ordered, first_hour, _lines_of_counters(folder, ordered, texts, first_hour))
+    elif first_hour is not None:
+        raise DataError(f"--first-hour: expected names that only count, found times in them: {ordered[0].name}")
+    else:
+        found = [text.value for text in texts]
+    times = _in_order(ordered, found, folder, ())
+    if np.allclose(times.hours, np.arange(len(files)) * HOURS_PER_DAY / len(files), atol=1e-6):
+        return times
+    span = f"{len(files)} from {times.hours[0]:g} to {times.hours[-1]:g} h"
+    return Times(times.files, times.hours, (f"{folder}: times are taken from the names: {span}",))
+
+
+def _times_in_names(files: Sequence[Path]) -> list[TimeText] | None:
+    """What every name says at the same place, or None.
+
+    The place is where the names begin to differ, without cutting a number. Where that gives only numbers that are no
+    hours, a time that all names share the beginning of is looked at as well: 10-00 and 10-30.
+    """
+    stems = [path.stem for path in files]
+    shared = re.sub(r"[0-9]+$", "", _shared_start(stems))
+    first = _read_at(stems, len(shared))
+    longer = re.search(r"[0-9]{1,2}[-.:h]$", shared, re.IGNORECASE)
+    if longer and (
+        first is None or (_are_whole(first) and not _consecutive(first) and _hours_of_wholes(first) is None)
+    ):
+        return _read_at(stems, longer.start()) or first
+    return first
+
+
+def _shared_start(texts: Sequence[str]) -> str:
+    low, high = min(texts), max(texts)
+    return next((low[:i] for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), low)
+
+
+def _are_whole(texts: Sequence[TimeText]) -> bool:
+    return all(text.kind == WHOLE for text in texts)
+
+
+def _read_at(stems: Sequence[str], start: int) -> list[TimeText] | None:
+    texts = [read_time(stem[start:]) for stem in stems]
+    found = [text for text in texts if text is not None]
+    return found if len(found) == len(texts) and len({text.rest for text in found}) == 1 else None
+
+
+def _consecutive(texts: Sequence[TimeText]) -> bool:
+    values = sorted(text.value for text in texts)
+    return all(b - a == 1 for a, b in pairwise(values))
+
+
+def _hours_of_wholes(texts: Sequence[TimeText]) -> list[float] | None:
+    """Hours of whole numbers, or None where they only count."""
+    values = [int(text.value) for text in texts]
+    if max(values) <= HOURS_PER_DAY and all(len(text.digits) <= 2 for text in texts):
+        is_count = _consecutive(texts) and (min(values) < 2 or max(values) == HOURS_PER_DAY)
+        return None if is_count else [float(value) for value in values]
+    if _consecutive(texts):
+        return None
+    if all(len(text.digits) == 4 and value % 100 < 60 for text, value in zip(texts, values, strict=True)):
+        if 59 < max(values) <= 2400:
+            return [value // 100 + value % 100 / 60 for value in values]
+    elif 1000 <= max(values) <= 2400 and 2 * sum(value % 100 == 0 for value in values) > len(values):
+        return [value / 100 for value in values]  # the contest's keys
+    return None
+
+
+def _lines_of_counters(
+    folder: Path, files: Sequence[Path], texts: Sequence[TimeText], first_hour: float | None
+) -> list[str]:
+    start, step = int(texts[0].value), HOURS_PER_DAY / len(files)
+    if first_hour is not None:
+        return []
+    if not _consecutive(texts):
+        return [f"{folder}: the numbers in the names are not consecutive; only their order counts"]
+    if start == 0:
+        return []
+    line = f"{folder}: names count from {start}: {files[0].name} is taken as 0 h"
+    if start * step < HOURS_PER_DAY:
+        line += f" (--first-hour {start * step:g}: as {start * step:g} h)"
+    return [line]
+
+
+def _counted(folder: Path, files: Sequence[Path], first_hour: float | None, lines: list[str]) -> Times:
+    if first_hour is not None and not 0 <= first_hour < HOURS_PER_DAY:
+        raise DataError(f"--first-hour: expected 0 <= hour < 24, found {first_hour:g}")
+    if len(files) != USUAL_FRAMES:
+        lines.append(
+            f"{folder}: expected {USUAL_FRAMES} frames, found {len(files)}; they are spread evenly over the 24 hours "
+            "(--hours: other times)"
+        )
+    hours = ((first_hour or 0.0) + np.arange(len(files)) * (HOURS_PER_DAY / len(files))) % HOURS_PER_DAY
+    return _in_order(files, list(hours), folder, tuple(lines))
+
+
+def _file_beside(folder: Path) -> Path | None:
+    for place in (folder, folder.parent):
+        for name in HOURS_NAMES:
+            if (place / name).is_file():
+                return place / name
+    return None
+
+
+def _given(hours: str | Path | Sequence[float] | None, files: Sequence[Path]) -> list[float]:
+    """Hours that were given, in the order of the files."""
+    if isinstance(hours, str) and not Path(hours).is_file():
+        return hours_of_lines([hours], "--hours", files)
+    if isinstance(hours, str | Path):
+        try:
+            text = Path(hours).read_bytes().decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{hours}: cannot be read as a list of times: {error}") from error
+        return hours_of_lines(text.splitlines(), hours, files)
+    values = [float(hour) for hour in hours or ()]
+    if len(values) != len(files):
+        raise DataError(f"--hours: expected {len(files)} times, one for each frame, found {len(values)}")
+    return values
+
+
+def _in_order(files: Sequence[Path], hours: Sequence[float], where: object, lines: tuple[str, ...]) -> Times:
+    """Sort by time; 24 is 0."""
+    for file, hour in zip(files, hours, strict=True):
+        if not 0 <= hour <= HOURS_PER_DAY:
+            raise DataError(f"{where}: expected times of 0 to 24 hours, found {hour:g} for {file.name}")
+    pairs = sorted(((hour % HOURS_PER_DAY, file) for hour, file in zip(hours, files, strict=True)), key=lambda p: p[0])
+    for (hour, file), (later, other) in pairwise(pairs):
+        if hour == later:
+            raise DataError(
+                f"{where}: expected one frame for each time, found {file.name} and {other.name} at {hour:g} h"
+            )
+    return Times(tuple(file for _, file in pairs), np.array([hour for hour, _ in pairs], np.float64), lines)

@@ -1,0 +1,72 @@
+"""Lists of times: `--hours 0,5.9,6`, hours.txt and hours.csv."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import DataError
+from .time_text import parse_hour
+
+
+def hours_of_lines(lines: Sequence[str], where: object, files: Sequence[Path]) -> list[float]:
+    """The time of each frame.
+
+    A line is a time, or the name of a frame and its time; a first line without a time is a heading, `#` begins a
+    comment. A single line may hold all times.
+
+    Args:
+        lines: Of the list.
+        where: What it is, for messages.
+        files: The frames, in the order in which times without names count.
+
+    Raises:
+        DataError: a time cannot be read, a frame has none or two, or a name is no frame.
+    """
+    rows = [(number, text.partition("#")[0].strip()) for number, text in enumerate(lines, 1)]
+    rows = [(number, text) for number, text in rows if text]
+    single = _fields(rows[0][1]) if len(rows) == 1 else []
+    if single and all(parse_hour(field) is not None for field in single):
+        rows = [(1, field) for field in single]
+    times: list[float] = []
+    by_name: dict[str, float] = {}
+    for number, text in rows:
+        fields = _fields(text)
+        hour = parse_hour(fields[-1])
+        if hour is None:
+            if number == rows[0][0] and len(rows) > 1:
+                continue
+            raise DataError(f"{where}: line {number}: expected a time such as 5.9 or 05:54, found {fields[-1]!r}")
+        if len(fields) > 1:
+            if fields[0] in by_name:
+                raise DataError(f"{where}: line {number}: expected each frame once, found {fields[0]!r} again")
+            by_name[fields[0]] = hour
+        else:
+            times.append(hour)
+    return _of_names(by_name, times, where, files) if by_name else _of_order(times, where, files)
+
+
+def _fields(text: str) -> list[str]:
+    split = r"\s*[,;\t]\s*" if re.search(r"[,;\t]", text) else r"\s+"
+    return [field.strip("\"' ") for field in re.split(split, text) if field]
+
+
+def _of_order(times: list[float], where: object, files: Sequence[Path]) -> list[float]:
+    if len(times) != len(files):
+        raise DataError(f"{where}: expected {len(files)} times, one for each frame, found {len(times)}")
+    return times
+
+
+def _of_names(by_name: dict[str, float], times: list[float], where: object, files: Sequence[Path]) -> list[float]:
+    if times:
+        raise DataError(f"{where}: expected a name beside every time, found {len(times)} times without one")
+    found = []
+    for file in files:
+        names = [name for name in (file.name, file.stem) if name in by_name]
+        if not names:
+            raise DataError(f"{where}: expected a time for each frame, found none for {file.name}")
+        found.append(by_name.pop(names[0]))
+    if by_name:
+        raise DataError(f"{where}: expected names of frames, found {next(iter(by_name))!r}")
+    return found

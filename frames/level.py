@@ -1,0 +1,108 @@
+"""A level as a folder of folders: each holds the frames of one lightmap, of 8 bits or HDR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from .day import Day
+from .encodings import encoding_of
+from .errors import DataError
+from .folder import read_folder
+from .formats import read_picture
+from .hours import find_times
+from .listing import count_frames, is_mask_name, list_frames
+from .masks import find_mask
+from .read_options import ReadOptions
+
+
+@dataclass(frozen=True)
+class FolderEntry:
+    """One lightmap of a level.
+
+    Attributes:
+        name: Of its folder.
+        width: W, texels.
+        height: H, texels.
+        hours: (T,) stored times, ascending.
+        transfer: `"srgb8"` or `"linear"`.
+        options: How its frames are read.
+    """
+
+    name: str
+    width: int
+    height: int
+    hours: tuple[float, ...]
+    transfer: str
+    options: ReadOptions
+
+
+@dataclass(frozen=True)
+class FolderLevel:
+    """A level of folders.
+
+    Attributes:
+        path: The folder around them.
+        options: How frames are read.
+    """
+
+    path: Path
+    options: ReadOptions
+
+    @cached_property
+    def entries(self) -> tuple[FolderEntry, ...]:
+        """Its lightmaps, by name; the first frame of each is read for its size.
+
+        Raises:
+            DataError: a folder's frames cannot be listed, or its first one cannot be read.
+        """
+        return tuple(self._entry(folder) for folder in _folders(self.path))
+
+    def _entry(self, folder: Path) -> FolderEntry:
+        listing = list_frames(folder)
+        times = find_times(listing.folder, listing.files, self.options.hours, self.options.first_hour)
+        picture = read_picture(times.files[0], self.options.layer)
+        corner = encoding_of(self.options.encoding).decode(picture.corner(), times.files[0])
+        transfer = "srgb8" if corner.dtype.kind == "u" else "linear"
+        height, width = picture.rgb.shape[:2]
+        return FolderEntry(folder.name, width, height, tuple(times.hours.tolist()), transfer, self.options)
+
+    def files(self, entry: FolderEntry) -> list[Path]:
+        """The frames and the mask of a lightmap.
+
+        Raises:
+            DataError: they cannot be listed.
+        """
+        listing = list_frames(self.path / entry.name)
+        mask = find_mask(listing.masks, listing.folder)
+        return [*listing.files, *([mask] if mask is not None and entry.options.mask is None else [])]
+
+    def read(self, entry: FolderEntry, on_frame: Callable[[int, int], None] | None = None) -> Day:
+        """Read a lightmap, see `read_day`."""
+        return read_folder(self.path / entry.name, entry.options, on_frame)
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        inside = sorted(path.iterdir())
+    except OSError:
+        return []
+    return [p for p in inside if p.is_dir() and p.name[0] not in "._" and not is_mask_name(p.name) and count_frames(p)]
+
+
+def is_level(path: Path) -> bool:
+    """Whether a folder holds no day itself, but folders that have frames."""
+    return path.is_dir() and count_frames(path) < 2 and bool(_folders(path))
+
+
+def open_level(path: Path, options: ReadOptions) -> FolderLevel:
+    """Open a level.
+
+    Raises:
+        DataError: the mask that is named would be that of every lightmap.
+    """
+    if options.mask_file is not None:
+        raise DataError(f"{options.mask_file}: expected a mask in each folder of a level, found one for all by --mask")
+    return FolderLevel(path, options)

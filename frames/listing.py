@@ -1,0 +1,114 @@
+"""Which files of a folder are the frames of a day, and which are masks or something else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import DataError
+from .formats import KINDS, Kind, kind_of
+
+_MASK_WORD = re.compile(r"(?<![a-z])(valid|masks?|coverage)(?![a-z])", re.IGNORECASE)
+NAMES_OF_KINDS = ", ".join(kind.name for kind in KINDS)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The frames of a folder.
+
+    Attributes:
+        folder: Where they lie.
+        kind: Of all of them.
+        files: At least 2, in no order that means anything.
+        masks: What is called a mask in the folder, of any kind.
+        warnings: Lines for the user.
+    """
+
+    folder: Path
+    kind: Kind
+    files: tuple[Path, ...]
+    masks: tuple[Path, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Short name of the day, from the folder."""
+        folder = self.folder.resolve()
+        return (folder.parent if self.folder.name == "png" else folder).name or "lightmap"
+
+
+def is_mask_name(name: str) -> bool:
+    """Whether a file or folder is called a mask: valid.png, Mask.TGA, lightmap_mask.png."""
+    return _MASK_WORD.search(name) is not None
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Everything of a kind that is read; what begins with a dot is of the system (such as AppleDouble's ._tod_00.png).
+
+    Raises:
+        DataError: the folder cannot be listed.
+    """
+    try:
+        return sorted(p for p in folder.iterdir() if kind_of(p) is not None and not p.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed: {error.strerror or error}") from error
+
+
+def _same(path: Path, mask: Path | None) -> bool:
+    try:
+        return mask is not None and path.samefile(mask)
+    except OSError:
+        return False
+
+
+def _split(folder: Path, mask: Path | None) -> tuple[list[Path], list[Path]]:
+    """Frames and masks; where everything is called a mask, nothing is."""
+    entries = [path for path in _entries(folder) if not _same(path, mask)]
+    frames = [path for path in entries if not is_mask_name(path.stem)]
+    masks = [path for path in entries if is_mask_name(path.stem)]
+    return (masks, []) if not frames and len(masks) > 1 else (frames, masks)
+
+
+def count_frames(folder: Path) -> int:
+    """How many frames of any kind a folder has, in it or in png/."""
+    return max((len(_split(place, None)[0]) for place in (folder, folder / "png") if place.is_dir()), default=0)
+
+
+def list_frames(path: Path, mask: Path | None = None) -> Listing:
+    """Find the frames in `path`, or in `path/png`.
+
+    Args:
+        path: The folder.
+        mask: The mask that the user names, which is no frame whatever it is called.
+
+    Raises:
+        DataError: no such folder, or it holds no frames, or only one.
+    """
+    if not path.is_dir():
+        found = "a file" if path.exists() else "nothing there"
+        raise DataError(f"{path}: expected a folder of frames ({NAMES_OF_KINDS}), found {found}")
+    folder, (frames, masks) = path, _split(path, mask)
+    if not frames and (path / "png").is_dir():
+        folder, (frames, more) = path / "png", _split(path / "png", mask)
+        masks = more or masks
+    if not frames:
+        only = f"only what is called a mask, such as {masks[0].name}" if masks else "none of these in it"
+        raise DataError(f"{path}: expected a folder of frames ({NAMES_OF_KINDS}), found {only}")
+    counts = {kind.name: [p for p in frames if kind_of(p) is kind] for kind in KINDS}
+    most = max(len(files) for files in counts.values())
+    kind = next(kind for kind in KINDS if 2 * len(counts[kind.name]) > most or len(counts[kind.name]) == most)
+    files = counts[kind.name]
+    if len(files) == 1:
+        raise DataError(f"{folder}: expected a day of at least 2 frames (usually 24), found 1: {files[0].name}")
+    for file in files:
+        if not file.is_file():
+            found = "a folder" if file.is_dir() else "a link to nothing" if file.is_symlink() else "a device"
+            raise DataError(f"{file}: expected a {kind.name} frame, found {found}")
+    others = [f"{len(found)} {name}" for name, found in counts.items() if found and name != kind.name]
+    lines = (
+        (f"{folder}: the {len(files)} {kind.name} files are the day; {' and '.join(others)} are left out",)
+        if others
+        else ()
+    )
+    return Listing(folder, kind, tuple(files), tuple(masks), lines)

@@ -1,0 +1,66 @@
+"""Radiance pictures (.hdr): three mantissas and a common exponent per texel.
+
+Source: Greg Ward, "Real Pixels", Graphics Gems II; Radiance "File Formats", Picture.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from .errors import DataError
+from .picture import Picture, needs
+
+_MAX_HEADER = 1 << 16
+_SIZE_LINE = re.compile(rb"([-+])([XY]) +(\d+) +([-+])([XY]) +(\d+)")
+
+
+def read_radiance(path: Path) -> Picture:
+    """Read a picture, divided by the EXPOSURE of its header, upright.
+
+    Raises:
+        DataError: it is damaged, or its colors are XYZ.
+    """
+    try:
+        import imagecodecs
+    except ImportError as error:
+        raise needs("imagecodecs", "hdr", f"{path}: a Radiance picture", error) from error
+    data = path.read_bytes()
+    head, found, body = data[:_MAX_HEADER].partition(b"\n\n")
+    if not data.startswith(b"#?") or not found:
+        raise DataError(f"{path}: expected a Radiance picture, found something else")
+    size_line, body = body.partition(b"\n")[0], data[len(head) + 2 :].partition(b"\n")[2]
+    size = _SIZE_LINE.fullmatch(size_line.strip())
+    if size is None or {size[2], size[5]} != {b"X", b"Y"}:
+        raise DataError(f"{path}: expected a size such as -Y 256 +X 512, found {size_line[:40]!r}")
+    exposure = 1.0
+    for line in head.splitlines():
+        name, _, value = line.partition(b"=")
+        if name.strip() == b"FORMAT" and value.strip() != b"32-bit_rle_rgbe":
+            raise DataError(f"{path}: expected FORMAT=32-bit_rle_rgbe, found {value.strip()[:40].decode('latin-1')}")
+        if name.strip() == b"EXPOSURE":
+            exposure *= _number(value, path)
+    n_lines, length = int(size[3]), int(size[6])
+    # the pixels are stored in lines of the second axis; whatever it is called, the library reads it as +X
+    plain = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y %d +X %d\n" % (n_lines, length)
+    try:
+        values: np.ndarray = imagecodecs.rgbe_decode(plain + body)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise DataError(f"{path}: cannot be read as a Radiance picture: {error}") from error
+    if size[2] == b"X":
+        values = values.swapaxes(0, 1)
+    signs = {size[2]: size[1], size[5]: size[4]}
+    values = values[:: 1 if signs[b"Y"] == b"-" else -1, :: 1 if signs[b"X"] == b"+" else -1]
+    return Picture(np.ascontiguousarray(values / np.float32(exposure), np.float32))
+
+
+def _number(value: bytes, path: Path) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise DataError(f"{path}: expected an EXPOSURE > 0, found {value.strip()[:40].decode('latin-1')}")
+    return number

@@ -1,0 +1,49 @@
+"""How the files of a day are to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ALPHA_MASK, NO_MASK = "alpha", "none"
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """The options of `read_day`; plain values, so that they can be sent to other processes and put into a digest.
+
+    Attributes:
+        mask: Name of a file, ALPHA_MASK or NO_MASK.
+        hours: Times, or a text or the name of a file with them.
+        first_hour: Of frames whose names only count.
+        encoding: Of the values.
+        layer: Of EXR files.
+    """
+
+    mask: str | None = None
+    hours: str | tuple[float, ...] | None = None
+    first_hour: float | None = None
+    encoding: str = "none"
+    layer: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        mask: str | Path | None = None,
+        hours: str | Path | Sequence[float] | None = None,
+        first_hour: float | None = None,
+        encoding: str = "none",
+        layer: str | None = None,
+    ) -> ReadOptions:
+        """From what `read_day` takes."""
+        if isinstance(hours, Path):
+            hours = str(hours)
+        elif hours is not None and not isinstance(hours, str):
+            hours = tuple(float(hour) for hour in hours)
+        return cls(None if mask is None else str(mask), hours, first_hour, encoding, layer)
+
+    @property
+    def mask_file(self) -> Path | None:
+        """The mask that the user names."""
+        return None if self.mask in (None, ALPHA_MASK, NO_MASK) else Path(self.mask or "")

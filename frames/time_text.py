@@ -1,0 +1,50 @@
+"""A time of day at the beginning of a text: 05.90, 5-30, 0h30, 6am, 0530, or a mere number."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+CLOCK, DECIMAL, WHOLE = "clock", "decimal", "whole"
+_END = r"(?![0-9a-z])"
+_HALF_DAY = re.compile(r"([0-9]{1,2})(?:[-.:h_]([0-9]{2}))? ?([ap])m" + _END, re.IGNORECASE)
+_CLOCK = re.compile(r"([0-9]{1,2})(?:h([0-9]{2})?(?:m|min)?|[-:]([0-9]{2}))" + _END, re.IGNORECASE)
+_NUMBER = re.compile(r"([0-9]{1,2}\.[0-9]+)(?![0-9])|([0-9]+)")
+
+
+@dataclass(frozen=True)
+class TimeText:
+    """What was read.
+
+    Attributes:
+        value: Hours; of a whole number the number, which may be a count.
+        kind: CLOCK, DECIMAL or WHOLE.
+        digits: The number as written.
+        rest: What follows it in the text.
+    """
+
+    value: float
+    kind: str
+    digits: str
+    rest: str
+
+
+def read_time(text: str) -> TimeText | None:
+    """Read the time at the beginning of a text, or None."""
+    if found := _HALF_DAY.match(text):
+        hour, minute = int(found[1]), int(found[2] or 0)
+        if 1 <= hour <= 12 and minute < 60:
+            return TimeText(hour % 12 + 12 * (found[3] in "pP") + minute / 60, CLOCK, found[0], text[found.end() :])
+    if found := _CLOCK.match(text):
+        hour, minute = int(found[1]), int(found[2] or found[3] or 0)
+        if hour <= 24 and minute < 60:
+            return TimeText(hour + minute / 60, CLOCK, found[0], text[found.end() :])
+    if found := _NUMBER.match(text):
+        return TimeText(float(found[0]), DECIMAL if found[1] else WHOLE, found[0], text[found.end() :])
+    return None
+
+
+def parse_hour(text: str) -> float | None:
+    """Hours from a whole text such as 5.9, 05:54, 5h54 or 6am; None for anything else."""
+    found = read_time(text.strip())
+    return found.value if found is not None and not found.rest else None

@@ -1,0 +1,126 @@
+"""EXR files of other programs: every compression, half and float, tiles, layers, windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.frames.foreign_files import RADIANCE, ffmpeg_frame, openexr_frame
+from todpack.frames import DataError
+from todpack.frames.exr import read_exr
+
+pytest.importorskip("OpenEXR")
+THREE = Path(__file__).parent / "three_exr"
+LOSSLESS = ("NO", "RLE", "ZIPS", "ZIP", "PIZ")
+LOSSY = {"PXR24": 1e-3, "B44": 0.1, "B44A": 0.1, "DWAA": 0.1, "DWAB": 0.1}
+
+
+@pytest.mark.parametrize("compression", LOSSLESS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_compressions_without_loss(tmp_path: Path, compression: str, dtype: type) -> None:
+    stored = RADIANCE.astype(dtype)
+    picture = read_exr(openexr_frame(tmp_path / "a.exr", {"RGB": stored}, f"{compression}_COMPRESSION"))
+    assert picture.alpha is None
+    assert picture.rgb.dtype == np.float32
+    np.testing.assert_array_equal(picture.rgb, stored.astype(np.float32))
+
+
+@pytest.mark.parametrize("compression", LOSSY)
+def test_compressions_with_loss(tmp_path: Path, compression: str) -> None:
+    smooth = np.linspace(0.5, 2, 32 * 32 * 3, dtype=np.float32).reshape(32, 32, 3).astype(np.float16)
+    found = read_exr(openexr_frame(tmp_path / "a.exr", {"RGB": smooth}, f"{compression}_COMPRESSION")).rgb
+    np.testing.assert_allclose(found, smooth.astype(np.float32), rtol=LOSSY[compression])
+
+
+@pytest.mark.parametrize("compression", ["none", "rle", "zip1", "zip16"])
+@pytest.mark.parametrize(("kind", "dtype"), [("half", np.float16), ("float", np.float32)])
+def test_ffmpeg(tmp_path: Path, compression: str, kind: str, dtype: type) -> None:
+    pytest.importorskip("av")
+    path = ffmpeg_frame(tmp_path / "a.exr", "exr", RADIANCE, {"compression": compression, "format": kind})
+    found = read_exr(path).rgb
+    np.testing.assert_allclose(found, RADIANCE.astype(dtype).astype(np.float32), rtol=1e-3 if kind == "half" else 0)
+
+
+@pytest.mark.parametrize("path", sorted(THREE.glob("*.exr")), ids=lambda path: path.stem)
+def test_three_js(path: Path) -> None:
+    n = np.arange(24, dtype=np.float32).reshape(4, 6)[::-1]  # the exporter writes textures from their bottom row up
+    picture = read_exr(path)
+    np.testing.assert_array_equal(picture.rgb, np.stack([n / 4, n * n / 16, np.full_like(n, 0.5)], axis=2))
+    np.testing.assert_array_equal(picture.alpha, n % 2)
+
+
+def test_tiles_are_read(tmp_path: Path) -> None:
+    tall = np.tile(RADIANCE, (5, 6, 1))
+    path = openexr_frame(tmp_path / "a.exr", {"RGB": tall}, storage="tiledimage")
+    np.testing.assert_array_equal(read_exr(path).rgb, tall)
+
+
+def _planes(names: str, factor: float = 1) -> dict[str, np.ndarray]:
+    return {name: RADIANCE[..., i] * np.float32(factor) for i, name in enumerate(names.split())}
+
+
+def test_other_channels_are_left_out(tmp_path: Path) -> None:
+    channels = _planes("R G B") | _planes("diffuse.R diffuse.G diffuse.B", 2) | {"Z": RADIANCE[..., 0]}
+    picture = read_exr(openexr_frame(tmp_path / "a.exr", channels))
+    np.testing.assert_array_equal(picture.rgb, RADIANCE)
+    assert picture.alpha is None
+
+
+def test_the_only_layer_is_taken(tmp_path: Path) -> None:
+    channels = _planes("bake.Combined.R bake.Combined.G bake.Combined.B") | {"bake.Depth.Z": RADIANCE[..., 0]}
+    np.testing.assert_array_equal(read_exr(openexr_frame(tmp_path / "a.exr", channels)).rgb, RADIANCE)
+
+
+def test_of_several_layers_one_is_chosen(tmp_path: Path) -> None:
+    channels = _planes("diffuse.R diffuse.G diffuse.B", 2) | _planes("total.R total.G total.B")
+    path = openexr_frame(tmp_path / "a.exr", channels)
+    with pytest.raises(DataError, match=r"a\.exr: expected channels R, G, B, found those of .*choose one by --layer"):
+        read_exr(path)
+    np.testing.assert_array_equal(read_exr(path, "total").rgb, RADIANCE)
+    with pytest.raises(DataError, match=r"expected channels sky\.R, sky\.G, sky\.B, found diffuse\.B, "):
+        read_exr(path, "sky")
+
+
+def test_grey_is_repeated(tmp_path: Path) -> None:
+    path = openexr_frame(tmp_path / "a.exr", {"Y": RADIANCE[..., 0]})
+    np.testing.assert_array_equal(read_exr(path).rgb, RADIANCE[..., :1].repeat(3, axis=2))
+
+
+@pytest.mark.parametrize("channels", [{"Z": RADIANCE[..., 0]}, {"U": RADIANCE[..., 0], "V": RADIANCE[..., 1]}])
+def test_without_colors(tmp_path: Path, channels: dict[str, np.ndarray]) -> None:
+    path = openexr_frame(tmp_path / "a.exr", channels)
+    with pytest.raises(DataError, match=r"a\.exr: expected channels R, G, B, found [UZ]"):
+        read_exr(path)
+
+
+def test_whole_numbers_are_refused(tmp_path: Path) -> None:
+    path = openexr_frame(tmp_path / "a.exr", {"RGB": (RADIANCE * 10).astype(np.uint32)})
+    with pytest.raises(DataError, match="expected half or float channels of one resolution, found R of uint32"):
+        read_exr(path)
+
+
+def test_data_window_within_the_display_window(tmp_path: Path) -> None:
+    path = openexr_frame(tmp_path / "a.exr", {"RGB": RADIANCE}, window=[(2, 1), (14, 9), (0, 0), (15, 11)])
+    expected = np.zeros((12, 16, 3), np.float32)
+    expected[1:10, 2:15] = RADIANCE
+    np.testing.assert_array_equal(read_exr(path).rgb, expected)
+
+
+def test_data_window_beyond_the_display_window(tmp_path: Path) -> None:
+    path = openexr_frame(tmp_path / "a.exr", {"RGB": RADIANCE}, window=[(-2, -1), (10, 7), (0, 0), (5, 4)])
+    np.testing.assert_array_equal(read_exr(path).rgb, RADIANCE[1:6, 2:8])
+
+
+def test_no_exr_and_damaged(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.exr").write_bytes(b"junk" * 30)
+    with pytest.raises(DataError, match=r"a\.exr: expected an EXR image, found something else"):
+        read_exr(tmp_path / "a.exr")
+    path = openexr_frame(tmp_path / "b.exr", {"RGB": RADIANCE})
+    data = path.read_bytes()
+    for size in (40, 300, len(data) - 200):
+        path.write_bytes(data[:size])
+        with pytest.raises(DataError, match=r"b\.exr: ") as caught:
+            read_exr(path)
+        assert "\n" not in str(caught.value)

@@ -1,0 +1,306 @@
+"""Every kind of image file is read as its codes, or refused by name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from tests.frames.foreign_files import ffmpeg_frame
+from todpack.frames.errors import DataError
+from todpack.frames.formats import read_picture, read_rgb_codes
+from todpack.frames.masks import read_mask
+
+RNG = np.random.default_rng(0)
+CODES = RNG.integers(0, 256, (5, 7, 3)).astype(np.uint8)
+GREY = RNG.integers(0, 256, (5, 7)).astype(np.uint8)
+
+
+def saved(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def test_rgb(tmp_path: Path) -> None:
+    found = read_rgb_codes(saved(tmp_path / "a.png", Image.fromarray(CODES)))
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, CODES)
+
+
+def test_grey_is_repeated(tmp_path: Path) -> None:
+    found = read_rgb_codes(saved(tmp_path / "a.png", Image.fromarray(GREY)))
+    np.testing.assert_array_equal(found, GREY[..., None].repeat(3, axis=2))
+
+
+def test_one_bit(tmp_path: Path) -> None:
+    found = read_rgb_codes(saved(tmp_path / "a.png", Image.fromarray(GREY > 100)))
+    np.testing.assert_array_equal(found[..., 1], np.where(GREY > 100, 255, 0))
+
+
+def palette_image() -> tuple[Image.Image, np.ndarray]:
+    colors = RNG.integers(0, 256, (256, 3)).astype(np.uint8)
+    image = Image.fromarray(GREY % 16).convert("P")
+    image.putpalette(colors.tobytes())
+    return image, colors[GREY % 16]
+
+
+def test_palette(tmp_path: Path) -> None:
+    image, expected = palette_image()
+    np.testing.assert_array_equal(read_rgb_codes(saved(tmp_path / "a.png", image)), expected)
+
+
+def test_palette_with_transparency(tmp_path: Path) -> None:
+    """An entry that is see-through and used is refused; one that no texel uses is not."""
+    image, expected = palette_image()
+    used = int(GREY[0, 0] % 16)
+    with pytest.raises(DataError, match=r"a\.png: expected an opaque image, found alpha down to 0"):
+        read_rgb_codes(saved(tmp_path / "a.png", image, transparency=used))
+    unused = next(i for i in range(16, 256))
+    np.testing.assert_array_equal(read_rgb_codes(saved(tmp_path / "b.png", image, transparency=unused)), expected)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_alpha(tmp_path: Path, mode: str) -> None:
+    """Opaque: dropped. One texel a little translucent: refused."""
+    parts = [GREY[..., None]] if mode == "LA" else [CODES]
+    opaque = np.concatenate([*parts, np.full((5, 7, 1), 255, np.uint8)], axis=2)
+    expected = GREY[..., None].repeat(3, axis=2) if mode == "LA" else CODES
+    np.testing.assert_array_equal(
+        read_rgb_codes(saved(tmp_path / "a.png", Image.fromarray(opaque, mode=None))), expected
+    )
+    opaque[2, 3, -1] = 254
+    with pytest.raises(DataError, match="expected an opaque image, found alpha down to 254"):
+        read_rgb_codes(saved(tmp_path / "b.png", Image.fromarray(opaque)))
+
+
+def test_jpeg(tmp_path: Path) -> None:
+    smooth = np.full((16, 16, 3), (200, 100, 50), np.uint8)
+    found = read_rgb_codes(saved(tmp_path / "a.jpg", Image.fromarray(smooth), quality=95))
+    assert np.abs(found.astype(int) - smooth).max() <= 3
+
+
+def test_grey_jpeg(tmp_path: Path) -> None:
+    found = read_rgb_codes(saved(tmp_path / "a.jpg", Image.fromarray(np.full((8, 8), 99, np.uint8))))
+    assert np.abs(found.astype(int) - 99).max() <= 1
+
+
+def test_cmyk_jpeg(tmp_path: Path) -> None:
+    path = saved(tmp_path / "print.jpg", Image.fromarray(CODES).convert("CMYK"))
+    with pytest.raises(DataError, match=r"print\.jpg: expected 8-bit RGB, grey or palette, found mode CMYK"):
+        read_rgb_codes(path)
+
+
+@pytest.mark.parametrize("size", [0, 4, 20, 60])
+def test_png_cut_short(tmp_path: Path, size: int) -> None:
+    path = saved(tmp_path / "a.png", Image.fromarray(CODES))
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(DataError, match=r"a\.png: ") as caught:
+        read_rgb_codes(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_png(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", Image.fromarray(CODES))
+    data = bytearray(path.read_bytes())
+    data[50] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.png: "):
+        read_rgb_codes(path)
+
+
+def test_text_named_png(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("this is no image")
+    with pytest.raises(DataError, match=r"a\.png: expected a PNG image, found something else"):
+        read_rgb_codes(tmp_path / "a.png")
+
+
+def test_missing_and_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.png: cannot be read: No such file"):
+        read_rgb_codes(tmp_path / "a.png")
+    with pytest.raises(DataError, match="cannot be read: Is a directory"):
+        read_rgb_codes(tmp_path)
+
+
+def test_mask_threshold(tmp_path: Path) -> None:
+    codes = np.array([[0, 127, 128, 255]], np.uint8)
+    np.testing.assert_array_equal(
+        read_mask(saved(tmp_path / "a.png", Image.fromarray(codes)), 1, 4), [[False, False, True, True]]
+    )
+
+
+def test_mask_faults(tmp_path: Path) -> None:
+    path = saved(tmp_path / "mask.png", Image.fromarray(np.full((5, 7), 255, np.uint8)))
+    with pytest.raises(DataError, match=r"mask\.png: mask must have the size .*expected 5 x 7, found 7 x 5"):
+        read_mask(path, 7, 5)
+    saved(path, Image.fromarray(np.full((5, 7), 127, np.uint8)))
+    with pytest.raises(DataError, match=r"mask\.png: expected at least one valid texel"):
+        read_mask(path, 5, 7)
+
+
+@pytest.mark.parametrize("name", ["a.tga", "a.bmp", "a.tif", "a.webp", "a.png"])
+def test_kinds_of_8_bits(tmp_path: Path, name: str) -> None:
+    options = {"lossless": True} if name.endswith("webp") else {}
+    picture = read_picture(saved(tmp_path / name, Image.fromarray(CODES), **options))
+    assert picture.alpha is None
+    assert picture.rgb.dtype == np.uint8
+    np.testing.assert_array_equal(picture.rgb, CODES)
+
+
+@pytest.mark.parametrize("name", ["a.tga", "a.tif", "a.webp", "a.png"])
+def test_alpha_of_8_bits(tmp_path: Path, name: str) -> None:
+    options = {"lossless": True, "exact": True} if name.endswith("webp") else {}
+    alpha = np.where(GREY > 100, 255, 0).astype(np.uint8)
+    picture = read_picture(saved(tmp_path / name, Image.fromarray(np.dstack([CODES, alpha])), **options))
+    np.testing.assert_array_equal(picture.rgb, CODES)
+    np.testing.assert_array_equal(picture.alpha, alpha)
+
+
+def test_transparent_color_is_alpha(tmp_path: Path) -> None:
+    color = tuple(int(code) for code in CODES[2, 3])
+    picture = read_picture(saved(tmp_path / "a.png", Image.fromarray(CODES), transparency=color))
+    np.testing.assert_array_equal(picture.alpha, np.where((color == CODES).all(axis=2), 0, 255))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tif"])
+def test_several_pictures_in_a_file_are_refused(tmp_path: Path, name: str) -> None:
+    first, second = Image.fromarray(CODES), Image.fromarray(255 - CODES)
+    path = saved(tmp_path / name, first, save_all=True, append_images=[second])
+    with pytest.raises(DataError, match=r"a\.\w+: expected one picture, found (2|several pages) in the file"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp", "a.jpg"])
+def test_orientation_is_applied(tmp_path: Path, orientation: int, name: str) -> None:
+    image = Image.fromarray(np.arange(16 * 8 * 3, dtype=np.uint8).reshape(8, 16, 3))
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / name, image, exif=exif, **({"lossless": True} if name.endswith("webp") else {}))
+    with Image.open(path) as stored:
+        expected = np.asarray(ImageOps.exif_transpose(stored))
+    picture = read_picture(path)
+    assert expected.shape == ((8, 16, 3) if orientation < 5 else (16, 8, 3))
+    np.testing.assert_array_equal(picture.rgb, expected)
+
+
+DEEP = RNG.integers(0, 65536, (5, 7, 3)).astype(np.uint16)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tiff"])
+def test_16_bits_of_ffmpeg(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("imagecodecs")
+    pytest.importorskip("av")
+    path = ffmpeg_frame(tmp_path / name, name[2:], DEEP)
+    picture = read_picture(path)
+    assert picture.rgb.dtype == np.uint16
+    np.testing.assert_array_equal(picture.rgb, DEEP)
+    with pytest.raises(DataError, match="expected 8 bits per channel, found values of uint16"):
+        read_rgb_codes(path)
+
+
+def test_16_bit_grey(tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    picture = read_picture(saved(tmp_path / "a.png", Image.fromarray(DEEP[..., 0])))
+    np.testing.assert_array_equal(picture.rgb, DEEP[..., :1].repeat(3, axis=2))
+
+
+FLOATS = RNG.random((5, 7, 3), np.float32) * 8
+TIFF_KINDS = {
+    "float": (FLOATS, {}),
+    "half": (FLOATS.astype(np.float16), {}),
+    "double": (FLOATS.astype(np.float64), {}),
+    "deflate": (FLOATS, {"compression": "zlib", "predictor": True}),
+    "tiles": (np.tile(FLOATS, (4, 4, 1)), {"tile": (16, 16)}),
+    "big": (FLOATS, {"bigtiff": True}),
+    "big-endian": (FLOATS, {"byteorder": ">"}),
+    "codes": (DEEP, {"compression": "lzw", "predictor": True}),
+}
+
+
+@pytest.mark.parametrize("kind", TIFF_KINDS)
+def test_deep_tiff(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip("imagecodecs")
+    values, options = TIFF_KINDS[kind]
+    pytest.importorskip("tifffile").imwrite(tmp_path / "a.tif", values, photometric="rgb", **options)
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.alpha is None
+    np.testing.assert_array_equal(picture.rgb, values if kind == "codes" else values.astype(np.float32))
+
+
+def test_deep_tiff_of_planes_with_alpha_or_an_extra_channel(tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    tifffile = pytest.importorskip("tifffile")
+    alpha = (GREY > 100).astype(np.float32)
+    planes = np.concatenate([FLOATS.transpose(2, 0, 1), alpha[None]])
+    for extra, expected in (("unassalpha", alpha), ("unspecified", None)):
+        tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", extrasamples=[extra])
+        picture = read_picture(tmp_path / "a.tif")
+        np.testing.assert_array_equal(picture.rgb, FLOATS)
+        assert (picture.alpha is None) == (expected is None)
+        if expected is not None:
+            np.testing.assert_array_equal(picture.alpha, expected)
+
+
+def test_deep_tiff_faults(tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    tifffile = pytest.importorskip("tifffile")
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, DEEP[..., 0], photometric="miniswhite")
+    with pytest.raises(DataError, match=r"a\.tif: expected RGB or grey TIFF, found photometric interpretation 0"):
+        read_picture(path)
+    tifffile.imwrite(path, DEEP.astype(np.uint32), photometric="rgb")
+    with pytest.raises(DataError, match=r"a\.tif: expected values of uint8, uint16 or floating point, found uint32"):
+        read_picture(path)
+    tifffile.imwrite(path, FLOATS, photometric="rgb")
+    data = path.read_bytes()
+    for content in (b"", b"MM", data[:20], data[: len(data) - 100]):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"a\.tif: ") as caught:
+            read_picture(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "alpha"),
+    [(CODES, False), (DEEP, False), (FLOATS.astype(np.float64), False), (np.dstack([FLOATS, FLOATS[..., 0]]), True)],
+)
+def test_arrays(tmp_path: Path, values: np.ndarray, alpha: bool) -> None:
+    np.save(tmp_path / "a.npy", values)
+    picture = read_picture(tmp_path / "a.npy")
+    dtype = values.dtype if values.dtype.kind == "u" else np.float32
+    assert picture.rgb.dtype == dtype
+    np.testing.assert_array_equal(picture.rgb, values[..., :3].astype(dtype))
+    assert (picture.alpha is not None) == alpha
+
+
+@pytest.mark.parametrize("values", [np.zeros((2, 3, 5)), np.zeros((3,)), np.zeros((2, 3, 3), np.int64)])
+def test_arrays_that_are_no_frames(tmp_path: Path, values: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", values)
+    with pytest.raises(DataError, match=r"a\.npy: expected values"):
+        read_picture(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.exr", "a.hdr", "a.tif", "a.npy"])
+def test_git_lfs_pointer_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+    with pytest.raises(DataError, match=r"found a Git LFS pointer; fetch the files by git lfs pull"):
+        read_picture(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [("a.exr", "OpenEXR", "exr"), ("a.hdr", "imagecodecs", "hdr"), ("a.tif", "imagecodecs", "hdr")],
+)
+def test_a_missing_package_is_one_line(tmp_path: Path, monkeypatch: Any, name: str, package: str, extra: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    if name == "a.tif":
+        Image.fromarray(DEEP[..., 0]).save(tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(b"any")
+    with pytest.raises(DataError, match=rf"needs {package}: pip install 'todpack\[{extra}\]'") as caught:
+        read_picture(tmp_path / name)
+    assert "\n" not in str(caught.value)

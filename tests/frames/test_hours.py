@@ -1,0 +1,191 @@
+"""When frames are: given, from a file beside them, from their names, or counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from todpack.frames import DataError
+from todpack.frames.hours import find_times
+from todpack.frames.time_text import parse_hour
+
+DAY = Path("nowhere") / "day"
+
+
+def times_of(names: list[str], **options: object) -> tuple[list[str], list[float], tuple[str, ...]]:
+    found = find_times(DAY, [DAY / name for name in reversed(names)], **options)  # type: ignore[arg-type]
+    return [file.name for file in found.files], [round(float(hour), 6) for hour in found.hours], found.warnings
+
+
+KEYS = [f"lm_{key}.exr" for key in sorted([*range(0, 2400, 100), 590, 1810])]
+CONTEST = [*map(float, range(6)), 5.9, *map(float, range(6, 19)), 18.1, *map(float, range(19, 24))]
+OURS = [f"tod_{int(hour):02d}.png" if hour == int(hour) else f"tod_{hour:05.2f}.png" for hour in CONTEST if hour != 5]
+
+
+@pytest.mark.parametrize(
+    ("names", "hours"),
+    [
+        (["tod_5.png", "tod_5.9.png", "tod_6.png"], [5, 5.9, 6]),
+        (["tod_05.90.png", "tod_18.10.png"], [5.9, 18.1]),
+        (["tod_10.00.png", "tod_10.50.png"], [10, 10.5]),
+        (["0h30.png", "1h.png", "13h05.png"], [0.5, 1, 13 + 5 / 60]),
+        (["12am.png", "6am.png", "12pm.png", "6-30pm.png"], [0, 6, 12, 18.5]),
+        (["tod_5-30.png", "tod_6-00.png", "tod_17-45.png"], [5.5, 6, 17.75]),
+        (["tod_5-00.png", "tod_5-30.png", "tod_5-45.png"], [5, 5.5, 5.75]),
+        (["0000.png", "0300.png", "0530.png", "2100.png"], [0, 3, 5.5, 21]),
+        (["lm_0300_HQ.png", "lm_0545_HQ.png"], [3, 5.75]),
+        (["a_6.png", "a_7.png", "a_12.png"], [6, 7, 12]),
+        ([f"tod_{hour:02d}.png" for hour in range(6, 19)], list(range(6, 19))),  # of a program that names hours
+        (["2.00.png", "13.00.png", "24.00.png"], [2, 13, 0]),
+        (KEYS, CONTEST),
+        (OURS, [hour for hour in CONTEST if hour != 5]),
+    ],
+)
+def test_times_in_names(names: list[str], hours: list[float]) -> None:
+    found, at, warnings = times_of(names)
+    by_time = sorted(zip(hours, names, strict=True))
+    assert found == [name for _, name in by_time]
+    np.testing.assert_allclose(at, [hour for hour, _ in by_time])
+    assert len(warnings) == 1
+    assert f"times are taken from the names: {len(names)} from {min(hours):g} to {max(hours):g} h" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"tod_{n:02d}.png" for n in range(24)],
+        [f"{n}.png" for n in range(24)],
+        [f"frame{n:04d}.render.png" for n in range(24)],
+        [f"lm_1-{n:02d}.png" for n in range(24)],
+        [f"scene_v1.{n:02d}.png" for n in range(24)],
+        [f"{n * 100}.png" for n in range(24)],
+        [f"{n:02d}.00.png" for n in range(24)],
+        [f"{n:02d}h00.png" for n in range(24)],
+    ],
+)
+def test_usual_days_are_silent(names: list[str]) -> None:
+    assert times_of(names) == (names, list(range(24)), ())
+
+
+def test_counters_from_one_are_said() -> None:
+    names = [f"tod_{n:02d}.png" for n in range(1, 25)]
+    found, hours, warnings = times_of(names)
+    assert (found, hours) == (names, list(range(24)))
+    assert warnings == (f"{DAY}: names count from 1: tod_01.png is taken as 0 h (--first-hour 1: as 1 h)",)
+    found, hours, warnings = times_of(names, first_hour=1)
+    assert found == ["tod_24.png", *names[:-1]]
+    assert (hours, warnings) == (list(range(24)), ())
+
+
+def test_counters_from_elsewhere() -> None:
+    names = [f"frame_{n}.png" for n in range(1001, 1025)]
+    found, hours, (warning,) = times_of(names)
+    assert (found, hours) == (names, list(range(24)))
+    assert warning.endswith("names count from 1001: frame_1001.png is taken as 0 h")
+
+
+def test_numbers_with_gaps_only_order() -> None:
+    names = ["a_0001.png", "a_0017.png", "a_0023.png"]  # dropped frames, not minutes after midnight
+    found, hours, warnings = times_of(names)
+    assert (found, hours) == (names, [0, 8, 16])
+    assert "the numbers in the names are not consecutive; only their order counts" in warnings[0]
+    assert "expected 24 frames, found 3; they are spread evenly" in warnings[1]
+
+
+def test_names_without_times_are_said() -> None:
+    found, hours, warnings = times_of(["dawn.png", "noon.png"])
+    assert (found, hours) == (["dawn.png", "noon.png"], [0, 12])
+    assert "no times are in all names, such as dawn.png; frames are in the order of their names" in warnings[0]
+
+
+def test_two_frames_of_one_time() -> None:
+    with pytest.raises(DataError, match=r"expected one frame for each time, found tod_\S+ and tod_\S+ at 6 h"):
+        times_of(["tod_6.png", "tod_06.0.png", "tod_7.png"])
+    with pytest.raises(DataError, match=r"found 00\.00\.png and 24\.00\.png at 0 h"):
+        times_of(["24.00.png", "12.00.png", "00.00.png"])
+
+
+@pytest.mark.parametrize("hours", ["0,5.9,18:06", "0 5.9 18h06", (0, 5.9, 18.1), [0.0, 5.9, 18.1]])
+def test_given_hours(hours: object) -> None:
+    names = ["tod_2.png", "tod_9.png", "tod_10.png"]
+    assert times_of(names, hours=hours) == (names, [0, 5.9, 18.1], ())
+
+
+def test_given_hours_decide_the_order() -> None:
+    assert times_of(["a.png", "b.png"], hours="18,6")[:2] == (["b.png", "a.png"], [6, 18])
+
+
+@pytest.mark.parametrize(
+    ("hours", "message"),
+    [
+        ("0,6", "--hours: expected 3 times, one for each frame, found 2"),
+        ((0, 1), "--hours: expected 3 times, one for each frame, found 2"),
+        ("0,6,noon", "--hours: line 1: expected a time such as 5.9 or 05:54, found 'noon'"),
+        ("0,6,25", "--hours: expected times of 0 to 24 hours, found 25 for 3.png"),
+        ((0, 6, float("nan")), "--hours: expected times of 0 to 24 hours, found nan for 3.png"),
+        ((0, 6, -1), "--hours: expected times of 0 to 24 hours, found -1 for 3.png"),
+        ((0, 6, 24), "--hours: expected one frame for each time, found 1.png and 3.png at 0 h"),
+    ],
+)
+def test_bad_hours(hours: object, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        times_of(["1.png", "2.png", "3.png"], hours=hours)
+    assert str(caught.value) == message
+
+
+def test_first_hour_is_for_counters() -> None:
+    assert times_of(["1.png", "2.png"], first_hour=6)[1] == [6, 18]
+    with pytest.raises(DataError, match="--first-hour: expected 0 <= hour < 24, found 24"):
+        times_of(["1.png", "2.png"], first_hour=24)
+    with pytest.raises(
+        DataError, match=r"--first-hour: expected names that only count, found times in them: 1\.5\.png"
+    ):
+        times_of(["1.5.png", "2.5.png"], first_hour=1)
+    with pytest.raises(DataError, match="--first-hour: expected names that only count, found the times of --hours"):
+        times_of(["1.png", "2.png"], first_hour=1, hours="1,2")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "5\n5.9\n6\n",
+        "\ufeff# baked on Tuesday\r\n5\r\n5.9 # lamps on\r\n6\r\n",
+        "5,5.9,6",
+        "file,hour\nb.png,5.9\na.png,5\nc.png,6\n",
+        '"a.png";"5"\n"b.png";"05:54"\n"c.png";"6am"\n',
+        "a 5\nb 5.9\nc 6\n",
+    ],
+)
+@pytest.mark.parametrize("place", ["day/hours.txt", "hours.csv", "elsewhere.txt"])
+def test_files_of_hours(tmp_path: Path, content: str, place: str) -> None:
+    (tmp_path / "day").mkdir()
+    (tmp_path / place).write_bytes(content.encode())
+    files = [tmp_path / "day" / name for name in ("a.png", "b.png", "c.png")]
+    given = tmp_path / place if place == "elsewhere.txt" else None
+    times = find_times(tmp_path / "day", files, given)
+    assert [file.name for file in times.files] == ["a.png", "b.png", "c.png"]
+    np.testing.assert_allclose(times.hours, [5, 5.9, 6])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,5\nb,6\n", r"hours\.csv: expected a time for each frame, found none for c\.png"),
+        ("a,5\nb,6\nc,7\nd,8\n", r"hours\.csv: expected names of frames, found 'd'"),
+        ("a,5\na,6\nc,7\n", r"hours\.csv: line 2: expected each frame once, found 'a' again"),
+        ("a,5\n6\nc,7\n", r"hours\.csv: expected a name beside every time, found 1 times without one"),
+        ("5\nsix\n7\n", r"hours\.csv: line 2: expected a time such as 5\.9 or 05:54, found 'six'"),
+        ("", r"hours\.csv: expected 3 times, one for each frame, found 0"),
+    ],
+)
+def test_bad_files_of_hours(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "hours.csv").write_text(content)
+    with pytest.raises(DataError, match=message):
+        find_times(tmp_path, [tmp_path / name for name in ("a.png", "b.png", "c.png")])
+
+
+@pytest.mark.parametrize("text", ["", "x", "5.9x", "13pm", "0am", "5:75", "25:00", "5-9"])
+def test_what_is_no_time(text: str) -> None:
+    assert parse_hour(text) is None

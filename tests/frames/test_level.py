@@ -1,0 +1,78 @@
+"""A level as a folder of folders, and what every dataset offers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from todpack.frames import DataError, ReadOptions, find_lightmap, is_dataset, open_dataset, read_day
+
+CODES = np.random.default_rng(0).integers(1, 256, (24, 6, 4, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def level(tmp_path: Path) -> Path:
+    """Two lightmaps of 8 bits, the second with a mask and in png/, and one of HDR."""
+    path = tmp_path / "level"
+    for name in ("hall", "yard/png", "roof"):
+        (path / name).mkdir(parents=True)
+        for t, codes in enumerate(CODES):
+            if name == "roof":
+                np.save(path / name / f"tod_{t:02d}.npy", codes[:3].astype(np.float32))
+            else:
+                Image.fromarray(codes).save(path / name / f"tod_{t:02d}.png")
+    Image.fromarray(np.full((6, 4), 255, np.uint8)).save(path / "yard" / "valid.png")
+    (path / "notes").mkdir()
+    (path / ".hidden").mkdir()
+    Image.fromarray(CODES[0]).save(path / ".hidden" / "tod_00.png")
+    (path / "masks").mkdir()
+    Image.fromarray(CODES[0]).save(path / "masks" / "hall.png")
+    return path
+
+
+def test_lightmaps_are_listed_and_read(level: Path) -> None:
+    assert is_dataset(level)
+    dataset = open_dataset(level)
+    found = [(entry.name, entry.width, entry.height, entry.transfer, len(entry.hours)) for entry in dataset.entries]
+    assert found == [("hall", 4, 6, "srgb8", 24), ("roof", 4, 3, "linear", 24), ("yard", 4, 6, "srgb8", 24)]
+    for entry in dataset.entries:
+        day = dataset.read(entry)
+        assert (day.name, day.transfer, tuple(day.hours)) == (entry.name, entry.transfer, entry.hours)
+        np.testing.assert_array_equal(day.radiance, CODES[:, : entry.height])
+        assert json.dumps(asdict(entry))  # type: ignore[call-overload]  # plain values, for a job's digest
+    assert len(dataset.files(find_lightmap(dataset, "yard"))) == 25
+    assert len(dataset.files(find_lightmap(dataset, "hall"))) == 24
+
+
+def test_read_day_takes_one(level: Path) -> None:
+    assert read_day(level, lightmap="roof").radiance.shape == (24, 3, 4, 3)
+    with pytest.raises(DataError, match=r"found a dataset of 3; choose one by --lightmap \(such as hall\)"):
+        read_day(level)
+    with pytest.raises(DataError, match="expected a lightmap of hall, roof, yard, found 'attic'"):
+        read_day(level, lightmap="attic")
+    with pytest.raises(DataError, match="expected a dataset to choose the lightmap 'hall' from, found none"):
+        read_day(level / "hall", lightmap="hall")
+
+
+def test_options_reach_every_lightmap(level: Path) -> None:
+    dataset = open_dataset(level, ReadOptions(first_hour=6.0, mask="none", encoding="linear"))
+    entry = find_lightmap(dataset, "hall")
+    assert (entry.transfer, entry.hours[0]) == ("linear", 0.0)
+    day = dataset.read(entry)
+    np.testing.assert_allclose(day.radiance, np.roll(CODES, 6, axis=0) / np.float32(255), rtol=1e-6)
+    with pytest.raises(DataError, match=r"x\.png: expected a mask in each folder of a level"):
+        open_dataset(level, ReadOptions(mask="x.png"))
+
+
+def test_a_day_is_no_level(level: Path) -> None:
+    for folder in (level / "hall", level / "yard", level / "notes", level / "gone"):
+        assert not is_dataset(folder)
+    Image.fromarray(CODES[0]).save(level / "preview.png")  # a single picture is no day
+    assert is_dataset(level)
+    Image.fromarray(CODES[0]).save(level / "preview2.png")
+    assert not is_dataset(level)

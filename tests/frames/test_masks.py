@@ -1,0 +1,163 @@
+"""Which texels are valid: masks of any name and kind, alpha, and black in every frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from todpack.frames import DataError, read_day
+
+RNG = np.random.default_rng(5)
+VALID = RNG.random((6, 4)) < 0.5
+CODES = RNG.integers(1, 256, (24, 6, 4, 3)).astype(np.uint8)
+
+
+def write_frames(folder: Path, alpha: np.ndarray | list[np.ndarray] | None = None, suffix: str = ".png") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for t, codes in enumerate(CODES):
+        channel = alpha[t] if isinstance(alpha, list) else alpha
+        values = codes if channel is None else np.dstack([codes, channel])
+        Image.fromarray(values).save(folder / f"tod_{t:02d}{suffix}")
+    return folder
+
+
+def codes_of(valid: np.ndarray, top: int = 255) -> np.ndarray:
+    return np.where(valid, top, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "name", ["valid.png", "Valid.PNG", "mask.png", "MASK.tga", "coverage.bmp", "lightmap_mask.png", "tod-valid.tif"]
+)
+def test_a_mask_in_the_folder_is_no_frame(tmp_path: Path, name: str) -> None:
+    folder = write_frames(tmp_path / "day")
+    Image.fromarray(codes_of(VALID)).save(folder / name)
+    day = read_day(folder)
+    assert day.n_frames == 24
+    np.testing.assert_array_equal(day.valid, VALID)
+    assert day.warnings == (() if name.lower().startswith("valid") else (f"{folder}: the mask is {name}",))
+
+
+@pytest.mark.parametrize("name", ["tod_24.png", "mask.png", "zz.png"])
+def test_the_mask_that_is_named_is_no_frame(tmp_path: Path, name: str) -> None:
+    folder = write_frames(tmp_path / "day")
+    Image.fromarray(codes_of(VALID)).save(folder / name)
+    (tmp_path / "link").symlink_to(folder)
+    for mask in (folder / name, tmp_path / "link" / name):
+        day = read_day(folder, mask)
+        assert (day.n_frames, day.warnings) == (24, ())
+        np.testing.assert_array_equal(day.valid, VALID)
+
+
+def test_words_that_only_look_like_a_mask(tmp_path: Path) -> None:
+    for t in range(2):
+        for name in ("unmasked", "invalidated"):
+            Image.fromarray(CODES[t]).save(tmp_path / f"{name}_{t}.png")
+    assert read_day(tmp_path, hours=(1, 2, 3, 4)).n_frames == 4
+
+
+def test_frames_that_are_all_called_masks(tmp_path: Path) -> None:
+    for t in range(2):
+        Image.fromarray(CODES[t]).save(tmp_path / f"mask_{t}.png")
+    assert read_day(tmp_path).n_frames == 2
+
+
+def test_several_masks_need_a_choice(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "day")
+    for name in ("a_mask.png", "b_mask.png"):
+        Image.fromarray(codes_of(VALID)).save(folder / name)
+    with pytest.raises(DataError, match=r"expected one mask, found 2: a_mask\.png, b_mask\.png; choose one by --mask"):
+        read_day(folder)
+    np.testing.assert_array_equal(read_day(folder, folder / "b_mask.png").valid, VALID)
+
+
+@pytest.mark.parametrize(
+    ("values", "suffix"),
+    [
+        (codes_of(VALID, 1), ".png"),
+        (codes_of(VALID).astype(np.uint16) * 257, ".png"),
+        (np.where(VALID, 1, 0).astype(np.float32), ".npy"),
+        (VALID, ".npy"),
+        (np.where(VALID, 127, -1).astype(np.int8), ".npy"),
+        (np.dstack([np.full((6, 4, 3), 255, np.uint8), codes_of(VALID)]), ".png"),
+    ],
+    ids=["ones", "16-bit", "float", "bool", "contest", "alpha"],
+)
+def test_values_of_masks(tmp_path: Path, values: np.ndarray, suffix: str) -> None:
+    folder, mask = write_frames(tmp_path / "day"), tmp_path / f"mine{suffix}"
+    if suffix == ".npy":
+        np.save(mask, values)
+    else:
+        Image.fromarray(values).save(mask)
+    np.testing.assert_array_equal(read_day(folder, mask).valid, VALID)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tga"])
+def test_alpha_of_0_and_255_is_the_mask(tmp_path: Path, suffix: str) -> None:
+    day = read_day(write_frames(tmp_path / "day", codes_of(VALID), suffix))
+    np.testing.assert_array_equal(day.valid, VALID)
+    np.testing.assert_array_equal(day.radiance, CODES)
+    assert day.warnings == ()
+
+
+def test_partial_alpha_needs_to_be_wanted(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "day", np.where(VALID, 140, 120).astype(np.uint8))
+    with pytest.raises(DataError, match=r"tod_00\.png: expected an opaque image.*found alpha of 1.0; .*--mask alpha"):
+        read_day(folder)
+    np.testing.assert_array_equal(read_day(folder, "alpha").valid, VALID)
+
+
+def test_alpha_that_differs_is_united_and_said(tmp_path: Path) -> None:
+    alphas = [codes_of(VALID) for _ in CODES]
+    alphas[5] = codes_of(~VALID)
+    day = read_day(write_frames(tmp_path / "day", alphas))
+    assert day.valid.all()
+    assert "alpha of 1 frames differs from the first" in day.warnings[0]
+
+
+def test_alpha_in_some_frames_only(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "day", codes_of(VALID))
+    Image.fromarray(CODES[3]).save(folder / "tod_03.png")
+    with pytest.raises(DataError, match=r"tod_03\.png: expected an alpha channel as in tod_00\.png, found none"):
+        read_day(folder)
+    np.testing.assert_array_equal(read_day(folder, "none").valid, np.ones((6, 4), bool))
+    write_frames(folder)
+    with pytest.raises(DataError, match=r"tod_00\.png: expected an alpha channel for --mask alpha, found none"):
+        read_day(folder, "alpha")
+
+
+def test_alpha_that_says_nothing(tmp_path: Path) -> None:
+    assert read_day(write_frames(tmp_path / "a", codes_of(VALID | True))).warnings == ()
+    empty = write_frames(tmp_path / "b", codes_of(VALID & False))
+    day = read_day(empty)
+    assert day.valid.all()
+    assert "alpha is 0 everywhere in every frame and is left out" in day.warnings[0]
+    with pytest.raises(DataError, match="--mask alpha: expected at least one opaque texel, found none"):
+        read_day(empty, "alpha")
+
+
+def test_a_mask_goes_before_alpha(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "day", codes_of(~VALID, 200))
+    Image.fromarray(codes_of(VALID)).save(folder / "valid.png")
+    np.testing.assert_array_equal(read_day(folder).valid, VALID)
+
+
+def test_black_in_every_frame_is_said(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "day")
+    for t, codes in enumerate(CODES):
+        Image.fromarray(codes * VALID[..., None]).save(folder / f"tod_{t:02d}.png")
+    day = read_day(folder)
+    np.testing.assert_array_equal(day.valid, VALID)
+    n_black = VALID.size - VALID.sum()
+    assert f"{n_black} of {VALID.size} texels are black in every frame and are taken as invalid" in day.warnings[0]
+    day = read_day(folder, "none")
+    assert day.valid.all()
+    assert day.warnings == ()
+
+
+def test_alpha_is_no_mask_where_it_is_color(tmp_path: Path) -> None:
+    day = read_day(write_frames(tmp_path / "day", codes_of(VALID)), encoding="rgbm:2")
+    assert day.transfer == "linear"
+    np.testing.assert_allclose(day.radiance, 2 / 255 * CODES * VALID[..., None], rtol=1e-5)

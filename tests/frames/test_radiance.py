@@ -1,0 +1,129 @@
+"""What radiance may be: in folders of HDR frames, in arrays in memory and on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from todpack.frames import DataError, Day, day_of_array, read_day
+from todpack.frames.tile_source import FrameArrays
+
+RADIANCE = np.random.default_rng(0).random((3, 5, 4, 3), np.float32) + np.float32(0.5)
+
+
+def from_folder(radiance: np.ndarray, folder: Path) -> Day:
+    folder.mkdir()
+    for t, frame in enumerate(radiance):
+        np.save(folder / f"tod_{t}.npy", frame)
+    return read_day(folder)
+
+
+def from_array(radiance: np.ndarray, folder: Path) -> Day:
+    return day_of_array(radiance, name="day")
+
+
+Reader = Callable[[np.ndarray, Path], Day]
+both = pytest.mark.parametrize("read", [from_folder, from_array])
+
+
+@both
+def test_values_are_kept(read: Reader, tmp_path: Path) -> None:
+    day = read(RADIANCE, tmp_path / "day")
+    assert (day.transfer, day.name, day.radiance.dtype) == ("linear", "day", np.float32)
+    np.testing.assert_array_equal(day.radiance, RADIANCE)
+    np.testing.assert_array_equal(day.hours, [0, 8, 16])
+
+
+@both
+def test_tiny_negatives_become_0_and_are_counted(read: Reader, tmp_path: Path) -> None:
+    radiance = RADIANCE.copy()
+    radiance[1, 2, 3, 0], radiance[2, 0, 0] = -1e-4, -5e-5
+    day = read(radiance, tmp_path / "day")
+    np.testing.assert_array_equal(day.radiance, np.maximum(radiance, 0))
+    assert radiance[1, 2, 3, 0] < 0  # the caller's array is not changed
+    assert "4 tiny negative values, down to -0.0001, are read as 0" in day.warnings[-1]
+
+
+@both
+@pytest.mark.parametrize(("value", "found"), [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf"), (-0.25, "-0.25")])
+def test_what_is_no_radiance_is_named_with_its_place(read: Reader, tmp_path: Path, value: float, found: str) -> None:
+    radiance = RADIANCE.copy()
+    radiance[1, 2, 3, 0], radiance[1, 4, 0, 1] = -1e-4, value
+    where = r"tod_1\.npy" if read is from_folder else "day: 8 h"
+    with pytest.raises(
+        DataError, match=rf"{where}: expected finite radiance >= 0 at valid texels, found {found} at row 4, column 0"
+    ):
+        read(radiance, tmp_path / "day")
+
+
+@both
+def test_a_day_without_light(read: Reader, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="every texel is exactly black in every frame"):
+        read(RADIANCE * 0, tmp_path / "day")
+
+
+def test_frames_of_zeros_within_a_mask(tmp_path: Path) -> None:
+    (tmp_path / "day").mkdir()
+    np.save(tmp_path / "day" / "valid.npy", np.ones((5, 4), bool))
+    for t in range(24):
+        np.save(tmp_path / "day" / f"tod_{t}.npy", np.zeros((5, 4, 3), np.float32))
+    day = read_day(tmp_path / "day")
+    assert day.valid.all()
+    assert not day.radiance.any()
+    assert day.warnings == ()
+
+
+def test_invalid_texels_may_hold_anything(tmp_path: Path) -> None:
+    radiance, valid = RADIANCE.copy(), np.ones((5, 4), bool)
+    valid[1, 1] = False
+    radiance[:, 1, 1] = np.nan, np.inf, -3
+    day = day_of_array(radiance, valid=valid)
+    assert not day.radiance[:, 1, 1].any()
+    assert "9 NaN, infinite or negative values at invalid texels are read as 0" in day.warnings[0]
+
+
+def test_arrays_are_looked_through_in_bands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same day, whatever the height of a band; a place is that of the frame."""
+    radiance = RADIANCE.copy()
+    radiance[:, 3] = 0
+    radiance[0, 4, 1, 2] = -1e-5
+    whole = from_folder(radiance, tmp_path / "day")
+    monkeypatch.setattr("todpack.frames.tile_source.BAND_BYTES", 1)
+    narrow = FrameArrays(tmp_path / "day")
+    np.testing.assert_array_equal(narrow.valid, whole.valid)
+    assert narrow.warnings == whole.warnings
+    values, valid = narrow.read(slice(3, 5), slice(0, 2))
+    np.testing.assert_array_equal(values, np.maximum(radiance[:, 3:5, 0:2], 0))
+    assert valid.tolist() == [[False, False], [True, True]]
+    radiance[2, 4, 2, 0] = np.nan
+    np.save(tmp_path / "day" / "tod_2.npy", radiance[2])
+    with pytest.raises(DataError, match=r"tod_2\.npy: .*found nan at row 4, column 2"):
+        FrameArrays(tmp_path / "day")
+
+
+@pytest.mark.parametrize(
+    ("frames", "options", "message"),
+    [
+        (RADIANCE[:1], {}, r"expected frames \(T, H, W, 3\) with T >= 2"),
+        (RADIANCE[..., 0], {}, r"expected frames \(T, H, W, 3\) with T >= 2"),
+        (RADIANCE.astype(np.int32), {}, "expected frames of uint8 or floating point, found int32"),
+        (RADIANCE, {"hours": [0, 8]}, "expected 3 times that ascend in 0 <= hour < 24"),
+        (RADIANCE, {"hours": [0, 9, 8]}, "expected 3 times that ascend"),
+        (RADIANCE, {"hours": [0, 9, 24]}, "expected 3 times that ascend"),
+        (RADIANCE, {"valid": np.ones((4, 5), bool)}, r"expected valid texels \(5, 4\) bool"),
+        (RADIANCE, {"valid": np.zeros((5, 4), bool)}, "0 true"),
+    ],
+)
+def test_arrays_that_are_no_day(frames: np.ndarray, options: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        day_of_array(frames, **options)  # type: ignore[arg-type]
+
+
+def test_codes_of_an_array_are_a_day_of_8_bits() -> None:
+    codes = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
+    day = day_of_array(codes, hours=[6, 18])
+    assert (day.transfer, day.hours.tolist(), day.source_bytes) == ("srgb8", [6, 18], codes.nbytes)
+    np.testing.assert_array_equal(day.radiance, codes)
