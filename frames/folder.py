@@ -53,6 +53,8 @@ def read_folder(path: Path, options: ReadOptions, on_frame: OnFrame | None = Non
     if turned:
         lines.append(f"{listing.folder}: {turned} frames are turned as their orientation tag says")
     valid, said = given_mask(listing, options, *radiance.shape[1:3])
+    if valid is not None and options.mask is None and alpha.is_seen:
+        said.append(f"{listing.folder}: alpha is left out, as there is a mask")
     if valid is None:
         valid, said = alpha.settle(listing.folder, options.mask == ALPHA_MASK)
     if valid is None:

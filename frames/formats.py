@@ -35,8 +35,9 @@ def _opened(path: Path) -> Image.Image:
                 raise DataError(f"{path}: expected one picture, found {count} in the file")
             image.load()
     except UnidentifiedImageError as error:
-        expected = f"{path.suffix[1:].upper()} image" if path.suffix else "image"
-        raise DataError(f"{path}: expected a {expected}, found something else (cannot be identified)") from error
+        kind = kind_of(path)
+        expected = "an image" if kind is None else f"a {kind.name} image"
+        raise DataError(f"{path}: expected {expected}, found something else (cannot be identified)") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{path}: image too large: {error}") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:

@@ -10,7 +10,6 @@ from .errors import DataError
 from .formats import KINDS, Kind, kind_of
 
 _MASK_WORD = re.compile(r"(?<![a-z])(valid|masks?|coverage)(?![a-z])", re.IGNORECASE)
-NAMES_OF_KINDS = ", ".join(kind.name for kind in KINDS)
 
 
 @dataclass(frozen=True)
@@ -87,14 +86,15 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
     """
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing there"
-        raise DataError(f"{path}: expected a folder of frames ({NAMES_OF_KINDS}), found {found}")
+        raise DataError(f"{path}: expected a folder of frames, found {found}")
     folder, (frames, masks) = path, _split(path, mask)
     if not frames and (path / "png").is_dir():
         folder, (frames, more) = path / "png", _split(path / "png", mask)
         masks = more or masks
     if not frames:
-        only = f"only what is called a mask, such as {masks[0].name}" if masks else "none of these in it"
-        raise DataError(f"{path}: expected a folder of frames ({NAMES_OF_KINDS}), found {only}")
+        names = ", ".join(kind.name for kind in KINDS)
+        only = f"only what is called a mask, such as {masks[0].name}" if masks else f"none in it ({names})"
+        raise DataError(f"{path}: expected a folder of frames, found {only}")
     counts = {kind.name: [p for p in frames if kind_of(p) is kind] for kind in KINDS}
     most = max(len(files) for files in counts.values())
     kind = next(kind for kind in KINDS if 2 * len(counts[kind.name]) > most or len(counts[kind.name]) == most)

@@ -72,9 +72,7 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
         found = f"{valid.shape[1]} x {valid.shape[0]}" if valid.ndim == 2 else str(valid.shape)
         raise DataError(f"{path}: mask must have the size of the frames: expected {width} x {height}, found {found}")
     if not valid.any():
-        raise DataError(
-            f"{path}: expected at least one valid texel (code >= 128, or 1 in a mask of 0 and 1), found none"
-        )
+        raise DataError(f"{path}: expected at least one valid texel (code >= 128), found none")
     return np.ascontiguousarray(valid)
 
 
@@ -114,6 +112,11 @@ class AlphaMask:
         elif inside.shape == self._union.shape:  # other sizes are refused with the colors
             self._n_differing += not np.array_equal(inside, self._first)
             self._union |= inside
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether any texel is not opaque."""
+        return bool(self._see_through)
 
     def settle(self, folder: Path, wanted: bool) -> tuple[np.ndarray | None, list[str]]:
         """The mask once all frames are known.

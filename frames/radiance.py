@@ -65,9 +65,7 @@ class RadianceCheck:
         """
         limit = TINY_SHARE * self._sum / max(self._count, 1)
         if self._lowest < -limit:
-            raise DataError(
-                f"{self._lowest_place}; values down to -{limit:.3g}, {TINY_SHARE} of the mean, are taken as 0"
-            )
+            raise DataError(f"{self._lowest_place} (noise down to -{limit:.3g} is taken as 0)")
         lines = []
         if self.n_negative:
             lines.append(f"{where}: {self.n_negative} tiny negative values, down to {self._lowest:.3g}, are read as 0")

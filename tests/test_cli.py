@@ -82,7 +82,7 @@ def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[st
     ("arguments", "words"),
     [
         (["train", "{tmp}/gone", "-o", "{tmp}/run"], "gone: expected a folder of frames"),
-        (["train", "{tmp}", "-o", "{tmp}/run"], "found none of these in it"),
+        (["train", "{tmp}", "-o", "{tmp}/run"], "found none in it"),
         (["train", "{day}", "-o", "{tmp}/run", "--mask", "{tmp}/no.png"], "expected a mask image, found nothing there"),
         (
             ["train", "{day}", "-o", "{tmp}/run", "--family", "gridmlp", "--lr", "7"],

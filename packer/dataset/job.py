@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from todpack.decompressor.container import MAJOR, MINOR
-from todpack.frames import ContestEntry, open_dataset
+from todpack.frames import DatasetEntry, open_dataset
 
 from ..daybasis.config import DayBasisConfig, DayBasisPackOptions
 from ..daybasis.encoder import Refine, encode_day
@@ -34,7 +34,7 @@ class LightmapJob:
     """
 
     dataset: Path
-    entry: ContestEntry
+    entry: DatasetEntry
     config: DayBasisConfig
     options: DayBasisPackOptions
     target_psnr_db: float | None = None

@@ -14,7 +14,7 @@ from todpack.decompressor.container import Container
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.contest import ratio_percent
-from todpack.frames import is_dataset
+from todpack.frames import is_contest
 from todpack.packer.dataset.compress import compress_level
 from todpack.packer.dataset.plan import jobs_of
 
@@ -157,7 +157,7 @@ def build_from(
     Raises:
         SubmissionError: options that do not go together.
     """
-    if not is_dataset(source):
+    if not is_contest(source):
         if target_psnr_db is not None or steps is not None:
             raise SubmissionError(f"{source}: expected a dataset for --target-psnr or --steps, found no config.json")
         return build_contest(source, out, overwrite=overwrite)

@@ -21,7 +21,7 @@ from todpack.eval.measures.contest import TileFigures, measures_of, score_json
 from todpack.eval.measures.contest_score import Scorer
 from todpack.eval.measures.lpips_network import Lpips
 from todpack.eval.measures.lpips_weights import LpipsAbsent
-from todpack.frames import ContestDataset, ContestEntry, open_dataset
+from todpack.frames import ContestDataset, ContestEntry, open_contest
 
 from ..environment import clean_variables
 from ..errors import SubmissionError
@@ -238,7 +238,7 @@ def check_contest(
         raise SubmissionError(f"{folder}: expected a folder with Interface.py and Parameters, found none")
     target = report_path or folder.parent / "report.json"
     check_output(target)
-    dataset = open_dataset(data)
+    dataset = open_contest(data)
     configs = json.loads((dataset.path / "config.json").read_text(encoding="utf-8"))["lightmap_list"]
     result = ContestRehearsal(faults=folder_faults(folder), device=device, threads=threads)
     measure = None if isinstance(lpips, LpipsAbsent) else lpips

@@ -19,7 +19,7 @@ from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.contest import TileFigures
 from todpack.eval.measures.lpips_weights import LpipsWeights
-from todpack.frames import open_dataset
+from todpack.frames import open_contest
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.workers import quiet_children
 
@@ -92,7 +92,8 @@ def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
         from todpack.eval.measures.lpips_network import Lpips
 
         lpips = Lpips(weights)
-    dataset = open_dataset(job.dataset)
+    dataset = open_contest(job.dataset)
+    entry = next(entry for entry in dataset.entries if entry.name == job.entry.name)
     with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch, threadpool_limits(1):
         archive_path, raw_path = Path(scratch, "one.tod"), Path(scratch, "one.bin")
         archive_path.write_bytes(job.encode())
@@ -100,11 +101,11 @@ def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
             archive = read_archive_entry(container.metadata, archive_path, container.version, DEFAULT_LIMITS)
             raw_path.write_bytes(raw_lightmap(container, archive, archive.lightmaps[0]))
         decoded, n_bytes = read_lightmap(raw_path), raw_path.stat().st_size
-        day, figures = dataset.read(job.entry), TileFigures()
-        for index, time_h in enumerate(job.entry.hours):
-            valid = dataset.mask(job.entry, index)
+        day, figures = dataset.read(entry), TileFigures()
+        for index, time_h in enumerate(entry.hours):
+            valid = dataset.mask(entry, index)
             figures.add_frame(day.radiance[index], frame_of(decoded, time_h), valid, lpips)
-    n_times = len(job.entry.hours)
+    n_times = len(entry.hours)
     return RatePoint(
         q_step=job.config.q_step,
         n_bytes=n_bytes,

@@ -141,7 +141,10 @@ def test_alpha_that_says_nothing(tmp_path: Path) -> None:
 def test_a_mask_goes_before_alpha(tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "day", codes_of(~VALID, 200))
     Image.fromarray(codes_of(VALID)).save(folder / "valid.png")
-    np.testing.assert_array_equal(read_day(folder).valid, VALID)
+    day = read_day(folder)
+    np.testing.assert_array_equal(day.valid, VALID)
+    assert day.warnings == (f"{folder}: alpha is left out, as there is a mask",)
+    assert read_day(folder, folder / "valid.png").warnings == ()
 
 
 def test_black_in_every_frame_is_said(tmp_path: Path) -> None:

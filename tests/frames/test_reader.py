@@ -145,13 +145,13 @@ def test_unreadable_frame_is_named(make_frames: Any) -> None:
 
 
 def test_missing_file_empty_and_single(make_frames: Any, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"gone: expected a folder of frames \(.*\), found nothing there"):
+    with pytest.raises(DataError, match=r"gone: expected a folder of frames, found nothing there"):
         read_day(tmp_path / "gone")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DataError, match=r"file: expected a folder of frames \(.*\), found a file"):
+    with pytest.raises(DataError, match=r"file: expected a folder of frames, found a file"):
         read_day(tmp_path / "file")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty: expected a folder of frames \(.*\), found none of these in it"):
+    with pytest.raises(DataError, match=r"empty: expected a folder of frames, found none in it"):
         read_day(tmp_path / "empty")
     folder = make_frames(1)
     write_mask(folder / "valid.png", some_mask())

@@ -34,6 +34,7 @@ def _days(m: Path) -> None:
     Image.fromarray(frames[0][:4]).save(m / "mixed" / "tod_01.png")
     Image.fromarray(np.zeros((8, 12), np.uint16)).save(m / "sixteen" / "tod_01.png")
     Image.fromarray(np.full((8, 12, 4), 9, np.uint8)).save(m / "translucent" / "tod_01.png")
+    (m / "translucent" / "valid.png").unlink()  # a mask goes before alpha
     (m / "text" / "tod_01.png").write_text("not an image")
     (m / "cut" / "tod_01.png").write_bytes((m / "day" / "tod_01.png").read_bytes()[:60])
     for name in ("hole", "link"):
