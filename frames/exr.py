@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from todpack.decompressor.errors import needs
+
 from .errors import DataError
-from .picture import Picture, needs, picture_of
+from .picture import Picture, picture_of
 
 _MAGIC = b"\x76\x2f\x31\x01"
 
@@ -26,10 +28,8 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
     Raises:
         DataError: the file is damaged or deep, has no such channels, or several layers have them.
     """
-    try:
+    with needs("exr", f"{path}: an EXR file"):
         import OpenEXR
-    except ImportError as error:
-        raise needs("OpenEXR", "exr", f"{path}: an EXR file", error) from error
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
             raise DataError(f"{path}: expected an EXR image, found something else")

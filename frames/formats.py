@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from todpack.decompressor.errors import needs
+
 from .errors import DataError
 from .exr import read_exr
-from .picture import ORIENTATION_TAG, Picture, needs, picture_of, refuse_pointer
+from .picture import ORIENTATION_TAG, Picture, picture_of, refuse_pointer
 from .radiance_hdr import read_radiance
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -72,10 +74,8 @@ def _read_png(path: Path) -> Picture:
         header = file.read(_PNG_BIT_DEPTH_OFFSET + 1)
     if not header.startswith(_PNG_SIGNATURE) or len(header) <= _PNG_BIT_DEPTH_OFFSET or header[-1] <= 8:
         return _read_8_bit(path)
-    try:
+    with needs("hdr", f"{path}: a PNG of 16 bits"):
         import imagecodecs
-    except ImportError as error:
-        raise needs("imagecodecs", "hdr", f"{path}: a PNG of 16 bits", error) from error
     orientation = _opened(path).getexif().get(ORIENTATION_TAG, 1)  # refuses animated ones, too
     values = _decoded(path, "PNG", imagecodecs.png_decode)
     return picture_of(values, values.ndim == 3 and values.shape[2] in (2, 4), path).upright(orientation)
@@ -120,10 +120,8 @@ def _read_tiff(path: Path) -> Picture:
         return _read_8_bit(path)
     if tags.get(262) not in (1, 2):
         raise DataError(f"{path}: expected RGB or grey TIFF, found photometric interpretation {tags.get(262)}")
-    try:
+    with needs("hdr", f"{path}: a TIFF of {max(bits)} bits"):
         import imagecodecs
-    except ImportError as error:
-        raise needs("imagecodecs", "hdr", f"{path}: a TIFF of {max(bits)} bits", error) from error
     values = _decoded(path, "TIFF", imagecodecs.tiff_decode)
     if values.ndim == 3 and tags.get(284, 1) == 2:  # planes one after another
         values = values.transpose(1, 2, 0)

@@ -8,18 +8,19 @@ import numpy as np
 
 from .day import HOURS_PER_DAY, Day
 from .errors import DataError
+from .radiance import RadianceCheck
 
 
 def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid: np.ndarray | None = None) -> Day:
     """A day of frames in memory.
 
     Args:
-        frames: (T, H, W, 3), T >= 2; uint8 sRGB codes or float32 linear radiance >= 0.
+        frames: (T, H, W, 3), T >= 2; uint8 sRGB codes or float32 linear radiance >= 0; not changed.
         hours: Time of each frame, ascending in [0, 24); None spreads them evenly from midnight on.
         valid: (H, W) bool; None: every texel.
 
     Raises:
-        DataError: another shape or type, times that do not ascend, radiance that is negative or not finite.
+        DataError: another shape or type, times that do not ascend, radiance that is clearly negative or not finite.
     """
     if frames.ndim != 4 or frames.shape[3] != 3 or len(frames) < 2 or 0 in frames.shape:
         raise DataError(f"frames: expected an array of shape (T, H, W, 3) with T >= 2, found {frames.shape}")
@@ -35,9 +36,11 @@ def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid
             f"valid: expected a bool array of shape {frames.shape[1:3]} with a valid texel, "
             f"found {mask.dtype} {mask.shape}"
         )
-    if frames.dtype == np.float32:
-        least = float(frames[:, mask].min())
-        if not np.isfinite(frames[:, mask]).all() or least < 0:
-            raise DataError(f"frames: expected linear radiance >= 0 at valid texels, found {least}")
-        return Day(frames, mask, times, "linear", "lightmap")
-    return Day(frames.astype(np.float32), mask, times, "srgb8", "lightmap")
+    if frames.dtype == np.uint8:
+        return Day(frames.astype(np.float32), mask, times, "srgb8", "lightmap")
+    if not (np.isfinite(frames) & (frames >= 0)).all():
+        frames = frames.copy()  # the caller's stays as it is
+    check = RadianceCheck()
+    for hour, frame in zip(times, frames, strict=True):
+        check.clean(frame, mask, f"frames: {hour:g} h")
+    return Day(frames, mask, times, "linear", "lightmap", warnings=tuple(check.finish("frames")))

@@ -85,8 +85,3 @@ def refuse_pointer(path: Path) -> None:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     if found == _LFS_POINTER:
         raise DataError(f"{path}: expected the file itself, found a Git LFS pointer; fetch the files by git lfs pull")
-
-
-def needs(package: str, extra: str, what: str, error: ImportError) -> DataError:
-    """The error of an optional package that is not installed."""
-    return DataError(f"{what}: reading it needs {package}: pip install 'todpack[{extra}]' ({error})")

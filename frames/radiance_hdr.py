@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from todpack.decompressor.errors import needs
+
 from .errors import DataError
-from .picture import Picture, needs
+from .picture import Picture
 
 _MAX_HEADER = 1 << 16
 _SIZE_LINE = re.compile(rb"([-+])([XY]) +(\d+) +([-+])([XY]) +(\d+)")
@@ -23,10 +25,8 @@ def read_radiance(path: Path) -> Picture:
     Raises:
         DataError: it is damaged, or its colors are XYZ.
     """
-    try:
+    with needs("hdr", f"{path}: a Radiance picture"):
         import imagecodecs
-    except ImportError as error:
-        raise needs("imagecodecs", "hdr", f"{path}: a Radiance picture", error) from error
     data = path.read_bytes()
     head, found, body = data[:_MAX_HEADER].partition(b"\n\n")
     if not data.startswith(b"#?") or not found:

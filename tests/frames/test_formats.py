@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.frames.foreign_files import ffmpeg_frame
+from todpack.decompressor.errors import MissingPackageError
 from todpack.frames.errors import DataError
 from todpack.frames.formats import read_picture, read_rgb_codes
 from todpack.frames.masks import read_mask
@@ -301,6 +302,6 @@ def test_a_missing_package_is_one_line(tmp_path: Path, monkeypatch: Any, name: s
         Image.fromarray(DEEP[..., 0]).save(tmp_path / name)
     else:
         (tmp_path / name).write_bytes(b"any")
-    with pytest.raises(DataError, match=rf"needs {package}: pip install 'todpack\[{extra}\]'") as caught:
+    with pytest.raises(MissingPackageError, match=rf"needs {package}: pip install 'todpack\[{extra}\]'") as caught:
         read_picture(tmp_path / name)
     assert "\n" not in str(caught.value)
