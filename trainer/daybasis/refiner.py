@@ -12,7 +12,7 @@ from todpack.packer.daybasis.encoder import Refine
 from todpack.packer.daybasis.refined import RefinedLightmap
 from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import TemporalTransform
-from todpack.packer.errors import ConfigError
+from todpack.packer.errors import ConfigError, PackError
 
 from .config import PRESETS, RefineConfig
 
@@ -25,10 +25,11 @@ def refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refine:
         smoothing: False keeps the decoded maps from being smoothed.
 
     Raises:
-        ConfigError: fields that are none.
+        PackError: no such preset.
+        ConfigError: fields that are none, or not allowed.
     """
     if isinstance(how, str) and how not in PRESETS:
-        raise ConfigError(f"--refine: expected one of none, {', '.join(PRESETS)}, found {how}")
+        raise PackError(f"--refine: expected one of none, {', '.join(PRESETS)}, found {how}")
     config = PRESETS[how] if isinstance(how, str) else from_json(RefineConfig, how, "config.json: refine")
     return partial(_refine, config if smoothing is not False else replace(config, smoothing_bound=0.0))
 
