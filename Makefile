@@ -11,7 +11,7 @@ STAMP = $(VENV)/.todpack-setup
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submission test test-slow test-browser test-oldest soak check format fuzz bench ab golden pictures clean
+.PHONY: help setup submission test quick test-slow test-browser test-oldest soak check format fuzz bench ab golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,8 +34,12 @@ submission: $(STAMP)  ## train on the sample (DATA=..., FAMILY=...), pack, bundl
 	$(BIN)/todpack submit build $(OUT)/lightmaps.tod -o $(OUT)/submission --overwrite
 	$(BIN)/todpack submit check $(OUT)/submission --data $(DATA)
 
-test: check  ## lint, types, and the whole test suite
-	$(BIN)/python -m pytest
+test: check  ## lint, types, and the whole test suite (or T=tests/packer: that part of it)
+	$(BIN)/python -m pytest $(T)
+
+quick: $(STAMP)  ## the tests of everyday work: all but those that are marked thorough (under 100 s)
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -m 'not slow and not browser and not thorough' $(T)
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
