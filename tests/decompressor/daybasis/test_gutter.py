@@ -10,7 +10,7 @@ from todpack.decompressor.daybasis.gutter import REACH, dilate, nearest_valid
 
 def by_search(valid: np.ndarray) -> dict[int, int]:
     """Gutter texel -> source, by looking at every valid texel."""
-    height, width = valid.shape
+    width = valid.shape[1]
     y, x = np.nonzero(valid)
     found = {}
     for texel in np.flatnonzero(~valid):
