@@ -12,17 +12,15 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from .container import Container
-from .daybasis.decoder import DayBasisDecoder
-from .daybasis.entry import DayBasisEntry
 from .errors import RequestError
-from .families import Decoder, ModelEntry, open_decoder, read_entry
+from .families import FAMILIES, Decoder, Family
 from .graphs.runtime import Runtime, default_workers
 from .graphs.session import choose_provider
-from .grid import TileGrid
+from .lightmap_file import LightmapFile
 from .limits import DEFAULT_LIMITS, Limits
-from .mask import read_mask
+from .mask import Mask
 from .memory import MemoryAccount
-from .metadata import ArchiveEntry, LightmapEntry, read_archive_entry
+from .metadata import read_archive_entry
 from .working_set import reserve
 
 
@@ -43,47 +41,44 @@ class Lightmap:
         height: H, rows.
         width: W, columns.
         hours: (T,) float64 stored times.
-        transfer: "srgb8" (codes 0..255) or "linear".
+        transfer: "srgb8" (8-bit sRGB, 0..255) or "linear" (radiance).
         n_valid: Number of valid texels.
     """
 
-    def __init__(
-        self, container: Container, archive: ArchiveEntry, entry: LightmapEntry, model: ModelEntry, runtime: Runtime
-    ) -> None:
+    def __init__(self, family: Family[Any], file: LightmapFile, model: Any) -> None:
+        entry = file.entry
         self.name, self.height, self.width, self.n_valid = entry.name, entry.height, entry.width, entry.n_valid
-        self.hours, self.transfer = archive.hours, archive.transfer
-        self._container, self._archive, self._entry, self._runtime = container, archive, entry, runtime
-        self._model = model
-        self._lock = threading.RLock()  # a family's decoder asks for the mask while it is being made
-        self._valid: np.ndarray | None = None
+        self.hours, self.transfer = file.archive.hours, file.archive.transfer
+        self._family, self._file, self._model = family, file, model
+        self._lock = threading.Lock()
         self._decoder: Decoder | None = None
 
     @property
     def valid(self) -> np.ndarray:
         """(H, W) bool, True where a texel belongs to a surface (read-only)."""
-        with self._lock:
-            if self._valid is None:
-                self._valid = read_mask(self._container, self._entry)
-            return self._valid
-
-    @property
-    def n_tiles(self) -> int:
-        """Tiles that decode on their own."""
-        return self._ready().n_tiles
+        return self._file.mask.valid
 
     @property
     def tiles(self) -> tuple[Region, ...]:
         """What decodes on its own, row by row: a damaged section of one tile leaves the others whole."""
-        side = self._model.tile if isinstance(self._model, DayBasisEntry) else max(self.height, self.width)
-        places = TileGrid(self.height, self.width, side)
+        places = self._family.tiles(self._file.entry, self._model)
         return tuple(Region(p.rows.start, p.rows.stop, p.columns.start, p.columns.stop) for p in places)
 
-    def _ready(self) -> Decoder:
+    @property
+    def n_tiles(self) -> int:
+        """Tiles that decode on their own."""
+        return len(self._family.tiles(self._file.entry, self._model))
+
+    @property
+    def decoder(self) -> Decoder:
+        """The family's decoder, made when it is first asked for.
+
+        Raises:
+            ArchiveError: a section or graph is missing, damaged or not usable.
+        """
         with self._lock:
             if self._decoder is None:
-                self._decoder = open_decoder(
-                    self._container, self._archive, self._entry, self._model, lambda: self.valid, self._runtime
-                )
+                self._decoder = self._family.open(self._file, self._model)
             return self._decoder
 
     def prepare(self) -> None:
@@ -92,16 +87,15 @@ class Lightmap:
         Raises:
             ArchiveError: a section or graph is missing, damaged or not usable.
         """
-        self._ready().prepare()
+        self.decoder.prepare()
 
     def latents(self) -> np.ndarray:
         """(C, H, W) float32 latent maps, the input `z` of the graph `frame` (do not write)."""
-        return self._ready().latents()
+        return self.decoder.latents()
 
     def frame_inputs(self) -> dict[str, np.ndarray]:
         """What the graph `frame` takes beside `z` and `time_h` (do not write); most families' graphs take nothing."""
-        decoder = self._ready()
-        return decoder.frame_inputs() if isinstance(decoder, DayBasisDecoder) else {}
+        return self.decoder.frame_inputs()
 
     def decode(
         self, time_h: float, region: Region | tuple[int, int, int, int] | None = None, dtype: str = "uint8"
@@ -111,8 +105,8 @@ class Lightmap:
         Args:
             time_h: Hours in [0, 24).
             region: (y0, y1, x0, x1), rows y0..y1-1 and columns x0..x1-1; None is the whole frame.
-            dtype: "uint8" (sRGB codes; 8-bit signals only) or "float32" (codes or radiance, clipped to
-                what the signal allows).
+            dtype: "uint8" (8-bit sRGB signals only) or "float32" (0..255 or radiance, clipped to what the signal
+                allows).
 
         Returns:
             (h, w, 3) array of its own.
@@ -122,13 +116,13 @@ class Lightmap:
             ArchiveError: a section or graph is missing, damaged or not usable.
         """
         checked = self._check(time_h, region, dtype)
-        values = self._ready().decode(float(time_h), checked, dtype == "uint8")
+        values = self.decoder.decode(float(time_h), checked, dtype == "uint8")
         return values if dtype == "uint8" else self._clipped(values)
 
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
         """One texel: (3,) values, equal to `decode(time_h)[y, x]`; arguments and errors as there."""
         self._check(time_h, (y, y + 1, x, x + 1), dtype)
-        values = self._clipped(self._ready().texel(y, x, float(time_h)))
+        values = self._clipped(self.decoder.texel(y, x, float(time_h)))
         return np.rint(values).astype(np.uint8) if dtype == "uint8" else values
 
     def _clipped(self, values: np.ndarray) -> np.ndarray:
@@ -165,21 +159,25 @@ class Archive:
         metadata: `metadata.json`, parsed.
         file_bytes: Size of the file.
         provider: "cpu" or "cuda", what the graphs run on.
+        memory: What decoding may still take.
     """
 
     def __init__(self, container: Container, threads: int, provider: str) -> None:
         self._container = container
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
         self.model_type, self.provider, self.threads = entry.model_type, provider, threads
-        models = [read_entry(entry, item) for item in entry.lightmaps]
-        memory = MemoryAccount(container.counted_bytes, container.limits)
+        family = FAMILIES[entry.model_type]
+        n_hours, path = len(entry.hours), container.path
+        models = [family.read(item, n_hours) for item in entry.lightmaps]
+        memory = self.memory = MemoryAccount(container.counted_bytes, container.limits)
+        pairs = list(zip(entry.lightmaps, models, strict=True))
+        needs = [family.memory(item, model, n_hours, memory.cache_bytes) for item, model in pairs]
         decoded_bytes = sum(section.decoded_bytes for section in container.sections.values())
-        pairs = zip(entry.lightmaps, models, strict=True)
-        workers = reserve(memory, pairs, len(entry.hours), decoded_bytes, default_workers(threads), str(container.path))
+        workers = reserve(memory, needs, decoded_bytes, default_workers(threads), str(path))
         runtime = Runtime(threads, provider, memory, workers)
         self.lightmaps = tuple(
-            Lightmap(container, entry, item, model, runtime)
-            for item, model in zip(entry.lightmaps, models, strict=True)
+            Lightmap(family, LightmapFile(container, entry, item, Mask(container, item), runtime), model)
+            for item, model in pairs
         )
 
     @property

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .archive import Archive, Lightmap, Region, open_archive
-from .damage import decode_around, find_holes, mark, whole_frame
+from .damage import Damage, decode_around, find_damage, mark, whole_frame
 from .errors import ArchiveError, DamagedArchiveError, RequestError, TodpackError
 from .files import check_output, make_folder, write_text
 from .frame_files import preview, write_frame
@@ -72,7 +72,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--limits", metavar="N", type=float, default=1.0,
-        help="raise the caps on what the file may ask for so often, for files that you trust (default: 1)",
+        help="multiply the limits on what the file may ask for by N, for files that you trust (default: 1)",
     )  # fmt: skip
     parser.add_argument("--timings", metavar="FILE", type=_path, help="write open and frame times in ms as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no log lines")
@@ -134,23 +134,23 @@ def _decode_lightmap(
 ) -> list[float]:
     """Write the frames of one lightmap; returns the decode time of each in ms, writing not included."""
     dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
-    region, holes = given or whole_frame(lightmap), []
+    region, damage = given or whole_frame(lightmap), list[Damage]()
     if args.keep_going:
-        holes = find_holes(lightmap, region)
-        faults += [str(hole.error) for hole in holes]
+        damage = find_damage(lightmap, region)
+        faults += [str(one.error) for one in damage]
     else:
         lightmap.prepare()
     make_folder(out)  # a damaged lightmap leaves no empty folder
     times: list[float] = []
     for time_h, name in zip(hours, frame_names(hours), strict=True):
         started = time.perf_counter()
-        frame = decode_around(lightmap, time_h, region, dtype, holes)
+        frame = decode_around(lightmap, time_h, region, dtype, damage)
         times.append(1e3 * (time.perf_counter() - started))
         if args.black_invalid:
             frame[~lightmap.valid[region.y0 : region.y1, region.x0 : region.x1]] = 0
         if args.format == "png" and dtype == "float32":
             frame = preview(frame, args.exposure or 0.0)
-        mark(frame, region, holes)
+        mark(frame, region, damage)
         write_frame(out / f"{name}.{args.format}", frame, args.format)
     return times
 
@@ -202,7 +202,7 @@ def run(args: argparse.Namespace) -> None:
             except ArchiveError as error:
                 if not args.keep_going:
                     raise
-                faults.append(f"lightmap {lightmap.name}: nothing of it decodes: {error}")
+                faults.append(f"lightmap {lightmap.name}: no tile could be decoded: {error}")
                 continue
             log.info(
                 "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",

@@ -46,7 +46,7 @@ HEADER_CRC_BYTES = HEADER.size - 4
 DIGEST_FIELD = "sha256"
 
 
-def _inflate(stored: bytes, decoded_bytes: int, where: str) -> bytes:
+def _inflate(stored: bytes, decoded_bytes: int, where: str, section: str | None = None) -> bytes:
     """Decompress one zstd frame whose decoded size is known.
 
     Raises:
@@ -55,7 +55,7 @@ def _inflate(stored: bytes, decoded_bytes: int, where: str) -> bytes:
     try:
         return unzstd(stored, decoded_bytes, decoded_bytes)
     except EntropyError as error:
-        raise InvalidSectionError(f"{where}: {error}") from error
+        raise InvalidSectionError(f"{where}: {error}", section=section) from error
 
 
 def _open_regular(path: Path) -> BinaryIO:
@@ -168,18 +168,18 @@ class Container:
         Raises:
             ArchiveError: the file ends before them, or cannot be read.
         """
-        return self._read_at(section.offset, section.stored_bytes, f"section {section.name}")
+        return self._read_at(section.offset, section.stored_bytes, f"section {section.name}", section.name)
 
-    def _read_at(self, offset: int, n_bytes: int, what: str) -> bytes:
+    def _read_at(self, offset: int, n_bytes: int, what: str, section: str | None = None) -> bytes:
         try:
             with self._lock:
                 self._file.seek(offset)
                 # not more than the file had when it was opened: memory is taken for what is asked
                 stored = self._file.read(min(n_bytes, max(0, self.found_bytes - offset)))
         except (OSError, ValueError) as error:
-            raise ArchiveError(f"{self.path}: {what}: cannot be read: {error}") from error
+            raise ArchiveError(f"{self.path}: {what}: cannot be read: {error}", section=section) from error
         if len(stored) != n_bytes:
-            raise TruncatedArchiveError(f"{self.path}: {what}: the file became shorter")
+            raise TruncatedArchiveError(f"{self.path}: {what}: the file became shorter", section=section)
         return stored
 
     def stored_bytes(self, section: Section) -> bytes:
@@ -187,7 +187,8 @@ class Container:
         stored = self.found_bytes_of(section)
         if zlib.crc32(stored) != section.crc32:
             raise DamagedArchiveError(
-                f"{self.path}: section {section.name}: checksum does not match; the file is damaged"
+                f"{self.path}: section {section.name}: checksum does not match; the file is damaged",
+                section=section.name,
             )
         return stored
 
@@ -198,7 +199,7 @@ class Container:
             InvalidSectionError: there is none.
         """
         if name not in self.sections:
-            raise InvalidSectionError(f"{self.path}: expected a section {name!r}, found none")
+            raise InvalidSectionError(f"{self.path}: expected a section {name!r}, found none", section=name)
         return self.sections[name]
 
     def read_bytes(self, name: str) -> bytes:
@@ -211,7 +212,7 @@ class Container:
         stored = self.stored_bytes(section)
         if section.codec == "raw":
             return stored
-        decoded = _inflate(stored, section.decoded_bytes, f"{self.path}: section {name}")
+        decoded = _inflate(stored, section.decoded_bytes, f"{self.path}: section {name}", name)
         width = section.dtype.itemsize
         if width > 1:
             decoded = np.frombuffer(decoded, np.uint8).reshape(width, -1).T.tobytes()
@@ -239,6 +240,10 @@ class Container:
             digest.update(self.found_bytes_of(section))
         stated = self.metadata.get(DIGEST_FIELD)
         return (stated if isinstance(stated, str) else None), digest.hexdigest()
+
+    def invalid(self, name: str, problem: object) -> InvalidSectionError:
+        """The error that says what is wrong with a section."""
+        return InvalidSectionError(f"{self.path}: section {name}: {problem}", section=name)
 
     def verify(self) -> None:
         """Read and decode every section once.

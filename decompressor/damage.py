@@ -9,12 +9,12 @@ import numpy as np
 from .archive import Lightmap, Region
 from .errors import ArchiveError
 
-HOLE_COLOR = (255, 0, 255)
+DAMAGE_COLOR = (255, 0, 255)
 """Of 8-bit frames and previews; floats are NaN."""
 
 
 @dataclass(frozen=True)
-class Hole:
+class Damage:
     """A tile that cannot be decoded, and why."""
 
     tile: Region
@@ -41,46 +41,46 @@ def whole_frame(lightmap: Lightmap) -> Region:
     return Region(0, lightmap.height, 0, lightmap.width)
 
 
-def find_holes(lightmap: Lightmap, region: Region) -> list[Hole]:
+def find_damage(lightmap: Lightmap, region: Region) -> list[Damage]:
     """The tiles under a region that do not decode.
 
     Raises:
         ArchiveError: none of them does.
     """
-    holes: list[Hole] = []
+    damage: list[Damage] = []
     tiles = _tiles(lightmap, region)
     for tile, part in tiles:
         try:
             lightmap.decode(float(lightmap.hours[0]), (part.y0, part.y0 + 1, part.x0, part.x0 + 1), "float32")
         except ArchiveError as error:
-            holes.append(Hole(tile, error))
-    if holes and len(holes) == len(tiles):
-        raise holes[0].error
-    return holes
+            damage.append(Damage(tile, error))
+    if damage and len(damage) == len(tiles):
+        raise damage[0].error
+    return damage
 
 
-def decode_around(lightmap: Lightmap, time_h: float, region: Region, dtype: str, holes: list[Hole]) -> np.ndarray:
-    """Decode a region but for its holes.
+def decode_around(lightmap: Lightmap, time_h: float, region: Region, dtype: str, damage: list[Damage]) -> np.ndarray:
+    """Decode a region but for what is damaged.
 
     Returns:
-        (h, w, 3) as `Lightmap.decode`; holes are HOLE_COLOR in uint8, NaN in float32.
+        (h, w, 3) as `Lightmap.decode`; damaged texels are DAMAGE_COLOR in uint8, NaN in float32.
 
     Raises:
         ArchiveError: another tile does not decode.
     """
-    if not holes:
+    if not damage:
         return lightmap.decode(time_h, region, dtype)
     out = np.zeros((region.y1 - region.y0, region.x1 - region.x0, 3), dtype)
-    mark(out, region, holes)
-    damaged = {hole.tile for hole in holes}
+    mark(out, region, damage)
+    damaged = {one.tile for one in damage}
     for tile, part in _tiles(lightmap, region):
         if tile not in damaged:
             _view(out, part, region)[...] = lightmap.decode(time_h, part, dtype)
     return out
 
 
-def mark(image: np.ndarray, region: Region, holes: list[Hole]) -> None:
-    """Mark the holes in an image of the region that they were found in, whatever stands there."""
-    value = HOLE_COLOR if image.dtype == np.uint8 else np.nan
-    for hole in holes:
-        _view(image, _overlap(hole.tile, region), region)[...] = value
+def mark(image: np.ndarray, region: Region, damage: list[Damage]) -> None:
+    """Mark the damage in an image of the region that it was found in, whatever stands there."""
+    value = DAMAGE_COLOR if image.dtype == np.uint8 else np.nan
+    for one in damage:
+        _view(image, _overlap(one.tile, region), region)[...] = value

@@ -32,7 +32,17 @@ class TodpackError(Exception):
 
 
 class ArchiveError(TodpackError):
-    """The file is not an archive this reader can use."""
+    """The file is not an archive this reader can use.
+
+    Attributes:
+        section: Name of the section at fault; None where it is not one section.
+        tile: Number of the tile that does not decode; None where it is not one tile.
+    """
+
+    def __init__(self, message: str, *, section: str | None = None) -> None:
+        super().__init__(message)
+        self.section = section
+        self.tile: int | None = None
 
 
 class NotAnArchiveError(ArchiveError):

@@ -1,29 +1,25 @@
-"""The decoders of the model families, by `model_type`: `read_entry` checks the fields, `open_decoder` does the rest."""
+"""The model families: one record for each, by the `model_type` of an archive. A new family is a new record here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from .container import Container
-from .daybasis.decoder import DayBasisDecoder
-from .daybasis.entry import DayBasisEntry, read_daybasis_entry
-from .graphs.runtime import Runtime
-from .gridmlp import GridMlpDecoder, GridMlpEntry, read_gridmlp_entry
+from . import gridmlp, siren
+from .daybasis import decoder, entry
+from .grid import TileGrid
+from .lightmap_file import LightmapFile
 from .metadata import ArchiveEntry, LightmapEntry
-from .siren import SirenDecoder, SirenEntry, read_siren_entry
+from .working_set import WorkingSet
 
-ModelEntry = DayBasisEntry | GridMlpEntry | SirenEntry
+Entry = TypeVar("Entry")
 
 
 class Decoder(Protocol):
     """What every family decodes; arguments are checked before."""
-
-    @property
-    def n_tiles(self) -> int:
-        """Tiles that decode on their own."""
 
     def prepare(self) -> None:
         """Do all work that comes before the first frame."""
@@ -31,39 +27,68 @@ class Decoder(Protocol):
     def latents(self) -> np.ndarray:
         """(C, H, W) float32 latent maps."""
 
-    def decode(self, time_h: float, region: tuple[int, int, int, int], as_codes: bool) -> np.ndarray:
-        """(h, w, 3) uint8 codes or float32 values of a region."""
+    def frame_inputs(self) -> dict[str, np.ndarray]:
+        """What the graph `frame` takes beside `z` and `time_h`."""
+
+    def decode(self, time_h: float, region: tuple[int, int, int, int], as_rgb8: bool) -> np.ndarray:
+        """(h, w, 3) uint8 sRGB or float32 values of a region."""
 
     def texel(self, y: int, x: int, time_h: float) -> np.ndarray:
         """(3,) float32 values of one texel."""
 
 
-def read_entry(archive: ArchiveEntry, lightmap: LightmapEntry) -> ModelEntry:
+@dataclass(frozen=True)
+class Family(Generic[Entry]):
+    """A model family.
+
+    Attributes:
+        read: (lightmap, number of stored times) -> the fields of `model`, checked.
+        tiles: (lightmap, fields) -> what decodes on its own.
+        memory: (lightmap, fields, number of stored times, bytes of the tile cache) -> an estimate, before any work.
+        open: (file, fields) -> the decoder; no section is read before.
+        describe: `model` as it stands in metadata.json -> lines for people.
+    """
+
+    read: Callable[[LightmapEntry, int], Entry]
+    tiles: Callable[[LightmapEntry, Entry], TileGrid]
+    memory: Callable[[LightmapEntry, Entry, int, int], WorkingSet]
+    open: Callable[[LightmapFile, Entry], Decoder]
+    describe: Callable[[dict[str, Any]], list[str]]
+
+
+def _one_tile(lightmap: LightmapEntry, _: object) -> TileGrid:
+    return TileGrid(lightmap.height, lightmap.width, max(lightmap.height, lightmap.width))
+
+
+FAMILIES: dict[str, Family[Any]] = {
+    "daybasis": Family(
+        read=entry.read_entry,
+        tiles=entry.tiles_of,
+        memory=entry.working_set,
+        open=decoder.DayBasisDecoder,
+        describe=entry.describe,
+    ),
+    "gridmlp": Family(
+        read=gridmlp.read_entry,
+        tiles=_one_tile,
+        memory=gridmlp.working_set,
+        open=gridmlp.GridMlpDecoder,
+        describe=gridmlp.describe,
+    ),
+    "siren": Family(
+        read=siren.read_entry,
+        tiles=_one_tile,
+        memory=siren.working_set,
+        open=siren.SirenDecoder,
+        describe=siren.describe,
+    ),
+}
+
+
+def read_entry(archive: ArchiveEntry, lightmap: LightmapEntry) -> Any:
     """Check the fields of `model`.
 
     Raises:
         InvalidMetadataError: a field is missing, of a wrong type or out of range.
     """
-    if archive.model_type == "daybasis":
-        return read_daybasis_entry(lightmap, len(archive.hours))
-    return read_siren_entry(lightmap) if archive.model_type == "siren" else read_gridmlp_entry(lightmap)
-
-
-def open_decoder(
-    container: Container,
-    archive: ArchiveEntry,
-    lightmap: LightmapEntry,
-    model: ModelEntry,
-    valid: Callable[[], np.ndarray],
-    runtime: Runtime,
-) -> Decoder:
-    """Make the decoder of a lightmap; `valid` reads its mask, where the family needs it.
-
-    Raises:
-        ArchiveError: a section or graph is missing, damaged or not usable.
-    """
-    if isinstance(model, DayBasisEntry):
-        return DayBasisDecoder(container, archive, lightmap, model, valid(), runtime)
-    if isinstance(model, SirenEntry):
-        return SirenDecoder(container, lightmap, model, runtime)
-    return GridMlpDecoder(container, lightmap, model, runtime)
+    return FAMILIES[archive.model_type].read(lightmap, len(archive.hours))

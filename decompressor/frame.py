@@ -7,10 +7,8 @@ number of texels, as long as there are at least two; so single texels are padded
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 
-from .errors import InvalidGraphError
-from .graphs.session import run_session
+from .graphs.runtime import Graph
 
 MIN_TEXELS = 16
 CACHE_BYTES = 1 << 20  # of the widest activation; blocks of this size stay in the processor's second-level cache
@@ -25,31 +23,28 @@ class FrameDecoder:
     """Runs the graph `frame` over any set of texels.
 
     Args:
-        session: The graph.
+        graph: `frame`.
         block: Texels of one run, see `block_texels`.
-        where: Archive and section, for messages.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, block: int, where: str) -> None:
-        self._session, self._where, self._block = session, where, block
-        outputs = {output.name for output in session.get_outputs()}
-        inputs = {value.name for value in session.get_inputs()}
-        if inputs != {"z", "time_h"} or not {"rgb"} <= outputs <= {"rgb", "codes"}:
-            raise InvalidGraphError(
-                f"{where}: expected inputs z, time_h and outputs rgb[, codes], "
-                f"found {sorted(inputs)}, {sorted(outputs)}"
+    def __init__(self, graph: Graph, block: int) -> None:
+        self._graph, self._block = graph, block
+        if graph.inputs != {"z", "time_h"} or not {"rgb"} <= graph.outputs <= {"rgb", "codes"}:
+            raise graph.invalid(
+                "expected inputs z, time_h and outputs rgb[, codes], "
+                f"found {sorted(graph.inputs)}, {sorted(graph.outputs)}"
             )
 
-    def decode(self, latents: np.ndarray, time_h: float, as_codes: bool) -> np.ndarray:
+    def decode(self, latents: np.ndarray, time_h: float, as_rgb8: bool) -> np.ndarray:
         """Decode some texels at one time.
 
         Args:
             latents: (C, h, w) float32, any h, w >= 1.
             time_h: Hours in [0, 24).
-            as_codes: uint8 codes instead of float32 values.
+            as_rgb8: uint8 sRGB instead of float32 values.
 
         Returns:
-            (h, w, 3) uint8 codes, or (h, w, 3) float32 values as computed.
+            (h, w, 3) uint8, or (h, w, 3) float32 values as computed.
 
         Raises:
             InvalidGraphError: the graph fails or gives another shape.
@@ -60,21 +55,20 @@ class FrameDecoder:
         if n_texels < MIN_TEXELS:
             flat = np.pad(flat, ((0, 0), (0, MIN_TEXELS - n_texels)))
         time = np.array([time_h], np.float32)
-        out = np.empty((flat.shape[1], 3), np.uint8 if as_codes else np.float32)
+        out = np.empty((flat.shape[1], 3), np.uint8 if as_rgb8 else np.float32)
         for start in range(0, len(out), self._block):
-            # a lone texel at the end would be summed in another order: it takes its neighbours along
+            # a lone texel at the end would be summed in another order: it takes its neighbors along
             first = min(start, max(0, len(out) - MIN_TEXELS))
-            part = np.ascontiguousarray(flat[:, first : start + self._block])
-            out[first : start + self._block] = self._run(part, time, as_codes)
+            some = np.ascontiguousarray(flat[:, first : start + self._block])
+            out[first : start + self._block] = self._run(some, time, as_rgb8)
         return out[:n_texels].reshape(height, width, 3)
 
-    def _run(self, columns: np.ndarray, time: np.ndarray, as_codes: bool) -> np.ndarray:
+    def _run(self, columns: np.ndarray, time: np.ndarray, as_rgb8: bool) -> np.ndarray:
         n = columns.shape[1]
         feeds = {"z": columns[:, None], "time_h": time}
-        name, shape = ("codes", (1, n, 3)) if as_codes else ("rgb", (3, 1, n))
-        values: np.ndarray = run_session(self._session, name, feeds, self._where)
-        if values.shape != shape or values.dtype != (np.uint8 if as_codes else np.float32):
-            raise InvalidGraphError(
-                f"{self._where}: expected {name} of shape {shape}, found {values.shape} {values.dtype}"
-            )
-        return values[0] if as_codes else values[:, 0].T
+        values: np.ndarray
+        if as_rgb8:
+            values = self._graph.run("codes", feeds, (1, n, 3), np.uint8)[0]
+        else:
+            values = self._graph.run("rgb", feeds, (3, 1, n))[:, 0].T
+        return values

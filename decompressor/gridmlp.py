@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from . import latent_maps
 from .container import Container
-from .errors import InvalidMetadataError, InvalidSectionError
-from .graphs.runtime import Runtime
+from .errors import InvalidMetadataError
 from .json_fields import Fields
-from .latent_maps import LatentGraphs, LatentMapDecoder
+from .latent_maps import LatentGraphs, LatentMapDecoder, describe_baseline, describe_mlp, read_baseline
+from .lightmap_file import LightmapFile
 from .metadata import LightmapEntry
+from .working_set import WorkingSet
 
 GRID_DTYPES = ("uint8", "uint16", "float32")
-HASH_FIELDS = ("top_levels", "capacity", "seed", "merge")
 HASH_MERGES = ("mean", "learned")
 HASH_PRIME = 2_147_483_647
 HASH_FACTORS = ((1_640_531_513, 805_459_861), (1_103_515_245, 1_597_334_677))
-ENCODER_FIELDS = ("shape", "scales", "zero_points")
-MODEL_FIELDS = (
-    "residual_mode", "levels", "channels_per_level", "quant", "hash", "baseline", "normalization", "mlp", "graphs",
-    "encoder",
-)  # fmt: skip
 MAX_LEVELS = 32
 MAX_NODES = 1 << 16
 MAX_CAPACITY = 1 << 24
@@ -60,7 +57,7 @@ class GridMlpEntry:
     Attributes:
         level_shapes: (rows, columns) per level.
         channels: Features per node, C.
-        scales: (L, C) float32 widths of one quantisation bin.
+        scales: (L, C) float32 widths of one quantization bin.
         zero_points: (L, C) float32 codes that stand for 0.
         baseline_q_step: Width of one baseline bin in codes; None without residual mode.
         hidden: Widest layer of the MLP.
@@ -96,13 +93,6 @@ def _level_shape(item: object, where: str) -> tuple[int, int]:
     return int(item[0]), int(item[1])
 
 
-def _table(quant: Fields, name: str, n_levels: int, channels: int) -> np.ndarray:
-    values = np.asarray(quant.numbers(name, n_levels * channels, n_levels * channels), np.float64)
-    if (np.abs(values) > np.finfo(np.float32).max).any():
-        raise InvalidMetadataError(f"{quant.where}.{name}: expected float32 numbers, found one out of range")
-    return values.astype(np.float32).reshape(n_levels, channels)
-
-
 def _hash_entry(fields: Fields, n_levels: int) -> HashEntry:
     fields.integer("seed", 0, (1 << 31) - 1)  # the graph has it; the field is for people and other tools
     return HashEntry(
@@ -116,11 +106,11 @@ def _encoder_entry(fields: Fields) -> EncoderEntry:
     shape = fields.integers("shape", 3, 3)
     if not all(1 <= n <= MAX_NODES for n in shape) or shape[0] > 4096:
         raise InvalidMetadataError(f"{fields.where}.shape: expected [channels, rows, columns], found {shape}")
-    scales, zero_points = _table(fields, "scales", 1, shape[0]), _table(fields, "zero_points", 1, shape[0])
-    return EncoderEntry((shape[0], shape[1], shape[2]), scales[0], zero_points[0])
+    scales, zero_points = fields.singles("scales", shape[0]), fields.singles("zero_points", shape[0])
+    return EncoderEntry((shape[0], shape[1], shape[2]), scales, zero_points)
 
 
-def read_gridmlp_entry(lightmap: LightmapEntry) -> GridMlpEntry:
+def read_entry(lightmap: LightmapEntry, _: int) -> GridMlpEntry:
     """Check the fields of `model` for this family.
 
     Raises:
@@ -131,15 +121,12 @@ def read_gridmlp_entry(lightmap: LightmapEntry) -> GridMlpEntry:
     channels = model.integer("channels_per_level", 1, 4096)
     hashing = None if model.is_null("hash") else _hash_entry(model.child("hash"), len(shapes))
     quant, graphs = model.child("quant"), model.child("graphs")
-    residual = model.boolean("residual_mode")
-    if residual == model.is_null("baseline"):
-        raise InvalidMetadataError(f"{model.where}.baseline: expected an object in residual mode and only there")
     return GridMlpEntry(
         level_shapes=shapes,
         channels=channels,
-        scales=_table(quant, "scales", len(shapes), channels),
-        zero_points=_table(quant, "zero_points", len(shapes), channels),
-        baseline_q_step=model.child("baseline").integer("q_step", 1, 64) if residual else None,
+        scales=quant.singles("scales", len(shapes) * channels).reshape(-1, channels),
+        zero_points=quant.singles("zero_points", len(shapes) * channels).reshape(-1, channels),
+        baseline_q_step=read_baseline(model),
         hidden=model.child("mlp").integer("hidden", 1, 1 << 14),
         latents_graph=graphs.text("latents"),
         frame_graph=graphs.text("frame"),
@@ -161,10 +148,8 @@ def _values(
     is_float = dtype == "float32"
     if codes.shape != shape or codes.dtype.kind != ("f" if is_float else "u"):
         kind = "float32 values" if is_float else "unsigned codes"
-        raise InvalidSectionError(
-            f"{container.path}: section {name}: expected {kind} of shape {list(shape)}, "
-            f"found {codes.dtype} {list(codes.shape)}"
-        )
+        problem = f"expected {kind} of shape {list(shape)}, found {codes.dtype} {list(codes.shape)}"
+        raise container.invalid(name, problem)
     per_channel = (-1, *(1,) * (len(shape) - 1))
     with np.errstate(over="ignore", invalid="ignore"):  # absurd scales give absurd frames, but no warnings
         values: np.ndarray = (codes.astype(np.float32) - zero.reshape(per_channel)) * scale.reshape(per_channel)
@@ -187,7 +172,7 @@ def _stored_inputs(container: Container, index: int, entry: GridMlpEntry) -> dic
             name = f"{index}/merge/{level}"
             merge = container.read_array(name)
             if merge.shape != (entry.channels, 2 * entry.channels) or merge.dtype != np.dtype("<f4"):
-                raise InvalidSectionError(f"{container.path}: section {name}: expected f4 of shape (C, 2C)")
+                raise container.invalid(name, "expected f4 of shape (C, 2C)")
             feeds[f"merge_{level}"] = merge
     if entry.encoder is not None:
         encoder = entry.encoder
@@ -199,11 +184,39 @@ def _stored_inputs(container: Container, index: int, entry: GridMlpEntry) -> dic
 class GridMlpDecoder(LatentMapDecoder):
     """Decodes one lightmap from its grids."""
 
-    def __init__(self, container: Container, lightmap: LightmapEntry, entry: GridMlpEntry, runtime: Runtime) -> None:
+    def __init__(self, file: LightmapFile, entry: GridMlpEntry) -> None:
         graphs = LatentGraphs(entry.latents_graph, entry.frame_graph, entry.n_latents, entry.hidden, STRIP_TEXELS)
-        super().__init__(container, lightmap, graphs, entry.baseline_q_step, runtime)
+        super().__init__(file, graphs, entry.baseline_q_step)
         self._entry = entry
 
     def stored_inputs(self) -> dict[str, np.ndarray]:
         """Grids, hash tables, merges, the encoder's latents."""
-        return _stored_inputs(self._container, self._lightmap.index, self._entry)
+        return _stored_inputs(self._file.container, self._file.entry.index, self._entry)
+
+
+def working_set(lightmap: LightmapEntry, entry: GridMlpEntry, _n_hours: int, _cache_bytes: int) -> WorkingSet:
+    """What decoding needs, an estimate."""
+    return latent_maps.working_set(lightmap, entry.n_latents, entry.baseline_q_step is not None)
+
+
+def describe(model: dict[str, Any]) -> list[str]:
+    """The fields of `model`, for people."""
+    quant, hashing = model["quant"], model["hash"]
+    sizes = [rows * columns for rows, columns in model["levels"]]
+    if hashing:
+        sizes[-hashing["top_levels"] :] = [hashing["capacity"]] * hashing["top_levels"]
+    n_parameters = sum(sizes) * model["channels_per_level"]
+    levels = ", ".join(f"{rows} x {columns}" for rows, columns in model["levels"])
+    lines = [
+        f"  grids: {levels} nodes x {model['channels_per_level']} channels = {n_parameters} parameters in "
+        f"{quant['dtype']}, bin widths {min(quant['scales']):.2e} .. {max(quant['scales']):.2e}",
+        describe_mlp("MLP", model),
+    ]
+    if hashing:
+        lines.append(
+            f"  hash: the last {hashing['top_levels']} levels in tables of {hashing['capacity']} entries, "
+            f"merge {hashing['merge']}, seed {hashing['seed']}"
+        )
+    if "encoder" in model:
+        lines.append(f"  encoder: latents of the baseline, {' x '.join(str(n) for n in model['encoder']['shape'])}")
+    return lines + describe_baseline(model)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .errors import InvalidMetadataError
 
 MAX_NESTING = 16
@@ -32,24 +34,13 @@ def _finite(text: str) -> float:
     return value
 
 
-def _check_nesting(text: str) -> None:
-    depth, in_string, escaped = 0, False, False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_NESTING:
-                raise ValueError(f"nested deeper than {MAX_NESTING} levels")
-        elif character in "]}":
-            depth -= 1
+def _check_nesting(value: Any, room: int = MAX_NESTING) -> None:
+    """Refuse what is nested deeper than `room` levels."""
+    if isinstance(value, (dict, list)):
+        if room == 0:
+            raise RecursionError
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_nesting(item, room - 1)
 
 
 def parse_json(data: bytes, path: Path) -> dict[str, Any]:
@@ -59,11 +50,14 @@ def parse_json(data: bytes, path: Path) -> dict[str, Any]:
         InvalidMetadataError: it is not that.
     """
     try:
-        text = data.decode("utf-8")
-        _check_nesting(text)
-        fields = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
+        fields = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite
+        )
+        _check_nesting(fields)
+    except ValueError as error:
         raise InvalidMetadataError(f"{path}: metadata.json: {error}") from error
+    except RecursionError as error:  # of the parser too, for what is nested by the thousand
+        raise InvalidMetadataError(f"{path}: metadata.json: nested deeper than {MAX_NESTING} levels") from error
     if not isinstance(fields, dict):
         raise InvalidMetadataError(f"{path}: metadata.json: expected an object, found {type(fields).__name__}")
     return fields
@@ -144,6 +138,13 @@ class Fields:
             ),
         )
         return [int(n) for n in value]
+
+    def singles(self, name: str, n: int) -> np.ndarray:
+        """An array of n numbers that float32 can hold: (n,) float32."""
+        values = np.asarray(self.numbers(name, n, n), np.float64)
+        if (np.abs(values) > np.finfo(np.float32).max).any():
+            raise InvalidMetadataError(f"{self.where}.{name}: expected float32 numbers, found one out of range")
+        return values.astype(np.float32)
 
     def is_null(self, name: str) -> bool:
         """True where the field is there and null."""

@@ -5,10 +5,13 @@ Masks of atlases are unions of near-rectangles, so what is stored are the distan
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 
 from .container import Container
-from .errors import InvalidMetadataError, InvalidSectionError
+from .errors import InvalidMetadataError
+from .grid import ceil_div
 from .metadata import LightmapEntry
 
 ROWS, COLUMNS, PACKED = 0, 1, 2
@@ -34,7 +37,7 @@ def decode_mask(data: bytes, height: int, width: int) -> np.ndarray:
         raise ValueError("expected a mask of kind 0, 1 or 2, found another")
     stored = np.frombuffer(data, np.uint8, offset=1)
     if data[0] == PACKED:
-        if stored.size != -(-n_texels // 8):
+        if stored.size != ceil_div(n_texels, 8):
             raise ValueError(f"expected one bit for each of {n_texels} texels, found {stored.size} bytes")
         return np.unpackbits(stored, count=n_texels).astype(bool).reshape(height, width)
     if stored.size > n_texels + n_texels // 255 + 1:
@@ -83,7 +86,7 @@ def read_mask(container: Container, lightmap: LightmapEntry) -> np.ndarray:
         try:
             valid = decode_mask(container.read_bytes(lightmap.mask), lightmap.height, lightmap.width)
         except ValueError as error:
-            raise InvalidSectionError(f"{container.path}: section {lightmap.mask}: {error}") from error
+            raise container.invalid(lightmap.mask, error) from error
     if int(valid.sum()) != lightmap.n_valid:
         raise InvalidMetadataError(
             f"{container.path}: lightmap {lightmap.name}: expected {lightmap.n_valid} valid texels, "
@@ -91,3 +94,19 @@ def read_mask(container: Container, lightmap: LightmapEntry) -> np.ndarray:
         )
     valid.flags.writeable = False
     return valid
+
+
+class Mask:
+    """The mask of a lightmap, read when it is first asked for, by whichever thread comes first."""
+
+    def __init__(self, container: Container, lightmap: LightmapEntry) -> None:
+        self._container, self._lightmap, self._lock = container, lightmap, threading.Lock()
+        self._valid: np.ndarray | None = None
+
+    @property
+    def valid(self) -> np.ndarray:
+        """(H, W) bool, read-only; errors as of `read_mask`."""
+        with self._lock:
+            if self._valid is None:
+                self._valid = read_mask(self._container, self._lightmap)
+            return self._valid

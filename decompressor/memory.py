@@ -7,7 +7,7 @@ import threading
 from .errors import LimitExceededError
 from .limits import Limits
 
-CACHE_SHARE = 4  # decoded tiles are kept in one part of so many
+CACHE_SHARE = 4  # the cache of decoded tiles gets 1 / this
 
 
 class MemoryAccount:

@@ -14,8 +14,6 @@ from .limits import Limits
 
 MODEL_TYPES = ("daybasis", "gridmlp", "siren")
 TRANSFERS = ("srgb8", "linear")
-ARCHIVE_FIELDS = ("version", "requires", "model_type", "transfer", "hours", "lightmaps", "sections", "sha256")
-LIGHTMAP_FIELDS = ("name", "height", "width", "valid_texels", "mask", "model")
 FEATURES = ("smoothing", "curve")
 """What an archive may require of a reader beyond version 1.0."""
 MAX_SIDE = 1 << 20

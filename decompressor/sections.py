@@ -16,7 +16,6 @@ from .limits import Limits
 CODECS = ("raw", "zstd")
 DTYPES = {"u1": "<u1", "i1": "<i1", "u2": "<u2", "i2": "<i2", "i4": "<i4", "f2": "<f2", "f4": "<f4"}
 MAX_DIMENSIONS = 8
-SECTION_FIELDS = ("name", "codec", "offset", "stored_bytes", "decoded_bytes", "dtype", "shape", "crc32")
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def _decode_all(lightmap: Lightmap, path: Path, known: set[str]) -> Iterator[Fau
     try:
         _ = lightmap.valid
     except ArchiveError as error:
-        if not any(f"section {name}:" in str(error) for name in known):
+        if error.section not in known:
             yield Fault(f"lightmap {lightmap.name}", _short(error, path))
     for number, tile in enumerate(lightmap.tiles):
         try:
@@ -131,7 +131,7 @@ def _decode_all(lightmap: Lightmap, path: Path, known: set[str]) -> Iterator[Fau
                 lightmap.decode(float(time_h), tile, dtype)
             yield None
         except ArchiveError as error:
-            if not any(f"section {name}:" in str(error) for name in known):
+            if error.section not in known:
                 yield Fault(f"lightmap {lightmap.name}", _short(error, path), affects=_where(number, tile))
 
 

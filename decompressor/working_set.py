@@ -6,55 +6,39 @@ The factors are measured peaks of numpy's allocations, rounded up; a test holds 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from .daybasis.entry import DayBasisEntry
-from .grid import TileGrid
-from .gridmlp import GridMlpEntry
 from .memory import MemoryAccount
-from .metadata import LightmapEntry
-from .siren import SirenEntry
 
 TEXEL_BYTES = 16  # of a lightmap: its mask, and one frame of float32
 TILE_TEXEL_BYTES, TILE_SAMPLE_BYTES = 64, 24  # while a tile is decoded: of each texel, and of each texel of each map
-TURN_BYTES, BASIS_BYTES = 80, 160  # of each entry of a regional rotation, and of each entry of a temporal matrix
+ROTATION_BYTES, BASIS_BYTES = 80, 160  # of each entry of a regional rotation, and of each entry of a temporal matrix
 BASELINE_BYTES = 112  # of each texel, while the baseline frame is decoded
 SECTION_FACTOR = 20  # of decoded sections, while they become float32
-THREADS_SHARE = 2  # more threads than one only within one part of so many, so that the graphs have the rest
+THREADS_SHARE = 2  # several threads only where they need at most 1 / this of what is left; the rest is for the graphs
 
 
-def daybasis_bytes(
-    lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, cache_bytes: int
-) -> tuple[int, int, int]:
-    """(kept, tiles, at work on each of them) estimates for one lightmap of this family."""
-    tile = min(entry.tile, lightmap.height) * min(entry.tile, lightmap.width)
-    n_tiles = len(TileGrid(lightmap.height, lightmap.width, entry.tile))
-    n_texels, k = lightmap.height * lightmap.width, entry.n_components
-    tables = BASIS_BYTES * n_hours * (3 * k + 3) + (TURN_BYTES * entry.n_classes * k * k if entry.n_classes > 1 else 0)
-    kept = TEXEL_BYTES * n_texels + max(4 * k * tile, min(4 * k * n_texels, cache_bytes)) + tables
-    return kept, n_tiles, tile * (TILE_TEXEL_BYTES + TILE_SAMPLE_BYTES * k)
+@dataclass(frozen=True)
+class WorkingSet:
+    """What one lightmap needs.
+
+    Attributes:
+        kept: Bytes kept once it is decoded.
+        n_tiles: Tiles that can be decoded at once.
+        at_work: Bytes for each tile while it is decoded.
+    """
+
+    kept: int
+    n_tiles: int
+    at_work: int
 
 
-def latent_map_bytes(lightmap: LightmapEntry, n_latents: int, has_baseline: bool) -> tuple[int, int]:
-    """(kept, at work) estimates for one lightmap of the families that have one latent map."""
-    n_texels = lightmap.height * lightmap.width
-    kept = n_texels * (TEXEL_BYTES + 4 * n_latents)
-    return kept, n_texels * (4 * n_latents + (BASELINE_BYTES if has_baseline else 0))
-
-
-def reserve(
-    account: MemoryAccount,
-    lightmaps: Iterable[tuple[LightmapEntry, DayBasisEntry | GridMlpEntry | SirenEntry]],
-    n_hours: int,
-    decoded_bytes: int,
-    threads: int,
-    where: str,
-) -> int:
+def reserve(account: MemoryAccount, needs: Iterable[WorkingSet], decoded_bytes: int, threads: int, where: str) -> int:
     """Take what decoding all lightmaps will need but for the graphs.
 
     Args:
         account: Of the file.
-        lightmaps: And the fields of their models.
-        n_hours: Stored times.
+        needs: Of each lightmap; one is decoded at a time.
         decoded_bytes: Of all sections.
         threads: That may decode tiles at once.
         where: The file, for messages.
@@ -65,20 +49,11 @@ def reserve(
     Raises:
         LimitExceededError: it is more than a file of this size may take.
     """
-    all_kept = SECTION_FACTOR * decoded_bytes
-    work: list[tuple[int, int]] = []  # (tiles, bytes for each at work) of each lightmap; one is decoded at a time
-    for lightmap, entry in lightmaps:
-        if isinstance(entry, DayBasisEntry):
-            kept, n_tiles, at_work = daybasis_bytes(lightmap, entry, n_hours, account.cache_bytes)
-            work.append((n_tiles, at_work))
-        else:
-            n_latents = entry.n_latents if isinstance(entry, GridMlpEntry) else entry.latent_dim + 3
-            kept, at_work = latent_map_bytes(lightmap, n_latents, entry.baseline_q_step is not None)
-            work.append((1, at_work))
-        all_kept += kept
+    sets = list(needs)
+    kept = SECTION_FACTOR * decoded_bytes + sum(one.kept for one in sets)
 
     def needed(workers: int) -> int:
-        return all_kept + max((min(workers, n_tiles) * at_work for n_tiles, at_work in work), default=0)
+        return kept + max((min(workers, one.n_tiles) * one.at_work for one in sets), default=0)
 
     while threads > 1 and needed(threads) > account.left // THREADS_SHARE:
         threads //= 2

@@ -36,7 +36,9 @@ Examples:
 @click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print an array of verdicts for machines.")
 @click.option("--threads", type=int, help="Decoder threads.  [default: what the machine has]")
-@click.option("--limits", "factor", type=click.FloatRange(1, 1e6), default=1, help="Raise the reader's caps so often.")
+@click.option(
+    "--limits", "factor", type=click.FloatRange(1, 1e6), default=1, help="Multiply the reader's limits by this."
+)
 def verify(archives: tuple[Path, ...], as_json: bool, threads: int | None, factor: float) -> int:
     """Check archives: header, every section, the digest, the graphs, and every frame of every lightmap.
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..errors import InvalidMetadataError
+from ..grid import TileGrid
 from ..json_fields import Fields
 from ..metadata import LightmapEntry
-from .temporal.ramps import CUBIC as CUBIC
+from ..working_set import (
+    BASIS_BYTES,
+    ROTATION_BYTES,
+    TEXEL_BYTES,
+    TILE_SAMPLE_BYTES,
+    TILE_TEXEL_BYTES,
+    WorkingSet,
+)
+from .temporal.ramps import CUBIC, LINEAR
 from .transform.smoothing import WEIGHT_SCALE, Smoothing
 
-MODEL_FIELDS = (
-    "n_components", "n_classes", "q_step", "centroids", "n_levels", "tile", "precision", "exponents", "gap_modes",
-    "entropy", "smoothing", "graphs", "curve",
-)  # fmt: skip
-LINEAR = "L"
 ENTROPY_CODERS = ("ans", "zstd")
 CURVES = ("none", "square", "exp")
 MAX_COMPONENTS = 1024
@@ -70,7 +75,7 @@ def _read_smoothing(model: Fields) -> Smoothing | None:
     return Smoothing(fields.number("bound", 0.0, 1e3), (along_x, along_y))
 
 
-def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
+def read_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
     """Check the fields of `model` for this family.
 
     Raises:
@@ -107,3 +112,30 @@ def read_daybasis_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
         frame_graph=model.child("graphs").text("frame"),
         curve=model.choice("curve", CURVES) if not model.is_absent("curve") else "none",
     )
+
+
+def tiles_of(lightmap: LightmapEntry, entry: DayBasisEntry) -> TileGrid:
+    """What decodes on its own."""
+    return TileGrid(lightmap.height, lightmap.width, entry.tile)
+
+
+def working_set(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, cache_bytes: int) -> WorkingSet:
+    """What decoding needs, an estimate: the factors are measured peaks of numpy's allocations, rounded up."""
+    tile = min(entry.tile, lightmap.height) * min(entry.tile, lightmap.width)
+    n_texels, k = lightmap.height * lightmap.width, entry.n_components
+    tables = BASIS_BYTES * n_hours * (3 * k + 3)
+    if entry.n_classes > 1:
+        tables += ROTATION_BYTES * entry.n_classes * k * k
+    kept = TEXEL_BYTES * n_texels + max(4 * k * tile, min(4 * k * n_texels, cache_bytes)) + tables
+    return WorkingSet(kept, len(tiles_of(lightmap, entry)), tile * (TILE_TEXEL_BYTES + TILE_SAMPLE_BYTES * k))
+
+
+def describe(model: dict[str, Any]) -> list[str]:
+    """The fields of `model`, for people."""
+    n_cubic = model["gap_modes"].count(CUBIC)
+    return [
+        f"  basis: K = {model['n_components']} components, entries in bins of 2^{min(model['exponents'])} .. "
+        f"2^{max(model['exponents'])}; {n_cubic} gaps cubic, {len(model['gap_modes']) - n_cubic} linear",
+        f"  maps: q_step {model['q_step']:g} codes, {model['n_levels']} wavelet levels, tiles of {model['tile']}, "
+        f"{model['n_classes']} regional rotations",
+    ]

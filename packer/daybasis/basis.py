@@ -7,9 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from todpack.decompressor.daybasis.entry import CUBIC, LINEAR
 from todpack.decompressor.daybasis.temporal.basis_codes import column_steps, difference
-from todpack.decompressor.daybasis.temporal.ramps import HOURS_PER_DAY
+from todpack.decompressor.daybasis.temporal.ramps import CUBIC, HOURS_PER_DAY, LINEAR
 
 from .transform.klt import TemporalBasis
 

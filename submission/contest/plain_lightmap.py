@@ -7,7 +7,8 @@ import numpy as np
 from todpack.decompressor.bits import unzigzag, zigzag
 from todpack.decompressor.container import Container
 from todpack.decompressor.daybasis.entropy.stream import decode_bands
-from todpack.decompressor.daybasis.entry import CUBIC, CURVES, DayBasisEntry, read_daybasis_entry
+from todpack.decompressor.daybasis.entry import CURVES, DayBasisEntry, read_entry
+from todpack.decompressor.daybasis.temporal.ramps import CUBIC
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoothing
 from todpack.decompressor.grid import TileGrid
@@ -52,7 +53,7 @@ def raw_lightmap(container: Container, archive: ArchiveEntry, lightmap: Lightmap
     keys = np.rint(archive.hours * HOUR_STEPS).astype(np.int64)
     if not np.allclose(keys / HOUR_STEPS, archive.hours, atol=1e-9) or max(lightmap.height, lightmap.width) > 0xFFFF:
         raise PackError(f"{where}: expected times in hundredths of an hour and sides under 65536, found others")
-    entry = read_daybasis_entry(lightmap, len(archive.hours))
+    entry = read_entry(lightmap, len(archive.hours))
     valid = read_mask(container, lightmap)
     writer = BitWriter()
     writer.integers(keys, HOUR_BITS)

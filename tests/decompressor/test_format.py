@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from todpack import decompressor
-from todpack.decompressor import gridmlp, mask, metadata, sections, siren
-from todpack.decompressor.container import HEADER, HEADER_CRC_BYTES, HEADER_FIELDS, MAGIC, MAJOR, MINOR
+from todpack.decompressor import gridmlp, mask, sections, siren
+from todpack.decompressor import metadata as metadata_module
+from todpack.decompressor.container import HEADER, HEADER_CRC_BYTES, HEADER_FIELDS, MAGIC, MAJOR, MINOR, Container
 from todpack.decompressor.daybasis import entry
-from todpack.decompressor.daybasis.transform import rotations as regions
+from todpack.decompressor.daybasis.temporal import ramps
+from todpack.decompressor.daybasis.transform import rotations
+from todpack.decompressor.families import FAMILIES
 from todpack.decompressor.graphs import check as onnx_check
+from todpack.decompressor.limits import DEFAULT_LIMITS
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 TEXT = (Path(decompressor.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
 
@@ -41,59 +51,87 @@ def test_version_in_the_title() -> None:
     assert TEXT.splitlines()[0] == f"# The todpack archive, version {MAJOR}.{MINOR}"
 
 
-def test_metadata_tables_are_the_code() -> None:
-    assert names("Metadata", 0) == metadata.ARCHIVE_FIELDS
-    assert names("Metadata", 1) == metadata.LIGHTMAP_FIELDS
+class Noted(dict[str, Any]):
+    """A JSON object that notes its fields: those it holds, and those that a reader asks for; by the object's path."""
+
+    def __init__(self, fields: dict[str, Any], path: str, notes: dict[str, set[str]]) -> None:
+        super().__init__({name: noted(value, f"{path}.{name}", notes) for name, value in fields.items()})
+        self.names = notes.setdefault(path, set())
+        self.names.update(fields)
+
+    def __contains__(self, name: object) -> bool:
+        self.names.add(str(name))
+        return super().__contains__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def noted(value: Any, path: str, notes: dict[str, set[str]]) -> Any:
+    if isinstance(value, dict):
+        return Noted(value, path, notes)
+    return [noted(item, f"{path}[]", notes) for item in value] if isinstance(value, list) else value
+
+
+@cache
+def fields_of(model_type: str) -> dict[str, set[str]]:
+    """Fields of each object of metadata.json: what the reader asks for, and what golden archives hold."""
+    notes: dict[str, set[str]] = {}
+    for path in sorted(GOLDEN.glob(f"{model_type}-*.tod")):
+        with Container(path, DEFAULT_LIMITS) as container:
+            metadata, n_bytes = Noted(container.metadata, "", notes), container.file_bytes
+            start = n_bytes - sum(section.stored_bytes for section in container.sections.values())
+            sections.read_section_table(metadata, path, start, n_bytes, n_bytes, DEFAULT_LIMITS)
+            archive = metadata_module.read_archive_entry(metadata, path, container.version, DEFAULT_LIMITS)
+            for lightmap in archive.lightmaps:
+                FAMILIES[model_type].read(lightmap, len(archive.hours))
+    return notes
+
+
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_tables_of_fields_are_what_is_read_and_written(model_type: str) -> None:
+    fields, model = fields_of(model_type), ".lightmaps[].model"
+    assert fields[""] | {"sha256"} == set(names("Metadata", 0))
+    assert fields[".lightmaps[]"] == set(names("Metadata", 1))
+    assert fields[".sections[]"] == set(names("Sections"))
+    assert fields[model] == set(names(model_type))
+    cells = {row[0]: row[1] for row in tables(model_type)[0]}
+    for path in fields:
+        if path.startswith(f"{model}."):
+            field = path.removeprefix(f"{model}.").split(".")[0]
+            assert [name for name in fields[path] if not re.search(rf"\b{name}\b", cells[field])] == [], field
+
+
+def test_choices_in_the_tables_are_the_codes() -> None:
     cells = {row[0]: row[1] for row in tables("Metadata")[0]}
-    for model_type in metadata.MODEL_TYPES:
-        assert f"`{model_type}`" in cells["model_type"]
-    for transfer in metadata.TRANSFERS:
-        assert f"`{transfer}`" in cells["transfer"]
-
-
-def test_section_table_is_the_code() -> None:
-    assert names("Sections") == sections.SECTION_FIELDS
+    assert tuple(re.findall(r"`(\w+)`", cells["model_type"])) == metadata_module.MODEL_TYPES == tuple(FAMILIES)
+    assert tuple(re.findall(r"`(\w+)`:", cells["transfer"])) == metadata_module.TRANSFERS
+    assert set(re.findall(r"of `(\w+)` and `(\w+)`", cells["requires"])[0]) == set(metadata_module.FEATURES)
     cells = {row[0]: row[1] for row in tables("Sections")[0]}
     assert tuple(re.findall(r"`(\w+)`", cells["dtype"])) == tuple(sections.DTYPES)
     assert tuple(re.findall(r"`(\w+)`: ", cells["codec"])) == sections.CODECS
     assert str(sections.MAX_DIMENSIONS) in cells["shape"]
+    cells = {row[0]: row[1] for row in tables("daybasis")[0]}
+    assert tuple(re.findall(r"`(\w+)`", cells["gap_modes"])) == (ramps.LINEAR, ramps.CUBIC)
+    assert tuple(re.findall(r"`(\w+)`", cells["entropy"])) == entry.ENTROPY_CODERS
+    assert tuple(re.findall(r"`(\w+)`", cells["curve"])) == entry.CURVES
+    assert f"each block of {rotations.BLOCK} x {rotations.BLOCK}" in str(tables("daybasis")[1])
+    cells = {row[0]: row[1] for row in tables("gridmlp")[0]}
+    for name in (*gridmlp.GRID_DTYPES, *gridmlp.HASH_MERGES):
+        assert f"`{name}`" in cells["quant"] + cells["hash"]
+    hashing = TEXT.split("### Hash levels")[1].split("\n## ")[0]
+    for number in (gridmlp.HASH_PRIME, *(factor for pair in gridmlp.HASH_FACTORS for factor in pair)):
+        assert str(number) in hashing
+    cells = {row[0]: row[1] for row in tables("siren")[0]}
+    assert tuple(re.findall(r"`(\w+)`:", cells["storage"])) == siren.STORAGES
+    for name in siren.F1_DTYPES:
+        assert f"`{name}`" in cells["f1"]
 
 
 def test_operator_table_is_the_code() -> None:
     assert set(tables("Graphs")[0][0][0].split()) == onnx_check.ALLOWED_OPERATORS
     assert f"operator set {onnx_check.OPSET}" in TEXT
-
-
-def test_gridmlp_table_is_the_code() -> None:
-    assert names("gridmlp", 0) == gridmlp.MODEL_FIELDS
-    cells = {row[0]: row[1] for row in tables("gridmlp")[0]}
-    for dtype in gridmlp.GRID_DTYPES:
-        assert f"`{dtype}`" in cells["quant"]
-    for name in (*gridmlp.HASH_FIELDS, *gridmlp.HASH_MERGES):
-        assert f"`{name}`" in cells["hash"]
-    for name in gridmlp.ENCODER_FIELDS:
-        assert f"`{name}`" in cells["encoder"]
-    hashing = TEXT.split("### Hash levels")[1].split("\n## ")[0]
-    for number in (gridmlp.HASH_PRIME, *(factor for pair in gridmlp.HASH_FACTORS for factor in pair)):
-        assert str(number) in hashing
-
-
-def test_siren_table_is_the_code() -> None:
-    assert names("siren", 0) == siren.MODEL_FIELDS
-    cells = {row[0]: row[1] for row in tables("siren")[0]}
-    assert tuple(re.findall(r"`(\w+)`:", cells["storage"])) == siren.STORAGES
-    for name in siren.LATENT_FIELDS:
-        assert f"`{name}`" in cells["latent"]
-    for name in (*siren.F1_FIELDS, *siren.F1_DTYPES):
-        assert f"`{name}`" in cells["f1"]
-
-
-def test_daybasis_table_is_the_code() -> None:
-    assert names("daybasis", 0) == entry.MODEL_FIELDS
-    cells = {row[0]: row[1] for row in tables("daybasis")[0]}
-    assert tuple(re.findall(r"`(\w+)`", cells["gap_modes"])) == (entry.LINEAR, entry.CUBIC)
-    assert tuple(re.findall(r"`(\w+)`", cells["entropy"])) == entry.ENTROPY_CODERS
-    assert f"blocks of {regions.BLOCK} x {regions.BLOCK}".replace("blocks", "each block") in str(tables("daybasis")[1])
 
 
 def test_mask_kinds_are_the_code() -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from tests.decompressor.graph_reference import Backend, NumpyBackend, TorchBackend, evaluate
 from tests.golden.test_golden import FOLDER, LINEAR_NAMES, NAMES
-from todpack.decompressor import Lightmap, open_archive
+from todpack.decompressor import Archive, Lightmap, open_archive
 from todpack.decompressor.bits import unzigzag
 from todpack.decompressor.daybasis.decoder import DayBasisDecoder
 from todpack.decompressor.errors import RequestError
 from todpack.decompressor.graphs.session import choose_provider
-from todpack.decompressor.latent_maps import LatentMapDecoder, _baseline
+from todpack.decompressor.latent_maps import LatentMapDecoder
 
 ARCHIVES = (*NAMES, *LINEAR_NAMES)
 TIMES = (0.0, 3.3, 12.0, 18.1, 23.99)
@@ -76,14 +76,14 @@ def test_cuda_gives_what_the_cpu_gives(name: str) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=10 * NEURAL_BOUND)
 
 
-def graph(lightmap: Lightmap, name: str) -> bytes:
-    sections = lightmap._entry.model.child("graphs")
-    return lightmap._container.read_bytes(sections.text(name))
+def graph(archive: Archive, lightmap: Lightmap, name: str) -> bytes:
+    model = archive.metadata["lightmaps"][archive.lightmaps.index(lightmap)]["model"]
+    return archive.container.read_bytes(model["graphs"][name])
 
 
-def run_frame(lightmap: Lightmap, latents: np.ndarray, time_h: float, backend: Backend) -> np.ndarray:
+def run_frame(archive: Archive, lightmap: Lightmap, latents: np.ndarray, time_h: float, backend: Backend) -> np.ndarray:
     feeds = {"z": latents, "time_h": np.array([time_h], np.float32), **lightmap.frame_inputs()}
-    rgb: np.ndarray = evaluate(graph(lightmap, "frame"), feeds, backend)["rgb"]
+    rgb: np.ndarray = evaluate(graph(archive, lightmap, "frame"), feeds, backend)["rgb"]
     return rgb.transpose(1, 2, 0)
 
 
@@ -97,7 +97,7 @@ def test_daybasis_graph_in_other_libraries(name: str, backend: Backend) -> None:
     with open_archive(FOLDER / f"{name}.tod", threads=1, provider="cpu") as archive:
         for lightmap in archive.lightmaps:
             for time_h in (0.0, 12.0, float(archive.hours[7])):
-                found = run_frame(lightmap, lightmap.latents(), time_h, backend)
+                found = run_frame(archive, lightmap, lightmap.latents(), time_h, backend)
                 found = clipped(lightmap, found)
                 decoded = lightmap.decode(time_h, dtype="float32")
                 if "log" in name:
@@ -114,11 +114,11 @@ def test_daybasis_graph_in_other_libraries(name: str, backend: Backend) -> None:
 def test_daybasis_by_the_words_of_the_format(name: str) -> None:
     """FORMAT.md "Temporal codes" and "Curve" in plain NumPy, without graph or runtime: A(t) z + b(t)."""
     with open_archive(FOLDER / f"{name}.tod", threads=1, provider="cpu") as archive:
-        for lightmap in archive.lightmaps:
-            model = archive.metadata["lightmaps"][lightmap._entry.index]["model"]
+        for index, lightmap in enumerate(archive.lightmaps):
+            model = archive.metadata["lightmaps"][index]["model"]
             if model.get("curve") == "exp":
                 continue
-            stored = archive.container.read_array(f"{lightmap._entry.index}/basis")  # (K + 1, 3, T)
+            stored = archive.container.read_array(f"{index}/basis")  # (K + 1, 3, T)
             codes = unzigzag(stored.astype(np.int64))
             levels = np.cumsum(codes + codes[:, 1:2] * np.array([1, 0, 1])[None, :, None], axis=2)
             values = levels * 2.0 ** np.array(model["exponents"])[:, None, None]
@@ -135,19 +135,16 @@ def test_daybasis_by_the_words_of_the_format(name: str) -> None:
 def test_neural_graphs_in_other_libraries(name: str, backend: Backend) -> None:
     with open_archive(FOLDER / f"{name}.tod", threads=1, provider="cpu") as archive:
         lightmap = archive.lightmaps[0]
-        decoder = lightmap._ready()
-        assert isinstance(decoder, LatentMapDecoder)
-        feeds = decoder.stored_inputs()
+        assert isinstance(lightmap.decoder, LatentMapDecoder)
+        feeds = lightmap.decoder.latent_inputs()
         feeds |= {axis: np.arange(n, dtype=np.float32) for axis, n in (("rows", 37), ("columns", 45))}
-        if decoder._baseline_q_step is not None:
-            feeds["baseline"] = _baseline(archive.container, lightmap._entry, decoder._baseline_q_step)
-        latents = evaluate(graph(lightmap, "latents"), feeds, backend)["z"]
+        latents = evaluate(graph(archive, lightmap, "latents"), feeds, backend)["z"]
         stored = lightmap.latents()
         assert latents.shape == stored.shape
         scale = np.abs(stored).max(axis=(1, 2), keepdims=True) + 1e-6
         assert np.abs((latents - stored) / scale).max() < LATENT_BOUND
         for time_h in TIMES:
-            found = clipped(lightmap, run_frame(lightmap, latents, time_h, backend))
+            found = clipped(lightmap, run_frame(archive, lightmap, latents, time_h, backend))
             assert np.abs(found - lightmap.decode(time_h, dtype="float32")).max() < NEURAL_BOUND
 
 
@@ -155,6 +152,6 @@ def test_the_reference_is_no_copy_of_the_runtime() -> None:
     """Maps that are changed for the reference alone are told apart: the comparison can fail."""
     with open_archive(FOLDER / "daybasis-ans-1.0.tod", threads=1, provider="cpu") as archive:
         lightmap = archive.lightmaps[0]
-        assert isinstance(lightmap._ready(), DayBasisDecoder)
-        moved = run_frame(lightmap, lightmap.latents() + np.float32(2.0**-10), 12.0, NumpyBackend())
+        assert isinstance(lightmap.decoder, DayBasisDecoder)
+        moved = run_frame(archive, lightmap, lightmap.latents() + np.float32(2.0**-10), 12.0, NumpyBackend())
         assert np.abs(moved - lightmap.decode(12.0, dtype="float32")).max() > 0

@@ -18,7 +18,7 @@ from tests.decompressor.forge import put_together, set_section, take_apart
 from todpack.cli import main
 from todpack.decompressor import open_archive
 from todpack.decompressor.cli import main as decompress
-from todpack.decompressor.damage import HOLE_COLOR
+from todpack.decompressor.damage import DAMAGE_COLOR
 from todpack.decompressor.limits import Limits
 from todpack.decompressor.verify import verify_archive
 from todpack.frames import Day, read_day
@@ -196,7 +196,7 @@ def test_keep_going_marks_the_hole_and_decodes_the_rest(
     with open_archive(tiled, provider="cpu") as archive:
         for time_h in (7.0, 12.0):
             expected = archive.decode(time_h)
-            expected[32:64, 32:64] = HOLE_COLOR
+            expected[32:64, 32:64] = DAMAGE_COLOR
             np.testing.assert_array_equal(read(tmp_path / "out" / f"tod_{time_h:02.0f}.png"), expected)
 
 
@@ -209,11 +209,11 @@ def test_keep_going_in_a_region(tiled: Path, tmp_path: Path) -> None:
     with open_archive(tiled, provider="cpu") as archive:
         np.testing.assert_array_equal(np.load(tmp_path / "a" / "tod_07.npy"), archive.decode(7.0)[:20])
         expected = archive.decode(7.0)[20:40, 20:40]
-    expected[12:, 12:] = HOLE_COLOR
+    expected[12:, 12:] = DAMAGE_COLOR
     np.testing.assert_array_equal(np.load(tmp_path / "b" / "tod_07.npy"), expected)
 
 
-def test_holes_of_floats_are_nan_and_of_previews_magenta(linear: Path, tmp_path: Path) -> None:
+def test_damage_in_floats_are_nan_and_of_previews_magenta(linear: Path, tmp_path: Path) -> None:
     bad = damage(linear, tmp_path / "bad.tod", "0/3/coefficients")
     for kind in ("npy", "png"):
         arguments = ["--hours", "12", "--keep-going", "-q", "--format", kind]
@@ -223,8 +223,8 @@ def test_holes_of_floats_are_nan_and_of_previews_magenta(linear: Path, tmp_path:
         expected = archive.decode(12.0, dtype="float32")
     expected[16:, 16:] = np.nan
     np.testing.assert_array_equal(found, expected)
-    assert (image[16:, 16:] == HOLE_COLOR).all()
-    assert not (image[:16, :16] == HOLE_COLOR).all(axis=2).any()
+    assert (image[16:, 16:] == DAMAGE_COLOR).all()
+    assert not (image[:16, :16] == DAMAGE_COLOR).all(axis=2).any()
 
 
 def test_file_that_was_cut_off(tiled: Path, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_file_that_was_cut_off(tiled: Path, tmp_path: Path) -> None:
     assert decompress([str(cut), "-o", str(tmp_path / "a"), "--hours", "7", "--keep-going", "-q"]) == 1
     with open_archive(tiled, provider="cpu") as archive:
         expected = archive.decode(7.0)
-    expected[32:] = HOLE_COLOR
+    expected[32:] = DAMAGE_COLOR
     np.testing.assert_array_equal(read(tmp_path / "a" / "tod_07.png"), expected)
 
 
@@ -254,7 +254,7 @@ def test_a_lost_lightmap_does_not_take_the_others_along(
     assert not (tmp_path / "out" / "day").exists()
     with open_archive(tiled, provider="cpu") as archive:
         expected = archive.decode(7.0)
-    expected[:32, 32:64] = HOLE_COLOR
+    expected[:32, 32:64] = DAMAGE_COLOR
     np.testing.assert_array_equal(read(tmp_path / "out" / "other" / "tod_07.png"), expected)
     capsys.readouterr()
     assert main(["verify", str(bad)]) == 1

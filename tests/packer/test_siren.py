@@ -11,8 +11,8 @@ import pytest
 from tests.packer.micro_run import lookup
 from tests.test_imports import THROUGH_COMMAND, run_fresh
 from todpack.decompressor import ArchiveError, open_archive
-from todpack.decompressor import latent_maps as latent_maps_module
 from todpack.decompressor import siren as siren_module
+from todpack.decompressor.graphs.runtime import Graph
 from todpack.packer.errors import PackError
 from todpack.packer.inspect import describe
 from todpack.packer.run_folder import read_run
@@ -108,7 +108,7 @@ def test_latent_map_is_within_half_a_bin(size: tuple[int, int], residual: bool, 
     path = pack(tmp_path / "run", storage="latent", latent_bits=6, mlp_dtype="fp32")
     with open_archive(path) as archive:
         scales = np.array(archive.metadata["lightmaps"][0]["model"]["latent"]["scales"])
-        z = archive.lightmaps[0]._ready().latents()[: len(scales)].transpose(1, 2, 0)
+        z = archive.lightmaps[0].latents()[: len(scales)].transpose(1, 2, 0)
         rgb = archive.decode(7.0, dtype="float32")
     valid = arrays["valid"]
     turned = turned_of(arrays, *size)
@@ -144,8 +144,8 @@ def test_downsampled_map_is_looked_up_between_its_nodes(size: tuple[int, int], t
     with open_archive(pack(tmp_path / "run", storage="latent", latent_downsample=2)) as archive:
         latent = archive.metadata["lightmaps"][0]["model"]["latent"]
         assert (latent["rows"], latent["columns"]) == (-(-size[0] // 2), -(-size[1] // 2))
-        z = archive.lightmaps[0]._ready().latents().transpose(1, 2, 0)
-        nodes = archive.lightmaps[0]._ready().stored_inputs()["grid_0"].transpose(1, 2, 0)
+        z = archive.lightmaps[0].latents().transpose(1, 2, 0)
+        nodes = archive.lightmaps[0].decoder.latent_inputs()["grid_0"].transpose(1, 2, 0)
     np.testing.assert_allclose(z, lookup(nodes, *size), atol=1e-5)
     if size == (8, 8):  # a node is the mean of its valid texels
         latents, valid = turned_of(arrays, *size).latents, arrays["valid"]
@@ -156,7 +156,7 @@ def test_downsampled_map_is_looked_up_between_its_nodes(size: tuple[int, int], t
 def test_numpy_and_the_graph_give_one_map(tmp_path: Path) -> None:
     write_micro_run(tmp_path / "run", 13, 29)
     with open_archive(pack(tmp_path / "run", storage="weights", f1_dtype="fp32")) as archive:
-        z = archive.lightmaps[0]._ready().latents().transpose(1, 2, 0)
+        z = archive.lightmaps[0].latents().transpose(1, 2, 0)
     np.testing.assert_allclose(z, latent_map(read_run(tmp_path / "run")), atol=1e-4)
 
 
@@ -180,13 +180,13 @@ def test_region_and_texel_are_the_frame(
     write_micro_run(tmp_path / "run", 13, 29, residual, hidden_f1=140)
     path = pack(tmp_path / "run", storage=storage)
     with open_archive(path) as archive:
-        whole_map = archive.lightmaps[0]._ready().latents()
+        whole_map = archive.lightmaps[0].latents()
     monkeypatch.setattr(siren_module, "STRIP_VALUES", 140 * 29 * 2)
     calls: list[int] = []
-    run_session = latent_maps_module.run_session
-    monkeypatch.setattr(latent_maps_module, "run_session", lambda *a: (calls.append(1), run_session(*a))[1])
+    run = Graph.run
+    monkeypatch.setattr(Graph, "run", lambda *a: (calls.append(1), run(*a))[1])
     with open_archive(path) as archive:
-        np.testing.assert_array_equal(archive.lightmaps[0]._ready().latents(), whole_map)
+        np.testing.assert_array_equal(archive.lightmaps[0].latents(), whole_map)
         if storage == "weights":
             assert len(calls) == 7
         frame = archive.decode(7.7, dtype="float32")

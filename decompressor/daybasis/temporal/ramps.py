@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-CUBIC = "C"  # of `DayBasisEntry.gap_modes`
+LINEAR, CUBIC = "L", "C"  # letters of `DayBasisEntry.gap_modes`
 HOURS_PER_DAY = 24.0
 
 

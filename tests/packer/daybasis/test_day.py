@@ -18,6 +18,7 @@ from todpack.decompressor import (
     UnsupportedVersionError,
     open_archive,
 )
+from todpack.decompressor.daybasis.decoder import DayBasisDecoder
 from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
@@ -137,8 +138,8 @@ def test_sums_do_not_depend_on_their_order(tmp_path: Path) -> None:
         for k, exponent in enumerate(model["exponents"][:-1]):
             steps = maps[k] * 2.0 ** (model["precision"] + exponent)
             assert np.array_equal(steps, np.rint(steps))
-        decoder = lightmap._ready()
-        matrix, offset = decoder._affine_at(9.0)  # type: ignore[union-attr]
+        assert isinstance(lightmap.decoder, DayBasisDecoder)
+        matrix, offset = lightmap.decoder.affine_at(9.0)
         exact = np.einsum("ck,khw->hwc", matrix[:, ::-1].astype(np.float64), maps[::-1]) + offset
         assert np.array_equal(np.clip(exact, 0, 255), archive.decode(9.0, dtype="float32"))
 

@@ -1,0 +1,46 @@
+"""A lightmap in its archive: what the decoder of any family reads from, and how it runs its graphs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .container import Container
+from .errors import LimitExceededError
+from .graphs.runtime import Runtime
+from .mask import Mask
+from .metadata import ArchiveEntry, LightmapEntry
+
+
+@dataclass(frozen=True)
+class LightmapFile:
+    """A lightmap in its archive.
+
+    Attributes:
+        container: The archive's sections.
+        archive: What all lightmaps share.
+        entry: The lightmap's fields.
+        mask: Read when it is asked for.
+        runtime: Threads, provider, memory.
+    """
+
+    container: Container
+    archive: ArchiveEntry
+    entry: LightmapEntry
+    mask: Mask
+    runtime: Runtime
+
+    def section(self, name: str) -> str:
+        """Full name of one of the lightmap's own sections."""
+        return f"{self.entry.index}/{name}"
+
+    def check_latents(self, n_bytes: int) -> None:
+        """Refuse latent maps before they are made.
+
+        Raises:
+            LimitExceededError: they would take more bytes than the caller's limits allow.
+        """
+        limit = self.container.limits.latent_bytes
+        if n_bytes > limit:
+            raise LimitExceededError(
+                f"{self.container.path}: latent maps of {n_bytes} bytes are over the limit of {limit}"
+            )
