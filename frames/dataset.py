@@ -77,9 +77,11 @@ def open_dataset(path: str | Path, options: ReadOptions | None = None) -> Datase
     if is_level(Path(path)):
         return open_level(Path(path), options)
     if options != ReadOptions():
-        for name, value in (("mask", options.mask), ("hours", options.hours), ("first-hour", options.first_hour)):
-            if value is not None:
-                raise DataError(f"{path}: a contest dataset has times and masks of its own; expected no --{name}")
+        if options.mask is not None:
+            raise DataError(f"{options.mask}: a contest dataset has masks of its own; expected no --mask")
+        if options.hours is not None or options.first_hour is not None:
+            name = "hours" if options.hours is not None else "first-hour"
+            raise DataError(f"{path}: a contest dataset has times of its own; expected no --{name}")
         raise DataError(f"{path}: a contest dataset holds linear radiance; expected no --encoding or --layer")
     return open_contest(path)
 

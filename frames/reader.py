@@ -9,9 +9,8 @@ from .dataset import find_lightmap, is_dataset, open_dataset
 from .day import Day
 from .errors import DataError
 from .folder import OnFrame, read_folder
-from .listing import list_frames
 from .read_options import ReadOptions
-from .tile_source import FrameArrays
+from .tile_source import FrameArrays, is_frame_arrays
 
 
 def read_day(
@@ -59,15 +58,24 @@ def read_day(
 
 
 def open_day(
-    path: str | Path, options: ReadOptions | None = None, on_frame: OnFrame | None = None
+    path: str | Path,
+    options: ReadOptions | None = None,
+    on_frame: OnFrame | None = None,
+    *,
+    lightmap: str | None = None,
 ) -> Day | FrameArrays:
-    """A folder of frames as a source of rectangles: arrays (.npy) stay on disk, everything else is read into memory.
+    """A day as a source of rectangles: frames as arrays (.npy) stay on disk, everything else is read into memory.
+
+    Args:
+        path: As for `read_day`.
+        options: The others of `read_day`.
+        on_frame: Called with (frames read, frames in all).
+        lightmap: Of a dataset.
 
     Raises:
         DataError: see `read_day`.
     """
     options = options or ReadOptions()
-    listing = list_frames(Path(path), options.mask_file)
-    return (
-        FrameArrays(Path(path), options) if listing.kind.name == "NPY" else read_folder(Path(path), options, on_frame)
-    )
+    if lightmap is None and not is_dataset(Path(path)) and is_frame_arrays(Path(path)):
+        return FrameArrays(Path(path), options)
+    return read_day(path, on_frame=on_frame, lightmap=lightmap, **vars(options))

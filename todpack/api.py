@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from todpack.decompressor.errors import needs
-from todpack.frames import Day, FrameArrays, TileSource, day_of_array, is_dataset, is_frame_arrays, read_day
+from todpack.frames import Dataset, Day, ReadOptions, TileSource, day_of_array, is_dataset, open_dataset, open_day
 from todpack.frames.errors import DataError
 from todpack.packer.errors import PackError
 
@@ -41,7 +41,8 @@ class CompressReport:
         q_step: Width of a quantizer bin; None for a level.
         n_components: K, latent maps; None for a level.
         n_kept: Lightmaps of a level that an earlier, interrupted run had finished.
-        raw_bytes: Of a level: what its archive stands for as the contest counts it, float32 at 24 hours.
+        raw_bytes: Of a level: what its archive stands for: its 8-bit codes, or float32 at 24 hours as the contest
+            counts it.
     """
 
     path: Path
@@ -62,8 +63,11 @@ def compress(
     target_psnr_db: float | None = None,
     target_size_bytes: int | None = None,
     refine: str = "none",
-    hours: Sequence[float] | None = None,
+    hours: str | os.PathLike[str] | Sequence[float] | None = None,
     valid: str | os.PathLike[str] | np.ndarray | None = None,
+    first_hour: float | None = None,
+    encoding: str = "none",
+    layer: str | None = None,
     transfer: str | None = None,
     entropy: str | None = None,
     lightmap: str | None = None,
@@ -75,19 +79,24 @@ def compress(
     options: DayBasisPackOptions | None = None,
     linear_options: Sequence[str] = (),
 ) -> CompressReport:
-    """Compress a day of lightmaps, or all lightmaps of a contest dataset, into one archive.
+    """Compress a day of lightmaps, or all lightmaps of a dataset, into one archive.
 
     Args:
-        source: A folder of frames, of frames as arrays, or a contest dataset; or the frames themselves: an array
-            (T, H, W, 3) of uint8 sRGB codes or of float32 linear radiance >= 0; or a `Day`.
+        source: A folder of frames, or a dataset (the contest's, or a folder with one folder of frames per lightmap); or
+            the frames themselves: an array (T, H, W, 3) of uint8 sRGB codes or of float32 linear radiance >= 0; or a
+            `Day`.
         out: Archive to write; an old one is replaced only by one that was read back.
         q_step: Width of a quantizer bin, in codes.  Default: 16, for linear radiance 2.5.
         target_psnr_db: Instead of a step: the smallest archive with at least this PSNR.
         target_size_bytes: Instead of a step: the best archive of at most this size.
         refine: "none", "fast" or "full": descent over the codes, about 10 % fewer bytes in many times the time (torch).
-        hours: Time of each frame in hours, ascending in [0, 24). Default: frame i of T is at 24 i / T.
-        valid: Mask of an array, (H, W) bool; or the path of a mask image for a folder. Default: see `read_day`; of an
-            array every texel.
+        hours: Time of each frame in hours, of an array ascending in [0, 24); of a folder also a text or a file with
+            them. Default: see `read_day`; of an array frame i of T is at 24 i / T.
+        valid: Mask of an array, (H, W) bool; or for a folder the path of a mask image, "alpha" or "none". Default: see
+            `read_day`; of an array every texel.
+        first_hour: Of a folder: see `read_day`; `encoding` and `layer` too.
+        encoding: How the values of a folder's files are coded.
+        layer: Of EXR files.
         transfer: Domain in which linear radiance is coded: "gamma" (default), "linear" or "log".
         entropy: "ans" (default), or "zstd": 4 to 7 % larger, and decoders need no `constriction`.
         lightmap: Only this lightmap of a dataset.
@@ -126,21 +135,36 @@ def compress(
         step = q_step if q_step is not None else LINEAR_STEP if is_linear else config.q_step
         return replace(config, q_step=step)
 
-    if isinstance(source, str | os.PathLike) and lightmap is None and is_dataset(Path(source)):
-        if valid is not None or hours is not None:
-            given, name = (valid, "mask") if valid is not None else (source, "hours")
-            raise PackError(f"{given}: a contest dataset has {name.rstrip('s')}s of its own; expected no --{name}")
-        return _compress_level(
-            Path(source), path, at_step(True), options, refinement, target_psnr_db, target_size_bytes, jobs, engine
-        )
-    day = _day_of(source, hours, valid, lightmap)
+    def refuse_linear_options(where: object) -> None:
+        if transfer is not None or linear_options:
+            name = "transfer" if transfer is not None else linear_options[0]
+            raise PackError(f"--{name}: an option of linear radiance, found 8-bit frames in {where}")
+
+    if isinstance(source, str | os.PathLike):
+        reading = _reading(source, valid, hours, first_hour, encoding, layer)
+        if lightmap is None and is_dataset(Path(source)):
+            if target_size_bytes is not None:
+                raise PackError(
+                    "--target-size: expected --target-psnr or --q-step for a dataset; sizes are met one by one"
+                )
+            dataset = open_dataset(Path(source), reading)
+            if any(entry.transfer == "srgb8" for entry in dataset.entries):
+                refuse_linear_options(source)
+            return _compress_level(
+                dataset, path, at_step, options, refinement, target_psnr_db, jobs, engine, on_warning
+            )
+        day: TileSource = open_day(Path(source), reading, lightmap=lightmap)
+    else:
+        if lightmap is not None or isinstance(valid, str | os.PathLike) or isinstance(hours, str | os.PathLike):
+            raise DataError("frames in memory: expected valid and hours as arrays and no lightmap, found others")
+        if (first_hour, encoding, layer) != (None, "none", None):
+            raise DataError("frames in memory: expected no first_hour, encoding or layer")
+        day = source if isinstance(source, Day) else day_of_array(source, hours, valid)
     for warning in getattr(day, "warnings", ()):
         if on_warning is not None:
             on_warning(warning)
-    if day.transfer == "srgb8" and (transfer is not None or linear_options):
-        where = source if isinstance(source, str | os.PathLike) else day.name
-        name = "transfer" if transfer is not None else linear_options[0]
-        raise PackError(f"--{name}: an option of linear radiance, found 8-bit frames in {where}")
+    if day.transfer == "srgb8":
+        refuse_linear_options(source if isinstance(source, str | os.PathLike) else day.name)
     encoded = encode_day(
         day,
         at_step(day.transfer == "linear"),
@@ -172,51 +196,41 @@ def refinement_of(how: str | Mapping[str, Any], smoothing: bool | None) -> Refin
 
 
 def _compress_level(
-    source: Path,
+    dataset: Dataset,
     out: Path,
-    config: DayBasisConfig,
+    at_step: Callable[[bool], DayBasisConfig],
     options: DayBasisPackOptions,
     refine: Refine | None,
     target_psnr_db: float | None,
-    target_size_bytes: int | None,
     n_jobs: int | None,
     engine: str,
+    on_warning: Callable[[str], object] | None,
 ) -> CompressReport:
-    from todpack.frames import open_dataset
     from todpack.packer.dataset.compress import compress_level
     from todpack.packer.dataset.job import LightmapJob
 
-    if target_size_bytes is not None:
-        raise PackError("--target-size: expected --target-psnr or --q-step for a dataset; sizes are met one by one")
-    dataset = open_dataset(source)
-    jobs = [LightmapJob(dataset.path, entry, config, options, target_psnr_db, refine) for entry in dataset.entries]
-    done = compress_level(jobs, out, n_jobs=n_jobs, engine=engine)
-    raw = sum(entry.width * entry.height * 3 * 4 * RAW_TIMES for entry in dataset.entries)
+    jobs, raw = [], 0
+    for entry in dataset.entries:
+        is_linear = entry.transfer == "linear"
+        jobs.append(LightmapJob(dataset.path, entry, at_step(is_linear), options, target_psnr_db, refine))
+        raw += entry.width * entry.height * 3 * (4 * RAW_TIMES if is_linear else len(entry.hours))
+    done = compress_level(jobs, out, n_jobs=n_jobs, engine=engine, on_warning=on_warning)
     return CompressReport(out, done.size_bytes, done.n_lightmaps, n_kept=done.n_kept, raw_bytes=raw)
 
 
-def _day_of(
-    source: str | os.PathLike[str] | np.ndarray | Day,
-    hours: Sequence[float] | None,
+def _reading(
+    source: str | os.PathLike[str],
     valid: str | os.PathLike[str] | np.ndarray | None,
-    lightmap: str | None,
-) -> TileSource:
-    """What is compressed, of whatever it was given as."""
-    if isinstance(source, np.ndarray):
-        if lightmap is not None or isinstance(valid, str | os.PathLike):
-            raise DataError("frames as an array: expected valid as an (H, W) bool array and no lightmap, found others")
-        return day_of_array(source, hours, valid)
-    if isinstance(source, Day):
-        return source
+    hours: str | os.PathLike[str] | Sequence[float] | None,
+    first_hour: float | None,
+    encoding: str,
+    layer: str | None,
+) -> ReadOptions:
+    """How a folder is read."""
     if isinstance(valid, np.ndarray):
         raise DataError(f"{source}: expected valid as the path of a mask image, found an array")
-    path = Path(source)
-    if is_frame_arrays(path):
-        if valid is not None or lightmap is not None:
-            name, expected = ("mask", "valid.npy beside the frames") if valid is not None else ("lightmap", "none")
-            raise DataError(f"--{name}: frames as arrays are one lightmap with its mask; expected {expected}")
-        return FrameArrays(path)
-    return read_day(path, None if valid is None else Path(valid), lightmap=lightmap)
+    times = os.fspath(hours) if isinstance(hours, os.PathLike) else hours
+    return ReadOptions.of(None if valid is None else os.fspath(valid), times, first_hour, encoding, layer)
 
 
 def score(

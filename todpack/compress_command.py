@@ -10,6 +10,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from todpack.frames.options import frame_options
+from todpack.frames.read_options import ReadOptions
 from todpack.packer.daybasis.command import OPTIONS
 from todpack.packer.daybasis.config import DayBasisConfig
 
@@ -41,7 +43,7 @@ Examples:
 )
 @click.argument("input_dir", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Archive to write (NAME.tod).")
-@click.option("--mask", type=click.Path(path_type=Path), help="Mask image, 255 = valid.  [default: valid.png]")
+@frame_options
 @daybasis_options
 @click.option("--tile", type=int, default=DEFAULTS.tile, help="Side of the independent tiles.")
 @click.option("--levels", "n_levels", type=int, default=DEFAULTS.n_levels, help="Levels of the wavelet pyramid.")
@@ -51,7 +53,7 @@ Examples:
 @click.option(
     "--reweight", type=int, default=DEFAULTS.reweight, help="Linear: trial codings that trade busy hours for bytes."
 )
-@click.option("--lightmap", help="Only this one of a contest dataset, such as L_Courtyard_0.")
+@click.option("--lightmap", help="Only this one of a dataset, such as L_Courtyard_0.")
 @click.option("--jobs", type=int, help="Lightmaps coded at once.  [default: the number of cores]")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where jobs run.")
 @click.pass_context
@@ -60,16 +62,17 @@ def compress(
     /,
     input_dir: Path,
     out: Path,
-    mask: Path | None,
+    reading: ReadOptions,
     lightmap: str | None,
     jobs: int | None,
     engine: str,
     **options: Any,
 ) -> None:
-    """Compress a folder of frames, or a contest dataset with all its lightmaps, into one archive.
+    """Compress a folder of frames, or a dataset with all its lightmaps, into one archive.
 
-    Train and pack in one go, in closed form, without torch. Frames as arrays (tod_*.npy, uint8) are read tile by tile
-    and may be larger than memory.
+    Train and pack in one go, in closed form, without torch. A folder holds equally sized files of one
+    kind: PNG, JPEG, TGA, BMP, TIFF, WebP, EXR, Radiance or NPY; arrays (NPY) are read tile by tile and may be larger
+    than memory. A dataset is the contest's, or a folder that holds one folder of frames per lightmap.
     """
     from todpack.api import compress as run
     from todpack.decompressor.files import check_output
@@ -77,6 +80,13 @@ def compress(
     from todpack.packer.progress import StageBars
 
     check_output(out)
+    said: list[str] = []
+
+    def on_warning(line: str) -> None:
+        if line not in said:
+            said.append(line)
+            log.warning(line)
+
     given = [name for name in LINEAR_OPTIONS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     with StageBars() as bars:
         report = run(
@@ -86,12 +96,16 @@ def compress(
             target_psnr_db=options["target_psnr"],
             target_size_bytes=options["target_size"],
             refine=options["refine"] or "none",
-            valid=mask,
+            valid=reading.mask,
+            hours=reading.hours,
+            first_hour=reading.first_hour,
+            encoding=reading.encoding,
+            layer=reading.layer,
             lightmap=lightmap,
             jobs=jobs,
             engine=engine,
             progress=bars,
-            on_warning=log.warning,
+            on_warning=on_warning,
             config=DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS}),
             options=pack_options(options),
             linear_options=given,
@@ -104,3 +118,5 @@ def compress(
         share = 100 * report.size_bytes / report.raw_bytes
         line = f"{out}: {report.n_lightmaps} lightmaps{kept}, {report.size_bytes} bytes, {share:.3f} % of raw"
     click.echo(line)
+    if len(said) > 1:
+        log.warning("%d warnings, see above", len(said))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,12 @@ def parts_folder(out: Path) -> Path:
 
 
 def compress_level(
-    jobs: Sequence[LightmapJob], out: Path, *, n_jobs: int | None = None, engine: str = "local"
+    jobs: Sequence[LightmapJob],
+    out: Path,
+    *,
+    n_jobs: int | None = None,
+    engine: str = "local",
+    on_warning: Callable[[str], object] | None = None,
 ) -> LevelResult:
     """Code lightmaps in parallel and write one archive; its bytes depend on the jobs alone, not on how they are run.
 
@@ -54,6 +59,7 @@ def compress_level(
         out: The archive.
         n_jobs: Jobs at once; None takes the number of cores.
         engine: "local" or "ray".
+        on_warning: Told what is unusual about each lightmap that is coded.
 
     Raises:
         PackError: a job failed; the others are finished, kept, and not done again by the next run.
@@ -66,6 +72,12 @@ def compress_level(
         raise PackError(
             f"{odd.dataset}: {odd.entry.name}: expected the {len(jobs[0].entry.hours)} times of "
             f"{jobs[0].entry.name}, found others; an archive holds lightmaps of the same times (use --lightmap)"
+        )
+    if len({job.entry.transfer for job in jobs}) > 1:
+        odd = next(job for job in jobs if job.entry.transfer != jobs[0].entry.transfer)
+        raise PackError(
+            f"{odd.dataset}: {odd.entry.name}: expected {jobs[0].entry.transfer} values as in {jobs[0].entry.name}, "
+            f"found {odd.entry.transfer}; an archive holds 8-bit or HDR lightmaps (use --lightmap)"
         )
     check_output(out)
     folder = parts_folder(out)
@@ -81,12 +93,14 @@ def compress_level(
         def on_done(_task: Task) -> None:
             bar.update(1)
 
+        tell = on_warning or (lambda _line: None)
+
         if engine == "ray" and todo:
             from .ray_engine import run_on_ray
 
-            failures = run_on_ray(todo, n_jobs, on_done)
+            failures = run_on_ray(todo, n_jobs, on_done, tell)
         else:
-            failures = run_local(todo, n_jobs or os.cpu_count() or 1, on_done)
+            failures = run_local(todo, n_jobs or os.cpu_count() or 1, on_done, on_warning=tell)
     if failures:
         raise PackError(
             f"{len(failures)} of {len(tasks)} lightmaps failed, the others are kept in {folder}; {'; '.join(failures)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,13 +64,18 @@ class LightmapJob:
                     state.update(block)
         return state.hexdigest()
 
-    def encode(self) -> bytes:
+    def encode(self, on_warning: Callable[[str], object] = lambda _line: None) -> bytes:
         """The archive of this lightmap alone.
+
+        Args:
+            on_warning: Told what is unusual about the lightmap.
 
         Raises:
             DataError: the lightmap cannot be read.
             PackError: the target cannot be met.
         """
-        sequence = open_dataset(self.dataset).read(self.entry)
-        day = encode_day(sequence, self.config, self.options, refine=self.refine, target_psnr_db=self.target_psnr_db)
+        source = open_dataset(self.dataset).read(self.entry)
+        for warning in source.warnings:
+            on_warning(warning)
+        day = encode_day(source, self.config, self.options, refine=self.refine, target_psnr_db=self.target_psnr_db)
         return day.writer.to_bytes()

@@ -14,26 +14,32 @@ from .job import LightmapJob
 from .workers import ATTEMPTS, THREAD_VARIABLES, Task
 
 
-def encode_remotely(job: LightmapJob) -> bytes | str:
-    """The archive of a lightmap, or the message of a typed error."""
-
+def encode_remotely(job: LightmapJob) -> tuple[bytes | str, list[str]]:
+    """The archive of a lightmap, or the message of a typed error; lines for the user."""
+    warnings: list[str] = []
     try:
-        return job.encode()
+        return job.encode(warnings.append), warnings
     except TodpackError as error:
-        return f"{job.entry.name}: {error}"
+        return f"{job.entry.name}: {error}", warnings
 
 
 def _write(data: bytes, file: BinaryIO) -> None:
     file.write(data)
 
 
-def run_on_ray(tasks: Sequence[Task], n_jobs: int | None, on_done: Callable[[Task], None]) -> list[str]:
+def run_on_ray(
+    tasks: Sequence[Task],
+    n_jobs: int | None,
+    on_done: Callable[[Task], None],
+    on_warning: Callable[[str], object] = lambda _line: None,
+) -> list[str]:
     """Run tasks on the cluster that RAY_ADDRESS names, or on a local one that is started and stopped.
 
     Args:
         tasks: What to do; their results come back and are written here.
         n_jobs: Tasks at once on a local Ray; None takes its cores.
         on_done: Called after each task that succeeded.
+        on_warning: Called with each line for the user.
 
     Returns:
         One line for each task that failed.
@@ -58,9 +64,12 @@ def run_on_ray(tasks: Sequence[Task], n_jobs: int | None, on_done: Callable[[Tas
             done, _ = ray.wait(list(pending))
             task = pending.pop(done[0])
             try:
-                found = ray.get(done[0])
+                found, warnings = ray.get(done[0])
             except ray.exceptions.RayError as error:
+                warnings = []
                 found = f"{task.job.entry.name}: its worker was lost {ATTEMPTS} times ({type(error).__name__})"
+            for warning in warnings:
+                on_warning(warning)
             if isinstance(found, str):
                 failures.append(found)
                 continue

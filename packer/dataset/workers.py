@@ -42,18 +42,18 @@ def available_bytes() -> int:
 
 
 def work(task: Task, results: Connection) -> None:
-    """Do a task in a process of its own; sends None, or the message of a typed error."""
+    """Do a task in a process of its own; sends None or the message of a typed error, and lines for the user."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends this process
-    failure = _failure(task)
+    warnings: list[str] = []
+    failure = _failure(task, warnings.append)
     with contextlib.suppress(BrokenPipeError):  # the parent was killed: the finished part stays for the next run
-        results.send(failure)
+        results.send((failure, warnings))
 
 
-def _failure(task: Task) -> str | None:
+def _failure(task: Task, on_warning: Callable[[str], object]) -> str | None:
     """Write the task's part; None, or the message of a typed error."""
-
     try:
-        data = task.job.encode()
+        data = task.job.encode(on_warning)
         write_atomic(task.part, lambda file: file.write(data), durable=True)
     except TodpackError as error:
         return f"{task.job.entry.name}: {error}"
@@ -95,6 +95,7 @@ def run_local(
     n_jobs: int,
     on_done: Callable[[Task], None],
     target: Callable[[Task, Connection], None] = work,
+    on_warning: Callable[[str], object] = lambda _line: None,
 ) -> list[str]:
     """Run tasks, each in a process of its own.
 
@@ -103,6 +104,7 @@ def run_local(
         n_jobs: Processes at once; fewer where memory is short, but at least one.
         on_done: Called after each task that succeeded.
         target: What a process runs.
+        on_warning: Called with each line for the user.
 
     Returns:
         One line for each task that failed: a typed error, or a worker lost ATTEMPTS times.
@@ -130,7 +132,9 @@ def run_local(
             for receiver in [one for one in running if one in ready]:
                 task, process = running[receiver]
                 try:
-                    failure = receiver.recv()
+                    failure, warnings = receiver.recv()
+                    for warning in warnings:
+                        on_warning(warning)
                 except EOFError:
                     process.join()
                     failure = f"{task.job.entry.name}: its worker was lost {ATTEMPTS} times (exit {process.exitcode})"
