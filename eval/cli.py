@@ -10,6 +10,9 @@ from pathlib import Path
 
 import click
 
+from todpack.frames.options import frame_options
+from todpack.frames.read_options import ReadOptions
+
 from .ab.command import ab_command
 from .options import CONTEXT, COUNT, PATH, chosen_lpips, numbers, progress_bar
 from .peers.command import peers
@@ -80,7 +83,7 @@ def cli() -> None:
 )
 @click.argument("archive", type=PATH)
 @click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The original frames.")
-@click.option("--mask", type=PATH, help="Mask image, 255 = valid. Default: valid.png by the frames.")
+@frame_options
 @click.option("--lightmap", help="Which one of a level and of its dataset, such as L_Courtyard_0.")
 @click.option("--lpips-weights", type=PATH, help="AlexNet weights; else LPIPS_ALEXNET, else torch hub's cache.")
 @click.option("--no-lpips", is_flag=True, help="Leave LPIPS out; torch is not loaded then.")
@@ -89,7 +92,7 @@ def cli() -> None:
 def score_command(
     archive: Path,
     data_path: Path,
-    mask: Path | None,
+    reading: ReadOptions,
     lightmap: str | None,
     lpips_weights: Path | None,
     no_lpips: bool,
@@ -105,7 +108,9 @@ def score_command(
 
     lpips = chosen_lpips(lpips_weights, no_lpips)
     with progress_bar("score") as advance:
-        report = score(archive, data_path, lpips=lpips, mask=mask, lightmap=lightmap, threads=threads, on_frame=advance)
+        report = score(
+            archive, data_path, lpips=lpips, reading=reading, lightmap=lightmap, threads=threads, on_frame=advance
+        )
     _print(report.to_json(), report.table(), as_json)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor.files import make_folder, write_atomic
-from todpack.frames import Day
+from todpack.frames import AS_FOUND, Day, ReadOptions
 
 from .errors import EvalError
 from .process import run_todpack
@@ -27,7 +27,7 @@ class TrialSettings:
 
     Attributes:
         data: Folder of frames.
-        mask: Mask image, or None.
+        reading: How they are read.
         threads: Threads of each trial.
         lpips: Whether LPIPS is measured (where its weights are found).
         timeout_s: Wall time of one command, or None.
@@ -35,7 +35,7 @@ class TrialSettings:
     """
 
     data: Path
-    mask: Path | None = None
+    reading: ReadOptions = AS_FOUND
     threads: int = 1
     lpips: bool = True
     timeout_s: float | None = None
@@ -91,8 +91,8 @@ def _run(words: list[str], log: Path, settings: TrialSettings, gpu: str | None) 
 def _measures(values: Values, folder: Path, settings: TrialSettings, gpu: str | None) -> dict[str, Any]:
     log, run, archive = folder / "log.txt", folder / "run", folder / "archive.tod"
     family = str(values["family"]["name"])
-    mask = ["--mask", str(settings.mask)] if settings.mask is not None else []
-    train = ["train", str(settings.data), *mask, "-o", str(run), "--family", family, "--overwrite", "--quiet"]
+    reading = settings.reading.words
+    train = ["train", str(settings.data), *reading, "-o", str(run), "--family", family, "--overwrite", "--quiet"]
     start = time.perf_counter()
     _run([*train, *option_words(values["train"])], log, settings, gpu)
     _run(["pack", str(run), "-o", str(archive), *option_words(values["pack"])], log, settings, gpu)
@@ -100,7 +100,12 @@ def _measures(values: Values, folder: Path, settings: TrialSettings, gpu: str | 
     threads = ["--threads", str(settings.threads), "--json"]
     lpips = [] if settings.lpips else ["--no-lpips"]
     score = json.loads(
-        _run(["eval", "score", str(archive), "--data", str(settings.data), *mask, *lpips, *threads], log, settings, gpu)
+        _run(
+            ["eval", "score", str(archive), "--data", str(settings.data), *reading, *lpips, *threads],
+            log,
+            settings,
+            gpu,
+        )
     )
     timing = ["eval", "latency", str(archive), "--opens", "1", "--frames", "12", "--texels", "100", *threads]
     latency = json.loads(_run(timing, log, settings, gpu))

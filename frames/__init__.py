@@ -6,11 +6,12 @@ from .dataset import Dataset, DatasetEntry, find_lightmap, is_dataset, open_data
 from .day import Day
 from .errors import DataError
 from .from_array import day_of_array
-from .read_options import ReadOptions
+from .read_options import AS_FOUND, ReadOptions
 from .reader import open_day, read_day
 from .tile_source import FrameArrays, TileSource, is_frame_arrays
 
 __all__ = [
+    "AS_FOUND",
     "ContestDataset",
     "ContestEntry",
     "DataError",

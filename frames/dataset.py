@@ -10,7 +10,7 @@ from .contest import is_contest, open_contest
 from .day import Day
 from .errors import DataError
 from .level import is_level, open_level
-from .read_options import ReadOptions
+from .read_options import AS_FOUND, ReadOptions
 
 
 class DatasetEntry(Protocol):
@@ -63,7 +63,7 @@ def is_dataset(path: Path) -> bool:
     return is_contest(path) or is_level(path)
 
 
-def open_dataset(path: str | Path, options: ReadOptions | None = None) -> Dataset:
+def open_dataset(path: str | Path, options: ReadOptions = AS_FOUND) -> Dataset:
     """Open a dataset of the contest, or a level of folders.
 
     Args:
@@ -73,10 +73,9 @@ def open_dataset(path: str | Path, options: ReadOptions | None = None) -> Datase
     Raises:
         DataError: it is neither, is inconsistent, or has options that it says itself.
     """
-    options = options or ReadOptions()
     if is_level(Path(path)):
         return open_level(Path(path), options)
-    if options != ReadOptions():
+    if options != AS_FOUND:
         if options.mask is not None:
             raise DataError(f"{options.mask}: a contest dataset has masks of its own; expected no --mask")
         if options.hours is not None or options.first_hour is not None:

@@ -44,6 +44,23 @@ class ReadOptions:
         return cls(None if mask is None else str(mask), hours, first_hour, encoding, layer)
 
     @property
+    def words(self) -> list[str]:
+        """The same as words of a command line."""
+        hours = self.hours if isinstance(self.hours, str | None) else ",".join(f"{hour:.17g}" for hour in self.hours)
+        given = {
+            "--mask": self.mask,
+            "--hours": hours,
+            "--first-hour": None if self.first_hour is None else f"{self.first_hour:.17g}",
+            "--encoding": None if self.encoding == "none" else self.encoding,
+            "--layer": self.layer,
+        }
+        return [word for name, value in given.items() if value is not None for word in (name, value)]
+
+    @property
     def mask_file(self) -> Path | None:
         """The mask that the user names."""
         return None if self.mask in (None, ALPHA_MASK, NO_MASK) else Path(self.mask or "")
+
+
+AS_FOUND = ReadOptions()
+"""Everything as the files say."""

@@ -9,7 +9,7 @@ from .dataset import find_lightmap, is_dataset, open_dataset
 from .day import Day
 from .errors import DataError
 from .folder import OnFrame, read_folder
-from .read_options import ReadOptions
+from .read_options import AS_FOUND, ReadOptions
 from .tile_source import FrameArrays, is_frame_arrays
 
 
@@ -59,7 +59,7 @@ def read_day(
 
 def open_day(
     path: str | Path,
-    options: ReadOptions | None = None,
+    options: ReadOptions = AS_FOUND,
     on_frame: OnFrame | None = None,
     *,
     lightmap: str | None = None,
@@ -75,7 +75,6 @@ def open_day(
     Raises:
         DataError: see `read_day`.
     """
-    options = options or ReadOptions()
     if lightmap is None and not is_dataset(Path(path)) and is_frame_arrays(Path(path)):
         return FrameArrays(Path(path), options)
     return read_day(path, on_frame=on_frame, lightmap=lightmap, **vars(options))

@@ -14,7 +14,7 @@ from .hours import find_times
 from .listing import count_frames, list_frames
 from .masks import AlphaMask, given_mask, lines_of_lit, lit
 from .radiance import RadianceCheck
-from .read_options import ALPHA_MASK, ReadOptions
+from .read_options import ALPHA_MASK, AS_FOUND, ReadOptions
 
 BAND_BYTES = 64 << 20  # of all frames, for a look at every value
 
@@ -69,8 +69,7 @@ class FrameArrays:
             values do not fit.
     """
 
-    def __init__(self, folder: Path, options: ReadOptions | None = None) -> None:
-        options = options or ReadOptions()
+    def __init__(self, folder: Path, options: ReadOptions = AS_FOUND) -> None:
         listing = list_frames(folder, options.mask_file)
         times = find_times(listing.folder, listing.files, options.hours, options.first_hour)
         self._files, self._encoding = times.files, encoding_of(options.encoding)

@@ -27,7 +27,7 @@ from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
 from todpack.eval.measures.score import score_frames
 from todpack.eval.measures.score_report import ScoreReport
-from todpack.frames import Day, read_day
+from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
 
 from .environment import clean_variables, make_environment
 from .errors import SubmissionError
@@ -148,7 +148,7 @@ def check(
     data: Path,
     *,
     lpips: Lpips | LpipsAbsent,
-    mask: Path | None = None,
+    reading: ReadOptions = AS_FOUND,
     python: Path | None = None,
     threads: int = 2,
     report_path: Path | None = None,
@@ -160,7 +160,7 @@ def check(
         folder: The submission.
         data: The originals.
         lpips: The measure, or why it is absent.
-        mask: Mask image of the originals.
+        reading: How the originals are read.
         python: Interpreter to use instead of a new virtual environment.
         threads: Decoder threads.
         report_path: Where report.json goes; None is beside the folder.
@@ -178,7 +178,7 @@ def check(
     report_path = report_path or folder.parent / "report.json"
     check_output(report_path)
     archive: str = manifest["archive"]
-    day = read_day(data, mask)
+    day = read_day(data, **vars(reading))
     result = Rehearsal(faults=manifest_faults(folder, manifest), threads=threads, cpu=cpu_name())
     result.bundle_bytes = sum(f["bytes"] for f in manifest["files"].values())
     with tempfile.TemporaryDirectory(prefix="todpack-check-") as scratch_name:

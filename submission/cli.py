@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from todpack.frames.options import frame_options
+from todpack.frames.read_options import ReadOptions
+
 from .errors import SubmissionError
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ def build_command(
 @submit.command("check", short_help="Rehearse the grading of a submission.", epilog=EXAMPLES)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The original frames.")
-@click.option("--mask", type=click.Path(path_type=Path), help="Mask image of the originals.")
+@frame_options
 @click.option("--python", type=click.Path(path_type=Path), help="Use this interpreter instead of a new environment.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Decoder threads.")
 @click.option("--report", type=click.Path(path_type=Path), help="Where to write report.json.  [default: beside FOLDER]")
@@ -94,7 +97,7 @@ def build_command(
 def check_command(
     folder: Path,
     data: Path,
-    mask: Path | None,
+    reading: ReadOptions,
     python: Path | None,
     threads: int,
     report: Path | None,
@@ -116,7 +119,7 @@ def check_command(
     from .check import check
 
     result = check(
-        folder, data, lpips=lpips, mask=mask, python=python, threads=threads, report_path=report,
+        folder, data, lpips=lpips, reading=reading, python=python, threads=threads, report_path=report,
         say=lambda line: click.echo(f"todpack: {line}", err=True),
     )  # fmt: skip
     if as_json:

@@ -238,6 +238,10 @@ def score(
     source: str | os.PathLike[str],
     *,
     valid: str | os.PathLike[str] | None = None,
+    hours: str | os.PathLike[str] | Sequence[float] | None = None,
+    first_hour: float | None = None,
+    encoding: str = "none",
+    layer: str | None = None,
     lightmap: str | None = None,
     lpips_weights: str | os.PathLike[str] | None = None,
     with_lpips: bool = True,
@@ -249,7 +253,11 @@ def score(
     Args:
         archive: The archive.
         source: The originals, anything that `compress` reads.
-        valid: Path of a mask image; what is scored are the valid texels of the originals.
+        valid: Mask of the originals as for `compress`; their valid texels are scored.
+        hours: As for `compress`; `first_hour`, `encoding` and `layer` too.
+        first_hour: Of frames whose names only count.
+        encoding: How the values are coded.
+        layer: Of EXR files.
         lightmap: Which one of a level.
         lpips_weights: AlexNet's weights; None looks where LPIPS_ALEXNET names them, then in torch hub's cache.
         with_lpips: Measure LPIPS where its weights are found; without them the figure is absent, never a number.
@@ -271,7 +279,12 @@ def score(
         if progress is not None:
             progress("score", done, total)
 
-    mask = None if valid is None else Path(valid)
     return score_archive(
-        Path(archive), Path(source), lpips=lpips, mask=mask, lightmap=lightmap, threads=threads, on_frame=on_frame
+        Path(archive),
+        Path(source),
+        lpips=lpips,
+        reading=_reading(source, valid, hours, first_hour, encoding, layer),
+        lightmap=lightmap,
+        threads=threads,
+        on_frame=on_frame,
     )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from todpack.frames.options import frame_options
+from todpack.frames.read_options import ReadOptions
 from todpack.packer.errors import ConfigError
 
 from .options import Decorator
@@ -69,10 +71,8 @@ def _family_options(command: Any) -> Any:
 )
 @click.argument("input_dir", metavar="[INPUT]", required=False, type=click.Path(path_type=Path))
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of frames; the same as INPUT.")
-@click.option(
-    "--mask", type=click.Path(path_type=Path), help="Mask image, 255 = valid. Default: valid.png by the frames."
-)
-@click.option("--lightmap", help="Which one of a contest dataset, such as L_Courtyard_0.")
+@frame_options
+@click.option("--lightmap", help="Which one of a dataset, such as L_Courtyard_0.")
 @click.option("--out-dir", "-o", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
 @click.option("--family", type=click.Choice(FAMILIES), default=FAMILIES[0], help="Model family.")
 @click.option("--overwrite", is_flag=True, help="Replace a run that is already in --out-dir.")
@@ -84,13 +84,13 @@ def train(
     /,
     input_dir: Path | None,
     data_dir: Path | None,
-    mask: Path | None,
+    reading: ReadOptions,
     lightmap: str | None,
     out_dir: Path,
     family: str,
     **options: Any,
 ) -> None:
-    """Train a model on a day of lightmaps: a folder of equally sized PNG/JPEG frames, sorted by name = time.
+    """Train a model on a day of lightmaps: a folder of equally sized frames of one kind.
 
     The run folder gets config.json and arrays.npz for `todpack pack`, log.csv and checkpoints. daybasis is found in
     closed form in seconds, then its codes are refined (torch; `--refine none` goes without); gridmlp and siren are
@@ -110,7 +110,7 @@ def train(
     def read() -> Day:
         from todpack.frames import read_day
 
-        sequence = read_day(input_dir or data_dir or "", mask, lightmap=lightmap)
+        sequence = read_day(input_dir or data_dir or "", lightmap=lightmap, **vars(reading))
         for warning in sequence.warnings:
             log.warning(warning)
         return sequence

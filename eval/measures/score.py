@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from todpack.decompressor import Archive, open_archive
-from todpack.frames import Day, read_day
+from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
 
 from ..errors import EvalError
 from .frames import as_codes, with_original_outside
@@ -119,7 +119,7 @@ def score(
     data_path: str | Path,
     *,
     lpips: Lpips | LpipsAbsent,
-    mask: str | Path | None = None,
+    reading: ReadOptions = AS_FOUND,
     lightmap: str | None = None,
     threads: int | None = None,
     on_frame: Progress | None = None,
@@ -128,11 +128,11 @@ def score(
 
     Args:
         archive_path: Archive; of a level, `lightmap` names the one that is scored.
-        data_path: The originals, anything `trainer.data.read_day` reads.
+        data_path: The originals, anything `read_day` reads.
         lpips: The measure, or why it is absent.
-        lightmap: Name of a lightmap, in the archive and in a contest dataset; may be left out where there is one. The
+        lightmap: Name of a lightmap, in the archive and in the dataset; may be left out where there is one. The
             bytes are then still those of the whole file.
-        mask: Mask image; what is scored is the data's valid texels, not the archive's.
+        reading: How the originals are read; what is scored is their valid texels, not the archive's.
         threads: Decoder threads; None is the decoder's own choice.
         on_frame: Called with (frames done, frames in all) while decoding and again while scoring.
 
@@ -145,7 +145,7 @@ def score(
         DataError: The originals cannot be read.
     """
     with open_archive(archive_path, threads=threads) as archive:
-        day = read_day(data_path, mask, lightmap=lightmap)
+        day = read_day(data_path, lightmap=lightmap, **vars(reading))
         decoded = decode_day(archive, day, str(archive_path), on_frame, lightmap)
         stored = archive.find(lightmap) if len(archive.lightmaps) > 1 and lightmap is not None else archive.lightmaps[0]
         archive_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import click
 
+from todpack.frames.options import frame_options
+from todpack.frames.read_options import ReadOptions
+
 from ..options import CONTEXT, PATH, chosen_lpips, finite, numbers, prepare_output, progress_bar, write_text
 
 EXAMPLES = """
@@ -26,8 +29,8 @@ Examples:
     context_settings=CONTEXT,
 )
 @click.argument("data_path", metavar="INPUT", type=PATH)
-@click.option("--mask", type=PATH, help="Mask image, as for score.")
-@click.option("--lightmap", help="Which one of a contest dataset, such as L_Courtyard_0.")
+@frame_options
+@click.option("--lightmap", help="Which one of a dataset, such as L_Courtyard_0.")
 @click.option("--peers", "names", help="Some peers by name, separated by commas.  [default: all]")
 @click.option("--crf", "crfs", callback=numbers, default="8,12,16,20", help="Rate factors of x265.")
 @click.option("--distance", "distances", callback=numbers, default="0.5,1,2,3", help="Distances of JPEG XL.")
@@ -45,7 +48,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def peers(
     data_path: Path,
-    mask: Path | None,
+    reading: ReadOptions,
     lightmap: str | None,
     names: str | None,
     crfs: tuple[float, ...],
@@ -71,7 +74,7 @@ def peers(
     chosen = chosen_peers(all_peers(crfs, distances, train_seconds), names.split(",") if names else ())
     if json_out is not None:
         prepare_output(json_out)
-    day = read_day(data_path, mask, lightmap=lightmap)
+    day = read_day(data_path, lightmap=lightmap, **vars(reading))
     lpips = chosen_lpips(lpips_weights, no_lpips)
     with progress_bar("peers") as advance:
         frames = as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance

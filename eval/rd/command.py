@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from todpack.frames.options import frame_options
+from todpack.frames.read_options import ReadOptions
+
 from ..options import CONTEXT, COUNT, PATH, numbers, progress_bar, write_text
 
 if TYPE_CHECKING:
@@ -66,7 +69,7 @@ def _peer_curves(
 )
 @click.argument("data_path", metavar="INPUT", type=PATH)
 @click.option("--out", "-o", type=PATH, required=True, help="Folder for plots, rd.json and trials; resumed if there.")
-@click.option("--mask", type=PATH, help="Mask image, as for train.")
+@frame_options
 @click.option("--sweeps", default="daybasis,refined,gridmlp", help="Some of daybasis, refined, gridmlp, siren.")
 @click.option("--repeats", type=COUNT, default=1, help="Trainings of each point of a family that has a seed.")
 @click.option("--crf", "crfs", callback=numbers, default="8,12,16,20", help="Rate factors of x265.")
@@ -76,7 +79,7 @@ def _peer_curves(
 def rd(
     data_path: Path,
     out: Path,
-    mask: Path | None,
+    reading: ReadOptions,
     sweeps: str,
     repeats: int,
     crfs: tuple[float, ...],
@@ -98,10 +101,10 @@ def rd(
     names = [name.strip() for name in sweeps.split(",")]
     chosen = chosen_sweeps(names)
     lpips = chosen_lpips(None, no_lpips)
-    day = read_day(data_path, mask)  # bad frames stop here
+    day = read_day(data_path, **vars(reading))  # bad frames stop here
     peers, absent = _peer_curves(day, crfs, distances, lpips)
     make_folder(out / "trials")
-    settings = TrialSettings(data_path, mask, threads, not no_lpips, frames=frames_digest(day))
+    settings = TrialSettings(data_path, reading, threads, not no_lpips, frames=frames_digest(day))
     with progress_bar("rd") as advance:
         found = run_sweeps(chosen, out, settings, repeats, advance)
     found["curves"] += peers

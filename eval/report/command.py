@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from todpack.frames.options import frame_options
+from todpack.frames.read_options import ReadOptions
+
 from ..options import CONTEXT, PATH, numbers, progress_bar
 
 EXAMPLES = """
@@ -27,8 +30,8 @@ Examples:
 @click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The original frames.")
 @click.option("--out", "-o", type=PATH, required=True, help="Page to write (NAME.html).")
 @click.option("--video", type=PATH, help="Also write the day beside the original (NAME.mp4).")
-@click.option("--mask", type=PATH, help="Mask image, as for score.")
-@click.option("--lightmap", help="Which one of a contest dataset, such as L_Courtyard_0.")
+@frame_options
+@click.option("--lightmap", help="Which one of a dataset, such as L_Courtyard_0.")
 @click.option("--crf", "crfs", callback=numbers, default="10,14,18,22", help='Rate factors of x265; "" leaves it out.')
 @click.option("--distance", "distances", callback=numbers, default="0.35,0.7,1.4", help="Distances of JPEG XL.")
 @click.option("--threads", type=click.IntRange(min=1), default=2, help="Decoder threads.")
@@ -39,7 +42,7 @@ def report(
     data_path: Path,
     out: Path,
     video: Path | None,
-    mask: Path | None,
+    reading: ReadOptions,
     lightmap: str | None,
     crfs: tuple[float, ...],
     distances: tuple[float, ...],
@@ -66,7 +69,7 @@ def report(
     settings = ReportSettings(crfs=crfs, distances=distances, threads=threads)
     with progress_bar("report") as advance:
         made = make_report(
-            archive, data_path, lpips=lpips, mask=mask, lightmap=lightmap, settings=settings, on_step=advance
+            archive, data_path, lpips=lpips, reading=reading, lightmap=lightmap, settings=settings, on_step=advance
         )
     data = made.page.encode("utf-8")
     write_atomic(out, lambda file: file.write(data))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor import open_archive
-from todpack.frames import read_day
+from todpack.frames import AS_FOUND, ReadOptions, read_day
 
 from ..errors import EvalError
 from ..measures.frames import as_codes
@@ -97,7 +97,7 @@ def make_report(
     data_path: Path,
     *,
     lpips: Lpips | LpipsAbsent,
-    mask: Path | None = None,
+    reading: ReadOptions = AS_FOUND,
     lightmap: str | None = None,
     settings: ReportSettings | None = None,
     on_step: Progress | None = None,
@@ -108,8 +108,8 @@ def make_report(
         archive_path: Archive of one lightmap.
         data_path: The originals.
         lpips: The measure, or why it is absent.
-        mask: Mask image, as for the score.
-        lightmap: Which one of a contest dataset; may be left out where there is only one.
+        reading: How the originals are read.
+        lightmap: Which one of a dataset; may be left out where there is only one.
         settings: What else to measure.
         on_step: Called with (steps done, steps in all, what comes next).
 
@@ -130,7 +130,7 @@ def make_report(
                 f"{archive_path}: expected an archive of one lightmap, as of `todpack compress --lightmap`, "
                 f"found {len(archive.lightmaps)}"
             )
-        day = read_day(data_path, mask, lightmap=lightmap)
+        day = read_day(data_path, lightmap=lightmap, **vars(reading))
         decoded = decode_day(archive, day, str(archive_path), None)
         budget, family, name = byte_budget(archive), archive.model_type, archive.lightmaps[0].name
         archive_bytes = archive.file_bytes

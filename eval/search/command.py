@@ -9,6 +9,9 @@ from pathlib import Path
 
 import click
 
+from todpack.frames.options import frame_options
+from todpack.frames.read_options import ReadOptions
+
 from ..options import CONTEXT, COUNT, PATH, finite, progress_bar, write_text
 from .table import SORTS
 
@@ -55,7 +58,7 @@ def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]
 @click.argument("space_path", metavar="SPACE", type=PATH)
 @click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The frames.")
 @click.option("--out", "-o", type=PATH, required=True, help="Folder of the trials; one that is there is resumed.")
-@click.option("--mask", type=PATH, help="Mask image, as for train.")
+@frame_options
 @click.option("--num-workers", type=COUNT, default=1, help="Trials at a time.")
 @click.option("--threads", type=COUNT, help="Threads of a trial.  [default: the cores shared out to the workers]")
 @click.option("--gpu-ids", help="GPUs that the workers share out, such as 0,1,2,3.")
@@ -70,7 +73,7 @@ def search(
     space_path: Path,
     data_path: Path,
     out: Path,
-    mask: Path | None,
+    reading: ReadOptions,
     num_workers: int,
     threads: int | None,
     gpu_ids: str | None,
@@ -95,10 +98,10 @@ def search(
 
     space = read_space(space_path)
     check_names(space_path, space, *_known_names(("train", "pack")))
-    frames = frames_digest(read_day(data_path, mask))  # bad frames are one error, not one per trial
+    frames = frames_digest(read_day(data_path, **vars(reading)))  # bad frames are one error, not one per trial
     make_folder(out)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    settings = TrialSettings(data_path, mask, threads or max(1, cores // num_workers), not no_lpips, timeout, frames)
+    settings = TrialSettings(data_path, reading, threads or max(1, cores // num_workers), not no_lpips, timeout, frames)
     with progress_bar("search") as advance:
         results = run_search(
             space,

@@ -107,7 +107,7 @@ def test_level_of_folders(
         assert archive.hours.tolist() == [0, 4, 8, 12, 16, 21]
     words = ("--data", level, "--lightmap", "yard", "--hours", "0,4,8,12,16,21", "--no-lpips", "--json")
     assert run("eval", "score", out, *words) == 0
-    assert json.loads(capsys.readouterr().out)["psnr_db"] > 35
+    assert json.loads(capsys.readouterr().out)["psnr_srgb_db"] > 35
 
 
 def test_level_of_two_kinds_is_refused(level: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
