@@ -11,7 +11,7 @@ from .errors import DataError
 
 ORIENTATION_TAG = 274  # of EXIF and TIFF
 LFS_POINTER_BYTES = 1024
-"""A pointer is smaller. Source: Git LFS, docs/spec.md."""
+"""A pointer is smaller. Source: specification of Git LFS."""
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 

@@ -1,8 +1,8 @@
 """Time of a frame in the viewer: decode and draw, in a Chromium that renders in software.
 
-    python docs/experiments/viewer_frames.py ../shared/data/courtyard --repeat 2
+    python docs/experiments/viewer_frames.py samples/courtyard --repeat 4
 
-The day is laid out --repeat times in both directions (2: 512 x 512 becomes 1024 x 1024). Each frame is decoded
+The day is laid out --repeat times in both directions (4: 256 x 256 becomes 1024 x 1024). Each frame is decoded
 at a time of its own, drawn to a canvas of 1280 x 800, and waited for by reading a pixel back.
 """
 

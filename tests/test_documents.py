@@ -1,0 +1,191 @@
+"""Documents say what is there: links, paths, names in the code, commands, Python; and nothing points elsewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from functools import cache
+from io import StringIO
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+import todpack
+from tests.conftest import REPOSITORY, make_day, write_day
+from todpack.cli import command_group
+from todpack.decompressor.cli import main as decompress
+
+FOLDERS = ("todpack", "frames", "decompressor", "packer", "trainer", "eval", "submission", "docs", "tests")
+DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("decompressor/*.md")])
+CODE = [path for folder in FOLDERS for path in sorted((REPOSITORY / folder).rglob("*.py"))]
+ELSEWHERE = re.compile(r"\.\./shared|\b(?:DESIGN|HPRC|HOUSE|STYLE)\.md|/work/|/tmp/")
+RECORDS = {"docs/benchmarks.md"}  # written by a run, and names where that run's data lay
+PATH = re.compile(rf"(?<![\w./-])((?:{'|'.join(FOLDERS)})/[\w./-]+\.(?:py|md|toml|json|js))(?::([\w.]+))?")
+TO_COME = {"docs/frames.md", "Bits", "Gutters", "Tiles"}  # a document, and sections of FORMAT.md
+
+
+def named(document: Path) -> str:
+    return str(document.relative_to(REPOSITORY))
+
+
+def numbered(path: Path) -> Iterator[tuple[str, str]]:
+    """(file:number, text) of every line."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        yield f"{named(path)}:{number}", line
+
+
+def test_nothing_points_out_of_the_repository() -> None:
+    """Tests may look for material beside the repository, and skip where there is none."""
+    files = [*DOCUMENTS, *CODE, REPOSITORY / "Makefile", REPOSITORY / "pyproject.toml"]
+    wrong = [
+        f"{place}: {found[0]}"
+        for path in files
+        if named(path) not in RECORDS and not named(path).startswith(("tests/", "eval/"))
+        for place, line in numbered(path)
+        if (found := ELSEWHERE.search(line))
+    ]
+    assert len(files) > 300 and wrong == []
+
+
+@cache
+def headings(document: Path) -> list[str]:
+    return re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that a web view gives the headings."""
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings(document)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_links_lead_somewhere(document: Path) -> None:
+    for place, line in numbered(document):
+        for target in re.findall(r"\]\(([^)\s]+)\)", line):
+            if re.match(r"[a-z]+:", target):
+                continue
+            name, _, anchor = target.partition("#")
+            path = (document.parent / name).resolve() if name else document
+            assert path.exists() and path.is_relative_to(REPOSITORY), f"{place}: {target}"
+            assert not anchor or anchor in anchors(path), f"{place}: {target}"
+
+
+@cache
+def definitions(path: Path) -> set[str]:
+    """Names that a module defines: functions, classes, variables, methods as Class.method."""
+    found: set[str] = set()
+
+    def take(body: list[ast.stmt], within: str) -> None:
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                found.add(within + node.name)
+            if isinstance(node, ast.ClassDef):
+                take(node.body, f"{within}{node.name}.")
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(
+                node, ast.AnnAssign) else []  # fmt: skip
+            found.update(within + t.id for target in targets for t in ast.walk(target) if isinstance(t, ast.Name))
+
+    take(ast.parse(path.read_text(encoding="utf-8")).body, "")
+    return found
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *(p for p in CODE if "tests" not in p.parts)], ids=named)
+def test_files_and_names_that_are_told_of_exist(path: Path) -> None:
+    """`folder/file.py`, and `folder/file.py:name`, which documents use to say where a step is."""
+    for place, line in numbered(path):
+        for file, name in PATH.findall(line):
+            assert (REPOSITORY / file).exists() or file in TO_COME, f"{place}: {file}"
+            if name and file.endswith(".py"):
+                assert name.rstrip(".") in definitions(REPOSITORY / file), f"{place}: {file}:{name}"
+
+
+def test_sections_that_are_cited_exist() -> None:
+    """`docs/contest.md "Measures"` in documents, docstrings and comments; FORMAT.md is decompressor/FORMAT.md."""
+    cited = [
+        (f"{named(path)}: {name} {section}", document, section)
+        for path in [*DOCUMENTS, *(p for p in CODE if named(p) != "tests/test_documents.py")]
+        for name, section in re.findall(r'\b([\w/]+\.md)`?\s+"([^"\n]+)"', path.read_text(encoding="utf-8"))
+        if (document := REPOSITORY / ("decompressor/FORMAT.md" if name == "FORMAT.md" else name)).exists()
+    ]
+    assert len(cited) > 30
+    assert [
+        place for place, document, section in cited if section not in headings(document) and section not in TO_COME
+    ] == []
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", document.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a folder `frames` and its archive `scene.tod`, of which the README speaks throughout."""
+    frames, valid = make_day(80, 264, 24)
+    write_day(tmp_path / "frames", frames, valid)
+    monkeypatch.chdir(tmp_path)
+    todpack.compress("frames", "scene.tod", q_step=24)
+    programs = blocks(REPOSITORY / "README.md", "python")
+    assert programs
+    for program in programs:
+        exec(compile(program, "README.md", "exec"), {"np": np})
+
+
+def commands(document: Path) -> Iterator[tuple[str, list[str]]]:
+    """(file:line, words) of every `todpack ...` in a fence, an indented block or backticks."""
+    is_code = False
+    for place, line in numbered(document):
+        is_code ^= line.startswith("```")
+        shown = [line] if is_code or re.match(r" {4}\S", line) else re.findall(r"`([^`]*)`", line)
+        for text in shown:
+            for command in re.split(r"&&|\||; ", text):
+                if match := re.match(r"\s*(?:\$ )?todpack (.*)", command):
+                    yield place, shlex.split(match[1], comments=True)
+
+
+@cache
+def programs() -> click.Group:
+    return command_group()
+
+
+def known_options(words: list[str]) -> tuple[str, set[str]]:
+    """The command that words begin with, and every option of it and of its groups."""
+    command: click.Command = programs()
+    options, names = {"--help", "-h", "--version"}, []
+    for word in words:
+        if not isinstance(command, click.Group):
+            break
+        found = command.get_command(click.Context(command), word)
+        if found is None:
+            break
+        command, names = found, [*names, word]
+        options |= {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
+    if names == ["decompress"]:  # hands all of its arguments to the decoder, which does without click
+        with redirect_stdout(StringIO()) as text:
+            assert decompress(["--help"]) == 0
+        options |= set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text.getvalue()))
+    return " ".join(names), options
+
+
+@pytest.mark.parametrize("document", [d for d in DOCUMENTS if named(d) not in RECORDS], ids=named)
+def test_commands_know_the_options_shown(document: Path) -> None:
+    for place, words in commands(document):
+        command, options = known_options(words)
+        if words and re.fullmatch(r"[a-z][a-z-]*", words[0]):
+            assert command, f"{place}: no command todpack {words[0]}"
+        for word in words:
+            if re.match(r"--?[a-z]", word):
+                option = word.partition("=")[0]
+                assert option in options, f"{place}: todpack {command} knows no {option}"
+
+
+def test_targets_of_make_exist() -> None:
+    text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", text, re.MULTILINE))
+    for document in DOCUMENTS:
+        for place, line in numbered(document):
+            for code in re.findall(r"`(make [^`]*)`", line) + re.findall(r"^(make .*)$", line):
+                named_targets = re.findall(r"^make ([a-z][a-z-]*)", code)
+                assert set(named_targets) <= targets, f"{place}: {code}"
