@@ -65,7 +65,7 @@ class ContestDataset:
         for key, raw, mask in zip(entry.keys, entry.lightmaps, entry.masks, strict=True):
             found += self._paths(raw, RAW_FOLDERS, f"{entry.name}: time {key}")
             found += self._paths(mask, MASK_FOLDERS, f"{entry.name}: mask of time {key}")
-        for path in set(found):
+        for path in sorted(set(found)):
             if path.stat().st_size < LFS_POINTER_BYTES:
                 refuse_pointer(path)
         return found
@@ -149,9 +149,8 @@ class ContestDataset:
                 "texels that are valid at any time are coded"
             )
         if entry.keys_are_hours:
-            warnings.append(
-                f"{where}: the keys {entry.keys[0]} to {entry.keys[-1]} are taken as hours, not as hours times 100"
-            )
+            least, largest = min(entry.keys, key=float), max(entry.keys, key=float)
+            warnings.append(f"{where}: the keys {least} to {largest} are taken as hours, not as hours times 100")
         if entry.hours not in (USUAL_HOURS, FIRST_LAYOUT_HOURS):
             warnings.append(f"{where}: expected the {len(USUAL_HOURS)} usual times, found {n_times} times")
         return Day(

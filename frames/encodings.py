@@ -7,6 +7,7 @@ Ignac, "The difference between RGBM and RGBD", 2010; LogLuv, Marco Salvi's NAO32
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from .errors import DataError
 from .picture import Picture
 
 NAMES = "none, srgb, linear, dldr, rgbm:RANGE, rgbd:RANGE or logluv"
-DLDR_RANGE, DLDR_EXPONENT = 2.0, 2.2
+UNITY_EXPONENT = 2.2
+"""Unity scales in gamma space: a factor of 2 there is 4.59 in linear light, the RGBM range 5 is 34.49."""
 _INVERSE_LUV = np.array([[6.0014, -2.7008, -1.7996], [-1.3320, 3.1029, -5.7721], [0.3008, -1.0882, 5.6268]])
 
 
@@ -72,9 +74,9 @@ class Encoding:
         if curve == "srgb" and rgb.dtype == np.uint8:
             return rgb
         if curve == "dldr":
-            return ((DLDR_RANGE * shares(rgb)) ** DLDR_EXPONENT).astype(np.float32)
+            return np.asarray(2.0**UNITY_EXPONENT * srgb_to_linear(shares(rgb)), np.float32)
         if curve == "srgb":
-            return srgb_to_linear(shares(rgb)).astype(np.float32)
+            return np.asarray(srgb_to_linear(shares(rgb)), np.float32)
         return rgb if rgb.dtype == np.float32 else shares(rgb).astype(np.float32)
 
 
@@ -91,25 +93,33 @@ def encoding_of(text: str) -> Encoding:
     """The encoding of that name.
 
     Args:
-        text: "none", "srgb", "linear", "dldr", "logluv"; "rgbm:RANGE" for (rgb * a * RANGE) ** EXPONENT or
-            "rgbd:RANGE" for (rgb / a * RANGE / 255) ** EXPONENT, with ":EXPONENT" behind where it is not 1.
+        text: "none", "srgb", "linear", "dldr", "logluv"; "rgbm:RANGE" for rgb * a * RANGE or "rgbd:RANGE" for
+            rgb / a * RANGE / 255, all of it to the power of EXPONENT with ":EXPONENT" behind; with ":srgb" behind, rgb
+            is on the sRGB curve and the factor is to the power of 2.2, as in Unity.
 
     Raises:
         DataError: there is none of that name.
     """
-    name, *numbers = text.strip().lower().split(":")
-    if name in ("none", "srgb", "linear", "dldr") and not numbers:
+    name = text.strip().lower()
+    if name in ("none", "srgb", "linear", "dldr"):
         return Encoding(name)
-    if name == "logluv" and not numbers:
+    if name == "logluv":
         return Encoding(name, _logluv)
+    found = re.fullmatch(r"(rgbm|rgbd):([^:]+)(?::([^:]+))?", name)
+    is_srgb = found is not None and found[3] == "srgb"
     try:
-        scale, exponent = [float(number) for number in [*numbers, "1"][:2]]
-        usable = name in ("rgbm", "rgbd") and len(numbers) <= 2
+        scale = float(found[2]) if found else 0.0
+        exponent = UNITY_EXPONENT if is_srgb else float(found[3] or 1) if found else 0.0
     except ValueError:
-        usable = False
-    if not usable or not all(math.isfinite(value) and value > 0 for value in (scale, exponent)):
+        scale = exponent = 0.0
+    if found is None or not (0 < scale < math.inf and 0 < exponent < math.inf):
         raise DataError(f"--encoding: expected {NAMES}, found {text!r}")
-    if name == "rgbm":
-        return Encoding(text, lambda rgb, alpha: (rgb * alpha[..., None] * scale) ** exponent)
-    # three.js and others divide by alpha as it is; 0 stands for the darkest divisor that is not it
-    return Encoding(text, lambda rgb, alpha: (rgb * (scale / 255) / np.maximum(alpha, 1 / 255)[..., None]) ** exponent)
+    multiplies = found[1] == "rgbm"
+
+    def unpack(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        # divisors of 0 stand for the darkest one that is not it
+        factor = scale * alpha if multiplies else scale / 255 / np.maximum(alpha, 1 / 255)
+        colors = srgb_to_linear(rgb) if is_srgb else rgb**exponent
+        return np.asarray(colors * (factor**exponent)[..., None])
+
+    return Encoding(text, unpack)

@@ -21,6 +21,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background, and 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 SAMPLE = REPOSITORY / "samples" / "courtyard"
+CONTEST_SAMPLE = REPOSITORY / "samples" / "contest"
 
 
 def make_day(height: int, width: int, n_frames: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

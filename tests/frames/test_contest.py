@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import SHARED
+from tests.conftest import CONTEST_SAMPLE, SHARED
 from tests.contest_data import KEYS, make_radiance, micro_dataset, write_config, write_dataset
 from todpack.frames import DataError, find_lightmap, open_dataset, read_day
 
@@ -212,12 +215,94 @@ def test_other_times_are_said(tmp_path):
     assert "expected the 26 usual times, found 2 times" in sequence.warnings[0]
 
 
+def test_the_sample():
+    opened = open_dataset(CONTEST_SAMPLE)
+    assert [(e.name, e.width, e.height) for e in opened.entries] == [("L_Courtyard_0", 56, 48), ("L_Annex_0", 40, 50)]
+    for entry in opened.entries:
+        day = opened.read(entry)
+        assert (day.warnings, day.transfer) == ((), "linear")
+        assert day.radiance.shape == (26, entry.height, entry.width, 3)
+        assert 0.5 < day.valid.mean() < 0.8
+
+
+@pytest.mark.skipif(not SMALL.is_dir(), reason="needs hprc_small of the shared data")
+def test_the_sample_can_be_made_again(tmp_path):
+    subprocess.run([sys.executable, CONTEST_SAMPLE / "make_sample.py", SMALL, tmp_path], check=True)
+    made = {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(made) == 105
+    for path in (CONTEST_SAMPLE / "config.json", *(CONTEST_SAMPLE / "Data").iterdir()):
+        assert made[path.name] == path.read_bytes()
+
+
 @pytest.mark.skipif(not SMALL.is_dir(), reason="needs hprc_small of the shared data")
 def test_shared_dataset():
     opened = open_dataset(SMALL)
     assert [(e.name, e.width, e.height) for e in opened.entries] == [
         ("L_Courtyard_0", 128, 128), ("L_Courtyard_1", 256, 128), ("L_Annex_0", 60, 100),
     ]  # fmt: skip
-    for entry in opened.entries:
-        sequence = opened.read(entry)
-        assert sequence.warnings == () and sequence.radiance.shape == (26, entry.height, entry.width, 3)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_config_of_windows(tmp_path, encoding):
+    """A byte order mark, and names with backslashes."""
+    config = write_dataset(tmp_path, {("L", 0): make_radiance(8, 9)}, data="Data")
+    for kind in ("lightmaps", "masks"):
+        table = config["lightmap_list"][0][kind]
+        table.update({key: f"Data\\{name}" for key, name in table.items()})
+    (tmp_path / "config.json").write_bytes(json.dumps(config).encode(encoding))
+    np.testing.assert_array_equal(read_day(tmp_path).radiance, make_radiance(8, 9)[0])
+
+
+def test_keys_that_are_hours_are_said(tmp_path):
+    keys = ("0", "6", "12", "24")
+    radiance, valid = make_radiance(8, 9, keys)
+    write_dataset(tmp_path / "a", {("L", 0): (radiance[1:], valid)}, keys[1:])
+    day = read_day(tmp_path / "a")
+    assert day.hours.tolist() == [0, 6, 12]
+    np.testing.assert_array_equal(day.radiance, radiance[[3, 1, 2]])
+    assert "the keys 6 to 24 are taken as hours" in day.warnings[0]
+    write_dataset(tmp_path / "b", {("L", 0): (radiance, valid)}, keys)
+    with pytest.raises(DataError, match=r"expected keys .*found '24'"):
+        read_day(tmp_path / "b")
+
+
+def test_id_as_text(dataset):
+    folder, config = dataset
+    config["lightmap_list"][1]["id"] = "7"
+    write_config(folder, config)
+    assert open_dataset(folder).entries[1].name == "L_A_7"
+
+
+def test_first_public_layout(tmp_path):
+    """config.json names no files; times 1.00 to 24.00, one mask, parts along the rows."""
+    hours = range(1, 25)
+    radiance, valid = make_radiance(10, 6, [str(100 * (hour % 24)) for hour in hours])
+    for place in ("Original", "Mask"):
+        (tmp_path / place).mkdir()
+    for hour, frame in zip(hours, radiance, strict=True):
+        for part, rows in enumerate((frame[:4], frame[4:])):
+            name = f"lightmapRawData_Dilate_VirtualTexture0_3_HQ_6_10_{hour}.00.bin_{part}"
+            rows.astype("<f4").tofile(tmp_path / "Original" / name)
+    for part, rows in enumerate((valid[:4], valid[4:])):
+        codes = np.where(rows, 127, -1).astype(np.int8)
+        codes.tofile(tmp_path / "Mask" / f"lightmapCoverage_Dilate_VirtualTexture0_3_HQ_6_10_1.00.bin_{part}")
+    item = {"id": "3", "resolution": {"width": 6, "height": 10}, "parts": 2}
+    write_config(tmp_path, {"lightmap_count": 1, "lightmap_list": [item]})
+    day = read_day(tmp_path)
+    assert (day.name, day.warnings, day.hours.tolist()) == ("VirtualTexture0_3", (), list(range(24)))
+    np.testing.assert_array_equal(day.radiance, np.roll(radiance, 1, axis=0))
+    np.testing.assert_array_equal(day.valid, valid)
+    (tmp_path / "Original" / "lightmapRawData_Dilate_VirtualTexture0_3_HQ_6_10_5.00.bin_1").unlink()
+    with pytest.raises(DataError, match=r"time 5\.00: expected the file .*bin_1 in one of ., Data, Original"):
+        read_day(tmp_path)
+    for path in (tmp_path / "Mask").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match=r"expected files lightmapCoverage_\*_3_HQ_6_10_\*\.bin_0 in one of "):
+        open_dataset(tmp_path)
+
+
+def test_git_lfs_pointers_are_named(dataset):
+    folder, config = dataset
+    raw_file(folder, config, 2, "1200").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(DataError, match=r"TOD_1200_.*found a Git LFS pointer; fetch the files by git lfs pull"):
+        open_dataset(folder)

@@ -27,8 +27,19 @@ def rgbd(light: np.ndarray, scale: float) -> np.ndarray:
     return np.dstack([light * (alpha * 255 / scale)[..., None], alpha])
 
 
+def linear_to_srgb(light: np.ndarray) -> np.ndarray:
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
 def dldr(light: np.ndarray) -> np.ndarray:
-    return np.dstack([np.clip(light ** (1 / 2.2) / 2, 0, 1), np.ones(light.shape[:2])])
+    """Unity: twice as bright in gamma space, 4.59 times in linear light."""
+    return np.dstack([linear_to_srgb(np.clip(light / 2**2.2, 0, 1)), np.ones(light.shape[:2])])
+
+
+def unity_rgbm(light: np.ndarray) -> np.ndarray:
+    """So that UnpackLightmapRGBM of the sampled, linearized texel gives the light back."""
+    alpha = np.ceil((light.max(axis=2) / 5**2.2) ** (1 / 2.2) * 255) / 255
+    return np.dstack([linear_to_srgb(light / ((5 * alpha) ** 2.2)[..., None]), alpha])
 
 
 def logluv(light: np.ndarray) -> np.ndarray:
@@ -43,7 +54,7 @@ def logluv(light: np.ndarray) -> np.ndarray:
 
 ENGINES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
     "rgbm:7": (lambda light: rgbm(light, 7), 0.02),
-    "rgbm:5:2.2": (lambda light: rgbm(light, 5, 2.2), 0.02),
+    "rgbm:5:srgb": (unity_rgbm, 0.02),
     "rgbm:8:2": (lambda light: rgbm(light, 8, 2), 0.02),
     "RGBD:16": (lambda light: rgbd(light, 16), 0.02),
     "dldr": (dldr, 0.08),
@@ -95,7 +106,10 @@ def test_an_encoding_needs_integers_with_alpha(picture: Picture) -> None:
         encoding_of("rgbm:5").decode(picture, "a.png")
 
 
-@pytest.mark.parametrize("text", ["", "rgbm", "rgbm:", "rgbm:0", "rgbm:inf", "rgbm:2:3:4", "rgbm:x", "dldr:2", "hdr"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "rgbm", "rgbm:", "rgbm:0", "rgbm:inf", "rgbm:2:3:4", "rgbm:srgb", "rgbm:5:srgb:2", "rgbm:x", "dldr:2", "hdr"],
+)
 def test_unknown(text: str) -> None:
     with pytest.raises(DataError, match="--encoding: expected none, srgb, linear, dldr, rgbm:RANGE"):
         encoding_of(text)
