@@ -1,9 +1,11 @@
-"""Plan of one shape-adaptive lifting pass: neighbour weights of every sample, derived from the labels of the charts.
+"""Plan of one shape-adaptive lifting pass: neighbor weights of every sample, derived from the labels of the charts.
 
 One pass splits an axis into even samples (low band) and odd samples (high band); a sample keeps its label in its band.
-Two neighbours lift each other only if their labels are equal: a chart border acts as a symmetric extension. An odd
-sample without neighbours moves into the low band if its slot there is free (Li and Li, "Shape-adaptive discrete wavelet
-transforms for arbitrarily shaped visual object coding", IEEE CSVT 2000, do the same).
+Two neighbors join, that is, lift each other, only if their labels are equal: a chart border acts as a symmetric
+extension. An odd sample without joins is promoted: it moves into the low band, if its slot there is free.
+
+Source: Li and Li, "Shape-adaptive discrete wavelet transforms for arbitrarily shaped visual object coding", IEEE CSVT
+10 (5), 2000. FORMAT.md "Charts and pyramid".
 """
 
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PREDICT, UPDATE = -0.5, 0.25
-"""CDF 5/3 (LeGall and Tabatabai, 1988): odd += PREDICT * (both neighbours), then even += UPDATE * (both neighbours)."""
+"""CDF 5/3 (Le Gall and Tabatabai, 1988): odd += PREDICT * (both neighbors), then even += UPDATE * (both neighbors)."""
 
 Bool = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -26,32 +28,15 @@ class Pass:
     """One lifting pass along one axis of an (h, w) grid, split into even and odd samples.
 
     Attributes:
-        predict: Weights (n_odd) of the two neighbours of the odd samples, times PREDICT.
+        predict: Weights (n_odd) of the two neighbors of the odd samples, times PREDICT.
         update: The same for the even samples, times UPDATE.
-            Each is (both,) if one weight serves both neighbours (an unused neighbour then holds 0), else (left, right).
-        promoted: (rows, columns) of odd samples without neighbours, which are stored in the even grid.
+            Each is (both,) if one weight serves both neighbors (an unused neighbor then holds 0), else (left, right).
+        promoted: (rows, columns) of odd samples without neighbors, which are stored in the even grid.
     """
 
     predict: Weights
     update: Weights
     promoted: tuple[NDArray[np.intp], ...]
-
-
-def _split(array: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    return (array[0::2], array[1::2]) if axis == 0 else (array[:, 0::2], array[:, 1::2])
-
-
-def _upto(array: NDArray[Any], axis: int, start: int, stop: int) -> NDArray[Any]:
-    return array[start:stop] if axis == 0 else array[:, start:stop]
-
-
-def _weights(left: Bool, right: Bool, crossed: bool, factor: float) -> Weights:
-    """Neighbour weights from the joins: (1, 1) inside, (2, 0) or (0, 2) at a border, (0, 0) for a lone sample."""
-    if not crossed:
-        table = np.array([0.0, 2.0 * factor, factor], np.float32)
-        return (table[left.view(np.uint8) + right.view(np.uint8)],)
-    both, single = left & right, left ^ right
-    return tuple(np.float32(factor) * (both + np.float32(2) * (side & single)) for side in (left, right))
 
 
 def plan_pass(labels: Labels, mass: Floats, axis: int) -> tuple[Pass, tuple[Labels, Labels], tuple[Floats, Floats]]:
@@ -60,55 +45,76 @@ def plan_pass(labels: Labels, mass: Floats, axis: int) -> tuple[Pass, tuple[Labe
     Args:
         labels: (h, w) int32 chart of each sample, 0 where there is none.
         mass: (h, w) float32 or float64 share of the picture each sample stands for.
-        axis: Along which neighbours lift each other.
+        axis: Along which neighbors lift each other.
 
     Returns:
         The pass, and the labels and the masses of its low and high half. Masses of the low half keep the dtype of mass,
         those of the high half are float64, and the last bits of the steps depend on it: it is part of the format
         (FORMAT.md "Charts and pyramid").
     """
-    even, odd = _split(labels, axis)
-    n_even, n_odd = even.shape[axis], odd.shape[axis]
-    n_pairs = n_even - 1
-    even_on, odd_on = even != 0, odd != 0
-    odd_left = (odd == _upto(even, axis, 0, n_odd)) & odd_on
-    odd_right = np.zeros_like(odd_left)
-    inner = _upto(odd, axis, 0, n_pairs) == _upto(even, axis, 1, n_even)
-    _upto(odd_right, axis, 0, n_pairs)[...] = inner & _upto(odd_on, axis, 0, n_pairs)
-    even_left, even_right = np.zeros_like(even_on), np.zeros_like(even_on)
-    _upto(even_left, axis, 1, n_even)[...] = _upto(odd_right, axis, 0, n_pairs)
-    _upto(even_right, axis, 0, n_odd)[...] = odd_left
-    on_both = _upto(even_on, axis, 0, n_odd) & odd_on
-    on_next = _upto(odd_on, axis, 0, n_pairs) & _upto(even_on, axis, 1, n_even)
-    crossed = bool((on_both & ~odd_left).any() or (on_next & ~_upto(odd_right, axis, 0, n_pairs)).any())
-    lone_odd = odd_on & ~(odd_left | odd_right)
-    promoted = lone_odd & ~_upto(even_on, axis, 0, n_odd)
-    low, high = even.copy(), np.where(promoted, 0, odd)
-    _upto(low, axis, 0, n_odd)[promoted] = odd[promoted]
+    lines = np.moveaxis(labels, axis, 0)  # neighbors lie along the first axis from here on
+    even, odd = lines[0::2], lines[1::2]
+    n, n_right = len(odd), len(even) - 1  # odd sample i has even i on its left; the first n_right also have i + 1
+    even_left, even_right = even[:n], even[1:]
+
+    joins_left = (odd == even_left) & (odd != 0)
+    joins_right = np.zeros_like(joins_left)
+    joins_right[:n_right] = (odd[:n_right] == even_right) & (odd[:n_right] != 0)
+    meets_left, meets_right = (odd != 0) & (even_left != 0), (odd[:n_right] != 0) & (even_right != 0)
+    has_chart_border = bool((meets_left & ~joins_left).any() or (meets_right & ~joins_right[:n_right]).any())
+    promoted = (odd != 0) & ~joins_left & ~joins_right & (even_left == 0)
+
+    # the same joins as the even samples see them: with odd i - 1 on their left, odd i on their right
+    from_left, from_right = np.zeros_like(even, bool), np.zeros_like(even, bool)
+    from_left[1:], from_right[:n] = joins_right[:n_right], joins_left
+
+    low, high = even.copy(order="K"), np.where(promoted, 0, odd)
+    low[:n][promoted] = odd[promoted]
+    low_mass, high_mass = _split_mass(np.moveaxis(mass, axis, 0), joins_left, joins_right, promoted)
+
+    def back(array: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(np.moveaxis(array, 0, axis))
+
     plan = Pass(
-        _weights(odd_left, odd_right, crossed, PREDICT),
-        _weights(even_left, even_right, crossed, UPDATE),
-        np.nonzero(promoted),
+        _weights(back(joins_left), back(joins_right), has_chart_border, PREDICT),
+        _weights(back(from_left), back(from_right), has_chart_border, UPDATE),
+        np.nonzero(back(promoted)),
     )
-    return plan, (low, high), _split_mass(mass, axis, odd_left, odd_right, promoted)
+    return plan, (back(low), back(high)), (back(low_mass), back(high_mass))
 
 
-def _split_mass(mass: Floats, axis: int, left: Bool, right: Bool, promoted: Bool) -> tuple[Floats, Floats]:
-    """Share of the picture that a coefficient stands for, 1 inside a chart; odd samples give their mass to neighbours.
+def _weights(left: Bool, right: Bool, has_chart_border: bool, factor: float) -> Weights:
+    """Neighbor weights from the joins: (1, 1) inside, (2, 0) or (0, 2) at a border, (0, 0) for a lone sample.
 
-    It approximates the squared norm of the synthesis function, which is under 1 at the ends of a chart.
+    Without a chart border in the pass, a neighbor that does not join is no sample at all and holds 0: one weight then
+    serves both.
     """
-    even, odd = _split(mass, axis)
-    n_even, n_odd = even.shape[axis], odd.shape[axis]
+    if not has_chart_border:
+        table = np.array([0.0, 2.0 * factor, factor], np.float32)
+        return (table[left.view(np.uint8) + right.view(np.uint8)],)
+    both, single = left & right, left ^ right
+    return tuple(np.float32(factor) * (both + np.float32(2) * (side & single)) for side in (left, right))
+
+
+def _split_mass(mass: Floats, joins_left: Bool, joins_right: Bool, promoted: Bool) -> tuple[Floats, Floats]:
+    """Mass of the low and the high half.
+
+    The mass of a coefficient approximates the squared norm of its synthesis function, relative to one inside a chart:
+    there it stays 1 from level to level, and at the ends of a chart, where the function is cut off, it is smaller. A
+    sample gives half of its mass to each neighbor that it lifts, or all of it to a single one; halving what a half has
+    gathered keeps 1 where all neighbors are there.
+    """
+    even, odd = mass[0::2], mass[1::2]
+    n, n_right = len(odd), len(even) - 1
     half = np.float32(0.5)
-    share = odd * (half * (1 + (left ^ right)))
-    low = even.copy()
-    _upto(low, axis, 0, n_odd)[...] += share * left
-    _upto(low, axis, 1, n_even)[...] += _upto(share * right, axis, 0, n_even - 1)
-    _upto(low, axis, 0, n_odd)[promoted] = odd[promoted]
+    share = half * (1 + (joins_left ^ joins_right))  # float64: 0.5, or 1 with a single join
+    given = odd * share
+    low = even.copy(order="K")
+    low[:n] += given * joins_left
+    low[1:] += (given * joins_right)[:n_right]
+    low[:n][promoted] = odd[promoted]
     low *= half
-    weight = half * (1 + (left ^ right))
-    high = odd + weight * left * _upto(even, axis, 0, n_odd)
-    _upto(high, axis, 0, n_even - 1)[...] += _upto(weight * right, axis, 0, n_even - 1) * _upto(even, axis, 1, n_even)
+    high = odd + share * joins_left * even[:n]
+    high[:n_right] += (share * joins_right)[:n_right] * even[1:]
     high *= half
     return low, high

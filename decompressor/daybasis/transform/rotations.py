@@ -123,12 +123,17 @@ def restore_band(
     Returns:
         (K, h, w) float32, 0 outside the sites.
     """
-    restored = np.zeros(codes.shape, np.float32)
-    flat = codes.reshape(len(codes), -1)
+    restored, flat = np.zeros(codes.shape, np.float32), codes.reshape(len(codes), -1)
+    if len(regions.rotations) == 1:  # the identity; few codes are not 0
+        nonzero = np.flatnonzero(codes)
+        restored.ravel()[nonzero] = reconstruct(codes.ravel()[nonzero].astype(np.float32), centroids)
+        return restored
     places = np.flatnonzero(sites)
     places = places[np.bitwise_or.reduce(flat, axis=0)[places] != 0]
     if places.size:
-        _rotate(restored, flat, places, regions.blocks, regions.rotations, stride, centroids)
+        places, ends = _by_region(places, regions.blocks, codes.shape[1:], stride, len(regions.rotations))
+        points = reconstruct(flat.take(places, axis=1).astype(np.float32), centroids)
+        restored.reshape(flat.shape)[:, places] = _rotated(points, ends, regions.rotations)
     return restored
 
 
@@ -146,44 +151,36 @@ def rotate_bands(bands: Sequence[Any], sites: Sequence[Any], blocks: NDArray[np.
     """
     out: list[Any] = [bands[0]]
     for index in range(1, len(bands)):
-        level = []
+        stride, level = 1 << (len(bands) - index), []
         for band, where in zip(bands[index], sites[index], strict=True):
             rotated = np.zeros(band.shape, np.float32)
             places = np.flatnonzero(where)
             if places.size:
-                flat = band.reshape(len(band), -1)
-                _rotate(rotated, flat, places, blocks, rotations, 1 << (len(bands) - index), (0.0, 0.0))
+                places, ends = _by_region(places, blocks, where.shape, stride, len(rotations))
+                values = band.reshape(len(band), -1).take(places, axis=1).astype(np.float32)
+                rotated.reshape(len(band), -1)[:, places] = _rotated(values, ends, rotations)
             level.append(rotated)
         out.append(tuple(level))
     return out
 
 
-def _rotate(
-    out: Singles,
-    flat: NDArray[Any],
-    places: NDArray[np.intp],
-    blocks: NDArray[np.uint8],
-    rotations: Floats,
-    stride: int,
-    centroids: tuple[float, float],
-) -> None:
-    """Fill in the places (flat indices) of a (K, h, w) band from (K, h * w) codes or coefficients."""
-    labels = site_regions(blocks, out.shape[1:], stride).ravel()[places]
-    # sorted by region, so that each matrix takes its sites in one product
-    places = places[np.argsort(labels, kind="stable")]
-    ends = np.cumsum(np.bincount(labels, minlength=len(rotations))).tolist()
-    values = flat.take(places, axis=1).astype(np.float32)
-    if centroids != (0.0, 0.0):
-        values = reconstruct(values, centroids)
-    if len(rotations) == 1:
-        out.reshape(len(out), -1)[:, places] = values
-        return
+def _by_region(
+    places: NDArray[np.intp], blocks: NDArray[np.uint8], shape: tuple[int, ...], stride: int, n_regions: int
+) -> tuple[NDArray[np.intp], list[int]]:
+    """Flat indices of an (h, w) band sorted by region, so that a matrix takes its sites at once; where each ends."""
+    labels = site_regions(blocks, shape, stride).ravel()[places]
+    return places[np.argsort(labels, kind="stable")], np.cumsum(np.bincount(labels, minlength=n_regions)).tolist()
+
+
+def _rotated(values: Singles, ends: Sequence[int], rotations: Floats) -> Singles:
+    """Multiply the columns of (K, n) values, sorted by region, by the matrices of their regions."""
+    exact: NDArray[Any] = values
     if max(float(values.max()), -float(values.min())) * np.sqrt(len(values)) > EXACT_LIMIT:
-        values = values.astype(np.float64)
-    result = np.empty(values.shape, np.float32)
-    chunk = max(1, SMALL_PRODUCT // len(out) ** 2)
-    for matrix, start, end in zip(rotations.astype(values.dtype), [0, *ends[:-1]], ends, strict=True):
+        exact = values.astype(np.float64)
+    out = np.empty(values.shape, np.float32)
+    chunk = max(1, SMALL_PRODUCT // len(values) ** 2)
+    for matrix, start, end in zip(rotations.astype(exact.dtype), [0, *ends[:-1]], ends, strict=True):
         for first in range(start, end, chunk):
             some = slice(first, min(first + chunk, end))
-            np.matmul(matrix, values[:, some], out=result[:, some], casting="same_kind")
-    out.reshape(len(out), -1)[:, places] = result
+            np.matmul(matrix, exact[:, some], out=out[:, some], casting="same_kind")
+    return out
