@@ -1,4 +1,4 @@
-"""Integers as bits, the highest bit of each byte first, and the sign in the lowest bit (zigzag). FORMAT.md "Bits"."""
+"""Integers as bits, the highest bit of each byte first; and signs (zigzag). FORMAT.md "daybasis"."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Container:
     Attributes:
         path: The file.
         metadata: `metadata.json`, parsed.
-        sections: By name, in file order.
+        sections: Sections by name, in file order.
         file_bytes: Size of the file.
         version: (major, minor) of the file.
         found_bytes: Size of the file as it was found; other than `file_bytes` only where `any_size` allows it.

@@ -1,4 +1,4 @@
-"""A lightmap, or a tile, cut into squares: tiles of the codec, blocks of its regions. FORMAT.md "Tiles"."""
+"""A lightmap, or a tile, cut into squares: tiles of the codec, blocks of its regions. FORMAT.md "daybasis"."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Place:
     """One square of a grid; the last ones of a row or column may be smaller.
 
     Attributes:
-        number: Counted row by row.
-        rows: Of the whole.
-        columns: Of the whole.
+        number: Position in the grid, counted row by row.
+        rows: Rows of the whole that it covers.
+        columns: Columns of the whole that it covers.
     """
 
     number: int

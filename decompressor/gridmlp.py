@@ -63,7 +63,7 @@ class GridMlpEntry:
         hidden: Widest layer of the MLP.
         latents_graph: Section name.
         frame_graph: Section name.
-        dtype: Of the codes: "uint8", "uint16" or "float32".
+        dtype: Type of the codes, "uint8", "uint16" or "float32".
         hashing: None where every level is dense.
         encoder: None where there is no BaselineEncoder.
     """

@@ -25,7 +25,7 @@ class Limits:
         expansion: Decoded over stored bytes of one section, once it decodes to more than `free_expansion_bytes`; and
             decoded bytes of all sections over those of the file, once they are more than `free_decoded_bytes`.
         free_expansion_bytes: Decoded size up to which any expansion of one section is fine.
-        free_decoded_bytes: The same for all sections together.
+        free_decoded_bytes: Decoded size of all sections together up to which any expansion is fine.
         texels: H * W of one lightmap.
         latent_bytes: Size of one lightmap's latent maps in memory.
         graph_nodes: Nodes in one ONNX graph.

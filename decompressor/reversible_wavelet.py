@@ -16,14 +16,14 @@ MAX_LEVELS = 5
 
 
 def _predict(even: np.ndarray, n_odd: int) -> np.ndarray:
-    """Mean of the two even neighbours of each odd sample (axis 0), mirrored at the end."""
+    """Mean of the two even neighbors of each odd sample (axis 0), mirrored at the end."""
     right = even[1:] if len(even) > n_odd else np.concatenate([even[1:], even[-1:]])
     mean: np.ndarray = (even[:n_odd] + right[:n_odd]) >> 1
     return mean
 
 
 def _update(odd: np.ndarray, n_even: int) -> np.ndarray:
-    """A quarter of the sum of the two odd neighbours of each even sample (axis 0), mirrored at both ends."""
+    """A quarter of the sum of the two odd neighbors of each even sample (axis 0), mirrored at both ends."""
     left = np.concatenate([odd[:1], odd])[:n_even]
     right = odd if len(odd) == n_even else np.concatenate([odd, odd[-1:]])
     quarter: np.ndarray = (left + right + 2) >> 2

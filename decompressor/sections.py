@@ -28,9 +28,9 @@ class Section:
         offset: In the file, bytes (the table counts from the end of the metadata).
         stored_bytes: Size in the file.
         decoded_bytes: Size after decoding = product of `shape` times the item size.
-        dtype: Of the items, little-endian.
-        shape: Of the array.
-        crc32: Of the stored bytes.
+        dtype: Type of the items, little-endian.
+        shape: Shape of the array.
+        crc32: CRC-32 of the stored bytes.
     """
 
     name: str

@@ -25,11 +25,11 @@ class Fault:
     Attributes:
         place: "file", "header", "digest", "section NAME" or "lightmap NAME".
         message: What is wrong, one line.
-        offset: Of the section, bytes from the start of the file; None for other places.
-        stored_bytes: Of the section.
-        expected_crc32: Of the section, by the metadata.
-        found_crc32: None where it cannot be read.
-        affects: The lightmap and texels that need the section; empty where it is not known.
+        offset: Where the section starts in the file, bytes; None for other places.
+        stored_bytes: Size of the section in the file.
+        expected_crc32: What the metadata says of the section.
+        found_crc32: What the file holds; None where it cannot be read.
+        affects: The lightmap and texels that need the section; empty if unknown.
     """
 
     place: str
@@ -52,7 +52,7 @@ class Verdict:
     Attributes:
         path: The file.
         file_bytes: Its size.
-        n_sections: By its metadata.
+        n_sections: Sections that its metadata lists.
         n_frames: Frames that were decoded whole.
         digest: "matches", "differs", "absent" (an archive of an older writer) or "not checked" (sections are damaged).
         faults: Empty where the archive is whole.

@@ -37,10 +37,10 @@ def reserve(account: MemoryAccount, needs: Iterable[WorkingSet], decoded_bytes: 
     """Take what decoding all lightmaps will need but for the graphs.
 
     Args:
-        account: Of the file.
-        needs: Of each lightmap; one is decoded at a time.
-        decoded_bytes: Of all sections.
-        threads: That may decode tiles at once.
+        account: The file's account.
+        needs: What each lightmap needs; one is decoded at a time.
+        decoded_bytes: Decoded size of all sections.
+        threads: Threads that may decode tiles at once.
         where: The file, for messages.
 
     Returns:

@@ -1,1 +1,41 @@
-"""Decoder side of the `daybasis` family: numpy and zstandard, and constriction for archives of `entropy` "ans"."""
+"""The default codec, decoder side. Each texel's day is an affine map of K numbers: rgb(t) = A(t) z + b(t).
+
+The way of a tile of h x w texels, from bytes to a frame; FORMAT.md says the same to the bit:
+
+    bytes         i/j/coefficients of the archive: header, model section, symbol section, raw bits
+      |           entropy/stream.py     takes them apart; entropy/tables.py reads the model section
+    symbols       bits and tokens, from an ANS coder (entropy/ans.py) or zstd streams (entropy/zstd.py)
+      |           entropy/contexts.py   says which class the next coefficients belong to, from those that are there
+      |           entropy/symbols.py    tokens -> values; entropy/quincunx.py: the checkerboard of a band
+    integers      low band (K, hL, wL), then (lh, hl, hh) per level, coarse to fine, each (K, h', w') int16 or int32;
+      |           0 but at the sites that transform/pyramid.py derives from the mask (charts.py, lifting_plan.py)
+      |           transform/rotations.py    1. centroids -> points, 2. rotation -> the common basis
+    coefficients  the same shapes, float32, in steps
+      |           transform/lifting.py      3. times the step of each site, 4. inverse 5/3 lifting
+      |           transform/smoothing.py    5. a bounded step toward the neighbors, where the archive asks for it
+    maps z        (K, h, w) float32, 6. on grids of powers of two; transform/reconstruct.py runs 1. to 6.
+      |           temporal/basis_codes.py   i/basis -> A and b at the stored times; temporal/ramps.py: at any time
+      |           the ONNX graph `frame`: A(t) z + b(t), then the curve; pointwise, so any region gives the same values
+    rgb           (h, w, 3) uint8 sRGB or float32 radiance
+
+decoder.py puts it together for all tiles of a lightmap and keeps decoded tiles (tile_cache.py); entry.py holds the
+fields of the metadata. The encoder is packer/daybasis.
+
+Glossary
+    chart         a connected component of the valid texels of a tile; the transform never mixes two
+    class         of a coefficient: what its surroundings say about its size. 100 fine classes; runs of them share
+                  probabilities (significance classes), longer runs a table of magnitudes; sign classes likewise
+    component     one of the K numbers of a texel; a map is one component of all texels
+    centroids     how far the values that became an integer lie beyond it on average: reconstruction points
+    level         of the wavelet pyramid; each halves the low band
+    mass          share of the picture that a coefficient stands for; sets its step
+    mean code     mean magnitude of a component in a band, in half octaves; 0 for an empty band
+    orientation   lh, hl or hh: low (l) or high (h) in x, then in y
+    phase         one color of the checkerboard of a band; phase 1 is coded knowing phase 0
+    promoted      an odd sample without joins that moves into the low band
+    region        blocks of 16 x 16 texels that share a rotation of the K components
+    site          a place of a band where a coefficient is coded; as many as valid texels
+    step          width of a quantizer bin at a site: q_step times the site's step scale
+    tile          a square of the lightmap that decodes on its own
+    token         a small value, or the octave of a larger one, whose low bits are stored raw
+"""

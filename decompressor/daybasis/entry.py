@@ -43,7 +43,7 @@ class DayBasisEntry:
         exponents: (K + 1,) int64; entries of basis column k are multiples of 2^exponents[k], the offset's of the last.
         gap_modes: One letter per stored time: how the gap after it is filled, "L" linear or "C" cubic.
         entropy: "ans" (the reader needs the package constriction) or "zstd".
-        smoothing: Of the decoded maps; None leaves them as they are.
+        smoothing: How far to smooth the decoded maps; None leaves them as they are.
         frame_graph: Section name.
         curve: From affine values to rgb, "none" where the field is absent; FORMAT.md "Curve".
     """

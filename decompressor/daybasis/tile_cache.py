@@ -17,7 +17,7 @@ class TileCache:
     the cache, finish all hours of one region before moving on.
 
     Args:
-        room_bytes: Of all tiles together.
+        room_bytes: Room for all tiles together.
     """
 
     def __init__(self, room_bytes: int) -> None:
@@ -31,8 +31,8 @@ class TileCache:
         """The maps of a tile.
 
         Args:
-            number: Of the tile.
-            decode: Makes them; called by one thread, for whose result the others wait.
+            number: Number of the tile.
+            decode: Makes them; one thread calls it, and the others wait for its result.
 
         Raises:
             ArchiveError: what `decode` raises, in every thread that waited for it.

@@ -17,7 +17,7 @@ def check_graph(model: bytes, inputs: GraphInputs, max_nodes: int) -> int:
     """Refuse a model that uses anything but what FORMAT.md allows.
 
     Args:
-        model: Serialised ONNX ModelProto.
+        model: Serialized ONNX ModelProto.
         inputs: What will be fed.
         max_nodes: Cap on the number of nodes.
 

@@ -77,7 +77,7 @@ def make_session(
     """Check a graph and make it ready to run.
 
     Args:
-        model: Serialised ONNX model.
+        model: Serialized ONNX model.
         inputs: What will be fed, at its largest.
         threads: Threads within an operator; 0 leaves it to onnxruntime.
         provider: "cpu" or "cuda".

@@ -24,7 +24,7 @@ class GraphInputs:
     """What a decoder is going to feed to a graph, all of it float32.
 
     Attributes:
-        shapes: By name; dimensions are numbers, ROWS or COLUMNS.
+        shapes: Shape of each input by name; dimensions are numbers, ROWS or COLUMNS.
         rows: Most rows of a run.
         columns: Most columns of a run.
     """
@@ -64,7 +64,7 @@ def working_bytes(graph: Graph, inputs: GraphInputs) -> int:
     """Check every node and add up what all values of a run take, initializers included: at least what a runtime takes.
 
     Args:
-        graph: Of allowed operators.
+        graph: A graph of allowed operators.
         inputs: What will be fed; not counted.
 
     Raises:

@@ -76,8 +76,8 @@ class Graph:
 
     Attributes:
         nodes: In file order.
-        constants: By name.
-        inputs: By name: element type and dimensions, each a number or None where it is not said.
+        constants: Initializers by name.
+        inputs: Declared inputs by name: element type and dimensions, each a number, or None if left open.
         outputs: Names.
     """
 
@@ -238,7 +238,7 @@ def _value_info(data: bytes) -> tuple[str, tuple[int, tuple[int | None, ...]]]:
 
 
 def parse_model(model: bytes, max_nodes: int) -> Graph:
-    """Read a serialised ModelProto.
+    """Read a serialized ModelProto.
 
     Args:
         model: Its bytes.

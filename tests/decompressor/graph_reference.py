@@ -75,7 +75,7 @@ def evaluate(model: bytes, feeds: dict[str, np.ndarray], backend: Backend) -> di
     """All outputs of a graph.
 
     Args:
-        model: Serialised ONNX model.
+        model: Serialized ONNX model.
         feeds: Its inputs.
         backend: What computes.
     """

@@ -69,7 +69,7 @@ def daybasis(
     side: int, tile: int, k: int = 3, *, n_hours: int = 1, n_classes: int = 1, lightmaps: int = 1, grow: int = 0,
     value: int = 0, coded: tuple[int, int] | None = None, entropy: str = "zstd",
 ) -> bytes:  # fmt: skip
-    """Flat lightmaps; `grow` doubles the graph's values so often."""
+    """Flat lightmaps; the graph's values are doubled `grow` times."""
     n = 3 * k + 3
     nodes = [helper.make_node("Slice", ["z", "a", "b", "a"], ["v0"])]
     nodes += [helper.make_node("Concat", [f"v{i}", f"v{i}"], [f"v{i + 1}"], axis=1) for i in range(grow)]

@@ -52,7 +52,7 @@ def test_one_step_by_hand() -> None:
     np.testing.assert_array_equal(low[:, 0], [10, 17])
 
 
-def test_colours_by_hand() -> None:
+def test_colors_by_hand() -> None:
     """R 100, G 150, B 40: Co = 60, m = 40 + 30 = 70, Cg = 80, Y = 70 + 40 = 110; zigzag doubles them."""
     np.testing.assert_array_equal(forward_planes(np.array([[[100, 150, 40]]])), [220, 120, 160])
     # R 0, G 0, B 1: Co = -1, m = 1 + (-1 >> 1) = 0, Cg = 0, Y = 0; zigzag of -1 is 1
@@ -60,7 +60,7 @@ def test_colours_by_hand() -> None:
 
 
 def test_order_of_the_stream() -> None:
-    """A constant grey image: the low band is Y = 9 everywhere, all details are zero and stand behind it."""
+    """A constant gray image: the low band is Y = 9 everywhere, all details are zero and stand behind it."""
     stream = forward_planes(np.full((8, 8, 3), 9))
     np.testing.assert_array_equal(stream[:16], 18)  # 4 x 4 of Y
     assert not stream[16:].any()

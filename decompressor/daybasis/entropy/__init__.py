@@ -1,1 +1,1 @@
-"""Bytes of a coefficient stream <-> integer coefficients: contexts, tables, ANS or zstd."""
+"""Bytes of a coefficient stream -> integer coefficients: contexts, tables, and symbols from ANS or zstd."""

@@ -4,6 +4,9 @@ A class of bits has one 16-bit probability; eight bits of it are coded as one by
 it, and what is left over singly. Tokens have a table of log-scaled frequencies. The arrays given to constriction hold
 integers under 2**48, exact in float64, with exact sums, and constriction turns them into 24-bit fixed point with single
 IEEE operations (perfect=False), so the models do not depend on the machine.
+
+Source: Duda, "Asymmetric numeral systems", arXiv:1311.2540, 2013; Bamler, "Understanding entropy coding with
+asymmetric numeral systems (ANS)", arXiv:2201.01741, 2022 (constriction).
 """
 
 from typing import Any, TypeAlias
@@ -40,7 +43,7 @@ def categorical(weights: npt.NDArray[np.float64]) -> Model:
 
 
 class AnsModels:
-    """Models of all classes of a file."""
+    """Models of all classes and tables of a stream, for the decoder and the encoder."""
 
     def __init__(self, tables: Tables) -> None:
         groups = (*tables.significance, tables.signs)
@@ -61,12 +64,12 @@ class AnsSource:
         """Next bits of a class: whole bytes, then up to seven single bits."""
         byte, bit = self.models.bits[group][index]
         n_bytes, n_bits = divmod(count, 8)
-        parts = []
+        pieces = []
         if n_bytes:
-            parts.append(np.unpackbits(self.coder.decode(byte, n_bytes).astype(np.uint8)))
+            pieces.append(np.unpackbits(self.coder.decode(byte, n_bytes).astype(np.uint8)))
         if n_bits:
-            parts.append(self.coder.decode(bit, n_bits).astype(np.uint8))
-        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+            pieces.append(self.coder.decode(bit, n_bits).astype(np.uint8))
+        return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
 
     def tokens(self, table: int, count: int) -> npt.NDArray[np.int32]:
         """Next tokens of a table."""

@@ -3,7 +3,7 @@
 Sample (k, y, x) of a (K, h, w) band has phase (x + y + k) mod 2: phase 0 holds the columns x = 2 j + s and phase 1
 the columns x = 2 j + 1 - s, with s = (y + k) mod 2. Both phases are (K, h, W2) arrays indexed by (k, y, j), W2 =
 ceil(w / 2); an odd width leaves one padding sample in some rows. In this layout, for a sample of one phase, the
-neighbours above and below in space, and those in components k - 1 and k + 1, are the samples of the *other* phase at
+neighbors above and below in space, and those in components k - 1 and k + 1, are the samples of the *other* phase at
 the same j; left and right are at j and j +- 1.
 """
 
@@ -63,8 +63,8 @@ def left_right(samples: Array, phase: Phase) -> Array:
     Args:
         samples: (K, h, W2) of the other phase, for its horizontal neighbors; or vertical sums within the phase itself,
             for diagonal ones.
-        phase: Of the places. One of the two neighbors lies at the same j; the other at j - 1 in the rows where the
-            samples of `phase` are the even columns (s = phase), at j + 1 in the others.
+        phase: Phase of the places. One of the two neighbors lies at the same j; the other at j - 1 in the rows where
+            the samples of `phase` are the even columns (s = phase), at j + 1 in the others.
     """
     out = samples.copy()
     for map_parity in (0, 1):

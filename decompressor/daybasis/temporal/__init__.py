@@ -1,1 +1,1 @@
-"""The temporal matrix: stored integers -> one 3 x K matrix for any time."""
+"""The temporal basis: stored integers -> one 3 x K matrix and offset for any time of the day."""

@@ -1,7 +1,8 @@
 """Integer codes of the temporal matrix and offset: a few hundred bytes, instead of 2 or 4 bytes an entry.
 
-Column k < K is column k of the matrix, column K the offset. Neighbouring hours are alike and light is nearly gray, so
-what is stored are differences: green to the hour before; red and blue the same, minus green's.
+Column k < K is column k of the matrix A, column K the offset b. An entry is an integer, its amplitude, times the step
+of its column. Neighboring hours are alike and light is nearly gray, so what is stored are differences: green to the
+hour before; red and blue the same, minus green's. FORMAT.md "Temporal codes".
 """
 
 import numpy as np
@@ -16,25 +17,25 @@ def column_steps(exponents: NDArray[np.integer]) -> Floats:
     return np.ldexp(1.0, exponents.astype(np.int64))
 
 
-def difference(levels: Codes) -> Codes:
+def difference(amplitudes: Codes) -> Codes:
     """Differences to store.
 
     Args:
-        levels: (T, 3, K + 1) int64, quantised entries.
+        amplitudes: (T, 3, K + 1) int64, the quantized entries.
 
     Returns:
         (T, 3, K + 1) int64: over time, then red and blue minus green.
     """
-    codes = np.diff(levels, axis=0, prepend=0)
+    codes = np.diff(amplitudes, axis=0, prepend=0)
     codes[:, 0::2] -= codes[:, 1:2]
     return codes
 
 
 def undo_difference(codes: NDArray[np.integer]) -> Codes:
-    """Quantised entries (T, 3, K + 1) from their stored differences."""
-    levels = codes.astype(np.int64)
-    levels[:, 0::2] += levels[:, 1:2]
-    return np.cumsum(levels, axis=0)
+    """Amplitudes (T, 3, K + 1) from their stored differences."""
+    amplitudes = codes.astype(np.int64)
+    amplitudes[:, 0::2] += amplitudes[:, 1:2]
+    return np.cumsum(amplitudes, axis=0)
 
 
 def dequantize_basis(codes: NDArray[np.integer], exponents: NDArray[np.integer]) -> tuple[Floats, Floats]:

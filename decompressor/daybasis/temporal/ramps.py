@@ -6,6 +6,11 @@ Between stored times i and i + 1 let u run from 0 to 1. A matrix entry is linear
 
 With u clipped to 0..1 for every gap at once this is A_0 plus one product of a (3T,) vector of ramps and a table of rows
 D, E, F, so that the graph needs no search and no branches. At stored times every ramp is 0 or 1, and the sum is exact.
+FORMAT.md "Temporal codes".
+
+Source: the cubic Hermite spline with central differences as tangents (Catmull and Rom, "A class of local interpolating
+splines", 1974), written as the chord and two bumps: with s and e the tangents at the ends times the length of the gap,
+E_i = s - D_i and F_i = D_i - e.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Integer coefficients -> latent maps: dequantize, rotate, invert the wavelet, smooth, snap."""
+"""Integer coefficients -> latent maps on their grids."""

@@ -1,4 +1,8 @@
-"""Charts: the connected components of the mask, which the shape-adaptive transform must not mix."""
+"""Charts: the connected components of the mask, which the shape-adaptive transform must not mix.
+
+In an atlas, texels that touch belong to one surface, and texels across a gap to others: a filter that crossed the gap
+would smear one surface over the other.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

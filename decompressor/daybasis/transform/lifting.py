@@ -143,7 +143,7 @@ def inverse(bands: Sequence[Any], pyramid: Pyramid, q_step: float = 1.0, n_threa
     Args:
         bands: Coefficients in steps, coarse to fine, [(K, h, w), ((K, h, w), ...x 3), ...]; integers or floats, 0 where
             no site is.
-        pyramid: Of the tile's mask.
+        pyramid: The pyramid of the tile's mask.
         q_step: Width of one bin; the step of a site is q_step * pyramid.step_scale.
         n_threads: Worker threads; the result does not depend on it.
 

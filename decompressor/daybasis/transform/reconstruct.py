@@ -46,11 +46,11 @@ def reconstruct_maps(
     Args:
         bands: Codes in coding order (`in_coding_order`), each (K, h, w); with more threads, those that are there are
             worked on while `bands` makes the next.
-        pyramid: Of the tile's mask.
-        regions: Of the tile's blocks, and their rotations.
+        pyramid: The pyramid of the tile's mask.
+        regions: Regions of the tile's blocks, and their rotations.
         q_step: Width of a bin.
         centroids: Reconstruction points of the detail codes.
-        smoothing: Of the maps; None leaves them as they are.
+        smoothing: How far to smooth the maps; None leaves them as they are.
         grids: What the maps are rounded to; None, in an encoder that has yet to choose them, leaves them between.
         n_threads: Worker threads; the result does not depend on it.
 

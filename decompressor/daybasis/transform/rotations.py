@@ -3,6 +3,9 @@
 Surfaces that face differently meet the sun at different hours, so no one basis is the sparsest everywhere. A block's
 detail coefficients are coded in the basis of its region and rotated back before the inverse lifting; the maps, and with
 them the frame stage, know nothing of it. FORMAT.md "Coefficients to maps", steps 1 and 2.
+
+Source: Cayley, "Sur quelques proprietes des determinants gauches", 1846: (I - S/2)^-1 (I + S/2) of a skew-symmetric S
+is orthogonal, so integers of any kind give a rotation.
 """
 
 from collections.abc import Sequence
@@ -117,8 +120,8 @@ def restore_band(
         codes: (K, h, w).
         sites: (h, w), of the pyramid.
         stride: Texels from one sample of the band to the next.
-        regions: Of the tile.
-        centroids: See `reconstruct`.
+        regions: The tile's regions.
+        centroids: Reconstruction points, see `reconstruct`.
 
     Returns:
         (K, h, w) float32, 0 outside the sites.
@@ -142,7 +145,7 @@ def rotate_bands(bands: Sequence[Any], sites: Sequence[Any], blocks: NDArray[np.
 
     Args:
         bands: Coefficients in steps, coarse to fine; the low band passes unchanged.
-        sites: Of the pyramid.
+        sites: The pyramid's sites.
         blocks: Region of each block.
         rotations: (n_regions, K, K): the inverses of `Regions.rotations`.
 

@@ -56,7 +56,7 @@ def test_cubic_gaps_are_periodic_hermite() -> None:
         np.testing.assert_allclose(at(values, hours, "CCCCCC", time_h), expected, atol=1e-5)
 
 
-def test_a_linear_gap_keeps_its_neighbours_from_bending_into_it() -> None:
+def test_a_linear_gap_keeps_its_neighbors_from_bending_into_it() -> None:
     hours = np.arange(4) * 6.0
     values = np.array([[0.0], [0.0], [100.0], [100.0]])
     between = [at(values, hours, "CLCL", t)[0] for t in np.linspace(0.0, 6.0, 9)]
