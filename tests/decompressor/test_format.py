@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from todpack import decompressor
-from todpack.decompressor import gridmlp, mask, sections, siren
+from todpack.decompressor import daybasis, gridmlp, mask, sections, siren
 from todpack.decompressor import metadata as metadata_module
 from todpack.decompressor.container import HEADER, HEADER_CRC_BYTES, HEADER_FIELDS, MAGIC, MAJOR, MINOR, Container
 from todpack.decompressor.daybasis import entry
@@ -22,7 +22,8 @@ from todpack.decompressor.limits import DEFAULT_LIMITS
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
-TEXT = (Path(decompressor.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
+FOLDER = Path(decompressor.__file__).parent
+TEXT = (FOLDER / "FORMAT.md").read_text(encoding="utf-8")
 
 
 def tables(heading: str) -> list[list[list[str]]]:
@@ -37,6 +38,27 @@ def tables(heading: str) -> list[list[list[str]]]:
 
 def names(heading: str, index: int = 0) -> tuple[str, ...]:
     return tuple(row[0] for row in tables(heading)[index])
+
+
+def test_overview_names_what_is_there() -> None:
+    headings = set(re.findall(r"^#+ (.+)$", TEXT, re.M))
+    for rows, folder in zip(tables("Overview"), (FOLDER, FOLDER / "daybasis"), strict=True):
+        for *_, specified, code in rows:
+            assert set(re.findall(r'"([^"]+)"', specified)) <= headings, specified
+            assert [name for name in re.findall(r"`([^`]+)`", code) if not (folder / name).is_file()] == []
+
+
+def test_the_page_of_the_codec_names_every_file() -> None:
+    page = daybasis.__doc__ or ""
+    files = [path.relative_to(FOLDER / "daybasis") for path in (FOLDER / "daybasis").rglob("*.py")]
+    assert [str(path) for path in files if path.stem != "__init__" and path.name not in page] == []
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: path.stem)
+def test_docstrings_name_headings(path: Path) -> None:
+    headings = set(re.findall(r"^#+ (.+)$", TEXT, re.M))
+    named = re.findall(r'FORMAT\.md\s+"([^"]+)"', path.read_text(encoding="utf-8"))
+    assert set(named) <= headings
 
 
 def test_header_table_is_the_code() -> None:

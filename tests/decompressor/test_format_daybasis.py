@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import astuple, fields
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.decompressor.test_format import TEXT
-from todpack import decompressor
 from todpack.decompressor.daybasis.entropy import contexts as weights
 from todpack.decompressor.daybasis.entropy import stream as entropy
 from todpack.decompressor.daybasis.entropy import symbols, tables
+from todpack.decompressor.daybasis.entropy.quincunx import split_phases
 from todpack.decompressor.daybasis.transform import lifting_plan, pyramid
 from todpack.decompressor.daybasis.transform import rotations as regions
-
-FOLDER = Path(decompressor.__file__).parent / "daybasis"
+from todpack.decompressor.daybasis.transform.charts import label_charts
+from todpack.decompressor.daybasis.transform.reconstruct import reconstruct_maps
 
 
 def body(heading: str) -> str:
@@ -204,8 +203,92 @@ def test_lifting_constants() -> None:
     assert f"With w = {lifting_plan.UPDATE} in U, {lifting_plan.PREDICT} in P" in prose("### Coefficients to maps")
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
-def test_docstrings_name_headings(path: Path) -> None:
-    headings = set(re.findall(r"^#+ (.+)$", TEXT, re.M))
-    named = re.findall(r'FORMAT\.md "([^"]+)"', path.read_text(encoding="utf-8"))
-    assert set(named) <= headings
+def cells_of(heading: str, index: int) -> dict[str, list[str]]:
+    """Rows of a table by their first cell; the header row, whose cells are numbers, is left out."""
+    return {row[0]: row[1:] for row in table(heading, index)}
+
+
+def values_of(cells: list[str]) -> list[float]:
+    """Numbers of a row, 0 for a point."""
+    return [0.0 if cell == "." else float(cell) for cell in cells]
+
+
+def test_example_of_a_tile() -> None:
+    """Every number of the example, computed."""
+    heading = "#### Example of a tile"
+    charts = table(heading, 0)[0][1:]
+    valid = np.array([[chart != "." for chart in charts]])
+    labels = label_charts(valid)
+    plan, (low, high), (low_mass, high_mass) = lifting_plan.plan_pass(labels, valid.astype(np.float32), 1)
+    letters = {0: ".", **{int(label): chart for label, chart in zip(labels[0], charts, strict=True) if label}}
+    rows = cells_of(heading, 1)
+    assert rows["even i, at x = 2 i"] == [letters[label] for label in labels[0, 0::2]]
+    assert rows["odd i, at x = 2 i + 1"][:4] == [letters[label] for label in labels[0, 1::2]]
+    assert rows["low"] == [letters[label] for label in low[0]]
+    assert rows["high"][:4] == [letters[label] for label in high[0]]
+    assert values_of(rows["low's mass"]) == low_mass[0].tolist()
+    assert values_of(rows["high's mass"])[:4] == np.where(high, high_mass, 0)[0].tolist()
+    assert [np.asarray(place).tolist() for place in plan.promoted] == [[0], [rows["odd i joins"].index("promoted")]]
+    # both: -1/2 of each neighbor; a single one: -1
+    names = {-0.5: "both", -1.0: "right"}
+    assert [names.get(float(w), ".") for w in plan.predict[0][0]] == [
+        cell if cell != "promoted" else "." for cell in rows["odd i joins"][:4]
+    ]
+
+    rows = cells_of(heading, 2)
+    tile = pyramid.build_pyramid(valid, 1)
+    codes = {band: np.array([values_of(rows[f"{band}: code"])], np.int16)[None] for band in ("low", "hl")}
+    bands = [codes["low"], np.zeros((1, 0, 5), np.int16), codes["hl"][..., :4], np.zeros((1, 0, 4), np.int16)]
+    points = {"low": codes["low"], "hl": regions.reconstruct(codes["hl"].astype(np.float32), (0.0, 0.125))}
+    for band, sites, steps, gain in (
+        ("low", tile.sites[0], tile.step_scale[0], 0.5),
+        ("hl", tile.sites[1][1], tile.step_scale[1][1], 1.0),
+    ):
+        n = steps.shape[1]
+        scale = np.where(sites, steps, 0)[0]
+        assert values_of(rows[f"{band}: step_scale"])[:n] == pytest.approx(scale, rel=1e-5)
+        assert values_of(rows[f"{band}: coefficient"])[:n] == pytest.approx(
+            points[band][0, 0, :n] * 8.0 * gain * scale, rel=1e-5
+        )
+    whole = regions.Regions(np.zeros((1, 1), np.uint8), np.eye(1)[None])
+    maps = reconstruct_maps(bands, tile, whole, q_step=8.0, centroids=(0.0, 0.125))
+    assert values_of(rows["even i, undone"]) == pytest.approx(maps[0, 0, 0::2], rel=1e-5)
+    assert values_of(rows["odd i, undone"])[:4] == pytest.approx(maps[0, 0, 1::2], rel=1e-5)
+
+
+def test_example_of_a_class() -> None:
+    """The example's neighborhood in real bands: its terms, its energy, its class and its sign."""
+    heading = "#### Example of a class"
+    rows = {row[0].split(":")[0]: row for row in table(heading)}
+    codes = {name: [int(c) for c in row[1].split()] for name, row in rows.items() if name != "mean"}
+    weights_of = weights.WEIGHTS[0][1]
+    for name, row in rows.items():
+        assert int(row[3]) == getattr(weights_of, name)
+        if name != "mean":
+            assert int(row[2]) == sum(abs(code) for code in codes[name])
+            assert int(row[4]) == int(row[2]) * int(row[3])
+    mean_codes = np.full(3, int(re.findall(r"mean code (\d+)", rows["mean"][0])[0]))
+    assert int(rows["mean"][4]) == int(weights.mean_energy(mean_codes[:1], weights_of.mean)[0])
+    energy = sum(int(row[4]) for row in rows.values())
+
+    coarser = [np.zeros((3, 2, 2), np.uint32) for _ in range(3)]
+    for band, code in zip(coarser, (*codes["parent"], *codes["parent_others"]), strict=True):
+        band[1, 1, 1] = abs(code)
+    band = np.zeros((3, 4, 4), np.int32)
+    band[1, 2, [1, 3]], band[1, [1, 3], 2], band[[0, 2], 2, 2] = (
+        codes[name] for name in ("left_right", "above_below", "adjacent_maps")
+    )
+    context = weights.ContextState(2)
+    context.begin_level(2, coarser)
+    context.begin_band(0, np.ones((4, 4), bool), mean_codes)
+    first, second = split_phases(band)
+    assert not second.any()  # all of it is of phase 0
+    context.put(0, first)
+    at = 1, 2, 2 // 2  # phase 1 of (1, 2, 2): column 2 j + 1 - s with s = (2 + 1) mod 2
+    flat = np.array([np.ravel_multi_index(at, (3, 4, 2))])
+    fine, score = int(context.classes(1)[at]), int(context.sign_score(1, flat)[0])
+    text, sign = prose(heading), "negative" if score < 0 else "positive"
+    assert f"E = {energy}, e = {energy.bit_length() - 1}, " in text
+    assert f"= {weights.LOG_CLASS[energy]}. s = 1," in text
+    assert f"fine class {fine}." in text
+    assert f"= {score}, so sign class {abs(score)}; a bit 0 makes the coefficient {sign}." in text
