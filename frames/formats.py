@@ -6,6 +6,7 @@ Pillow reads what has 8 bits per channel; 16-bit PNG, deeper TIFF and Radiance n
 from __future__ import annotations
 
 import struct
+import tokenize
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +32,10 @@ _PILLOW_FORMATS = ("PNG", "JPEG", "TGA", "BMP", "TIFF", "WEBP")
 def _opened(path: Path) -> Image.Image:
     """A loaded image of one picture."""
     try:
-        with Image.open(path, formats=_PILLOW_FORMATS) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is too large is an error
+            opened = Image.open(path, formats=_PILLOW_FORMATS)
+        with opened as image:
             count = getattr(image, "n_frames", 1)
             if count > 1:
                 raise DataError(f"{path}: expected one picture, found {count} in the file")
@@ -41,7 +45,7 @@ def _opened(path: Path) -> Image.Image:
         expected = "an image" if kind is None else f"a {kind.name} image"
         raise DataError(f"{path}: expected {expected}, found something else (cannot be identified)") from error
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: image too large: {error}") from error
+        raise DataError(f"{path}: image too large, expected frames of this size as arrays (.npy): {error}") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: cannot be read: {reason}") from error
@@ -139,7 +143,7 @@ def mapped(path: Path) -> np.ndarray:
     """
     try:
         array: np.ndarray = np.lib.format.open_memmap(path, mode="r")  # np.load would open other kinds of file too
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError, OverflowError, SyntaxError, tokenize.TokenError) as error:  # of a damaged header
         raise DataError(f"{path}: cannot be mapped as a .npy array: {' '.join(str(error).split())}") from error
     return array
 

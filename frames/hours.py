@@ -16,7 +16,7 @@ import numpy as np
 from .day import HOURS_PER_DAY
 from .errors import DataError
 from .hours_file import hours_of_lines
-from .time_text import WHOLE, TimeText, read_time
+from .time_text import WHOLE, TimeText, all_times, read_time
 
 USUAL_FRAMES = 24
 HOURS_NAMES = ("hours.txt", "hours.csv")
@@ -91,10 +91,11 @@ def find_times(
 
 
 def _times_in_names(files: Sequence[Path]) -> list[TimeText] | None:
-    """What every name says at the same place, or None.
+    """What every name says, or None.
 
-    The place is where the names begin to differ, without cutting a number. Where that gives only numbers that are no
-    hours, a time that all names share the beginning of is looked at as well: 10-00 and 10-30.
+    It is read where the names begin to differ, without cutting a number. Where that gives only numbers that are no
+    hours, a time that all names share the beginning of is looked at as well: 10-00 and 10-30. Where it gives nothing,
+    the only number of every name counts, or the last one: dawn_05.90 and noon_12.00.
     """
     stems = [path.stem for path in files]
     shared = re.sub(r"[0-9]+$", "", _shared_start(stems))
@@ -103,8 +104,15 @@ def _times_in_names(files: Sequence[Path]) -> list[TimeText] | None:
     if longer and (
         first is None or (_are_whole(first) and not _consecutive(first) and _hours_of_wholes(first) is None)
     ):
-        return _read_at(stems, longer.start()) or first
-    return first
+        first = _read_at(stems, longer.start()) or first
+    if first is not None:
+        return first
+    everywhere = [all_times(stem) for stem in stems]
+    if not all(everywhere):
+        return None
+    last = [texts[-1] for texts in everywhere]
+    are_alike = len({text.rest for text in last}) == 1
+    return last if are_alike or all(len(texts) == 1 for texts in everywhere) else None
 
 
 def _shared_start(texts: Sequence[str]) -> str:
@@ -172,7 +180,8 @@ def _counted(folder: Path, files: Sequence[Path], first_hour: float | None, line
 
 
 def _file_beside(folder: Path) -> Path | None:
-    for place in (folder, folder.parent):
+    places = [folder, folder.parent, *([folder.parent.parent] if folder.name == "png" else [])]
+    for place in places:
         for name in HOURS_NAMES:
             if (place / name).is_file():
                 return place / name

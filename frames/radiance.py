@@ -32,8 +32,8 @@ class RadianceCheck:
         Raises:
             DataError: a valid texel is NaN or infinite.
         """
-        unusable = ~(np.isfinite(values) & (values >= 0))
-        if unusable.any():
+        if not (values.min() >= 0 and values.max() < np.inf):  # NaN is neither
+            unusable = ~(np.isfinite(values) & (values >= 0))
             inside = np.argwhere(unusable & valid[..., None])
             found = values[tuple(inside.T)]
             if len(inside):
@@ -51,8 +51,8 @@ class RadianceCheck:
             self.n_negative += len(inside)
             self.n_cleared += int(unusable.sum()) - len(inside)
             values[unusable] = 0
-        self._sum += float(values[valid].sum(dtype=np.float64))
-        self._count += 3 * int(valid.sum())
+        self._sum += float((valid.ravel().astype(np.float32) @ values.reshape(-1, 3)).sum())
+        self._count += 3 * int(np.count_nonzero(valid))
 
     def finish(self, where: object) -> list[str]:
         """Judge what was found once all frames are known.

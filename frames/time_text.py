@@ -44,6 +44,17 @@ def read_time(text: str) -> TimeText | None:
     return None
 
 
+def all_times(text: str) -> list[TimeText]:
+    """Every time in a text, in order; `rest` is what follows it."""
+    found = []
+    while start := re.search(r"[0-9]", text):
+        read = read_time(text[start.start() :])
+        assert read is not None
+        found.append(read)
+        text = read.rest
+    return found
+
+
 def parse_hour(text: str) -> float | None:
     """Hours from a whole text such as 5.9, 05:54, 5h54 or 6am; None for anything else."""
     found = read_time(text.strip())

@@ -305,3 +305,33 @@ def test_a_missing_package_is_one_line(tmp_path: Path, monkeypatch: Any, name: s
     with pytest.raises(MissingPackageError, match=rf"needs {package}: pip install 'todpack\[{extra}\]'") as caught:
         read_picture(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tga", "a.bmp", "a.webp", "a.tif", "a.npy", "a.hdr"])
+def test_damaged_files_of_every_kind(tmp_path: Path, name: str) -> None:
+    """Changed, lost and inserted bytes: a picture, or one line."""
+    pytest.importorskip("imagecodecs")
+    path = tmp_path / name
+    if name.endswith(("npy", "hdr")):
+        pytest.importorskip("av")
+        np.save(path, FLOATS) if name.endswith("npy") else ffmpeg_frame(path, "hdr", FLOATS)
+    elif name.endswith("tif"):
+        pytest.importorskip("tifffile").imwrite(path, FLOATS, photometric="rgb", compression="zlib")
+    else:
+        Image.fromarray(CODES).save(path)
+    good, refused = path.read_bytes(), 0
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        data = bytearray(good)
+        for at in rng.integers(0, len(data) - 9, rng.integers(1, 6)):
+            kind = rng.integers(3)
+            data[at : at + (4 if kind == 1 else 1)] = rng.integers(
+                0, 256, 0 if kind == 1 else 1 + 3 * kind, np.uint8
+            ).tobytes()
+        path.write_bytes(data)
+        try:
+            read_picture(path)
+        except DataError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 5

@@ -39,6 +39,9 @@ OURS = [f"tod_{int(hour):02d}.png" if hour == int(hour) else f"tod_{hour:05.2f}.
         (["a_6.png", "a_7.png", "a_12.png"], [6, 7, 12]),
         ([f"tod_{hour:02d}.png" for hour in range(6, 19)], list(range(6, 19))),  # of a program that names hours
         (["2.00.png", "13.00.png", "24.00.png"], [2, 13, 0]),
+        (["dawn_05.90.png", "noon_12.00.png"], [5.9, 12]),
+        (["6am dawn.png", "12pm noon.png"], [6, 12]),
+        (["sun2_dawn_0530.png", "sun3_noon_1200.png"], [5.5, 12]),
         (KEYS, CONTEST),
         (OURS, [hour for hour in CONTEST if hour != 5]),
     ],
@@ -98,6 +101,11 @@ def test_names_without_times_are_said() -> None:
     found, hours, warnings = times_of(["dawn.png", "noon.png"])
     assert (found, hours) == (["dawn.png", "noon.png"], [0, 12])
     assert "no times are in all names, such as dawn.png; frames are in the order of their names" in warnings[0]
+
+
+def test_the_only_number_of_a_name_goes_before_its_letters() -> None:
+    found, hours, _ = times_of(["1_noon.png", "2_dawn.png"])
+    assert (found, hours) == (["1_noon.png", "2_dawn.png"], [0, 12])
 
 
 def test_two_frames_of_one_time() -> None:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from todpack.frames import DataError, read_day
+from tests.frames.foreign_files import ffmpeg_frame
+from todpack.frames import DataError, Day, FrameArrays, ReadOptions, open_day, read_day
+from todpack.frames.encodings import srgb_to_linear
 
 
 def write_mask(path: Path, valid: np.ndarray) -> np.ndarray:
@@ -168,3 +170,65 @@ def test_progress_is_told(make_frames: Any) -> None:
 @pytest.mark.parametrize(("time_h", "index"), [(0.0, 0), (11.6, 12), (23.6, 0), (23.4, 23), (12.0, 12), (36.0, 12)])
 def test_nearest_frame_on_the_circle(make_frames: Any, time_h: float, index: int) -> None:
     assert read_day(make_frames(24)).frame_at(time_h) == index
+
+
+def test_exr_goes_before_its_previews(make_frames: Any) -> None:
+    """A folder of the same day in two kinds, and of a few stray pictures."""
+    pytest.importorskip("OpenEXR")
+    pytest.importorskip("av")
+    folder = make_frames(24)
+    for t in range(24):
+        ffmpeg_frame(folder / f"tod_{t:02d}.exr", "exr", np.full((6, 4, 3), t + 0.5, np.float32))
+    day = read_day(folder)
+    assert (day.n_frames, day.transfer) == (24, "linear")
+    np.testing.assert_array_equal(day.radiance[:, 0, 0, 0], np.arange(24) + 0.5)
+    assert day.warnings == (f"{folder}: the 24 EXR files are the day; 24 PNG are left out",)
+    for t in range(2, 24):
+        (folder / f"tod_{t:02d}.exr").unlink()
+    day = read_day(folder)
+    assert (day.n_frames, day.transfer) == (24, "srgb8")
+    assert day.warnings == (f"{folder}: the 24 PNG files are the day; 2 EXR are left out",)
+
+
+def test_what_begins_with_a_dot_is_no_frame(make_frames: Any) -> None:
+    folder = make_frames(24)
+    (folder / "._tod_00.png").write_bytes(b"\x00\x05\x16\x07")
+    (folder / ".valid.png").write_bytes(b"\x00\x05\x16\x07")
+    day = read_day(folder)
+    assert (day.n_frames, day.warnings) == (24, ())
+
+
+def test_orientation_is_said(make_frames: Any) -> None:
+    folder = make_frames(24)
+    with Image.open(folder / "tod_03.png") as image:
+        exif = image.getexif()
+        exif[0x0112] = 3
+        image.save(folder / "tod_03.png", exif=exif)
+    day = read_day(folder)
+    assert day.warnings == (f"{folder}: 1 frames are turned as their orientation tag says",)
+    expected = np.random.default_rng(3).integers(1, 256, (6, 4, 3))
+    np.testing.assert_array_equal(day.radiance[3], expected[::-1, ::-1])
+
+
+def test_16_bits_become_radiance(tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    pytest.importorskip("av")
+    for t in range(24):
+        ffmpeg_frame(tmp_path / f"{t}.png", "png", np.full((6, 4, 3), 257 * (t + 1), np.uint16))
+    day, linear = read_day(tmp_path), read_day(tmp_path, encoding="linear")
+    assert day.transfer == linear.transfer == "linear"
+    np.testing.assert_allclose(day.radiance[:, 0, 0, 0], srgb_to_linear(np.arange(1, 25) / 255), rtol=1e-6)
+    np.testing.assert_allclose(linear.radiance[:, 0, 0, 0], np.arange(1, 25) / 255, rtol=1e-6)
+
+
+def test_arrays_stay_on_disk_where_they_may(tmp_path: Path, make_frames: Any) -> None:
+    for t in range(2):
+        np.save(tmp_path / f"{t}.npy", np.full((6, 4, 3), t + 1, np.uint8))
+    options = ReadOptions(first_hour=6.0)
+    source = open_day(tmp_path, options)
+    assert isinstance(source, FrameArrays)
+    day = read_day(tmp_path, first_hour=6)
+    np.testing.assert_array_equal(source.read(slice(None), slice(None))[0], day.radiance)
+    assert source.hours.tolist() == day.hours.tolist() == [6, 18]
+    assert source.warnings == day.warnings
+    assert isinstance(open_day(make_frames(24)), Day)
