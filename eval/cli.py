@@ -14,7 +14,7 @@ from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
 from .ab.command import ab_command
-from .options import CONTEXT, COUNT, PATH, chosen_lpips, numbers, progress_bar
+from .options import CONTEXT, COUNT, PATH, chosen_lpips, numbers, progress_bar, warn
 from .peers.command import peers
 from .rd.command import rd
 from .report.command import report
@@ -109,7 +109,14 @@ def score_command(
     lpips = chosen_lpips(lpips_weights, no_lpips)
     with progress_bar("score") as advance:
         report = score(
-            archive, data_path, lpips=lpips, reading=reading, lightmap=lightmap, threads=threads, on_frame=advance
+            archive,
+            data_path,
+            lpips=lpips,
+            reading=reading,
+            lightmap=lightmap,
+            threads=threads,
+            on_frame=advance,
+            on_warning=warn,
         )
     _print(report.to_json(), report.table(), as_json)
 

@@ -41,6 +41,11 @@ def finite(_context: click.Context, _parameter: click.Parameter, value: float | 
     return value
 
 
+def warn(line: str) -> None:
+    """Say on stderr what is unusual about the input."""
+    click.echo(f"todpack: {line}", err=True)
+
+
 def prepare_output(path: Path) -> None:
     """Make the folder of an output and refuse a place that cannot be written, before the long work.
 

@@ -179,6 +179,8 @@ def check(
     check_output(report_path)
     archive: str = manifest["archive"]
     day = read_day(data, **vars(reading))
+    for warning in day.warnings:
+        say(warning)
     result = Rehearsal(faults=manifest_faults(folder, manifest), threads=threads, cpu=cpu_name())
     result.bundle_bytes = sum(f["bytes"] for f in manifest["files"].values())
     with tempfile.TemporaryDirectory(prefix="todpack-check-") as scratch_name:

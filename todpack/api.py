@@ -247,6 +247,7 @@ def score(
     with_lpips: bool = True,
     threads: int | None = None,
     progress: Progress | None = None,
+    on_warning: Callable[[str], object] | None = None,
 ) -> ScoreReport:
     """Decode an archive at the hours of the originals, and measure it.
 
@@ -263,6 +264,7 @@ def score(
         with_lpips: Measure LPIPS where its weights are found; without them the figure is absent, never a number.
         threads: Decoder threads; None takes what the machine has.
         progress: Told of the frames.
+        on_warning: Told of what the user should know of the originals, a line each.
 
     Raises:
         ArchiveError: the archive cannot be decoded.
@@ -287,4 +289,5 @@ def score(
         lightmap=lightmap,
         threads=threads,
         on_frame=on_frame,
+        on_warning=on_warning or (lambda _line: None),
     )

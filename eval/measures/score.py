@@ -123,6 +123,7 @@ def score(
     lightmap: str | None = None,
     threads: int | None = None,
     on_frame: Progress | None = None,
+    on_warning: Callable[[str], object] = lambda _line: None,
 ) -> ScoreReport:
     """Decode an archive at the hours of the originals and score it.
 
@@ -135,6 +136,7 @@ def score(
         reading: How the originals are read; what is scored is their valid texels, not the archive's.
         threads: Decoder threads; None is the decoder's own choice.
         on_frame: Called with (frames done, frames in all) while decoding and again while scoring.
+        on_warning: Told what is unusual about the originals.
 
     Returns:
         Every measure of the day; the bytes are those of the file.
@@ -146,6 +148,8 @@ def score(
     """
     with open_archive(archive_path, threads=threads) as archive:
         day = read_day(data_path, lightmap=lightmap, **vars(reading))
+        for warning in day.warnings:
+            on_warning(warning)
         decoded = decode_day(archive, day, str(archive_path), on_frame, lightmap)
         stored = archive.find(lightmap) if len(archive.lightmaps) > 1 and lightmap is not None else archive.lightmaps[0]
         archive_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))

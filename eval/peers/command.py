@@ -10,7 +10,7 @@ import click
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
-from ..options import CONTEXT, PATH, chosen_lpips, finite, numbers, prepare_output, progress_bar, write_text
+from ..options import CONTEXT, PATH, chosen_lpips, finite, numbers, prepare_output, progress_bar, warn, write_text
 
 EXAMPLES = """
 \b
@@ -75,6 +75,8 @@ def peers(
     if json_out is not None:
         prepare_output(json_out)
     day = read_day(data_path, lightmap=lightmap, **vars(reading))
+    for warning in day.warnings:
+        warn(warning)
     lpips = chosen_lpips(lpips_weights, no_lpips)
     with progress_bar("peers") as advance:
         frames = as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance

@@ -11,7 +11,7 @@ import click
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
-from ..options import CONTEXT, COUNT, PATH, numbers, progress_bar, write_text
+from ..options import CONTEXT, COUNT, PATH, numbers, progress_bar, warn, write_text
 
 if TYPE_CHECKING:
     from todpack.frames import Day
@@ -102,6 +102,8 @@ def rd(
     chosen = chosen_sweeps(names)
     lpips = chosen_lpips(None, no_lpips)
     day = read_day(data_path, **vars(reading))  # bad frames stop here
+    for warning in day.warnings:
+        warn(warning)
     peers, absent = _peer_curves(day, crfs, distances, lpips)
     make_folder(out / "trials")
     settings = TrialSettings(data_path, reading, threads, not no_lpips, frames=frames_digest(day))

@@ -9,7 +9,7 @@ import click
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
-from ..options import CONTEXT, PATH, numbers, progress_bar
+from ..options import CONTEXT, PATH, numbers, progress_bar, warn
 
 EXAMPLES = """
 \b
@@ -69,7 +69,14 @@ def report(
     settings = ReportSettings(crfs=crfs, distances=distances, threads=threads)
     with progress_bar("report") as advance:
         made = make_report(
-            archive, data_path, lpips=lpips, reading=reading, lightmap=lightmap, settings=settings, on_step=advance
+            archive,
+            data_path,
+            lpips=lpips,
+            reading=reading,
+            lightmap=lightmap,
+            settings=settings,
+            on_step=advance,
+            on_warning=warn,
         )
     data = made.page.encode("utf-8")
     write_atomic(out, lambda file: file.write(data))

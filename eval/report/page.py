@@ -101,6 +101,7 @@ def make_report(
     lightmap: str | None = None,
     settings: ReportSettings | None = None,
     on_step: Progress | None = None,
+    on_warning: Callable[[str], object] = lambda _line: None,
 ) -> Report:
     """Measure an archive and lay it out.
 
@@ -112,6 +113,7 @@ def make_report(
         lightmap: Which one of a dataset; may be left out where there is only one.
         settings: What else to measure.
         on_step: Called with (steps done, steps in all, what comes next).
+        on_warning: Told what is unusual about the originals.
 
     Raises:
         TodpackError: The archive or the originals cannot be read, or do not belong together.
@@ -131,6 +133,8 @@ def make_report(
                 f"found {len(archive.lightmaps)}"
             )
         day = read_day(data_path, lightmap=lightmap, **vars(reading))
+        for warning in day.warnings:
+            on_warning(warning)
         decoded = decode_day(archive, day, str(archive_path), None)
         budget, family, name = byte_budget(archive), archive.model_type, archive.lightmaps[0].name
         archive_bytes = archive.file_bytes

@@ -12,7 +12,7 @@ import click
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
-from ..options import CONTEXT, COUNT, PATH, finite, progress_bar, write_text
+from ..options import CONTEXT, COUNT, PATH, finite, progress_bar, warn, write_text
 from .table import SORTS
 
 EXAMPLES = """
@@ -98,7 +98,10 @@ def search(
 
     space = read_space(space_path)
     check_names(space_path, space, *_known_names(("train", "pack")))
-    frames = frames_digest(read_day(data_path, **vars(reading)))  # bad frames are one error, not one per trial
+    day = read_day(data_path, **vars(reading))  # bad frames are one error, not one per trial
+    for warning in day.warnings:
+        warn(warning)
+    frames = frames_digest(day)
     make_folder(out)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     settings = TrialSettings(data_path, reading, threads or max(1, cores // num_workers), not no_lpips, timeout, frames)
