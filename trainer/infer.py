@@ -23,7 +23,7 @@ from .gridmlp.export import reconstruct
 from .gridmlp.model import GridMlp
 from .run_folder import ARRAYS_NAME
 from .siren.config import SirenConfig
-from .siren.export import frame_of, latent_map, load_script
+from .siren.export import frame_of, latent_map
 from .siren.model import F2, Siren
 
 Predict = Callable[[float], np.ndarray]
@@ -141,26 +141,48 @@ def checkpoint_predictor(ckpt: Path, baseline_path: Path | None) -> Predict:
     return predictors[family](ckpt, saved, baseline_path)
 
 
-def _load_f2(path: Path) -> tuple[torch.nn.Module, bool, int]:
-    """F2 of f2_ts.pt or f2_state_dict.pt, whether it is residual, and its channels."""
+def _load_f2(path: Path) -> F2:
+    """F2 of f2_state_dict.pt: weights alone. TorchScript is a program of its author's, and is never read."""
     if not path.is_file():
-        raise TrainingError(f"{path}: expected f2_ts.pt or f2_state_dict.pt, found nothing there")
+        raise TrainingError(f"{path}: expected f2_state_dict.pt of an export, found nothing there")
     try:
         with zipfile.ZipFile(path) as archive:
             is_script = any("/code/" in name for name in archive.namelist())
-        if is_script:
-            script = load_script(path)
-            state = script.state_dict()
-            return script, bool(state["residual"]), state["input_features.weight"].shape[1]
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"{path}: expected f2_state_dict.pt of an export: {error}") from error
+    if is_script:
+        raise TrainingError(
+            f"{path}: TorchScript can run code, so it is written for others and never read; expected f2_state_dict.pt, "
+            "which `todpack export-latent --ckpt CKPT -o FOLDER` writes beside it"
+        )
+    try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+        if sum(tensor.nbytes for tensor in state.values()) > path.stat().st_size:
+            raise ValueError("expected tensors that the file holds, found larger ones")
         hidden, latent_dim = state["input_features.weight"].shape
         n_layers = 1 + sum(name.startswith("hidden.") and name.endswith("weight") for name in state)
         f2 = F2(latent_dim, hidden, n_layers, state["input_time.weight"].shape[1] // 2, bool(state["residual"]))
         f2.load_state_dict(state)
-    except Exception as error:  # torch's readers raise what they like on a damaged file
+    except Exception as error:  # torch's reader raises what it likes on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrainingError(f"{path}: expected f2_ts.pt or f2_state_dict.pt of an export: {reason}") from error
-    return f2.eval(), bool(f2.residual), int(latent_dim)
+        raise TrainingError(f"{path}: expected f2_state_dict.pt of an export: {reason}") from error
+    f2.eval()
+    return f2
+
+
+def _read_latents(path: Path) -> np.ndarray:
+    """What an NPY file holds, mapped: no more memory is taken than the file has.
+
+    Raises:
+        DataError: it is none, or not of finite floating-point numbers.
+    """
+    try:
+        latents: np.ndarray = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: expected a latent map (NPY): {error}") from error
+    if latents.dtype.kind != "f" or not np.isfinite(latents).all():
+        raise DataError(f"{path}: expected finite floating-point numbers, found others")
+    return latents
 
 
 def exported_predictor(latent_path: Path, f2_path: Path, baseline_path: Path | None) -> Predict:
@@ -168,7 +190,7 @@ def exported_predictor(latent_path: Path, f2_path: Path, baseline_path: Path | N
 
     Args:
         latent_path: latent_map.npy.
-        f2_path: f2_ts.pt or f2_state_dict.pt.
+        f2_path: f2_state_dict.pt.
         baseline_path: Baseline frame of a residual model, else None.
 
     Returns:
@@ -177,18 +199,12 @@ def exported_predictor(latent_path: Path, f2_path: Path, baseline_path: Path | N
     Raises:
         TodpackError: a file is missing, unreadable, or does not fit.
     """
-    f2, is_residual, latent_dim = _load_f2(f2_path)
-    try:
-        with latent_path.open("rb") as file:
-            latents = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{latent_path}: expected a latent map (NPY): {error}") from error
+    f2, latents = _load_f2(f2_path), _read_latents(latent_path)
+    is_residual, latent_dim = bool(f2.residual), f2.input_features.in_features
     if latents.ndim != 3 or latents.shape[2] != latent_dim:
         raise DataError(
             f"{latent_path}: expected shape [H, W, {latent_dim}], as {f2_path} takes, found {list(latents.shape)}"
         )
-    if latents.dtype.kind != "f" or not np.isfinite(latents).all():
-        raise DataError(f"{latent_path}: expected finite floating-point numbers, found others")
     if is_residual and baseline_path is None:
         raise ConfigError(f"--baseline-path: {f2_path} gives rgb - baseline; expected the baseline frame, found none")
     if not is_residual and baseline_path is not None:

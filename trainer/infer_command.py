@@ -20,7 +20,7 @@ CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "show_
 def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--baseline-path", type=_PATH, help="Baseline frame of a residual model.  [baseline.png by CKPT]"),
-        click.option("--f2-path", type=_PATH, help="f2_ts.pt or f2_state_dict.pt of an export."),
+        click.option("--f2-path", type=_PATH, help="f2_state_dict.pt of an export."),
         click.option("--latent-path", type=_PATH, help="latent_map.npy of an export."),
         click.option("--ckpt", type=_PATH, help="Checkpoint of a siren or gridmlp run."),
     ):
@@ -64,7 +64,8 @@ def export_latent(ckpt: Path, out_dir: Path) -> None:
     """Evaluate F1 of a siren once and write what deployment needs.
 
     latent_map.npy (H x W x D, float32), f2_state_dict.pt, and f2_ts.pt, TorchScript that takes (N, D) latents and (T,)
-    hours and gives (N, T, 3) colors from 0 to 1 (rgb - baseline for residual models).
+    hours and gives (N, T, 3) colors from 0 to 1 (rgb - baseline for residual models). It is for other programs: todpack
+    itself reads the weights, never TorchScript.
     """
     try:
         from .infer import load_siren
@@ -81,7 +82,7 @@ def export_latent(ckpt: Path, out_dir: Path) -> None:
 \b
 Examples:
   todpack infer --ckpt run/best.ckpt --time 12 --out recon_12.png
-  todpack infer --latent-path exports/latent_map.npy --f2-path exports/f2_ts.pt --time 18.5 --out recon.png
+  todpack infer --latent-path exports/latent_map.npy --f2-path exports/f2_state_dict.pt --time 18.5 --out recon.png
 """,
     context_settings=CONTEXT,
 )

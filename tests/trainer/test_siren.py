@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ from todpack.trainer.errors import TrainingError  # noqa: E402
 from todpack.trainer.infer import checkpoint_predictor, exported_predictor  # noqa: E402
 from todpack.trainer.siren import train as siren_train  # noqa: E402
 from todpack.trainer.siren.config import SirenConfig  # noqa: E402
-from todpack.trainer.siren.export import load_script  # noqa: E402
 from todpack.trainer.siren.fit import SirenFit, stored_baseline  # noqa: E402
 from todpack.trainer.siren.model import F1, Siren  # noqa: E402
 
@@ -167,14 +167,14 @@ def test_diverged_training_is_one_line(sequence: Day, tmp_path: Path) -> None:
         fit.run(quiet=True)
 
 
-@pytest.mark.parametrize("f2_name", ["f2_ts.pt", "f2_state_dict.pt"])
-def test_exports_reload_and_give_the_checkpoints_frame(run: Path, f2_name: str) -> None:
+def test_exports_reload_and_give_the_checkpoints_frame(run: Path) -> None:
     latents = np.load(run / "exports" / "latent_map.npy")
     assert latents.shape == (13, 17, 4)
     assert latents.dtype == np.float32
     is_residual = (run / "baseline.png").exists()
     baseline = run / "baseline.png" if is_residual else None
-    by_export = exported_predictor(run / "exports" / "latent_map.npy", run / "exports" / f2_name, baseline)
+    f2 = run / "exports" / "f2_state_dict.pt"
+    by_export = exported_predictor(run / "exports" / "latent_map.npy", f2, baseline)
     by_checkpoint = checkpoint_predictor(run / "best.ckpt", None)
     for time_h in (0.0, 12.0, 17.3):
         frame = by_checkpoint(time_h)
@@ -185,7 +185,9 @@ def test_exports_reload_and_give_the_checkpoints_frame(run: Path, f2_name: str) 
 
 def test_torchscript_needs_torch_alone(run: Path) -> None:
     """The whole frame by the exported files and torch's own functions."""
-    script = load_script(run / "exports" / "f2_ts.pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        script = torch.jit.load(run / "exports" / "f2_ts.pt")
     latents = torch.from_numpy(np.load(run / "exports" / "latent_map.npy")).reshape(-1, 4)
     rgb = 255.0 * script(latents, torch.tensor([3.0, 12.0]))[:, 1].detach()
     if (run / "baseline.png").exists():
@@ -279,7 +281,7 @@ def test_bad_checkpoints_are_one_line(run: Path, tmp_path: Path, capsys: pytest.
 
 
 def test_bad_exports_are_one_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    latents, f2 = run / "exports" / "latent_map.npy", run / "exports" / "f2_ts.pt"
+    latents, f2 = run / "exports" / "latent_map.npy", run / "exports" / "f2_state_dict.pt"
     is_residual = (run / "baseline.png").exists()
 
     def infer(latent_path: Path, f2_path: Path, *more: str) -> str:
@@ -292,12 +294,64 @@ def test_bad_exports_are_one_line(run: Path, tmp_path: Path, capsys: pytest.Capt
     assert "thin.npy: expected shape [H, W, 4]" in infer(tmp_path / "thin.npy", f2)
     np.save(tmp_path / "nan.npy", np.full((13, 17, 4), np.nan, np.float32))
     assert "nan.npy: expected finite floating-point numbers" in infer(tmp_path / "nan.npy", f2)
-    assert "expected f2_ts.pt or f2_state_dict.pt of an export" in infer(latents, latents)
+    assert "expected f2_state_dict.pt of an export" in infer(latents, latents)
     assert "found nothing there" in infer(latents, tmp_path / "none.pt")
     assert "expected a latent map (NPY)" in infer(f2, f2)
     Image.new("RGB", (5, 4)).save(tmp_path / "small.png")
     small = infer(latents, f2, "--baseline-path", str(tmp_path / "small.png"))
     assert ("expected 17 x 13 texels, found 5 x 4" if is_residual else "was trained without a baseline") in small
+
+
+class Overwrites(torch.nn.Module):
+    """What an author may put into TorchScript: it fills victim.bin by way of shared memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("residual", torch.tensor(False))
+        self.input_features = torch.nn.Linear(4, 8)
+
+    def forward(self, latents: torch.Tensor, time_h: torch.Tensor) -> torch.Tensor:
+        mapped = torch.from_file("victim.bin", shared=True, size=4, dtype=torch.uint8)
+        mapped.fill_(7)
+        return torch.zeros([latents.size(0), time_h.size(0), 3]) + 0.0 * mapped.float().sum()
+
+
+def test_torchscript_is_never_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    victim, latents = tmp_path / "victim.bin", tmp_path / "latents.npy"
+    victim.write_bytes(bytes(4))
+    np.save(latents, np.zeros((3, 5, 4), np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.save(torch.jit.script(Overwrites()), tmp_path / "f2_ts.pt")
+        torch.jit.load(tmp_path / "f2_ts.pt")(torch.zeros(1, 4), torch.zeros(1))
+    assert victim.read_bytes() == bytes([7] * 4), "it does what it is made for, where it runs"
+    victim.write_bytes(bytes(4))
+    command = ["infer", "--latent-path", str(latents), "--f2-path", "f2_ts.pt", "--time", "12", "--out", "n.png"]
+    assert "f2_ts.pt: TorchScript can run code" in _fails(command, capsys)
+    assert victim.read_bytes() == bytes(4)
+    assert not (tmp_path / "n.png").exists()
+
+
+def test_what_an_export_claims_takes_no_memory(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Tensors that are one number repeated, and an NPY header of a shape that the file does not have."""
+    huge = torch.zeros(1).expand(1 << 20, 1 << 20)
+    state = torch.load(run / "exports" / "f2_state_dict.pt", weights_only=True)
+    torch.save({**state, "input_features.weight": huge}, tmp_path / "huge.pt")
+    latents = run / "exports" / "latent_map.npy"
+
+    def infer(latent_path: Path, f2_path: Path) -> str:
+        paths = ["--latent-path", str(latent_path), "--f2-path", str(f2_path)]
+        return _fails(["infer", *paths, "--time", "3", "--out", str(tmp_path / "x.png")], capsys)
+
+    assert "expected tensors that the file holds" in infer(latents, tmp_path / "huge.pt")
+    shape = {"descr": "<f4", "fortran_order": False, "shape": (1 << 20, 1 << 20, 4)}
+    with (tmp_path / "huge.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, shape)
+    message = infer(tmp_path / "huge.npy", run / "exports" / "f2_state_dict.pt")
+    assert "huge.npy: expected a latent map (NPY)" in message
 
 
 def test_residual_export_without_baseline_is_refused(run: Path, tmp_path: Path) -> None:
@@ -340,7 +394,7 @@ def test_bad_hours_are_one_line(
 
 
 def test_infer_takes_one_source(run: Path) -> None:
-    both = ["--ckpt", str(run / "best.ckpt"), "--f2-path", str(run / "exports" / "f2_ts.pt")]
+    both = ["--ckpt", str(run / "best.ckpt"), "--f2-path", str(run / "exports" / "f2_state_dict.pt")]
     assert main(["infer", *both, "--time", "1", "--out", "x.png"]) == 2
     assert main(["infer", "--time", "1", "--out", "x.png"]) == 2
 

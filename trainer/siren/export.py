@@ -57,11 +57,11 @@ def latent_map(model: Siren) -> np.ndarray:
 
 
 @torch.no_grad()
-def frame_of(f2: torch.nn.Module, latents: np.ndarray, baseline: np.ndarray | None, time_h: float) -> np.ndarray:
+def frame_of(f2: F2, latents: np.ndarray, baseline: np.ndarray | None, time_h: float) -> np.ndarray:
     """One frame from a latent map.
 
     Args:
-        f2: F2, or its TorchScript.
+        f2: Of the model.
         latents: (H, W, D) float32.
         baseline: (H, W, 3) uint8 in residual mode.
         time_h: Hour.
@@ -87,15 +87,9 @@ def reconstruct(model: Siren, baseline: np.ndarray | None, hours: np.ndarray) ->
 
 
 def save_script(f2: F2, file: BinaryIO) -> None:
-    """Write F2 as TorchScript: (N, D) latents and (T,) hours -> (N, T, 3)."""
+    """Write F2 as TorchScript, for others: (N, D) latents and (T,) hours -> (N, T, 3)."""
     with _without_deprecations():
         torch.jit.save(torch.jit.script(f2.eval()), file)
-
-
-def load_script(path: Path) -> torch.jit.ScriptModule:
-    """Read what `save_script` wrote onto the CPU."""
-    with _without_deprecations():
-        return torch.jit.load(path, map_location="cpu")
 
 
 @contextmanager
