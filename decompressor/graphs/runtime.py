@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime
 
 from ..container import Container
 from ..errors import ArchiveError, InvalidGraphError
 from ..memory import MemoryAccount
+from .engine import onnxruntime
 from .session import make_session, run_session
 from .shapes import GraphInputs
 

@@ -6,11 +6,10 @@ import ctypes
 import logging
 from typing import Any
 
-import onnxruntime
-
 from ..errors import InvalidGraphError, RequestError
 from ..memory import MemoryAccount
 from .check import check_graph
+from .engine import onnxruntime
 from .shapes import GraphInputs
 
 log = logging.getLogger("todpack.decompress")
@@ -94,11 +93,28 @@ def make_session(
     except InvalidGraphError as error:
         raise InvalidGraphError(f"{where}: {error}") from error
     memory.take(n_bytes, f"{where}: the graph")
+    return start_session(model, threads=threads, provider=provider, where=where)
+
+
+def start_session(
+    model: bytes, *, threads: int, provider: str, where: str, optimize: bool = True
+) -> onnxruntime.InferenceSession:
+    """Make a graph that was checked ready to run; arguments and errors as of `make_session`.
+
+    Args:
+        model: Serialised ONNX model.
+        threads: Threads within an operator.
+        provider: "cpu" or "cuda".
+        where: For messages.
+        optimize: Let onnxruntime fuse and fold nodes.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _SILENT
     options.use_deterministic_compute = True
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a thread that waits leaves its core
     providers: list[Any] = ["CPUExecutionProvider"]
     if provider == "cuda":  # TensorFloat-32 keeps 10 bits of what the archive's arithmetic needs all 24

@@ -15,9 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import onnxruntime
-
 from todpack.decompressor import open_archive
+from todpack.decompressor.graphs.engine import onnxruntime
 
 ENTRY = "session.intra_op.allow_spinning"
 

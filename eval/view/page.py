@@ -73,12 +73,13 @@ def build_page(path: Path, lightmap: str = "0") -> tuple[str, PackedMaps]:
         index = archive.lightmaps.index(shown)
         if max(shown.height, shown.width) > MAX_SIDE:
             raise EvalError(f"{path}: a page shows sides up to {MAX_SIDE}, found {shown.width} x {shown.height} texels")
+        shown.prepare()  # whatever `verify` refuses is refused here
+        maps = shown.latents()
+        if maps.nbytes > MAX_LATENT_BYTES:
+            raise EvalError(f"{path}: latent maps of {maps.nbytes} bytes are more than a page can hold")
         section = graph_section(archive, index)
-        where = f"{path}: section {section}"
-        program = frame_program(archive.container.read_bytes(section), shown.frame_inputs(), where)
-        n_bytes = shown.latents().nbytes
-        if n_bytes > MAX_LATENT_BYTES:
-            raise EvalError(f"{path}: latent maps of {n_bytes} bytes are more than a page can hold")
+        graph, where = archive.container.read_bytes(section), f"{path}: section {section}"
+        program = frame_program(graph, shown.frame_inputs(), len(maps), where)
         packed = pack_maps(archive, index)
         description = _description(archive, index, packed) | {
             "program": {"time": program.time_steps, "texel": program.texel_steps, "result": program.result},

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime
 
 from todpack.decompressor.archive import Archive, Lightmap
 from todpack.decompressor.graphs.dims import COLUMNS, ROWS
-from todpack.decompressor.graphs.session import make_session, run_session
+from todpack.decompressor.graphs.runtime import Graph, Runtime
 from todpack.decompressor.graphs.shapes import GraphInputs
 from todpack.decompressor.memory import MemoryAccount
 
@@ -55,12 +54,11 @@ def _quantize(maps: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _largest_change(
-    session: onnxruntime.InferenceSession,
+    graph: Graph,
     before: np.ndarray,
     after: np.ndarray,
     hours: np.ndarray,
     inputs: Mapping[str, np.ndarray],
-    where: str,
 ) -> float:
     """Largest change of any decoded value within the range of codes; (C, N) maps."""
     worst = 0.0
@@ -69,7 +67,7 @@ def _largest_change(
         for time_h in hours:
             time = np.array([time_h], np.float32)
             was, now = (
-                np.clip(run_session(session, "rgb", {"z": part, "time_h": time, **inputs}, where), 0, 255)
+                np.clip(graph.run("rgb", {"z": part, "time_h": time, **inputs}, (3, 1, part.shape[2])), 0, 255)
                 for part in parts
             )
             worst = max(worst, float(np.abs(was - now).max()))
@@ -84,26 +82,17 @@ def pack_maps(archive: Archive, index: int) -> PackedMaps:
     lightmap, maps = archive.lightmaps[index], archive.lightmaps[index].latents()
     ones = np.ones(len(maps), np.float32)
     if lightmap.transfer == "srgb8" and np.isfinite(maps).all():
-        section = graph_section(archive, index)
-        where = f"{archive.container.path}: section {section}"
-        limits = archive.container.limits
-        inputs, valid = lightmap.frame_inputs(), lightmap.valid
+        container, inputs, valid = archive.container, lightmap.frame_inputs(), lightmap.valid
         shapes = {name: table.shape for name, table in inputs.items()}
-        session = make_session(
-            archive.container.read_bytes(section),
-            GraphInputs({**shapes, "z": (len(maps), ROWS, COLUMNS), "time_h": (1,)}, 1, _CHECKED_TEXELS),
-            threads=archive.threads,
-            provider="cpu",
-            max_nodes=limits.graph_nodes,
-            memory=MemoryAccount(archive.file_bytes, limits),
-            where=where,
-        )
+        runtime = Runtime(archive.threads, "cpu", MemoryAccount(archive.file_bytes, container.limits), 1)
+        fed = GraphInputs({**shapes, "z": (len(maps), ROWS, COLUMNS), "time_h": (1,)}, 1, _CHECKED_TEXELS)
+        graph = runtime.load(container, graph_section(archive, index), fed)
         before = np.ascontiguousarray(maps[:, valid])
         cleaned = np.where(valid, maps, 0.0)
         for bits in PACKED_BITS:
             codes, scale, offset = _quantize(cleaned, bits)
             after = codes[:, valid] * scale[:, None] + offset[:, None]
-            error = _largest_change(session, before, after, lightmap.hours, inputs, where)
+            error = _largest_change(graph, before, after, lightmap.hours, inputs)
             if error <= MAX_ERROR_CODES:
                 return PackedMaps("uint16", codes, scale, offset, error)
     return PackedMaps("float32", maps, ones, 0.0 * ones, 0.0)

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime
+
+from todpack.decompressor.errors import InvalidGraphError
+from todpack.decompressor.graphs.check import check_graph
+from todpack.decompressor.graphs.dims import COLUMNS, ROWS
+from todpack.decompressor.graphs.session import start_session
+from todpack.decompressor.graphs.shapes import GraphInputs
+from todpack.decompressor.limits import DEFAULT_LIMITS
 
 from ..errors import EvalError
 
@@ -51,9 +57,9 @@ def _attributes(node: Any) -> dict[str, Any]:
 class _Translator:
     """Walks the graph once; `kind` says of each value whether it is constant, of the time, or of the texel."""
 
-    def __init__(self, model: Any, feeds: Mapping[str, np.ndarray], where: str) -> None:
+    def __init__(self, model: Any, feeds: Mapping[str, np.ndarray], channels: int, where: str) -> None:
         self.where, self.nodes = where, list(model.graph.node)
-        self.values = _all_values(model, feeds)
+        self.values = _all_values(model, feeds, channels, where)
         self.kind = dict.fromkeys(feeds, "constant") | {"z": "texel", "time_h": "time"}
         self.kind |= {item.name: "constant" for item in model.graph.initializer}
         self.time_steps: list[dict[str, Any]] = []
@@ -185,7 +191,7 @@ class _Translator:
         raise self._refuse(node, "the operator is not known to it")
 
 
-def _all_values(model: Any, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _all_values(model: Any, feeds: Mapping[str, np.ndarray], channels: int, where: str) -> dict[str, np.ndarray]:
     """Every value of the graph for a frame of _PROBE x _PROBE texels; constants and shapes are read off it."""
     import onnx
 
@@ -194,30 +200,34 @@ def _all_values(model: Any, feeds: Mapping[str, np.ndarray]) -> dict[str, np.nda
     known = {value.name for value in probe.graph.output}
     names = [name for node in probe.graph.node for name in node.output]
     probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    channels = next(value.shape[0] for value in session.get_inputs() if value.name == "z")
-    fed = {"z": np.zeros((channels, _PROBE, _PROBE), np.float32), "time_h": np.array([12.0], np.float32), **feeds}
+    session = start_session(probe.SerializeToString(), threads=1, provider="cpu", where=where, optimize=False)
+    fed = {**feeds, "z": np.zeros((channels, _PROBE, _PROBE), np.float32), "time_h": np.array([12.0], np.float32)}
     outputs = [value.name for value in session.get_outputs()]
     found = dict(zip(outputs, session.run(outputs, fed), strict=True)) | fed
     return found | {item.name: onnx.numpy_helper.to_array(item) for item in model.graph.initializer}
 
 
-def frame_program(graph: bytes, feeds: Mapping[str, np.ndarray], where: str) -> Program:
+def frame_program(graph: bytes, feeds: Mapping[str, np.ndarray], channels: int, where: str) -> Program:
     """Take a graph `frame` apart.
 
     Args:
-        graph: Serialised ONNX model, checked by the decoder before.
+        graph: Serialised ONNX model.
         feeds: What it takes beside `z` and `time_h`.
+        channels: Of `z`.
         where: Archive and section, for messages.
 
     Raises:
+        InvalidGraphError: the graph is not allowed.
         EvalError: the package onnx is missing, or the graph uses what the viewer does not know.
     """
     try:
         import onnx
     except ImportError as error:
         raise EvalError("the viewer needs the package onnx (pip install todpack[pack])") from error
-    return _Translator(onnx.load_from_string(graph), feeds, where).translate()
+    shapes = {name: values.shape for name, values in feeds.items()}
+    inputs = GraphInputs({**shapes, "z": (channels, ROWS, COLUMNS), "time_h": (1,)}, _PROBE, _PROBE)
+    try:
+        check_graph(graph, inputs, DEFAULT_LIMITS.graph_nodes)
+    except InvalidGraphError as error:
+        raise InvalidGraphError(f"{where}: {error}") from error
+    return _Translator(onnx.load_from_string(graph), feeds, channels, where).translate()

@@ -11,6 +11,7 @@ from todpack.decompressor.daybasis.entry import CURVES, DayBasisEntry, read_entr
 from todpack.decompressor.daybasis.temporal.ramps import CUBIC
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoothing
+from todpack.decompressor.graphs.wire import FLOAT, parse_model
 from todpack.decompressor.grid import TileGrid
 from todpack.decompressor.mask import read_mask
 from todpack.decompressor.metadata import ArchiveEntry, LightmapEntry
@@ -116,12 +117,8 @@ def _knee(container: Container, entry: DayBasisEntry) -> float:
     """Of the curve "exp"; only its graph holds it."""
     if entry.curve != "exp":
         return 0.0
-    try:
-        import onnx
-    except ModuleNotFoundError as error:
-        raise PackError(f"--transfer log needs {error.name} here: pip install 'todpack[pack]'") from error
-    graph = onnx.load_model_from_string(container.read_bytes(entry.frame_graph)).graph
-    for constant in graph.initializer:
-        if constant.name == "knee":
-            return float(onnx.numpy_helper.to_array(constant).item())
-    raise PackError(f"{container.path}: section {entry.frame_graph}: expected a constant knee, found none")
+    graph = parse_model(container.read_bytes(entry.frame_graph), container.limits.graph_nodes)
+    knee = graph.constants.get("knee")
+    if knee is None or knee.dtype != FLOAT or len(knee.data) != 4:
+        raise PackError(f"{container.path}: section {entry.frame_graph}: expected a constant knee, found none")
+    return float(np.frombuffer(knee.data, "<f4")[0])

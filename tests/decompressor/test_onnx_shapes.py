@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -17,6 +16,7 @@ from tests.decompressor.forge import put_together, take_apart
 from todpack.decompressor import InvalidGraphError, LimitExceededError, open_archive
 from todpack.decompressor.graphs.check import OPSET, check_graph
 from todpack.decompressor.graphs.dims import COLUMNS, ROWS, Dim
+from todpack.decompressor.graphs.engine import onnxruntime
 from todpack.decompressor.graphs.session import make_session
 from todpack.decompressor.graphs.shapes import CONSTANT_COPIES, GraphInputs
 from todpack.decompressor.limits import DEFAULT_LIMITS

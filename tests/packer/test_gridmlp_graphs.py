@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 
 from tests.packer.micro_run import MICRO, expected_frame, lookup, micro_arrays
+from todpack.decompressor.graphs.engine import onnxruntime
 from todpack.packer.gridmlp_graphs import frame_graph
 from todpack.packer.gridmlp_latents import latents_graph
 

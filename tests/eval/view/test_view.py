@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ ARCHIVES = ("daybasis-ans-1.0.tod", "gridmlp-1.0.tod")
 def test_program_reaches_rgb_from_z(name: str) -> None:
     with open_archive(GOLDEN / name) as archive:
         lightmap, section = archive.lightmaps[0], graph_section(archive, 0)
-        program = frame_program(archive.container.read_bytes(section), lightmap.frame_inputs(), name)
+        graph, channels = archive.container.read_bytes(section), len(lightmap.latents())
+        program = frame_program(graph, lightmap.frame_inputs(), channels, name)
     known = {"z", "time_h", *program.constants}
     for step in [*program.time_steps, *program.texel_steps]:
         assert set(step["inputs"]) <= known
@@ -35,19 +37,35 @@ def test_program_reaches_rgb_from_z(name: str) -> None:
     assert program.texel_steps[-1]["n"] == 3
 
 
-def test_a_graph_that_the_viewer_does_not_know_is_refused() -> None:
+def small_graph(*nodes: Any) -> bytes:
     from onnx import TensorProto, helper
-
-    from todpack.eval.errors import EvalError
 
     z = helper.make_tensor_value_info("z", TensorProto.FLOAT, [3, "h", "w"])
     time = helper.make_tensor_value_info("time_h", TensorProto.FLOAT, [1])
     rgb = helper.make_tensor_value_info("rgb", TensorProto.FLOAT, [3, "h", "w"])
-    nodes = [helper.make_node("Softmax", ["z"], ["soft"], axis=0), helper.make_node("Add", ["soft", "time_h"], ["rgb"])]
-    graph = helper.make_graph(nodes, "frame", [z, time], [rgb])
+    graph = helper.make_graph(list(nodes), "frame", [z, time], [rgb])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    with pytest.raises(EvalError, match="Softmax soft: the operator is not known"):
-        frame_program(model.SerializeToString(), {}, "a.tod")
+    return bytes(model.SerializeToString())
+
+
+def test_a_graph_that_the_decoder_refuses_does_not_run() -> None:
+    from onnx import helper
+
+    from todpack.decompressor import InvalidGraphError
+
+    nodes = [helper.make_node("Softmax", ["z"], ["soft"], axis=0), helper.make_node("Add", ["soft", "time_h"], ["rgb"])]
+    with pytest.raises(InvalidGraphError, match=r"^a\.tod: operator 'Softmax' is not allowed"):
+        frame_program(small_graph(*nodes), {}, 3, "a.tod")
+
+
+def test_a_graph_that_the_viewer_does_not_know_is_refused() -> None:
+    from onnx import helper
+
+    from todpack.eval.errors import EvalError
+
+    turned = [helper.make_node("Transpose", ["z"], ["t"], perm=[0, 2, 1]), helper.make_node("Relu", ["t"], ["rgb"])]
+    with pytest.raises(EvalError, match="Transpose t: the operator is not known"):
+        frame_program(small_graph(*turned), {}, 3, "a.tod")
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
