@@ -82,10 +82,11 @@ ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=.
 golden: $(STAMP)  ## write a golden archive for this version (a person's decision; tests never do it)
 	$(BIN)/python -m tests.golden.make_golden
 
-pictures: $(STAMP)  ## make the README's pictures from the bench
+pictures: $(STAMP)  ## make the pictures of README (from the bench) and docs/daybasis.md
 	test -f $(OUT)/bench.json || $(MAKE) bench
 	$(BIN)/todpack compress $(DATA) -o $(OUT)/picture.tod --q-step 16
 	$(BIN)/python docs/make_pictures.py $(OUT)/bench.json --archive $(OUT)/picture.tod --data $(DATA) --out docs
+	$(BIN)/python docs/make_daybasis_figures.py $(DATA) --out docs
 
 clean:  ## remove what the targets made, but the virtual environment
 	rm -rf $(OUT) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
