@@ -90,7 +90,7 @@ def test_eight_threads(name: str) -> None:
     check_threads(FOLDER / f"{name}.tod", Limits())
 
 
-@pytest.mark.parametrize("n_tiles", [1, 3, 1000])
+@pytest.mark.parametrize("n_tiles", [pytest.param(1, marks=pytest.mark.thorough), 3, 1000])
 def test_eight_threads_and_many_tiles(tiled_archive: Path, n_tiles: int) -> None:
     """With room for all tiles, for some, and for one."""
     with open_archive(tiled_archive, provider="cpu") as archive:
@@ -119,6 +119,7 @@ def test_a_tile_is_decoded_once_for_all_threads(tiled_archive: Path, monkeypatch
     assert decodes == Counter(range(9))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["tiled", "gridmlp-1.1"])
 def test_four_processes(tiled_archive: Path, name: str) -> None:
     path = tiled_archive if name == "tiled" else FOLDER / f"{name}.tod"

@@ -47,6 +47,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")
 def test_1_kb_stays_under_64_mib(tmp_path: Path) -> None:
     n = write_small_bombs(tmp_path)
