@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
@@ -193,7 +194,7 @@ def bench_command(
     from .bench.report import bench_json, dataset_table, footer
     from .bench.result import QUICK, BenchSettings
     from .machine import machine
-    from .options import prepare_output, write_text
+    from .options import prepare_output
 
     if families is None:
         families = not quick and not data_paths

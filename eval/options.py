@@ -58,17 +58,6 @@ def prepare_output(path: Path) -> None:
     check_output(path)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file at once or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    from todpack.decompressor.files import write_atomic
-
-    write_atomic(path, lambda file: file.write(text.encode("utf-8")))
-
-
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[..., None]]:
     """A progress bar on stderr; yields its setter (done, in all, what), which is silent where stderr is no terminal."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from todpack.decompressor.files import make_folder, write_atomic
+from todpack.decompressor.files import make_folder, write_text
 from todpack.frames import AS_FOUND, Day, ReadOptions
 
 from .errors import EvalError
@@ -156,5 +156,5 @@ def run_trial(values: Values, out: Path, settings: TrialSettings, gpu: str | Non
     except EvalError as error:
         result["error"] = str(error)
     text = json.dumps(result, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    write_atomic(folder / RESULT, lambda file: file.write(text.encode("utf-8")))
+    write_text(folder / RESULT, text)
     return {**result, "resumed": False}

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor import open_archive
-from todpack.decompressor.files import check_output, write_atomic
+from todpack.decompressor.files import check_output, write_text
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
@@ -207,5 +207,5 @@ def check(
                     archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,
                 )  # fmt: skip
     text = json.dumps(result.to_json(), indent=2, sort_keys=True) + "\n"
-    write_atomic(report_path, lambda file: file.write(text.encode("utf-8")))
+    write_text(report_path, text)
     return result

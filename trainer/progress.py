@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from todpack.decompressor.files import write_atomic
+from todpack.decompressor.files import write_text
 
 COLUMNS = ("epoch", "loss", "psnr_estimate_db", "lr", "grid_lr", "seconds")
 VALIDATION_COLUMNS = ("val_psnr_db", "val_ssim", "val_lpips")
@@ -28,7 +28,7 @@ class EpochLog:
 
     def _write(self) -> None:
         text = "".join(f"{','.join(row)}\n" for row in self._rows)
-        write_atomic(self._path, lambda file: file.write(text.encode("utf-8")))
+        write_text(self._path, text)
 
     def append(
         self,

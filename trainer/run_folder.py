@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor.errors import OutputError
-from todpack.decompressor.files import make_folder, write_atomic
+from todpack.decompressor.files import make_folder, write_atomic, write_text
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
 from todpack.packer.staging_folder import put_folder, settle_folder
@@ -180,4 +180,4 @@ def write_run(path: Path, record: RunRecord, arrays: dict[str, np.ndarray]) -> N
     """
     write_arrays(path / ARRAYS_NAME, arrays)
     text = json.dumps(asdict(record), indent=2, sort_keys=True) + "\n"
-    write_atomic(path / CONFIG_NAME, lambda file: file.write(text.encode("utf-8")), durable=True)
+    write_text(path / CONFIG_NAME, text, durable=True)

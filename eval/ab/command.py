@@ -59,12 +59,13 @@ def ab_command(
     Prints PSNR, SSIM, LPIPS, flicker, bytes and times of each variant, mean and deviation over seeds, and the recipe's
     acceptance lines. What is finished in the folder is not trained again, so that an interrupted comparison goes on.
     """
+    from todpack.decompressor.files import write_text
     from todpack.frames import read_day
 
     from ..errors import EvalError
     from ..machine import machine, machine_line
     from ..measures.perceptual import LpipsAbsent, load_lpips
-    from ..options import prepare_output, write_text
+    from ..options import prepare_output
     from .report import ab_json, ab_table, acceptance, acceptance_table
     from .run import QUICK_TRAINING, AbSettings, run_ab
     from .timing import time_archives

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from todpack.decompressor import open_archive
-from todpack.decompressor.files import make_folder, write_atomic
+from todpack.decompressor.files import make_folder, write_text
 
 from ..measures.perceptual import Lpips, LpipsAbsent
 from ..measures.score import score
@@ -132,7 +132,7 @@ def _run_one(
             "train_s": trained["train_seconds"],
         }
         text = json.dumps({"key": key, "figures": figures}, indent=2, sort_keys=True) + "\n"
-        write_atomic(result_path, lambda file: file.write(text.encode("utf-8")))
+        write_text(result_path, text)
     return AbResult(variant=variant.name, seed=seed, archive=archive_path, **figures)
 
 

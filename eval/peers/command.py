@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
+from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
-from ..options import CONTEXT, PATH, chosen_lpips, finite, numbers, prepare_output, progress_bar, warn, write_text
+from ..options import CONTEXT, PATH, chosen_lpips, finite, numbers, prepare_output, progress_bar, warn
 
 EXAMPLES = """
 \b

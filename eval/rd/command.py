@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
-from ..options import CONTEXT, COUNT, PATH, numbers, progress_bar, warn, write_text
+from ..options import CONTEXT, COUNT, PATH, numbers, progress_bar, warn
 
 if TYPE_CHECKING:
     from todpack.frames import Day

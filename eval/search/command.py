@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
+from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
-from ..options import CONTEXT, COUNT, PATH, finite, progress_bar, warn, write_text
+from ..options import CONTEXT, COUNT, PATH, finite, progress_bar, warn
 from .table import SORTS
 
 EXAMPLES = """

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from todpack.decompressor.files import check_output, write_atomic
+from todpack.decompressor.files import check_output, write_text
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.contest import TileFigures, measures_of, score_json
 from todpack.eval.measures.contest_score import Scorer
@@ -267,5 +267,5 @@ def check_contest(
         n_texels = sum(entry.width * entry.height for entry in dataset.entries)
         result.measures = measures_of(figures, sum(result.frame_ms) / 1e3, result.parameter_bytes, n_texels)
     text = json.dumps(result.to_json(scorer), indent=2, sort_keys=True) + "\n"
-    write_atomic(target, lambda file: file.write(text.encode()))
+    write_text(target, text)
     return result

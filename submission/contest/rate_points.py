@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from todpack.decompressor.container import Container
-from todpack.decompressor.files import write_atomic
+from todpack.decompressor.files import write_text
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.contest import TileFigures
@@ -152,7 +152,7 @@ class PointCache:
         """
         self._points[key] = asdict(point)
         text = json.dumps({"points": self._points}, indent=1) + "\n"
-        write_atomic(self._path, lambda file: file.write(text.encode()))
+        write_text(self._path, text)
 
 
 def measure_all(

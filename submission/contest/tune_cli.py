@@ -41,7 +41,7 @@ def tune_command(
     """
     from tqdm import tqdm
 
-    from todpack.decompressor.files import check_output, write_atomic
+    from todpack.decompressor.files import check_output, write_text
     from todpack.eval.measures.contest import score_table
     from todpack.eval.measures.contest_score import read_scorer
     from todpack.eval.measures.lpips_weights import LpipsAbsent, find_weights
@@ -66,7 +66,7 @@ def tune_command(
             say=lambda line: tqdm.write(f"todpack: {line}", file=sys.stderr),
         )
     text = json.dumps(tuned.to_json(scorer), indent=2, sort_keys=True) + "\n"
-    write_atomic(out, lambda file: file.write(text.encode()))
+    write_text(out, text)
     for name, point in tuned.points.items():
         click.echo(f"{name}: q_step {point.q_step:g}, {point.n_bytes} bytes, {point.psnr_db / point.n_psnr:.2f} dB")
     click.echo(score_table(tuned.measures, scorer, reason))

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from todpack.decompressor.daybasis.transform.pyramid import Pyramid
-from todpack.decompressor.daybasis.transform.rotations import Regions
+from todpack.decompressor.daybasis.transform.rotations import Regions, reconstruct
 from todpack.packer.daybasis.rdoq import LAST
 
 from .contexts import second_phase, walk
@@ -70,15 +70,10 @@ class TileDescent:
         codes = {key: band.round().int().cpu().numpy() for key, band in self.codes.items()}
         return [codes[0, 0], *(tuple(codes[level, o] for o in range(3)) for level in range(1, self.n_levels + 1))]
 
-    def _reconstructed(self, band: Tensor) -> Tensor:
-        """Reconstruction points of detail codes, as rotations.py has them."""
-        one, more = self.centroids
-        return band + (2 * one - more) * band.clamp(-1, 1) + (more - one) * band.clamp(-2, 2)
-
     def maps(self) -> Tensor:
         """(K, h, w) decoded maps in units of q_step, before smoothing."""
         coefficients = {
-            key: self._rotations[key].apply(self._reconstructed(band), self._matrices) if key[0] else band
+            key: self._rotations[key].apply(reconstruct(band, self.centroids), self._matrices) if key[0] else band
             for key, band in self.codes.items()
         }
         return self.synthesis.maps(coefficients)
@@ -120,13 +115,13 @@ class TileDescent:
         slope = self.synthesis.adjoint(self._slope, level)[o]
         values = self.codes[key]
         if level:
-            slope, values = self._rotations[key].apply(slope, self._matrices.mT), self._reconstructed(values)
+            slope, values = self._rotations[key].apply(slope, self._matrices.mT), reconstruct(values, self.centroids)
         return values - slope / (self.curvature[key] * self._damping[:, None, None]).clamp(min=TINY)
 
     def _move(self, key: Key, codes: Tensor) -> None:
         """Set the codes of a band, and let the slope of D follow."""
         if key[0]:
-            change = self._reconstructed(codes) - self._reconstructed(self.codes[key])
+            change = reconstruct(codes, self.centroids) - reconstruct(self.codes[key], self.centroids)
             change = self._rotations[key].apply(change, self._matrices)
         else:
             change = codes - self.codes[key]

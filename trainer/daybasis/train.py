@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from todpack.decompressor.files import write_atomic
+from todpack.decompressor.files import write_text
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, stored_step
 from todpack.packer.daybasis.radiance import first_domain
@@ -116,7 +116,7 @@ def _refine(
     def keep(reached: State) -> None:
         lines = ["sweep,bytes_estimate,psnr_estimate_db"]
         lines += [f"{n},{rate / 8:.0f},{_psnr_db(mse):.4f}" for n, (rate, mse) in enumerate(reached["history"])]
-        write_atomic(work / "log.csv", lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
+        write_text(work / "log.csv", "\n".join(lines) + "\n")
         # after the log, whose last line would be missing if a kill came between them at the last sweep
         save_checkpoint(path, {**reached, "fingerprint": own})
 

@@ -163,10 +163,10 @@ def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> N
             click.echo(f"  {factor:g} times as far: {100 * touched:.1f} % of the parameters touched")
             result[str(run)][f"touched_at_distance_{factor:g}"] = touched
     if json_out is not None:
-        from todpack.decompressor.files import write_atomic
+        from todpack.decompressor.files import write_text
 
         text = json.dumps(result, indent=2) + "\n"
-        write_atomic(json_out, lambda file: file.write(text.encode("utf-8")))
+        write_text(json_out, text)
 
 
 def _numbers(text: str) -> list[float]:
@@ -347,7 +347,7 @@ def memory(sizes: int, json_out: Path | None) -> None:
         )
         click.echo(f"{row.edge:6g} {row.n_images:7d} {row.n_nodes:7d} {kilo}")
     if json_out is not None:
-        from todpack.decompressor.files import write_atomic
+        from todpack.decompressor.files import write_text
 
         text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n"
-        write_atomic(json_out, lambda file: file.write(text.encode("utf-8")))
+        write_text(json_out, text)

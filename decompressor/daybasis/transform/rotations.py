@@ -89,7 +89,7 @@ def site_regions(blocks: NDArray[np.uint8], shape: tuple[int, ...], stride: int)
     return regions
 
 
-def reconstruct(codes: Singles, centroids: tuple[float, float]) -> Singles:
+def reconstruct(codes: Any, centroids: tuple[float, float]) -> Any:
     """Reconstruction points: a code c of magnitude 1 means c + sign(c) * a, a larger one c + sign(c) * b.
 
     Without a branch: with s = sign(c), clip(c, -1, 1) and clip(c, -2, 2) are s and s where |c| = 1, s and 2 s where
@@ -97,14 +97,14 @@ def reconstruct(codes: Singles, centroids: tuple[float, float]) -> Singles:
     All of it is exact in float32: codes are under 2^19, and a and b multiples of 1/32 in -0.5..0.5.
 
     Args:
-        codes: Integers, any shape.
+        codes: Integers as float32, any shape; an array, or a tensor of torch.
         centroids: (a, b), the mean excess of the true magnitudes over 1, and over larger codes.
+
+    Returns:
+        The same kind and shape.
     """
     one, more = centroids
-    excess = np.float32(2 * one - more) * np.clip(codes, -1, 1)
-    excess += np.float32(more - one) * np.clip(codes, -2, 2)
-    points: Singles = codes + excess
-    return points
+    return codes + (codes.clip(-1, 1) * (2 * one - more) + codes.clip(-2, 2) * (more - one))
 
 
 def restore_band(

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from todpack.decompressor.files import write_atomic
+from todpack.decompressor.files import write_text
 from todpack.frames.errors import DataError
 from todpack.packer.errors import ConfigError
 
@@ -196,7 +196,7 @@ def train_run(
             "figures": figures,
         }
         text = json.dumps(record, indent=2, sort_keys=True) + "\n"
-        write_atomic(work / CONFIG_NAME, lambda file: file.write(text.encode("utf-8")), durable=True)
+        write_text(work / CONFIG_NAME, text, durable=True)
     if n_processes > 1:
         dist.barrier()
         dist.destroy_process_group()
