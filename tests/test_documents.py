@@ -26,7 +26,7 @@ CODE = [path for folder in FOLDERS for path in sorted((REPOSITORY / folder).rglo
 ELSEWHERE = re.compile(r"\.\./shared|\b(?:DESIGN|HPRC|HOUSE|STYLE)\.md|/work/|/tmp/")
 RECORDS = {"docs/benchmarks.md"}  # written by a run, and names where that run's data lay
 PATH = re.compile(rf"(?<![\w./-])((?:{'|'.join(FOLDERS)})/[\w./-]+\.(?:py|md|toml|json|js))(?::([\w.]+))?")
-TO_COME = {"docs/frames.md", "Bits", "Gutters", "Tiles"}  # a document, and sections of FORMAT.md
+TO_COME = {"Bits", "Gutters", "Tiles"}  # sections of FORMAT.md
 
 
 def named(document: Path) -> str:
@@ -98,7 +98,7 @@ def test_files_and_names_that_are_told_of_exist(path: Path) -> None:
     """`folder/file.py`, and `folder/file.py:name`, which documents use to say where a step is."""
     for place, line in numbered(path):
         for file, name in PATH.findall(line):
-            assert (REPOSITORY / file).exists() or file in TO_COME, f"{place}: {file}"
+            assert (REPOSITORY / file).exists(), f"{place}: {file}"
             if name and file.endswith(".py"):
                 assert name.rstrip(".") in definitions(REPOSITORY / file), f"{place}: {file}:{name}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,30 @@ def test_one_direction(folder: str) -> None:
         if within(module, FOLDERS) and not within(module, allowed)
     ]
     assert wrong == []
+
+
+def test_the_table_of_layers_is_the_same() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)/` \|[^|]*\| ?([\w, ]*?) ?\|$", text, re.MULTILINE)
+    told = {folder: set(filter(None, allowed.split(", "))) for folder, allowed in rows}
+    assert told == {**{folder: set(allowed) for folder, allowed in MAY_IMPORT.items()}, "todpack": {"all"}}
+
+
+def test_variables_of_the_environment_are_documented() -> None:
+    """docs/architecture.md "What is global" has them all, but those that a rehearsal takes away from its child."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    used = {
+        name
+        for folder in FOLDERS
+        for file in files_of(folder)
+        if file != ROOT / "submission/environment.py"
+        for name in re.findall(
+            r'environ\b[^"\n]*"([A-Z_]+)"|^(?:[A-Z]+_)?VARIABLES? = (.*)$', file.read_text("utf-8"), re.M
+        )
+        for name in re.findall(r"[A-Z]+_[A-Z_]+", " ".join(name))
+    }
+    assert len(used) > 8
+    assert sorted(name for name in used if f"`{name}" not in text) == []
 
 
 def test_decompressor_needs_four_packages() -> None:
