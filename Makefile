@@ -73,8 +73,8 @@ fuzz: $(STAMP)  ## coverage-guided fuzzing: FUZZ_SECONDS for each target, or RUN
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python -m tests.fuzz.run $(if $(RUNS),--total $(RUNS) --seconds 0,--seconds $(FUZZ_SECONDS)) --out $(OUT)/fuzz
 
-bench: $(STAMP)  ## size, quality, speed and memory beside the peers, against the targets; docs/benchmarks.md (30 minutes)
-	$(BIN)/todpack eval bench --json-out $(OUT)/bench.json --docs docs/benchmarks.md
+bench: $(STAMP)  ## size, quality, speed, memory beside the peers (DATA="DAY ..."); docs/benchmarks.md (15 minutes a day)
+	$(BIN)/todpack eval bench $(DATA) --families --json-out $(OUT)/bench.json --docs docs/benchmarks.md
 
 ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=...), 3 seeds each (20 minutes)
 	$(BIN)/todpack eval ab $(DATA) -o $(OUT)/ab --json-out $(OUT)/ab.json

@@ -1,34 +1,42 @@
-"""Evaluation: quality, size and speed of an archive, and the two standing peers on the same frames.
+"""Evaluation: quality, size and speed of archives, and what other codecs need for the same frames.
 
-The measures are here and need numpy alone; the rest is imported where it is used, so that neither torch nor a peer's
-package is loaded before it is asked for:
+    archive     an archive against its frames: `score`
+    measures/   what is measured, each measure defined once
+    peers/      other codecs and models on the same frames        `todpack eval peers`
+    trials      train, pack, score and time in processes of their own, for:
+    ab/         the variants of gridmlp, compared                 `todpack eval ab`
+    rd/         curves of size against quality, and plots         `todpack eval rd`
+    search/     many trainings over a space of options            `todpack search`
+    bench/      ours beside the peers, against the targets        `todpack eval bench`
+    report/     one HTML page about an archive                    `todpack eval report`
+    view/       one HTML page that decodes an archive             `todpack view`
+    web/        what the two pages share
+    cli         `todpack eval`, with `score` and `latency`; `options` are shared by all commands
+    process     this package's commands as child processes; `machine`, `tables`, `errors`
 
-    eval.metrics      PSNR, SSIM, temporal L1, bits per texel           numpy
-    eval.perceptual   LPIPS and temporal LPIPS                          torch, once weights were found
-    eval.score        all of them, per hour and for the day             decompressor, trainer.data
-    eval.latency      cold open, first frame, steady frames, texels     decompressor, in fresh processes
-    eval.peers        x265 and JPEG XL on the same frames               av, imagecodecs
-    eval.rate_curve   bytes of a peer at a given PSNR                   numpy
-    eval.bench        ours beside the peers, against the targets        all of the above, `todpack compress`
-    eval.cli          the commands `todpack eval score|latency|peers|bench`
+What a command or a measure needs is imported when it is used: neither torch nor a peer's package before.
 """
 
-from .measures.metrics import (
-    bits_per_texel,
-    compression_ratio,
-    psnr_linear_db,
-    psnr_srgb_db,
-    ssim,
-    ssim_linear,
-    temporal_l1,
-)
+from __future__ import annotations
 
-__all__ = [
-    "bits_per_texel",
-    "compression_ratio",
-    "psnr_linear_db",
-    "psnr_srgb_db",
-    "ssim",
-    "ssim_linear",
-    "temporal_l1",
-]
+from typing import TYPE_CHECKING, Any
+
+from .errors import EvalError
+
+if TYPE_CHECKING:
+    from .archive import score
+    from .measures.score import ScoreReport
+
+__all__ = ["EvalError", "ScoreReport", "score"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "score":
+        from .archive import score
+
+        return score
+    if name == "ScoreReport":
+        from .measures.score import ScoreReport
+
+        return ScoreReport
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

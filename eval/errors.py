@@ -1,8 +1,4 @@
-"""Errors of the evaluation that a user can cause; each message is one line.
-
-decompressor.errors.TodpackError
-└── EvalError    frames, weights, a peer or a rate curve that cannot be measured as asked
-"""
+"""The error of a measurement, one of the tree in `todpack.decompressor.errors`."""
 
 from __future__ import annotations
 

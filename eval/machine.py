@@ -18,6 +18,11 @@ _PACKAGES = {  # the first that is installed gives the version
 }
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def cpu_name() -> str:
     """The processor's name with the number of cores this process may use, e.g. "Xeon ..., 2 cores"."""
     name = platform.processor() or platform.machine()
@@ -25,8 +30,7 @@ def cpu_name() -> str:
     if listing.is_file():
         models = [line for line in listing.read_text().splitlines() if line.startswith("model name")]
         name = models[0].partition(":")[2].strip() if models else name
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return f"{name}, {cores} cores"
+    return f"{name}, {usable_cores()} cores"
 
 
 def _version(names: Sequence[str]) -> str:

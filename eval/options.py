@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from todpack.frames import Day, ReadOptions
+
     from .measures.perceptual import Lpips, LpipsAbsent
 
+Function = Callable[..., Any]
 CONTEXT = {
     "token_normalize_func": lambda token: token.replace("_", "-"),
     "help_option_names": ["-h", "--help"],
@@ -21,17 +24,17 @@ CONTEXT = {
 }
 PATH = click.Path(path_type=Path)
 COUNT = click.IntRange(min=1)
+SAMPLE = Path("samples", "courtyard")
 
 
-def numbers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...]:
-    """Numbers separated by commas."""
-    try:
-        found = tuple(float(part) for part in value.split(",")) if value else ()
-    except ValueError as error:
-        raise click.BadParameter(f"expected numbers separated by commas, such as 12,16, found {value!r}") from error
-    if not all(abs(number) < float("inf") for number in found):
-        raise click.BadParameter(f"expected finite numbers, found {value!r}")
-    return found
+def examples(*lines: str) -> str:
+    """The epilog of a command's help."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def command(name: str, short_help: str, *example_lines: str, more: str = "") -> Callable[[Function], click.Command]:
+    """A command with the conventions of all of them; its help ends with examples, and what else there is to say."""
+    return click.command(name, short_help=short_help, epilog=examples(*example_lines) + more, context_settings=CONTEXT)
 
 
 def finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
@@ -41,55 +44,114 @@ def finite(_context: click.Context, _parameter: click.Parameter, value: float | 
     return value
 
 
+def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...]:
+    try:
+        found = tuple(float(part) for part in value.split(",")) if value else ()
+    except ValueError as error:
+        raise click.BadParameter(f"expected numbers separated by commas, such as 12,16, found {value!r}") from error
+    if not all(map(math.isfinite, found)):
+        raise click.BadParameter(f"expected finite numbers, found {value!r}")
+    return found
+
+
+def numbers(name: str, parameter: str, default: Sequence[float], help: str) -> Callable[[Function], Function]:
+    """An option of numbers separated by commas; `""` is none of them."""
+    text = ",".join(f"{number:g}" for number in default)
+    return click.option(name, parameter, callback=_numbers, default=text, help=help)
+
+
+crf = functools.partial(numbers, "--crf", "crfs", help='Rate factors of x265; "" leaves it out.')
+distance = functools.partial(numbers, "--distance", "distances", help='Distances of JPEG XL; "" leaves it out.')
+archive = click.argument("archive", type=PATH)
+frames = click.argument("data_path", metavar="INPUT", type=PATH)
+data = click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The original frames.")
+lightmap = click.option("--lightmap", help="Which one of a level and of its dataset, such as L_Courtyard_0.")
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object; null for what is absent.")
+json_out = click.option("--json-out", type=PATH, metavar="FILE", help="Also write every figure to FILE (JSON).")
+
+
+def threads(default: int | None, help: str = "Decoder threads.") -> Callable[[Function], Function]:
+    """`--threads`."""
+    return click.option("--threads", type=COUNT, default=default, help=help)
+
+
+@dataclass(frozen=True)
+class LpipsChoice:
+    """What the command line says of LPIPS: weights that are named, or that it is left out."""
+
+    weights: Path | None
+    is_off: bool
+
+    def load(self) -> Lpips | LpipsAbsent:
+        """LPIPS as chosen; a warning where it is absent.
+
+        Raises:
+            EvalError: Weights were named and cannot be used.
+        """
+        from .errors import EvalError
+        from .measures.perceptual import LpipsAbsent, load_lpips
+
+        if self.is_off:
+            return LpipsAbsent("switched off by --no-lpips")
+        measure = load_lpips(self.weights)
+        if isinstance(measure, LpipsAbsent):
+            if self.weights is not None and not self.weights.is_file():
+                raise EvalError(measure.reason)
+            click.echo(f"todpack: warning: LPIPS is absent: {measure.reason}", err=True)
+        return measure
+
+
+def lpips(function: Function) -> Function:
+    """`--lpips-weights` and `--no-lpips`, which the command takes as one `LpipsChoice`, `lpips`."""
+
+    @click.option("--lpips-weights", type=PATH, help="AlexNet weights; else LPIPS_ALEXNET, else torch hub's cache.")
+    @click.option("--no-lpips", is_flag=True, help="Leave LPIPS out; torch is not loaded then.")
+    @functools.wraps(function)
+    def with_choice(lpips_weights: Path | None, no_lpips: bool, **values: Any) -> Any:
+        return function(lpips=LpipsChoice(lpips_weights, no_lpips), **values)
+
+    return with_choice
+
+
+def sample_frames() -> Path:
+    """The repository's sample, for a command that was given no frames.
+
+    Raises:
+        EvalError: The command does not run in the repository.
+    """
+    from .errors import EvalError
+
+    if not SAMPLE.is_dir():
+        raise EvalError(f"expected a folder of frames, found none named, nor the repository's {SAMPLE} here")
+    return SAMPLE
+
+
 def warn(line: str) -> None:
     """Say on stderr what is unusual about the input."""
     click.echo(f"todpack: {line}", err=True)
+
+
+def read_frames(path: Path, reading: ReadOptions, lightmap: str | None = None) -> Day:
+    """Read a day, and say what is unusual about it.
+
+    Raises:
+        DataError: The frames cannot be read.
+    """
+    from todpack.frames import read_day
+
+    day = read_day(path, lightmap=lightmap, **vars(reading))
+    for line in day.warnings:
+        warn(line)
+    return day
 
 
 def prepare_output(path: Path) -> None:
     """Make the folder of an output and refuse a place that cannot be written, before the long work.
 
     Raises:
-        OutputError: a folder or device is there, or the folder cannot be made or written.
+        OutputError: A folder or device is there, or the folder cannot be made or written.
     """
     from todpack.decompressor.files import check_output, make_folder
 
     make_folder(path.parent)
     check_output(path)
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator[Callable[..., None]]:
-    """A progress bar on stderr; yields its setter (done, in all, what), which is silent where stderr is no terminal."""
-    try:
-        from tqdm import tqdm
-    except ImportError:  # progress is a comfort: without its package the command still runs
-        yield lambda _done, _in_all, _what="": None
-        return
-    with tqdm(desc=label, disable=not sys.stderr.isatty(), leave=False, file=sys.stderr) as bar:
-
-        def advance(done: int, in_all: int, what: str = "") -> None:
-            bar.total = in_all
-            bar.set_postfix_str(what, refresh=False)
-            bar.update(done - bar.n)
-
-        yield advance
-
-
-def chosen_lpips(weights: Path | None, switched_off: bool) -> Lpips | LpipsAbsent:
-    """LPIPS as the options say; a warning where it is absent.
-
-    Raises:
-        EvalError: `weights` was named and cannot be used.
-    """
-    from .errors import EvalError
-    from .measures.perceptual import LpipsAbsent, load_lpips
-
-    if switched_off:
-        return LpipsAbsent("switched off by --no-lpips")
-    lpips = load_lpips(weights)
-    if isinstance(lpips, LpipsAbsent):
-        if weights is not None and not weights.is_file():
-            raise EvalError(lpips.reason)
-        click.echo(f"todpack: warning: LPIPS is absent: {lpips.reason}", err=True)
-    return lpips

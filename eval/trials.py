@@ -1,11 +1,17 @@
-"""One trial: train, pack, score and time by the commands a user runs, in processes and a folder of its own."""
+"""Trials: train, pack, score and time by the commands a user runs, each in processes and a folder of its own.
+
+A folder holds `log.txt`, `run/`, `archive.tod` and `result.json`. A trial that is done there is not done again; one
+that was interrupted goes on from its checkpoint.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
-from dataclasses import dataclass
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +21,51 @@ from todpack.decompressor.files import make_folder, write_text
 from todpack.frames import AS_FOUND, Day, ReadOptions
 
 from .errors import EvalError
+from .measures.latency import LatencySettings
 from .process import run_todpack
-from .search.space import Value, Values
+from .progress import Progress, silent
 
-RESULT = "result.json"
+Value = str | float | int | bool
+Options = dict[str, Value]
+Result = dict[str, Any]
+"""What came of a trial: `name`, `values`, `frames` and `asked_lpips` of the settings, `measures` (those of `MEASURES`,
+`temporal_l1`, `temporal_lpips`, `train_s` and `per_hour`; None where it failed), `error` (None where it did not), and
+`resumed`, whether an earlier call made it."""
+
+RESULT, ARCHIVE, RUN = "result.json", "archive.tod", "run"
+SHORT_TIMING = LatencySettings(opens=1, frames=12, texels=100)
+MEASURES = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms", "open_ms", "made_s")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is tried.
+
+    Attributes:
+        family: Model family.
+        train: Options of `todpack train`, without their dashes; True and False stand for `--NAME` and `--no-NAME`.
+        pack: Options of `todpack pack`.
+        run_of: Name of a trial whose run is packed, which was trained by `train` before; None trains one.
+        label: Name of its folder; None: the family and a hash of the values.
+    """
+
+    family: str
+    train: Options = field(default_factory=dict)
+    pack: Options = field(default_factory=dict)
+    run_of: str | None = None
+    label: str | None = None
+
+    @property
+    def values(self) -> dict[str, Options]:
+        """What is tried, for `result.json`."""
+        family: Options = {"name": self.family} if self.run_of is None else {"name": self.family, "run_of": self.run_of}
+        return {"family": family, "train": self.train, "pack": self.pack}
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        text = json.dumps(self.values, sort_keys=True)
+        return self.label or f"{self.family}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
 @dataclass(frozen=True)
@@ -30,16 +77,20 @@ class TrialSettings:
         reading: How they are read.
         threads: Threads of each trial.
         lpips: Whether LPIPS is measured (where its weights are found).
+        lpips_weights: Weights that were named, or None.
         timeout_s: Wall time of one command, or None.
         frames: `frames_digest` of the day: trials of other frames are not taken up.
+        timing: How archives are timed, but for the threads.
     """
 
     data: Path
     reading: ReadOptions = AS_FOUND
     threads: int = 1
     lpips: bool = True
+    lpips_weights: Path | None = None
     timeout_s: float | None = None
     frames: str = ""
+    timing: LatencySettings = SHORT_TIMING
 
 
 def frames_digest(day: Day) -> str:
@@ -50,111 +101,161 @@ def frames_digest(day: Day) -> str:
     return digest.hexdigest()
 
 
-def trial_name(values: Values) -> str:
-    """Folder of a trial: its family and a hash of its values, so that a resumed search finds it."""
-    text = json.dumps(values, sort_keys=True)
-    return f"{values['family']['name']}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
-
-
-def option_words(options: dict[str, Value]) -> list[str]:
-    """`{"q-step": 8, "rotate": False}` as command line words."""
+def option_words(options: Mapping[str, Value | Path | None]) -> list[str]:
+    """`{"q-step": 8, "rotate": False}` as words of a command line; None leaves an option out."""
     words: list[str] = []
     for name, value in options.items():
         if isinstance(value, bool):
             words.append(f"--{name}" if value else f"--no-{name}")
-        else:
+        elif value is not None:
             words += [f"--{name}", f"{value:.10g}" if isinstance(value, float) else str(value)]
     return words
 
 
-def finished_result(folder: Path, values: Values, settings: TrialSettings) -> dict[str, Any] | None:
-    """The result of a trial that was done before, or None (failed ones are tried again).
-
-    It counts if it has the same values, is of the same frames, and LPIPS was measured where it is wanted.
-    """
+def _stored(folder: Path, trial: Trial, settings: TrialSettings) -> Result | None:
+    """What an earlier call wrote, if it was of the same values and frames."""
     try:
         found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if not isinstance(found, dict) or found.get("values") != values or found.get("error") is not None:
+    same = isinstance(found, dict) and found.get("values") == trial.values and found.get("frames") == settings.frames
+    return found if same else None
+
+
+def finished_result(folder: Path, trial: Trial, settings: TrialSettings) -> Result | None:
+    """The result of a trial that was done before, or None; one that failed or was interrupted is tried again.
+
+    It counts if it has the same values, is of the same frames, and LPIPS was measured where it is wanted.
+    """
+    found = _stored(folder, trial, settings)
+    if found is None or found.get("measures") is None or not (found.get("asked_lpips") is True or not settings.lpips):
         return None
-    measured = found.get("frames") == settings.frames and (found.get("asked_lpips") is True or not settings.lpips)
-    return found if measured else None
+    return found
 
 
-def _run(words: list[str], log: Path, settings: TrialSettings, gpu: str | None) -> str:
-    environment = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
-    done = run_todpack(words, settings.threads, environment=environment, timeout_s=settings.timeout_s, log=log)
-    return done.stdout
-
-
-def _measures(values: Values, folder: Path, settings: TrialSettings, gpu: str | None) -> dict[str, Any]:
-    log, run, archive = folder / "log.txt", folder / "run", folder / "archive.tod"
-    family = str(values["family"]["name"])
-    reading = settings.reading.words
-    train = ["train", str(settings.data), *reading, "-o", str(run), "--family", family, "--overwrite", "--quiet"]
-    start = time.perf_counter()
-    _run([*train, *option_words(values["train"])], log, settings, gpu)
-    _run(["pack", str(run), "-o", str(archive), *option_words(values["pack"])], log, settings, gpu)
-    made_s = time.perf_counter() - start
-    threads = ["--threads", str(settings.threads), "--json"]
-    lpips = [] if settings.lpips else ["--no-lpips"]
-    score = json.loads(
-        _run(
-            ["eval", "score", str(archive), "--data", str(settings.data), *reading, *lpips, *threads],
-            log,
-            settings,
-            gpu,
-        )
-    )
-    timing = ["eval", "latency", str(archive), "--opens", "1", "--frames", "12", "--texels", "100", *threads]
-    latency = json.loads(_run(timing, log, settings, gpu))
-    psnr_db = score.get("psnr_srgb_db", score.get("psnr_linear_db"))
-    return {
-        "psnr_db": psnr_db,
-        "ssim": score["ssim"],
-        "lpips": score["lpips"],
-        "bytes": score["archive_bytes"],
-        "bpt": score["bpt"],
-        "frame_ms": latency["frame_ms_median"],
-        "open_ms": latency["open_ms"],
-        "made_s": made_s,
-        "per_hour": score["per_hour"],
-    }
-
-
-def run_trial(values: Values, out: Path, settings: TrialSettings, gpu: str | None = None) -> dict[str, Any]:
+def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None = None) -> Result:
     """Run a trial, or give its earlier result back.
 
     Args:
-        values: Family, options of `train`, options of `pack`.
-        out: Folder of the search.
-        settings: What all trials share.
+        trial: What is tried.
+        out: Folder of all trials.
+        settings: What they share.
         gpu: The one GPU that it sees, or None for the machine's own choice.
-
-    Returns:
-        `name`, `values`, `frames` and `asked_lpips` of the settings, `measures` (None where it failed), `error` (None
-        where it did not), `resumed`.
     """
-    name = trial_name(values)
-    folder = out / name
-    earlier = finished_result(folder, values, settings)
+    folder = out / trial.name
+    earlier = finished_result(folder, trial, settings)
     if earlier is not None:
         return {**earlier, "resumed": True}
     make_folder(folder)
-    (folder / "log.txt").unlink(missing_ok=True)
-    result: dict[str, Any] = {
-        "name": name,
-        "values": values,
-        "frames": settings.frames,
-        "asked_lpips": settings.lpips,
-        "measures": None,
-        "error": None,
-    }
+    result: Result = {"name": folder.name, "values": trial.values, "frames": settings.frames}
+    result |= {"asked_lpips": settings.lpips, "measures": None, "error": "interrupted"}
+    goes_on = _stored(folder, trial, settings) is not None
+    _write(folder, result)  # from now on its run, if there is one, is of these values and frames
     try:
-        result["measures"] = _measures(values, folder, settings, gpu)
+        result |= {"measures": _measures(trial, folder, settings, gpu, goes_on), "error": None}
     except EvalError as error:
         result["error"] = str(error)
-    text = json.dumps(result, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    write_text(folder / RESULT, text)
+    _write(folder, result)
     return {**result, "resumed": False}
+
+
+def _write(folder: Path, result: Result) -> None:
+    write_text(folder / RESULT, json.dumps(result, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def _measures(trial: Trial, folder: Path, settings: TrialSettings, gpu: str | None, goes_on: bool) -> dict[str, Any]:
+    log, archive = folder / "log.txt", str(folder / ARCHIVE)
+    log.unlink(missing_ok=True)
+
+    def run(*words: str, **options: Value | Path | None) -> tuple[str, float]:
+        line = [*words, *option_words(options)]
+        done = run_todpack(line, settings.threads, gpu=gpu, timeout_s=settings.timeout_s, log=log)
+        return done.stdout, done.wall_s
+
+    train_s, frames = 0.0, [str(settings.data), *settings.reading.words]
+    if trial.run_of is None:
+        train = ["train", *frames, "-o", str(folder / RUN), "--family", trial.family, "--quiet"]
+        how = "--resume" if goes_on else "--overwrite"
+        _, train_s = run(*train, how, *option_words(trial.train))
+    packed = folder.with_name(trial.run_of or folder.name) / RUN
+    _, pack_s = run("pack", str(packed), "-o", archive, *option_words(trial.pack))
+    lpips = option_words({"lpips-weights": settings.lpips_weights} if settings.lpips else {"lpips": False})
+    words = ["eval", "score", archive, "--data", *frames, "--json", *lpips]
+    score = json.loads(run(*words, threads=settings.threads)[0])
+    timing = {name: getattr(settings.timing, name) for name in ("provider", "opens", "frames", "texels")}
+    latency = json.loads(run("eval", "latency", archive, "--json", **timing, threads=settings.threads)[0])
+    return {
+        "psnr_db": score.get("psnr_srgb_db", score.get("psnr_linear_db")),
+        "bytes": score["archive_bytes"],
+        "frame_ms": latency["frame_ms_median"],
+        "open_ms": latency["open_ms"],
+        "train_s": train_s,
+        "made_s": train_s + pack_s,
+        **{name: score[name] for name in ("ssim", "lpips", "temporal_l1", "temporal_lpips", "bpt", "per_hour")},
+    }
+
+
+def run_trials(
+    trials: Sequence[Trial],
+    out: Path,
+    settings: TrialSettings,
+    on_trial: Progress = silent,
+    *,
+    n_workers: int = 1,
+    gpu_ids: Sequence[str] = (),
+    check: Callable[[Result], object] | None = None,
+) -> list[Result]:
+    """Run trials; one that is asked for twice runs once.
+
+    Args:
+        trials: Of several workers, none may pack the run of another.
+        out: Folder of all trials.
+        settings: What they share.
+        on_trial: Told of each trial that is done.
+        n_workers: Trials at once. A worker only waits for the trial's processes, so it is a thread.
+        gpu_ids: GPUs that the workers share out: worker i has GPU i modulo their number.
+        check: Looks at each result; where it raises, no further trial is begun.
+
+    Returns:
+        Results in the order of the trials.
+    """
+    gpus: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    for i in range(n_workers):
+        gpus.put(gpu_ids[i % len(gpu_ids)] if gpu_ids else None)
+
+    def work(trial: Trial) -> Result:
+        gpu = gpus.get()
+        try:
+            return run_trial(trial, out, settings, gpu)
+        finally:
+            gpus.put(gpu)
+
+    with ThreadPoolExecutor(n_workers) as pool:
+        jobs = {name: pool.submit(work, trial) for name, trial in {trial.name: trial for trial in trials}.items()}
+        try:
+            for done, job in enumerate(as_completed(jobs.values()), 1):
+                if check is not None:
+                    check(job.result())
+                on_trial(done, len(jobs), job.result()["name"])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [jobs[trial.name].result() for trial in trials]
+
+
+def measures_of(result: Result) -> dict[str, Any]:
+    """The measures of a trial that must have worked.
+
+    Raises:
+        EvalError: It failed.
+    """
+    if result["measures"] is None:
+        raise EvalError(f"{result['name']}: {result['error']}")
+    measures: dict[str, Any] = result["measures"]
+    return measures
+
+
+def mean_and_deviation(values: Sequence[float]) -> dict[str, float]:
+    """`mean` and `deviation` of repeated trials: the sample standard deviation, 0 for a single one."""
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return {"mean": float(np.mean(values)), "deviation": deviation}

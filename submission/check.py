@@ -25,8 +25,7 @@ from todpack.decompressor.files import check_output, write_text
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
-from todpack.eval.measures.score import score_frames
-from todpack.eval.measures.score_report import ScoreReport
+from todpack.eval.measures.score import ScoreReport, score_frames
 from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
 
 from .environment import clean_variables, make_environment

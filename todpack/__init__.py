@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from todpack.decompressor.verify import Verdict
     from todpack.decompressor.verify import verify_archive as verify
     from todpack.eval.errors import EvalError
-    from todpack.eval.measures.score_report import ScoreReport
+    from todpack.eval.measures.score import ScoreReport
     from todpack.frames import Day, read_day
     from todpack.frames.errors import DataError
     from todpack.packer.errors import ConfigError, PackError
@@ -65,7 +65,7 @@ _HOMES = {
     "decompressor.limits": ("Limits",),
     "decompressor.verify": ("Verdict", "verify"),
     "eval.errors": ("EvalError",),
-    "eval.measures.score_report": ("ScoreReport",),
+    "eval.measures.score": ("ScoreReport",),
     "frames": ("Day", "read_day"),
     "frames.errors": ("DataError",),
     "packer.errors": ("ConfigError", "PackError"),

@@ -16,7 +16,7 @@ from todpack.frames.errors import DataError
 from todpack.packer.errors import PackError
 
 if TYPE_CHECKING:
-    from todpack.eval.measures.score_report import ScoreReport
+    from todpack.eval.measures.score import ScoreReport
     from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
     from todpack.packer.daybasis.encoder import Refine
 
@@ -271,13 +271,13 @@ def score(
         DataError: the originals cannot be read, or are of another size.
     """
     with needs("eval", "score"):
+        from todpack.eval.archive import score as score_archive
         from todpack.eval.measures.perceptual import LpipsAbsent, load_lpips
-        from todpack.eval.measures.score import score as score_archive
 
     weights = None if lpips_weights is None else Path(lpips_weights)
     lpips = load_lpips(weights) if with_lpips else LpipsAbsent("not asked for")
 
-    def on_frame(done: int, total: int) -> None:
+    def on_frame(done: int, total: int, _what: str) -> None:
         if progress is not None:
             progress("score", done, total)
 
@@ -288,6 +288,6 @@ def score(
         reading=_reading(source, valid, hours, first_hour, encoding, layer),
         lightmap=lightmap,
         threads=threads,
-        on_frame=on_frame,
+        progress=on_frame,
         on_warning=on_warning or (lambda _line: None),
     )

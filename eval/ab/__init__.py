@@ -1,0 +1,8 @@
+"""`todpack eval ab`: the variants of GridMLP trained with several seeds, compared, and judged by the recipe's lines.
+
+command      the command
+variants     how each is trained and packed
+run          trains, packs and scores them all
+report       the comparison as a table and as JSON
+acceptance   the recipe's acceptance lines
+"""

@@ -1,45 +1,32 @@
-"""The command `todpack eval ab`."""
+"""`todpack eval ab`."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
-_PATH = click.Path(path_type=Path)
-_SAMPLE = Path("samples", "courtyard")
-
-EXAMPLES = """
-\b
-Examples:
-  todpack eval ab --json-out out/ab.json
-  todpack eval ab frames -o out/ab-frames --seeds 1 --variant hash-1 --variant qat8
-  todpack eval ab --quick
-"""
+from .. import options
+from ..progress import progress_bar
 
 
-@click.command(
+@options.command(
     "ab",
-    short_help="Train and compare the variants of gridmlp.",
-    epilog=EXAMPLES,
-    context_settings={
-        "token_normalize_func": lambda token: token.replace("_", "-"),
-        "help_option_names": ["-h", "--help"],
-        "show_default": True,
-    },
+    "Train and compare the variants of gridmlp.",
+    "todpack eval ab --json-out out/ab.json",
+    "todpack eval ab frames -o out/ab-frames --seeds 1 --variant hash-1 --variant qat8",
+    "todpack eval ab --quick",
 )
-@click.argument("data_path", metavar="[INPUT]", required=False, type=_PATH)
-@click.option("--out-dir", "-o", type=_PATH, default=Path("out/ab"), help="A folder per variant and seed; kept.")
-@click.option("--seeds", type=click.IntRange(min=1), default=3, help="Trainings of each variant.")
+@click.argument("data_path", metavar="[INPUT]", required=False, type=options.PATH)
+@click.option("--out-dir", "-o", type=options.PATH, default=Path("out/ab"), help="A folder per variant and seed; kept.")
+@click.option("--seeds", type=options.COUNT, default=3, help="Trainings of each variant.")
 @click.option("--preset", type=click.Choice(["ab", "fast", "full"]), default="ab", help="Of `todpack train`.")
 @click.option("--epochs", type=click.IntRange(min=2), help="Instead of the preset's.")
 @click.option("--variant", "names", multiple=True, help="Only these, and plain.  [default: all]")
-@click.option("--threads", type=click.IntRange(min=1), default=1, help="Of training and decoding.")
-@click.option("--lpips-weights", type=_PATH, help="AlexNet weights; else LPIPS_ALEXNET, else torch hub's cache.")
-@click.option("--no-lpips", is_flag=True, help="Leave LPIPS out.")
-@click.option("--json-out", type=_PATH, metavar="FILE", help="Also write every figure to FILE.")
+@options.threads(1, "Of training and decoding.")
+@options.lpips
+@options.json_out
 @click.option("--quick", is_flag=True, help="One seed, two short epochs: a look at the table, not a result.")
 def ab_command(
     data_path: Path | None,
@@ -49,8 +36,7 @@ def ab_command(
     epochs: int | None,
     names: tuple[str, ...],
     threads: int,
-    lpips_weights: Path | None,
-    no_lpips: bool,
+    lpips: options.LpipsChoice,
     json_out: Path | None,
     quick: bool,
 ) -> None:
@@ -64,41 +50,41 @@ def ab_command(
 
     from ..errors import EvalError
     from ..machine import machine, machine_line
-    from ..measures.perceptual import LpipsAbsent, load_lpips
-    from ..options import prepare_output
-    from .report import ab_json, ab_table, acceptance, acceptance_table
-    from .run import QUICK_TRAINING, AbSettings, run_ab
-    from .timing import time_archives
-    from .variants import VARIANTS
+    from ..measures.latency import compare_times
+    from ..measures.perceptual import LpipsAbsent
+    from ..trials import Options, TrialSettings, frames_digest
+    from .acceptance import acceptance, acceptance_table
+    from .report import ab_json, ab_table
+    from .run import QUICK_TRAINING, run_ab
+    from .variants import PLAIN, VARIANTS
 
     known = {variant.name: variant for variant in VARIANTS}
     for name in names:
         if name not in known:
             raise EvalError(f"--variant: expected one of {', '.join(known)}, found {name}")
     if json_out is not None:
-        prepare_output(json_out)
-    read_day(data_path or _SAMPLE)  # bad frames are one error, before the first training
-    lpips = LpipsAbsent("switched off by --no-lpips") if no_lpips else load_lpips(lpips_weights)
-    if isinstance(lpips, LpipsAbsent) and not no_lpips:
-        click.echo(f"todpack: warning: LPIPS is absent: {lpips.reason}", err=True)
-    settings = AbSettings(
-        out_dir=out_dir,
-        n_seeds=1 if quick else seeds,
-        preset=preset,
-        training=QUICK_TRAINING if quick else () if epochs is None else ("--epochs", str(epochs)),
+        options.prepare_output(json_out)
+    data_path = data_path or options.sample_frames()
+    frames = frames_digest(read_day(data_path))  # bad frames are one error, before the first training
+    settings = TrialSettings(
+        data_path,
         threads=threads,
-        variants=tuple(known[name] for name in names) or VARIANTS,
+        lpips=not isinstance(lpips.load(), LpipsAbsent),
+        lpips_weights=lpips.weights,
+        frames=frames,
     )
+    training: Options = {
+        "preset": preset,
+        **(QUICK_TRAINING if quick else {} if epochs is None else {"epochs": epochs}),
+    }
+    variants = tuple(known[name] for name in names) or VARIANTS
     described = machine(threads)
-
-    def say(done: int, in_all: int, what: str) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r[{done}/{in_all}] {what:<40}", nl=done == in_all, err=True)
-
-    results = run_ab(data_path or _SAMPLE, settings, lpips, say)
-    timings = time_archives({r.variant: r.archive for r in reversed(results)}, threads)
-    lines = acceptance(results, timings)
-    click.echo(f"{ab_table(results, timings)}\n\n{acceptance_table(lines)}\n\n{machine_line(described)}")
+    with progress_bar("ab") as advance:
+        results = run_ab(
+            out_dir, settings, variants, n_seeds=1 if quick else seeds, training=training, progress=advance
+        )
+    times = compare_times({result.variant: result.archive for result in reversed(results)}, threads, PLAIN)
+    lines = acceptance(results, times)
+    click.echo(f"{ab_table(results, times)}\n\n{acceptance_table(lines)}\n\n{machine_line(described)}")
     if json_out is not None:
-        text = json.dumps(ab_json(results, timings, lines, described), indent=2, allow_nan=False) + "\n"
-        write_text(json_out, text)
+        write_text(json_out, json.dumps(ab_json(results, times, lines, described), indent=2, allow_nan=False) + "\n")

@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from todpack.decompressor import open_archive
-from todpack.decompressor.files import make_folder, write_text
 
-from ..measures.perceptual import Lpips, LpipsAbsent
-from ..measures.score import score
-from ..process import run_todpack
+from ..progress import Progress, silent
+from ..trials import ARCHIVE, RUN, Options, Result, Trial, TrialSettings, measures_of, run_trials
 from .variants import PLAIN, VARIANTS, Variant
 
 _MODEL_SECTIONS = ("/grid/", "/hash/", "/merge/", "/encoder", "/frame.onnx")
-QUICK_TRAINING = ("--epochs", "2", "--samples-per-epoch", "16384", "--hash-epochs", "1", "--qat-epochs", "1")
-
-Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class AbSettings:
-    """How the comparison runs.
-
-    Attributes:
-        out_dir: One folder per variant and seed, kept between calls.
-        n_seeds: Seeds 0 .. n_seeds - 1.
-        preset: Of `todpack train`.
-        training: More options for every training, e.g. fewer epochs.
-        threads: Of training and decoding.
-        variants: What is compared; the plain one is always among them.
-    """
-
-    out_dir: Path
-    n_seeds: int = 3
-    preset: str = "ab"
-    training: tuple[str, ...] = ()
-    threads: int = 1
-    variants: tuple[Variant, ...] = VARIANTS
+QUICK_TRAINING: Options = {"epochs": 2, "samples-per-epoch": 16384, "hash-epochs": 1, "qat-epochs": 1}
 
 
 @dataclass(frozen=True)
@@ -76,92 +49,64 @@ class AbResult:
     archive: Path
 
 
-def _folder(settings: AbSettings, variant: str, seed: int) -> Path:
-    return settings.out_dir / f"{variant}-s{seed}"
+def _trial(variant: Variant, seed: int, out: Path, shared: Options) -> Trial:
+    run_of = None if variant.run_of is None else f"{variant.run_of}-s{seed}"
+    start = f"{variant.starts_from}-s{seed}"
+    starts: Options = {} if variant.starts_from is None else {"init-from": str(out / start / RUN)}
+    train = {"seed": seed, **starts, **variant.train, **shared}
+    return Trial("gridmlp", train, variant.pack, run_of, label=f"{variant.name}-s{seed}")
 
 
-def _train_arguments(variant: Variant, seed: int, data_path: Path, settings: AbSettings) -> list[str]:
-    run = _folder(settings, variant.name, seed) / "run"
-    arguments = ["train", str(data_path), "-o", str(run), "--family", "gridmlp", "--preset", settings.preset]
-    arguments += ["--seed", str(seed), "--device", "cpu", "--threads", str(settings.threads), "--quiet", "--resume"]
-    if variant.starts_from is not None:
-        arguments += ["--init-from", str(_folder(settings, variant.starts_from, seed) / "run")]
-    return [*arguments, *variant.train, *settings.training]
-
-
-def _model_bytes(archive_path: Path) -> int:
-    with open_archive(archive_path, provider="cpu") as archive:
-        sections = archive.container.sections.values()
-        return sum(s.stored_bytes for s in sections if any(part in s.name for part in _MODEL_SECTIONS))
-
-
-def _finished(path: Path, key: list[str]) -> dict[str, Any] | None:
-    """What an earlier call measured, if it was with the same options."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return stored["figures"] if isinstance(stored, dict) and stored.get("key") == key else None
-
-
-def _run_one(
-    variant: Variant, seed: int, data_path: Path, settings: AbSettings, lpips: Lpips | LpipsAbsent
-) -> AbResult:
-    folder = _folder(settings, variant.name, seed)
-    make_folder(folder)
-    archive_path, result_path = folder / "archive.tod", folder / "result.json"
-    measures = "no lpips" if isinstance(lpips, LpipsAbsent) else "lpips"
-    key = [*_train_arguments(variant, seed, data_path, settings), *variant.pack, measures]
-    figures = _finished(result_path, key) if archive_path.is_file() else None
-    if figures is None:
-        if variant.run_of is None:
-            run_todpack(_train_arguments(variant, seed, data_path, settings), settings.threads)
-        run = _folder(settings, variant.run_of or variant.name, seed) / "run"
-        run_todpack(["pack", str(run), "-o", str(archive_path), *variant.pack], settings.threads)
-        report = score(archive_path, data_path, lpips=lpips, threads=settings.threads)
-        trained = json.loads((run / "config.json").read_text(encoding="utf-8"))["figures"]
-        figures = {
-            "psnr_db": report.psnr_db,
-            "ssim": report.ssim,
-            "lpips": report.lpips,
-            "temporal_lpips": report.temporal_lpips,
-            "temporal_l1": report.temporal_l1,
-            "archive_bytes": report.archive_bytes,
-            "model_bytes": _model_bytes(archive_path),
-            "parameters": trained["parameters"],
-            "train_s": trained["train_seconds"],
-        }
-        text = json.dumps({"key": key, "figures": figures}, indent=2, sort_keys=True) + "\n"
-        write_text(result_path, text)
-    return AbResult(variant=variant.name, seed=seed, archive=archive_path, **figures)
+def _result(variant: Variant, seed: int, out: Path, trial: Trial, result: Result) -> AbResult:
+    measures, archive = measures_of(result), out / trial.name / ARCHIVE
+    config = out / (trial.run_of or trial.name) / RUN / "config.json"
+    trained = json.loads(config.read_text(encoding="utf-8"))["figures"]
+    with open_archive(archive, provider="cpu") as opened:
+        sections = opened.container.sections.values()
+        model_bytes = sum(s.stored_bytes for s in sections if any(part in s.name for part in _MODEL_SECTIONS))
+    return AbResult(
+        variant=variant.name,
+        seed=seed,
+        archive_bytes=measures["bytes"],
+        model_bytes=model_bytes,
+        parameters=trained["parameters"],
+        train_s=trained["train_seconds"],
+        archive=archive,
+        **{k: measures[k] for k in ("psnr_db", "ssim", "lpips", "temporal_lpips", "temporal_l1")},
+    )
 
 
 def run_ab(
-    data_path: Path, settings: AbSettings, lpips: Lpips | LpipsAbsent, on_result: Progress | None = None
+    out: Path,
+    settings: TrialSettings,
+    variants: tuple[Variant, ...] = VARIANTS,
+    *,
+    n_seeds: int = 3,
+    training: Options | None = None,
+    progress: Progress = silent,
 ) -> list[AbResult]:
     """Train, pack and score all variants and seeds.
 
     Args:
-        data_path: Folder of frames.
-        settings: How.
-        lpips: The measure, or why it is absent.
-        on_result: Called with (done, in all, what comes next).
+        out: One folder per variant and seed, kept between calls.
+        settings: Frames, threads and LPIPS.
+        variants: What is compared; the plain one is always among them.
+        n_seeds: Seeds 0 .. n_seeds - 1.
+        training: Options of every training, e.g. its preset, or fewer epochs.
+        progress: Told of the trials.
 
     Returns:
         All results, variant by variant.
 
     Raises:
-        EvalError: a command failed, or the variants lack the plain one.
+        EvalError: a command failed.
     """
-    if PLAIN not in {variant.name for variant in settings.variants}:
-        settings = replace(settings, variants=(VARIANTS[0], *settings.variants))
-    jobs = [(seed, variant) for seed in range(settings.n_seeds) for variant in settings.variants]
-    results: list[AbResult] = []
-    for seed, variant in jobs:
-        if on_result is not None:
-            on_result(len(results), len(jobs), f"{variant.name}, seed {seed}")
-        results.append(_run_one(variant, seed, data_path, settings, lpips))
-    if on_result is not None:
-        on_result(len(results), len(jobs), "timing")
-    order = [variant.name for variant in settings.variants]
-    return sorted(results, key=lambda result: (order.index(result.variant), result.seed))
+    if PLAIN not in {variant.name for variant in variants}:
+        variants = (VARIANTS[0], *variants)
+    shared: Options = {"device": "cpu", **({} if settings.threads is None else {"threads": settings.threads})}
+    jobs = [(seed, variant) for seed in range(n_seeds) for variant in variants]
+    trials = [_trial(variant, seed, out, {**shared, **(training or {})}) for seed, variant in jobs]
+    results = run_trials(trials, out, settings, progress, check=measures_of)
+    found = [_result(*job[::-1], out, trial, r) for job, trial, r in zip(jobs, trials, results, strict=True)]
+    order = [variant.name for variant in variants]
+    return sorted(found, key=lambda result: (order.index(result.variant), result.seed))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FP32 = ("--grid-dtype", "float32", "--mlp-dtype", "fp32")
-PTQ8 = ("--grid-dtype", "uint8", "--mlp-dtype", "int8")
-PTQ16 = ("--grid-dtype", "uint16", "--mlp-dtype", "fp16")
-CALIBRATED = ("--ptq", "percentile", "--val-downsample", "2")
-ENCODER = ("--use-baseline-encoder",)
-PATCH = ("--patch-size", "16", "--loss-ssim-w", "0.005")  # the recipe's 0.2 costs 4 dB, docs/gridmlp.md
+from ..trials import Options
+
+FP32: Options = {"grid-dtype": "float32", "mlp-dtype": "fp32"}
+PTQ8: Options = {"grid-dtype": "uint8", "mlp-dtype": "int8"}
+PTQ16: Options = {"grid-dtype": "uint16", "mlp-dtype": "fp16"}
+CALIBRATED: Options = {"ptq": "percentile", "val-downsample": 2}
+ENCODER: Options = {"use-baseline-encoder": True}
+PATCH: Options = {"patch-size": 16, "loss-ssim-w": 0.005}  # the recipe's 0.2 costs 4 dB, docs/gridmlp.md
+TEMPORAL: Options = {"temporal-loss": True}
 PLAIN = "plain"
 
 
@@ -26,8 +29,8 @@ class Variant:
     """
 
     name: str
-    train: tuple[str, ...]
-    pack: tuple[str, ...]
+    train: Options
+    pack: Options
     run_of: str | None = None
     starts_from: str | None = None
 
@@ -36,13 +39,13 @@ VARIANTS = (
     Variant(PLAIN, CALIBRATED, FP32),
     Variant("baseline-encoder", ENCODER, FP32),
     Variant("patch-ssim", PATCH, FP32),
-    Variant("hybrid", (*ENCODER, *PATCH), FP32),
-    Variant("hash-1", ("--hash-top-levels", "1", "--hash-capacity", "4096", *CALIBRATED), PTQ8),
-    Variant("hash-2", ("--hash-top-levels", "2", "--hash-capacity", "2048", *CALIBRATED), PTQ8),
-    Variant("ptq8", (), PTQ8, run_of=PLAIN),
-    Variant("ptq16", (), PTQ16, run_of=PLAIN),
-    Variant("qat8", ("--qat", "--qat-epochs", "5", *CALIBRATED), PTQ8, starts_from=PLAIN),
-    Variant("temporal", ("--temporal-loss",), FP32),
-    Variant("temporal-low", ("--temporal-loss", "--temporal-w-start", "0.005", "--temporal-w", "0.02"), FP32),
-    Variant("film", ("--film",), FP32),
+    Variant("hybrid", {**ENCODER, **PATCH}, FP32),
+    Variant("hash-1", {"hash-top-levels": 1, "hash-capacity": 4096, **CALIBRATED}, PTQ8),
+    Variant("hash-2", {"hash-top-levels": 2, "hash-capacity": 2048, **CALIBRATED}, PTQ8),
+    Variant("ptq8", CALIBRATED, PTQ8, run_of=PLAIN),
+    Variant("ptq16", CALIBRATED, PTQ16, run_of=PLAIN),
+    Variant("qat8", {"qat": True, "qat-epochs": 5, **CALIBRATED}, PTQ8, starts_from=PLAIN),
+    Variant("temporal", TEMPORAL, FP32),
+    Variant("temporal-low", {**TEMPORAL, "temporal-w-start": 0.005, "temporal-w": 0.02}, FP32),
+    Variant("film", {"film": True}, FP32),
 )

@@ -1,20 +1,21 @@
-"""The bench of the model families at their default presets: trained, packed and measured as a user would."""
+"""The model families at their default presets: trained, packed and measured as a user would."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from todpack.frames import read_day
 
 from ..errors import EvalError
-from ..measures.frames import as_codes
-from ..measures.latency import measure_latency
-from ..process import run_todpack
-from .archive import DAYBASIS, REFINED, archive_point
-from .result import TIMED_Q_STEP, DatasetBench
+from ..measures.latency import LatencySettings
+from ..peers.ours import DAYBASIS, REFINED
+from ..progress import Progress, silent
+from ..tables import Table
+from ..trials import Options, Trial, TrialSettings, measures_of, run_trial
+from .dataset import TIMED_Q_STEP, DatasetBench
 
 FAMILIES = ("gridmlp", "siren")  # that are trained; daybasis is in every bench
 
@@ -45,19 +46,19 @@ def bench_families(
     *,
     families: tuple[str, ...] = FAMILIES,
     threads: int = 2,
-    n_opens: int = 5,
-    train_options: dict[str, tuple[str, ...]] | None = None,
-    on_step: Callable[[int, int, str], None] | None = None,
+    opens: int = 5,
+    train_options: Mapping[str, Options] | None = None,
+    progress: Progress = silent,
 ) -> list[FamilyRow]:
-    """Train families on a folder of frames, pack it, and measure the archive.
+    """Train families on a folder of frames, pack them, and measure the archives.
 
     Args:
         data_path: Folder of 8-bit frames.
         families: Which ones; daybasis too, if it is named.
-        threads: Decoder threads.
-        n_opens: Fresh processes for the open.
+        threads: Threads of training and decoding.
+        opens: Fresh processes for the open.
         train_options: Options of `todpack train` per family; none: its defaults.
-        on_step: Called with (families done, families in all, what is next).
+        progress: Told of the families.
 
     Returns:
         A row per family.
@@ -68,20 +69,14 @@ def bench_families(
     day = read_day(data_path)
     if day.transfer != "srgb8":
         raise EvalError(f"{data_path}: the families are compared on 8-bit sRGB frames, found {day.transfer} radiance")
-    frames, rows = as_codes(day.radiance), []
+    settings = TrialSettings(data_path, threads=threads, lpips=False, timing=LatencySettings(opens=opens))
+    rows = []
     with tempfile.TemporaryDirectory(prefix="todpack-bench-") as folder:
         for done, family in enumerate(families):
-            if on_step is not None:
-                on_step(done, len(families), f"train {family}")
-            run, archive = Path(folder) / family, Path(folder) / f"{family}.tod"
-            options = (train_options or {}).get(family, ())
-            train = ["train", str(data_path), "-o", str(run), "--family", family, "--quiet", *options]
-            train_s = run_todpack(train).wall_s
-            run_todpack(["pack", str(run), "-o", str(archive)])
-            point = archive_point(archive, frames, day, name=family, setting="default", threads=threads)
-            latency = measure_latency(archive, threads=threads, provider="cpu", n_opens=n_opens)
-            opened, frame = latency.open_ms, latency.frame_ms_median
-            rows.append(FamilyRow(family, point.size_bytes, point.psnr_db, opened, frame, train_s))
+            progress(done, len(families), f"train {family}")
+            trial = Trial(family, (train_options or {}).get(family, {}), label=family)
+            found = measures_of(run_trial(trial, Path(folder), settings))
+            rows.append(FamilyRow(family, *(found[k] for k in ("bytes", "psnr_db", "open_ms", "frame_ms", "train_s"))))
     return rows
 
 
@@ -108,15 +103,12 @@ def families_json(rows: Mapping[str, list[FamilyRow]]) -> list[dict[str, object]
     return [{"path": path, **asdict(row)} for path, found in rows.items() for row in found]
 
 
-def families_table(rows: list[FamilyRow], data_path: Path) -> str:
+def families_table(rows: list[FamilyRow], data_path: Path) -> Table:
     """The rows for people."""
-    lines = [
-        f"families at their defaults: {data_path}",
-        f"  {'family':<10} {'bytes':>9} {'PSNR':>9} {'open':>9} {'frame':>9} {'training':>9}",
-    ]
-    lines += [
-        f"  {row.family:<10} {row.archive_bytes:>9} {row.psnr_db:>6.2f} dB {row.open_ms:>6.0f} ms "
-        f"{row.frame_ms:>6.1f} ms {row.train_s:>7.0f} s"
+    head = ("family", "bytes", "PSNR dB", "open ms", "frame ms", "training s")
+    body = [
+        (row.family, str(row.archive_bytes), f"{row.psnr_db:.2f}", f"{row.open_ms:.0f}", f"{row.frame_ms:.1f}",
+         f"{row.train_s:.0f}")
         for row in rows
-    ]
-    return "\n".join(lines)
+    ]  # fmt: skip
+    return Table(f"Families at their defaults: {data_path}", head, body)

@@ -1,58 +1,94 @@
-"""The bench as a table for people and as JSON for machines, with the machine it ran on."""
+"""One dataset's figures as tables, for a terminal or a document, and all of them as JSON."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from ..machine import machine_line
-from ..peers import JPEG_XL, X265
-from ..peers.standing_report import DEFINITIONS, peers_json
-from .archive import DAYBASIS, REFINED
-from .result import BRACKETED_DB, DatasetBench
-from .targets import X265_LEVELS_DB, bytes_or_none, rows
+from ..measures.latency import LatencyReport
+from ..measures.rate_curve import bytes_at_psnr
+from ..peers.images import JPEG_XL
+from ..peers.ours import DAYBASIS, REFINED
+from ..peers.report import bd_rates
+from ..peers.video import X265
+from ..tables import Table, figure, finite
+from .dataset import BRACKETED_DB, TIMED_Q_STEP, DatasetBench
+from .targets import X265_LEVELS_DB, rows
 
 LEVELS_DB = tuple(sorted({*X265_LEVELS_DB, BRACKETED_DB}))
+REFERENCES = (X265, JPEG_XL)
+CODECS = (DAYBASIS, REFINED, *(peer.name for peer in REFERENCES))
+_LATENCY = ("open ms", "frame ms, median", "frame ms, p95", "texel us, median")
+
+
+def _latency(latency: LatencyReport) -> tuple[str, ...]:
+    return (
+        f"{latency.open_ms:.1f}",
+        f"{latency.frame_ms_median:.2f}",
+        f"{latency.frame_ms_p95:.2f}",
+        f"{latency.texel_us_median:.1f}",
+    )
+
+
+def _judged(bench: DatasetBench) -> Table:
+    def text(value: float | None) -> str:
+        return figure(value, 3 if value is None or value < 1 else 2 if value < 100 else 1, absent="-")
+
+    body = [
+        (row.measure, text(row.value), "" if row.target is None else f"<= {row.target:g}", row.verdict, row.note)
+        for row in rows(bench)
+    ]
+    return Table("Against the targets:", ("measure", DAYBASIS, "target", "", ""), body, "lrrll")
+
+
+def _bytes(bench: DatasetBench) -> Table:
+    body = []
+    for name in CODECS:
+        curve = bench.results.curve(name)
+        sizes = [figure(bytes_at_psnr(curve, level), 0, absent="-") for level in LEVELS_DB]
+        reached = [point.psnr_db for point in curve]
+        body.append((name, *sizes, f"{min(reached):.2f} .. {max(reached):.2f}" if reached else "absent"))
+    return Table("Bytes at equal PSNR:", ("", *(f"{level:g} dB" for level in LEVELS_DB), "points dB"), body)
+
+
+def dataset_tables(bench: DatasetBench) -> list[Table | str]:
+    """Everything of one dataset, as tables and single lines."""
+    latencies = [(str(latency.threads), *_latency(latency)) for latency in bench.latencies]
+    found: list[Table | str] = [_judged(bench), _bytes(bench)]
+    rates = bd_rates(bench.results, (DAYBASIS, REFINED)).percent
+    named = ", ".join(f"{name} {rate:+.1f} %" for name, rate in rates.items() if rate is not None)
+    if named:
+        found.append(f"Bytes beyond those of {X265.name} at equal PSNR (BD-rate): {named}.")
+    caption = f"Latency of the archive of step {TIMED_Q_STEP:g}:"
+    found.append(Table(caption, ("threads", *_LATENCY), latencies, "r"))
+    found.append(
+        f"Memory: {bench.memory.decode_bytes / 1e6:.0f} MB at the peak with every hour decoded, of which "
+        f"{bench.memory.imports_bytes / 1e6:.0f} MB are the imports."
+    )
+    if bench.archives:
+        others = [
+            (one.point.name, str(one.point.size_bytes), f"{one.point.psnr_db:.2f}", *_latency(one.latency))
+            for one in bench.archives
+        ]
+        found.append(Table("Other archives of the same frames:", ("archive", "bytes", "PSNR dB", *_LATENCY), others))
+    return found
 
 
 def dataset_table(bench: DatasetBench) -> str:
-    """The figures against their targets, then the bytes at equal PSNR, then ready archives."""
+    """Everything of one dataset, for a terminal."""
     share = 100 * bench.n_valid / (bench.height * bench.width)
-    lines = [
-        f"{bench.name}: {bench.n_frames} frames, {share:.1f} % valid texels, {bench.path}",
-        "",
-        f"{'measure':<40} {DAYBASIS:>9} {'target':>9}",
-    ]
-    for row in rows(bench):
-        value = "-" if row.value is None else _figure(row.value)
-        target = "" if row.target is None else f"<= {row.target:g}"
-        lines.append(f"{row.measure:<40} {value:>9} {target:>9}  {row.verdict:<12}  {row.note}".rstrip())
-    for latency in bench.latencies[1:]:
-        lines.append(
-            f"with threads {latency.threads}: open {latency.open_ms:.1f} ms, frame {latency.frame_ms_median:.2f} ms "
-            f"(p95 {latency.frame_ms_p95:.2f}), texel {latency.texel_us_median:.1f} us"
-        )
-    lines += ["", f"{'bytes at':<22}" + "".join(f"{f'{level:g} dB':>12}" for level in LEVELS_DB) + f"{'points dB':>18}"]
-    for name in (DAYBASIS, REFINED, *DEFINITIONS):
-        curve = [point.psnr_db for point in bench.results.curve(name)]
-        sizes = [bytes_or_none(bench.results, name, level) for level in LEVELS_DB]
-        span = f"{min(curve):.2f} .. {max(curve):.2f}" if curve else "absent"
-        lines.append(f"{name:<22}" + "".join(f"{'-' if s is None else f'{s:.0f}':>12}" for s in sizes) + f"{span:>18}")
-    for archive in bench.archives:
-        point, latency = archive.point, archive.latency
-        lines.append(
-            f"{point.name}: {point.size_bytes} bytes, {point.psnr_db:.2f} dB, open {latency.open_ms:.1f} ms, "
-            f"frame {latency.frame_ms_median:.2f} ms ({point.setting})"
-        )
-    return "\n".join(lines)
+    lines = [f"{bench.name}: {bench.n_frames} frames, {share:.1f} % valid texels, {bench.path}", ""]
+    for part in dataset_tables(bench):
+        lines += [part, ""] if isinstance(part, str) else part.columns()
+    return "\n".join(lines).rstrip()
 
 
 def footer(benches: Sequence[DatasetBench], described: dict[str, object]) -> str:
     """Below the tables: absent peers, what each peer is, and the machine."""
     absent = {name: reason for bench in benches for name, reason in bench.results.absent.items()}
     lines = [f"{name} absent: {reason}" for name, reason in absent.items()]
-    lines += [f"{name}: {DEFINITIONS[name]}" for name in (X265, JPEG_XL) if name not in absent]
+    lines += [f"{peer.name}: {peer.definition}" for peer in REFERENCES if peer.name not in absent]
     lines.append("PSNR over valid texels; bytes of whole files; sizes at equal PSNR are log-linear between points")
     lines.append(machine_line(described))
     return "\n".join(lines)
@@ -72,28 +108,24 @@ def _dataset_json(bench: DatasetBench) -> dict[str, object]:
         "frames": bench.n_frames,
         "valid_texels": bench.n_valid,
         "rows": [{**asdict(row), "verdict": row.verdict} for row in rows(bench)],
-        **peers_json(bench.results, bench.n_valid, bench.n_frames),
+        "points": [point.to_json(bench.n_valid, bench.n_frames) for point in bench.results.points],
+        "absent": bench.results.absent,
+        "definitions": {peer.name: peer.definition for peer in REFERENCES},
         "bytes_at_psnr": [
-            {
-                "psnr_srgb_db": level,
-                **{n: bytes_or_none(bench.results, n, level) for n in (DAYBASIS, REFINED, *DEFINITIONS)},
-            }
+            {"psnr_srgb_db": level, **{name: bytes_at_psnr(bench.results.curve(name), level) for name in CODECS}}
             for level in LEVELS_DB
         ],
         "compress_s": list(bench.compress_s),
         "latency": [latency.to_json() for latency in bench.latencies],
+        "memory": asdict(bench.memory),
         "archives": [
             {
-                "name": archive.point.name,
-                "file": archive.point.setting,
-                "bytes": archive.point.size_bytes,
-                "psnr_srgb_db": archive.point.psnr_db if math.isfinite(archive.point.psnr_db) else None,
-                "latency": archive.latency.to_json(),
+                "name": one.point.name,
+                "file": one.point.setting,
+                "bytes": one.point.size_bytes,
+                "psnr_srgb_db": finite(one.point.psnr_db),
+                "latency": one.latency.to_json(),
             }
-            for archive in bench.archives
+            for one in bench.archives
         ],
     }
-
-
-def _figure(value: float) -> str:
-    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.1f}"

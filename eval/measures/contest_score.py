@@ -46,11 +46,6 @@ class Range:
         """0..weight."""
         return self.weight * self.points(value) / FULL_POINTS
 
-    def per_unit(self, value: float) -> float:
-        """Score that one unit more of the measure changes at this value; 0 where it is clipped, on the better side."""
-        inside = min(self.best, self.worst) < value < max(self.best, self.worst)
-        return self.weight / (self.best - self.worst) if inside else 0.0
-
 
 @dataclass(frozen=True)
 class Scorer:

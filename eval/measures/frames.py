@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from todpack.frames import Day
+
 
 def paired_days(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give both sides the shape (T, H, W, 3), without a copy.
@@ -56,3 +58,8 @@ def as_codes(radiance: np.ndarray) -> np.ndarray:
     """(..., 3) float32 codes 0..255, as `Day` holds them, to uint8."""
     codes: np.ndarray = np.clip(np.rint(radiance), 0, 255).astype(np.uint8)
     return codes
+
+
+def day_frames(day: Day) -> np.ndarray:
+    """The (T, H, W, 3) frames of a day as they are measured: uint8 codes, or float32 radiance."""
+    return as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance

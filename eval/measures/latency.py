@@ -1,4 +1,4 @@
-"""How long an archive takes: cold open, first frame, steady frames, random texels.
+"""How long an archive takes to decode, alone or beside others, and how much memory.
 
 Cold means a fresh Python process each time, its imports done and not counted; the file itself is in the operating
 system's cache after the first run. The report names threads, provider and processor beside the figures.
@@ -8,21 +8,42 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from todpack.decompressor import open_archive
+
 from ..errors import EvalError
 from ..machine import cpu_name
 from ..process import run_module
+from ..progress import Progress, silent
 
-DEFAULT_THREADS = 2
-DEFAULT_OPENS = 5
-DEFAULT_FRAMES = 48
-DEFAULT_TEXELS = 500
+COMPARED_ROUNDS = 48
+
+
+@dataclass(frozen=True)
+class LatencySettings:
+    """What is timed; every number is at least 1.
+
+    Attributes:
+        threads: Decoder threads.
+        provider: What runs the graphs: `"auto"`, `"cpu"` or `"cuda"`.
+        opens: Fresh processes for open and first frame; the last of them also gives the rest.
+        frames: Frames of the steady state; fewer are timed if they take over 20 s.
+        texels: Random texels.
+    """
+
+    threads: int = 2
+    provider: str = "auto"
+    opens: int = 5
+    frames: int = 48
+    texels: int = 500
 
 
 @dataclass(frozen=True)
@@ -78,61 +99,113 @@ class LatencyReport:
         )
 
 
-def _run_probe(archive: Path, threads: int, provider: str, n_frames: int, n_texels: int) -> dict[str, Any]:
-    """Run `eval.latency_probe` in a fresh process."""
-    words = [str(archive), str(threads), provider, str(n_frames), str(n_texels)]
-    result: dict[str, Any] = json.loads(run_module("todpack.eval.measures.probe", words).stdout.splitlines()[-1])
-    return result
+def _probe(what: str, archive: str | Path, *words: object) -> dict[str, Any]:
+    """Run `eval.measures.probe` in a fresh process; an `EvalError` has the decoder's own message."""
+    done = run_module("todpack.eval.measures.probe", [what, str(Path(archive).absolute()), *map(str, words)])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def measure_latency(
-    archive: str | Path,
-    *,
-    threads: int = DEFAULT_THREADS,
-    provider: str = "auto",
-    n_opens: int = DEFAULT_OPENS,
-    n_frames: int = DEFAULT_FRAMES,
-    n_texels: int = DEFAULT_TEXELS,
-    on_run: Callable[[int, int], None] | None = None,
+    archive: str | Path, settings: LatencySettings | None = None, progress: Progress = silent
 ) -> LatencyReport:
     """Time an archive in fresh processes; of several lightmaps, the first.
 
     Args:
         archive: Archive file.
-        threads: Decoder threads.
-        provider: `"auto"`, `"cpu"` or `"cuda"`.
-        n_opens: Fresh processes for open and first frame; the last of them also gives the rest. At least 1.
-        n_frames: Frames of the steady state, at least 1; fewer are timed if they take over 20 s.
-        n_texels: Random texels, at least 1.
-        on_run: Called with (processes done, processes in all).
-
-    Returns:
-        The figures with their conditions.
+        settings: What is timed.
+        progress: Told of the processes.
 
     Raises:
         EvalError: The archive cannot be decoded (the decoder's own message), or a count is below 1.
     """
-    if min(threads, n_opens, n_frames, n_texels) < 1:
+    chosen = settings or LatencySettings()
+    if min(chosen.threads, chosen.opens, chosen.frames, chosen.texels) < 1:
         raise EvalError("latency takes at least 1 thread, 1 open, 1 frame and 1 texel")
     runs: list[dict[str, Any]] = []
-    for i in range(n_opens):
-        last = i == n_opens - 1
-        runs.append(_run_probe(Path(archive).absolute(), threads, provider, *(n_frames, n_texels) if last else (0, 0)))
-        if on_run is not None:
-            on_run(i + 1, n_opens)
-    frames_ms, texels_us = runs[-1]["frame_ms"], runs[-1]["texel_us"]
+    for i in range(chosen.opens):
+        counts = (chosen.frames, chosen.texels) if i == chosen.opens - 1 else (0, 0)
+        runs.append(_probe("latency", archive, chosen.threads, chosen.provider, *counts))
+        progress(i + 1, chosen.opens, "open")
+    last = runs[-1]
     return LatencyReport(
         open_ms=statistics.median(run["open_ms"] for run in runs),
         first_frame_ms=statistics.median(run["first_frame_ms"] for run in runs),
-        frame_ms_median=statistics.median(frames_ms),
-        frame_ms_p95=float(np.percentile(frames_ms, 95)),
-        texel_us_median=statistics.median(texels_us),
-        threads=threads,
-        n_opens=n_opens,
-        n_frames=len(frames_ms),
-        n_texels=len(texels_us),
-        height=runs[-1]["height"],
-        width=runs[-1]["width"],
-        provider=runs[-1]["provider"],
+        frame_ms_median=statistics.median(last["frame_ms"]),
+        frame_ms_p95=float(np.percentile(last["frame_ms"], 95)),
+        texel_us_median=statistics.median(last["texel_us"]),
+        threads=chosen.threads,
+        n_opens=chosen.opens,
+        n_frames=len(last["frame_ms"]),
+        n_texels=len(last["texel_us"]),
+        **{name: last[name] for name in ("height", "width", "provider")},
         cpu=cpu_name(),
     )
+
+
+@dataclass(frozen=True)
+class ComparedTimes:
+    """Decode times of one archive beside others: medians in ms, and the frame's over the base's, round by round."""
+
+    frame_ms: float
+    load_ms: float
+    frame_ratio: float
+
+
+def compare_times(
+    archives: Mapping[str, Path], threads: int, base: str, n_rounds: int = COMPARED_ROUNDS
+) -> dict[str, ComparedTimes]:
+    """Time whole frames and opening, all archives in turn in every round, so that a busy machine troubles all alike.
+
+    Args:
+        archives: By name, the base among them.
+        threads: Decoder threads.
+        base: Whose frame times the others' are divided by.
+        n_rounds: Frames of each archive; opened a third as often.
+    """
+    frames: dict[str, list[float]] = {name: [] for name in archives}
+    loads: dict[str, list[float]] = {name: [] for name in archives}
+    for _ in range(max(1, n_rounds // 3)):
+        for name, path in archives.items():
+            start = time.perf_counter()
+            with open_archive(path, threads=threads, provider="cpu") as archive:
+                archive.prepare()
+            loads[name].append(1e3 * (time.perf_counter() - start))
+    with ExitStack() as stack:
+        opened = {
+            name: stack.enter_context(open_archive(path, threads=threads, provider="cpu"))
+            for name, path in archives.items()
+        }
+        for archive in opened.values():
+            archive.decode(0.0)
+        for turn in range(n_rounds):
+            for name, archive in opened.items():
+                time_h = float(archive.hours[turn % len(archive.hours)])
+                start = time.perf_counter()
+                archive.decode(time_h)
+                frames[name].append(1e3 * (time.perf_counter() - start))
+    ratios = {name: float(np.median(np.array(frames[name]) / np.array(frames[base]))) for name in archives}
+    return {
+        name: ComparedTimes(statistics.median(frames[name]), statistics.median(loads[name]), ratios[name])
+        for name in archives
+    }
+
+
+@dataclass(frozen=True)
+class MemoryReport:
+    """Peaks of the resident memory, bytes: imports alone, and with the archive open and every hour decoded."""
+
+    imports_bytes: int
+    decode_bytes: int
+
+
+def measure_memory(archive: Path, threads: int) -> MemoryReport:
+    """Measure the peak memory of a fresh process that opens an archive and decodes every stored hour.
+
+    Raises:
+        EvalError: The archive cannot be decoded.
+    """
+    try:
+        return MemoryReport(*(_probe("memory", archive, threads, what)["bytes"] for what in ("imports", "decode")))
+    except EvalError as error:
+        raise EvalError(f"{archive}: memory cannot be measured: {error}") from error

@@ -1,18 +1,19 @@
-"""The measures of distortion and size, defined once for the whole project (numpy only).
+"""The measures of distortion and size, defined once for the whole project.
 
 Everywhere: frames are (T, H, W, 3) or (H, W, 3), the original first; `valid` is (H, W) bool and the invalid texels
 never count. sRGB measures take uint8 codes (peak 255), linear ones floating-point radiance. Frames are taken one at a
 time, so the working memory is that of a few frames, whatever T is.
 
-Source: ../shared/DESIGN.md "Measures"; ../shared/HPRC.md "Measures" for everything called linear.
+Source: docs/contest.md "Measures" for everything called linear.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
+
+from todpack.frames.psnr import CODE_PEAK, psnr_db
 
 from .frames import paired_days
 from .ssim import SSIM_DEFINITION, SSIM_LINEAR_DEFINITION, ssim, ssim_linear
@@ -30,12 +31,6 @@ __all__ = [
     "ssim_linear",
     "temporal_l1",
 ]
-
-SRGB_PEAK = 255
-
-
-def _psnr_db(peak: float, mse: float) -> float:
-    return math.inf if mse == 0.0 else 10.0 * math.log10(peak * peak / mse)
 
 
 def psnr_srgb_db(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> float:
@@ -60,7 +55,7 @@ def psnr_srgb_db(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) 
         # int32: a difference of two uint8 wraps in uint8, and its square wraps in int16
         error = original[valid].astype(np.int32) - reconstruction[valid].astype(np.int32)
         squares += int(np.sum(error * error, dtype=np.int64))
-    return _psnr_db(SRGB_PEAK, squares / (3 * int(valid.sum()) * len(originals)))
+    return psnr_db(squares / (3 * int(valid.sum()) * len(originals)))
 
 
 def psnr_linear_tiles_db(original: np.ndarray, reconstruction: np.ndarray, valid: np.ndarray) -> list[float]:
@@ -78,7 +73,7 @@ def psnr_linear_tiles_db(original: np.ndarray, reconstruction: np.ndarray, valid
     for rows, columns, peak in measured_tiles(original, valid):
         inside = valid[rows, columns]
         error = original[rows, columns][inside].astype(np.float64) - reconstruction[rows, columns][inside]
-        tiles_db.append(_psnr_db(peak, float(np.mean(error * error))))
+        tiles_db.append(psnr_db(float(np.mean(error * error)), peak))
     return tiles_db
 
 
@@ -99,7 +94,7 @@ def psnr_linear_db(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray
     Raises:
         ValueError: Not floating point, shapes that differ, no valid texel.
 
-    Source: ../shared/HPRC.md "Measures".
+    Source: docs/contest.md "Measures".
     """
     originals, reconstructions = paired_days(reference, decoded, valid)
     if originals.dtype.kind != "f":
@@ -118,7 +113,7 @@ def _frame_differences(day: np.ndarray, valid: np.ndarray) -> Iterator[np.ndarra
         before = after
 
 
-def temporal_l1(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray, peak: float = SRGB_PEAK) -> float:
+def temporal_l1(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray, peak: float = CODE_PEAK) -> float:
     """Flicker: mean of |(R[t+1] - R[t]) - (G[t+1] - G[t])| / peak, R decoded and G original.
 
     The mean is over valid texels, channels and the T - 1 pairs of adjacent frames (23 h to 0 h is not one of them).

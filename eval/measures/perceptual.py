@@ -72,7 +72,7 @@ def lpips_linear_tiles(
     Returns:
         At most one figure per tile; tiles under `MIN_SIDE` texels a side have none.
 
-    Source: ../shared/HPRC.md "Measures".
+    Source: docs/contest.md "Measures".
     """
     figures: list[float] = []
     for rows, columns, _ in measured_tiles(original, valid):

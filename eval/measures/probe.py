@@ -1,7 +1,9 @@
-"""Time one archive in this process, which should be a fresh one; the result is one line of JSON on stdout.
+"""Time one archive, or measure its memory, in this process, which should be a fresh one; one line of JSON on stdout.
 
-`eval.latency` runs this file as `python -m eval.latency_probe ARCHIVE THREADS PROVIDER N_FRAMES N_TEXELS`. The imports
-come first and are not timed. Clock: `time.perf_counter_ns`.
+    python -m todpack.eval.measures.probe latency ARCHIVE THREADS PROVIDER N_FRAMES N_TEXELS
+    python -m todpack.eval.measures.probe memory ARCHIVE THREADS imports|decode
+
+`eval.measures.latency` runs it. The imports come first and are not timed. Clock: `time.perf_counter_ns`.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def _texel_us(archive: Archive, dtype: str, n_texels: int) -> list[float]:
     return times
 
 
-def probe(path: str, threads: int, provider: str, n_frames: int, n_texels: int) -> dict[str, object]:
+def latency(path: str, threads: int, provider: str, n_frames: int, n_texels: int) -> dict[str, object]:
     """Time opening, the first frame, `n_frames` more and `n_texels` texels.
 
     Args:
@@ -85,15 +87,39 @@ def probe(path: str, threads: int, provider: str, n_frames: int, n_texels: int) 
         }
 
 
+def peak_bytes() -> int:
+    """Peak of the resident memory of this process."""
+    try:  # Linux: ru_maxrss would begin with the peak of the process that started this one
+        with open("/proc/self/status", encoding="utf-8") as status:
+            return 1024 * int(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+    except OSError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
+def decode_everything(path: str, threads: int) -> None:
+    """Decode every stored hour of every lightmap."""
+    with open_archive(path, threads=threads, provider="cpu") as archive:
+        for lightmap in archive.lightmaps:
+            dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
+            for time_h in lightmap.hours:
+                lightmap.decode(float(time_h), dtype=dtype)
+
+
 def main(argv: list[str]) -> int:
-    """Run `probe` on the arguments; exit 1 with one line on stderr for an archive that cannot be decoded."""
-    path, threads, provider, n_frames, n_texels = argv
+    """Run a probe on the arguments; exit 1 with one line on stderr for an archive that cannot be decoded."""
+    what, path, threads, *more = argv
+    found: dict[str, object] = {}
     try:
-        result = probe(path, int(threads), provider, int(n_frames), int(n_texels))
+        if what == "latency":
+            found = latency(path, int(threads), more[0], int(more[1]), int(more[2]))
+        elif more == ["decode"]:
+            decode_everything(path, int(threads))
     except TodpackError as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps(result))
+    print(json.dumps(found or {"bytes": peak_bytes()}))
     return 0
 
 

@@ -1,12 +1,21 @@
-"""Points of a codec on a rate-distortion curve, and the bytes it needs at a given PSNR."""
+"""Points of a codec on a rate-distortion curve, the bytes it needs at a given PSNR, and BD-rate."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import EvalError
+import numpy as np
+
+from todpack.decompressor.errors import needs
+
+from ..tables import finite
+from .metrics import bits_per_texel
+
+MIN_BD_POINTS = 4  # BD-rate fits a curve through as many
+MIN_BD_OVERLAP = 0.3  # of the PSNR ranges; with less the figure means nothing
 
 
 @dataclass(frozen=True)
@@ -17,9 +26,11 @@ class RatePoint:
         name: The codec, e.g. `"x265"`.
         setting: What was set, e.g. `"crf 16"`.
         size_bytes: All coded bytes.
-        psnr_db: `psnr_srgb_db` of the day; infinite where exact.
+        psnr_db: PSNR of the day; infinite where exact.
         encode_s: Wall time of encoding all frames.
         decode_ms_per_frame: Wall time of decoding all frames, over their number.
+        ssim: Of the day; None where it was not measured.
+        lpips: Likewise.
     """
 
     name: str
@@ -28,34 +39,78 @@ class RatePoint:
     psnr_db: float
     encode_s: float = math.nan
     decode_ms_per_frame: float = math.nan
+    ssim: float | None = None
+    lpips: float | None = None
+
+    def to_json(self, n_valid: int, n_frames: int, psnr_key: str = "psnr_srgb_db") -> dict[str, object]:
+        """Plain numbers and strings for `json.dumps`, with bits per texel; null for what is absent or infinite."""
+        return {
+            "name": self.name,
+            "setting": self.setting,
+            "bytes": self.size_bytes,
+            "bpt": bits_per_texel(self.size_bytes, n_valid, n_frames),
+            psnr_key: finite(self.psnr_db),
+            "ssim": finite(self.ssim),
+            "lpips": finite(self.lpips),
+            "encode_s": finite(self.encode_s),
+            "decode_ms_per_frame": finite(self.decode_ms_per_frame),
+        }
 
 
-def bytes_at_psnr(points: Sequence[RatePoint], psnr_db: float, *, extrapolate: bool = False) -> float:
-    """Bytes of a codec at a given PSNR: straight lines of log(bytes) over dB between neighboring points.
-
-    Args:
-        points: Of one codec, in any order, at least two of different finite PSNR; of equal PSNR the smallest counts.
-        psnr_db: Where to read the curve.
-        extrapolate: Beyond the measured range, go on along the line through the two nearest points.
-
-    Returns:
-        Bytes, interpolated.
-
-    Raises:
-        EvalError: Fewer than two usable points, or `psnr_db` outside of their range without `extrapolate`.
-    """
+def _curve(points: Sequence[RatePoint]) -> tuple[np.ndarray, np.ndarray]:
+    """Finite PSNRs, ascending, and the fewest bytes at each."""
     smallest: dict[float, int] = {}
     for point in points:
         if math.isfinite(point.psnr_db):
             smallest[point.psnr_db] = min(point.size_bytes, smallest.get(point.psnr_db, point.size_bytes))
-    curve = sorted(smallest.items())
-    name = points[0].name if points else "rate curve"
-    if len(curve) < 2:
-        raise EvalError(f"{name}: expected at least 2 points of different PSNR, found {len(curve)}")
-    lowest, highest = curve[0][0], curve[-1][0]
-    if not extrapolate and not lowest <= psnr_db <= highest:
-        raise EvalError(f"{name}: measured from {lowest:.2f} to {highest:.2f} dB, asked for {psnr_db:.2f} dB")
-    right = next((i for i in range(1, len(curve)) if curve[i][0] >= psnr_db), len(curve) - 1)
-    (left_db, left_bytes), (right_db, right_bytes) = curve[right - 1], curve[right]
-    fraction = (psnr_db - left_db) / (right_db - left_db)
-    return math.exp((1 - fraction) * math.log(left_bytes) + fraction * math.log(right_bytes))
+    psnr_db = np.array(sorted(smallest))
+    return psnr_db, np.array([smallest[db] for db in psnr_db], np.float64)
+
+
+def bytes_at_psnr(points: Sequence[RatePoint], psnr_db: float) -> float | None:
+    """Bytes of a codec at a given PSNR: straight lines of log(bytes) over dB between neighboring points.
+
+    Args:
+        points: Of one codec, in any order; of equal PSNR the smallest counts.
+        psnr_db: Where to read the curve.
+
+    Returns:
+        Bytes, interpolated; None where the points do not reach.
+    """
+    curve_db, curve_bytes = _curve(points)
+    if len(curve_db) < 2 or not curve_db[0] <= psnr_db <= curve_db[-1]:
+        return None
+    return float(np.exp(np.interp(psnr_db, curve_db, np.log(curve_bytes))))
+
+
+def bd_rate_percent(anchor: Sequence[RatePoint], test: Sequence[RatePoint]) -> float | None:
+    """Bjontegaard's delta rate: bytes of `test` beyond those of `anchor` at equal PSNR, mean over the shared range.
+
+    Args:
+        anchor: Points of one codec.
+        test: Points of the other.
+
+    Returns:
+        Percent, negative where `test` needs fewer bytes; None where either has under `MIN_BD_POINTS` points or they
+        share too little range.
+
+    Raises:
+        MissingPackageError: The package bjontegaard is not installed.
+
+    Source: Bjontegaard, "Calculation of average PSNR differences between RD-curves", ITU-T VCEG-M33, 2001; by PCHIP
+        between the points.
+    """
+    (anchor_db, anchor_bytes), (test_db, test_bytes) = _curve(anchor), _curve(test)
+    if min(len(anchor_db), len(test_db)) < MIN_BD_POINTS:
+        return None
+    shared = min(anchor_db[-1], test_db[-1]) - max(anchor_db[0], test_db[0])
+    if shared < MIN_BD_OVERLAP * (max(anchor_db[-1], test_db[-1]) - min(anchor_db[0], test_db[0])):
+        return None
+    with needs("compare", "BD-rate"):
+        import bjontegaard
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of overlap, which is judged above
+        percent = bjontegaard.bd_rate(
+            anchor_bytes, anchor_db, test_bytes, test_db, method="pchip", require_matching_points=False
+        )
+    return float(percent) if math.isfinite(percent) else None

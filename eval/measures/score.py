@@ -1,41 +1,147 @@
-"""Score decoded frames against the originals: per hour and for the day, in distortion, flicker and bytes."""
+"""The score of decoded frames against the originals, per hour and for the day: distortion, flicker and bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from todpack.decompressor import Archive, open_archive
-from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
-
 from ..errors import EvalError
-from .frames import as_codes, with_original_outside
-from .metrics import psnr_linear_tiles_db, psnr_srgb_db, temporal_l1
-from .perceptual import MIN_SIDE, Lpips, LpipsAbsent, lpips_linear_tiles, temporal_lpips
-from .score_report import HourScore, ScoreReport
-from .ssim import ssim, ssim_linear_tiles
+from ..progress import Progress, silent
+from ..tables import columns, figure, finite
+from .figures import Figures
+from .metrics import bits_per_texel, compression_ratio, psnr_srgb_db, temporal_l1
+from .perceptual import (
+    LPIPS_DEFINITION,
+    LPIPS_LINEAR_DEFINITION,
+    MIN_SIDE,
+    Lpips,
+    LpipsAbsent,
+    temporal_lpips,
+)
+from .ssim import SSIM_DEFINITION, SSIM_LINEAR_DEFINITION
 from .tiles import mean_or_nan
 
-Progress = Callable[[int, int], None]
+_RAW_BYTES_PER_TEXEL = {"srgb8": 3, "linear": 12}
 
 
-def _frame_figures(
-    original: np.ndarray, reconstruction: np.ndarray, valid: np.ndarray, lpips: Lpips | None
-) -> tuple[list[float], list[float], list[float]]:
-    """PSNR, SSIM and LPIPS of one frame: one figure each for codes, one per tile for linear radiance."""
-    if original.dtype.kind == "f":
-        tiles = lpips_linear_tiles(lpips, original, reconstruction, valid) if lpips is not None else []
-        return (
-            psnr_linear_tiles_db(original, reconstruction, valid),
-            ssim_linear_tiles(original, reconstruction, valid),
-            tiles,
-        )
-    whole: list[float] = []
-    if lpips is not None:
-        whole = [lpips.distance(original, with_original_outside(original, reconstruction, valid))]
-    return [psnr_srgb_db(original, reconstruction, valid)], [ssim(original, reconstruction, valid)], whole
+@dataclass(frozen=True)
+class HourScore:
+    """One stored time: hour of the day, PSNR in dB (infinite where exact), SSIM, LPIPS (None where absent)."""
+
+    hour: float
+    psnr_db: float
+    ssim: float
+    lpips: float | None
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """Every measure of one decoded day.
+
+    Attributes:
+        transfer: `"srgb8"` (codes) or `"linear"` (radiance): which definitions hold.
+        psnr_db: Of the whole day; infinite where exact.
+        ssim: Of the whole day; NaN where no tile could be measured (linear only).
+        lpips: Of the whole day, None where absent.
+        temporal_l1: Error of the frame differences, None for a single frame.
+        temporal_lpips: LPIPS of the frame differences, None where absent.
+        per_hour: One entry per frame, in order of time.
+        lpips_absent: Why LPIPS is absent, None where it is not.
+        height: H, rows.
+        width: W, columns.
+        n_valid: Valid texels.
+        archive_bytes: Everything the decoder reads; of an archive of several lightmaps, the one's own sections.
+        source_bytes: The files of the originals (PNG), 0 where unknown.
+    """
+
+    transfer: str
+    psnr_db: float
+    ssim: float
+    lpips: float | None
+    temporal_l1: float | None
+    temporal_lpips: float | None
+    per_hour: tuple[HourScore, ...]
+    lpips_absent: str | None
+    height: int
+    width: int
+    n_valid: int
+    archive_bytes: int
+    source_bytes: int = 0
+
+    @property
+    def bpt(self) -> float:
+        """Bits per valid texel and map."""
+        return bits_per_texel(self.archive_bytes, self.n_valid, len(self.per_hour))
+
+    @property
+    def compression_ratio(self) -> float:
+        """Raw bytes of all frames (8-bit RGB; float32 RGB for linear) over archive bytes."""
+        raw = _RAW_BYTES_PER_TEXEL[self.transfer] * self.height * self.width * len(self.per_hour)
+        return compression_ratio(raw, self.archive_bytes)
+
+    @property
+    def compression_ratio_png(self) -> float | None:
+        """Bytes of the files of the originals over archive bytes; None where they are unknown."""
+        return compression_ratio(self.source_bytes, self.archive_bytes) if self.source_bytes else None
+
+    @property
+    def psnr_key(self) -> str:
+        """`psnr_srgb_db` or `psnr_linear_db`, whichever definition holds."""
+        return "psnr_srgb_db" if self.transfer == "srgb8" else "psnr_linear_db"
+
+    def to_json(self) -> dict[str, object]:
+        """Plain numbers and strings for `json.dumps`; what is absent, infinite or NaN is null (`lossless` tells)."""
+        codes = self.transfer == "srgb8"
+
+        def measures(of: ScoreReport | HourScore) -> dict[str, float | None]:
+            return {self.psnr_key: finite(of.psnr_db), "ssim": finite(of.ssim), "lpips": finite(of.lpips)}
+
+        return {
+            **measures(self),
+            "lossless": self.psnr_db == math.inf,
+            "lpips_absent": self.lpips_absent,
+            "temporal_l1": finite(self.temporal_l1),
+            "temporal_lpips": finite(self.temporal_lpips),
+            "archive_bytes": self.archive_bytes,
+            "bpt": self.bpt,
+            "compression_ratio": self.compression_ratio,
+            "compression_ratio_png": self.compression_ratio_png,
+            "frames": len(self.per_hour),
+            "height": self.height,
+            "width": self.width,
+            "valid_texels": self.n_valid,
+            "ssim_definition": SSIM_DEFINITION if codes else SSIM_LINEAR_DEFINITION,
+            "lpips_definition": LPIPS_DEFINITION if codes else LPIPS_LINEAR_DEFINITION,
+            "per_hour": [{"hour": hour.hour, **measures(hour)} for hour in self.per_hour],
+        }
+
+    def table(self) -> str:
+        """Rows per hour, the day's row, then flicker and bytes; every absent figure says so."""
+        ratio = self.compression_ratio_png
+        against_png = f", {ratio:.1f} x against the source files" if ratio is not None else ""
+        raw = "8-bit" if self.transfer == "srgb8" else "float32"
+        share = 100 * self.n_valid / (self.height * self.width)
+        day = HourScore(math.nan, self.psnr_db, self.ssim, self.lpips)
+        rows = [
+            (name, f"{of.psnr_db:.2f}", f"{of.ssim:.4f}", figure(of.lpips, 4))
+            for name, of in [*((f"{hour.hour:g}", hour) for hour in self.per_hour), ("day", day)]
+        ]
+        lines = [
+            f"{len(self.per_hour)} frames of {self.width} x {self.height}, {self.n_valid} valid texels "
+            f"({share:.1f} %), {self.transfer}",
+            "",
+            *columns(("hour", "PSNR dB", "SSIM", "LPIPS"), rows, "r"),
+            "",
+            f"temporal L1     {figure(self.temporal_l1, 5)}",
+            f"temporal LPIPS  {figure(self.temporal_lpips, 5)}",
+            f"archive         {self.archive_bytes} bytes, {self.bpt:.3f} bits per valid texel and frame",
+            f"compression     {self.compression_ratio:.1f} x against raw {raw} RGB{against_png}",
+        ]
+        if self.lpips_absent is not None:
+            lines.append(f"LPIPS absent:   {self.lpips_absent}")
+        return "\n".join(lines)
 
 
 def score_frames(
@@ -47,9 +153,9 @@ def score_frames(
     archive_bytes: int,
     lpips: Lpips | LpipsAbsent,
     source_bytes: int = 0,
-    on_frame: Progress | None = None,
+    progress: Progress = silent,
 ) -> ScoreReport:
-    """Score frames held in arrays, however they were decoded.
+    """ScoreReport frames held in arrays, however they were decoded.
 
     Args:
         reference: (T, H, W, 3) uint8 sRGB codes, or float32 linear radiance: the originals.
@@ -57,12 +163,9 @@ def score_frames(
         valid: (H, W) bool.
         hours: (T,) hours of the frames.
         archive_bytes: Size of everything the decoder reads, in bytes.
-        lpips: The measure, or why it is absent (`eval.perceptual.load_lpips`).
+        lpips: The measure, or why it is absent, see `load_lpips`.
         source_bytes: Size of the files the originals came from; 0 where unknown.
-        on_frame: Called with (frames scored, frames in all).
-
-    Returns:
-        Every measure of the day.
+        progress: Told of the frames.
 
     Raises:
         EvalError: The decoded frames have another shape or type than the originals.
@@ -78,26 +181,21 @@ def score_frames(
     measure, reason = (None, lpips.reason) if isinstance(lpips, LpipsAbsent) else (lpips, None)
     linear = reference.dtype.kind == "f"
     peak = float(reference[:, valid].max()) if linear else 255.0
-    psnr_all: list[float] = []
-    ssim_all: list[float] = []
-    lpips_all: list[float] = []
+    day = Figures()
     per_hour: list[HourScore] = []
     for t in range(n_frames):
-        psnr_db, similarity, distance = _frame_figures(reference[t], decoded[t], valid, measure)
-        psnr_all += psnr_db
-        ssim_all += similarity
-        lpips_all += distance
-        per_hour.append(
-            HourScore(float(hours[t]), mean_or_nan(psnr_db), mean_or_nan(similarity), _mean_or_none(distance))
-        )
-        if on_frame is not None:
-            on_frame(t + 1, n_frames)
+        frame = Figures()
+        frame.add_frame(reference[t], decoded[t], valid, measure)
+        day.extend(frame)
+        found = mean_or_nan(frame.psnr_db), mean_or_nan(frame.ssim), _mean_or_none(frame.lpips)
+        per_hour.append(HourScore(float(hours[t]), *found))
+        progress(t + 1, n_frames, "scoring")
     moving = n_frames > 1 and peak > 0.0
     return ScoreReport(
         transfer="linear" if linear else "srgb8",
-        psnr_db=mean_or_nan(psnr_all) if linear else psnr_srgb_db(reference, decoded, valid),
-        ssim=mean_or_nan(ssim_all),
-        lpips=_mean_or_none(lpips_all),
+        psnr_db=mean_or_nan(day.psnr_db) if linear else psnr_srgb_db(reference, decoded, valid),
+        ssim=mean_or_nan(day.ssim),
+        lpips=_mean_or_none(day.lpips),
         temporal_l1=temporal_l1(reference, decoded, valid, peak) if moving else None,
         temporal_lpips=temporal_lpips(reference, decoded, valid, measure, peak) if moving and measure else None,
         per_hour=tuple(per_hour),
@@ -110,81 +208,5 @@ def score_frames(
     )
 
 
-def _mean_or_none(figures: list[float]) -> float | None:
-    return mean_or_nan(figures) if figures else None
-
-
-def score(
-    archive_path: str | Path,
-    data_path: str | Path,
-    *,
-    lpips: Lpips | LpipsAbsent,
-    reading: ReadOptions = AS_FOUND,
-    lightmap: str | None = None,
-    threads: int | None = None,
-    on_frame: Progress | None = None,
-    on_warning: Callable[[str], object] = lambda _line: None,
-) -> ScoreReport:
-    """Decode an archive at the hours of the originals and score it.
-
-    Args:
-        archive_path: Archive; of a level, `lightmap` names the one that is scored.
-        data_path: The originals, anything `read_day` reads.
-        lpips: The measure, or why it is absent.
-        lightmap: Name of a lightmap, in the archive and in the dataset; may be left out where there is one. The
-            bytes are then still those of the whole file.
-        reading: How the originals are read; what is scored is their valid texels, not the archive's.
-        threads: Decoder threads; None is the decoder's own choice.
-        on_frame: Called with (frames done, frames in all) while decoding and again while scoring.
-        on_warning: Told what is unusual about the originals.
-
-    Returns:
-        Every measure of the day; the bytes are those of the file.
-
-    Raises:
-        EvalError: The archive holds another size or transfer than the data, or several lightmaps.
-        ArchiveError: The archive cannot be read.
-        DataError: The originals cannot be read.
-    """
-    with open_archive(archive_path, threads=threads) as archive:
-        day = read_day(data_path, lightmap=lightmap, **vars(reading))
-        for warning in day.warnings:
-            on_warning(warning)
-        decoded = decode_day(archive, day, str(archive_path), on_frame, lightmap)
-        stored = archive.find(lightmap) if len(archive.lightmaps) > 1 and lightmap is not None else archive.lightmaps[0]
-        archive_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))
-    return score_frames(
-        as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance,
-        decoded,
-        day.valid,
-        day.hours,
-        archive_bytes=archive_bytes,
-        lpips=lpips,
-        source_bytes=day.source_bytes,
-        on_frame=on_frame,
-    )
-
-
-def decode_day(
-    archive: Archive, day: Day, where: str, on_frame: Progress | None, lightmap: str | None = None
-) -> np.ndarray:
-    """Decode the day's hours into (T, H, W, 3), uint8 codes or float32 radiance."""
-    if lightmap is None and len(archive.lightmaps) != 1:
-        raise EvalError(f"{where}: expected an archive of one lightmap or --lightmap, found {len(archive.lightmaps)}")
-    stored = archive.lightmaps[0] if len(archive.lightmaps) == 1 else archive.find(lightmap or 0)
-    if (stored.height, stored.width) != (day.height, day.width):
-        raise EvalError(
-            f"{where}: archive and data must have one size: expected {day.width} x {day.height}, "
-            f"found {stored.width} x {stored.height}"
-        )
-    if stored.transfer != day.transfer:
-        raise EvalError(
-            f"{where}: archive and data must have one transfer: expected {day.transfer}, found {stored.transfer}"
-        )
-    dtype = "uint8" if day.transfer == "srgb8" else "float32"
-    decoded = np.empty(day.radiance.shape, dtype)
-    for t, time_h in enumerate(day.hours):
-        decoded[t] = stored.decode(float(time_h), dtype=dtype)
-        if on_frame is not None:
-            on_frame(t + 1, day.n_frames)
-    return decoded
+def _mean_or_none(values: list[float]) -> float | None:
+    return mean_or_nan(values) if values else None

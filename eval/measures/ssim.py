@@ -144,7 +144,7 @@ def ssim_linear(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -
     Returns:
         At most 1; NaN if no tile takes part.
 
-    Source: ../shared/HPRC.md "Measures".
+    Source: docs/contest.md "Measures".
     """
     originals, reconstructions = paired_days(reference, decoded, valid)
     days = zip(originals, reconstructions, strict=True)

@@ -27,7 +27,7 @@ def measured_tiles(original: np.ndarray, valid: np.ndarray) -> Iterator[tuple[sl
     Yields:
         Tiles that have a valid texel and whose maximum over the valid texels is not zero.
 
-    Source: ../shared/HPRC.md "Measures".
+    Source: docs/contest.md "Measures".
     """
     for rows, columns in tiles(*valid.shape):
         inside = valid[rows, columns]

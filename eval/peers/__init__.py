@@ -1,41 +1,12 @@
 """Peers: what other codecs and models need for the same frames, measured in the same run.
 
-standing              x265 and JPEG XL, the two that every bench has       av, imagecodecs
-coding                what a peer is and what one coded day gives          numpy
-images                AVIF, WebP, PNG, frame by frame                      imagecodecs
-video                 SVT-AV1                                              av
+peer                  what a peer is, and what one coded day gives         numpy
+run                   one loop over all of them: codes, decodes, measures
+report                the results as a table and as JSON
+ours                  our default family, closed form and refined
+video                 x265, SVT-AV1: the day as one video                  av
+images                JPEG XL, AVIF, WebP, PNG: frame by frame             imagecodecs
 blocks                BC7 and BC6H, with and without zstd                  ispc_texcomp, imagecodecs
 vector_quantization   PCA over time, then one code per texel               numpy
 neural                the contest's kind of MLP, and an NDGI-style model   torch
-everyone              all of them in one run
 """
-
-from .standing import (
-    DEFAULT_CRFS,
-    DEFAULT_DISTANCES,
-    JPEG_XL,
-    JPEG_XL_DEFINITION,
-    MAX_CRF,
-    MAX_DISTANCE,
-    X265,
-    X265_DEFINITION,
-    PeerResults,
-    jpeg_xl_point,
-    run_peers,
-    x265_point,
-)
-
-__all__ = [
-    "DEFAULT_CRFS",
-    "DEFAULT_DISTANCES",
-    "JPEG_XL",
-    "JPEG_XL_DEFINITION",
-    "MAX_CRF",
-    "MAX_DISTANCE",
-    "X265",
-    "X265_DEFINITION",
-    "PeerResults",
-    "jpeg_xl_point",
-    "run_peers",
-    "x265_point",
-]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from .peer import Coded, Peer, code_frames, need, with_zstd, without_zstd
+from todpack.decompressor.errors import needs
+
+from .peer import Code, Coded, Peer, code_frames, with_zstd, without_zstd
 
 PROFILE = "slow"
 _HALF_MAX = 65504.0
@@ -20,63 +22,43 @@ def _padded(frame: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate([rgb, opaque], axis=2))
 
 
-def _bc7_encode(frame: np.ndarray) -> bytes:
-    texcomp, rgba = need("ispc_texcomp"), _padded(frame)
-    surface = texcomp.RGBASurface(rgba.tobytes(), rgba.shape[1], rgba.shape[0])
-    return bytes(texcomp.compress_blocks_bc7(surface, texcomp.BC7EncSettings.from_profile(PROFILE)))
-
-
-def _bc6h_encode(frame: np.ndarray) -> bytes:
-    texcomp = need("ispc_texcomp")
-    rgba = _padded(np.minimum(frame, _HALF_MAX).astype(np.float16))
-    surface = texcomp.RGBASurface(rgba.tobytes(), rgba.shape[1], rgba.shape[0], 8 * rgba.shape[1])
-    return bytes(texcomp.compress_blocks_bc6h(surface, texcomp.BC6HEncSettings.from_profile(PROFILE)))
-
-
-def _decoder(height: int, width: int, kind: str) -> Callable[[bytes], np.ndarray]:
-    codec = need("imagecodecs")
-    padded = (height + -height % 4, width + -width % 4)
-    bc7 = kind == "bc7"
-
-    def decode(stored: bytes) -> np.ndarray:
-        shape = (*padded, 4 if bc7 else 3)
-        texels = codec.bcn_decode(stored, codec.BCN.FORMAT.BC7 if bc7 else codec.BCN.FORMAT.BC6HU, shape=shape)
-        cropped: np.ndarray = texels[:height, :width, :3]
-        return cropped if bc7 else cropped.astype(np.float32)
-
-    return decode
-
-
-def _code(kind: str, zstd: bool) -> Callable[[np.ndarray, np.ndarray, float], Coded]:
+def _code(is_bc7: bool, zstd: bool) -> Code:
     def code(frames: np.ndarray, _valid: np.ndarray, _setting: float) -> Coded:
-        need("ispc_texcomp")
-        encode, decode = (
-            (_bc7_encode if kind == "bc7" else _bc6h_encode),
-            _decoder(frames.shape[1], frames.shape[2], kind),
-        )
-        return (
-            code_frames(frames, with_zstd(encode), without_zstd(decode))
-            if zstd
-            else code_frames(frames, encode, decode)
-        )
+        with needs("peers", "block compression"):
+            import imagecodecs
+            import ispc_texcomp
+        codecs: Any = imagecodecs
+        texcomp: Any = ispc_texcomp
+        height, width = frames.shape[1:3]
+        shape = (height + -height % 4, width + -width % 4, 4 if is_bc7 else 3)
+        kind = codecs.BCN.FORMAT.BC7 if is_bc7 else codecs.BCN.FORMAT.BC6HU
+
+        def encode(frame: np.ndarray) -> bytes:
+            rgba = _padded(frame if is_bc7 else np.minimum(frame, _HALF_MAX).astype(np.float16))
+            surface = texcomp.RGBASurface(rgba.tobytes(), rgba.shape[1], rgba.shape[0], rgba.strides[0])
+            if is_bc7:
+                return bytes(texcomp.compress_blocks_bc7(surface, texcomp.BC7EncSettings.from_profile(PROFILE)))
+            return bytes(texcomp.compress_blocks_bc6h(surface, texcomp.BC6HEncSettings.from_profile(PROFILE)))
+
+        def decode(stored: bytes) -> np.ndarray:
+            texels: np.ndarray = codecs.bcn_decode(stored, kind, shape=shape)[:height, :width, :3]
+            return texels.astype(frames.dtype)
+
+        return code_frames(frames, *((with_zstd(encode), without_zstd(decode)) if zstd else (encode, decode)))
 
     return code
 
 
-def _peer(kind: str, title: str, transfer: str, zstd: bool) -> Peer:
-    return Peer(
+PEERS = tuple(
+    Peer(
         f"{kind}+zstd" if zstd else kind,
         f"{title}, ISPC texture compressor, profile {PROFILE}{', each frame then zstd level 19' if zstd else ''}",
         "bits per texel",
         (8.0,),
         "frame" if zstd else "yes",
-        _code(kind, zstd),
+        _code(kind == "bc7", zstd),
         transfer,
     )
-
-
-PEERS = tuple(
-    _peer(kind, title, transfer, zstd)
     for kind, title, transfer in (("bc7", "BC7", "srgb8"), ("bc6h", "BC6H unsigned", "linear"))
     for zstd in (False, True)
 )

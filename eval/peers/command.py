@@ -11,42 +11,36 @@ from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
-from ..options import CONTEXT, PATH, chosen_lpips, finite, numbers, prepare_output, progress_bar, warn
-
-EXAMPLES = """
-\b
-Examples:
-  todpack eval peers frames
-  todpack eval peers frames --crf 12,16,20 --distance 1 --psnr 40,42 --json
-  todpack eval peers frames --peers x265,svt-av1,avif --json-out peers.json
-  todpack eval peers frames --peers mlp,ndgi --train-seconds 300
-"""
+from .. import options
+from ..progress import progress_bar
 
 
-@click.command(
+@options.command(
     "peers",
-    short_help="Bytes, quality and times of ours and of other codecs.",
-    epilog=EXAMPLES,
-    context_settings=CONTEXT,
+    "Bytes, quality and times of ours and of other codecs.",
+    "todpack eval peers frames",
+    "todpack eval peers frames --crf 12,16,20 --distance 1 --psnr 40,42 --json",
+    "todpack eval peers frames --peers x265,svt-av1,avif --json-out peers.json",
+    "todpack eval peers frames --peers mlp,ndgi --train-seconds 300",
 )
-@click.argument("data_path", metavar="INPUT", type=PATH)
+@options.frames
 @frame_options
-@click.option("--lightmap", help="Which one of a dataset, such as L_Courtyard_0.")
+@options.lightmap
 @click.option("--peers", "names", help="Some peers by name, separated by commas.  [default: all]")
-@click.option("--crf", "crfs", callback=numbers, default="8,12,16,20", help="Rate factors of x265.")
-@click.option("--distance", "distances", callback=numbers, default="0.5,1,2,3", help="Distances of JPEG XL.")
+@options.crf((8, 12, 16, 20))
+@options.distance((0.5, 1, 2, 3))
 @click.option(
     "--train-seconds",
+    "train_s",
     type=click.FloatRange(min=0.1),
     default=60.0,
-    callback=finite,
+    callback=options.finite,
     help="Training of a neural peer, per setting.",
 )
-@click.option("--psnr", "targets_db", callback=numbers, default="", help="Also say the bytes at these PSNRs.")
-@click.option("--lpips-weights", type=PATH, help="AlexNet weights, as for score.")
-@click.option("--no-lpips", is_flag=True, help="Leave LPIPS out.")
-@click.option("--json-out", type=PATH, metavar="FILE", help="Also write the JSON object to FILE.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.numbers("--psnr", "targets_db", (), "Also say the bytes at these PSNRs.")
+@options.lpips
+@options.json_out
+@options.as_json
 def peers(
     data_path: Path,
     reading: ReadOptions,
@@ -54,10 +48,9 @@ def peers(
     names: str | None,
     crfs: tuple[float, ...],
     distances: tuple[float, ...],
-    train_seconds: float,
+    train_s: float,
     targets_db: tuple[float, ...],
-    lpips_weights: Path | None,
-    no_lpips: bool,
+    lpips: options.LpipsChoice,
     json_out: Path | None,
     as_json: bool,
 ) -> None:
@@ -66,26 +59,20 @@ def peers(
     x265, SVT-AV1, JPEG XL, AVIF, WebP, PNG, BC7 (BC6H for radiance), and reimplementations: PCA with vector
     quantization, the contest's kind of MLP, an NDGI-style model. What is not installed is named as absent.
     """
-    from todpack.frames import read_day
 
-    from ..measures.frames import as_codes
-    from .compare import all_peers, chosen_peers, compare
-    from .report import comparison_json, comparison_table
+    from ..measures.frames import day_frames
+    from .report import peers_json, peers_table
+    from .run import all_peers, chosen_peers, run_peers
 
-    chosen = chosen_peers(all_peers(crfs, distances, train_seconds), names.split(",") if names else ())
+    chosen = chosen_peers(all_peers(crfs, distances, train_s), names.split(",") if names else ())
     if json_out is not None:
-        prepare_output(json_out)
-    day = read_day(data_path, lightmap=lightmap, **vars(reading))
-    for warning in day.warnings:
-        warn(warning)
-    lpips = chosen_lpips(lpips_weights, no_lpips)
+        options.prepare_output(json_out)
+    day = options.read_frames(data_path, reading, lightmap)
+    measure = lpips.load()
     with progress_bar("peers") as advance:
-        frames = as_codes(day.radiance) if day.transfer == "srgb8" else day.radiance
-        found = compare(frames, day.valid, chosen, lpips, advance)
-    n_valid = int(day.valid.sum())
-    text = json.dumps(
-        comparison_json(found, n_valid, day.n_frames, day.transfer, targets_db), indent=2, allow_nan=False
-    )
+        found = run_peers(day_frames(day), day.valid, chosen, lpips=measure, progress=advance)
+    counts = int(day.valid.sum()), day.n_frames
+    text = json.dumps(peers_json(found, *counts, day.transfer, targets_db), indent=2, allow_nan=False)
     if json_out is not None:
         write_text(json_out, text + "\n")
-    click.echo(text if as_json else comparison_table(found, n_valid, day.n_frames, targets_db))
+    click.echo(text if as_json else peers_table(found, *counts, targets_db))

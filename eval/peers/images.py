@@ -1,57 +1,73 @@
-"""Image codecs, each frame alone: AVIF, WebP, PNG."""
+"""Image codecs, each frame alone: JPEG XL, AVIF, WebP, PNG."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..errors import EvalError
-from .peer import Coded, Peer, PeerAbsentError, code_frames, need
+from todpack.decompressor.errors import MissingPackageError, needs
 
+from .peer import Coded, Peer, code_frames
+
+JPEG_XL_EFFORT = 7
 AVIF_SPEED = 4
 PNG_LEVEL = 9
-LOSSLESS = 100.0  # WebP's quality 100 stands for its lossless mode here
 
 
-def _codec(name: str) -> object:
-    imagecodecs = need("imagecodecs")
+def _codecs(name: str) -> Any:
+    """The package imagecodecs, once it is known to have a codec."""
+    with needs("peers", "an image codec"):
+        import imagecodecs
     if not getattr(imagecodecs, name).available:
-        raise PeerAbsentError(f"this build of imagecodecs has no {name}")
+        raise MissingPackageError(f"this build of imagecodecs has no {name}")
     return imagecodecs
 
 
-def _quality(name: str, setting: float) -> int:
-    if not 0.0 <= setting <= 100.0:
-        raise EvalError(f"{name}: expected a quality from 0 to 100, found {setting:g}")
-    return round(setting)
-
-
-def _avif(frames: np.ndarray, _valid: np.ndarray, setting: float) -> Coded:
-    codec, level = need("imagecodecs"), _quality("AVIF", setting)
-    _codec("AVIF")
+def _jpeg_xl(frames: np.ndarray, _valid: np.ndarray, distance: float) -> Coded:
+    codecs = _codecs("JPEGXL")
+    exact = distance == 0.0  # without it, distance 0 is only nearly lossless
     return code_frames(
         frames,
-        lambda frame: codec.avif_encode(frame, level=level, speed=AVIF_SPEED, pixelformat="444"),
-        codec.avif_decode,
+        lambda frame: codecs.jpegxl_encode(frame, distance=distance, effort=JPEG_XL_EFFORT, lossless=exact),
+        codecs.jpegxl_decode,
     )
 
 
-def _webp(frames: np.ndarray, _valid: np.ndarray, setting: float) -> Coded:
-    codec, level = need("imagecodecs"), _quality("WebP", setting)
-    _codec("WEBP")
-    exact = level == LOSSLESS
+def _avif(frames: np.ndarray, _valid: np.ndarray, quality: float) -> Coded:
+    codecs, level = _codecs("AVIF"), round(quality)
     return code_frames(
         frames,
-        lambda frame: codec.webp_encode(frame, level=level, lossless=exact, method=6),
-        lambda stored: codec.webp_decode(stored)[..., :3],
+        lambda frame: codecs.avif_encode(frame, level=level, speed=AVIF_SPEED, pixelformat="444"),
+        codecs.avif_decode,
     )
 
 
-def _png(frames: np.ndarray, _valid: np.ndarray, _setting: float) -> Coded:
-    codec = need("imagecodecs")
-    return code_frames(frames, lambda frame: codec.png_encode(frame, level=PNG_LEVEL), codec.png_decode)
+def _webp(frames: np.ndarray, _valid: np.ndarray, quality: float) -> Coded:
+    codecs, level = _codecs("WEBP"), round(quality)
+    exact = level == 100  # stands for the lossless mode here
+    return code_frames(
+        frames,
+        lambda frame: codecs.webp_encode(frame, level=level, lossless=exact, method=6),
+        lambda stored: codecs.webp_decode(stored)[..., :3],
+    )
 
 
-PEERS = (
+def _png(frames: np.ndarray, _valid: np.ndarray, _level: float) -> Coded:
+    codecs = _codecs("PNG")
+    return code_frames(frames, lambda frame: codecs.png_encode(frame, level=PNG_LEVEL), codecs.png_decode)
+
+
+JPEG_XL = Peer(
+    "jpegxl",
+    f"JPEG XL effort {JPEG_XL_EFFORT}, butteraugli distance, each frame alone",
+    "distance",
+    (0.5, 1.0, 2.0, 3.0),
+    "frame",
+    _jpeg_xl,
+    bounds=(0.0, 25.0),
+)
+OTHERS = (
     Peer("avif", f"AVIF 4:4:4, libavif speed {AVIF_SPEED}, each frame alone", "quality", (70.0, 80.0, 90.0, 95.0),
          "frame", _avif),
     Peer("webp", "WebP method 6 (lossy: 4:2:0; quality 100: lossless), each frame alone", "quality",

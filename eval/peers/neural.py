@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 import zstandard
 
-from .peer import Coded, Peer, need
+from todpack.decompressor.errors import needs
+
+from .peer import Coded, Peer
 
 TRAIN_S = 60.0
 TILE = 128
@@ -54,7 +56,8 @@ def _hours(torch: Any, n_frames: int, periods: int) -> Any:
 
 
 def _mlp(frames: np.ndarray, valid: np.ndarray, train_s: float) -> Coded:
-    torch = need("torch", "train")
+    with needs("train", "a neural peer"):
+        import torch
     torch.manual_seed(_SEED)
     start = time.perf_counter()
     n_frames, height, width, _ = frames.shape
@@ -161,7 +164,8 @@ class _Ndgi:
 
 
 def _ndgi(frames: np.ndarray, valid: np.ndarray, bits: float, train_s: float) -> Coded:
-    torch = need("torch", "train")
+    with needs("train", "a neural peer"):
+        import torch
     start = time.perf_counter()
     n_frames, height, width, _ = frames.shape
     rows, columns = -(-height // TILE), -(-width // TILE)

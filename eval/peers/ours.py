@@ -1,4 +1,4 @@
-"""Our own default family in the peers' comparison, closed form and refined, by the command that a user runs."""
+"""Our own default family as a peer, closed form and refined, by the command that a user runs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,31 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor import open_archive
+from todpack.decompressor.errors import needs
 
-from ..bench.archive import DAYBASIS, REFINED, compress
-from .peer import Coded, Peer, need
+from ..process import run_todpack
+from .peer import Coded, Peer
 
+DAYBASIS = "daybasis"
+REFINED = "daybasis --refine fast"
 Q_STEPS = (8.0, 13.0, 20.0, 30.0)
 THREADS = 2
 
 
+def compress(data_path: str | Path, out: Path, q_step: float, threads: int, refine: str = "none") -> float:
+    """Run `todpack compress DATA -o OUT --q-step Q --refine PRESET`: the wall time of the process, in seconds.
+
+    Raises:
+        EvalError: The command failed; the message is the last line it wrote.
+    """
+    words = ["compress", str(data_path), "-o", str(out), "--q-step", f"{q_step:g}", "--refine", refine]
+    return run_todpack(words, threads).wall_s
+
+
 def _code(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -> Coded:
     if refine != "none":
-        need("torch", "train")
+        with needs("train", "the refinement"):
+            import torch  # noqa: F401
     with tempfile.TemporaryDirectory(prefix="todpack-peers-") as folder:
         source, path = Path(folder) / "day", Path(folder) / "day.tod"
         source.mkdir()

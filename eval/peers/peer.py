@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..errors import EvalError
-
-# FFmpeg's conversion of RGB to the 10-bit YUV that the encoders take is wrong at times, in up to 4 of 100 frames,
-# where a row is no multiple of 16 texels (seen with PyAV 18.1)
-VIDEO_UNIT = 16
-
-
-class PeerAbsentError(Exception):
-    """The package of a peer is not installed or lacks its codec; the message is the reason."""
-
-
-class FramesRefusedError(EvalError):
-    """An encoder does not take frames of this size; the message is the reason."""
-
-
-def need(module: str, extra: str = "peers") -> Any:
-    """Import an optional package.
-
-    Raises:
-        PeerAbsentError: it is not installed; the message names the extra.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise PeerAbsentError(f"the package {module} is not installed (pip install todpack[{extra}])") from error
+Code = Callable[[np.ndarray, np.ndarray, float], "Coded"]
+"""Frames (T, H, W, 3), valid (H, W) bool, setting -> what they become; may raise whatever its codec raises."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +30,6 @@ class Coded:
     decode_ms_per_frame: float
 
 
-def filled_up(frames: np.ndarray) -> np.ndarray:
-    """Sides filled up to multiples of `VIDEO_UNIT` by their last texels; the decoder's frames are to be cropped.
-
-    Args:
-        frames: (T, H, W, 3) uint8.
-    """
-    height, width = frames.shape[1:3]
-    margins = ((0, 0), (0, -height % VIDEO_UNIT), (0, -width % VIDEO_UNIT), (0, 0))
-    return np.pad(frames, margins, mode="edge")
-
-
-Code = Callable[[np.ndarray, np.ndarray, float], Coded]  # frames (T, H, W, 3), valid (H, W), setting
-
-
 @dataclass(frozen=True)
 class Peer:
     """One line of a comparison.
@@ -76,11 +38,12 @@ class Peer:
         name: Short, for tables.
         definition: What exactly is run.
         unit: What a setting means, e.g. `"crf"`.
-        settings: Values of it.
+        settings: Values of it; none leaves the peer out.
         random_access: Whether one texel at one time decodes without the rest of its frame: "yes", "no" or "frame"
             (single frames, but no single texels).
         code: Codes a day at a setting.
         transfer: What it codes: "srgb8" or "linear".
+        bounds: Least and largest setting.
     """
 
     name: str
@@ -90,6 +53,7 @@ class Peer:
     random_access: str
     code: Code
     transfer: str = "srgb8"
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
 
 def code_frames(

@@ -1,1 +1,6 @@
-"""`todpack eval rd`: every family swept over its settings: curves, latency, hours, and where the bytes go."""
+"""`todpack eval rd`: every family swept over its settings: curves, latency, hours, and where the bytes go.
+
+command   the command
+sweep     curves of ours, trial by trial, and of the peers
+plots     the pictures
+"""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,21 @@ from typing import Any
 from todpack.decompressor import open_archive
 
 from ..errors import EvalError
+from ..measures.metrics import bits_per_texel
+from ..peers.run import PeerResults
+from ..progress import Progress, silent
 from ..report.findings import byte_budget
-from ..search.space import Value, Values
-from ..trials import TrialSettings, run_trial
-
-Progress = Callable[[int, int, str], None]
-MEASURES = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms", "open_ms", "made_s")
+from ..trials import (
+    ARCHIVE,
+    MEASURES,
+    Options,
+    Result,
+    Trial,
+    TrialSettings,
+    Value,
+    mean_and_deviation,
+    run_trials,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,6 @@ class Sweep:
         name: In the legend.
         family: Model family.
         train: Options of `todpack train` that all its points share.
-        pack: Options of `todpack pack` that all its points share.
         stage: "train" or "pack": whose option is swept.
         option: Its name.
         values: What it takes.
@@ -36,34 +44,33 @@ class Sweep:
 
     name: str
     family: str
-    train: dict[str, Value]
-    pack: dict[str, Value]
+    train: Options
     stage: str
     option: str
     values: tuple[Value, ...]
     seeded: bool = False
 
-    def trials(self, repeats: int) -> list[list[Values]]:
+    def trials(self, repeats: int) -> list[list[Trial]]:
         """For each value, the trials that are averaged."""
-        groups: list[list[Values]] = []
+        groups: list[list[Trial]] = []
         for value in self.values:
-            group: list[Values] = []
+            group = []
             for seed in range(repeats if self.seeded else 1):
-                options: Values = {"train": dict(self.train), "pack": dict(self.pack)}
-                options[self.stage][self.option] = value
+                stages: dict[str, Options] = {"train": dict(self.train), "pack": {}}
+                stages[self.stage][self.option] = value
                 if self.seeded:
-                    options["train"]["seed"] = seed
-                group.append({"family": {"name": self.family}, **options})
+                    stages["train"]["seed"] = seed
+                group.append(Trial(self.family, stages["train"], stages["pack"]))
             groups.append(group)
         return groups
 
 
 STEPS: tuple[Value, ...] = (8, 11, 16, 22, 30)
 SWEEPS = (
-    Sweep("daybasis", "daybasis", {"refine": "none"}, {}, "train", "q-step", STEPS),
-    Sweep("refined", "daybasis", {"refine": "fast"}, {}, "train", "q-step", STEPS),
-    Sweep("gridmlp", "gridmlp", {"preset": "fast"}, {}, "train", "channels-per-level", (2, 4, 8), seeded=True),
-    Sweep("siren", "siren", {"preset": "fast"}, {}, "train", "latent-dim", (4, 8, 16), seeded=True),
+    Sweep("daybasis", "daybasis", {"refine": "none"}, "train", "q-step", STEPS),
+    Sweep("refined", "daybasis", {"refine": "fast"}, "train", "q-step", STEPS),
+    Sweep("gridmlp", "gridmlp", {"preset": "fast"}, "train", "channels-per-level", (2, 4, 8), seeded=True),
+    Sweep("siren", "siren", {"preset": "fast"}, "train", "latent-dim", (4, 8, 16), seeded=True),
 )
 
 
@@ -80,29 +87,24 @@ def chosen_sweeps(names: Sequence[str]) -> tuple[Sweep, ...]:
     return tuple(by_name[name] for name in names)
 
 
-def averaged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def averaged(results: Sequence[Result]) -> dict[str, Any]:
     """Mean and deviation of each measure over repeated trainings.
 
     Args:
         results: Of `run_trial`, all of them with measures.
 
     Returns:
-        `runs`, and for each measure `mean` and `deviation` (sample standard deviation; 0 for one run), None where it is
-        absent; `per_hour` of the first.
+        `runs`, and for each measure `mean_and_deviation`, None where it is absent; `per_hour` of the first.
     """
     found: dict[str, Any] = {"runs": len(results), "per_hour": results[0]["measures"]["per_hour"]}
     for name in MEASURES:
         values = [result["measures"][name] for result in results]
-        if any(value is None for value in values):
-            found[name] = None
-        else:
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            found[name] = {"mean": statistics.fmean(values), "deviation": spread}
+        found[name] = None if None in values else mean_and_deviation(values)
     return found
 
 
 def run_sweeps(
-    sweeps: Sequence[Sweep], out: Path, settings: TrialSettings, repeats: int, on_trial: Progress | None = None
+    sweeps: Sequence[Sweep], out: Path, settings: TrialSettings, repeats: int, progress: Progress = silent
 ) -> dict[str, Any]:
     """Run sweeps, one trial after another; finished trials of an earlier run are kept.
 
@@ -111,33 +113,56 @@ def run_sweeps(
         out: Folder; trials go to `out/trials`.
         settings: What all trials share.
         repeats: Trainings of each point of a family that depends on a seed.
-        on_trial: Called with (trials done, trials in all, what comes next).
+        progress: Told of the trials.
 
     Returns:
         `curves`: name, family and points (`setting`, `budget` in bytes by kind, measures of `averaged`); `failed`: name
         and error of each trial that did not work.
     """
     planned = [(sweep, sweep.trials(repeats)) for sweep in sweeps]
-    in_all = sum(len(group) for _, groups in planned for group in groups)
-    done = 0
+    trials = [trial for _, groups in planned for group in groups for trial in group]
+    results = iter(run_trials(trials, out / "trials", settings, progress))
     curves, failed = [], []
     for sweep, groups in planned:
         points = []
         for value, group in zip(sweep.values, groups, strict=True):
-            worked = []
-            for values in group:
-                if on_trial is not None:
-                    on_trial(done, in_all, f"{sweep.name} {sweep.option} {value}")
-                result = run_trial(values, out / "trials", settings)
-                done += 1
-                if result["measures"] is None:
-                    failed.append({"name": f"{sweep.name} {sweep.option} {value}", "error": result["error"]})
-                else:
-                    worked.append(result)
+            setting, found = f"{sweep.option} {value}", [next(results) for _ in group]
+            failed += [
+                {"name": f"{sweep.name} {setting}", "error": r["error"]} for r in found if r["error"] is not None
+            ]
+            worked = [result for result in found if result["error"] is None]
             if worked:
-                with open_archive(out / "trials" / worked[0]["name"] / "archive.tod", provider="cpu") as archive:
+                with open_archive(out / "trials" / worked[0]["name"] / ARCHIVE, provider="cpu") as archive:
                     budget = {part["kind"]: part["bytes"] for part in byte_budget(archive)}
-                points.append({"setting": f"{sweep.option} {value}", "budget": budget, **averaged(worked)})
+                points.append({"setting": setting, "budget": budget, **averaged(worked)})
         if points:
             curves.append({"name": sweep.name, "family": sweep.family, "points": points})
     return {"curves": curves, "failed": failed}
+
+
+def peer_curves(results: PeerResults, n_valid: int, n_frames: int) -> list[dict[str, Any]]:
+    """Peers in the form of a sweep's curves; lossless points have no place on one.
+
+    Args:
+        results: With SSIM.
+        n_valid: Valid texels.
+        n_frames: T.
+    """
+    curves = []
+    for peer in results.measured:
+        points = []
+        for point in results.curve(peer.name):
+            measures = {
+                "bytes": point.size_bytes,
+                "bpt": bits_per_texel(point.size_bytes, n_valid, n_frames),
+                "psnr_db": point.psnr_db,
+                "ssim": point.ssim,
+                "lpips": point.lpips,
+                "frame_ms": point.decode_ms_per_frame,
+            }
+            found = {name: None if value is None else mean_and_deviation([value]) for name, value in measures.items()}
+            if math.isfinite(point.psnr_db):
+                points.append({"setting": point.setting, "runs": 1, **found})
+        if points:
+            curves.append({"name": peer.name, "family": "peer", "points": points})
+    return curves

@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from todpack.decompressor import open_archive
 from todpack.frames import AS_FOUND, ReadOptions, read_day
 
+from ..archive import decode_day
 from ..errors import EvalError
-from ..measures.frames import as_codes
-from ..measures.latency import measure_latency
+from ..measures.frames import day_frames
+from ..measures.latency import LatencyReport, LatencySettings, measure_latency
 from ..measures.perceptual import Lpips, LpipsAbsent
-from ..measures.score import decode_day, score_frames
-from ..measures.score_report import ScoreReport
-from ..peers import JPEG_XL, X265, run_peers
-from ..peers.standing_report import DEFINITIONS
+from ..measures.rate_curve import RatePoint
+from ..measures.score import ScoreReport, score_frames
+from ..peers.images import JPEG_XL
+from ..peers.peer import Peer
+from ..peers.run import run_peers
+from ..peers.video import X265
+from ..progress import Progress, silent
+from ..tables import figure, finite
 from ..web.page import embedded_json, filled_page
 from .findings import byte_budget, flicker, worst_texels, worst_tiles
 from .pictures import as_picture, data_url, white_of
 
-Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class ReportSettings:
-    """What to measure beside the score.
-
-    Attributes:
-        crfs: Rate factors of x265; empty leaves it out.
-        distances: Distances of JPEG XL; empty leaves it out.
-        threads: Decoder threads of the latency.
-        n_opens: Fresh processes of the latency.
-    """
-
-    crfs: tuple[float, ...] = (10.0, 14.0, 18.0, 22.0)
-    distances: tuple[float, ...] = (0.35, 0.7, 1.4)
-    threads: int = 2
-    n_opens: int = 3
+STEPS = ("decoding", "score", "latency", "peers", "pictures")
 
 
 @dataclass(frozen=True)
@@ -65,31 +51,28 @@ class Report:
     white: float
 
 
-def _number(value: float | None, digits: int, unit: str = "") -> str:
-    return "absent" if value is None else f"{value:.{digits}f}{unit}"
-
-
-def _figures(score: ScoreReport, latency: Any, archive: Path, data: Path, lightmap: str | None) -> list[list[str]]:
+def _figures(
+    score: ScoreReport, latency: LatencyReport, archive: Path, data: Path, lightmap: str | None
+) -> list[tuple[str, str, str]]:
     """Rows of label, value and the command that measures it again."""
     scored = f"todpack eval score {archive.name} --data {data.name}"
     scored += f" --lightmap {lightmap}" if lightmap is not None else ""
     timed = f"todpack eval latency {archive.name} --threads {latency.threads}"
     ratio = score.compression_ratio_png
-    rows = [
-        ["PSNR", _number(score.psnr_db, 2, " dB"), scored],
-        ["SSIM", _number(score.ssim, 4), scored],
-        ["LPIPS", _number(score.lpips, 4), scored],
-        ["Temporal L1", _number(score.temporal_l1, 5), scored],
-        ["Temporal LPIPS", _number(score.temporal_lpips, 4), scored],
-        ["Archive", f"{score.archive_bytes:,} bytes", scored],
-        ["Bits per valid texel and hour", _number(score.bpt, 3), scored],
-        ["Against raw frames", _number(score.compression_ratio, 1, " x"), scored],
-        *([["Against the source files", _number(ratio, 1, " x"), scored]] if ratio is not None else []),
-        ["Open", _number(latency.open_ms, 1, " ms"), timed],
-        ["Frame, median", _number(latency.frame_ms_median, 2, " ms"), timed],
-        ["Random texel, median", _number(latency.texel_us_median, 1, " us"), timed],
+    return [
+        ("PSNR", figure(score.psnr_db, 2, " dB"), scored),
+        ("SSIM", figure(score.ssim, 4), scored),
+        ("LPIPS", figure(score.lpips, 4), scored),
+        ("Temporal L1", figure(score.temporal_l1, 5), scored),
+        ("Temporal LPIPS", figure(score.temporal_lpips, 4), scored),
+        ("Archive", f"{score.archive_bytes:,} bytes", scored),
+        ("Bits per valid texel and hour", figure(score.bpt, 3), scored),
+        ("Against raw frames", figure(score.compression_ratio, 1, " x"), scored),
+        *([("Against the source files", figure(ratio, 1, " x"), scored)] if ratio is not None else []),
+        ("Open", figure(latency.open_ms, 1, " ms"), timed),
+        ("Frame, median", figure(latency.frame_ms_median, 2, " ms"), timed),
+        ("Random texel, median", figure(latency.texel_us_median, 1, " us"), timed),
     ]
-    return rows
 
 
 def make_report(
@@ -99,8 +82,9 @@ def make_report(
     lpips: Lpips | LpipsAbsent,
     reading: ReadOptions = AS_FOUND,
     lightmap: str | None = None,
-    settings: ReportSettings | None = None,
-    on_step: Progress | None = None,
+    peers: Sequence[Peer] = (),
+    timing: LatencySettings | None = None,
+    progress: Progress = silent,
     on_warning: Callable[[str], object] = lambda _line: None,
 ) -> Report:
     """Measure an archive and lay it out.
@@ -110,36 +94,34 @@ def make_report(
         data_path: The originals.
         lpips: The measure, or why it is absent.
         reading: How the originals are read.
-        lightmap: Which one of a dataset; may be left out where there is only one.
-        settings: What else to measure.
-        on_step: Called with (steps done, steps in all, what comes next).
+        lightmap: Which one of a contest dataset; may be left out where there is only one.
+        peers: Which are drawn beside the archive.
+        timing: How its latency is measured.
+        progress: Told of the steps.
         on_warning: Told what is unusual about the originals.
 
     Raises:
         TodpackError: The archive or the originals cannot be read, or do not belong together.
     """
-    settings = settings or ReportSettings()
-    names = ["decoding", "score", "latency", "peers", "pictures"]
+    timing = timing or LatencySettings()
 
     def step(name: str) -> None:
-        if on_step is not None:
-            on_step(names.index(name), len(names), name)
+        progress(STEPS.index(name), len(STEPS), name)
 
     step("decoding")
-    with open_archive(archive_path, threads=settings.threads) as archive:
+    with open_archive(archive_path, threads=timing.threads) as archive:
         if len(archive.lightmaps) != 1:
             raise EvalError(
                 f"{archive_path}: expected an archive of one lightmap, as of `todpack compress --lightmap`, "
                 f"found {len(archive.lightmaps)}"
             )
         day = read_day(data_path, lightmap=lightmap, **vars(reading))
-        for warning in day.warnings:
-            on_warning(warning)
-        decoded = decode_day(archive, day, str(archive_path), None)
+        for line in day.warnings:
+            on_warning(line)
+        decoded = decode_day(archive, day, str(archive_path))
         budget, family, name = byte_budget(archive), archive.model_type, archive.lightmaps[0].name
         archive_bytes = archive.file_bytes
-    codes = day.transfer == "srgb8"
-    original = as_codes(day.radiance) if codes else day.radiance
+    original = day_frames(day)
     step("score")
     score = score_frames(
         original,
@@ -151,11 +133,12 @@ def make_report(
         source_bytes=day.source_bytes,
     )
     step("latency")
-    latency = measure_latency(archive_path, threads=settings.threads, n_opens=settings.n_opens, n_texels=200)
+    latency = measure_latency(archive_path, timing)
     step("peers")
-    points, absent = _rate_points(original if codes else None, day.valid, score, family, settings)
+    own = RatePoint(f"this archive ({family})", "", archive_bytes, score.psnr_db)
+    found = run_peers(original, day.valid, peers)
     step("pictures")
-    white = 1.0 if codes else white_of(day.radiance, day.valid)
+    white = 1.0 if day.transfer == "srgb8" else white_of(day.radiance, day.valid)
     shown = {
         "title": name,
         "family": family,
@@ -168,10 +151,14 @@ def make_report(
         "lpips_absent": score.lpips_absent,
         "per_hour": score.to_json()["per_hour"],
         "psnr_key": score.psnr_key,
-        "points": points,
-        "absent": absent,
-        "definitions": DEFINITIONS,
-        "peers_command": _peers_command(data_path, settings),
+        "points": [
+            {"name": point.name, "setting": point.setting, "bytes": point.size_bytes, "psnr_db": point.psnr_db}
+            for point in (own, *found.points)
+            if finite(point.psnr_db) is not None
+        ],
+        "absent": found.absent,
+        "definitions": {peer.name: peer.definition for peer in found.measured},
+        "peers_command": _peers_command(data_path, peers),
         "texels": worst_texels(original, decoded, day.valid, day.hours),
         "tiles": worst_tiles(original, decoded, day.valid, day.hours),
         "budget": budget,
@@ -189,31 +176,9 @@ def make_report(
     return Report(page, original, decoded, day.valid, white)
 
 
-def _peers_command(data: Path, settings: ReportSettings) -> str:
+def _peers_command(data: Path, peers: Sequence[Peer]) -> str:
     """The command that measures the page's peers again."""
-    chosen = {X265: ("--crf", settings.crfs), JPEG_XL: ("--distance", settings.distances)}
-    names = ",".join(name for name, (_, values) in chosen.items() if values)
-    options = [f"{option} {','.join(f'{v:g}' for v in values)}" for option, values in chosen.values() if values]
-    return " ".join(["todpack eval peers", data.name, "--peers", names, *options])
-
-
-def _rate_points(
-    frames: np.ndarray | None, valid: np.ndarray, score: ScoreReport, family: str, settings: ReportSettings
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The archive's own point first, then the peers'; radiance has no peers here."""
-    own: dict[str, Any] = {
-        "name": f"this archive ({family})",
-        "setting": "",
-        "bytes": score.archive_bytes,
-        "psnr_db": score.psnr_db,
-    }
-    if frames is None:
-        absent = {"x265, jpegxl": "they code 8-bit frames, these are linear radiance"}
-        return [own] if math.isfinite(score.psnr_db) else [], absent
-    crfs: Sequence[float] = settings.crfs if min(frames.shape[1:3]) >= 32 else ()
-    results = run_peers(frames, valid, crfs, settings.distances)
-    absent = dict(results.absent) | ({} if crfs or not settings.crfs else {"x265": "frames under 32 texels a side"})
-    found: list[dict[str, Any]] = [
-        {"name": p.name, "setting": p.setting, "bytes": p.size_bytes, "psnr_db": p.psnr_db} for p in results.points
-    ]
-    return [p for p in [own, *found] if math.isfinite(p["psnr_db"])], absent
+    names = ",".join(peer.name for peer in peers if peer.settings)
+    option = {X265.name: "--crf", JPEG_XL.name: "--distance"}
+    settings = [f"{option[p.name]} {','.join(f'{v:g}' for v in p.settings)}" for p in peers if p.settings]
+    return " ".join(["todpack eval peers", data.name, "--peers", names, *settings])

@@ -8,8 +8,10 @@ import io
 import numpy as np
 from PIL import Image
 
+from todpack.decompressor.errors import needs
+
 from ..errors import EvalError
-from ..peers.peer import VIDEO_UNIT
+from ..peers.video import VIDEO_UNIT
 
 VIDEO_RATE = 4  # hours a second
 DARK = 18  # of invalid texels and gaps
@@ -67,10 +69,8 @@ def encode_video(originals: np.ndarray, decodeds: np.ndarray, valid: np.ndarray,
     Raises:
         EvalError: PyAV or its H.264 encoder is missing, or it refuses the frames.
     """
-    try:
+    with needs("peers", "a video"):
         import av
-    except ImportError as error:
-        raise EvalError("a video needs the package av (pip install todpack[peers])") from error
     stored = io.BytesIO()
     try:
         with av.open(stored, "w", format="mp4") as container:

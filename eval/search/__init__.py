@@ -1,1 +1,8 @@
-"""`todpack search`: many trainings over a space of options, each a trial in a folder of its own."""
+"""`todpack search`: many trainings over a space of options, each a trial in a folder of its own.
+
+command    the command
+space      the file that says what is tried
+samplers   which trials are drawn from it: grid, random, optuna
+runner     trials side by side: on this machine, or on a Ray cluster
+table      the results, sorted
+"""

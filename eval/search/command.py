@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,15 +12,11 @@ from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
-from ..options import CONTEXT, COUNT, PATH, finite, progress_bar, warn
+from .. import options
+from ..progress import progress_bar
 from .table import SORTS
 
-EXAMPLES = """
-\b
-Examples:
-  todpack search space.toml --data frames -o experiments
-  todpack search space.toml --data frames -o experiments --num-workers 2 --sort bytes
-  todpack search space.json --data frames -o experiments --gpu-ids 0,1,2,3 --num-workers 8
+SPACE = """
 
 \b
 A space:
@@ -45,31 +40,42 @@ def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]
     context = click.get_current_context().find_root()
     assert isinstance(context.command, click.Group)
     families: list[str] = []
-    options: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
     for stage in stages:
         command = context.command.get_command(context, stage)
         assert command is not None
-        options[stage] = {word[2:] for parameter in command.params for word in parameter.opts if word.startswith("--")}
+        names[stage] = {word[2:] for parameter in command.params for word in parameter.opts if word.startswith("--")}
         choices = [p.type.choices for p in command.params if p.name == "family" and isinstance(p.type, click.Choice)]
         families += [str(choice) for found in choices for choice in found]
-    return families, options
+    return families, names
 
 
-@click.command("search", epilog=EXAMPLES, context_settings=CONTEXT)
-@click.argument("space_path", metavar="SPACE", type=PATH)
-@click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The frames.")
-@click.option("--out", "-o", type=PATH, required=True, help="Folder of the trials; one that is there is resumed.")
+@options.command(
+    "search",
+    "Many trainings over a space of options, sorted by what they gave.",
+    "todpack search space.toml --data frames -o experiments",
+    "todpack search space.toml --data frames -o experiments --num-workers 2 --sort bytes",
+    "todpack search space.json --data frames -o experiments --gpu-ids 0,1,2,3 --num-workers 8",
+    more=SPACE,
+)
+@click.argument("space_path", metavar="SPACE", type=options.PATH)
+@options.data
+@click.option("--out", "-o", type=options.PATH, required=True, help="Folder of the trials; resumed if it is there.")
 @frame_options
-@click.option("--num-workers", type=COUNT, default=1, help="Trials at a time.")
-@click.option("--threads", type=COUNT, help="Threads of a trial.  [default: the cores shared out to the workers]")
+@click.option("--num-workers", type=options.COUNT, default=1, help="Trials at a time.")
+@options.threads(None, "Threads of a trial.  [default: the cores shared out to the workers]")
 @click.option("--gpu-ids", help="GPUs that the workers share out, such as 0,1,2,3.")
 @click.option("--sort", type=click.Choice(list(SORTS)), default="score", help="What the table is sorted by.")
 @click.option(
-    "--timeout", type=click.FloatRange(min=0.1), callback=finite, help="Seconds that one command of a trial may take."
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.1),
+    callback=options.finite,
+    help="Seconds that one command of a trial may take.",
 )
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where trials run.")
-@click.option("--no-lpips", is_flag=True, help="Leave LPIPS out.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.lpips
+@options.as_json
 def search(
     space_path: Path,
     data_path: Path,
@@ -79,9 +85,9 @@ def search(
     threads: int | None,
     gpu_ids: str | None,
     sort: str,
-    timeout: float | None,
+    timeout_s: float | None,
     engine: str,
-    no_lpips: bool,
+    lpips: options.LpipsChoice,
     as_json: bool,
 ) -> None:
     """Train, pack, score and time one trial after another over a SPACE of options (JSON or TOML).
@@ -90,8 +96,8 @@ def search(
     finished trials of the same frames are not run again, failed ones are. A failed trial is reported and stops nothing.
     """
     from todpack.decompressor.files import make_folder
-    from todpack.frames import read_day
 
+    from ..machine import usable_cores
     from ..trials import TrialSettings, frames_digest
     from .runner import run_search
     from .space import check_names, read_space
@@ -99,13 +105,17 @@ def search(
 
     space = read_space(space_path)
     check_names(space_path, space, *_known_names(("train", "pack")))
-    day = read_day(data_path, **vars(reading))  # bad frames are one error, not one per trial
-    for warning in day.warnings:
-        warn(warning)
-    frames = frames_digest(day)
+    frames = frames_digest(options.read_frames(data_path, reading))  # bad frames are one error, not one per trial
     make_folder(out)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    settings = TrialSettings(data_path, reading, threads or max(1, cores // num_workers), not no_lpips, timeout, frames)
+    settings = TrialSettings(
+        data_path,
+        reading,
+        threads or max(1, usable_cores() // num_workers),
+        lpips=not lpips.is_off,
+        lpips_weights=lpips.weights,
+        timeout_s=timeout_s,
+        frames=frames,
+    )
     with progress_bar("search") as advance:
         results = run_search(
             space,
@@ -114,7 +124,7 @@ def search(
             gpu_ids=gpu_ids.split(",") if gpu_ids else (),
             num_workers=num_workers,
             engine=engine,
-            on_trial=advance,
+            progress=advance,
         )
     ordered = sorted_results(results, sort)
     text = json.dumps({"sorted_by": sort, "trials": ordered}, indent=2, allow_nan=False)

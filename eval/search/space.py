@@ -1,25 +1,31 @@
-"""The space of a search: a JSON or TOML file, and the samplers that draw trials from it."""
+"""The space of a search: a JSON or TOML file of options, and what is drawn from it."""
 
 from __future__ import annotations
 
-import importlib
-import itertools
 import json
 import math
-import random
-from collections.abc import Collection, Iterator, Mapping
+import sys
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import EvalError
+from ..trials import Value
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 SAMPLERS = ("grid", "random", "optuna")
 STAGES = ("train", "pack")
-_FIELDS = {"family", "train", "pack", "sampler", "trials", "seed", "score"}
-MEASURES = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms")
-Value = str | float | int | bool
-Values = dict[str, dict[str, Value]]
+SCORED = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms")
+MAX_TRIALS = 100_000
+_DEFAULTS: dict[str, Any] = {
+    "family": "daybasis", "train": {}, "pack": {}, "sampler": "grid", "trials": 20, "seed": 0,
+    "score": {"psnr_db": 1.0, "bpt": -6.0},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,9 @@ class Range:
         return min(int(self.high), max(int(self.low), round(value))) if self.whole else value
 
 
+Option = tuple[Value, ...] | Range
+
+
 @dataclass(frozen=True)
 class Space:
     """What is tried.
@@ -54,63 +63,58 @@ class Space:
     """
 
     families: tuple[str, ...]
-    options: dict[tuple[str, str], tuple[Value, ...] | Range]
+    options: dict[tuple[str, str], Option]
     sampler: str
     trials: int
     seed: int
     score: dict[str, float]
 
 
+def _refuse(where: str, expected: str, found: Any) -> NoReturn:
+    raise EvalError(f"{where}: expected {expected}, found {found if isinstance(found, str) else repr(found)[:60]}")
+
+
 def _number(where: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise EvalError(f"{where}: expected a number, found {value!r}")
+        _refuse(where, "a finite number", value)
     return float(value)
 
 
 def _choice(where: str, value: Any) -> Value:
-    if not isinstance(value, str | int | float | bool):
-        raise EvalError(f"{where}: expected a text, a number, true or false, found {value!r}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise EvalError(f"{where}: expected a finite number, found {value!r}")
-    return value
+    if isinstance(value, str | bool):
+        return value
+    number = _number(where, value)
+    return value if isinstance(value, int) else number
 
 
-def _option(where: str, value: Any) -> tuple[Value, ...] | Range:
-    if isinstance(value, list):
-        if not value:
-            raise EvalError(f"{where}: expected at least one choice, found none")
-        return tuple(_choice(where, item) for item in value)
-    if not isinstance(value, dict):
-        return (_choice(where, value),)
-    if not {"low", "high"} <= set(value) <= {"low", "high", "log"}:
-        raise EvalError(f"{where}: expected low, high and perhaps log, found {', '.join(sorted(value)) or 'nothing'}")
-    low, high, log = _number(where, value["low"]), _number(where, value["high"]), bool(value.get("log", False))
-    if low > high or (log and low <= 0):
-        raise EvalError(f"{where}: expected low <= high{', above 0 with log' if log else ''}, found {low:g}, {high:g}")
-    return Range(low, high, log, isinstance(value["low"], int) and isinstance(value["high"], int))
+def _option(where: str, value: Any) -> Option:
+    if isinstance(value, dict):
+        if not {"low", "high"} <= set(value) <= {"low", "high", "log"}:
+            _refuse(where, "low, high and perhaps log", ", ".join(sorted(value)) or "nothing")
+        low, high, log = _number(where, value["low"]), _number(where, value["high"]), bool(value.get("log", False))
+        if low > high or (log and low <= 0):
+            _refuse(where, f"low <= high{', above 0 with log' if log else ''}", f"{low:g}, {high:g}")
+        return Range(low, high, log, isinstance(value["low"], int) and isinstance(value["high"], int))
+    choices = value if isinstance(value, list) else [value]
+    if not choices:
+        _refuse(where, "at least one choice", "none")
+    return tuple(_choice(where, choice) for choice in choices)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
+    kind, parse = ("JSON", json.loads) if path.suffix.lower() == ".json" else ("TOML", tomllib.loads)
     try:
-        text = path.read_text(encoding="utf-8")
+        found = parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise EvalError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise EvalError(f"{path}: expected text, found something else") from error
-    try:
-        if path.suffix.lower() == ".json":
-            found = json.loads(text)
-        else:
-            try:
-                toml: Any = importlib.import_module("tomllib")
-            except ModuleNotFoundError:  # Python 3.10
-                toml = importlib.import_module("tomli")
-            found = toml.loads(text)
-    except ValueError as error:
-        raise EvalError(f"{path}: not {'JSON' if path.suffix.lower() == '.json' else 'TOML'}: {error}") from error
+    except ValueError as error:  # of the text's encoding as well
+        raise EvalError(f"{path}: not {kind}: {error}") from error
     if not isinstance(found, dict):
-        raise EvalError(f"{path}: expected an object, found {type(found).__name__}")
-    return found
+        _refuse(str(path), "an object", type(found).__name__)
+    unknown = sorted(set(found) - set(_DEFAULTS))
+    if unknown:
+        _refuse(str(path), f"fields of {', '.join(sorted(_DEFAULTS))}", repr(unknown[0]))
+    return {**_DEFAULTS, **found}
 
 
 def read_space(path: Path) -> Space:
@@ -120,39 +124,33 @@ def read_space(path: Path) -> Space:
         EvalError: the file cannot be read, or a field is unknown or wrong.
     """
     fields = _parsed(path)
-    unknown = sorted(set(fields) - _FIELDS)
-    if unknown:
-        raise EvalError(f"{path}: expected fields of {', '.join(sorted(_FIELDS))}, found {unknown[0]!r}")
-    families = fields.get("family", "daybasis")
-    options: dict[tuple[str, str], tuple[Value, ...] | Range] = {}
+    options: dict[tuple[str, str], Option] = {}
     for stage in STAGES:
-        given = fields.get(stage, {})
-        if not isinstance(given, dict):
-            raise EvalError(f"{path}: {stage}: expected a table of options, found {given!r:.40}")
-        for name, value in given.items():
+        if not isinstance(fields[stage], dict):
+            _refuse(f"{path}: {stage}", "a table of options", fields[stage])
+        for name, value in fields[stage].items():
             options[stage, name.replace("_", "-")] = _option(f"{path}: {stage}.{name}", value)
-    score = fields.get("score", {"psnr_db": 1.0, "bpt": -6.0})
-    if not isinstance(score, dict) or not set(score) <= set(MEASURES):
-        raise EvalError(f"{path}: score: expected weights of {', '.join(MEASURES)}, found {score!r:.60}")
-    sampler, trials = fields.get("sampler", "grid"), fields.get("trials", 20)
+    families, sampler, trials, score = (fields[name] for name in ("family", "sampler", "trials", "score"))
+    names = families if isinstance(families, list) else [families]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        _refuse(f"{path}: family", "a name or several", repr(families))
+    if not isinstance(score, dict) or not set(score) <= set(SCORED):
+        _refuse(f"{path}: score", f"weights of {', '.join(SCORED)}", repr(score))
     if sampler not in SAMPLERS:
-        raise EvalError(f"{path}: sampler: expected one of {', '.join(SAMPLERS)}, found {sampler!r}")
-    if not isinstance(trials, int) or not 1 <= trials <= 100_000:
-        raise EvalError(f"{path}: trials: expected a whole number from 1, found {trials!r}")
-    space = Space(
-        families=tuple(families) if isinstance(families, list) else (families,),
+        _refuse(f"{path}: sampler", f"one of {', '.join(SAMPLERS)}", repr(sampler))
+    if not isinstance(trials, int) or not 1 <= trials <= MAX_TRIALS:
+        _refuse(f"{path}: trials", f"a whole number in 1..{MAX_TRIALS}", trials)
+    ranged = [".".join(key) for key, option in options.items() if isinstance(option, Range)]
+    if sampler == "grid" and ranged:
+        _refuse(f"{path}: {ranged[0]}", "choices for a grid", "a range (sampler = 'random' draws from it)")
+    return Space(
+        families=tuple(names),
         options=options,
         sampler=sampler,
         trials=trials,
-        seed=int(_number(f"{path}: seed", fields.get("seed", 0))),
+        seed=int(_number(f"{path}: seed", fields["seed"])),
         score={name: _number(f"{path}: score.{name}", weight) for name, weight in score.items()},
     )
-    ranged = [name for (_, name), option in options.items() if isinstance(option, Range)]
-    if sampler == "grid" and ranged:
-        raise EvalError(f"{path}: {ranged[0]}: a grid needs choices, found a range (sampler = 'random' draws from it)")
-    if not space.families or not all(isinstance(family, str) and family for family in space.families):
-        raise EvalError(f"{path}: family: expected a name or several, found {families!r}")
-    return space
 
 
 def check_names(path: Path, space: Space, families: Collection[str], options: Mapping[str, Collection[str]]) -> None:
@@ -169,70 +167,7 @@ def check_names(path: Path, space: Space, families: Collection[str], options: Ma
     """
     for family in space.families:
         if family not in families:
-            raise EvalError(f"{path}: family: expected some of {', '.join(families)}, found {family!r}")
+            _refuse(f"{path}: family", f"some of {', '.join(families)}", repr(family))
     for stage, name in space.options:
         if name not in options[stage]:
-            raise EvalError(f"{path}: {stage}.{name}: expected an option of `todpack {stage}`, found none of that name")
-
-
-def _values(family: str, drawn: dict[tuple[str, str], Value]) -> Values:
-    values: Values = {"family": {"name": family}, "train": {}, "pack": {}}
-    for (stage, name), value in drawn.items():
-        values[stage][name] = value
-    return values
-
-
-def drawn_trials(space: Space) -> Iterator[Values]:
-    """The trials of a grid or of random draws, in an order that the seed fixes.
-
-    Args:
-        space: Its sampler is "grid" or "random".
-    """
-    if space.sampler == "grid":
-        choices = [option for option in space.options.values() if not isinstance(option, Range)]
-        for family, *chosen in itertools.product(space.families, *choices):
-            yield _values(str(family), dict(zip(space.options, chosen, strict=True)))
-        return
-    rng = random.Random(space.seed)
-    for _ in range(space.trials):
-        family = rng.choice(space.families)
-        drawn = {
-            key: option.at(rng.random()) if isinstance(option, Range) else rng.choice(option)
-            for key, option in space.options.items()
-        }
-        yield _values(family, drawn)
-
-
-class OptunaSampler:
-    """Draws by optuna's default sampler; told what came of it."""
-
-    def __init__(self, space: Space) -> None:
-        try:
-            optuna: Any = importlib.import_module("optuna")
-        except ImportError as error:
-            raise EvalError("sampler: optuna is not installed (pip install todpack[search])") from error
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._space, self._failed = space, optuna.trial.TrialState.FAIL
-        self._study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=space.seed))
-
-    def ask(self) -> tuple[Any, Values]:
-        """The next trial: a handle for `tell`, and its values."""
-        asked = self._study.ask()
-        family = asked.suggest_categorical("family", list(self._space.families))
-        drawn: dict[tuple[str, str], Value] = {}
-        for (stage, name), option in self._space.options.items():
-            key = f"{stage}.{name}"
-            if not isinstance(option, Range):
-                drawn[stage, name] = asked.suggest_categorical(key, list(option))
-            elif option.whole:
-                drawn[stage, name] = asked.suggest_int(key, int(option.low), int(option.high), log=option.log)
-            else:
-                drawn[stage, name] = asked.suggest_float(key, option.low, option.high, log=option.log)
-        return asked, _values(family, drawn)
-
-    def tell(self, asked: Any, score: float | None) -> None:
-        """What the trial scored; None where it failed."""
-        if score is None:
-            self._study.tell(asked, state=self._failed)
-        else:
-            self._study.tell(asked, score)
+            _refuse(f"{path}: {stage}.{name}", f"an option of `todpack {stage}`", "none of that name")

@@ -17,14 +17,8 @@ const UNARY = {
   sin: Math.sin,
   cos: Math.cos,
   exp: Math.exp,
-  log: Math.log,
-  sqrt: Math.sqrt,
-  abs: Math.abs,
-  neg: (x) => -x,
   round: roundHalfEven,
   floor: Math.floor,
-  tanh: Math.tanh,
-  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   copy: (x) => x,
 };
 
@@ -34,7 +28,6 @@ const BINARY = {
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
   min: Math.min,
-  max: Math.max,
   less: (a, b) => (a < b ? 1 : 0),
 };
 
@@ -116,7 +109,7 @@ class Program {
       const all = Float32Array.from(inputs.flatMap((value) => Array.from(value.data)));
       return Float32Array.from(step.index, (i) => all[i]);
     }
-    if (step.op === "clip") return a.data.map((x) => Math.min(Math.max(x, step.low ?? -Infinity), step.high ?? Infinity));
+    if (step.op === "clip") return a.data.map((x) => Math.min(Math.max(x, step.low), step.high));
     if (step.op in BINARY) {
       const [ia, ib] = step.indices;
       const combine = BINARY[step.op];
@@ -160,7 +153,7 @@ class Program {
       }
     } else if (step.op === "clip") {
       const x = operand(step, 0);
-      for (let i = 0; i < step.n; i++) out[i] = Math.min(Math.max(x[i], step.low ?? -Infinity), step.high ?? Infinity);
+      for (let i = 0; i < step.n; i++) out[i] = Math.min(Math.max(x[i], step.low), step.high);
     } else {
       const x = operand(step, 0);
       for (let i = 0; i < step.n; i++) out[i] = f32(UNARY[step.op](x[i]));

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from todpack.decompressor.errors import InvalidGraphError
+from todpack.decompressor.errors import InvalidGraphError, needs
 from todpack.decompressor.graphs.check import check_graph
 from todpack.decompressor.graphs.dims import COLUMNS, ROWS
 from todpack.decompressor.graphs.session import start_session
@@ -21,13 +21,13 @@ from todpack.decompressor.limits import DEFAULT_LIMITS
 
 from ..errors import EvalError
 
-BINARY = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Min": "min", "Max": "max", "Less": "less"}
+# of the operators that FORMAT.md "Graphs" allows, those that a graph `frame` computes texels and times by
+BINARY = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Min": "min", "Less": "less"}
 UNARY = {
-    "Relu": "relu", "Sin": "sin", "Cos": "cos", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Abs": "abs", "Neg": "neg",
-    "Round": "round", "Floor": "floor", "Tanh": "tanh", "Sigmoid": "sigmoid", "Cast": "copy",
+    "Relu": "relu", "Sin": "sin", "Cos": "cos", "Exp": "exp", "Round": "round", "Floor": "floor", "Cast": "copy",
 }  # fmt: skip
 MOVING = ("Slice", "Transpose", "Gather", "Concat")
-SAME_ORDER = ("Reshape", "Unsqueeze", "Squeeze", "Identity", "Flatten")
+SAME_ORDER = ("Reshape", "Unsqueeze")
 _PROBE = 2  # the probe's frame is _PROBE x _PROBE
 
 
@@ -52,6 +52,12 @@ def _attributes(node: Any) -> dict[str, Any]:
     from onnx import helper
 
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def _flips(node: Any) -> list[bool]:
+    """Whether a matrix product transposes its two factors."""
+    attributes = _attributes(node)
+    return [bool(attributes.get(name, 0)) for name in ("transA", "transB")]
 
 
 class _Translator:
@@ -102,23 +108,17 @@ class _Translator:
         return EvalError(f"{self.where}: the viewer cannot show this graph: {node.op_type} {node.output[0]}: {why}")
 
     def _time(self, node: Any, inputs: list[str]) -> dict[str, Any]:
-        operator, attributes = node.op_type, _attributes(node)
-        if operator in BINARY:
-            return {"op": BINARY[operator], "inputs": self._use(*inputs)}
-        if operator in UNARY:
-            return {"op": UNARY[operator], "inputs": self._use(*inputs)}
+        operator = node.op_type
+        if operator in BINARY or operator in UNARY:
+            return {"op": BINARY.get(operator) or UNARY[operator], "inputs": self._use(*inputs)}
         if operator == "Clip":
-            low, high = self._bounds(node)
-            return {"op": "clip", "inputs": self._use(inputs[0]), "low": low, "high": high}
+            return {"op": "clip", "inputs": self._use(inputs[0]), **self._bounds(node)}
         if operator in SAME_ORDER:
             return {"op": "copy", "inputs": self._use(inputs[0])}
         if operator in ("Gemm", "MatMul"):
-            if attributes.get("alpha", 1.0) != 1.0 or attributes.get("beta", 1.0) != 1.0:
-                raise self._refuse(node, "expected alpha and beta of 1")
-            flips = [bool(attributes.get("transA", 0)), bool(attributes.get("transB", 0))]
             if any(self.values[name].ndim != 2 for name in inputs[:2]):
                 raise self._refuse(node, "expected matrices")
-            return {"op": "matmul", "inputs": self._use(*inputs), "flips": flips}
+            return {"op": "matmul", "inputs": self._use(*inputs), "flips": _flips(node)}
         if operator in MOVING:
             sources = inputs if operator == "Concat" else inputs[:1]
             return {"op": "take", "inputs": self._use(*sources), "index": self._moved(node, sources)}
@@ -143,23 +143,17 @@ class _Translator:
         return [int(i) for i in moved.ravel()]
 
     def _slices(self, node: Any, n_axes: int) -> tuple[slice, ...]:
-        starts, ends = (np.atleast_1d(self.values[name]) for name in node.input[1:3])
-        more = [np.atleast_1d(self.values[name]) if name else None for name in node.input[3:5]]
-        axes = more[0] if more and more[0] is not None else np.arange(len(starts))
-        steps = more[1] if len(more) > 1 and more[1] is not None else np.ones(len(starts), np.int64)
+        starts, ends, *axes = (np.atleast_1d(self.values[name]) for name in node.input[1:])
         slices = [slice(None)] * n_axes
-        for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-            slices[int(axis)] = slice(int(start), int(end), int(step))
+        for axis, start, end in zip(axes[0] if axes else np.arange(len(starts)), starts, ends, strict=True):
+            slices[int(axis)] = slice(int(start), int(end))
         return tuple(slices)
 
-    def _bounds(self, node: Any) -> tuple[float | None, float | None]:
-        found: list[float | None] = [None, None]
-        for i, name in enumerate(node.input[1:3]):
-            if name:
-                if self.kind[name] != "constant":
-                    raise self._refuse(node, "expected constant bounds")
-                found[i] = float(self.values[name].item())
-        return found[0], found[1]
+    def _bounds(self, node: Any) -> dict[str, float]:
+        if any(self.kind[name] != "constant" for name in node.input[1:]):
+            raise self._refuse(node, "expected constant bounds")
+        low, high = (float(self.values[name].item()) for name in node.input[1:])
+        return {"low": low, "high": high}
 
     def _texel(self, node: Any, inputs: list[str]) -> dict[str, Any]:
         operator, texel = node.op_type, [self.kind[name] == "texel" for name in inputs]
@@ -168,23 +162,18 @@ class _Translator:
         if operator in UNARY:
             return {"op": UNARY[operator], "inputs": inputs}
         if operator == "Clip":
-            low, high = self._bounds(node)
-            return {"op": "clip", "inputs": inputs[:1], "low": low, "high": high}
+            return {"op": "clip", "inputs": inputs[:1], **self._bounds(node)}
         if operator in SAME_ORDER:
             if self._channels(inputs[0]) != self._channels(node.output[0]):
                 raise self._refuse(node, "it changes the number of channels")
             return {"op": "copy", "inputs": inputs[:1]}
         if operator in ("Gemm", "MatMul"):
-            if texel[:2] != [False, True] or self.values[inputs[0]].ndim != 2 or _attributes(node).get("transB", 0):
-                raise self._refuse(node, "expected a matrix times texels")
-            if _attributes(node).get("transA", 0):
-                raise self._refuse(node, "expected the matrix as it is")
+            if texel[:2] != [False, True] or self.values[inputs[0]].ndim != 2 or any(_flips(node)):
+                raise self._refuse(node, "expected a matrix, as it is, times texels")
             return {"op": "linear", "inputs": self._use(*inputs), "texel": texel}
         if operator == "Slice":
             index = self._slices(node, self.values[inputs[0]].ndim)[0]
-            start, end, step = index.indices(self._channels(inputs[0]))
-            if step != 1:
-                raise self._refuse(node, "expected steps of 1")
+            start, end, _ = index.indices(self._channels(inputs[0]))
             return {"op": "slice", "inputs": inputs[:1], "start": start, "end": end}
         if operator == "Concat" and all(texel) and _attributes(node)["axis"] == 0:
             return {"op": "concat", "inputs": inputs}
@@ -211,19 +200,18 @@ def frame_program(graph: bytes, feeds: Mapping[str, np.ndarray], channels: int, 
     """Take a graph `frame` apart.
 
     Args:
-        graph: Serialised ONNX model.
+        graph: Serialized ONNX model.
         feeds: What it takes beside `z` and `time_h`.
         channels: Of `z`.
         where: Archive and section, for messages.
 
     Raises:
         InvalidGraphError: the graph is not allowed.
-        EvalError: the package onnx is missing, or the graph uses what the viewer does not know.
+        EvalError: the graph uses what the viewer does not know.
+        MissingPackageError: the package onnx is missing.
     """
-    try:
+    with needs("pack", "the viewer"):
         import onnx
-    except ImportError as error:
-        raise EvalError("the viewer needs the package onnx (pip install todpack[pack])") from error
     shapes = {name: values.shape for name, values in feeds.items()}
     inputs = GraphInputs({**shapes, "z": (channels, ROWS, COLUMNS), "time_h": (1,)}, _PROBE, _PROBE)
     try:

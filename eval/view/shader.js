@@ -9,9 +9,7 @@ const literal = (x) => (Number.isInteger(x) ? `${x}.0` : `${x}`);
 
 const GLSL_UNARY = {
   relu: (x) => `max(${x}, 0.0)`,
-  neg: (x) => `-${x}`,
   round: (x) => `roundEven(${x})`,
-  sigmoid: (x) => `1.0 / (1.0 + exp(-${x}))`,
 };
 const GLSL_BINARY = { add: "+", sub: "-", mul: "*", div: "/" };
 
@@ -58,12 +56,10 @@ class ShaderBuilder {
     else if (step.op === "slice" || step.op === "concat") this.#move(step, name);
     else if (step.op in GLSL_BINARY) {
       each(`${this.#operand(step, 0, "i")} ${GLSL_BINARY[step.op]} ${this.#operand(step, 1, "i")}`);
-    } else if (step.op === "min" || step.op === "max") {
-      each(`${step.op}(${this.#operand(step, 0, "i")}, ${this.#operand(step, 1, "i")})`);
+    } else if (step.op === "min") {
+      each(`min(${this.#operand(step, 0, "i")}, ${this.#operand(step, 1, "i")})`);
     } else if (step.op === "clip") {
-      const low = step.low === null ? "-3.4e38" : literal(step.low);
-      const high = step.high === null ? "3.4e38" : literal(step.high);
-      each(`clamp(${this.#operand(step, 0, "i")}, ${low}, ${high})`);
+      each(`clamp(${this.#operand(step, 0, "i")}, ${literal(step.low)}, ${literal(step.high)})`);
     } else {
       const x = this.#operand(step, 0, "i");
       each(step.op in GLSL_UNARY ? GLSL_UNARY[step.op](x) : `${step.op}(${x})`);

@@ -17,8 +17,9 @@ import numpy as np
 
 from todpack.decompressor.files import check_output, write_text
 from todpack.eval.machine import cpu_name
-from todpack.eval.measures.contest import TileFigures, measures_of, score_json
+from todpack.eval.measures.contest import measures_of, score_json
 from todpack.eval.measures.contest_score import Scorer
+from todpack.eval.measures.figures import Figures
 from todpack.eval.measures.lpips_network import Lpips
 from todpack.eval.measures.lpips_weights import LpipsAbsent
 from todpack.frames import ContestDataset, ContestEntry, open_contest
@@ -165,9 +166,9 @@ def _write_masks(dataset: ContestDataset, entry: ContestEntry, scratch: Path) ->
 def _grade_lightmap(
     dataset: ContestDataset, index: int, config: dict[str, Any], grader: _Grader, scratch: Path,
     lpips: Lpips | None, seed: int, result: ContestRehearsal,
-) -> TileFigures:  # fmt: skip
+) -> Figures:  # fmt: skip
     """Decode and measure one lightmap; what is wrong goes to the faults."""
-    entry, figures = dataset.entries[index], TileFigures()
+    entry, figures = dataset.entries[index], Figures()
     out = scratch / "frames.f32"
     masks = _write_masks(dataset, entry, scratch)
     job = {
@@ -243,7 +244,7 @@ def check_contest(
     result = ContestRehearsal(faults=folder_faults(folder), device=device, threads=threads)
     measure = None if isinstance(lpips, LpipsAbsent) else lpips
     result.lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None
-    result.parameter_bytes, figures = parameter_bytes(folder), TileFigures()
+    result.parameter_bytes, figures = parameter_bytes(folder), Figures()
     check_plain(folder)
     with tempfile.TemporaryDirectory(prefix="todpack-contest-") as name:
         scratch = Path(name)

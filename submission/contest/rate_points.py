@@ -17,7 +17,7 @@ from todpack.decompressor.container import Container
 from todpack.decompressor.files import write_text
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
-from todpack.eval.measures.contest import TileFigures
+from todpack.eval.measures.figures import Figures
 from todpack.eval.measures.lpips_weights import LpipsWeights
 from todpack.frames import open_contest
 from todpack.packer.dataset.job import LightmapJob
@@ -101,7 +101,7 @@ def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
             archive = read_archive_entry(container.metadata, archive_path, container.version, DEFAULT_LIMITS)
             raw_path.write_bytes(raw_lightmap(container, archive, archive.lightmaps[0]))
         decoded, n_bytes = read_lightmap(raw_path), raw_path.stat().st_size
-        day, figures = dataset.read(entry), TileFigures()
+        day, figures = dataset.read(entry), Figures()
         for index, time_h in enumerate(entry.hours):
             valid = dataset.mask(entry, index)
             figures.add_frame(day.radiance[index], frame_of(decoded, time_h), valid, lpips)

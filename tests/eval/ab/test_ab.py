@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ import pytest
 
 from tests.conftest import make_day, write_day
 from todpack.cli import main
-from todpack.eval.ab.report import ab_json, ab_table, acceptance, acceptance_table
-from todpack.eval.ab.run import QUICK_TRAINING, AbResult, AbSettings, run_ab
-from todpack.eval.ab.timing import AbTiming, time_archives
+from todpack.eval.ab.acceptance import acceptance, acceptance_table
+from todpack.eval.ab.report import ab_json, ab_table
+from todpack.eval.ab.run import QUICK_TRAINING, AbResult, run_ab
 from todpack.eval.ab.variants import PLAIN, VARIANTS
-from todpack.eval.measures.perceptual import LpipsAbsent
+from todpack.eval.measures.latency import ComparedTimes, compare_times
+from todpack.eval.trials import TrialSettings
 
 pytest.importorskip("torch")
 
@@ -30,9 +30,9 @@ def verdict(variant: str, line: str, frame_ratio: float = 1.0, **changed: Any) -
     """What the one line says of a variant that differs from plain as given, both with two equal seeds."""
     other = replace(PLAIN_RESULT, variant=variant, **changed)
     results = [replace(r, seed=seed) for r in (PLAIN_RESULT, other) for seed in (0, 1)]
-    timings = {PLAIN: AbTiming(10.0, 20.0, 1.0), variant: AbTiming(10.0 * frame_ratio, 20.0, frame_ratio)}
+    timings = {PLAIN: ComparedTimes(10.0, 20.0, 1.0), variant: ComparedTimes(10.0 * frame_ratio, 20.0, frame_ratio)}
     (found,) = [a for a in acceptance(results, timings) if a.variant == variant and line in a.line]
-    assert found.text() in acceptance_table(acceptance(results, timings))
+    assert f"| {found.variant} | {found.found} | {found.verdict} |" in acceptance_table(acceptance(results, timings))
     return found.passed
 
 
@@ -52,11 +52,11 @@ def test_quality_against_fp32(variant: str) -> None:
 
 def test_without_lpips_nothing_is_said_to_pass() -> None:
     results = [replace(PLAIN_RESULT, variant=name, lpips=None, temporal_lpips=None) for name in (PLAIN, "ptq8")]
-    lines = acceptance(results, {name: AbTiming(1.0, 1.0, 1.0) for name in (PLAIN, "ptq8")})
+    lines = acceptance(results, {name: ComparedTimes(1.0, 1.0, 1.0) for name in (PLAIN, "ptq8")})
     (line,) = [a for a in lines if "against fp32" in a.line]
     assert line.passed is None
-    assert "undecided, LPIPS is absent" in line.text()
-    assert "absent" in ab_table(results, {name: AbTiming(1.0, 1.0, 1.0) for name in (PLAIN, "ptq8")})
+    assert line.verdict == "undecided, LPIPS is absent"
+    assert "absent" in ab_table(results, {name: ComparedTimes(1.0, 1.0, 1.0) for name in (PLAIN, "ptq8")})
 
 
 @pytest.mark.parametrize("variant", ["temporal", "temporal-low"])
@@ -81,39 +81,39 @@ def test_frame_time_line() -> None:
 
 def test_table_has_mean_and_deviation() -> None:
     results = [replace(PLAIN_RESULT, seed=seed, psnr_db=db) for seed, db in enumerate((29.0, 30.0, 31.0))]
-    assert "| plain | 30.00 ± 1.00 | 0.9000 ± 0.0000 |" in ab_table(results, {PLAIN: AbTiming(10.0, 20.0, 1.0)})
+    assert "| plain | 30.00 ± 1.00 | 0.9000 ± 0.0000 |" in ab_table(results, {PLAIN: ComparedTimes(10.0, 20.0, 1.0)})
 
 
-def test_real_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.thorough
+def test_real_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     frames, valid = make_day(24, 32, 4)
     day = write_day(tmp_path / "day", frames, valid)
     chosen = tuple(v for v in VARIANTS if v.name in (PLAIN, "ptq8"))
-    settings = AbSettings(tmp_path / "ab", n_seeds=1, training=QUICK_TRAINING, variants=chosen)
-    absent = LpipsAbsent("not in this test")
-    commands: list[str] = []
-    run = subprocess.run
+    settings, out = TrialSettings(day, lpips=False), tmp_path / "ab"
 
-    def counted(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        commands.append(command[3])
-        return run(command, **options)  # type: ignore[no-any-return]
+    def run() -> list[AbResult]:
+        return run_ab(out, settings, chosen, n_seeds=1, training={"preset": "ab", **QUICK_TRAINING})
 
-    monkeypatch.setattr("todpack.eval.process.subprocess.run", counted)
-    results = run_ab(day, settings, absent)
-    assert commands == ["train", "pack", "pack"]
+    def logs() -> list[int]:
+        return [(out / name / "log.txt").stat().st_mtime_ns for name in ("plain-s0", "ptq8-s0")]
+
+    results = run()
     assert [r.variant for r in results] == [PLAIN, "ptq8"]
+    assert "$ todpack train" not in (out / "ptq8-s0" / "log.txt").read_text()  # it packs the plain one's run
     assert results[0].lpips is None
     assert results[1].model_bytes < 0.6 * results[0].model_bytes
     assert abs(results[1].psnr_db - results[0].psnr_db) < 1.0
-    assert results[0].archive_bytes == (tmp_path / "ab" / "plain-s0" / "archive.tod").stat().st_size
-    assert run_ab(day, settings, absent) == results
-    assert commands == ["train", "pack", "pack"]
-    (tmp_path / "ab" / "ptq8-s0" / "result.json").write_text("{")  # as if cut short
-    assert run_ab(day, settings, absent) == results
-    assert commands == ["train", "pack", "pack", "pack"]
-    timings = time_archives({r.variant: r.archive for r in results}, 1, 3)
-    assert timings[PLAIN].frame_ratio == 1.0
-    assert all(timing.frame_ms > 0.0 and timing.load_ms > 0.0 for timing in timings.values())
-    described = json.dumps(ab_json(results, timings, acceptance(results, timings), {}))
+    assert results[0].archive_bytes == (out / "plain-s0" / "archive.tod").stat().st_size
+    first = logs()
+    assert run() == results
+    assert logs() == first
+    (out / "ptq8-s0" / "result.json").write_text("{")  # as if cut short
+    assert run() == results
+    assert [now == then for now, then in zip(logs(), first, strict=True)] == [True, False]
+    times = compare_times({r.variant: r.archive for r in results}, 1, PLAIN, 3)
+    assert times[PLAIN].frame_ratio == 1.0
+    assert all(one.frame_ms > 0.0 and one.load_ms > 0.0 for one in times.values())
+    described = json.dumps(ab_json(results, times, acceptance(results, times), {}))
     assert json.loads(described)["results"][1]["variant"] == "ptq8"
 
 

@@ -15,18 +15,21 @@ from PIL import Image
 
 from tests.conftest import REPOSITORY
 from todpack.cli import main
-from todpack.eval.bench.archive import DAYBASIS, REFINED, archive_point, compress
-from todpack.eval.bench.dataset import bench_dataset
+from todpack.eval.archive import archive_point
+from todpack.eval.bench.dataset import BenchSettings, DatasetBench, bench_dataset
 from todpack.eval.bench.report import bench_json, dataset_table, footer
-from todpack.eval.bench.result import BenchSettings, DatasetBench
-from todpack.eval.bench.targets import TARGETS, Row, Targets, ratios_at, rows, targets_for
+from todpack.eval.bench.targets import Row, ratios_at, rows
 from todpack.eval.errors import EvalError
 from todpack.eval.machine import machine, machine_line
-from todpack.eval.measures.latency import LatencyReport
+from todpack.eval.measures.latency import LatencyReport, MemoryReport
 from todpack.eval.measures.rate_curve import RatePoint
-from todpack.eval.peers import JPEG_XL, X265, PeerResults
+from todpack.eval.peers.ours import DAYBASIS, REFINED, compress
+from todpack.eval.peers.run import PeerResults
+from todpack.frames import read_day
 
-MINIMAL = BenchSettings((10.0, 30.0), (1.0,), (16.0, 24.0), threads=1, compress_runs=1, n_opens=1)
+X265, JPEG_XL = "x265", "jpegxl"
+MINIMAL = BenchSettings((10.0, 30.0), (1.0,), (16.0, 24.0), threads=1, compress_runs=1, opens=1)
+MEMORY = MemoryReport(50_000_000, 80_000_000)
 LATENCY = LatencyReport(50.0, 2.0, 0.9, 1.2, 20.0, 2, 5, 48, 500, 256, 256, "cpu", "a processor, 2 cores")
 
 
@@ -45,19 +48,19 @@ def made_up(ours: float = 900.0, absent: dict[str, str] | None = None, height: i
     one_thread = replace(LATENCY, threads=1, open_ms=70.0)
     refined = {"refined_s": 12.0, "refined_latency": replace(LATENCY, frame_ms_median=0.99), "refined_frame_ratio": 1.1}
     return DatasetBench(
-        "frames", "day", height, 256, 24, 40000, results, (9.0, 7.0, 30.0), (LATENCY, one_thread), **refined
+        "frames", "day", height, 256, 24, 40000, results, (9.0, 7.0, 30.0), (LATENCY, one_thread), MEMORY, **refined
     )
 
 
 def test_ratio_at_equal_psnr_is_the_one_built_in() -> None:
     results = made_up().results
-    assert list(ratios_at(results, X265, (40.0, 42.0, 46.0)).values()) == pytest.approx([0.9] * 3, rel=1e-4)
-    assert ratios_at(results, JPEG_XL, (43.0,))[43.0] == pytest.approx(0.225, rel=1e-4)
+    assert ratios_at(results, X265, (40.0, 42.0, 46.0)) == pytest.approx([0.9] * 3, rel=1e-4)
+    assert ratios_at(results, JPEG_XL, (43.0,))[0] == pytest.approx(0.225, rel=1e-4)
 
 
 def test_ratio_is_absent_where_a_curve_does_not_reach() -> None:
     results = PeerResults((*exponential(DAYBASIS, 1.0e3, (41.0, 45.0)), *exponential(X265, 1.0e3)), {})
-    assert ratios_at(results, X265, (40.0, 42.0, 46.0)) == {40.0: None, 42.0: pytest.approx(1.0, rel=1e-3), 46.0: None}
+    assert ratios_at(results, X265, (40.0, 42.0, 46.0)) == [None, pytest.approx(1.0, rel=1e-3), None]
 
 
 def test_mean_over_fewer_levels_is_not_given() -> None:
@@ -97,13 +100,8 @@ def test_verdict(value: float | None, target: float | None, verdict: str) -> Non
 
 
 def test_targets_belong_to_sizes() -> None:
-    assert targets_for(256, 256).x265_ratio == 0.92
-    assert (
-        targets_for(512, 512)
-        == TARGETS[512, 512]
-        == Targets(0.80, 0.23, 30.0, 200.0, 4.0, 30.0, 0.66, 0.9, 240.0, 1.05)
-    )
-    assert targets_for(256, 512) == Targets()
+    targets = [0.80, 0.23, 30.0, 200.0, 4.0, 30.0, 0.66, 0.9, 240.0, 1.05]
+    assert [row.target for row in rows(replace(made_up(height=512), width=512))] == targets
     assert {row.verdict for row in rows(made_up(height=255))} == {""}
 
 
@@ -114,7 +112,8 @@ def test_absent_peers_are_named_and_the_rest_is_printed() -> None:
     assert [row.verdict for row in rows(bench)][:3] == ["not measured", "not measured", "missed"]
     assert "x265 absent: no package av" in table
     assert "jpegxl absent: no package imagecodecs" in table
-    assert "open ms" in table and "with threads 1: open 70.0 ms" in table
+    assert ["1", "70.0", "0.90", "1.20", "20.0"] in [line.split() for line in table.splitlines()]
+    assert "80 MB at the peak with every hour decoded, of which 50 MB are the imports" in table
     assert table.splitlines()[-1] == machine_line(described)
     assert json.loads(json.dumps(bench_json([bench], described), allow_nan=False))["datasets"][0]["absent"]
 
@@ -136,6 +135,7 @@ def small_bench(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Dat
     return bench
 
 
+@pytest.mark.thorough
 def test_small_run(small_bench: DatasetBench) -> None:
     fine, coarse = small_bench.results.curve(DAYBASIS)
     assert fine.size_bytes > coarse.size_bytes > 500
@@ -148,6 +148,7 @@ def test_small_run(small_bench: DatasetBench) -> None:
     assert all(point.psnr_db < math.inf for point in small_bench.results.points)
 
 
+@pytest.mark.thorough
 def test_jpeg_xl_brackets_43_db(small_bench: DatasetBench) -> None:
     if JPEG_XL in small_bench.results.absent:
         pytest.skip("imagecodecs is not installed (pip install todpack[peers])")
@@ -155,6 +156,7 @@ def test_jpeg_xl_brackets_43_db(small_bench: DatasetBench) -> None:
     assert min(curve) <= 43.0 <= max(curve)
 
 
+@pytest.mark.thorough
 def test_pictures_from_a_bench(small_bench: DatasetBench, tiny_day: Path, tmp_path: Path) -> None:
     if importlib.util.find_spec("matplotlib") is None:
         pytest.skip("matplotlib is not installed (pip install todpack[pictures])")
@@ -174,11 +176,9 @@ def test_pictures_from_a_bench(small_bench: DatasetBench, tiny_day: Path, tmp_pa
 
 
 def test_an_archive_of_other_frames_is_refused(small_bench: DatasetBench, tiny_archive: Path) -> None:
-    from todpack.frames import read_day
-
     day = read_day(REPOSITORY / "samples" / "courtyard")
-    with pytest.raises(EvalError, match="expected one srgb8 lightmap of 256 x 256"):
-        archive_point(tiny_archive, day.radiance.astype("uint8"), day, setting="other")
+    with pytest.raises(EvalError, match="archive and data must have one size: expected 256 x 256"):
+        archive_point(tiny_archive, day, name="ours", setting="other")
 
 
 def test_compress_passes_the_reason_on(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from todpack.eval.errors import EvalError
-from todpack.eval.measures.contest import TileFigures, measures_of, ratio_percent, score_json, score_table
-from todpack.eval.measures.contest_score import Range, read_scorer
+from todpack.eval.measures.contest import measures_of, ratio_percent, score_json, score_table
+from todpack.eval.measures.contest_score import DEFAULT_SCORER, read_scorer
+from todpack.eval.measures.figures import Figures
 
 
-def measured(original, reconstruction, valid) -> TileFigures:
-    figures = TileFigures()
+def measured(original, reconstruction, valid) -> Figures:
+    figures = Figures()
     figures.add_frame(original.astype(np.float32), reconstruction.astype(np.float32), valid, None)
     return figures
 
@@ -84,19 +85,12 @@ def test_points_and_score_by_hand():
     assert scorer.score({**measures, "ssim": math.nan}) == pytest.approx(2.5 + 2.5 + 13.5 + 19.4)
 
 
-def test_slope_of_a_range():
-    psnr, ratio = Range(55.0, 20.0, 5.0), Range(0.0, 50.0, 20.0)
-    assert psnr.per_unit(50.0) == pytest.approx(5 / 35)
-    assert (psnr.per_unit(56.0), psnr.per_unit(19.0)) == (0.0, 0.0)
-    assert ratio.per_unit(1.0) == pytest.approx(-0.4)
-
-
 def test_ratio_counts_24_hours():
     assert ratio_percent(288, 100) == pytest.approx(1.0)
 
 
 def test_absent_lpips_is_said_and_never_a_number():
-    scorer, figures = read_scorer(), TileFigures([50.0], [0.99], [])
+    scorer, figures = read_scorer(), Figures([50.0], [0.99], [])
     measures = measures_of(figures, 1.0, 288, 100)
     assert measures["lpips"] is None
     table = score_table(measures, scorer, "no weights here")
@@ -118,8 +112,6 @@ def test_absent_lpips_is_said_and_never_a_number():
     ],
 )
 def test_bad_scorers(tmp_path, change, message):
-    from todpack.eval.measures.contest_score import DEFAULT_SCORER
-
     path = tmp_path / "scorer.toml"
     path.write_text(DEFAULT_SCORER.read_text().replace(*change))
     with pytest.raises(EvalError, match=message):

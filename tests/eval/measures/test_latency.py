@@ -11,20 +11,14 @@ import pytest
 from todpack.eval.errors import EvalError
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures import latency
-from todpack.eval.measures.latency import measure_latency
+from todpack.eval.measures.latency import LatencySettings, measure_latency, measure_memory
+from todpack.eval.process import Finished
 
 
 def test_every_figure_and_its_conditions(tiny_archive: Path) -> None:
     done: list[tuple[int, int]] = []
-    report = measure_latency(
-        tiny_archive,
-        threads=1,
-        provider="cpu",
-        n_opens=2,
-        n_frames=5,
-        n_texels=7,
-        on_run=lambda n, in_all: done.append((n, in_all)),
-    )
+    settings = LatencySettings(threads=1, provider="cpu", opens=2, frames=5, texels=7)
+    report = measure_latency(tiny_archive, settings, lambda n, in_all, _: done.append((n, in_all)))
     written = json.loads(json.dumps(report.to_json(), allow_nan=False))
     for key in ("open_ms", "first_frame_ms", "frame_ms_median", "frame_ms_p95", "texel_us_median"):
         assert 0.0 < written[key] < 60_000.0
@@ -52,12 +46,12 @@ def test_medians_and_percentile_by_hand(monkeypatch: pytest.MonkeyPatch) -> None
     )
     asked: list[tuple[int, int]] = []
 
-    def run(_archive: Path, _threads: int, _provider: str, n_frames: int, n_texels: int) -> object:
-        asked.append((n_frames, n_texels))
-        return next(runs)
+    def run(_module: str, words: list[str]) -> Finished:
+        asked.append((int(words[-2]), int(words[-1])))
+        return Finished(json.dumps(next(runs)), 1.0)
 
-    monkeypatch.setattr(latency, "_run_probe", run)
-    report = measure_latency("scene.tod", n_opens=3, n_frames=21, n_texels=3)
+    monkeypatch.setattr(latency, "run_module", run)
+    report = measure_latency("scene.tod", LatencySettings(opens=3, frames=21, texels=3))
     assert asked == [(0, 0), (0, 0), (21, 3)]
     assert (report.open_ms, report.first_frame_ms) == (7.0, 2.0)
     assert (report.frame_ms_median, report.frame_ms_p95, report.texel_us_median) == (10.0, 19.0, 5.0)
@@ -68,7 +62,7 @@ def test_a_bad_archive_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     bad = tmp_path / "bad.tod"
     bad.write_bytes(b"not an archive, but long enough to hold a header" * 20)
     with pytest.raises(EvalError) as caught:
-        measure_latency(bad, n_opens=1)
+        measure_latency(bad, LatencySettings(opens=1))
     assert "bad.tod" in str(caught.value)
     assert "Traceback" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -76,9 +70,21 @@ def test_a_bad_archive_is_one_line_and_no_traceback(tmp_path: Path) -> None:
 
 def test_counts_below_1_are_refused() -> None:
     with pytest.raises(EvalError, match="at least 1 thread"):
-        measure_latency("scene.tod", n_frames=0)
+        measure_latency("scene.tod", LatencySettings(frames=0))
 
 
 def test_cpu_name_says_its_cores() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert cpu_name().endswith(f"{cores} cores")
+
+
+def test_memory_of_a_fresh_process(tiny_archive: Path) -> None:
+    memory = measure_memory(tiny_archive, 1)
+    assert 10e6 < memory.imports_bytes < memory.decode_bytes + 5e6 < 2e9  # so small an archive adds less than noise
+
+
+def test_memory_of_what_is_no_archive(tmp_path: Path) -> None:
+    path = tmp_path / "no.tod"
+    path.write_bytes(b"nothing")
+    with pytest.raises(EvalError, match=r"no\.tod: memory cannot be measured: .*no\.tod"):
+        measure_memory(path, 1)

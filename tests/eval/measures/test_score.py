@@ -12,12 +12,13 @@ from PIL import Image
 
 from tests.conftest import SHARED
 from todpack.decompressor import open_archive
+from todpack.eval import score
 from todpack.eval.errors import EvalError
 from todpack.eval.measures.frames import as_codes
-from todpack.eval.measures.metrics import psnr_linear_db, psnr_srgb_db, ssim, ssim_linear
+from todpack.eval.measures.metrics import psnr_linear_db, psnr_srgb_db
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent, find_weights
-from todpack.eval.measures.score import score, score_frames
-from todpack.eval.measures.score_report import ScoreReport
+from todpack.eval.measures.score import ScoreReport, score_frames
+from todpack.eval.measures.ssim import ssim, ssim_linear
 from todpack.frames import read_day
 
 TRUNK = SHARED / "lpips" / "alexnet_features.pth"
@@ -157,7 +158,7 @@ def test_score_of_an_archive_is_that_of_its_decoded_frames(tiny_archive: Path, t
         decoded = np.stack([archive.decode(float(hour)) for hour in day.hours])
     done: list[tuple[int, int]] = []
     report = score(
-        tiny_archive, tiny_day, lpips=NO_LPIPS, threads=1, on_frame=lambda n, in_all: done.append((n, in_all))
+        tiny_archive, tiny_day, lpips=NO_LPIPS, threads=1, progress=lambda n, in_all, _: done.append((n, in_all))
     )
     assert report.psnr_db == psnr_srgb_db(as_codes(day.radiance), decoded, day.valid)
     assert report.archive_bytes == tiny_archive.stat().st_size

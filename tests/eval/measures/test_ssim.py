@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from todpack.eval.measures.metrics import ssim, ssim_linear
+from todpack.eval.measures.ssim import ssim, ssim_linear
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,13 @@ from todpack.cli import main
 from todpack.eval.errors import EvalError
 from todpack.eval.rd import sweep
 from todpack.eval.rd.plots import write_plots
-from todpack.eval.rd.sweep import MEASURES, Sweep, averaged, chosen_sweeps
+from todpack.eval.rd.sweep import Sweep, averaged, chosen_sweeps
+from todpack.eval.trials import MEASURES
 
 
 def _result(psnr_db: float, lpips: float | None = None) -> dict[str, Any]:
     measures: dict[str, Any] = dict.fromkeys(MEASURES, 1.0)
-    return {"measures": {**measures, "psnr_db": psnr_db, "lpips": lpips, "per_hour": []}}
+    return {"error": None, "measures": {**measures, "psnr_db": psnr_db, "lpips": lpips, "per_hour": []}}
 
 
 def test_repeated_trainings_become_mean_and_deviation() -> None:
@@ -30,11 +31,11 @@ def test_repeated_trainings_become_mean_and_deviation() -> None:
 
 
 def test_only_seeded_families_are_repeated() -> None:
-    closed = Sweep("a", "daybasis", {}, {}, "pack", "q-step", (8, 16))
-    trained = Sweep("b", "gridmlp", {"epochs": 1}, {}, "train", "hidden", (16,), seeded=True)
+    closed = Sweep("a", "daybasis", {}, "pack", "q-step", (8, 16))
+    trained = Sweep("b", "gridmlp", {"epochs": 1}, "train", "hidden", (16,), seeded=True)
     assert [len(group) for group in closed.trials(3)] == [1, 1]
     (group,) = trained.trials(2)
-    assert [trial["train"] for trial in group] == [
+    assert [trial.train for trial in group] == [
         {"epochs": 1, "hidden": 16, "seed": 0},
         {"epochs": 1, "hidden": 16, "seed": 1},
     ]
@@ -45,11 +46,12 @@ def test_an_unknown_sweep_is_refused() -> None:
         chosen_sweeps(["jpeg"])
 
 
+@pytest.mark.thorough
 def test_command_sweeps_and_draws(
     tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install todpack[compare])")
-    quick = Sweep("daybasis", "daybasis", {"max-classes": 1}, {}, "pack", "q-step", (40, -1))
+    quick = Sweep("daybasis", "daybasis", {"max-classes": 1}, "pack", "q-step", (40, -1))
     monkeypatch.setattr(sweep, "SWEEPS", (quick,))
     out = tmp_path / "rd"
     peers = ["--crf", "", "--distance", "1,3", "--no-lpips", "--sweeps", "daybasis", "--threads", "1"]

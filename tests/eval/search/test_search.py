@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 from todpack.cli import main
 from todpack.eval.errors import EvalError
 from todpack.eval.search.runner import run_search, score_of
-from todpack.eval.search.space import Values, drawn_trials, read_space
+from todpack.eval.search.samplers import drawn_trials
+from todpack.eval.search.space import read_space
 from todpack.eval.search.table import results_table, sorted_results
-from todpack.eval.trials import TrialSettings, finished_result, frames_digest, option_words
+from todpack.eval.trials import Trial, TrialSettings, finished_result, frames_digest, option_words
 from todpack.frames import read_day
 
 
@@ -31,11 +33,7 @@ def test_a_grid_is_tried_whole(tmp_path: Path) -> None:
     )
     trials = list(drawn_trials(space))
     assert len(trials) == 6
-    assert trials[1] == {
-        "family": {"name": "daybasis"},
-        "train": {"max-classes": 1},
-        "pack": {"q-step": 16, "entropy": "zstd"},
-    }
+    assert trials[1] == Trial("daybasis", {"max-classes": 1}, {"q-step": 16, "entropy": "zstd"})
 
 
 def test_random_draws_stay_in_range_and_repeat(tmp_path: Path) -> None:
@@ -48,9 +46,9 @@ def test_random_draws_stay_in_range_and_repeat(tmp_path: Path) -> None:
     space = read_space(write_space(tmp_path, json.dumps(text), "space.json"))
     trials = list(drawn_trials(space))
     assert trials == list(drawn_trials(space))
-    rates = [float(trial["train"]["lr"]) for trial in trials]
+    rates = [float(trial.train["lr"]) for trial in trials]
     assert 1e-4 <= min(rates) < 1e-3 < max(rates) <= 1e-2
-    assert {trial["train"]["hidden"] for trial in trials} == {8, 9, 10, 11, 12}
+    assert {trial.train["hidden"] for trial in trials} == {8, 9, 10, 11, 12}
 
 
 @pytest.mark.parametrize(
@@ -59,13 +57,13 @@ def test_random_draws_stay_in_range_and_repeat(tmp_path: Path) -> None:
         ("speed = 1\n", "expected fields of .*found 'speed'"),
         ("[train]\nlr = []\n", "train.lr: expected at least one choice"),
         ("[train]\nlr = [0.1, inf]\n", "train.lr: expected a finite number, found inf"),
-        ("[train]\nlr = {low = 1, high = 2}\n", "a grid needs choices, found a range"),
+        ("[train]\nlr = {low = 1, high = 2}\n", "train.lr: expected choices for a grid, found a range"),
         ('sampler = "random"\n[train]\nlr = {low = 2, high = 1}\n', "expected low <= high, found 2, 1"),
         ('sampler = "random"\n[train]\nlr = {low = 0, high = 1, log = true}\n', "above 0 with log"),
         ('sampler = "hope"\n', "expected one of grid, random, optuna, found 'hope'"),
         ("[score]\nbeauty = 1\n", "score: expected weights of psnr_db"),
         ("family = \n", "not TOML"),
-        ("trials = 0\n", "trials: expected a whole number from 1, found 0"),
+        ("trials = 0\n", "trials: expected a whole number in 1..100000, found 0"),
     ],
 )
 def test_bad_spaces_say_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
@@ -78,6 +76,7 @@ def test_option_words() -> None:
     assert words == ["--q-step", "8", "--no-rotate", "--refine", "fast", "--amp", "--lr", "0.001"]
 
 
+@pytest.mark.thorough
 def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A real search of two, of which one cannot work; then again."""
     space = write_space(tmp_path, "[train]\nmax_classes = 1\n[pack]\nq_step = [40, -1]\n")
@@ -118,18 +117,18 @@ def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytes
     ],
 )
 def test_only_trials_of_the_same_frames_are_taken_up(tmp_path: Path, settings: TrialSettings, counts: bool) -> None:
-    values: Values = {"family": {"name": "daybasis"}, "train": {}, "pack": {}}
-    result = {"values": values, "frames": "a", "asked_lpips": True, "measures": {}, "error": None}
+    trial = Trial("daybasis")
+    result = {"values": trial.values, "frames": "a", "asked_lpips": True, "measures": {}, "error": None}
     (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
-    assert (finished_result(tmp_path, values, settings) is not None) == counts
+    assert (finished_result(tmp_path, trial, settings) is not None) == counts
 
 
 def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path) -> None:
-    values: Values = {"family": {"name": "daybasis"}, "train": {}, "pack": {}}
-    result = {"values": values, "frames": "", "asked_lpips": False, "measures": {}, "error": None}
+    trial = Trial("daybasis")
+    result = {"values": trial.values, "frames": "", "asked_lpips": False, "measures": {}, "error": None}
     (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
-    assert finished_result(tmp_path, values, TrialSettings(Path("day"), lpips=False)) is not None
-    assert finished_result(tmp_path, values, TrialSettings(Path("day"))) is None
+    assert finished_result(tmp_path, trial, TrialSettings(Path("day"), lpips=False)) is not None
+    assert finished_result(tmp_path, trial, TrialSettings(Path("day"))) is None
 
 
 def test_optuna_does_not_pretend_to_run_on_ray(tmp_path: Path) -> None:
@@ -203,19 +202,10 @@ def test_optuna_is_asked_and_told(tiny_day: Path, tmp_path: Path, capsys: pytest
 def test_ray_is_named_where_it_is_missing(
     tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import importlib
-
-    real = importlib.import_module
-
-    def refuse(name: str, package: str | None = None) -> Any:
-        if name == "ray":
-            raise ImportError(name)
-        return real(name, package)
-
-    monkeypatch.setattr(importlib, "import_module", refuse)
+    monkeypatch.setitem(sys.modules, "ray", None)
     space = write_space(tmp_path, "[pack]\nq_step = 24\n")
     assert main(["search", str(space), "--data", str(tiny_day), "-o", str(tmp_path / "out"), "--engine", "ray"]) == 1
-    assert "pip install todpack[ray]" in capsys.readouterr().err
+    assert "--engine ray needs ray: pip install 'todpack[ray]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from todpack.eval.measures.frames import as_codes
+from todpack.eval.measures.latency import LatencySettings
 from todpack.eval.measures.lpips_weights import LpipsAbsent
-from todpack.eval.report.page import ReportSettings, make_report
+from todpack.eval.report.page import make_report
 from todpack.frames import read_day
 
 pytestmark = pytest.mark.browser
 
 
 def test_pictures_and_their_error(chromium: Any, tiny_archive: Path, tiny_day: Path, tmp_path: Path) -> None:
-    settings = ReportSettings(crfs=(), distances=(), n_opens=1)
-    report = make_report(tiny_archive, tiny_day, lpips=LpipsAbsent("not needed"), settings=settings)
+    absent = LpipsAbsent("not needed")
+    report = make_report(tiny_archive, tiny_day, lpips=absent, timing=LatencySettings(opens=1))
     file = tmp_path / "report.html"
     file.write_text(report.page, encoding="utf-8")
     context = chromium.new_context(viewport={"width": 390, "height": 844}, offline=True)

@@ -15,8 +15,8 @@ import pytest
 
 from tests.contest_data import micro_dataset
 from todpack.cli import main
-from todpack.eval.measures.contest import TileFigures
 from todpack.eval.measures.contest_score import read_scorer
+from todpack.eval.measures.figures import Figures
 from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.frames import open_contest
 from todpack.packer.dataset.compress import compress_level
@@ -70,7 +70,7 @@ def grade(folder: Path, data: Path, elsewhere: Path) -> dict[str, float]:
 
 def ssim_of_exact_frames(data: Path) -> float:
     """Under 1, because invalid texels are zeroed in the reconstruction alone."""
-    figures, opened = TileFigures(), open_contest(data)
+    figures, opened = Figures(), open_contest(data)
     for entry in opened.entries:
         day = opened.read(entry)
         for frame in day.radiance:

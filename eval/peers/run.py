@@ -1,0 +1,163 @@
+"""Run peers on the same frames, one after another: code, decode, measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from todpack.decompressor.errors import TodpackError
+
+from ..errors import EvalError
+from ..measures.figures import Figures
+from ..measures.metrics import psnr_linear_db, psnr_srgb_db
+from ..measures.perceptual import MIN_SIDE, Lpips, LpipsAbsent
+from ..measures.rate_curve import RatePoint
+from ..measures.tiles import mean_or_nan
+from ..progress import Progress, silent
+from . import blocks, images, neural, ours, vector_quantization, video
+from .peer import Peer
+
+
+@dataclass(frozen=True)
+class PeerResults:
+    """What peers need on one day.
+
+    Attributes:
+        points: All measured points, in the order of the peers.
+        absent: For each peer that could not run, by name: why.
+        peers: Which were asked for.
+        lpips_absent: Why LPIPS is absent, None where it is not.
+    """
+
+    points: tuple[RatePoint, ...]
+    absent: dict[str, str]
+    peers: tuple[Peer, ...] = ()
+    lpips_absent: str | None = None
+
+    def curve(self, name: str) -> list[RatePoint]:
+        """The points of one peer."""
+        return [point for point in self.points if point.name == name]
+
+    @property
+    def measured(self) -> list[Peer]:
+        """Peers with points."""
+        return [peer for peer in self.peers if self.curve(peer.name)]
+
+
+def all_peers(
+    crfs: Sequence[float] = video.X265.settings,
+    distances: Sequence[float] = images.JPEG_XL.settings,
+    train_s: float = neural.TRAIN_S,
+) -> tuple[Peer, ...]:
+    """Every peer there is.
+
+    Args:
+        crfs: Settings of x265; empty leaves it out.
+        distances: Settings of JPEG XL; empty leaves it out.
+        train_s: Seconds of training per setting of a neural peer.
+    """
+    return (
+        *ours.PEERS,
+        replace(video.X265, settings=tuple(crfs)),
+        replace(images.JPEG_XL, settings=tuple(distances)),
+        video.SVT_AV1,
+        *images.OTHERS,
+        *blocks.PEERS,
+        *vector_quantization.PEERS,
+        *neural.neural_peers(train_s),
+    )
+
+
+def reference_peers(crfs: Sequence[float], distances: Sequence[float]) -> tuple[Peer, ...]:
+    """The two that every curve of ours is drawn beside: x265 and JPEG XL at these settings."""
+    return chosen_peers(all_peers(crfs, distances), (video.X265.name, images.JPEG_XL.name))
+
+
+def chosen_peers(peers: Sequence[Peer], names: Sequence[str]) -> tuple[Peer, ...]:
+    """Some peers by name, or all where none is named.
+
+    Raises:
+        EvalError: there is no peer of a name.
+    """
+    by_name = {peer.name: peer for peer in peers}
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise EvalError(f"peers: expected some of {', '.join(by_name)}, found {unknown[0]!r}")
+    return tuple(by_name[name] for name in names) if names else tuple(peers)
+
+
+def run_peers(
+    frames: np.ndarray,
+    valid: np.ndarray,
+    peers: Sequence[Peer],
+    *,
+    lpips: Lpips | LpipsAbsent | None = None,
+    progress: Progress = silent,
+) -> PeerResults:
+    """Run peers one after another at all their settings.
+
+    Args:
+        frames: (T, H, W, 3) uint8 codes, or float32 radiance.
+        valid: (H, W) bool, the texels that are measured.
+        peers: Which.
+        lpips: The measure, or why it is absent. None measures PSNR alone, which is what a rate curve needs.
+        progress: Told of the settings.
+
+    Returns:
+        The points. A peer that fails, for whatever reason, is named with it, and the others go on.
+
+    Raises:
+        EvalError: A setting is out of its peer's range; nothing was run.
+    """
+    for peer in peers:
+        low, high = peer.bounds
+        wrong = [setting for setting in peer.settings if not low <= setting <= high]
+        if wrong:
+            raise EvalError(f"{peer.name}: expected a {peer.unit} from {low:g} to {high:g}, found {wrong[0]:g}")
+    if isinstance(lpips, Lpips) and min(frames.shape[1:3]) < MIN_SIDE:
+        lpips = LpipsAbsent(f"LPIPS needs at least {MIN_SIDE} texels a side")
+    frames = np.ascontiguousarray(frames)  # some codecs take nothing else
+    transfer = "linear" if frames.dtype.kind == "f" else "srgb8"
+    jobs = [(peer, setting) for peer in peers for setting in peer.settings]
+    points: list[RatePoint] = []
+    absent: dict[str, str] = {}
+    for done, (peer, setting) in enumerate(jobs):
+        if peer.transfer != transfer:
+            absent[peer.name] = f"it codes {peer.transfer} frames, these are {transfer}"
+        if peer.name in absent:
+            continue
+        progress(done, len(jobs), f"{peer.name} {peer.unit} {setting:g}")
+        try:
+            points.append(_point(peer, setting, frames, valid, lpips))
+        except TodpackError as error:
+            absent[peer.name] = str(error)
+        except Exception as error:  # a codec raises what it likes
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            size = f"{frames.shape[2]} x {frames.shape[1]}"
+            absent[peer.name] = f"{peer.unit} {setting:g} cannot code frames of {size}: {said}"
+    lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None
+    return PeerResults(tuple(points), absent, tuple(peers), lpips_absent)
+
+
+def _point(
+    peer: Peer, setting: float, frames: np.ndarray, valid: np.ndarray, lpips: Lpips | LpipsAbsent | None
+) -> RatePoint:
+    """Code the day by one peer at one setting, and measure what comes back."""
+    coded = peer.code(frames, valid, setting)
+    text = f"{peer.unit} {setting:g}"
+    if coded.frames.shape != frames.shape or coded.frames.dtype != frames.dtype:
+        raise EvalError(
+            f"{text}: expected {frames.shape} {frames.dtype} back, found {coded.frames.shape} {coded.frames.dtype}"
+        )
+    codes = frames.dtype.kind == "u"
+    psnr_db = (psnr_srgb_db if codes else psnr_linear_db)(frames, coded.frames, valid)
+    point = RatePoint(peer.name, text, coded.size_bytes, psnr_db, coded.encode_s, coded.decode_ms_per_frame)
+    if lpips is None:
+        return point
+    figures = Figures()
+    for original, decoded in zip(frames, coded.frames, strict=True):
+        figures.add_frame(original, decoded, valid, lpips if isinstance(lpips, Lpips) else None)
+    distance = mean_or_nan(figures.lpips) if figures.lpips else None
+    return replace(point, ssim=mean_or_nan(figures.ssim), lpips=distance)

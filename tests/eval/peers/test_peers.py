@@ -1,0 +1,222 @@
+"""All peers on a small day: each gives it back, figures against known values, absence by name."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from todpack.eval.errors import EvalError
+from todpack.eval.measures.lpips_weights import LpipsAbsent
+from todpack.eval.measures.metrics import psnr_srgb_db
+from todpack.eval.measures.rate_curve import RatePoint
+from todpack.eval.measures.ssim import ssim
+from todpack.eval.peers.ours import DAYBASIS, REFINED
+from todpack.eval.peers.peer import Coded, Peer
+from todpack.eval.peers.report import peers_json, peers_table
+from todpack.eval.peers.run import PeerResults, all_peers, chosen_peers, reference_peers, run_peers
+from todpack.eval.peers.vector_quantization import fit_codebook, nearest_codes
+
+ABSENT = LpipsAbsent("not needed here")
+# what a smooth little day must keep at each peer's first setting, dB; the neural ones train for a moment only
+FLOOR_DB = {
+    "daybasis": 38.0,
+    "daybasis --refine fast": 38.0,
+    "x265": 38.0,
+    "jpegxl": 38.0,
+    "svt-av1": 32.0,
+    "avif": 34.0,
+    "webp": 32.0,
+    "png": math.inf,
+    "bc7": 38.0,
+    "bc7+zstd": 38.0,
+    "pca-vq": 30.0,
+    "mlp": 12.0,
+    "ndgi": 12.0,
+}
+
+
+@pytest.fixture(scope="module")
+def day() -> tuple[np.ndarray, np.ndarray]:
+    """(5, 66, 70, 3) uint8: smooth, brightening, a little noise; and a mask."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:66, 0:70]
+    still = 90 + 50 * np.sin(rows / 9.0)[..., None] * np.cos(columns / 11.0 + np.arange(3)[:, None, None]).transpose(
+        1, 2, 0
+    )
+    frames = still * np.linspace(0.6, 1.2, 5)[:, None, None, None] + rng.normal(0, 1, (5, 66, 70, 3))
+    return np.clip(np.rint(frames), 0, 255).astype(np.uint8), (rows > 3) & (columns < 60)
+
+
+def run(day: tuple[np.ndarray, np.ndarray], *names: str, crf: float = 10.0, distance: float = 0.5) -> PeerResults:
+    """The peers of these names on the day, the neural ones trained for a moment."""
+    return run_peers(*day, chosen_peers(all_peers((crf,), (distance,), 0.5), names), lpips=ABSENT)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.thorough if name == REFINED else ()) for name in FLOOR_DB]
+)
+def test_every_peer_gives_the_day_back(name: str, day: tuple[np.ndarray, np.ndarray]) -> None:
+    (peer,) = chosen_peers(all_peers((10.0,), (0.5,), 0.5), (name,))
+    if name in (DAYBASIS, REFINED):
+        peer = replace(peer, settings=peer.settings[:1])  # a process each
+    found = run_peers(*day, (peer,), lpips=ABSENT)
+    assert found.absent == {}
+    first = found.points[0]
+    assert first.psnr_db >= FLOOR_DB[name]
+    assert 100 < first.size_bytes < 2 * day[0].nbytes  # a codebook weighs more than so small a day
+    assert first.encode_s > 0.0
+    assert first.decode_ms_per_frame > 0.0
+    assert first.ssim is not None
+    assert 0.0 < first.ssim <= 1.0
+    if name == "bc7":
+        assert first.size_bytes == 5 * 68 * 72  # 8 bits a texel, sides rounded up to blocks
+    if name in ("avif", "webp", "svt-av1", "ndgi"):
+        sizes = [point.size_bytes for point in found.points]
+        assert len(set(sizes)) == len(peer.settings)
+
+
+def test_bc6h_codes_radiance_and_the_others_say_that_they_do_not() -> None:
+    rng = np.random.default_rng(1)
+    radiance = (np.linspace(0.1, 8.0, 32)[None, None, :, None] * rng.uniform(0.9, 1.1, (2, 32, 32, 3))).astype(
+        np.float32
+    )
+    found = run((radiance, np.ones((32, 32), bool)), "jpegxl", "bc6h", "bc6h+zstd")
+    assert found.absent == {"jpegxl": "it codes srgb8 frames, these are linear"}
+    assert [point.name for point in found.points] == ["bc6h", "bc6h+zstd"]
+    assert found.points[0].size_bytes == 2 * 32 * 32
+    assert found.points[0].psnr_db == found.points[1].psnr_db > 34.0
+
+
+@pytest.mark.parametrize(("name", "better", "worse"), [("x265", 10.0, 30.0), ("jpegxl", 0.5, 3.0)])
+def test_points_order_as_rate_and_distortion_should(
+    name: str, better: float, worse: float, day: tuple[np.ndarray, np.ndarray]
+) -> None:
+    settings = (better, worse)
+    peers = reference_peers(settings if name == "x265" else (), settings if name == "jpegxl" else ())
+    done: list[tuple[int, int, str]] = []
+    results = run_peers(*day, peers, progress=lambda *step: done.append(step))
+    fine, coarse = results.curve(name)
+    assert results.absent == {}
+    assert [step[:2] for step in done] == [(0, 2), (1, 2)]
+    assert fine.size_bytes > coarse.size_bytes > 100
+    assert 60.0 > fine.psnr_db > coarse.psnr_db > 25.0
+    assert fine.ssim is None  # a rate curve needs PSNR alone
+
+
+def test_figures_are_those_of_the_measures(day: tuple[np.ndarray, np.ndarray]) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs", reason="imagecodecs is not installed")
+    frames, valid = day
+    coded = [imagecodecs.jpegxl_encode(frame, distance=1.0, effort=7) for frame in frames]
+    decoded = np.stack([imagecodecs.jpegxl_decode(one) for one in coded])
+    (point,) = run(day, "jpegxl", distance=1.0).points
+    assert point.size_bytes == sum(map(len, coded))
+    assert point.psnr_db == psnr_srgb_db(frames, decoded, valid)
+    assert point.ssim == pytest.approx(ssim(frames, decoded, valid), abs=1e-12)
+
+
+def test_lossless_jpeg_xl_is_exact(day: tuple[np.ndarray, np.ndarray]) -> None:
+    assert run(day, "jpegxl", distance=0.0).points[0].psnr_db == math.inf
+
+
+def test_x265_is_a_raw_stream_of_all_frames(day: tuple[np.ndarray, np.ndarray]) -> None:
+    (peer,) = reference_peers((10.0,), ())[:1]
+    coded = peer.code(*day, 10.0)
+    assert coded.frames.shape == day[0].shape
+    errors = [psnr_srgb_db(frame, back, day[1]) for frame, back in zip(day[0], coded.frames, strict=True)]
+    assert min(errors) > 38.0  # in their order
+
+
+def test_x265_codes_sides_of_any_length_alike(day: tuple[np.ndarray, np.ndarray]) -> None:
+    """Twelve times the same file: nothing but the frames goes into it.
+
+    x265 itself gives a file of another size for the same frames once in a hundred times on a busy machine, also on
+    one thread; memory that is not the frames' would give another one nearly every time.
+    """
+    odd = day[0][:4, :61, :50], day[1][:61, :50]
+    points = [run(odd, "x265").points[0] for _ in range(12)]
+    ((_, most),) = Counter((point.size_bytes, point.psnr_db) for point in points).most_common(1)
+    assert most >= 8
+
+
+def test_what_is_not_installed_is_named(day: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("av", "imagecodecs", "ispc_texcomp", "torch", "bjontegaard"):
+        monkeypatch.setitem(sys.modules, module, None)
+    others = [peer for peer in all_peers((16.0,), (1.0,), 0.1) if peer.name != DAYBASIS]
+    found = run_peers(*day, others, lpips=ABSENT)
+    assert {point.name for point in found.points} == {"pca-vq"}
+    assert found.absent["bc7"] == "block compression needs imagecodecs: pip install 'todpack[peers]'"
+    assert found.absent["svt-av1"] == found.absent["x265"] == "a video needs av: pip install 'todpack[peers]'"
+    assert found.absent[REFINED] == "the refinement needs torch: pip install 'todpack[train]'"
+    assert found.absent["mlp"] == "a neural peer needs torch: pip install 'todpack[train]'"
+    table = peers_table(found, 100, 5, ())
+    assert "BD-rate absent: x265 is not among the points" in table
+    assert "avif absent: an image codec needs imagecodecs: pip install 'todpack[peers]'" in table
+
+
+def test_one_peer_that_fails_does_not_end_the_others() -> None:
+    """One that does not take so small frames, and one that breaks in its own way."""
+
+    def breaks(*_: Any) -> Coded:
+        raise RuntimeError("out of luck\nand more")
+
+    frames = np.random.default_rng(0).integers(0, 255, (2, 12, 12, 3)).astype(np.uint8)
+    others = chosen_peers(all_peers((16.0,)), ["x265", "svt-av1", "png"])
+    broken = Peer("broken", "it breaks", "level", (1.0, 2.0), "no", breaks)
+    found = run_peers(frames, np.ones((12, 12), bool), [broken, *others], lpips=ABSENT)
+    assert {point.name for point in found.points} == {"x265", "png"}
+    assert found.absent["broken"] == "level 1 cannot code frames of 12 x 12: out of luck"
+    assert found.absent["svt-av1"] == "it takes no frames under 64 texels a side"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (((8.0, 52.0), ()), "x265: expected a crf from 0 to 51, found 52"),
+        (((), (-1.0,)), "jpegxl: expected a distance from 0 to 25, found -1"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_before_the_work(settings: Any, message: str) -> None:
+    frames = np.zeros((2, 12, 12, 3), np.uint8)
+    with pytest.raises(EvalError, match=message):
+        run_peers(frames, np.ones((12, 12), bool), reference_peers(*settings))
+
+
+def test_json_holds_nothing_but_json(day: tuple[np.ndarray, np.ndarray]) -> None:
+    found = run(day, "png", "pca-vq")
+    report: Any = json.loads(json.dumps(peers_json(found, 100, 5, "srgb8", (40.0,)), allow_nan=False))
+    lossless, coded = report["points"]
+    assert lossless["psnr_srgb_db"] is None
+    assert coded["bpt"] == 8 * coded["bytes"] / 500
+    assert coded["random_access"] == "yes"
+    assert report["lpips_absent"] == "not needed here"
+    assert report["bytes_at_psnr"] == [{"psnr_srgb_db": 40.0, "png": None, "pca-vq": None}]
+
+
+def test_bd_rates_against_x265() -> None:
+    pytest.importorskip("bjontegaard", reason="bjontegaard is not installed (pip install todpack[compare])")
+    scaled = {"x265": 1.0, "jpegxl": 1.5}
+    points = [RatePoint(n, "", round(1e6 * k * 2.0**i), 36.0 + 3.0 * i) for n, k in scaled.items() for i in range(4)]
+    results = PeerResults(tuple(points), {}, reference_peers((), ()))
+    assert "jpegxl against x265 (BD-rate): +50.0 % bytes" in peers_table(results, 100, 5, ())
+
+
+def test_an_unknown_peer_is_refused() -> None:
+    with pytest.raises(EvalError, match=r"expected some of daybasis, .*found 'h264'"):
+        chosen_peers(all_peers((), (), 1.0), ("x265", "h264"))
+
+
+def test_k_means_finds_separate_clusters() -> None:
+    rng = np.random.default_rng(0)
+    centres = np.array([[0, 0], [10, 0], [0, 10], [10, 10]], np.float32)
+    vectors = (centres[rng.integers(0, 4, 800)] + rng.normal(0, 0.1, (800, 2))).astype(np.float32)
+    codebook = fit_codebook(vectors, 4, 20)
+    found = sorted(tuple(code) for code in np.rint(codebook).astype(int).tolist())
+    assert found == [(0, 0), (0, 10), (10, 0), (10, 10)]
+    assert np.abs(codebook[nearest_codes(vectors, codebook)] - vectors).max() < 1.0
