@@ -284,7 +284,7 @@ def open_archive(
         threads: Threads for decoding; None takes what the machine has.
         provider: "auto" (CUDA where it is really there, else CPU), "cpu" or "cuda".
         limits: Caps on what the file may ask for.
-        any_size: Open a file that was cut off too; what it does not hold is missed when it is decoded.
+        any_size: Also open a file that was cut off; sections that it lacks raise an error when they are needed.
 
     Raises:
         ArchiveError: not an archive, damaged, of an unknown version, or over the limits.

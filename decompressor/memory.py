@@ -1,4 +1,4 @@
-"""The memory that a file may make its reader take: an account of everything large, kept before it is made."""
+"""An account of the memory that a file may use: everything large is counted before it is allocated."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MemoryAccount:
         """Count bytes as taken, for good; `what` begins the message.
 
         Raises:
-            LimitExceededError: so much is not left.
+            LimitExceededError: there is not that much left.
         """
         with self._lock:
             if n_bytes > self._left:

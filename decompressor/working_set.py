@@ -34,7 +34,7 @@ class WorkingSet:
 
 
 def reserve(account: MemoryAccount, needs: Iterable[WorkingSet], decoded_bytes: int, threads: int, where: str) -> int:
-    """Take what decoding all lightmaps will need but for the graphs.
+    """Reserve what decoding all lightmaps needs, apart from the graphs.
 
     Args:
         account: The file's account.

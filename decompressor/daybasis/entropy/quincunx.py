@@ -1,5 +1,9 @@
 """Quincunx layout of a band: the two colors of a checkerboard as dense arrays, each coded in one vector step.
 
+    y\\x 0 1 2 3      phases of map 0; map 1 has them the other way around
+     0  0 1 0 1
+     1  1 0 1 0
+
 Sample (k, y, x) of a (K, h, w) band has phase (x + y + k) mod 2: phase 0 holds the columns x = 2 j + s and phase 1
 the columns x = 2 j + 1 - s, with s = (y + k) mod 2. Both phases are (K, h, W2) arrays indexed by (k, y, j), W2 =
 ceil(w / 2); an odd width leaves one padding sample in some rows. In this layout, for a sample of one phase, the
@@ -21,16 +25,16 @@ PHASES: tuple[Phase, Phase] = (0, 1)
 def split_phases(band: Array) -> tuple[Array, Array]:
     """Take a (K, h, w) band apart into its two phases, each (K, h, ceil(w / 2)); padding is 0."""
     k, h, w = band.shape
-    half = -(-w // 2)
+    half = (w + 1) // 2
     if w != 2 * half:
         band = np.concatenate([band, np.zeros((k, h, 1), band.dtype)], axis=2)
     columns = band.reshape(k, h, half, 2)
     out = (np.empty((k, h, half), band.dtype), np.empty((k, h, half), band.dtype))
-    for a in (0, 1):
-        for b in (0, 1):
-            s = a ^ b
+    for map_parity in (0, 1):
+        for row_parity in (0, 1):
+            s = map_parity ^ row_parity
             for phase in PHASES:
-                out[phase][a::2, b::2] = columns[a::2, b::2, :, s ^ phase]
+                out[phase][map_parity::2, row_parity::2] = columns[map_parity::2, row_parity::2, :, s ^ phase]
     return out
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...bits import EntropyError
+from ...grid import ceil_div
 from ...zstd_frames import unzstd, unzstd_magicless
 from .symbols import N_TOKENS
 from .tables import Tables
@@ -55,7 +56,7 @@ class ZstdSource:
 
     def bits(self, group: int, index: int, count: int) -> ByteArray:
         """Next bits of a class."""
-        return np.unpackbits(self.take(self.first[group] + index, -(-count // 8)), count=count)
+        return np.unpackbits(self.take(self.first[group] + index, ceil_div(count, 8)), count=count)
 
     def tokens(self, table: int, count: int) -> npt.NDArray[np.int32]:
         """Next tokens of a table; LOW = -1 is the last stream."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...grid import ceil_div
 from .lifting_plan import Floats, Pass, Weights
 from .pyramid import Level, Pyramid
 
@@ -133,7 +134,7 @@ def _inverse_group(
 def map_groups(n_maps: int, pyramid: Pyramid, n_threads: int) -> tuple[int, list[slice]]:
     """Maps per group, and the groups as slices."""
     h, w = pyramid.levels[0].shape
-    size = max(1, min(-(-n_maps // n_threads), GROUP_SAMPLES // (h * w)))
+    size = max(1, min(ceil_div(n_maps, n_threads), GROUP_SAMPLES // (h * w)))
     return size, [slice(k, min(k + size, n_maps)) for k in range(0, n_maps, size)]
 
 
