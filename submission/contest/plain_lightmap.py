@@ -27,7 +27,7 @@ from ..plain_bits.lightmap import (
     RICE_BITS,
     region_bits,
 )
-from ..plain_bits.zero_flags import FIRST, N_LEVELS, WHOLE, descend, halves, padded, pooled
+from ..plain_bits.zero_flags import N_LEVELS, write_flags
 from .plain_writer import BitWriter, best_low_bits, write_bands
 
 MAX_RICE = (1 << RICE_BITS) - 1
@@ -81,14 +81,7 @@ def _write_mask(writer: BitWriter, valid: np.ndarray) -> None:
     edges[1:] ^= valid[:-1]
     corners = edges.copy()
     corners[:, 1:] ^= edges[:, :-1]
-    truth = pooled(padded(corners[None]))
-
-    def ask(level: int, part: int, asked: np.ndarray) -> np.ndarray:
-        flags = truth[level] if part == WHOLE else halves(truth[level], level + 1)[0 if part == FIRST else 1]
-        writer.flags(flags[asked])
-        return np.asarray(flags & asked)
-
-    descend(pooled(padded(np.ones_like(corners[None]))), np.array([N_LEVELS - 1]), ask)
+    write_flags(writer, np.ones_like(corners[None]), corners[None], np.array([N_LEVELS - 1]))
 
 
 def _write_rows(writer: BitWriter, rows: np.ndarray) -> None:

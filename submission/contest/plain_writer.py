@@ -14,7 +14,7 @@ from ..plain_bits.bands import (
     START_BITS,
     activity_classes,
 )
-from ..plain_bits.zero_flags import FIRST, N_LEVELS, WHOLE, descend, halves, padded, pooled
+from ..plain_bits.zero_flags import N_LEVELS, halves, padded, pooled, write_flags
 
 
 class BitWriter:
@@ -78,22 +78,13 @@ def _best_starts(exists: list[np.ndarray], truth: list[np.ndarray]) -> np.ndarra
 def _write_class(writer: BitWriter, sites: np.ndarray, codes: np.ndarray) -> None:
     """Write the codes at the sites of one class."""
     nonzero = (codes != 0) & sites
-    exists, truth = pooled(padded(sites)), pooled(padded(nonzero))
-    starts = _best_starts(exists, truth)
+    starts = _best_starts(pooled(padded(sites)), pooled(padded(nonzero)))
     writer.integers(starts, START_BITS)
     used = np.flatnonzero(starts < N_LEVELS)
     values = [codes[k][nonzero[k]].astype(np.int64) for k in used]
     low_bits = np.array([best_low_bits(np.abs(v) - 1, (1 << LOW_BITS) - 1) for v in values], np.int64)
     writer.integers(low_bits, LOW_BITS)
-
-    def ask(level: int, part: int, asked: np.ndarray) -> np.ndarray:
-        flags = truth[level][used]
-        if part != WHOLE:
-            flags = halves(flags, level + 1)[0 if part == FIRST else 1]
-        writer.flags(flags[asked])
-        return np.asarray(flags & asked)
-
-    descend([level[used] for level in exists], starts[used], ask)
+    write_flags(writer, sites[used], nonzero[used], starts[used])
     chosen = np.concatenate([np.zeros(0, np.int64), *values])
     writer.flags(chosen < 0)
     writer.rice(np.abs(chosen) - 1, np.repeat(low_bits, [v.size for v in values]))

@@ -13,7 +13,7 @@ import numpy as np
 
 from todpack.decompressor.bits import BitReader, unzigzag
 
-from .zero_flags import N_LEVELS, descend, padded, pooled
+from .zero_flags import N_LEVELS, read_flags
 
 THRESHOLDS = (1, 3, 6, 12, 24)
 """Activities from which a site is of the next class."""
@@ -112,17 +112,10 @@ def low_differences(low_sites: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _read_class(reader: BitReader, sites: np.ndarray, out: np.ndarray) -> None:
     """Read the codes of the sites (K, h, w) of one class."""
-    n_maps, h, w = sites.shape
-    starts = reader.integers(np.full(n_maps, START_BITS))
+    starts = reader.integers(np.full(len(sites), START_BITS))
     used = np.flatnonzero(starts < N_LEVELS)
     low_bits = reader.integers(np.full(used.size, LOW_BITS))
-
-    def ask(_level: int, _part: int, asked: np.ndarray) -> np.ndarray:
-        found = np.zeros_like(asked)
-        found[asked] = reader.flags(int(np.count_nonzero(asked)))
-        return found
-
-    nonzero = descend(pooled(padded(sites[used])), starts[used], ask)[:, :h, :w]
+    nonzero = read_flags(reader, sites[used], starts[used])
     counts = np.count_nonzero(nonzero, axis=(1, 2))
     signs = reader.flags(int(counts.sum()))
     magnitudes = 1 + read_rice(reader, np.repeat(low_bits, counts))

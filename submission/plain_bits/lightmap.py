@@ -23,7 +23,7 @@ from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoo
 from todpack.decompressor.grid import TileGrid
 
 from .bands import read_bands, read_rice
-from .zero_flags import N_LEVELS, descend, padded, pooled
+from .zero_flags import N_LEVELS, read_flags
 
 MAGIC = b"TDR1"
 HEADER = struct.Struct("<4sHHHHBBHbBbbdfdBB")
@@ -80,14 +80,7 @@ class RawLightmap:
 
 def read_mask(reader: BitReader, height: int, width: int) -> np.ndarray:
     """(H, W) bool: the corners of the mask as a bitmap with flags for empty squares."""
-    exists = pooled(padded(np.ones((1, height, width), bool)))
-
-    def ask(_level: int, _part: int, asked: np.ndarray) -> np.ndarray:
-        found = np.zeros_like(asked)
-        found[asked] = reader.flags(int(np.count_nonzero(asked)))
-        return found
-
-    corners = descend(exists, np.array([N_LEVELS - 1]), ask)[0, :height, :width]
+    corners = read_flags(reader, np.ones((1, height, width), bool), np.array([N_LEVELS - 1]))[0]
     filled: np.ndarray = np.logical_xor.accumulate(np.logical_xor.accumulate(corners, axis=0), axis=1)
     return filled
 

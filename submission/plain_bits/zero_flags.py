@@ -1,24 +1,37 @@
 """Bitmaps of what is not zero, with flags for empty groups: a binary tree over squares of 16 x 16 and their halves.
 
-A node of level s stands for 2^s samples of one map: level 1 pairs neighbours of a row, level 2 of a column, and so on.
-A flag says whether a node holds anything but zeros; the parts of an empty node have no flags, nor do nodes without a
-site, nor a part that must hold something because the other part of its node does not.
+A node of level s stands for 2^s samples of one map: level 1 pairs neighbors of a row, level 2 of a column, and so on.
+
+    level 8                 16 x 16
+                         /          \\              pairs of rows
+    level 7         8 x 16          8 x 16
+                   /      \\
+    level 6     8 x 8    8 x 8                       pairs of columns
+                 ...
+    level 0     one sample
+
+A flag says whether a node holds anything but zeros. Not every node has one: the parts of an empty node have none, nor
+have nodes without a site; and where a node is not empty but its first part is, or has no site, the second must hold
+something. A map's flags may begin at any level, with one for each node there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
+
+from todpack.decompressor.bits import BitReader
 
 N_LEVELS = 9
 """Levels of nodes, 0 (one sample) to 8 (16 x 16)."""
 
-Ask = Callable[[int, int, np.ndarray], np.ndarray]
-"""(level, part, asked): the flags of the nodes where `asked` is True, elsewhere False; part 0 and 1 are the first and
-the second of a pair, 2 means whole levels."""
 
-FIRST, SECOND, WHOLE = 0, 1, 2
+class FlagWriter(Protocol):
+    """Takes bits, as `BitReader.flags` gives them back."""
+
+    def flags(self, values: np.ndarray) -> None:
+        """Bools, one after another."""
 
 
 def halves(array: np.ndarray, level: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,31 +54,48 @@ def pooled(leaves: np.ndarray) -> list[np.ndarray]:
     return levels
 
 
-def descend(exists: list[np.ndarray], starts: np.ndarray, ask: Ask) -> np.ndarray:
-    """Walk down the trees; the same for the reader and the writer, which differ in what `ask` does.
+def read_flags(reader: BitReader, sites: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Read which samples are not zero.
 
     Args:
-        exists: `pooled` sites.
-        starts: (K,) level whose flags a map begins with; N_LEVELS for a map without anything but zeros.
-        ask: See above.
+        reader: At the first flag.
+        sites: (K, h, w) bool, where a sample may be other than zero.
+        starts: (K,) level with which the flags of a map begin; N_LEVELS for a map of zeros.
 
     Returns:
-        (K, h, w) bool leaves, padded: what is not zero.
+        (K, h, w) bool.
+
+    Raises:
+        ValueError: the bits end early.
     """
-    above = np.zeros_like(exists[-1])
+
+    def asked(where: np.ndarray) -> np.ndarray:
+        flags = np.zeros_like(where)
+        flags[where] = reader.flags(int(np.count_nonzero(where)))
+        return flags
+
+    exists, above = pooled(padded(sites)), np.zeros(0, bool)
     for level in range(N_LEVELS - 1, -1, -1):
-        here = np.zeros_like(exists[level])
-        if level + 1 < N_LEVELS and above.any():
-            first, second = halves(here, level + 1)
-            on_first, on_second = halves(exists[level], level + 1)
+        begins = (starts == level)[:, None, None] & exists[level]
+        here = np.zeros_like(begins)
+        if above.any():
+            (first, second), (on_first, on_second) = halves(here, level + 1), halves(exists[level], level + 1)
             both = above & on_first & on_second
-            first[...] = ask(level, FIRST, both)
-            ask_second = both & first
+            first[...] = asked(both)
+            second[...] = asked(both & first)
             first |= above & on_first & ~on_second
-            second[...] = ask(level, SECOND, ask_second)
             second |= above & on_second & ~first
-        begins = starts == level
-        if begins.any():
-            here |= ask(level, WHOLE, exists[level] & begins[:, None, None])
-        above = here
-    return above
+        above = here | asked(begins)
+    return above[:, : sites.shape[1], : sites.shape[2]]
+
+
+def write_flags(writer: FlagWriter, sites: np.ndarray, nonzero: np.ndarray, starts: np.ndarray) -> None:
+    """Write which samples are not zero: what `read_flags` reads; nonzero is (K, h, w) bool within the sites."""
+    exists, truth = pooled(padded(sites)), pooled(padded(nonzero))
+    for level in range(N_LEVELS - 1, -1, -1):
+        if level + 1 < N_LEVELS:
+            (first, second), (on_first, on_second) = halves(truth[level], level + 1), halves(exists[level], level + 1)
+            both = truth[level + 1] & (starts > level)[:, None, None] & on_first & on_second
+            writer.flags(first[both])
+            writer.flags(second[both & first])
+        writer.flags(truth[level][(starts == level)[:, None, None] & exists[level]])

@@ -25,7 +25,7 @@ from todpack.submission.contest.plain_lightmap import raw_lightmap
 from todpack.submission.contest.plain_writer import BitWriter, best_low_bits, write_bands
 from todpack.submission.plain_bits.bands import read_bands, read_rice
 from todpack.submission.plain_bits.lightmap import read_lightmap
-from todpack.submission.plain_bits.zero_flags import N_LEVELS, descend, padded, pooled
+from todpack.submission.plain_bits.zero_flags import N_LEVELS, padded, read_flags, write_flags
 
 CONFIG = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=3)
 
@@ -64,22 +64,17 @@ def test_best_low_bits_is_the_shortest():
 
 
 def test_flags_of_a_lone_sample_by_hand():
-    """One nonzero in 16 x 16: a flag for the whole, then one at each of 8 levels; the other half is implied."""
+    """The last of 16 x 16: a flag for the whole, then one at each of 8 levels; the other half is implied."""
     leaves = np.zeros((1, 16, 16), bool)
     leaves[0, 15, 15] = True
-    asked = []
-
-    def ask(level, part, where):
-        truth = pooled(leaves)[level]
-        if part != 2:
-            axis = slice(part, None, 2)
-            truth = truth[:, :, axis] if level % 2 == 0 else truth[:, axis]
-        asked.append(int(where.sum()))
-        return truth & where
-
-    found = descend(pooled(np.ones_like(leaves)), np.array([N_LEVELS - 1]), ask)
-    np.testing.assert_array_equal(found, leaves)
-    assert sum(asked) == 9
+    writer, starts = BitWriter(), np.array([N_LEVELS - 1])
+    write_flags(writer, np.ones_like(leaves), leaves, starts)
+    assert writer.to_bytes() == bytes([0b10000000, 0])  # 9 flags, of which only the whole's is set
+    reader = BitReader(writer.to_bytes())
+    np.testing.assert_array_equal(read_flags(reader, np.ones_like(leaves), starts), leaves)
+    assert reader.flags(7).size == 7  # what fills the last byte is left
+    with pytest.raises(ValueError, match="bits or more"):
+        reader.flags(1)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 50), (33, 24), (64, 64)])
