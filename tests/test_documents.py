@@ -123,7 +123,7 @@ def blocks(document: Path, language: str) -> list[str]:
 
 def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a folder `frames` and its archive `scene.tod`, of which the README speaks throughout."""
-    frames, valid = make_day(80, 264, 24)
+    frames, valid = make_day(66, 256, 6)
     write_day(tmp_path / "frames", frames, valid)
     monkeypatch.chdir(tmp_path)
     todpack.compress("frames", "scene.tod", q_step=24)
