@@ -15,7 +15,6 @@ import click
 import numpy as np
 import pytest
 
-import todpack
 from tests.conftest import REPOSITORY, make_day, write_day
 from todpack.cli import command_group
 from todpack.decompressor.cli import main as decompress
@@ -122,11 +121,10 @@ def blocks(document: Path, language: str) -> list[str]:
 
 
 def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a folder `frames` and its archive `scene.tod`, of which the README speaks throughout."""
+    """With a folder `frames`, of which the README speaks throughout."""
     frames, valid = make_day(66, 256, 6)
     write_day(tmp_path / "frames", frames, valid)
     monkeypatch.chdir(tmp_path)
-    todpack.compress("frames", "scene.tod", q_step=24)
     programs = blocks(REPOSITORY / "README.md", "python")
     assert programs
     for program in programs:
