@@ -44,7 +44,7 @@ def test_nothing_points_out_of_the_repository() -> None:
     wrong = [
         f"{place}: {found[0]}"
         for path in files
-        if named(path) not in RECORDS and not named(path).startswith(("tests/", "eval/"))
+        if named(path) not in RECORDS and not named(path).startswith("tests/")
         for place, line in numbered(path)
         if (found := ELSEWHERE.search(line))
     ]
