@@ -21,8 +21,10 @@ HEADROOM_BITS = 1  # interpolated matrices may reach a little beyond the stored 
 FINEST_PRECISION = 40
 MAX_LEVEL = 1 << 24
 """Entries in steps stay under this (differences of them then fit into 32 bits)."""
-LOSS = 0.002
-"""Share of the coder's own squared error that the matrix may add: 0.01 dB."""
+LEAST_LOSS, MOST_LOSS = 0.002, 0.1
+"""Share of the coder's own squared error that the matrix may add: 0.01 to 0.4 dB."""
+RATE_PER_DB = 0.105
+"""Relative change of the coefficients' bytes for a decibel, as all days that were tried have it: 0.09 to 0.12."""
 
 
 class BasisFit:
@@ -96,9 +98,9 @@ class BasisFit:
 
 
 def quantize_basis(
-    matrix: Floats, offset: Floats, map_energy: Floats, error_energy: float, precision: int
+    matrix: Floats, offset: Floats, map_energy: Floats, error_energy: float, precision: int, loss: float = LEAST_LOSS
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Quantize matrix and offset so that they add at most LOSS of the coder's own error, each column the same share.
+    """Quantize matrix and offset so that they add at most `loss` of the coder's own error, each column the same share.
 
     Products of entries and coefficients are kept on a grid of 2^-precision (FORMAT.md "Coefficients to maps"), so finer
     entries mean coarser coefficients; at very high quality the two errors are balanced instead.
@@ -109,6 +111,7 @@ def quantize_basis(
         map_energy: (K,) mean squares of the decoded maps over the valid texels.
         error_energy: Mean squared error of the decoded frames, the yardstick; > 0.
         precision: P.
+        loss: See `worthwhile_loss`.
 
     Returns:
         codes (T, 3, K + 1) int64 and exponents (K + 1,) int64 for `basis_codes.dequantize_basis`.
@@ -118,7 +121,7 @@ def quantize_basis(
     energy = np.append(map_energy, 1.0)
     energy = np.maximum(energy, 1e-12 * max(float(energy.max()), 1e-12))
     # rounding to a step s has the error s^2 / 12, which a map multiplies by its energy: a column's share of the error
-    wanted = np.floor(np.log2(np.sqrt(12 * LOSS * error_energy / n_columns / energy)))
+    wanted = np.floor(np.log2(np.sqrt(12 * loss * error_energy / n_columns / energy)))
     # an entry on a grid of 2^e leaves its map one of 2^-(precision + e): where both add the same error,
     # n_rows 4^e energy = 4^-(precision + e) norm
     norms = np.maximum((matrix**2).sum(0), 1e-12)
@@ -128,6 +131,22 @@ def quantize_basis(
     finest = np.maximum(np.append(balanced, -precision), coarsest)
     exponents = np.clip(np.maximum(wanted, finest), -48, 48).astype(np.int64)
     return difference(np.rint(values / column_steps(exponents)).astype(np.int64)), exponents
+
+
+def worthwhile_loss(n_entries: int, coefficient_bits: float) -> float:
+    """Share of the error at which finer entries of the basis cost as many bits as their error costs the coefficients.
+
+    n entries with the share L of the error take n log2(1 / L) / 2 bits and a constant; the error raises the noise by
+    10 log10(1 + L) decibels, about 4.34 L, each of which is worth RATE_PER_DB of the coefficients' bits R:
+    n / (2 ln 2 L) = 4.34 RATE_PER_DB R.
+
+    Args:
+        n_entries: n, of the matrix and the offset.
+        coefficient_bits: R.
+    """
+    decibels = 10 / math.log(10)
+    share = n_entries / (2 * math.log(2) * decibels * RATE_PER_DB * max(coefficient_bits, 1.0))
+    return min(max(share, LEAST_LOSS), MOST_LOSS)
 
 
 def choose_gap_modes(values: Floats, weights: Floats, hours: Floats) -> str:

@@ -28,7 +28,7 @@ from todpack.frames import TileSource
 from ..archive_writer import ArchiveWriter, decode_everything
 from ..errors import PackError
 from ..rate_control import FIRST_STEP, check_targets, first_step, search_step
-from .basis import BasisFit, choose_gap_modes, quantize_basis
+from .basis import BasisFit, choose_gap_modes, quantize_basis, worthwhile_loss
 from .config import DayBasisConfig, DayBasisPackOptions, stored_step
 from .entropy.encode import encode_coefficients
 from .measure import Measured, measure
@@ -211,7 +211,7 @@ def encode_tiles(
         _spool(writer)
     rotations = rotations_of(transform)
     valid = np.zeros((tiles.day.height, tiles.day.width), bool)
-    fit, on_tile = BasisFit(transform.basis), _Counter("code", len(tiles), progress)
+    n_bytes, fit, on_tile = 0, BasisFit(transform.basis), _Counter("code", len(tiles), progress)
     for number, tile in enumerate(tiles):
         classes, stream = transform.classes[number], b""
         tile.place.cut(valid)[...] = tile.valid
@@ -226,6 +226,7 @@ def encode_tiles(
                 centroids=codes.centroids,
                 smoothing=smoothing,
             )
+            n_bytes += len(stream)
             fit.add(np.ascontiguousarray(maps[:, tile.valid].T), tile.days)
         add_tile(writer, number, stream, classes if len(transform.skew_codes) > 1 else None)
         on_tile()
@@ -234,7 +235,10 @@ def encode_tiles(
     matrix, offset, error = fit.fit()
     precision = fit.precision(matrix, offset, scales, 1.0 if tiles.domain is None else 1e-6)
     allowed = max(error, 1e-6) / float(np.mean(scales**2))
-    basis_codes, exponents = quantize_basis(matrix / scales[:, None], offset / scales, fit.energy, allowed, precision)
+    loss = worthwhile_loss(matrix.size + offset.size, 8 * n_bytes)
+    basis_codes, exponents = quantize_basis(
+        matrix / scales[:, None], offset / scales, fit.energy, allowed, precision, loss
+    )
     matrix, _ = dequantize_basis(basis_codes, exponents)
     gap_modes = choose_gap_modes(matrix.reshape(n_hours, -1), np.tile(fit.energy, 3), hours)
     model = Model(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from todpack.decompressor.daybasis.transform.rotations import BLOCK, SKEW_SCALE
+from todpack.decompressor.daybasis.transform.rotations import BLOCK
 from todpack.decompressor.grid import TileGrid
 from todpack.frames.errors import DataError
 
@@ -22,7 +22,7 @@ from ..tiles import DayTiles, Tile
 from .forward import forward
 from .klt import TemporalBasis, basis_of_covariance
 from .neighborhoods import gather_neighborhoods
-from .region_fit import cheapest_classes, fit_regions, skew_of_rotation
+from .region_fit import cheapest_classes, fit_regions, skew_codes, worthwhile_rotations
 from .rotation import SIGNIFICANT, sparse_rotation
 
 TEXELS_PER_CLASS = 4000  # a class costs about 200 bytes of side information
@@ -150,15 +150,16 @@ def find_transform(
             sizes = [int(np.prod(block_shape(tiles[n].shape))) for n in numbers]
             firsts = np.cumsum([0, *sizes])
             blocks = np.concatenate([b + first for (_, b), first in zip(samples, firsts[:-1], strict=True)])
-            found, rotations = fit_regions(groups, blocks, int(firsts[-1]), n_classes)
-            # where every neighborhood took part, the fit has assigned the blocks already
-            parts = np.split(found, firsts[1:-1])
-            known = dict(zip(numbers, parts, strict=True)) if stride == 1 else {}
-            classes = [_classes(tile, basis, step, rotations, known.get(n)) for n, tile in _each(tiles, on_tile)]
-            skews = np.stack([skew_of_rotation(rotation) for rotation in rotations])
-            return TemporalTransform(
-                basis, tuple(classes), np.rint(skews * SKEW_SCALE).astype(np.int64), tuple(numbers)
-            )
+            n_blocks = int(firsts[-1])
+            rotations = fit_regions(groups, blocks, n_blocks, n_classes)[1]
+            rotations = worthwhile_rotations(groups, blocks, n_blocks, rotations)
+            if len(rotations) > 1:
+                # where every neighborhood took part, its blocks can be assigned at once
+                parts = np.split(cheapest_classes(groups, blocks, n_blocks, rotations), firsts[1:-1])
+                known = dict(zip(numbers, parts, strict=True)) if stride == 1 else {}
+                classes = [_classes(tile, basis, step, rotations, known.get(n)) for n, tile in _each(tiles, on_tile)]
+                return TemporalTransform(basis, tuple(classes), skew_codes(rotations), tuple(numbers))
+            basis = basis.rotate(rotations[0])
     unit = np.zeros((1, n_components * (n_components - 1) // 2), np.int64)
     none = tuple(np.zeros(block_shape(tile.shape), np.uint8) for _, tile in _each(tiles, on_tile))
     return TemporalTransform(basis, none, unit, tuple(numbers))

@@ -12,7 +12,7 @@ from todpack.decompressor.daybasis.temporal.basis_codes import (
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid, in_coding_order
 from todpack.decompressor.daybasis.transform.reconstruct import reconstruct_maps
 from todpack.decompressor.daybasis.transform.rotations import Regions
-from todpack.packer.daybasis.basis import LOSS, BasisFit, quantize_basis
+from todpack.packer.daybasis.basis import LEAST_LOSS, BasisFit, quantize_basis
 from todpack.packer.daybasis.entropy.encode import encode_bands
 from todpack.packer.daybasis.quantize import fit_centroids, quantize, round_to_rate, to_steps
 from todpack.packer.daybasis.rdoq import round_with_contexts
@@ -84,7 +84,7 @@ def test_basis_codes_round_trip_and_lose_what_they_may():
     codes, exponents = quantize_basis(matrix, offset, energy, 4.0, 20)
     found_matrix, found_offset = dequantize_basis(codes, exponents)
     error = (found_matrix - matrix) ** 2 @ energy + (found_offset - offset) ** 2
-    assert 0.05 * LOSS * 4.0 < error.mean() < 1.3 * LOSS * 4.0
+    assert 0.05 * LEAST_LOSS * 4.0 < error.mean() < 1.3 * LEAST_LOSS * 4.0
 
 
 def test_basis_is_no_finer_than_the_coefficients_can_bear():
