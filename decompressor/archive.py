@@ -16,7 +16,7 @@ from .errors import RequestError
 from .families import FAMILIES, Decoder, Family
 from .graphs.runtime import Runtime, default_workers
 from .graphs.session import choose_provider
-from .lightmap_file import LightmapFile
+from .lightmap_file import GUTTERS, LightmapFile
 from .limits import DEFAULT_LIMITS, Limits
 from .mask import Mask
 from .memory import MemoryAccount
@@ -117,12 +117,17 @@ class Lightmap:
         """
         checked = self._check(time_h, region, dtype)
         values = self.decoder.decode(float(time_h), checked, dtype == "uint8")
+        if self._file.gutter == "black":
+            y0, y1, x0, x1 = checked
+            values[~self.valid[y0:y1, x0:x1]] = 0
         return values if dtype == "uint8" else self._clipped(values)
 
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
         """One texel: (3,) values, equal to `decode(time_h)[y, x]`; arguments and errors as there."""
         self._check(time_h, (y, y + 1, x, x + 1), dtype)
         values = self._clipped(self.decoder.texel(y, x, float(time_h)))
+        if self._file.gutter == "black" and not self.valid[y, x]:
+            values[:] = 0
         return np.rint(values).astype(np.uint8) if dtype == "uint8" else values
 
     def _clipped(self, values: np.ndarray) -> np.ndarray:
@@ -162,7 +167,7 @@ class Archive:
         memory: What decoding may still take.
     """
 
-    def __init__(self, container: Container, threads: int, provider: str) -> None:
+    def __init__(self, container: Container, threads: int, provider: str, gutter: str) -> None:
         self._container = container
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
         self.model_type, self.provider, self.threads = entry.model_type, provider, threads
@@ -176,7 +181,7 @@ class Archive:
         workers = reserve(memory, needs, decoded_bytes, default_workers(threads), str(path))
         runtime = Runtime(threads, provider, memory, workers)
         self.lightmaps = tuple(
-            Lightmap(family, LightmapFile(container, entry, item, Mask(container, item), runtime), model)
+            Lightmap(family, LightmapFile(container, entry, item, Mask(container, item), runtime, gutter), model)
             for item, model in pairs
         )
 
@@ -276,6 +281,7 @@ def open_archive(
     provider: str = "auto",
     limits: Limits = DEFAULT_LIMITS,
     any_size: bool = False,
+    gutter: str = "dilate",
 ) -> Archive:
     """Open an archive: header and metadata are read and checked, sections when they are needed.
 
@@ -285,6 +291,9 @@ def open_archive(
         provider: "auto" (CUDA where it is really there, else CPU), "cpu" or "cuda".
         limits: Caps on what the file may ask for.
         any_size: Also open a file that was cut off; sections that it lacks raise an error when they are needed.
+        gutter: What texels outside the mask are: "dilate", the nearest valid texel of their tile within 16 texels, so
+            that lookups across a chart's border find no seam (family daybasis; others decode what their network has
+            there); "mean", the mean color of the hour; "black".
 
     Raises:
         ArchiveError: not an archive, damaged, of an unknown version, or over the limits.
@@ -292,10 +301,12 @@ def open_archive(
     """
     if threads is not None and not 1 <= threads <= 1024:
         raise RequestError(f"threads: expected 1..1024, found {threads}")
+    if gutter not in GUTTERS:
+        raise RequestError(f"gutter: expected one of {', '.join(GUTTERS)}, found {gutter}")
     resolved = choose_provider(provider)
     container = Container(source, limits, any_size=any_size)
     try:
-        return Archive(container, threads or 0, resolved)
+        return Archive(container, threads or 0, resolved, gutter)
     except BaseException:
         container.close()
         raise

@@ -18,6 +18,7 @@ from .damage import Damage, decode_around, find_damage, mark, whole_frame
 from .errors import ArchiveError, DamagedArchiveError, RequestError, TodpackError
 from .files import check_output, make_folder, write_text
 from .frame_files import preview, write_frame
+from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
 
 log = logging.getLogger("todpack.decompress")
@@ -65,7 +66,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--provider", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default: auto)"
     )
-    parser.add_argument("--black-invalid", action="store_true", help="write black where no surface is")
+    parser.add_argument(
+        "--gutter", choices=GUTTERS, default="dilate",
+        help="where no surface is: the nearest valid texel, the mean color of the hour, or black (default: dilate)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--black-invalid", dest="gutter", action="store_const", const="black", help="the same as --gutter black"
+    )
     parser.add_argument(
         "--keep-going", action="store_true",
         help="decode what is whole of a damaged archive; damaged tiles are magenta, NaN in floats; exit code 1",
@@ -146,8 +153,6 @@ def _decode_lightmap(
         started = time.perf_counter()
         frame = decode_around(lightmap, time_h, region, dtype, damage)
         times.append(1e3 * (time.perf_counter() - started))
-        if args.black_invalid:
-            frame[~lightmap.valid[region.y0 : region.y1, region.x0 : region.x1]] = 0
         if args.format == "png" and dtype == "float32":
             frame = preview(frame, args.exposure or 0.0)
         mark(frame, region, damage)
@@ -181,7 +186,12 @@ def run(args: argparse.Namespace) -> None:
         raise RequestError(f"--limits: expected a number in 1..1000000, found {args.limits:g}")
     limits = DEFAULT_LIMITS.scaled(args.limits)
     with open_archive(
-        args.archive, threads=args.threads, provider=args.provider, limits=limits, any_size=args.keep_going
+        args.archive,
+        threads=args.threads,
+        provider=args.provider,
+        limits=limits,
+        any_size=args.keep_going,
+        gutter=args.gutter,
     ) as archive:
         if archive.container.found_bytes != archive.file_bytes:
             faults.append(

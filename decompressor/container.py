@@ -27,10 +27,11 @@ from .errors import (
 from .json_fields import parse_json
 from .limits import Limits
 from .sections import Section, read_section_table
-from .zstd_frames import unzstd
+from .zstd_frames import DICTIONARY, unzstd, unzstd_magicless
+from .zstd_frames import MAGIC as ZSTD_MAGIC
 
 MAGIC = b"\x89TOD\r\n\x1a\n"
-MAJOR, MINOR = 1, 1
+MAJOR, MINOR = 1, 2
 # (name, struct code, bytes), in file order; FORMAT.md has the same table
 HEADER_FIELDS = (
     ("magic", "8s", 8),
@@ -46,13 +47,17 @@ HEADER_CRC_BYTES = HEADER.size - 4
 DIGEST_FIELD = "sha256"
 
 
-def _inflate(stored: bytes, decoded_bytes: int, where: str, section: str | None = None) -> bytes:
+def _inflate(
+    stored: bytes, decoded_bytes: int, where: str, section: str | None = None, *, by_dictionary: bool = False
+) -> bytes:
     """Decompress one zstd frame whose decoded size is known.
 
     Raises:
         InvalidSectionError: not a zstd frame of exactly that content size.
     """
     try:
+        if by_dictionary:
+            return unzstd_magicless(stored, decoded_bytes, DICTIONARY)
         return unzstd(stored, decoded_bytes, decoded_bytes)
     except EntropyError as error:
         raise InvalidSectionError(f"{where}: {error}", section=section) from error
@@ -150,12 +155,17 @@ class Container:
         stored = self._file.read(stored_bytes)
         if zlib.crc32(stored, zlib.crc32(head[:HEADER_CRC_BYTES])) != crc:
             raise DamagedArchiveError(f"{path}: header: checksum does not match; the file is damaged")
-        self.metadata: dict[str, Any] = parse_json(_inflate(stored, metadata_bytes, f"{path}: metadata.json"), path)
+        self.metadata: dict[str, Any] = parse_json(self._inflate_metadata(stored, metadata_bytes), path)
         self.version = (major, minor)
         self.file_bytes, self.found_bytes = int(file_bytes), int(size)
         start = HEADER.size + stored_bytes
         self.sections = read_section_table(self.metadata, path, start, self.file_bytes, self.counted_bytes, self.limits)
         self._metadata_bytes = stored_bytes, metadata_bytes
+
+    def _inflate_metadata(self, stored: bytes, metadata_bytes: int) -> bytes:
+        """metadata.json: an ordinary frame, or since 1.2 one by the dictionary, which has no magic number."""
+        by_dictionary = not stored.startswith(ZSTD_MAGIC)
+        return _inflate(stored, metadata_bytes, f"{self.path}: metadata.json", by_dictionary=by_dictionary)
 
     @property
     def counted_bytes(self) -> int:
@@ -212,7 +222,8 @@ class Container:
         stored = self.stored_bytes(section)
         if section.codec == "raw":
             return stored
-        decoded = _inflate(stored, section.decoded_bytes, f"{self.path}: section {name}", name)
+        where, by_dictionary = f"{self.path}: section {name}", section.codec == "zstd-1"
+        decoded = _inflate(stored, section.decoded_bytes, where, name, by_dictionary=by_dictionary)
         width = section.dtype.itemsize
         if width > 1:
             decoded = np.frombuffer(decoded, np.uint8).reshape(width, -1).T.tobytes()
@@ -234,7 +245,7 @@ class Container:
             ArchiveError: the file ends early, or cannot be read.
         """
         stored_bytes, metadata_bytes = self._metadata_bytes
-        text = _inflate(self._read_at(HEADER.size, stored_bytes, "metadata.json"), metadata_bytes, f"{self.path}")
+        text = self._inflate_metadata(self._read_at(HEADER.size, stored_bytes, "metadata.json"), metadata_bytes)
         digest = hashlib.sha256(without_digest(text, self.metadata.get(DIGEST_FIELD)))
         for section in self.sections.values():
             digest.update(self.found_bytes_of(section))

@@ -10,6 +10,9 @@ from .graphs.runtime import Runtime
 from .mask import Mask
 from .metadata import ArchiveEntry, LightmapEntry
 
+GUTTERS = ("dilate", "mean", "black")
+"""What texels outside the mask are: the nearest valid texel, the family's own color, or 0. FORMAT.md "Gutters"."""
+
 
 @dataclass(frozen=True)
 class LightmapFile:
@@ -21,6 +24,7 @@ class LightmapFile:
         entry: The lightmap's fields.
         mask: Read when it is asked for.
         runtime: Threads, provider, memory.
+        gutter: What texels outside the mask are, one of GUTTERS.
     """
 
     container: Container
@@ -28,6 +32,7 @@ class LightmapFile:
     entry: LightmapEntry
     mask: Mask
     runtime: Runtime
+    gutter: str
 
     def section(self, name: str) -> str:
         """Full name of one of the lightmap's own sections."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import zstandard
 
 from .bits import EntropyError
 
+DICTIONARY = Path(__file__).with_name("dictionary.bin").read_bytes()
+"""What metadata and graphs usually look like, which frames of the codec `zstd-1` refer to. FORMAT.md "Dictionary"."""
+MAGIC = b"\x28\xb5\x2f\xfd"
 MIN_WINDOW_BYTES, MAX_WINDOW_BYTES = 1 << 20, 1 << 27
 
 
-def _decompress(frame: bytes, n_bytes: int, form: int) -> bytes:
+def _decompress(frame: bytes, n_bytes: int, form: int, dictionary: bytes = b"") -> bytes:
     """Decode a frame of so many bytes, with the largest window that so many bytes have use for."""
+    content = zstandard.ZstdCompressionDict(dictionary, zstandard.DICT_TYPE_RAWCONTENT) if dictionary else None
     window = min(MAX_WINDOW_BYTES, max(MIN_WINDOW_BYTES, 1 << max(0, n_bytes - 1).bit_length()))
-    decompressor = zstandard.ZstdDecompressor(max_window_size=window, format=form)
+    decompressor = zstandard.ZstdDecompressor(content, max_window_size=window, format=form)
     out: bytes = decompressor.decompress(frame, max_output_size=max(1, n_bytes), allow_extra_data=False)
     if len(out) != n_bytes:
         raise EntropyError(f"expected {n_bytes} decoded bytes, found {len(out)}")
@@ -37,8 +43,13 @@ def unzstd(frame: bytes, max_bytes: int, min_bytes: int = 0) -> bytes:
         raise EntropyError(f"not a valid zstd frame: {error}") from error
 
 
-def unzstd_magicless(frame: bytes, n_bytes: int) -> bytes:
+def unzstd_magicless(frame: bytes, n_bytes: int, dictionary: bytes = b"") -> bytes:
     """Decode a frame without magic number and content size to exactly `n_bytes`.
+
+    Args:
+        frame: The frame.
+        n_bytes: What it decodes to.
+        dictionary: Raw content that it refers to.
 
     Raises:
         EntropyError: it is not that.
@@ -47,6 +58,6 @@ def unzstd_magicless(frame: bytes, n_bytes: int) -> bytes:
         parameters = zstandard.get_frame_parameters(frame, zstandard.FORMAT_ZSTD1_MAGICLESS)
         if parameters.content_size != zstandard.CONTENTSIZE_UNKNOWN:
             raise EntropyError("expected a zstd frame that does not declare its size, found one that does")
-        return _decompress(frame, n_bytes, zstandard.FORMAT_ZSTD1_MAGICLESS)
+        return _decompress(frame, n_bytes, zstandard.FORMAT_ZSTD1_MAGICLESS, dictionary)
     except zstandard.ZstdError as error:
         raise EntropyError(f"not a valid zstd frame: {error}") from error

@@ -17,11 +17,12 @@ import numpy as np
 import zstandard
 
 from todpack.decompressor.archive import Archive, open_archive
-from todpack.decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
+from todpack.decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR, MINOR
 from todpack.decompressor.errors import DamagedArchiveError, LimitExceededError
 from todpack.decompressor.files import write_atomic
 from todpack.decompressor.limits import DEFAULT_LIMITS, Limits
 from todpack.decompressor.sections import DTYPES, Section
+from todpack.decompressor.zstd_frames import DICTIONARY
 
 Result = TypeVar("Result")
 
@@ -37,6 +38,15 @@ def deflate(data: bytes) -> bytes:
         ZSTD_LEVEL, source_size=len(data), write_content_size=True, write_checksum=False, write_dict_id=False
     )
     return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
+
+
+def deflate_by_dictionary(data: bytes) -> bytes:
+    """One zstd frame that refers to the format's dictionary, without magic number and content size."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        ZSTD_LEVEL, source_size=len(data), format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False
+    )
+    content = zstandard.ZstdCompressionDict(DICTIONARY, zstandard.DICT_TYPE_RAWCONTENT)
+    return zstandard.ZstdCompressor(dict_data=content, compression_params=parameters).compress(data)
 
 
 def _json(metadata: dict[str, Any]) -> bytes:
@@ -58,7 +68,7 @@ def _verify(candidate: Path, check: Callable[[Archive], object], limits: Limits)
     Raises:
         ArchiveError: it does not read back.
     """
-    with open_archive(candidate, provider="cpu", limits=limits) as archive:
+    with open_archive(candidate, provider="cpu", limits=limits, gutter="mean") as archive:
         archive.container.verify()
         stated, found = archive.container.digests()
         if stated != found:
@@ -84,12 +94,10 @@ class ArchiveWriter:
 
     Attributes:
         metadata: Everything in metadata.json but `version` and `sections`.
-        minor: Lowest minor version of the format that has all that the archive uses.
         spool: Open file that keeps the sections until `write`; None keeps them in memory.
     """
 
     metadata: dict[str, Any]
-    minor: int = 0
     spool: BinaryIO | None = None
     _lead: list[tuple[dict[str, Any], bytes]] = field(default_factory=list)
     _entries: list[dict[str, Any]] = field(default_factory=list)
@@ -97,7 +105,7 @@ class ArchiveWriter:
     _padding: int = 0
 
     def add(self, name: str, array: np.ndarray, *, lead: bool = False) -> None:
-        """Add a section, zstd-compressed where that is smaller.
+        """Add a section, compressed where that is smaller.
 
         Args:
             name: Unique within the archive.
@@ -108,8 +116,10 @@ class ArchiveWriter:
         items = np.ascontiguousarray(array, DTYPES[code])
         plain = items.tobytes()
         planes = np.frombuffer(plain, np.uint8).reshape(-1, items.itemsize).T.tobytes() if items.itemsize > 1 else plain
-        packed = deflate(planes)
-        codec, stored = ("zstd", packed) if len(packed) < len(plain) else ("raw", plain)
+        codec, stored = min(
+            [("raw", plain), ("zstd", deflate(planes)), ("zstd-1", deflate_by_dictionary(planes))],
+            key=lambda choice: len(choice[1]),
+        )
         entry = _entry(name, codec, array.nbytes, array.dtype, array.shape, zlib.crc32(stored))
         self._keep(entry, stored, lead)
 
@@ -155,16 +165,20 @@ class ArchiveWriter:
         for entry in [*(entry for entry, _ in self._lead), *self._entries]:
             entries.append({**entry, "offset": end})
             end += entry["stored_bytes"]
-        metadata = {
-            **self.metadata, "version": f"{MAJOR}.{self.minor}", "sections": entries, DIGEST_FIELD: "0" * 64
-        }  # fmt: skip
+        own = {
+            "requires": [*self.metadata.get("requires", ()), "dictionary"],
+            "version": f"{MAJOR}.{MINOR}",
+            "sections": entries,
+            DIGEST_FIELD: "0" * 64,
+        }
+        metadata = {**self.metadata, **own}
         digest = hashlib.sha256(_json(metadata))
         for piece in self._sections():
             digest.update(piece)
         text = _json({**metadata, DIGEST_FIELD: digest.hexdigest()})
-        packed = deflate(text)
+        packed = deflate_by_dictionary(text)
         file_bytes = HEADER.size + len(packed) + end
-        head = HEADER.pack(MAGIC, MAJOR, self.minor, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]
+        head = HEADER.pack(MAGIC, MAJOR, MINOR, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]
         crc = zlib.crc32(packed, zlib.crc32(head))
         return b"".join([head, crc.to_bytes(4, "little"), packed])
 
@@ -191,7 +205,7 @@ class ArchiveWriter:
             with io.BytesIO() if self.spool is None else tempfile.TemporaryFile() as file:
                 self._copy_to(file)
                 try:
-                    with open_archive(file, provider="cpu", limits=limits) as archive:
+                    with open_archive(file, provider="cpu", limits=limits, gutter="mean") as archive:
                         return use(archive)
                 except LimitExceededError:
                     if not self._pad():

@@ -193,8 +193,6 @@ def add_gridmlp(
     latents = latents_graph(shapes, channels, run.height, run.width, residual, hashing, encoded)
     writer.add_bytes(names["latents"], latents)
     writer.add_bytes(names["frame"], frame_graph(run.arrays, n_layers, n_features, residual, options.mlp_dtype))
-    if hashing is not None or encoder is not None or options.grid_dtype == "float32":
-        writer.minor = 1  # version 1.0 has none of these
     return {
         "residual_mode": residual,
         "levels": [list(shape) for shape in shapes],

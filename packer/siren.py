@@ -229,7 +229,6 @@ def add_siren(
         baseline = {"time_h": _number(run, "baseline_time", 0.0, 24.0), "q_step": q_step}
     writer.add_bytes(names["latents"], graph)
     writer.add_bytes(names["frame"], frame_graph(arrays, layers_f2, latent_dim, residual, options.mlp_dtype))
-    writer.minor = 1  # version 1.0 has no siren
     return {
         "residual_mode": residual,
         "storage": options.storage,

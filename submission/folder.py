@@ -14,7 +14,7 @@ from todpack.packer.staging_folder import put_folder, settle_folder
 
 from .errors import SubmissionError
 
-SHIPPED_SUFFIXES = {".py", ".md", ".typed"}
+SHIPPED_SUFFIXES = {".py", ".md", ".typed", ".bin"}
 
 
 def replace_folder(

@@ -21,6 +21,7 @@ from ..grid import Place, TileGrid
 from ..lightmap_file import LightmapFile
 from .entropy.stream import iter_bands
 from .entry import DayBasisEntry, tiles_of
+from .gutter import dilate
 from .temporal.basis_codes import dequantize_basis
 from .temporal.ramps import ramp_table
 from .tile_cache import TileCache
@@ -126,7 +127,7 @@ class DayBasisDecoder:
             if not valid.any():
                 return np.zeros(shape, np.float32)
             pyramid = build_pyramid(valid, entry.n_levels)
-            return reconstruct_maps(
+            maps = reconstruct_maps(
                 iter_bands(stream, entry.n_components, pyramid.sites),
                 pyramid,
                 Regions(self._read_blocks(place), self._rotations),
@@ -136,6 +137,9 @@ class DayBasisDecoder:
                 grids=Grids(entry.exponents[:-1], entry.precision),
                 n_threads=threads_for(math.prod(shape), self._file.runtime.workers),
             )
+            if self._file.gutter == "dilate":
+                dilate(maps, valid)
+            return maps
         except EntropyError as error:
             invalid = container.invalid(name, error)
             invalid.tile = place.number

@@ -1,6 +1,6 @@
-"""Gutters: texels outside the mask take the maps of the nearest valid texel, so that lookups across a chart's border
+"""Texels outside the mask take the maps of the nearest valid one, so that lookups across a chart's border find no seam.
 
-find no seam. FORMAT.md "Gutters".
+FORMAT.md "Gutters".
 """
 
 from __future__ import annotations

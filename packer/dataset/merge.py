@@ -57,8 +57,7 @@ def merge_archives(paths: Sequence[Path]) -> ArchiveWriter:
             model = {**lightmap["model"], "graphs": {**lightmap["model"]["graphs"], "frame": names[frame]}}
             mask = None if lightmap["mask"] is None else names[container.find(lightmap["mask"]).name]
             writer.metadata["lightmaps"].append({**lightmap, "mask": mask, "model": model})
-            writer.minor = max(writer.minor, container.version[1])
-            required |= set(metadata.get("requires") or [])
+            required |= set(metadata.get("requires") or []) - {"dictionary"}
     if writer is None:
         raise PackError("expected at least one archive to merge, found none")
     if required:

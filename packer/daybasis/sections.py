@@ -104,7 +104,6 @@ def add_model(
     ]
     required = [name for name in FEATURES if name in fields]
     if required:
-        writer.minor = 1
         writer.metadata["requires"] = required
 
 

@@ -13,20 +13,41 @@ from typing import Any
 import numpy as np
 import zstandard
 
+import todpack.decompressor
 from todpack.decompressor import open_archive
 from todpack.decompressor.container import MINOR
 
 HEADER = "<8sHHIIQI"
 HEADER_BYTES = 32
 MAGIC = b"\x89TOD\r\n\x1a\n"
+DICTIONARY = Path(todpack.decompressor.__path__[0]) / "dictionary.bin"
 
 
 def take_apart(data: bytes) -> tuple[dict[str, Any], list[bytes]]:
     """An archive's metadata and the stored bytes of its sections."""
     _, _, _, stored_bytes, _, _, _ = struct.unpack(HEADER, data[:HEADER_BYTES])
     start = HEADER_BYTES + stored_bytes
-    metadata = json.loads(zstandard.decompress(data[HEADER_BYTES:start]))
+    metadata = json.loads(metadata_text(data))
     return metadata, [data[start + s["offset"] :][: s["stored_bytes"]] for s in metadata["sections"]]
+
+
+def metadata_text(data: bytes) -> bytes:
+    """metadata.json of an archive, by either kind of frame."""
+    _, _, _, stored_bytes, n_text, _, _ = struct.unpack(HEADER, data[:HEADER_BYTES])
+    frame = data[HEADER_BYTES : HEADER_BYTES + stored_bytes]
+    if frame[:4] == b"\x28\xb5\x2f\xfd":
+        return zstandard.decompress(frame)
+    content = zstandard.ZstdCompressionDict(DICTIONARY.read_bytes(), zstandard.DICT_TYPE_RAWCONTENT)
+    decompressor = zstandard.ZstdDecompressor(content, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+    return decompressor.decompress(frame, max_output_size=n_text)
+
+
+def magicless(data: bytes) -> bytes:
+    """A zstd frame without magic number and content size, for the codec zstd-1; it makes no use of the dictionary."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        3, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False
+    )
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
 
 
 def with_header(packed: bytes, n_text: int, rest: bytes, *, major: int = 1, minor: int = MINOR) -> bytes:

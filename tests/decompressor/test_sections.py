@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import zstandard
 
-from tests.decompressor.forge import decode_all, put_together, set_section, take_apart
+from tests.decompressor.forge import decode_all, magicless, put_together, set_section, take_apart
 from todpack.decompressor import (
     ArchiveError,
     DamagedArchiveError,
@@ -53,7 +53,7 @@ def refused(path: Path, data: bytes, kind: type[ArchiveError], words: str) -> No
             InvalidSectionError,
             "raw, but stored and decoded sizes differ",
         ),
-        (lambda s: s[1].update(codec="lzma"), InvalidMetadataError, "codec: expected one of raw, zstd, found"),
+        (lambda s: s[1].update(codec="lzma"), InvalidMetadataError, "codec: expected one of raw, zstd, zstd-1, found"),
         (lambda s: s[1].update(dtype="f8"), InvalidMetadataError, "dtype: expected one of u1, i1"),
         (lambda s: s[1].update(dtype=["u1"]), InvalidMetadataError, "dtype: expected one of u1, i1"),
         (lambda s: s[1].update(offset="8"), InvalidMetadataError, "offset: expected an integer"),
@@ -104,21 +104,28 @@ def test_bombs_are_refused_before_anything_is_allocated(micro_archive: Path, tmp
         tracemalloc.stop()
 
 
-def test_zstd_frame_larger_than_its_entry(micro_archive: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("codec", "words"),
+    [("zstd", "expected a zstd frame of 384 bytes"), ("zstd-1", "not a valid zstd frame: decompression error")],
+)
+def test_zstd_frame_larger_than_its_entry(micro_archive: Path, tmp_path: Path, codec: str, words: str) -> None:
     """The entry is modest, the frame inside is a bomb of 64 MiB."""
     metadata, stored = take_apart(micro_archive.read_bytes())
-    stored[3] = zstandard.compress(bytes(64 << 20))
+    stored[3] = zstandard.compress(bytes(64 << 20)) if codec == "zstd" else magicless(bytes(64 << 20))
+    metadata["sections"][3]["codec"] = codec
     tracemalloc.start()
     try:
         data = put_together(metadata, stored)
-        refused(tmp_path / "bomb.tod", data, InvalidSectionError, "expected a zstd frame of 384 bytes")
+        refused(tmp_path / "bomb.tod", data, InvalidSectionError, words)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
 
 
-def test_section_that_is_not_zstd(micro_archive: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", ["zstd", "zstd-1"])
+def test_section_that_is_not_zstd(micro_archive: Path, tmp_path: Path, codec: str) -> None:
     metadata, stored = take_apart(micro_archive.read_bytes())
+    metadata["sections"][3]["codec"] = codec
     stored[3] = b"\x01" * len(stored[3])
     data = put_together(metadata, stored)
     refused(tmp_path / "bad.tod", data, InvalidSectionError, "section 0/baseline: not a valid zstd frame")

@@ -54,8 +54,8 @@ def frame_digests(frames: np.ndarray, times: tuple[float, ...] = TIMES) -> dict[
 
 
 NAMES = (
-    "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "gridmlp-1.0", "gridmlp-1.1",
-    "siren-latent-1.1", "siren-weights-1.1",
+    "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "daybasis-ans-1.2", "gridmlp-1.0",
+    "gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1",
 )  # fmt: skip
 CODINGS = {"daybasis-linear-1.0": "linear", "daybasis-gamma-1.1": "gamma", "daybasis-log-1.1": "log"}
 LEVEL, PLAIN_BITS = "daybasis-level-1.1", "contest-gamma"  # two lightmaps in one; the contest's file of the first
@@ -120,12 +120,35 @@ def _write_linear() -> None:
 
 def _write_expected(path: Path) -> None:
     """What an archive of linear radiance decodes to, lightmap by lightmap."""
-    with open_archive(path, threads=1, provider="cpu") as archive:
+    with open_archive(path, threads=1, provider="cpu", gutter="mean") as archive:
         frames = {item.name: stored_frames(item) for item in archive.lightmaps}
     np.savez_compressed(path.with_suffix(".npz"), **frames)
     digests = {name: frame_digests(values, LINEAR_TIMES) for name, values in frames.items()}
     path.with_suffix(".json").write_text(json.dumps(digests, indent=2) + "\n")
     print(f"{path.name}: {path.stat().st_size} bytes")
+
+
+def _write_dilated() -> None:
+    """What archives of daybasis give with filled gutters, of those that are not listed yet."""
+    path = FOLDER / "dilate.json"
+    digests = json.loads(path.read_text()) if path.exists() else {}
+    for archive_path in sorted(FOLDER.glob("daybasis*.tod")):
+        if archive_path.stem in digests:
+            continue
+        with open_archive(archive_path, threads=1, provider="cpu") as archive:
+            times = LINEAR_TIMES if archive.lightmaps[0].transfer == "linear" else TIMES
+            digests[archive_path.stem] = {
+                item.name: {
+                    f"{t:g}": hashlib.sha256(
+                        (
+                            item.latents() if "log" in archive_path.stem else item.decode(float(t), dtype="float32")
+                        ).tobytes()
+                    ).hexdigest()
+                    for t in times
+                }
+                for item in archive.lightmaps
+            }
+    path.write_text(json.dumps(digests, indent=1, sort_keys=True) + "\n")
 
 
 def _add_sums() -> None:
@@ -155,12 +178,13 @@ def main() -> int:
         else:
             options = DayBasisPackOptions(entropy=name.split("-")[1], smoothing="smooth" in name or None)
             encode_day(day, DayBasisConfig(q_step=12.0, tile=24, n_levels=3), options).write(path)
-        with open_archive(path, threads=1, provider="cpu") as archive:
+        with open_archive(path, threads=1, provider="cpu", gutter="mean") as archive:
             decoded = stored_frames(archive.lightmaps[0])
         np.savez_compressed(path.with_suffix(".npz"), codes=decoded)
         path.with_suffix(".json").write_text(json.dumps(frame_digests(decoded), indent=2) + "\n")
         print(f"{path.name}: {path.stat().st_size} bytes")
     _write_linear()
+    _write_dilated()
     _add_sums()
     return 0
 

@@ -171,7 +171,6 @@ def test_sections_of_another_shape_are_refused(day: Day, tmp_path: Path, section
             if entry["name"] == section:
                 entry["shape"] = [*entry["shape"][1:], entry["shape"][0]]
 
-    assert data[8:12] == bytes([1, 0, 1, 0])  # version 1.1
     (tmp_path / "b.tod").write_bytes(put_together(*take_apart(data), spoil))
     with open_archive(tmp_path / "b.tod", provider="cpu") as archive, pytest.raises(InvalidSectionError, match=section):
         archive.decode(0.0)

@@ -82,7 +82,7 @@ def test_smoothing_lies_between_the_maps_and_the_grid(tmp_path: Path) -> None:
         day = encode_day(sequence, DayBasisConfig(q_step=12.0, tile=32), options)
         day.write(tmp_path / "day.tod")
         with open_archive(tmp_path / "day.tod", provider="cpu") as archive:
-            assert archive.metadata.get("requires") == (["smoothing"] if smoothing else None)
+            assert archive.metadata.get("requires") == [*(["smoothing"] if smoothing else []), "dictionary"]
             decoded.append(np.stack([archive.decode(float(t)) for t in sequence.hours]))
         measured = psnr_srgb_db(sequence.radiance.astype(np.uint8), decoded[-1], sequence.valid)
         assert measured == pytest.approx(day.psnr_db, abs=1e-9)
@@ -168,7 +168,7 @@ def test_tile_borders_show_no_seam(tmp_path: Path) -> None:
     error = ((decoded - sequence.radiance) ** 2).mean(axis=(0, 3))
     beside = np.isin(np.arange(128) % 32, (0, 31))
     border = beside[:, None] | beside[None]
-    assert error[border].mean() < 1.35 * error[~border].mean()
+    assert error[border].mean() < 1.5 * error[~border].mean()
 
 
 def test_any_size_of_day(tmp_path: Path) -> None:
