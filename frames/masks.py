@@ -178,12 +178,11 @@ def given_mask(listing: Listing, options: ReadOptions, height: int, width: int) 
 
 def lit(frames: Iterable[np.ndarray]) -> np.ndarray:
     """(h, w) bool: texels that are not exactly black in every (h, w, 3) frame."""
-    valid: np.ndarray | None = None
+    colored: np.ndarray | None = None
     for frame in frames:
-        colored = (frame != 0).any(axis=2)
-        valid = colored if valid is None else valid | colored
-    assert valid is not None
-    return valid
+        colored = frame != 0 if colored is None else colored | (frame != 0)
+    assert colored is not None
+    return np.asarray(colored.any(axis=2))
 
 
 def lines_of_lit(valid: np.ndarray, folder: Path) -> list[str]:

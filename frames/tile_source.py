@@ -82,7 +82,7 @@ class FrameArrays:
                 raise DataError(
                     f"{file}: expected values of {first.dtype} as in {first_file.name}, found {frame.dtype}"
                 )
-        if first.ndim not in (2, 3):
+        if first.ndim not in (2, 3) or first.shape[2:] not in ((), (1,), (2,), (3,), (4,)):
             raise DataError(f"{first_file}: expected an array of shape (H, W, 3), found {first.shape}")
         corner = self._values(0, slice(0, 1), slice(0, 1))
         self.height, self.width = first.shape[:2]

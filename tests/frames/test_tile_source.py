@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from todpack.frames import DataError, Day, FrameArrays, TileSource
+from todpack.frames import DataError, Day, FrameArrays, ReadOptions, TileSource, read_day
 
 
 def write_frames(folder: Path, n: int) -> None:
@@ -74,4 +74,45 @@ def test_what_is_no_array_of_codes_is_told(tmp_path: Path, content: bytes, words
     write_frames(tmp_path, 3)
     (tmp_path / "tod_1.npy").write_bytes(content)
     with pytest.raises(DataError, match=words):
+        FrameArrays(tmp_path)
+
+
+def test_arrays_follow_the_rules_of_other_frames(tmp_path: Path) -> None:
+    """Times in names, alpha as mask, and an encoding: the same day on disk and in memory."""
+    rng = np.random.default_rng(1)
+    alpha = np.where(rng.random((4, 6)) < 0.5, 255, 0).astype(np.uint8)
+    frames = rng.integers(1, 256, (3, 4, 6, 3)).astype(np.uint8)
+    for hour, codes in zip((6.0, 5.9, 18.25), frames, strict=True):
+        np.save(tmp_path / f"lm_{hour:05.2f}.npy", np.dstack([codes, alpha]))
+    arrays, day = FrameArrays(tmp_path), read_day(tmp_path)
+    assert arrays.hours.tolist() == day.hours.tolist() == [5.9, 6, 18.25]
+    for source in (arrays, day):
+        values, valid = source.read(slice(1, 4), slice(0, 5))
+        np.testing.assert_array_equal(values, frames[[1, 0, 2], 1:4, 0:5])
+        np.testing.assert_array_equal(valid, alpha[1:4, 0:5] == 255)
+    packed = FrameArrays(tmp_path, ReadOptions(encoding="rgbm:2"))
+    assert packed.transfer == "linear"
+    lit = frames[[1, 0, 2]] * (alpha == 255)[..., None]
+    np.testing.assert_allclose(packed.read(slice(None), slice(None))[0], lit / 255 * 2, rtol=1e-6)
+    np.testing.assert_array_equal(packed.valid, alpha == 255)  # the others are black
+
+
+def test_a_grey_float_day_with_alpha(tmp_path: Path) -> None:
+    light = np.random.default_rng(2).random((2, 4, 6)).astype(np.float16)
+    alpha = (np.arange(24).reshape(4, 6) % 2).astype(np.float16)
+    for t in range(2):
+        np.save(tmp_path / f"{t}.npy", np.dstack([light[t], alpha]))
+    arrays = FrameArrays(tmp_path)
+    np.testing.assert_array_equal(arrays.valid, alpha == 1)
+    np.testing.assert_array_equal(arrays.frame(1), light[1].astype(np.float32)[..., None].repeat(3, axis=2))
+
+
+def test_shapes_that_are_no_frames(tmp_path: Path) -> None:
+    for t in range(2):
+        np.save(tmp_path / f"{t}.npy", np.zeros(5, np.uint8))
+    with pytest.raises(DataError, match=r"0\.npy: expected an array of shape \(H, W, 3\), found \(5,\)"):
+        FrameArrays(tmp_path)
+    for t in range(2):
+        np.save(tmp_path / f"{t}.npy", np.zeros((4, 6, 5), np.uint8))
+    with pytest.raises(DataError, match=r"0\.npy: expected an array of shape \(H, W, 3\), found \(4, 6, 5\)"):
         FrameArrays(tmp_path)
