@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .measures.perceptual import Lpips, LpipsAbsent
 
 Function = Callable[..., Any]
+log = logging.getLogger("todpack.eval")
 CONTEXT = {
     "token_normalize_func": lambda token: token.replace("_", "-"),
     "help_option_names": ["-h", "--help"],
@@ -128,7 +130,7 @@ def sample_frames() -> Path:
 
 def warn(line: str) -> None:
     """Say on stderr what is unusual about the input."""
-    click.echo(f"todpack: {line}", err=True)
+    log.warning(line)
 
 
 def read_frames(path: Path, reading: ReadOptions, lightmap: str | None = None) -> Day:

@@ -49,12 +49,14 @@ def test_hdr_frames_of_every_kind(
     assert run("compress", folder, "-o", archive, "--q-step", 1, "--reweight", 0) == 0
     assert "times are taken from the names: 6 from 0 to 20 h" in caplog.text
     capsys.readouterr()
+    caplog.clear()
     with open_archive(archive) as opened:
         assert opened.hours.tolist() == TIMES
         found = np.stack([opened.decode(hour, dtype="float32") for hour in TIMES])
     np.testing.assert_allclose(found[:, HDR_VALID], RADIANCE[:, HDR_VALID], atol=0.06)
     assert run("eval", "score", archive, "--data", folder, "--no-lpips", "--json") == 0
     assert json.loads(capsys.readouterr().out)["psnr_linear_db"] > 45
+    assert "times are taken from the names: 6 from 0 to 20 h" in caplog.text
 
 
 def test_options_of_reading_reach_the_archive(tmp_path: Path) -> None:
