@@ -30,7 +30,7 @@ def at_scale(run: Path, held_out: PosedImages, scale: int) -> np.ndarray:
 
 
 def codes(image: np.ndarray) -> np.ndarray:
-    """uint8 of colours 0..1."""
+    """uint8 of colors 0..1."""
     return np.rint(255.0 * np.clip(image, 0.0, 1.0)).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Fill invalid texels so that they cost little: averages of valid neighbours from ever coarser levels (push-pull)."""
+"""Fill invalid texels so that they cost little: averages of valid neighbors from ever coarser levels (push-pull)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class GraphBuilder:
         return output
 
     def model(self, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> bytes:
-        """Assemble, check with `onnx.checker` and serialise deterministically."""
+        """Assemble, check with `onnx.checker` and serialize deterministically."""
         graph = helper.make_graph(self.nodes, name, inputs, outputs, self.initializers)
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name=PRODUCER

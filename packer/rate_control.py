@@ -1,4 +1,4 @@
-"""Find the quantiser step that meets a target, on really packed archives.
+"""Find the quantizer step that meets a target, on really packed archives.
 
 The rule: a PSNR target gives the smallest archive that has at least that PSNR, a size target the best archive that is
 at most that large, of the steps that were tried. The trials close in on the target until it is met within a tolerance,

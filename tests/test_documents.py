@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -131,16 +132,26 @@ def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         exec(compile(program, "README.md", "exec"), {"np": np})
 
 
+def test_python_of_the_other_documents_imports_what_there_is() -> None:
+    programs = [(d, text) for d in DOCUMENTS for text in blocks(d, "python") if not text.startswith(">>>")]
+    assert len(programs) > 1
+    for document, text in programs:
+        for node in ast.walk(compile(text, named(document), "exec", ast.PyCF_ONLY_AST)):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(node.module or "")
+                assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == [], named(document)
+
+
 def commands(document: Path) -> Iterator[tuple[str, list[str]]]:
     """(file:line, words) of every `todpack ...` in a fence, an indented block or backticks."""
-    is_code = False
-    for place, line in numbered(document):
-        is_code ^= line.startswith("```")
-        shown = [line] if is_code or re.match(r" {4}\S", line) else re.findall(r"`([^`]*)`", line)
-        for text in shown:
-            for command in re.split(r"&&|\||; ", text):
-                if match := re.match(r"\s*(?:\$ )?todpack (.*)", command):
-                    yield place, shlex.split(match[1], comments=True)
+    text = document.read_text(encoding="utf-8")
+    shown = re.compile(r"^```\w*\n(.*?)^```|^( {4}\S[^\n]*)$|`([^`]+)`", re.MULTILINE | re.DOTALL)
+    for match in shown.finditer(text):
+        place = f"{named(document)}:{text.count(chr(10), 0, match.start()) + 1}"
+        lines = (match[1] or match[2] or re.sub(r"\s+", " ", match[3])).splitlines()
+        for command in (one for line in lines for one in re.split(r"&&|\||; ", line)):
+            if found := re.match(r"\s*(?:\$ )?todpack (.*)", command):
+                yield place, shlex.split(found[1], comments=True)
 
 
 @cache

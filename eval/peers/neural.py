@@ -93,7 +93,7 @@ def _mlp(frames: np.ndarray, valid: np.ndarray, train_s: float) -> Coded:
 
 
 def _axis(torch: Any, n_samples: int, n_nodes: int) -> tuple[Any, Any, Any]:
-    """Lower node, upper node and the upper's weight of sample centres on an axis."""
+    """Lower node, upper node and the upper's weight of sample centers on an axis."""
     at = ((torch.arange(n_samples) + 0.5) * n_nodes / n_samples - 0.5).clamp(0, n_nodes - 1)
     low = at.floor().long()
     return low, (low + 1).clamp(max=n_nodes - 1), at - low

@@ -17,7 +17,7 @@ class DayBasisConfig:
     """How the basis of a day is found.
 
     Attributes:
-        q_step: Width of a quantiser bin that the basis is made for, in codes; packing may use another near it.
+        q_step: Width of a quantizer bin that the basis is made for, in codes; packing may use another near it.
         tile: Side of the independent tiles, texels.
         n_levels: Levels of the wavelet pyramid.
         rotate: Find the sparse rotation; without it the basis is the plain KLT.

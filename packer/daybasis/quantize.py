@@ -1,4 +1,8 @@
-"""Coefficients to integer codes: dead zone, rate-distortion optimised rounding, reconstruction points."""
+"""Coefficients to integer codes: dead zone, rate-distortion optimized rounding, reconstruction points.
+
+Source: Sullivan, "Efficient scalar quantization of exponential and Laplacian random variables", 1996 (dead zone);
+Sullivan and Wiegand, "Rate-distortion optimization for video compression", 1998. docs/daybasis.md "4. Rounding".
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +22,7 @@ RD_WEIGHT = 0.1
 
 
 def to_steps(bands: Sequence[Any], pyramid: Pyramid, q_step: float) -> list[Any]:
-    """Coefficients (as `analysis.forward` returns them) in units of each site's own step."""
+    """Coefficients (as `forward` returns them) in units of each site's own step, q_step * pyramid.step_scale."""
     inverse = np.float32(1 / q_step)
     out: list[Any] = [bands[0] * (inverse / pyramid.step_scale[0])]
     for level, scales in zip(bands[1:], pyramid.step_scale[1:], strict=True):
@@ -54,7 +58,7 @@ def round_to_rate(
         classes: (N,) row of `bits` for each.
         bits: (n_classes, M + 1) cost of magnitude 0..M with its sign; M stands for larger ones too.
         rd_weight: Squared steps per bit.
-        centroids: Reconstruction points as in `lifting.inverse`.
+        centroids: Reconstruction points, see `reconstruct` in decompressor/daybasis/transform/rotations.py.
 
     Returns:
         (N,) int32.

@@ -1,4 +1,7 @@
-"""The domain in which linear radiance is coded: a curve, and a scale per time that makes errors count alike."""
+"""The domain in which linear radiance is coded: a curve, and a scale per time that makes errors count alike.
+
+docs/daybasis.md "11. Linear radiance".
+"""
 
 from __future__ import annotations
 
@@ -107,7 +110,9 @@ def reweighted(domain: RadianceDomain, frame_mse: np.ndarray, share: float = 1.0
     """The next scales of an iteration that raises the mean of the decibels over the times.
 
     A sum of logarithms of errors is made smaller by weighting each squared error by the inverse of what it was
-    (majorize, minimize); the mean scale stays.
+    (majorize, minimize); the geometric mean of the scales stays.
+
+    Source: Hunter and Lange, "A tutorial on MM algorithms", The American Statistician, 2004.
 
     Args:
         domain: Of the last result.

@@ -1,4 +1,8 @@
-"""Rate-distortion optimised rounding with the costs of the coder's own context model."""
+"""Rate-distortion optimized rounding with the costs of the coder's own context model.
+
+Source: Karczewicz, Ye and Chong, "Rate distortion optimized quantization", VCEG-AH21, 2008; here without a trellis,
+because what a code does to later contexts is not counted. docs/daybasis.md "4. Rounding".
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -57,11 +61,11 @@ def round_with_contexts(
 ) -> list[Any]:
     """Round every detail coefficient to the code of least error + rd_weight * bits, in coding order.
 
-    Contexts are those of the values already chosen; costs are those measured on a first quantisation.
+    Contexts are those of the values already chosen; costs are those measured on a first quantization.
 
     Args:
-        steps: Coefficients in steps, from `quantization.to_steps`.
-        codes: First codes, from `quantization.quantize`, or of a former round.
+        steps: Coefficients in steps, from `to_steps`.
+        codes: First codes, from `quantize`, or those of an earlier round.
         sites: Of the pyramid.
         rd_weight: Squared steps that a bit is worth.
         centroids: Reconstruction points the decoder will about use.

@@ -31,7 +31,7 @@ INTERFACE = Path(__file__).with_name("shipped") / "Interface.py"
 REQUIREMENTS = "# nothing beyond PyTorch and NumPy\n"
 README = """# Lightmaps of a day, in the contest's layout
 
-`Interface.py` gives `get(lightmap_config, device)`; `Parameters/` holds one file of plain quantised bits for each of
+`Interface.py` gives `get(lightmap_config, device)`; `Parameters/` holds one file of plain quantized bits for each of
 the {n_lightmaps} lightmap(s), {n_bytes} bytes in all; `todpack/` reads them. Python 3.10 or newer, PyTorch and NumPy.
 
     from Interface import get

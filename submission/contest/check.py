@@ -105,7 +105,7 @@ def folder_faults(folder: Path) -> list[str]:
             head = opened.read(8)
         for magic, name in COMPRESSORS.items():
             if head.startswith(magic):
-                faults.append(f"{file.relative_to(folder)}: expected plain quantised data, found {name}")
+                faults.append(f"{file.relative_to(folder)}: expected plain quantized data, found {name}")
     return faults
 
 

@@ -20,8 +20,8 @@ THRESHOLDS = (1, 3, 6, 12, 24)
 N_CLASSES = len(THRESHOLDS) + 1
 START_BITS = LOW_BITS = 4  # widths of the fields of each (class, map)
 OWN, RING, OTHERS, SIBLING, SIBLING_RING = 6, 1, 2, 4, 1
-"""Weights of magnitudes in the activity: of the parent, its four neighbours, the other orientations there, and earlier
-orientations at the same place with their four neighbours."""
+"""Weights of magnitudes in the activity: of the parent, its four neighbors, the other orientations there, and earlier
+orientations at the same place with their four neighbors."""
 MAX_MAGNITUDE = 8  # larger ones count as this
 MAX_UNARY = 1 << 16
 
@@ -56,7 +56,7 @@ def read_rice(reader: BitReader, low_bits: np.ndarray) -> np.ndarray:
 
 
 def _ring(magnitudes: np.ndarray) -> np.ndarray:
-    """Sum of the four neighbours."""
+    """Sum of the four neighbors."""
     out = np.zeros_like(magnitudes)
     out[:, 1:] += magnitudes[:, :-1]
     out[:, :-1] += magnitudes[:, 1:]

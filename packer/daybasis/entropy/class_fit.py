@@ -1,4 +1,4 @@
-"""The file's probability tables: fine classes merged where that is cheapest, frequencies quantised; their bytes."""
+"""The file's probability tables: fine classes merged where that is cheapest, frequencies quantized; their bytes."""
 
 from collections.abc import Callable, Sequence
 
@@ -107,7 +107,7 @@ def merge_classes(
 
 
 def write_tables(tables: Tables) -> bytes:
-    """Serialise the model section (before zstd); parse_tables reads it."""
+    """Serialize the model section (before zstd); parse_tables reads it."""
     parts = [
         counted(tables.magnitude_starts),
         *(counted(codes) for codes in tables.magnitudes),

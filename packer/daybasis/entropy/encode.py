@@ -1,4 +1,4 @@
-"""Entropy encoder: quantised wavelet coefficients -> the stream described in decompressor/daybasis/entropy/stream.py.
+"""Entropy encoder: quantized wavelet coefficients -> the stream described in decompressor/daybasis/entropy/stream.py.
 
 Two passes: the context model gives every coefficient its fine class (symbols.py); the statistics of the fine classes
 become the file's tables (class_fit.py); then the symbols go to the sink (sinks.py) in coding order.

@@ -1,4 +1,4 @@
-"""Shape-adaptive CDF 5/3 lifting of a stack of maps, forward: the encoder's half of `decompressor.daybasis.lifting`."""
+"""Shape-adaptive CDF 5/3 lifting of a stack of maps, forward: decompressor/daybasis/transform/lifting.py undoes it."""
 
 from typing import Any
 

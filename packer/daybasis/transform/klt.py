@@ -1,4 +1,8 @@
-"""Temporal transform: eigenvectors of the covariance of a day (Karhunen-Loeve transform) over the valid texels."""
+"""Temporal transform: eigenvectors of the covariance of a day (Karhunen-Loeve transform) over the valid texels.
+
+Source: Jain, "Fundamentals of Digital Image Processing", 1989, section 5.11. docs/daybasis.md "2. Time: three
+rotations".
+"""
 
 from dataclasses import dataclass
 
@@ -36,11 +40,11 @@ class TemporalBasis:
 def fit_klt(
     days: NDArray[np.float32], q_step: float, frame_weights: Floats | None = None, keep_ratio: float = 60.0
 ) -> TemporalBasis:
-    """Fit the basis; components whose variance is under the quantiser's noise are not kept.
+    """Fit the basis; components whose variance is under the quantizer's noise are not kept.
 
     Args:
         days: (N, 3T) float32, the valid texels; column 3 t + c as in `TemporalBasis`.
-        q_step: Width of a quantiser bin, in the units of `days` times frame_weights.
+        q_step: Width of a quantizer bin, in the units of `days` times frame_weights.
         frame_weights: (T,) > 0 or None for 1: distortion is the mean of (weight * error) ** 2.
         keep_ratio: A component is kept if its variance exceeds q_step ** 2 / keep_ratio.
 

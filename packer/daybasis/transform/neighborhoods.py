@@ -1,4 +1,4 @@
-"""Neighbourhoods of detail coefficients, the data that the sparse rotation is fitted to."""
+"""Neighborhoods of detail coefficients, the data that the sparse rotation is fitted to."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +15,9 @@ def gather_neighborhoods(
     """Collect all 2 x 2 blocks of detail sites.
 
     Args:
-        bands: Coefficients as `analysis.forward` returns them.
+        bands: Coefficients as `forward` returns them.
         pyramid: Of the same mask.
-        q_step: Width of a quantiser bin at sites of step scale 1.
+        q_step: Width of a quantizer bin at sites of step scale 1.
 
     Returns:
         values (4, M, K) float32 in units of each site's own step; blocks with a missing site are left out.

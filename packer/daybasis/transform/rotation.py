@@ -1,6 +1,6 @@
 """Sparse rotation: an orthogonal change of basis after which the detail coefficients cost fewer bits.
 
-A rotation keeps the error, and gathers a shadow edge that exists at one hour into few components. The optimiser is a
+A rotation keeps the error, and gathers a shadow edge that exists at one hour into few components. The optimizer is a
 preconditioned L-BFGS on the rotation group; compare Ablin, Cardoso and Gramfort, "Faster ICA under orthogonal
 constraint", 2018, whose preconditioner (the Hessian's diagonal in the planes of rotation) is used here.
 """
@@ -15,17 +15,17 @@ Singles = NDArray[np.float32]
 ENERGY_GAIN = 4.0
 """Energy in squared steps at which a coefficient starts to cost is 1 / ENERGY_GAIN; measured: 1.5 is 1 % worse."""
 SIGNIFICANT = 0.6
-"""Neighbourhoods whose largest coefficient is below this many steps cost next to nothing and are left out."""
+"""Neighborhoods whose largest coefficient is below this many steps cost next to nothing and are left out."""
 
 
 def rate_proxy(groups: Singles, rotation: Floats) -> tuple[float, Floats]:
     """Rate of rotated coefficients in nats per coefficient, and its gradient.
 
-    Half of it is log(1 + g r^2) / 2 of each coefficient r, half is log(1 + g mean r^2) / 2 of each neighbourhood of one
+    Half of it is log(1 + g r^2) / 2 of each coefficient r, half is log(1 + g mean r^2) / 2 of each neighborhood of one
     component: a context coder knows the local energy and pays for its logarithm.
 
     Args:
-        groups: (G, M, K) float32, M neighbourhoods of G coefficients, in units of the quantiser's step.
+        groups: (G, M, K) float32, M neighborhoods of G coefficients, in units of the quantizer's step.
         rotation: (K, K), applied from the right.
 
     Returns:
@@ -70,7 +70,7 @@ def _skew(angles: Floats, n_components: int) -> Floats:
 
 
 def sparse_rotation(groups: Singles, n_samples: int = 100_000, n_rounds: int = 4, n_iterations: int = 20) -> Floats:
-    """Minimise `rate_proxy` over rotations.
+    """Minimize `rate_proxy` over rotations.
 
     Args:
         groups: (G, M, K) float32 as in `rate_proxy`, of the unrotated maps.
