@@ -17,26 +17,8 @@
 What a command or a measure needs is imported when it is used: neither torch nor a peer's package before.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
+from .archive import score
 from .errors import EvalError
-
-if TYPE_CHECKING:
-    from .archive import score
-    from .measures.score import ScoreReport
+from .measures.score import ScoreReport
 
 __all__ = ["EvalError", "ScoreReport", "score"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "score":
-        from .archive import score
-
-        return score
-    if name == "ScoreReport":
-        from .measures.score import ScoreReport
-
-        return ScoreReport
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

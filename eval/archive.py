@@ -1,4 +1,4 @@
-"""An archive against the frames it was made from: decoded at their hours, scored, or as a point of a rate curve."""
+"""An archive against the frames it was made from: decoded, scored, as a point of a rate curve; where its bytes go."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from todpack.decompressor import Archive, open_archive
+from todpack.decompressor import Archive, Lightmap, open_archive
 from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
 
 from .errors import EvalError
@@ -23,7 +24,7 @@ from .progress import Progress, silent
 
 def decode_day(
     archive: Archive, day: Day, where: str, lightmap: str | None = None, progress: Progress = silent
-) -> np.ndarray:
+) -> tuple[np.ndarray, Lightmap]:
     """Decode the hours of a day.
 
     Args:
@@ -31,10 +32,9 @@ def decode_day(
         day: The originals.
         where: The archive, for messages.
         lightmap: Name of the lightmap, where there are several.
-        progress: Told of the frames.
 
     Returns:
-        (T, H, W, 3) uint8 codes or float32 radiance.
+        (T, H, W, 3) uint8 codes or float32 radiance; the lightmap.
 
     Raises:
         EvalError: The archive holds another size or transfer than the data, or several lightmaps and none is named.
@@ -42,21 +42,17 @@ def decode_day(
     if lightmap is None and len(archive.lightmaps) != 1:
         raise EvalError(f"{where}: expected an archive of one lightmap or --lightmap, found {len(archive.lightmaps)}")
     stored = archive.lightmaps[0] if len(archive.lightmaps) == 1 else archive.find(lightmap or 0)
-    if (stored.height, stored.width) != (day.height, day.width):
-        raise EvalError(
-            f"{where}: archive and data must have one size: expected {day.width} x {day.height}, "
-            f"found {stored.width} x {stored.height}"
-        )
-    if stored.transfer != day.transfer:
-        raise EvalError(
-            f"{where}: archive and data must have one transfer: expected {day.transfer}, found {stored.transfer}"
-        )
-    dtype = "uint8" if day.transfer == "srgb8" else "float32"
-    decoded = np.empty(day.radiance.shape, dtype)
+    for what, expected, found in (
+        ("size", f"{day.width} x {day.height}", f"{stored.width} x {stored.height}"),
+        ("transfer", day.transfer, stored.transfer),
+    ):
+        if expected != found:
+            raise EvalError(f"{where}: archive and data must have one {what}: expected {expected}, found {found}")
+    decoded = np.empty(day.radiance.shape, "uint8" if day.transfer == "srgb8" else "float32")
     for t, time_h in enumerate(day.hours):
-        decoded[t] = stored.decode(float(time_h), dtype=dtype)
+        decoded[t] = stored.decode(float(time_h), dtype=decoded.dtype.name)
         progress(t + 1, day.n_frames, "decoding")
-    return decoded
+    return decoded, stored
 
 
 def score(
@@ -75,16 +71,13 @@ def score(
     Args:
         archive_path: The archive.
         data_path: The originals, anything `todpack.frames.read_day` reads.
-        lightmap: Name of a lightmap, in the archive and in a contest dataset; may be left out where there is one. The
-            bytes are then those of its own sections.
+        lightmap: Name of a lightmap, in the archive and in the dataset; may be left out where there is one. The bytes
+            are those of its own sections.
         reading: How the originals are read; what is scored is their valid texels, not the archive's.
         lpips: The measure, or why it is absent; None looks for its weights on this machine (`load_lpips`).
         threads: Decoder threads; None is the decoder's own choice.
         progress: Told of the frames, while decoding and again while scoring.
         on_warning: Told what is unusual about the originals.
-
-    Returns:
-        Every measure of the day.
 
     Raises:
         EvalError: The archive holds another size or transfer than the data, or several lightmaps.
@@ -95,19 +88,11 @@ def score(
         day = read_day(data_path, lightmap=lightmap, **vars(reading))
         for line in day.warnings:
             on_warning(line)
-        decoded = decode_day(archive, day, str(archive_path), lightmap, progress)
-        stored = archive.find(lightmap) if len(archive.lightmaps) > 1 and lightmap is not None else archive.lightmaps[0]
-        archive_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))
-    return score_frames(
-        day_frames(day),
-        decoded,
-        day.valid,
-        day.hours,
-        archive_bytes=archive_bytes,
-        lpips=load_lpips() if lpips is None else lpips,
-        source_bytes=day.source_bytes,
-        progress=progress,
-    )
+        decoded, stored = decode_day(archive, day, str(archive_path), lightmap, progress)
+        n_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))
+    measure = load_lpips() if lpips is None else lpips
+    about = {"archive_bytes": n_bytes, "source_bytes": day.source_bytes}
+    return score_frames(day_frames(day), decoded, day.valid, day.hours, lpips=measure, progress=progress, **about)
 
 
 def archive_point(
@@ -132,7 +117,23 @@ def archive_point(
     with open_archive(path, threads=threads) as archive:
         archive.prepare()
         start = time.perf_counter()
-        decoded = decode_day(archive, day, str(path))
+        decoded, _ = decode_day(archive, day, str(path))
         decode_ms = 1e3 * (time.perf_counter() - start) / day.n_frames
     psnr_db = psnr_srgb_db(day_frames(day), decoded, day.valid)
     return RatePoint(name, setting, path.stat().st_size, psnr_db, encode_s, decode_ms)
+
+
+def section_kind(name: str) -> str:
+    """What a section holds, without the lightmap's, tile's or level's number: `0/grid/2` is `grid`."""
+    words = [part for part in name.removesuffix(".onnx").split("/") if not part.isdecimal()]
+    return f"{words[-1]} graph" if name.endswith(".onnx") else words[-1]
+
+
+def byte_budget(archive: Archive) -> list[dict[str, Any]]:
+    """Stored bytes by kind of section, largest first; header and metadata are one kind. They add up to the file."""
+    sizes: dict[str, int] = {}
+    for section in archive.container.sections.values():
+        kind = section_kind(section.name)
+        sizes[kind] = sizes.get(kind, 0) + section.stored_bytes
+    sizes["header and metadata"] = archive.file_bytes - sum(sizes.values())
+    return [{"kind": kind, "bytes": size} for kind, size in sorted(sizes.items(), key=lambda item: -item[1])]

@@ -1,4 +1,4 @@
-"""Tables, in columns for a terminal or as Markdown for a document, and how figures are written in them."""
+"""Tables and the lines around them, for a terminal or as Markdown, and how figures are written in them."""
 
 from __future__ import annotations
 
@@ -41,17 +41,35 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that is written both ways: a line above it, titles, cells, and see `columns` for `align`."""
+    """A table with a line above it; see `columns` for `align`."""
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     align: str = "l"
 
-    def columns(self) -> list[str]:
-        """Lines for a terminal."""
-        return [self.caption, "", *columns(self.head, self.rows, self.align), ""]
 
-    def markdown(self) -> list[str]:
-        """Lines of Markdown."""
-        return [self.caption, "", *markdown(self.head, self.rows), ""]
+Part = Table | str | list[str]
+"""A table, a paragraph, or notes of a line each."""
+
+
+def terminal(parts: Sequence[Part]) -> str:
+    """The parts for a terminal, an empty line after each."""
+    lines: list[str] = []
+    for part in parts:
+        if isinstance(part, Table):
+            lines += [part.caption, "", *columns(part.head, part.rows, part.align), ""]
+        else:
+            lines += [*([part] if isinstance(part, str) else part), ""]
+    return "\n".join(lines)
+
+
+def document(parts: Sequence[Part]) -> list[str]:
+    """The parts as lines of Markdown."""
+    lines: list[str] = []
+    for part in parts:
+        if isinstance(part, Table):
+            lines += [part.caption, "", *markdown(part.head, part.rows), ""]
+        else:
+            lines += [*([part] if isinstance(part, str) else (f"- {note}" for note in part)), ""]
+    return lines

@@ -148,8 +148,7 @@ def _check_contest(
     device: str,
     seed: int,
 ) -> None:
-    from todpack.eval.measures.contest import score_table
-    from todpack.eval.measures.contest_score import read_scorer
+    from todpack.eval.measures.contest import read_scorer, score_table
 
     from .contest.check import check_contest
 

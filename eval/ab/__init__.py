@@ -3,6 +3,5 @@
 command      the command
 variants     how each is trained and packed
 run          trains, packs and scores them all
-report       the comparison as a table and as JSON
-acceptance   the recipe's acceptance lines
+report       the comparison as a table and as JSON; the acceptance lines of the recipe
 """

@@ -53,8 +53,7 @@ def ab_command(
     from ..measures.latency import compare_times
     from ..measures.perceptual import LpipsAbsent
     from ..trials import Options, TrialSettings, frames_digest
-    from .acceptance import acceptance, acceptance_table
-    from .report import ab_json, ab_table
+    from .report import ab_json, ab_table, acceptance, acceptance_table
     from .run import QUICK_TRAINING, run_ab
     from .variants import PLAIN, VARIANTS
 

@@ -18,62 +18,42 @@ QUICK_TRAINING: Options = {"epochs": 2, "samples-per-epoch": 16384, "hash-epochs
 
 @dataclass(frozen=True)
 class AbResult:
-    """One variant with one seed; LPIPS figures are None where its weights are absent.
+    """One variant with one seed.
 
     Attributes:
         variant: Its name.
         seed: Of the training.
-        psnr_db: Of the day, decoded from the archive.
-        ssim: Likewise.
-        lpips: Likewise.
-        temporal_lpips: LPIPS of the frame differences.
-        temporal_l1: Mean error of the frame differences.
-        archive_bytes: The file.
-        model_bytes: Its grids, tables, latents of the encoder, and the graph with the MLP.
-        parameters: Numbers in the trained model.
-        train_s: Training, seconds.
         archive: The file.
+        figures: `psnr_db`, `ssim`, `lpips`, `temporal_lpips` and `temporal_l1` of the decoded day (LPIPS None where its
+            weights are absent), `archive_bytes`, `model_bytes` of the grids, tables, latents of the encoder and graph
+            of the MLP, `parameters` of the trained model, `train_s`.
     """
 
     variant: str
     seed: int
-    psnr_db: float
-    ssim: float
-    lpips: float | None
-    temporal_lpips: float | None
-    temporal_l1: float
-    archive_bytes: int
-    model_bytes: int
-    parameters: int
-    train_s: float
     archive: Path
+    figures: dict[str, float | None]
 
 
 def _trial(variant: Variant, seed: int, out: Path, shared: Options) -> Trial:
     run_of = None if variant.run_of is None else f"{variant.run_of}-s{seed}"
-    start = f"{variant.starts_from}-s{seed}"
-    starts: Options = {} if variant.starts_from is None else {"init-from": str(out / start / RUN)}
+    start = out / f"{variant.starts_from}-s{seed}" / RUN
+    starts: Options = {} if variant.starts_from is None else {"init-from": str(start)}
     train = {"seed": seed, **starts, **variant.train, **shared}
     return Trial("gridmlp", train, variant.pack, run_of, label=f"{variant.name}-s{seed}")
 
 
-def _result(variant: Variant, seed: int, out: Path, trial: Trial, result: Result) -> AbResult:
+def _result(variant: str, seed: int, out: Path, trial: Trial, result: Result) -> AbResult:
     measures, archive = measures_of(result), out / trial.name / ARCHIVE
     config = out / (trial.run_of or trial.name) / RUN / "config.json"
     trained = json.loads(config.read_text(encoding="utf-8"))["figures"]
     with open_archive(archive, provider="cpu") as opened:
         sections = opened.container.sections.values()
         model_bytes = sum(s.stored_bytes for s in sections if any(part in s.name for part in _MODEL_SECTIONS))
-    return AbResult(
-        variant=variant.name,
-        seed=seed,
-        archive_bytes=measures["bytes"],
-        model_bytes=model_bytes,
-        parameters=trained["parameters"],
-        train_s=trained["train_seconds"],
-        archive=archive,
-        **{k: measures[k] for k in ("psnr_db", "ssim", "lpips", "temporal_lpips", "temporal_l1")},
-    )
+    figures = {name: measures[name] for name in ("psnr_db", "ssim", "lpips", "temporal_lpips", "temporal_l1")}
+    figures |= {"archive_bytes": measures["bytes"], "model_bytes": model_bytes}
+    figures |= {"parameters": trained["parameters"], "train_s": trained["train_seconds"]}
+    return AbResult(variant, seed, archive, figures)
 
 
 def run_ab(
@@ -93,7 +73,6 @@ def run_ab(
         variants: What is compared; the plain one is always among them.
         n_seeds: Seeds 0 .. n_seeds - 1.
         training: Options of every training, e.g. its preset, or fewer epochs.
-        progress: Told of the trials.
 
     Returns:
         All results, variant by variant.
@@ -103,10 +82,13 @@ def run_ab(
     """
     if PLAIN not in {variant.name for variant in variants}:
         variants = (VARIANTS[0], *variants)
-    shared: Options = {"device": "cpu", **({} if settings.threads is None else {"threads": settings.threads})}
+    shared: Options = {"device": "cpu", "threads": settings.threads, **(training or {})}
     jobs = [(seed, variant) for seed in range(n_seeds) for variant in variants]
-    trials = [_trial(variant, seed, out, {**shared, **(training or {})}) for seed, variant in jobs]
+    trials = [_trial(variant, seed, out, shared) for seed, variant in jobs]
     results = run_trials(trials, out, settings, progress, check=measures_of)
-    found = [_result(*job[::-1], out, trial, r) for job, trial, r in zip(jobs, trials, results, strict=True)]
+    found = [
+        _result(variant.name, seed, out, trial, result)
+        for (seed, variant), trial, result in zip(jobs, trials, results, strict=True)
+    ]
     order = [variant.name for variant in variants]
     return sorted(found, key=lambda result: (order.index(result.variant), result.seed))

@@ -67,8 +67,9 @@ def bench(
     from todpack.decompressor.files import write_text
 
     from ..machine import machine
+    from ..tables import terminal
     from .dataset import QUICK, BenchSettings, DatasetBench, bench_dataset
-    from .families import FamilyRow, bench_families, daybasis_row, families_json, families_table
+    from .families import Row, bench_families, daybasis_row, families_json, families_table
     from .report import bench_json, dataset_table, footer
 
     if families is None:
@@ -84,7 +85,7 @@ def bench(
             options.prepare_output(path)
     described, start = machine(threads), time.monotonic()
     benches: list[DatasetBench] = []
-    rows: dict[str, list[FamilyRow]] = {}
+    rows: dict[str, list[Row]] = {}
 
     def keep() -> None:  # after each part: a bench takes minutes, and may be interrupted
         if json_out is not None:
@@ -94,20 +95,20 @@ def bench(
     for data_path in data_paths:
         with progress_bar(str(data_path)) as advance:
             benches.append(bench_dataset(data_path, settings, archives, advance))
-        click.echo(dataset_table(benches[-1]) + "\n")
+        click.echo(dataset_table(benches[-1]))
         keep()
     for one, data_path in zip(benches, data_paths, strict=True) if families else ():
         with progress_bar(str(data_path)) as advance:
             trained = bench_families(data_path, threads=threads, progress=advance)
         rows[str(data_path)] = daybasis_row(one) + trained
-        click.echo("\n".join(families_table(rows[str(data_path)], data_path).columns()))
+        click.echo(terminal([families_table(rows[str(data_path)], str(data_path))]))
         keep()
     click.echo(footer(benches, described))
     if docs is not None:
         from .document import bench_peers, document
 
         words = f"todpack eval bench {' '.join(map(str, data_paths))} --docs {docs}{' --quick' if quick else ''}"
-        tables = [families_table(found, Path(path)) for path, found in rows.items()]
+        tables = [families_table(found, path) for path, found in rows.items()]
         with progress_bar("peers") as advance:
             peers = bench_peers(benches[0].path, quick, advance)
         minutes = (time.monotonic() - start) / 60

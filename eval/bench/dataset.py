@@ -116,7 +116,6 @@ def bench_dataset(
         data_path: Folder of 8-bit frames.
         settings: What to measure.
         archives: Ready archives of the same frames by name.
-        progress: Told of the measurements.
 
     Raises:
         EvalError: Linear radiance, an archive of other frames, or a command that failed.

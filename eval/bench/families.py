@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from todpack.frames import read_day
 
@@ -20,25 +20,9 @@ from .dataset import TIMED_Q_STEP, DatasetBench
 FAMILIES = ("gridmlp", "siren")  # that are trained; daybasis is in every bench
 
 
-@dataclass(frozen=True)
-class FamilyRow:
-    """One family.
-
-    Attributes:
-        family: Its name.
-        archive_bytes: Of the archive that `todpack pack` makes by default.
-        psnr_db: Of the decoded valid texels, all hours.
-        open_ms: Cold open, all work before the first frame.
-        frame_ms: A whole frame in the steady state, median.
-        train_s: Wall time of `todpack train`, imports included.
-    """
-
-    family: str
-    archive_bytes: int
-    psnr_db: float
-    open_ms: float
-    frame_ms: float
-    train_s: float
+Row = dict[str, Any]
+"""One family: its name `family`, `archive_bytes` of the archive that `todpack pack` makes by default, `psnr_db` of the
+decoded valid texels, `open_ms` cold, `frame_ms` in the steady state, `train_s` of the whole process."""
 
 
 def bench_families(
@@ -49,7 +33,7 @@ def bench_families(
     opens: int = 5,
     train_options: Mapping[str, Options] | None = None,
     progress: Progress = silent,
-) -> list[FamilyRow]:
+) -> list[Row]:
     """Train families on a folder of frames, pack them, and measure the archives.
 
     Args:
@@ -58,7 +42,6 @@ def bench_families(
         threads: Threads of training and decoding.
         opens: Fresh processes for the open.
         train_options: Options of `todpack train` per family; none: its defaults.
-        progress: Told of the families.
 
     Returns:
         A row per family.
@@ -76,39 +59,30 @@ def bench_families(
             progress(done, len(families), f"train {family}")
             trial = Trial(family, (train_options or {}).get(family, {}), label=family)
             found = measures_of(run_trial(trial, Path(folder), settings))
-            rows.append(FamilyRow(family, *(found[k] for k in ("bytes", "psnr_db", "open_ms", "frame_ms", "train_s"))))
+            figures = {name: found[name] for name in ("psnr_db", "open_ms", "frame_ms", "train_s")}
+            rows.append({"family": family, "archive_bytes": found["bytes"], **figures})
     return rows
 
 
-def daybasis_row(bench: DatasetBench) -> list[FamilyRow]:
-    """The row of daybasis at its defaults, which the bench of the dataset has measured: its refined archive.
-
-    Args:
-        bench: Of the dataset.
-
-    Returns:
-        The row; `train_s` is the wall time of `todpack compress --refine fast`. None of it where torch is absent.
-    """
-    setting = f"q_step {TIMED_Q_STEP:g}"
+def daybasis_row(bench: DatasetBench) -> list[Row]:
+    """The row of daybasis at its defaults, the refined archive of the dataset's bench; none where torch is absent."""
+    setting, latency = f"q_step {TIMED_Q_STEP:g}", bench.refined_latency
     points = [point for point in bench.results.curve(REFINED) if point.setting == setting]
-    latency = bench.refined_latency
     if not points or latency is None:
         return []
-    opened, frame = latency.open_ms, latency.frame_ms_median
-    return [FamilyRow(DAYBASIS, points[0].size_bytes, points[0].psnr_db, opened, frame, bench.refined_s)]
+    row: Row = {"family": DAYBASIS, "archive_bytes": points[0].size_bytes, "psnr_db": points[0].psnr_db}
+    times = {"open_ms": latency.open_ms, "frame_ms": latency.frame_ms_median, "train_s": bench.refined_s}
+    return [row | times]
 
 
-def families_json(rows: Mapping[str, list[FamilyRow]]) -> list[dict[str, object]]:
+def families_json(rows: Mapping[str, list[Row]]) -> list[dict[str, object]]:
     """The rows of each dataset for --json-out."""
-    return [{"path": path, **asdict(row)} for path, found in rows.items() for row in found]
+    return [{"path": path, **row} for path, found in rows.items() for row in found]
 
 
-def families_table(rows: list[FamilyRow], data_path: Path) -> Table:
+def families_table(rows: list[Row], data_path: str) -> Table:
     """The rows for people."""
+    digits = {"archive_bytes": 0, "psnr_db": 2, "open_ms": 0, "frame_ms": 1, "train_s": 0}
+    body = [(row["family"], *(f"{row[name]:.{n}f}" for name, n in digits.items())) for row in rows]
     head = ("family", "bytes", "PSNR dB", "open ms", "frame ms", "training s")
-    body = [
-        (row.family, str(row.archive_bytes), f"{row.psnr_db:.2f}", f"{row.open_ms:.0f}", f"{row.frame_ms:.1f}",
-         f"{row.train_s:.0f}")
-        for row in rows
-    ]  # fmt: skip
     return Table(f"Families at their defaults: {data_path}", head, body)

@@ -12,7 +12,7 @@ from ..peers.images import JPEG_XL
 from ..peers.ours import DAYBASIS, REFINED
 from ..peers.report import bd_rates
 from ..peers.video import X265
-from ..tables import Table, figure, finite
+from ..tables import Part, Table, figure, finite, terminal
 from .dataset import BRACKETED_DB, TIMED_Q_STEP, DatasetBench
 from .targets import X265_LEVELS_DB, rows
 
@@ -52,11 +52,11 @@ def _bytes(bench: DatasetBench) -> Table:
     return Table("Bytes at equal PSNR:", ("", *(f"{level:g} dB" for level in LEVELS_DB), "points dB"), body)
 
 
-def dataset_tables(bench: DatasetBench) -> list[Table | str]:
+def dataset_tables(bench: DatasetBench) -> list[Part]:
     """Everything of one dataset, as tables and single lines."""
     latencies = [(str(latency.threads), *_latency(latency)) for latency in bench.latencies]
-    found: list[Table | str] = [_judged(bench), _bytes(bench)]
-    rates = bd_rates(bench.results, (DAYBASIS, REFINED)).percent
+    found: list[Part] = [_judged(bench), _bytes(bench)]
+    rates, _ = bd_rates(bench.results, (DAYBASIS, REFINED))
     named = ", ".join(f"{name} {rate:+.1f} %" for name, rate in rates.items() if rate is not None)
     if named:
         found.append(f"Bytes beyond those of {X265.name} at equal PSNR (BD-rate): {named}.")
@@ -78,10 +78,8 @@ def dataset_tables(bench: DatasetBench) -> list[Table | str]:
 def dataset_table(bench: DatasetBench) -> str:
     """Everything of one dataset, for a terminal."""
     share = 100 * bench.n_valid / (bench.height * bench.width)
-    lines = [f"{bench.name}: {bench.n_frames} frames, {share:.1f} % valid texels, {bench.path}", ""]
-    for part in dataset_tables(bench):
-        lines += [part, ""] if isinstance(part, str) else part.columns()
-    return "\n".join(lines).rstrip()
+    about = f"{bench.name}: {bench.n_frames} frames, {share:.1f} % valid texels, {bench.path}"
+    return terminal([about, *dataset_tables(bench)])
 
 
 def footer(benches: Sequence[DatasetBench], described: dict[str, object]) -> str:

@@ -1,15 +1,30 @@
-"""The contest's measures over a dataset: plain means over lightmaps, times and tiles. docs/contest.md "Measures"."""
+"""The contest's measures over a dataset (plain means over lightmaps, times and tiles), and the score they give.
+
+Source: docs/contest.md "Measures" and "Score".
+"""
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ..errors import EvalError
 from ..tables import columns, finite
-from .contest_score import FULL_POINTS, MEASURES, Scorer
 from .figures import Figures
-from .tiles import mean_or_nan
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT_SCORER = Path(__file__).with_name("scorer.toml")
+MEASURES = ("psnr_db", "ssim", "lpips", "time_s", "ratio_percent")
+FIELDS = ("best", "worst", "weight")
+FULL_POINTS = 100.0
 RAW_BYTES_PER_TEXEL = 3 * 4 * 24
 """What the ratio compares with: float32 RGB at 24 hours, whatever is stored."""
 
@@ -20,6 +35,81 @@ LABELS = {
     "time_s": ("time", "s", ".4f"),
     "ratio_percent": ("ratio", "%", ".4f"),
 }
+
+
+@dataclass(frozen=True)
+class Range:
+    """How one measure counts.
+
+    Attributes:
+        best: Gives 100 points; anything beyond gives no more.
+        worst: Gives 0.
+        weight: Score of 100 points.
+    """
+
+    best: float
+    worst: float
+    weight: float
+
+    def points(self, value: float) -> float:
+        """0..100, linear between worst and best and clipped; 0 for NaN."""
+        if math.isnan(value):
+            return 0.0
+        share = (value - self.worst) / (self.best - self.worst)
+        return FULL_POINTS * min(1.0, max(0.0, share))
+
+    def score(self, value: float) -> float:
+        """0..weight."""
+        return self.weight * self.points(value) / FULL_POINTS
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Ranges by measure, in the order of MEASURES."""
+
+    ranges: Mapping[str, Range]
+
+    def score(self, measures: Mapping[str, float | None]) -> float:
+        """The weighted sum; a measure that is None (LPIPS without weights) gives nothing."""
+        found = ((self.ranges[name], measures[name]) for name in MEASURES)
+        return math.fsum(span.score(value) for span, value in found if value is not None)
+
+    def reachable(self, measures: Mapping[str, float | None]) -> float:
+        """The weights of the measures that are there."""
+        return math.fsum(self.ranges[name].weight for name in MEASURES if measures[name] is not None)
+
+
+def read_scorer(path: Path | None = None) -> Scorer:
+    """Read ranges and weights.
+
+    Args:
+        path: A TOML file with a table of best, worst and weight for each of MEASURES; None is the contest's.
+
+    Raises:
+        EvalError: it cannot be read, or a field is missing, unknown or not a usable number.
+    """
+    source = DEFAULT_SCORER if path is None else path
+    try:
+        tables = tomllib.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EvalError(f"{source}: cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EvalError(f"{source}: expected TOML, found something else: {error}") from error
+    if set(tables) != set(MEASURES):
+        odd = sorted(set(tables) ^ set(MEASURES))[0]
+        raise EvalError(f"{source}: expected one table for each of {', '.join(MEASURES)}, found a difference in {odd}")
+    ranges = {}
+    for name in MEASURES:
+        table = tables[name]
+        if not isinstance(table, dict) or set(table) != set(FIELDS):
+            raise EvalError(f"{source}: {name}: expected the fields {', '.join(FIELDS)}, found {table!r}")
+        for field, value in table.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise EvalError(f"{source}: {name}.{field}: expected a finite number, found {value!r}")
+        ranges[name] = Range(float(table["best"]), float(table["worst"]), float(table["weight"]))
+        if ranges[name].best == ranges[name].worst or ranges[name].weight < 0:
+            raise EvalError(f"{source}: {name}: expected best and worst to differ and weight >= 0, found {table}")
+    return Scorer(ranges)
 
 
 def ratio_percent(n_bytes: int, n_texels: int) -> float:
@@ -36,13 +126,8 @@ def measures_of(figures: Figures, time_s: float, n_bytes: int, n_texels: int) ->
         n_bytes: Of Parameters/.
         n_texels: H * W summed over the lightmaps.
     """
-    return {
-        "psnr_db": mean_or_nan(figures.psnr_db),
-        "ssim": mean_or_nan(figures.ssim),
-        "lpips": mean_or_nan(figures.lpips) if figures.lpips else None,
-        "time_s": time_s,
-        "ratio_percent": ratio_percent(n_bytes, n_texels),
-    }
+    values = (*figures.means(), time_s, ratio_percent(n_bytes, n_texels))
+    return dict(zip(MEASURES, values, strict=True))
 
 
 def score_table(measures: Mapping[str, float | None], scorer: Scorer, lpips_absent: str | None = None) -> str:

@@ -10,6 +10,7 @@ from .frames import with_original_outside
 from .metrics import psnr_linear_tiles_db, psnr_srgb_db
 from .perceptual import Lpips, lpips_linear_tiles
 from .ssim import ssim, ssim_linear_tiles
+from .tiles import mean_or_nan
 
 
 @dataclass
@@ -49,6 +50,10 @@ class Figures:
         self.ssim.append(ssim(original, reconstruction, valid))
         if lpips is not None:
             self.lpips.append(lpips.distance(original, with_original_outside(original, reconstruction, valid)))
+
+    def means(self) -> tuple[float, float, float | None]:
+        """Plain means of PSNR, SSIM and LPIPS: NaN where there is nothing to average, None for LPIPS."""
+        return mean_or_nan(self.psnr_db), mean_or_nan(self.ssim), mean_or_nan(self.lpips) if self.lpips else None
 
     def extend(self, other: Figures) -> None:
         """Take over the figures of another frame or lightmap."""

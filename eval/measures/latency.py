@@ -114,7 +114,6 @@ def measure_latency(
     Args:
         archive: Archive file.
         settings: What is timed.
-        progress: Told of the processes.
 
     Raises:
         EvalError: The archive cannot be decoded (the decoder's own message), or a count is below 1.

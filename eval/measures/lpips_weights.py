@@ -49,31 +49,6 @@ def _hub_folder() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def _find_trunk(explicit: Path | None) -> Path | LpipsAbsent:
-    named, origin = (explicit, "--lpips-weights") if explicit is not None else (None, TRUNK_VARIABLE)
-    if named is None and os.environ.get(TRUNK_VARIABLE):
-        named = Path(os.environ[TRUNK_VARIABLE])
-    if named is not None:
-        return named if named.is_file() else LpipsAbsent(f"{origin} names {named}, which is not a file")
-    folder = _hub_folder()
-    cached = sorted(p for p in folder.glob(HUB_PATTERN) if p.is_file())
-    if cached:
-        return cached[-1]
-    return LpipsAbsent(
-        f"no AlexNet weights: neither --lpips-weights nor {TRUNK_VARIABLE} is given, and {folder} has no {HUB_PATTERN}"
-    )
-
-
-def _find_heads() -> Path | LpipsAbsent:
-    spec = importlib.util.find_spec("lpips")  # of a top-level name: found, not executed
-    locations = spec.submodule_search_locations if spec is not None else None
-    for location in locations or ():
-        heads = Path(location) / HEADS_FILE
-        if heads.is_file():
-            return heads
-    return LpipsAbsent(f"the package lpips with its {HEADS_FILE.as_posix()} is not installed ({INSTALL_HINT})")
-
-
 def find_weights(explicit: Path | None = None) -> LpipsWeights | LpipsAbsent:
     """Find both files of LPIPS, without importing torch or lpips.
 
@@ -83,12 +58,20 @@ def find_weights(explicit: Path | None = None) -> LpipsWeights | LpipsAbsent:
     Returns:
         Where they are, or why LPIPS is absent.
     """
-    trunk = _find_trunk(explicit)
-    if isinstance(trunk, LpipsAbsent):
-        return trunk
-    heads = _find_heads()
-    if isinstance(heads, LpipsAbsent):
-        return heads
+    variable, folder = os.environ.get(TRUNK_VARIABLE), _hub_folder()
+    named = Path(variable) if explicit is None and variable else explicit
+    trunks = [path for path in ([named] if named else sorted(folder.glob(HUB_PATTERN))) if path.is_file()]
+    if not trunks and named is not None:
+        origin = TRUNK_VARIABLE if explicit is None else "--lpips-weights"
+        return LpipsAbsent(f"{origin} names {named}, which is not a file")
+    if not trunks:
+        nowhere = f"neither --lpips-weights nor {TRUNK_VARIABLE} is given, and {folder} has no {HUB_PATTERN}"
+        return LpipsAbsent(f"no AlexNet weights: {nowhere}")
+    spec = importlib.util.find_spec("lpips")  # of a top-level name: found, not executed
+    places = [Path(place, HEADS_FILE) for place in (spec and spec.submodule_search_locations) or ()]
+    heads = [path for path in places if path.is_file()]
+    if not heads:
+        return LpipsAbsent(f"the package lpips with its {HEADS_FILE.as_posix()} is not installed ({INSTALL_HINT})")
     if importlib.util.find_spec("torch") is None:
         return LpipsAbsent(f"torch is not installed ({INSTALL_HINT})")
-    return LpipsWeights(trunk, heads)
+    return LpipsWeights(trunks[-1], heads[0])

@@ -9,28 +9,14 @@ Source: docs/contest.md "Measures" for everything called linear.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 
 import numpy as np
 
 from todpack.frames.psnr import CODE_PEAK, psnr_db
 
 from .frames import paired_days
-from .ssim import SSIM_DEFINITION, SSIM_LINEAR_DEFINITION, ssim, ssim_linear
 from .tiles import mean_or_nan, measured_tiles
-
-__all__ = [
-    "SSIM_DEFINITION",
-    "SSIM_LINEAR_DEFINITION",
-    "bits_per_texel",
-    "compression_ratio",
-    "psnr_linear_db",
-    "psnr_linear_tiles_db",
-    "psnr_srgb_db",
-    "ssim",
-    "ssim_linear",
-    "temporal_l1",
-]
 
 
 def psnr_srgb_db(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> float:
@@ -103,24 +89,38 @@ def psnr_linear_db(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray
     return mean_or_nan([db for g, r in days for db in psnr_linear_tiles_db(g, r, valid)])
 
 
-def _frame_differences(day: np.ndarray, valid: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield day[t + 1] - day[t] at the valid texels, (N, 3), int16 for codes and float64 for radiance."""
-    signed = np.int16 if day.dtype.kind == "u" else np.float64
-    before = day[0][valid].astype(signed)
-    for frame in day[1:]:
-        after = frame[valid].astype(signed)
-        yield after - before
+def frame_changes(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> list[tuple[float, float]]:
+    """For each pair of adjacent frames: how much the original G changes, and how wrong the decoded R's change is.
+
+    Args:
+        reference: (T, H, W, 3), the original G.
+        decoded: Same shape and kind, R.
+        valid: (H, W) bool.
+
+    Returns:
+        T - 1 pairs: the mean of |G[t+1] - G[t]|, and of |(R[t+1] - R[t]) - (G[t+1] - G[t])|, over valid texels and
+        channels; 23 h to 0 h is not one of them.
+
+    Raises:
+        ValueError: Shapes that differ, no valid texel.
+    """
+    days, before, found = paired_days(reference, decoded, valid), None, []
+    for pair in zip(*days, strict=True):
+        after = [frame[valid].astype(np.float64) for frame in pair]
+        if before is not None:
+            original, reconstruction = (now - then for now, then in zip(after, before, strict=True))
+            error = np.abs(reconstruction - original)
+            found.append((float(np.abs(original).mean()), float(error.mean())))
         before = after
+    return found
 
 
 def temporal_l1(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray, peak: float = CODE_PEAK) -> float:
-    """Flicker: mean of |(R[t+1] - R[t]) - (G[t+1] - G[t])| / peak, R decoded and G original.
-
-    The mean is over valid texels, channels and the T - 1 pairs of adjacent frames (23 h to 0 h is not one of them).
+    """Flicker: the mean error of the changes over time (`frame_changes`) over the peak.
 
     Args:
-        reference: (T, H, W, 3), T >= 2, the original G.
-        decoded: Same shape, R.
+        reference: (T, H, W, 3), T >= 2.
+        decoded: Same shape.
         valid: (H, W) bool.
         peak: What counts as 1: 255 for codes, the original's maximum for radiance.
 
@@ -130,14 +130,10 @@ def temporal_l1(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray, p
     Raises:
         ValueError: Under two frames, shapes that differ, no valid texel.
     """
-    originals, reconstructions = paired_days(reference, decoded, valid)
-    if len(originals) < 2:
+    changes = frame_changes(reference, decoded, valid)
+    if not changes:
         raise ValueError("temporal_l1 takes at least 2 frames, found 1")
-    total = 0.0
-    changes = zip(_frame_differences(originals, valid), _frame_differences(reconstructions, valid), strict=True)
-    for original, reconstruction in changes:
-        total += float(np.sum(np.abs(reconstruction - original), dtype=np.float64))
-    return total / (peak * 3 * int(valid.sum()) * (len(originals) - 1))
+    return math.fsum(error for _, error in changes) / (peak * len(changes))
 
 
 def bits_per_texel(size_bytes: int, n_valid: int, n_frames: int) -> float:

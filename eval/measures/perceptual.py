@@ -17,17 +17,9 @@ from .lpips_weights import LpipsAbsent, LpipsWeights, find_weights
 from .tiles import measured_tiles
 
 __all__ = [
-    "LPIPS_DEFINITION",
-    "LPIPS_LINEAR_DEFINITION",
-    "MIN_SIDE",
-    "Lpips",
-    "LpipsAbsent",
-    "LpipsWeights",
-    "find_weights",
-    "load_lpips",
-    "lpips_linear_tiles",
-    "temporal_lpips",
-]
+    "LPIPS_DEFINITION", "LPIPS_LINEAR_DEFINITION", "MIN_SIDE", "Lpips", "LpipsAbsent", "LpipsWeights", "find_weights",
+    "load_lpips", "lpips_linear_tiles", "temporal_lpips",
+]  # fmt: skip
 
 LPIPS_DEFINITION = (
     "LPIPS v0.1, AlexNet, linear heads, whole frames of codes mapped to [-1, 1], invalid texels of the reconstruction "

@@ -42,13 +42,17 @@ class RatePoint:
     ssim: float | None = None
     lpips: float | None = None
 
+    def bpt(self, n_valid: int, n_frames: int) -> float:
+        """Bits per valid texel and frame."""
+        return bits_per_texel(self.size_bytes, n_valid, n_frames)
+
     def to_json(self, n_valid: int, n_frames: int, psnr_key: str = "psnr_srgb_db") -> dict[str, object]:
         """Plain numbers and strings for `json.dumps`, with bits per texel; null for what is absent or infinite."""
         return {
             "name": self.name,
             "setting": self.setting,
             "bytes": self.size_bytes,
-            "bpt": bits_per_texel(self.size_bytes, n_valid, n_frames),
+            "bpt": self.bpt(n_valid, n_frames),
             psnr_key: finite(self.psnr_db),
             "ssim": finite(self.ssim),
             "lpips": finite(self.lpips),

@@ -21,7 +21,6 @@ from .perceptual import (
     temporal_lpips,
 )
 from .ssim import SSIM_DEFINITION, SSIM_LINEAR_DEFINITION
-from .tiles import mean_or_nan
 
 _RAW_BYTES_PER_TEXEL = {"srgb8": 3, "linear": 12}
 
@@ -165,7 +164,6 @@ def score_frames(
         archive_bytes: Size of everything the decoder reads, in bytes.
         lpips: The measure, or why it is absent, see `load_lpips`.
         source_bytes: Size of the files the originals came from; 0 where unknown.
-        progress: Told of the frames.
 
     Raises:
         EvalError: The decoded frames have another shape or type than the originals.
@@ -187,15 +185,15 @@ def score_frames(
         frame = Figures()
         frame.add_frame(reference[t], decoded[t], valid, measure)
         day.extend(frame)
-        found = mean_or_nan(frame.psnr_db), mean_or_nan(frame.ssim), _mean_or_none(frame.lpips)
-        per_hour.append(HourScore(float(hours[t]), *found))
+        per_hour.append(HourScore(float(hours[t]), *frame.means()))
         progress(t + 1, n_frames, "scoring")
+    psnr_db, similarity, distance = day.means()
     moving = n_frames > 1 and peak > 0.0
     return ScoreReport(
         transfer="linear" if linear else "srgb8",
-        psnr_db=mean_or_nan(day.psnr_db) if linear else psnr_srgb_db(reference, decoded, valid),
-        ssim=mean_or_nan(day.ssim),
-        lpips=_mean_or_none(day.lpips),
+        psnr_db=psnr_db if linear else psnr_srgb_db(reference, decoded, valid),
+        ssim=similarity,
+        lpips=distance,
         temporal_l1=temporal_l1(reference, decoded, valid, peak) if moving else None,
         temporal_lpips=temporal_lpips(reference, decoded, valid, measure, peak) if moving and measure else None,
         per_hour=tuple(per_hour),
@@ -206,7 +204,3 @@ def score_frames(
         archive_bytes=archive_bytes,
         source_bytes=source_bytes,
     )
-
-
-def _mean_or_none(values: list[float]) -> float | None:
-    return mean_or_nan(values) if values else None

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .frames import paired_days, with_original_outside
-from .tiles import mean_or_nan, measured_tiles
+from .tiles import measured_tiles
 
 SIGMA = 1.5
 RADIUS = 5
@@ -112,7 +112,7 @@ def ssim(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray, data_ran
 
 
 def ssim_linear_tiles(original: np.ndarray, reconstruction: np.ndarray, valid: np.ndarray) -> list[float]:
-    """SSIM of each 256 x 256 tile of one frame that takes part, as `ssim_linear` averages them.
+    """SSIM of each 256 x 256 tile of one frame that takes part; `SSIM_LINEAR_DEFINITION` states it.
 
     Args:
         original: (H, W, 3), linear radiance.
@@ -121,6 +121,8 @@ def ssim_linear_tiles(original: np.ndarray, reconstruction: np.ndarray, valid: n
 
     Returns:
         At most one figure per tile; tiles under 11 texels a side have no window, constant ones no data range.
+
+    Source: docs/contest.md "Measures".
     """
     figures: list[float] = []
     for rows, columns, _ in measured_tiles(original, valid):
@@ -131,21 +133,3 @@ def ssim_linear_tiles(original: np.ndarray, reconstruction: np.ndarray, valid: n
         r = np.where(valid[rows, columns, None], reconstruction[rows, columns], 0.0)
         figures.append(float(ssim_map(g, r, data_range)[RADIUS:-RADIUS, RADIUS:-RADIUS].mean()))
     return figures
-
-
-def ssim_linear(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> float:
-    """Mean SSIM of linear radiance over the contest's tiles and times; `SSIM_LINEAR_DEFINITION` states it.
-
-    Args:
-        reference: (T, H, W, 3) or (H, W, 3), linear radiance.
-        decoded: Same shape.
-        valid: (H, W) bool.
-
-    Returns:
-        At most 1; NaN if no tile takes part.
-
-    Source: docs/contest.md "Measures".
-    """
-    originals, reconstructions = paired_days(reference, decoded, valid)
-    days = zip(originals, reconstructions, strict=True)
-    return mean_or_nan([figure for g, r in days for figure in ssim_linear_tiles(g, r, valid)])

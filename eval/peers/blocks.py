@@ -8,7 +8,7 @@ import numpy as np
 
 from todpack.decompressor.errors import needs
 
-from .peer import Code, Coded, Peer, code_frames, with_zstd, without_zstd
+from .peer import Encode, Encoded, Peer, encode_frames
 
 PROFILE = "slow"
 _HALF_MAX = 65504.0
@@ -22,8 +22,8 @@ def _padded(frame: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate([rgb, opaque], axis=2))
 
 
-def _code(is_bc7: bool, zstd: bool) -> Code:
-    def code(frames: np.ndarray, _valid: np.ndarray, _setting: float) -> Coded:
+def _encode(is_bc7: bool, zstd: bool) -> Encode:
+    def encode(frames: np.ndarray, _valid: np.ndarray, _setting: float) -> Encoded:
         with needs("peers", "block compression"):
             import imagecodecs
             import ispc_texcomp
@@ -33,20 +33,20 @@ def _code(is_bc7: bool, zstd: bool) -> Code:
         shape = (height + -height % 4, width + -width % 4, 4 if is_bc7 else 3)
         kind = codecs.BCN.FORMAT.BC7 if is_bc7 else codecs.BCN.FORMAT.BC6HU
 
-        def encode(frame: np.ndarray) -> bytes:
+        def encode_frame(frame: np.ndarray) -> bytes:
             rgba = _padded(frame if is_bc7 else np.minimum(frame, _HALF_MAX).astype(np.float16))
             surface = texcomp.RGBASurface(rgba.tobytes(), rgba.shape[1], rgba.shape[0], rgba.strides[0])
             if is_bc7:
                 return bytes(texcomp.compress_blocks_bc7(surface, texcomp.BC7EncSettings.from_profile(PROFILE)))
             return bytes(texcomp.compress_blocks_bc6h(surface, texcomp.BC6HEncSettings.from_profile(PROFILE)))
 
-        def decode(stored: bytes) -> np.ndarray:
+        def decode_frame(stored: bytes) -> np.ndarray:
             texels: np.ndarray = codecs.bcn_decode(stored, kind, shape=shape)[:height, :width, :3]
             return texels.astype(frames.dtype)
 
-        return code_frames(frames, *((with_zstd(encode), without_zstd(decode)) if zstd else (encode, decode)))
+        return encode_frames(frames, encode_frame, decode_frame, zstd)
 
-    return code
+    return encode
 
 
 PEERS = tuple(
@@ -56,7 +56,7 @@ PEERS = tuple(
         "bits per texel",
         (8.0,),
         "frame" if zstd else "yes",
-        _code(kind == "bc7", zstd),
+        _encode(kind == "bc7", zstd),
         transfer,
     )
     for kind, title, transfer in (("bc7", "BC7", "srgb8"), ("bc6h", "BC6H unsigned", "linear"))

@@ -61,7 +61,8 @@ def peers(
     """
 
     from ..measures.frames import day_frames
-    from .report import peers_json, peers_table
+    from ..tables import terminal
+    from .report import peers_json, peers_tables
     from .run import all_peers, chosen_peers, run_peers
 
     chosen = chosen_peers(all_peers(crfs, distances, train_s), names.split(",") if names else ())
@@ -71,8 +72,7 @@ def peers(
     measure = lpips.load()
     with progress_bar("peers") as advance:
         found = run_peers(day_frames(day), day.valid, chosen, lpips=measure, progress=advance)
-    counts = int(day.valid.sum()), day.n_frames
-    text = json.dumps(peers_json(found, *counts, day.transfer, targets_db), indent=2, allow_nan=False)
+    text = json.dumps(peers_json(found, targets_db), indent=2, allow_nan=False)
     if json_out is not None:
         write_text(json_out, text + "\n")
-    click.echo(text if as_json else peers_table(found, *counts, targets_db))
+    click.echo(text if as_json else terminal(peers_tables(found, targets_db)).rstrip())

@@ -8,7 +8,7 @@ import numpy as np
 
 from todpack.decompressor.errors import MissingPackageError, needs
 
-from .peer import Coded, Peer, code_frames
+from .peer import Encoded, Peer, encode_frames
 
 JPEG_XL_EFFORT = 7
 AVIF_SPEED = 4
@@ -24,38 +24,38 @@ def _codecs(name: str) -> Any:
     return imagecodecs
 
 
-def _jpeg_xl(frames: np.ndarray, _valid: np.ndarray, distance: float) -> Coded:
+def _jpeg_xl(frames: np.ndarray, _valid: np.ndarray, distance: float) -> Encoded:
     codecs = _codecs("JPEGXL")
     exact = distance == 0.0  # without it, distance 0 is only nearly lossless
-    return code_frames(
+    return encode_frames(
         frames,
         lambda frame: codecs.jpegxl_encode(frame, distance=distance, effort=JPEG_XL_EFFORT, lossless=exact),
         codecs.jpegxl_decode,
     )
 
 
-def _avif(frames: np.ndarray, _valid: np.ndarray, quality: float) -> Coded:
+def _avif(frames: np.ndarray, _valid: np.ndarray, quality: float) -> Encoded:
     codecs, level = _codecs("AVIF"), round(quality)
-    return code_frames(
+    return encode_frames(
         frames,
         lambda frame: codecs.avif_encode(frame, level=level, speed=AVIF_SPEED, pixelformat="444"),
         codecs.avif_decode,
     )
 
 
-def _webp(frames: np.ndarray, _valid: np.ndarray, quality: float) -> Coded:
+def _webp(frames: np.ndarray, _valid: np.ndarray, quality: float) -> Encoded:
     codecs, level = _codecs("WEBP"), round(quality)
     exact = level == 100  # stands for the lossless mode here
-    return code_frames(
+    return encode_frames(
         frames,
         lambda frame: codecs.webp_encode(frame, level=level, lossless=exact, method=6),
         lambda stored: codecs.webp_decode(stored)[..., :3],
     )
 
 
-def _png(frames: np.ndarray, _valid: np.ndarray, _level: float) -> Coded:
+def _png(frames: np.ndarray, _valid: np.ndarray, _level: float) -> Encoded:
     codecs = _codecs("PNG")
-    return code_frames(frames, lambda frame: codecs.png_encode(frame, level=PNG_LEVEL), codecs.png_decode)
+    return encode_frames(frames, lambda frame: codecs.png_encode(frame, level=PNG_LEVEL), codecs.png_decode)
 
 
 JPEG_XL = Peer(

@@ -22,7 +22,7 @@ import zstandard
 
 from todpack.decompressor.errors import needs
 
-from .peer import Coded, Peer
+from .peer import Encoded, Peer
 
 TRAIN_S = 60.0
 TILE = 128
@@ -55,11 +55,16 @@ def _hours(torch: Any, n_frames: int, periods: int) -> Any:
     return torch.cat([phase.sin(), phase.cos()], dim=1)
 
 
-def _mlp(frames: np.ndarray, valid: np.ndarray, train_s: float) -> Coded:
+def _codes(values: Any) -> np.ndarray:
+    """Values 0..1 as uint8 codes."""
+    codes: np.ndarray = (255.0 * values).round().clamp(0, 255).byte().numpy()
+    return codes
+
+
+def _mlp(frames: np.ndarray, valid: np.ndarray, train_s: float) -> Encoded:
     with needs("train", "a neural peer"):
         import torch
     torch.manual_seed(_SEED)
-    start = time.perf_counter()
     n_frames, height, width, _ = frames.shape
     side = max(height, width)
     grid = torch.stack(torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij"), -1).reshape(-1, 2)
@@ -83,13 +88,13 @@ def _mlp(frames: np.ndarray, valid: np.ndarray, train_s: float) -> Coded:
     _train(torch, [{"params": list(model.parameters()), "lr": 3e-3}], train_s, loss_of)
     model = model.half().float()  # as stored
     size_bytes = sum(2 * p.numel() for p in model.parameters())
-    encoded = time.perf_counter()
-    decoded = np.empty_like(frames)
-    with torch.no_grad():
-        for t in range(n_frames):
-            values = model(torch.cat([places, hours[t].expand(len(places), -1)], 1))
-            decoded[t] = (255.0 * values).round().clamp(0, 255).byte().numpy().reshape(height, width, 3)
-    return Coded(size_bytes, decoded, encoded - start, 1e3 * (time.perf_counter() - encoded) / n_frames)
+
+    @torch.no_grad()
+    def decode() -> np.ndarray:
+        days = [model(torch.cat([places, hour.expand(len(places), -1)], 1)) for hour in hours]
+        return np.stack([_codes(values).reshape(height, width, 3) for values in days])
+
+    return Encoded(size_bytes, decode)
 
 
 def _axis(torch: Any, n_samples: int, n_nodes: int) -> tuple[Any, Any, Any]:
@@ -163,10 +168,9 @@ class _Ndgi:
         return int(total + sum(2 * p.numel() for p in (*self.weights, *self.biases)))
 
 
-def _ndgi(frames: np.ndarray, valid: np.ndarray, bits: float, train_s: float) -> Coded:
+def _ndgi(frames: np.ndarray, valid: np.ndarray, bits: float, train_s: float) -> Encoded:
     with needs("train", "a neural peer"):
         import torch
-    start = time.perf_counter()
     n_frames, height, width, _ = frames.shape
     rows, columns = -(-height // TILE), -(-width // TILE)
     margins = ((0, rows * TILE - height), (0, columns * TILE - width))
@@ -193,17 +197,17 @@ def _ndgi(frames: np.ndarray, valid: np.ndarray, bits: float, train_s: float) ->
     with torch.no_grad():
         for parameter in (*model.weights, *model.biases):
             parameter.copy_(parameter.half().float())  # as stored
-        size_bytes = model.size_bytes()
-        encoded = time.perf_counter()
-        grids = model.stored()
+
+    @torch.no_grad()
+    def decode() -> np.ndarray:
+        stored, decoded = model.stored(), np.empty_like(padded)
         y, x = (v.reshape(-1) for v in torch.meshgrid(torch.arange(TILE), torch.arange(TILE), indexing="ij"))
-        decoded = np.empty_like(padded)
         for t in range(n_frames):
-            values = model.values(grids, y, x, torch.full_like(y, t))
-            codes = (255.0 * values).round().clamp(0, 255).byte().numpy().reshape(rows, columns, TILE, TILE, 3)
+            codes = _codes(model.values(stored, y, x, torch.full_like(y, t))).reshape(rows, columns, TILE, TILE, 3)
             decoded[t] = codes.transpose(0, 2, 1, 3, 4).reshape(padded.shape[1:])
-    decode_ms = 1e3 * (time.perf_counter() - encoded) / n_frames
-    return Coded(size_bytes, decoded[:, :height, :width], encoded - start, decode_ms)
+        return decoded[:, :height, :width]
+
+    return Encoded(model.size_bytes(), decode)
 
 
 def neural_peers(train_s: float = TRAIN_S) -> tuple[Peer, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from todpack.decompressor import open_archive
 from todpack.decompressor.errors import needs
 
 from ..process import run_todpack
-from .peer import Coded, Peer
+from .peer import Encoded, Peer
 
 DAYBASIS = "daybasis"
 REFINED = "daybasis --refine fast"
@@ -32,7 +31,7 @@ def compress(data_path: str | Path, out: Path, q_step: float, threads: int, refi
     return run_todpack(words, threads).wall_s
 
 
-def _code(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -> Coded:
+def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -> Encoded:
     if refine != "none":
         with needs("train", "the refinement"):
             import torch  # noqa: F401
@@ -43,17 +42,21 @@ def _code(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -> 
             Image.fromarray(frame).save(source / f"{index:03}.png", compress_level=1)
         Image.fromarray(np.where(valid, 255, 0).astype(np.uint8)).save(source / "valid.png")
         encode_s = compress(source, path, q_step, THREADS, refine)
-        with open_archive(path, threads=THREADS, provider="cpu") as archive:
-            start = time.perf_counter()
-            archive.prepare()
-            decoded = np.stack([archive.decode(float(time_h), dtype="uint8") for time_h in archive.hours])
-            decode_ms = 1e3 * (time.perf_counter() - start) / len(frames)
-        return Coded(path.stat().st_size, decoded, encode_s, decode_ms)
+        stored = path.read_bytes()
+
+    def decode() -> np.ndarray:
+        with tempfile.TemporaryDirectory(prefix="todpack-peers-") as folder:
+            path = Path(folder) / "day.tod"
+            path.write_bytes(stored)
+            with open_archive(path, threads=THREADS, provider="cpu") as archive:
+                return np.stack([archive.decode(float(time_h), dtype="uint8") for time_h in archive.hours])
+
+    return Encoded(len(stored), decode, encode_s)
 
 
 def _peer(name: str, refine: str) -> Peer:
     definition = f"todpack compress --q-step Q --refine {refine}, a whole process; decoding counts opening the archive"
-    return Peer(name, definition, "q_step", Q_STEPS, "yes", partial(_code, refine))
+    return Peer(name, definition, "q_step", Q_STEPS, "yes", partial(_encode, refine))
 
 
 PEERS = (_peer(DAYBASIS, "none"), _peer(REFINED, "fast"))

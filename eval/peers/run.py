@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,6 @@ from ..measures.figures import Figures
 from ..measures.metrics import psnr_linear_db, psnr_srgb_db
 from ..measures.perceptual import MIN_SIDE, Lpips, LpipsAbsent
 from ..measures.rate_curve import RatePoint
-from ..measures.tiles import mean_or_nan
 from ..progress import Progress, silent
 from . import blocks, images, neural, ours, vector_quantization, video
 from .peer import Peer
@@ -29,12 +29,18 @@ class PeerResults:
         absent: For each peer that could not run, by name: why.
         peers: Which were asked for.
         lpips_absent: Why LPIPS is absent, None where it is not.
+        n_valid: Valid texels.
+        n_frames: T.
+        psnr_key: `psnr_srgb_db` or `psnr_linear_db`, whichever was measured.
     """
 
     points: tuple[RatePoint, ...]
     absent: dict[str, str]
     peers: tuple[Peer, ...] = ()
     lpips_absent: str | None = None
+    n_valid: int = 1
+    n_frames: int = 1
+    psnr_key: str = "psnr_srgb_db"
 
     def curve(self, name: str) -> list[RatePoint]:
         """The points of one peer."""
@@ -103,7 +109,6 @@ def run_peers(
         valid: (H, W) bool, the texels that are measured.
         peers: Which.
         lpips: The measure, or why it is absent. None measures PSNR alone, which is what a rate curve needs.
-        progress: Told of the settings.
 
     Returns:
         The points. A peer that fails, for whatever reason, is named with it, and the others go on.
@@ -138,26 +143,28 @@ def run_peers(
             size = f"{frames.shape[2]} x {frames.shape[1]}"
             absent[peer.name] = f"{peer.unit} {setting:g} cannot code frames of {size}: {said}"
     lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None
-    return PeerResults(tuple(points), absent, tuple(peers), lpips_absent)
+    key = "psnr_srgb_db" if transfer == "srgb8" else "psnr_linear_db"
+    return PeerResults(tuple(points), absent, tuple(peers), lpips_absent, int(valid.sum()), len(frames), key)
 
 
 def _point(
     peer: Peer, setting: float, frames: np.ndarray, valid: np.ndarray, lpips: Lpips | LpipsAbsent | None
 ) -> RatePoint:
     """Code the day by one peer at one setting, and measure what comes back."""
-    coded = peer.code(frames, valid, setting)
-    text = f"{peer.unit} {setting:g}"
-    if coded.frames.shape != frames.shape or coded.frames.dtype != frames.dtype:
-        raise EvalError(
-            f"{text}: expected {frames.shape} {frames.dtype} back, found {coded.frames.shape} {coded.frames.dtype}"
-        )
-    codes = frames.dtype.kind == "u"
-    psnr_db = (psnr_srgb_db if codes else psnr_linear_db)(frames, coded.frames, valid)
-    point = RatePoint(peer.name, text, coded.size_bytes, psnr_db, coded.encode_s, coded.decode_ms_per_frame)
+    text, start = f"{peer.unit} {setting:g}", time.perf_counter()
+    coded = peer.encode(frames, valid, setting)
+    encoded = time.perf_counter()
+    back = coded.decode()
+    decode_ms = 1e3 * (time.perf_counter() - encoded) / len(frames)
+    if back.shape != frames.shape or back.dtype != frames.dtype:
+        raise EvalError(f"{text}: expected {frames.shape} {frames.dtype} back, found {back.shape} {back.dtype}")
+    psnr_db = (psnr_srgb_db if frames.dtype.kind == "u" else psnr_linear_db)(frames, back, valid)
+    encode_s = encoded - start if coded.encode_s is None else coded.encode_s
+    point = RatePoint(peer.name, text, coded.size_bytes, psnr_db, encode_s, decode_ms)
     if lpips is None:
         return point
     figures = Figures()
-    for original, decoded in zip(frames, coded.frames, strict=True):
+    for original, decoded in zip(frames, back, strict=True):
         figures.add_frame(original, decoded, valid, lpips if isinstance(lpips, Lpips) else None)
-    distance = mean_or_nan(figures.lpips) if figures.lpips else None
-    return replace(point, ssim=mean_or_nan(figures.ssim), lpips=distance)
+    _, similarity, distance = figures.means()
+    return replace(point, ssim=similarity, lpips=distance)

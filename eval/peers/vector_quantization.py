@@ -5,12 +5,10 @@ A small reimplementation of a common baseline, so that its figures come from the
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import zstandard
 
-from .peer import Coded, Peer
+from .peer import Encoded, Peer
 
 COMPONENTS = 12
 CODES = 4096
@@ -67,8 +65,7 @@ def _bits(index: np.ndarray, n_bits: int) -> bytes:
     return np.packbits(bits.astype(np.uint8)).tobytes()
 
 
-def _code(frames: np.ndarray, valid: np.ndarray, n_codes: float) -> Coded:
-    start = time.perf_counter()
+def _encode(frames: np.ndarray, valid: np.ndarray, n_codes: float) -> Encoded:
     n_frames = len(frames)
     days = frames[:, valid].transpose(1, 0, 2).reshape(int(valid.sum()), -1).astype(np.float32)
     mean = days.mean(axis=0)
@@ -81,14 +78,16 @@ def _code(frames: np.ndarray, valid: np.ndarray, n_codes: float) -> Coded:
     n_bits = max(1, (len(codebook) - 1).bit_length())
     mask = zstandard.ZstdCompressor(level=19).compress(np.packbits(valid).tobytes())
     parts = (mean.astype(np.float16).tobytes(), basis.tobytes(), codebook.tobytes(), _bits(index, n_bits), mask)
-    encoded = time.perf_counter()
-    decoded = np.zeros_like(frames)
-    palette = mean.astype(np.float16).astype(np.float32) + codebook.astype(np.float32) @ basis.astype(np.float32).T
-    palette_codes = np.clip(np.rint(palette), 0, 255).astype(np.uint8).reshape(len(codebook), n_frames, 3)
-    for t in range(n_frames):
-        decoded[t][valid] = palette_codes[index, t]
-    decode_ms = 1e3 * (time.perf_counter() - encoded) / n_frames
-    return Coded(sum(map(len, parts)), decoded, encoded - start, decode_ms)
+
+    def decode() -> np.ndarray:
+        decoded = np.zeros_like(frames)
+        palette = mean.astype(np.float16).astype(np.float32) + codebook.astype(np.float32) @ basis.astype(np.float32).T
+        palette_codes = np.clip(np.rint(palette), 0, 255).astype(np.uint8).reshape(len(codebook), n_frames, 3)
+        for t in range(n_frames):
+            decoded[t][valid] = palette_codes[index, t]
+        return decoded
+
+    return Encoded(sum(map(len, parts)), decode)
 
 
 PEERS = (
@@ -99,6 +98,6 @@ PEERS = (
         "codes",
         (float(CODES),),
         "yes",
-        _code,
+        _encode,
     ),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import time
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from todpack.decompressor.errors import MissingPackageError, needs
 
 from ..errors import EvalError
-from .peer import Coded, Peer
+from .peer import Encoded, Peer
 
 # FFmpeg's conversion of RGB to the 10-bit YUV that the encoders take is wrong at times, in up to 4 of 100 frames,
 # where a row is no multiple of 16 texels (seen with PyAV 18.1)
@@ -32,14 +31,13 @@ def filled_up(frames: np.ndarray) -> np.ndarray:
     return np.pad(frames, margins, mode="edge")
 
 
-def _code(frames: np.ndarray, container: str, encoder: str, pixels: str, options: dict[str, str]) -> Coded:
+def _encode(frames: np.ndarray, container: str, encoder: str, pixels: str, options: dict[str, str]) -> Encoded:
     """Code (T, H, W, 3) uint8 frames by an encoder of FFmpeg, in a container of its."""
     with needs("peers", "a video"):
         import av
     height, width = frames.shape[1:3]
     filled = filled_up(frames)
     stored = io.BytesIO()
-    start = time.perf_counter()
     with av.open(stored, "w", format=container) as file:
         try:
             stream: Any = file.add_stream(encoder, rate=24)
@@ -50,26 +48,28 @@ def _code(frames: np.ndarray, container: str, encoder: str, pixels: str, options
         for frame in filled:
             file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         file.mux(stream.encode())
-    encoded = time.perf_counter()
-    stored.seek(0)
-    with av.open(stored, "r", format=container) as coded:
-        decoded = np.stack([frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)])
-    decode_ms = 1e3 * (time.perf_counter() - encoded) / len(frames)
-    return Coded(len(stored.getvalue()), decoded[:, :height, :width], encoded - start, decode_ms)
+
+    def decode() -> np.ndarray:
+        stored.seek(0)
+        with av.open(stored, "r", format=container) as coded:
+            decoded = np.stack([frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)])
+        return decoded[:, :height, :width]
+
+    return Encoded(len(stored.getvalue()), decode)
 
 
-def _x265(frames: np.ndarray, _valid: np.ndarray, crf: float) -> Coded:
+def _x265(frames: np.ndarray, _valid: np.ndarray, crf: float) -> Encoded:
     parameters = "log-level=none:keyint=-1:info=0"  # info: a message of some 2 kB with the encoder's version
     options = {"crf": f"{crf:g}", "preset": "veryslow", "tune": "psnr", "x265-params": parameters}
-    return _code(frames, "hevc", "libx265", "yuv444p10le", options)
+    return _encode(frames, "hevc", "libx265", "yuv444p10le", options)
 
 
-def _svt_av1(frames: np.ndarray, _valid: np.ndarray, crf: float) -> Coded:
+def _svt_av1(frames: np.ndarray, _valid: np.ndarray, crf: float) -> Encoded:
     os.environ.setdefault("SVT_LOG", "1")  # errors only; it would print its settings
     if min(frames.shape[1:3]) < SVT_AV1_MIN_SIDE:
         raise EvalError(f"it takes no frames under {SVT_AV1_MIN_SIDE} texels a side")
     options = {"crf": f"{crf:g}", "preset": str(SVT_AV1_PRESET), "svtav1-params": "keyint=-1:tune=1"}
-    return _code(frames, "matroska", "libsvtav1", "yuv420p10le", options)
+    return _encode(frames, "matroska", "libsvtav1", "yuv420p10le", options)
 
 
 X265 = Peer(

@@ -72,7 +72,7 @@ def rd(
     )
     with progress_bar("rd") as advance:
         found = run_sweeps(chosen, out, settings, repeats, advance)
-    found["curves"] += peer_curves(references, int(day.valid.sum()), day.n_frames)
+    found["curves"] += peer_curves(references)
     found["absent"] = references.absent
     write_text(out / "rd.json", json.dumps(found, indent=2, allow_nan=False) + "\n")
     for curve in found["curves"]:

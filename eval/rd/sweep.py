@@ -10,11 +10,10 @@ from typing import Any
 
 from todpack.decompressor import open_archive
 
+from ..archive import byte_budget
 from ..errors import EvalError
-from ..measures.metrics import bits_per_texel
 from ..peers.run import PeerResults
 from ..progress import Progress, silent
-from ..report.findings import byte_budget
 from ..trials import (
     ARCHIVE,
     MEASURES,
@@ -50,19 +49,12 @@ class Sweep:
     values: tuple[Value, ...]
     seeded: bool = False
 
-    def trials(self, repeats: int) -> list[list[Trial]]:
-        """For each value, the trials that are averaged."""
-        groups: list[list[Trial]] = []
-        for value in self.values:
-            group = []
-            for seed in range(repeats if self.seeded else 1):
-                stages: dict[str, Options] = {"train": dict(self.train), "pack": {}}
-                stages[self.stage][self.option] = value
-                if self.seeded:
-                    stages["train"]["seed"] = seed
-                group.append(Trial(self.family, stages["train"], stages["pack"]))
-            groups.append(group)
-        return groups
+    def trials(self, value: Value, repeats: int) -> list[Trial]:
+        """The trials that are averaged for one value."""
+        swept = {self.option: value}
+        train, pack = ({**self.train, **swept}, {}) if self.stage == "train" else (self.train, swept)
+        seeds: list[Options] = [{"seed": seed} for seed in range(repeats)] if self.seeded else [{}]
+        return [Trial(self.family, {**train, **seed}, pack) for seed in seeds]
 
 
 STEPS: tuple[Value, ...] = (8, 11, 16, 22, 30)
@@ -113,48 +105,37 @@ def run_sweeps(
         out: Folder; trials go to `out/trials`.
         settings: What all trials share.
         repeats: Trainings of each point of a family that depends on a seed.
-        progress: Told of the trials.
 
     Returns:
         `curves`: name, family and points (`setting`, `budget` in bytes by kind, measures of `averaged`); `failed`: name
         and error of each trial that did not work.
     """
-    planned = [(sweep, sweep.trials(repeats)) for sweep in sweeps]
-    trials = [trial for _, groups in planned for group in groups for trial in group]
+    planned = [(sweep, value, sweep.trials(value, repeats)) for sweep in sweeps for value in sweep.values]
+    trials = [trial for *_, group in planned for trial in group]
     results = iter(run_trials(trials, out / "trials", settings, progress))
-    curves, failed = [], []
-    for sweep, groups in planned:
-        points = []
-        for value, group in zip(sweep.values, groups, strict=True):
-            setting, found = f"{sweep.option} {value}", [next(results) for _ in group]
-            failed += [
-                {"name": f"{sweep.name} {setting}", "error": r["error"]} for r in found if r["error"] is not None
-            ]
-            worked = [result for result in found if result["error"] is None]
-            if worked:
-                with open_archive(out / "trials" / worked[0]["name"] / ARCHIVE, provider="cpu") as archive:
-                    budget = {part["kind"]: part["bytes"] for part in byte_budget(archive)}
-                points.append({"setting": setting, "budget": budget, **averaged(worked)})
-        if points:
-            curves.append({"name": sweep.name, "family": sweep.family, "points": points})
+    failed: list[dict[str, Any]] = []
+    points: dict[str, list[dict[str, Any]]] = {sweep.name: [] for sweep in sweeps}
+    for sweep, value, group in planned:
+        setting, found = f"{sweep.option} {value}", [next(results) for _ in group]
+        failed += [{"name": f"{sweep.name} {setting}", "error": r["error"]} for r in found if r["error"] is not None]
+        worked = [result for result in found if result["error"] is None]
+        if worked:
+            with open_archive(out / "trials" / worked[0]["name"] / ARCHIVE, provider="cpu") as archive:
+                budget = {part["kind"]: part["bytes"] for part in byte_budget(archive)}
+            points[sweep.name].append({"setting": setting, "budget": budget, **averaged(worked)})
+    curves = [{"name": s.name, "family": s.family, "points": points[s.name]} for s in sweeps if points[s.name]]
     return {"curves": curves, "failed": failed}
 
 
-def peer_curves(results: PeerResults, n_valid: int, n_frames: int) -> list[dict[str, Any]]:
-    """Peers in the form of a sweep's curves; lossless points have no place on one.
-
-    Args:
-        results: With SSIM.
-        n_valid: Valid texels.
-        n_frames: T.
-    """
+def peer_curves(results: PeerResults) -> list[dict[str, Any]]:
+    """Peers in the form of a sweep's curves; lossless points have no place on one."""
     curves = []
     for peer in results.measured:
         points = []
         for point in results.curve(peer.name):
             measures = {
                 "bytes": point.size_bytes,
-                "bpt": bits_per_texel(point.size_bytes, n_valid, n_frames),
+                "bpt": point.bpt(results.n_valid, results.n_frames),
                 "psnr_db": point.psnr_db,
                 "ssim": point.ssim,
                 "lpips": point.lpips,

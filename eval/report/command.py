@@ -59,18 +59,11 @@ def report(
         check_suffix(video, ".mp4")
         check_output(video)
     measure = lpips.load()
+    day = options.read_frames(data_path, reading, lightmap)
+    source = data_path.name if lightmap is None else f"{data_path.name} --lightmap {lightmap}"
+    peers, timing = reference_peers(crfs, distances), LatencySettings(threads=threads, opens=3, texels=200)
     with progress_bar("report") as advance:
-        made = make_report(
-            archive,
-            data_path,
-            lpips=measure,
-            reading=reading,
-            lightmap=lightmap,
-            peers=reference_peers(crfs, distances),
-            timing=LatencySettings(threads=threads, opens=3, texels=200),
-            progress=advance,
-            on_warning=options.warn,
-        )
+        made = make_report(archive, day, source, lpips=measure, peers=peers, timing=timing, progress=advance)
     write_text(out, made.page)
     click.echo(f"{out}: {out.stat().st_size} bytes")
     if video is not None:

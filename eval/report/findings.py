@@ -1,4 +1,4 @@
-"""What the report finds in the frames: the worst texels and tiles, flicker over the day, where the bytes go."""
+"""What the report finds in the frames: the worst texels and tiles."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from todpack.decompressor.archive import Archive
-
 TILE = 32
 N_WORST = 10
 _APART = 6  # texels between two of the worst, else one edge would fill the table
 
 
 def worst_texels(
-    original: np.ndarray, decoded: np.ndarray, valid: np.ndarray, hours: np.ndarray, n: int = N_WORST
+    original: np.ndarray, decoded: np.ndarray, valid: np.ndarray, hours: np.ndarray
 ) -> list[dict[str, Any]]:
     """The largest errors of the day, each some texels away from the others.
 
@@ -23,7 +21,6 @@ def worst_texels(
         decoded: Same shape and type.
         valid: (H, W) bool.
         hours: (T,) hours.
-        n: How many.
 
     Returns:
         Largest first: `row`, `column`, `hour`, `original`, `decoded` (RGB) and `error`, the largest of the channels.
@@ -36,7 +33,7 @@ def worst_texels(
         largest[larger], frame_of[larger] = error[larger], t
     largest[~valid] = -1.0
     found: list[dict[str, Any]] = []
-    while len(found) < n and largest.max() > 0.0:
+    while len(found) < N_WORST and largest.max() > 0.0:
         row, column = (int(i) for i in np.unravel_index(np.argmax(largest), largest.shape))
         t = int(frame_of[row, column])
         found.append(
@@ -54,7 +51,7 @@ def worst_texels(
 
 
 def worst_tiles(
-    original: np.ndarray, decoded: np.ndarray, valid: np.ndarray, hours: np.ndarray, n: int = N_WORST
+    original: np.ndarray, decoded: np.ndarray, valid: np.ndarray, hours: np.ndarray
 ) -> list[dict[str, Any]]:
     """Squares of `TILE` texels by their root mean square error over valid texels and the whole day, largest first.
 
@@ -63,7 +60,6 @@ def worst_tiles(
         decoded: Same shape and type.
         valid: (H, W) bool.
         hours: (T,) hours.
-        n: How many at most.
 
     Returns:
         `row`, `column` of the upper left texel, `rmse`, and the `hour` that is worst in the tile.
@@ -82,42 +78,4 @@ def worst_tiles(
             found.append(
                 {"row": row, "column": column, "rmse": float(np.sqrt(mse.mean())), "hour": float(hours[worst])}
             )
-    return sorted(found, key=lambda tile: -tile["rmse"])[:n]
-
-
-def flicker(original: np.ndarray, decoded: np.ndarray, valid: np.ndarray, hours: np.ndarray) -> list[dict[str, float]]:
-    """For each gap between stored hours: how much the original changes, and how wrong the decoded change is.
-
-    Args:
-        original: (T, H, W, 3) uint8 codes or float32 radiance.
-        decoded: Same shape and type.
-        valid: (H, W) bool.
-        hours: (T,) hours.
-
-    Returns:
-        `hour` (the gap's end), `change` = mean |G[t+1] - G[t]|, `error` = mean |(R[t+1] - R[t]) - (G[t+1] - G[t])|.
-    """
-    gaps = []
-    for t in range(len(original) - 1):
-        g = original[t + 1][valid].astype(np.float64) - original[t][valid]
-        r = decoded[t + 1][valid].astype(np.float64) - decoded[t][valid]
-        gaps.append(
-            {"hour": float(hours[t + 1]), "change": float(np.abs(g).mean()), "error": float(np.abs(r - g).mean())}
-        )
-    return gaps
-
-
-def section_kind(name: str) -> str:
-    """What a section holds, without the lightmap's, tile's or level's number: `0/grid/2` is `grid`."""
-    words = [part for part in name.removesuffix(".onnx").split("/") if not part.isdecimal()]
-    return f"{words[-1]} graph" if name.endswith(".onnx") else words[-1]
-
-
-def byte_budget(archive: Archive) -> list[dict[str, Any]]:
-    """Stored bytes by kind of section, largest first; header and metadata are one kind. They add up to the file."""
-    sizes: dict[str, int] = {}
-    for section in archive.container.sections.values():
-        kind = section_kind(section.name)
-        sizes[kind] = sizes.get(kind, 0) + section.stored_bytes
-    sizes["header and metadata"] = archive.file_bytes - sum(sizes.values())
-    return [{"kind": kind, "bytes": size} for kind, size in sorted(sizes.items(), key=lambda item: -item[1])]
+    return sorted(found, key=lambda tile: -tile["rmse"])[:N_WORST]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
@@ -18,7 +19,7 @@ DARK = 18  # of invalid texels and gaps
 _GAP = 8  # texels between the two pictures
 
 
-def white_of(radiance: np.ndarray, valid: np.ndarray) -> float:
+def white_of(radiance: Iterable[np.ndarray], valid: np.ndarray) -> float:
     """Radiance that is shown as white: the brightest hour's 99th percentile over valid texels."""
     return max(1e-12, max(float(np.percentile(frame[valid], 99.0)) for frame in radiance))
 

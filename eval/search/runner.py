@@ -11,8 +11,7 @@ from todpack.decompressor.errors import needs
 from ..errors import EvalError
 from ..progress import Progress, silent
 from ..trials import Result, Trial, TrialSettings, run_trial, run_trials
-from .samplers import OptunaSampler, drawn_trials
-from .space import Space
+from .space import OptunaSampler, Space, drawn_trials
 
 
 def score_of(measures: dict[str, Any] | None, weights: dict[str, float]) -> float | None:
@@ -50,7 +49,6 @@ def run_search(
         gpu_ids: GPUs that the workers share out.
         num_workers: Workers; optuna is asked for as many trials at a time.
         engine: "local" or "ray" (the folder must then be shared by the cluster).
-        progress: Told of the trials.
 
     Returns:
         One result per trial, each with its `score`.

@@ -1,17 +1,21 @@
-"""The space of a search: a JSON or TOML file of options, and what is drawn from it."""
+"""The space of a search: a JSON or TOML file of options, and the trials that are drawn from it."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import random
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from todpack.decompressor.errors import needs
+
 from ..errors import EvalError
-from ..trials import Value
+from ..trials import Trial, Value
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -154,13 +158,7 @@ def read_space(path: Path) -> Space:
 
 
 def check_names(path: Path, space: Space, families: Collection[str], options: Mapping[str, Collection[str]]) -> None:
-    """Refuse a family or an option that no command knows: one error instead of one for each trial.
-
-    Args:
-        path: Of the space, for the message.
-        space: The space.
-        families: Names there are.
-        options: By stage: the names of its command's options.
+    """Refuse a family or an option (of a stage's command) that there is not: one error instead of one for each trial.
 
     Raises:
         EvalError: a name is unknown.
@@ -171,3 +169,65 @@ def check_names(path: Path, space: Space, families: Collection[str], options: Ma
     for stage, name in space.options:
         if name not in options[stage]:
             _refuse(f"{path}: {stage}.{name}", f"an option of `todpack {stage}`", "none of that name")
+
+
+def _trial(family: str, drawn: dict[tuple[str, str], Value]) -> Trial:
+    train, pack = ({name: value for (at, name), value in drawn.items() if at == stage} for stage in STAGES)
+    return Trial(family, train, pack)
+
+
+def drawn_trials(space: Space) -> Iterator[Trial]:
+    """The trials of a grid or of random draws, in an order that the seed fixes.
+
+    Args:
+        space: Its sampler is "grid" or "random".
+    """
+    if space.sampler == "grid":
+        choices = [option for option in space.options.values() if not isinstance(option, Range)]
+        for family, *chosen in itertools.product(space.families, *choices):
+            yield _trial(str(family), dict(zip(space.options, chosen, strict=True)))
+        return
+    rng = random.Random(space.seed)
+    for _ in range(space.trials):
+        family = rng.choice(space.families)
+        drawn = {
+            key: option.at(rng.random()) if isinstance(option, Range) else rng.choice(option)
+            for key, option in space.options.items()
+        }
+        yield _trial(family, drawn)
+
+
+class OptunaSampler:
+    """Draws by optuna's default sampler; told what came of it.
+
+    Source: Bergstra, Bardenet, Bengio, Kegl, "Algorithms for hyper-parameter optimization", NeurIPS 2011 (TPE).
+    """
+
+    def __init__(self, space: Space) -> None:
+        with needs("search", "the sampler optuna"):
+            import optuna
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._space, self._failed = space, optuna.trial.TrialState.FAIL
+        self._study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=space.seed))
+
+    def ask(self) -> tuple[Any, Trial]:
+        """The next trial: a handle for `tell`, and what is tried."""
+        asked = self._study.ask()
+        family = asked.suggest_categorical("family", list(self._space.families))
+        drawn: dict[tuple[str, str], Value] = {}
+        for (stage, name), option in self._space.options.items():
+            key = f"{stage}.{name}"
+            if not isinstance(option, Range):
+                drawn[stage, name] = asked.suggest_categorical(key, list(option))
+            elif option.whole:
+                drawn[stage, name] = asked.suggest_int(key, int(option.low), int(option.high), log=option.log)
+            else:
+                drawn[stage, name] = asked.suggest_float(key, option.low, option.high, log=option.log)
+        return asked, _trial(family, drawn)
+
+    def tell(self, asked: Any, score: float | None) -> None:
+        """What the trial scored; None where it failed."""
+        if score is None:
+            self._study.tell(asked, state=self._failed)
+        else:
+            self._study.tell(asked, score)

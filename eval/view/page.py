@@ -6,13 +6,12 @@ import html
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from todpack.decompressor import open_archive
 from todpack.decompressor.archive import Archive
 
 from ..errors import EvalError
 from ..measures.metrics import bits_per_texel
+from ..report.pictures import white_of
 from ..web.page import asset, embedded_json, filled_page
 from .payload import PackedMaps, encode_blob, graph_section, pack_maps
 from .program import frame_program
@@ -29,8 +28,7 @@ MAX_LATENT_BYTES = 1 << 29
 def _white(archive: Archive, index: int) -> float:
     """What is shown as white at exposure 0: the brightest hour's 99th percentile."""
     lightmap = archive.lightmaps[index]
-    frames = (lightmap.decode(float(time_h), dtype="float32")[lightmap.valid] for time_h in lightmap.hours)
-    return max(1e-12, max(float(np.percentile(frame, 99.0)) for frame in frames))
+    return white_of((lightmap.decode(float(time_h), dtype="float32") for time_h in lightmap.hours), lightmap.valid)
 
 
 def _description(archive: Archive, index: int, packed: PackedMaps) -> dict[str, Any]:

@@ -81,10 +81,10 @@ class _Translator:
             (out,) = node.output
             self.kind[out] = "texel" if "texel" in kinds else "time" if "time" in kinds else "constant"
             if self.kind[out] == "texel":
-                self.texel_steps.append({"out": out, "n": self._channels(out), **self._texel(node, inputs)})
+                self.texel_steps.append({"out": out, "n": self._channels(out), **self._step(node, inputs)})
             elif self.kind[out] == "time":
                 shape = list(self.values[out].shape)
-                self.time_steps.append({"out": out, "shape": shape, **self._time(node, inputs)})
+                self.time_steps.append({"out": out, "shape": shape, **self._step(node, inputs)})
         constants = {name: np.asarray(self.values[name], np.float32) for name in sorted(self.used)}
         return Program(self.time_steps, self.texel_steps, "rgb", constants)
 
@@ -107,20 +107,28 @@ class _Translator:
     def _refuse(self, node: Any, why: str) -> EvalError:
         return EvalError(f"{self.where}: the viewer cannot show this graph: {node.op_type} {node.output[0]}: {why}")
 
-    def _time(self, node: Any, inputs: list[str]) -> dict[str, Any]:
-        operator = node.op_type
-        if operator in BINARY or operator in UNARY:
-            return {"op": BINARY.get(operator) or UNARY[operator], "inputs": self._use(*inputs)}
+    def _step(self, node: Any, inputs: list[str]) -> dict[str, Any]:
+        """What both kinds of steps share; what they do not is left to `_time` and `_texel`."""
+        operator, texel = node.op_type, [self.kind[name] == "texel" for name in inputs]
+        if operator in BINARY and not (operator == "Less" and any(texel)):
+            return {"op": BINARY[operator], "inputs": self._use(*inputs), "texel": texel}
+        if operator in UNARY:
+            return {"op": UNARY[operator], "inputs": self._use(*inputs)}
         if operator == "Clip":
             return {"op": "clip", "inputs": self._use(inputs[0]), **self._bounds(node)}
         if operator in SAME_ORDER:
+            if any(texel) and self._channels(inputs[0]) != self._channels(node.output[0]):
+                raise self._refuse(node, "it changes the number of channels")
             return {"op": "copy", "inputs": self._use(inputs[0])}
-        if operator in ("Gemm", "MatMul"):
+        return self._texel(node, inputs, texel) if any(texel) else self._time(node, inputs)
+
+    def _time(self, node: Any, inputs: list[str]) -> dict[str, Any]:
+        if node.op_type in ("Gemm", "MatMul"):
             if any(self.values[name].ndim != 2 for name in inputs[:2]):
                 raise self._refuse(node, "expected matrices")
             return {"op": "matmul", "inputs": self._use(*inputs), "flips": _flips(node)}
-        if operator in MOVING:
-            sources = inputs if operator == "Concat" else inputs[:1]
+        if node.op_type in MOVING:
+            sources = inputs if node.op_type == "Concat" else inputs[:1]
             return {"op": "take", "inputs": self._use(*sources), "index": self._moved(node, sources)}
         raise self._refuse(node, "the operator is not known to it")
 
@@ -155,18 +163,8 @@ class _Translator:
         low, high = (float(self.values[name].item()) for name in node.input[1:])
         return {"low": low, "high": high}
 
-    def _texel(self, node: Any, inputs: list[str]) -> dict[str, Any]:
-        operator, texel = node.op_type, [self.kind[name] == "texel" for name in inputs]
-        if operator in BINARY and operator != "Less":
-            return {"op": BINARY[operator], "inputs": self._use(*inputs), "texel": texel}
-        if operator in UNARY:
-            return {"op": UNARY[operator], "inputs": inputs}
-        if operator == "Clip":
-            return {"op": "clip", "inputs": inputs[:1], **self._bounds(node)}
-        if operator in SAME_ORDER:
-            if self._channels(inputs[0]) != self._channels(node.output[0]):
-                raise self._refuse(node, "it changes the number of channels")
-            return {"op": "copy", "inputs": inputs[:1]}
+    def _texel(self, node: Any, inputs: list[str], texel: list[bool]) -> dict[str, Any]:
+        operator = node.op_type
         if operator in ("Gemm", "MatMul"):
             if texel[:2] != [False, True] or self.values[inputs[0]].ndim != 2 or any(_flips(node)):
                 raise self._refuse(node, "expected a matrix, as it is, times texels")

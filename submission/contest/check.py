@@ -17,8 +17,7 @@ import numpy as np
 
 from todpack.decompressor.files import check_output, write_text
 from todpack.eval.machine import cpu_name
-from todpack.eval.measures.contest import measures_of, score_json
-from todpack.eval.measures.contest_score import Scorer
+from todpack.eval.measures.contest import Scorer, measures_of, score_json
 from todpack.eval.measures.figures import Figures
 from todpack.eval.measures.lpips_network import Lpips
 from todpack.eval.measures.lpips_weights import LpipsAbsent

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from todpack.eval.measures.contest import ratio_percent
-from todpack.eval.measures.contest_score import MEASURES, Scorer
+from todpack.eval.measures.contest import MEASURES, Scorer, ratio_percent
 from todpack.eval.measures.lpips_weights import LpipsWeights
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.plan import jobs_of

@@ -42,8 +42,7 @@ def tune_command(
     from tqdm import tqdm
 
     from todpack.decompressor.files import check_output, write_text
-    from todpack.eval.measures.contest import score_table
-    from todpack.eval.measures.contest_score import read_scorer
+    from todpack.eval.measures.contest import read_scorer, score_table
     from todpack.eval.measures.lpips_weights import LpipsAbsent, find_weights
 
     from .rate_points import PointCache

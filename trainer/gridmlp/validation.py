@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from todpack.eval.measures.metrics import psnr_srgb_db, ssim
+from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.eval.measures.perceptual import MIN_SIDE, Lpips, LpipsAbsent, load_lpips
+from todpack.eval.measures.ssim import ssim
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from tests.eval.bench.test_bench import LATENCY, MEMORY, made_up
+from tests.eval.bench.test_families import SIREN
 from todpack.eval.bench.dataset import DatasetBench
-from todpack.eval.bench.document import PeersBench, document
-from todpack.eval.bench.families import FamilyRow, families_table
+from todpack.eval.bench.document import document
+from todpack.eval.bench.families import families_table
 from todpack.eval.bench.report import dataset_table
 from todpack.eval.measures.rate_curve import RatePoint
 from todpack.eval.peers.ours import DAYBASIS, REFINED
@@ -33,11 +33,10 @@ def test_document_holds_every_table() -> None:
         "frames", "day 8 x 8", 8, 8, 24, 60, PeerResults(points, {"x265": "why"}), (1.0,), (LATENCY,), MEMORY
     )
     png = RatePoint("png", "level 9", 300, math.inf, 0.1, 0.2, ssim=1.0)
-    found = PeerResults((png,), {"bc7": "not here"}, chosen_peers(all_peers(), ["png", "bc7"]), "no weights")
-    peers = PeersBench("frames", found, 60, 24, 2.0)
-    families = families_table([FamilyRow("siren", 81734, 28.2612, 412.3, 5.55, 91.4)], Path("day"))
+    found = PeerResults((png,), {"bc7": "not here"}, chosen_peers(all_peers(), ["png", "bc7"]), "no weights", 60, 24)
+    families = families_table([{"family": "siren", **SIREN}], "day")
     described = {"cpu": "one", "date": "today", "threads": 2, "load": None, "versions": {"todpack": "1"}}
-    text = document([bench], peers, described, "todpack eval bench", 3.2, True, [families])
+    text = document([bench], found, described, "todpack eval bench", 3.2, True, [families])
     assert "one, today, threads 2, todpack 1; 3 minutes in all." in text
     assert "A quick run" in text
     assert "| daybasis | - | 100 | 119 | 200 | 42.00 .. 46.00 |" in text

@@ -9,8 +9,14 @@ import numpy as np
 import pytest
 
 from todpack.eval.errors import EvalError
-from todpack.eval.measures.contest import measures_of, ratio_percent, score_json, score_table
-from todpack.eval.measures.contest_score import DEFAULT_SCORER, read_scorer
+from todpack.eval.measures.contest import (
+    DEFAULT_SCORER,
+    measures_of,
+    ratio_percent,
+    read_scorer,
+    score_json,
+    score_table,
+)
 from todpack.eval.measures.figures import Figures
 
 

@@ -9,7 +9,14 @@ import sys
 import numpy as np
 import pytest
 
-from todpack.eval.measures.metrics import bits_per_texel, compression_ratio, psnr_linear_db, psnr_srgb_db, temporal_l1
+from todpack.eval.measures.metrics import (
+    bits_per_texel,
+    compression_ratio,
+    frame_changes,
+    psnr_linear_db,
+    psnr_srgb_db,
+    temporal_l1,
+)
 
 
 def _codes(*values: int, height: int = 4, width: int = 5) -> np.ndarray:
@@ -103,6 +110,10 @@ def test_linear_psnr_of_exact_and_of_black_frames() -> None:
     valid, ones = np.ones((8, 8), bool), np.ones((1, 8, 8, 3), np.float32)
     assert psnr_linear_db(ones, ones, valid) == math.inf
     assert math.isnan(psnr_linear_db(0 * ones, ones, valid))
+
+
+def test_changes_of_frames_and_their_errors() -> None:
+    assert frame_changes(_codes(0, 10, 10), _codes(0, 13, 10), EVERY) == [(10.0, 3.0), (0.0, 3.0)]
 
 
 def test_temporal_l1_by_hand() -> None:

@@ -18,7 +18,7 @@ from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.metrics import psnr_linear_db, psnr_srgb_db
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent, find_weights
 from todpack.eval.measures.score import ScoreReport, score_frames
-from todpack.eval.measures.ssim import ssim, ssim_linear
+from todpack.eval.measures.ssim import ssim, ssim_linear_tiles
 from todpack.frames import read_day
 
 TRUNK = SHARED / "lpips" / "alexnet_features.pth"
@@ -99,7 +99,9 @@ def test_linear_radiance_takes_the_contest_definitions() -> None:
     valid = np.ones((300, 40), bool)
     report = _score(reference, decoded, valid)
     assert report.psnr_db == pytest.approx(psnr_linear_db(reference, decoded, valid))
-    assert report.ssim == pytest.approx(ssim_linear(reference, decoded, valid))
+    tiles = [ssim_linear_tiles(g, r, valid) for g, r in zip(reference, decoded, strict=True)]
+    assert report.ssim == pytest.approx(np.mean([*tiles[0], *tiles[1]]))
+    assert [len(found) for found in tiles] == [2, 1]
     assert report.temporal_l1 is not None
     assert 0.0 < report.temporal_l1 < 0.05
     written = report.to_json()

@@ -18,10 +18,11 @@ from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.eval.measures.rate_curve import RatePoint
 from todpack.eval.measures.ssim import ssim
 from todpack.eval.peers.ours import DAYBASIS, REFINED
-from todpack.eval.peers.peer import Coded, Peer
-from todpack.eval.peers.report import peers_json, peers_table
+from todpack.eval.peers.peer import Encoded, Peer
+from todpack.eval.peers.report import peers_json, peers_tables
 from todpack.eval.peers.run import PeerResults, all_peers, chosen_peers, reference_peers, run_peers
 from todpack.eval.peers.vector_quantization import fit_codebook, nearest_codes
+from todpack.eval.tables import terminal
 
 ABSENT = LpipsAbsent("not needed here")
 # what a smooth little day must keep at each peer's first setting, dB; the neural ones train for a moment only
@@ -127,9 +128,8 @@ def test_lossless_jpeg_xl_is_exact(day: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_x265_is_a_raw_stream_of_all_frames(day: tuple[np.ndarray, np.ndarray]) -> None:
     (peer,) = reference_peers((10.0,), ())[:1]
-    coded = peer.code(*day, 10.0)
-    assert coded.frames.shape == day[0].shape
-    errors = [psnr_srgb_db(frame, back, day[1]) for frame, back in zip(day[0], coded.frames, strict=True)]
+    decoded = peer.encode(*day, 10.0).decode()
+    errors = [psnr_srgb_db(frame, back, day[1]) for frame, back in zip(day[0], decoded, strict=True)]
     assert min(errors) > 38.0  # in their order
 
 
@@ -155,7 +155,7 @@ def test_what_is_not_installed_is_named(day: tuple[np.ndarray, np.ndarray], monk
     assert found.absent["svt-av1"] == found.absent["x265"] == "a video needs av: pip install 'todpack[peers]'"
     assert found.absent[REFINED] == "the refinement needs torch: pip install 'todpack[train]'"
     assert found.absent["mlp"] == "a neural peer needs torch: pip install 'todpack[train]'"
-    table = peers_table(found, 100, 5, ())
+    table = terminal(peers_tables(found))
     assert "BD-rate absent: x265 is not among the points" in table
     assert "avif absent: an image codec needs imagecodecs: pip install 'todpack[peers]'" in table
 
@@ -163,7 +163,7 @@ def test_what_is_not_installed_is_named(day: tuple[np.ndarray, np.ndarray], monk
 def test_one_peer_that_fails_does_not_end_the_others() -> None:
     """One that does not take so small frames, and one that breaks in its own way."""
 
-    def breaks(*_: Any) -> Coded:
+    def breaks(*_: Any) -> Encoded:
         raise RuntimeError("out of luck\nand more")
 
     frames = np.random.default_rng(0).integers(0, 255, (2, 12, 12, 3)).astype(np.uint8)
@@ -190,10 +190,10 @@ def test_a_setting_out_of_range_is_refused_before_the_work(settings: Any, messag
 
 def test_json_holds_nothing_but_json(day: tuple[np.ndarray, np.ndarray]) -> None:
     found = run(day, "png", "pca-vq")
-    report: Any = json.loads(json.dumps(peers_json(found, 100, 5, "srgb8", (40.0,)), allow_nan=False))
+    report: Any = json.loads(json.dumps(peers_json(found, (40.0,)), allow_nan=False))
     lossless, coded = report["points"]
     assert lossless["psnr_srgb_db"] is None
-    assert coded["bpt"] == 8 * coded["bytes"] / 500
+    assert coded["bpt"] == 8 * coded["bytes"] / (5 * int(day[1].sum()))
     assert coded["random_access"] == "yes"
     assert report["lpips_absent"] == "not needed here"
     assert report["bytes_at_psnr"] == [{"psnr_srgb_db": 40.0, "png": None, "pca-vq": None}]
@@ -204,7 +204,9 @@ def test_bd_rates_against_x265() -> None:
     scaled = {"x265": 1.0, "jpegxl": 1.5}
     points = [RatePoint(n, "", round(1e6 * k * 2.0**i), 36.0 + 3.0 * i) for n, k in scaled.items() for i in range(4)]
     results = PeerResults(tuple(points), {}, reference_peers((), ()))
-    assert "jpegxl against x265 (BD-rate): +50.0 % bytes" in peers_table(results, 100, 5, ())
+    lines = terminal(peers_tables(results, (40.0, 60.0))).splitlines()
+    assert ["jpegxl", "+50.0", "%"] in [line.split() for line in lines]
+    assert ["x265", "2519842", "-"] in [line.split() for line in lines]
 
 
 def test_an_unknown_peer_is_refused() -> None:

@@ -13,7 +13,8 @@ import pytest
 from tests.contest_data import write_dataset
 from todpack.cli import main
 from todpack.decompressor import open_archive
-from todpack.eval.report.findings import byte_budget, flicker, section_kind, worst_texels, worst_tiles
+from todpack.eval.archive import byte_budget, section_kind
+from todpack.eval.report.findings import worst_texels, worst_tiles
 from todpack.eval.report.pictures import DARK, as_picture, encode_video, white_of
 
 HOURS = np.array([0.0, 12.0])
@@ -48,15 +49,6 @@ def test_worst_tiles_by_root_mean_square(pair: tuple[np.ndarray, np.ndarray]) ->
     assert [(t["row"], t["column"]) for t in tiles[:2]] == [(32, 32), (0, 0)]
     assert tiles[0]["rmse"] == pytest.approx(np.sqrt(81 / (2 * 32 * 32 * 3)))
     assert tiles[0]["hour"] == 12.0
-
-
-def test_flicker_is_the_error_of_the_change() -> None:
-    original = np.zeros((3, 2, 2, 3), np.uint8)
-    original[1], original[2] = 10, 10
-    decoded = original.copy()
-    decoded[1] = 13
-    gaps = flicker(original, decoded, np.ones((2, 2), bool), np.array([0.0, 1.0, 2.0]))
-    assert gaps == [{"hour": 1.0, "change": 10.0, "error": 3.0}, {"hour": 2.0, "change": 0.0, "error": 3.0}]
 
 
 def test_budget_adds_up_to_the_file(tiny_archive: Path) -> None:

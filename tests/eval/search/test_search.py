@@ -14,8 +14,7 @@ import pytest
 from todpack.cli import main
 from todpack.eval.errors import EvalError
 from todpack.eval.search.runner import run_search, score_of
-from todpack.eval.search.samplers import drawn_trials
-from todpack.eval.search.space import read_space
+from todpack.eval.search.space import drawn_trials, read_space
 from todpack.eval.search.table import results_table, sorted_results
 from todpack.eval.trials import Trial, TrialSettings, finished_result, frames_digest, option_words
 from todpack.frames import read_day

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 def test_pictures_and_their_error(chromium: Any, tiny_archive: Path, tiny_day: Path, tmp_path: Path) -> None:
     absent = LpipsAbsent("not needed")
-    report = make_report(tiny_archive, tiny_day, lpips=absent, timing=LatencySettings(opens=1))
+    report = make_report(tiny_archive, read_day(tiny_day), "day", lpips=absent, timing=LatencySettings(opens=1))
     file = tmp_path / "report.html"
     file.write_text(report.page, encoding="utf-8")
     context = chromium.new_context(viewport={"width": 390, "height": 844}, offline=True)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.contest_data import micro_dataset
 from todpack.cli import main
-from todpack.eval.measures.contest_score import read_scorer
+from todpack.eval.measures.contest import read_scorer
 from todpack.eval.measures.figures import Figures
 from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.frames import open_contest

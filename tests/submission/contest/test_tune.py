@@ -10,7 +10,7 @@ import pytest
 
 from tests.contest_data import make_radiance, write_dataset
 from todpack.cli import main
-from todpack.eval.measures.contest_score import read_scorer
+from todpack.eval.measures.contest import read_scorer
 from todpack.submission.contest import rate_points
 from todpack.submission.contest.rate_points import PointCache, RatePoint
 from todpack.submission.contest.tune import Curve, Objective, choose, curve_of, tune
