@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import REPOSITORY, make_day, write_day
+from tests.test_documents import definitions
 
 DOCUMENT = REPOSITORY / "docs" / "daybasis.md"
 SCRIPT = REPOSITORY / "docs" / "make_daybasis_figures.py"
@@ -32,6 +33,19 @@ def test_constants() -> None:
         for place, (module, name) in zip(told, ((m, n) for m, n, _ in rows), strict=True)
     }
     assert found == told
+
+
+def test_steps_are_where_the_table_says() -> None:
+    """Paths in a column are within its folder, unless they begin with another one of the repository's."""
+    rows = [row.split("|")[2:5] for row in DOCUMENT.read_text(encoding="utf-8").splitlines() if row.count("|") == 5]
+    head = next(row for row in rows if "encoder, in" in row[0])
+    folders = [REPOSITORY / cell.split("`")[1] for cell in head[:2]]
+    steps = rows[rows.index(head) + 2 :]
+    named = [(c, *found) for row in steps for c in (0, 1) for found in re.findall(r"`([\w/]+\.py):([\w.]+)`", row[c])]
+    assert len(named) > 30
+    for column, file, name in named:
+        path = next(p for p in (folders[column] / file, REPOSITORY / file) if p.is_file())
+        assert name in definitions(path), f"{file}:{name}"
 
 
 def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
