@@ -26,7 +26,7 @@ from todpack.packer.daybasis.transform.closed_form import TemporalTransform
 from ..device import pick_device
 from ..errors import TrainingError
 from .config import PRESETS, RefineConfig
-from .descent import TileDescent
+from .descent import Key, TileDescent
 from .objective import Metric
 from .perceptual import PerceptualTerm
 from .rate import bits_and_rate, context_slopes, count_classes, side_bits
@@ -34,7 +34,11 @@ from .synthesis import smoothing_steps
 
 Tensor = torch.Tensor
 State = dict[str, Any]
+Snapshot = list[tuple[dict[Key, Tensor], tuple[float, float]]]
 
+SETBACK, SETBACK_OF_TERMS = 1.0, 1.25
+"""A sweep is taken back after which J, of plain squared errors, is over so much of the least it was; terms that weigh
+errors otherwise may raise it somewhat."""
 PROBED_BOUND = 0.16
 """Bound that tells whether smoothing suits the data, before the codes know of it (larger ones suit them later)."""
 USUAL_SHARE = 0.06
@@ -95,7 +99,7 @@ class Refinement:
         self.perceptual = PerceptualTerm(config, [tiles[number] for number, _ in used], device)
         self._weights_before: State = {}
         self.history: list[tuple[float, float]] = []
-        self.n_done = 0
+        self.n_done, self._cautious = 0, False
         self.smoothing = self._useful(config.smoothing)
 
     def _useful(self, smoothing: Smoothing | None) -> Smoothing | None:
@@ -148,7 +152,12 @@ class Refinement:
             target = (days - offset.astype(np.float32)) @ to_target
             # the steps of the smoothing count as they are now
             unsmoothed = torch.from_numpy(np.ascontiguousarray(target.T)).to(self.device) - in_maps @ steps
-            tile.set_target(in_maps, unsmoothed, None if weights is None else weights[index], self.config.equal_db)
+            tile.set_target(
+                in_maps,
+                unsmoothed,
+                None if weights is None else weights[index],
+                damped=self.config.equal_db or self._cautious,
+            )
         return float(np.mean(errors.astype(np.float64) ** 2))
 
     def _measure_rate(self) -> tuple[Tensor, float]:
@@ -160,6 +169,8 @@ class Refinement:
     def run(self, quiet: bool, on_sweep: Callable[[State], None] | None = None) -> RefinedLightmap:
         """Sweep as often as the configuration says; `on_sweep` gets the state after each."""
         config = self.config
+        has_terms = config.equal_db or config.temporal_weight or config.ssim_weight or config.lpips_weight
+        setback = SETBACK_OF_TERMS if has_terms else SETBACK
         mse = self._refit()
         costs, rate = self._measure_rate()
         if not self.history:
@@ -170,6 +181,7 @@ class Refinement:
         )  # fmt: skip
         while self.n_done < config.n_sweeps:
             bar.set_postfix(rate=f"{rate / 8000:.1f} kB", psnr=f"{10 * math.log10(255**2 / max(mse, 1e-9)):.2f} dB")
+            before = self._snapshot()
             for tile in self.tiles:
                 slopes = {}
                 if config.context_gain:
@@ -181,11 +193,33 @@ class Refinement:
             self.n_done += 1
             mse = self._refit()
             costs, rate = self._measure_rate()
+            if self._cost(rate, mse) > setback * min(self._cost(*point) for point in self.history):
+                self._restore(before)
+                mse = self._refit()
+                costs, rate = self._measure_rate()
             self.history.append((rate, mse))
             if on_sweep is not None:
                 on_sweep(self.state())
         bar.close()
         return RefinedLightmap([t.bands() for t in self.tiles], self.tiles[0].centroids, self.smoothing, self.history)
+
+    def _cost(self, rate: float, mse: float) -> float:
+        """J in squared steps, of plain squared errors."""
+        return mse / self.q_step**2 * sum(days.size for days in self.days) + self.config.rd_weight * rate
+
+    def _snapshot(self) -> Snapshot:
+        """Codes and centroids as they are; a sweep puts others in their place and leaves these alone."""
+        return [(dict(tile.codes), tile.centroids) for tile in self.tiles]
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        """Take a sweep back that made things worse, and go on in shorter steps.
+
+        Components of one phase move together, each as if the others stood still. Where the columns of A are far from
+        orthogonal they overshoot, and a sweep may raise J, or run away.
+        """
+        self._cautious = True
+        for tile, (codes, centroids) in zip(self.tiles, snapshot, strict=True):
+            tile.codes, tile.centroids = codes, centroids
 
     def _fit_centroids(self) -> None:
         """Reconstruction points of least D with all codes as they are, in 1/32 as the format stores them."""
@@ -205,6 +239,7 @@ class Refinement:
         """All that the next sweep depends on, for a checkpoint; resuming repeats the last refit."""
         return {
             "n_done": self.n_done,
+            "cautious": self._cautious,
             "codes": [{f"{level}/{o}": band.cpu() for (level, o), band in t.codes.items()} for t in self.tiles],
             "centroids": list(self.tiles[0].centroids),
             "history": [list(point) for point in self.history],
@@ -228,7 +263,7 @@ class Refinement:
             self.history = [(float(rate), float(mse)) for rate, mse in state["history"]]
             self.metric.resume(state["distortion"])
             self.perceptual.resume(state["perceptual"])
-            self.n_done = int(state["n_done"])
+            self.n_done, self._cautious = int(state["n_done"]), bool(state["cautious"])
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise TrainingError(f"checkpoint: expected the state of this refinement, found another: {error}") from error
 

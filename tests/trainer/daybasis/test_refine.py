@@ -170,3 +170,19 @@ def test_estimate_agrees_with_packed_bytes_on_the_sample(q_step):
     refined = refine(tiles, found, q_step, RefineConfig(n_sweeps=1), device="cpu", quiet=True)
     coded = encode_tiles(tiles, found, q_step, DayBasisPackOptions(rd_weight=0.08), refined)
     assert refined.history[-1][0] / 8 == pytest.approx(figures(coded)[0], rel=0.02)
+
+
+def test_a_sweep_that_makes_things_worse_is_taken_back(day, monkeypatch):
+    """Steps that overshoot (curvatures are taken five times too small) never end worse than where they started."""
+    from todpack.trainer.daybasis import descent
+
+    monkeypatch.setattr(
+        descent,
+        "site_energies",
+        lambda synthesis, seed: [tuple(e / 5 for e in level) for level in site_energies(synthesis, seed)],
+    )
+    tiles, found = day
+    refined = refine(tiles, found, 12.0, RefineConfig(n_sweeps=4), device="cpu", quiet=True)
+    costs = [mse / 12.0**2 * tiles[0].days.size + RefineConfig().rd_weight * bits for bits, mse in refined.history]
+    assert costs == sorted(costs, reverse=True)
+    assert max(int(np.abs(band).max()) for band in refined.codes[0][1]) < 1000
