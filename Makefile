@@ -11,7 +11,7 @@ STAMP = $(VENV)/.todpack-setup
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submission test quick test-slow test-browser test-oldest soak check format fuzz bench ab golden pictures clean
+.PHONY: help setup submission test quick test-slow test-browser test-native test-oldest soak check format fuzz bench ab golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,12 @@ test-slow: $(STAMP)  ## the tests that take minutes
 test-browser: $(STAMP)  ## the viewer in a real headless Chromium (installs Debian's where root may)
 	sh tests/browser/install_chromium.sh
 	$(BIN)/python -m pytest -m browser
+
+test-native: $(STAMP)  ## the native core: plain, sanitized and ARM builds on the same cases, and the decoder's tests under sanitizers
+	mkdir -p $(OUT)/native
+	$(BIN)/python -m tests.native.vectors $(OUT)/native/cases.vec 300
+	sh native/tests/run.sh $(OUT)/native/cases.vec $(OUT)/native
+	sh native/tests/sanitized.sh $(CURDIR)/$(BIN)/python $(CURDIR)/$(OUT)/native/sanitized tests/native tests/golden tests/decompressor
 
 test-oldest: $(STAMP)  ## decoding and packing with the lowest versions that pyproject.toml allows, in .venv-oldest
 	$(PYTHON) -m venv --clear $(VENV)-oldest

@@ -60,17 +60,11 @@ def decode_bands(data: bytes, n_components: int, sites: Sites) -> Bands:
 
 def iter_bands(data: bytes, n_components: int, sites: Sites) -> Iterator[IntArray]:
     """`decode_bands`, band by band as they are decoded: the low band, then lh, hl, hh of each level, coarse to fine."""
-    if len(data) < HEADER.size:
-        raise EntropyError(f"coefficient stream of {len(data)} bytes has no header")
-    kind, *sizes = HEADER.unpack_from(data)
-    if kind > WIDE | ZSTD or sum(sizes) + HEADER.size != len(data):
-        raise EntropyError(f"coefficient stream: kind {kind}, sections of {sizes} bytes in {len(data)}")
-    ends = np.cumsum([HEADER.size, *sizes]).tolist()
-    model, coded, raw = (data[a:b] for a, b in pairwise(ends))
-    tables = parse_tables(unzstd(model, MAX_MODEL_BYTES), n_components, 3 * (len(sites) - 1))
-    dtype = np.dtype(np.int32 if kind & WIDE else np.int16)
+    is_wide, is_plain, model, coded, raw = split_stream(data)
+    tables = parse_tables(model, n_components, 3 * (len(sites) - 1))
+    dtype = np.dtype(np.int32 if is_wide else np.int16)
     try:
-        symbols = _SymbolDecoder(tables, _symbol_source(kind, tables, coded, n_components, sites), raw)
+        symbols = _SymbolDecoder(tables, _symbol_source(is_plain, tables, coded, n_components, sites), raw)
         yield from _bands(tables, symbols, sites, dtype)
     except BaseException as error:
         if type(error).__name__ == "PanicException":  # a panic of the Rust coder: derives from BaseException
@@ -78,9 +72,29 @@ def iter_bands(data: bytes, n_components: int, sites: Sites) -> Iterator[IntArra
         raise
 
 
-def _symbol_source(kind: int, tables: Tables, coded: bytes, n_components: int, sites: Sites) -> SymbolSource:
+def split_stream(data: bytes) -> tuple[bool, bool, bytes, bytes, bytes]:
+    """Take a stream apart.
+
+    Returns:
+        Whether codes are 32-bit, whether symbols are under zstd (else ANS), and the model section, decompressed, the
+        symbol section, the raw bits.
+
+    Raises:
+        EntropyError: the header does not fit, or the model section is no zstd frame.
+    """
+    if len(data) < HEADER.size:
+        raise EntropyError(f"coefficient stream of {len(data)} bytes has no header")
+    kind, *sizes = HEADER.unpack_from(data)
+    if kind > WIDE | ZSTD or sum(sizes) + HEADER.size != len(data):
+        raise EntropyError(f"coefficient stream: kind {kind}, sections of {sizes} bytes in {len(data)}")
+    ends = np.cumsum([HEADER.size, *sizes]).tolist()
+    model, coded, raw = (data[a:b] for a, b in pairwise(ends))
+    return bool(kind & WIDE), bool(kind & ZSTD), unzstd(model, MAX_MODEL_BYTES), coded, raw
+
+
+def _symbol_source(is_plain: bool, tables: Tables, coded: bytes, n_components: int, sites: Sites) -> SymbolSource:
     """The reader of the symbol section."""
-    if kind & ZSTD:
+    if is_plain:
         n_sites = int(np.asarray(sites[0]).sum()) + sum(int(s.sum()) for level in sites[1:] for s in level)
         return ZstdSource(tables, coded, n_components * n_sites)
     try:  # imports constriction, which the other kind does without

@@ -1,0 +1,28 @@
+/* Frames, regions and texels of a decoded tile at any time. FORMAT.md "Frame graph", "Curve". */
+#ifndef TOD_FRAME_H
+#define TOD_FRAME_H
+
+#include "basis.h"
+#include "maps.h"
+#include "pixels.h"
+
+/* Rows y0 .. y1 - 1 and columns x0 .. x1 - 1 of a tile. */
+typedef struct TodRegion {
+    int32_t y0, y1, x0, x1;
+} TodRegion;
+
+/* Decode a region into `out`, rows `stride` bytes apart. Texels that are not valid get the value of b(t).
+   TOD_INEXACT: the sums may go beyond 31 bits. */
+TodStatus tod_frame(const TodMaps *maps, const TodAffine *affine, const TodOutput *output, TodRegion region, void *out,
+                    size_t stride);
+
+/* The float32 values of one texel. */
+TodStatus tod_texel(const TodMaps *maps, const TodAffine *affine, const TodOutput *output, int32_t y, int32_t x,
+                    float rgb[3]);
+
+/* The maps as the graph `frame` takes them, (n_maps, height, width) float32 with rows `stride` and maps `map_stride`
+   floats apart; 0 where texels are not valid. exponents: [n_maps]. */
+void tod_latents(const TodMaps *maps, const int32_t *exponents, int32_t precision, float *out, size_t stride,
+                 size_t map_stride);
+
+#endif

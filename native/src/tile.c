@@ -1,0 +1,179 @@
+#include "tile.h"
+
+#include <string.h>
+
+#define HELD_GRAIN ((size_t)1 << 10)
+#define SCRATCH_GRAIN ((size_t)1 << 16)
+#define LARGE_TILE ((size_t)1 << 19) /* samples of all maps */
+
+struct TodTile {
+    TodTileSpec spec;
+    TodTileMemory memory;
+    TodArena held, work; /* until the tile is freed, and until it is finished */
+    TodPyramid pyramid;
+    TodBands bands;
+    TodMaps maps;
+};
+
+static TodStatus take_maps(TodTile *tile, int is_wide)
+{
+    TodMaps *maps = &tile->maps;
+    const size_t n_bytes = tod_maps_bytes(maps->runs.n_texels, maps->n_maps, is_wide);
+    maps->is_wide = is_wide;
+    maps->steps = tile->memory.held.allocate(tile->memory.held.context, n_bytes);
+    return maps->steps ? TOD_OK : TOD_NO_MEMORY;
+}
+
+static void drop_maps(TodTile *tile)
+{
+    TodMaps *maps = &tile->maps;
+    if (maps->steps)
+        tile->memory.held.release(tile->memory.held.context, maps->steps,
+                                  tod_maps_bytes(maps->runs.n_texels, maps->n_maps, maps->is_wide));
+    maps->steps = NULL;
+}
+
+/* Large tiles take megabytes of scratch at once. */
+static size_t grain_of(const TodTileSpec *spec)
+{
+    const size_t n_samples = (size_t)spec->height * (size_t)spec->width * (size_t)spec->n_maps;
+    return n_samples < LARGE_TILE ? SCRATCH_GRAIN : TOD_LARGE_PAGE;
+}
+
+static int is_possible(const TodTileSpec *spec)
+{
+    return spec->height >= 1 && spec->height <= UINT16_MAX && spec->width >= 1 && spec->width <= UINT16_MAX &&
+           spec->n_maps >= 1 && spec->n_maps <= UINT16_MAX && spec->n_levels >= 1 && spec->n_levels <= TOD_MAX_LEVELS;
+}
+
+static TodStatus decode(TodTile *tile, const TodStream *stream)
+{
+    const TodTileSpec *spec = &tile->spec;
+    const int has_rotations = spec->regions.rotations != NULL;
+    const TodBandsSpec bands = {spec->n_maps,
+                                has_rotations ? spec->n_maps : TOD_LANES,
+                                tod_largest_exact(spec->n_maps),
+                                {spec->centroids[0], spec->centroids[1]}};
+    TodArena scratch;
+    tod_arena_open(&scratch, tile->memory.scratch, grain_of(&tile->spec));
+    TodStatus status =
+        tod_find_runs(spec->valid, spec->valid_stride, spec->height, spec->width, &tile->held, &tile->maps.runs);
+    if (status == TOD_OK && tile->maps.runs.n_texels == 0)
+        status = TOD_BAD_ARGUMENT;
+    if (status == TOD_OK)
+        status =
+            tod_build_pyramid(&tile->maps.runs, spec->n_levels, spec->q_step, &tile->work, &scratch, &tile->pyramid);
+    if (status == TOD_OK)
+        status = tod_decode_bands(stream, &bands, &tile->pyramid, &tile->work, &scratch, &tile->bands);
+    tod_arena_close(&scratch);
+    tile->maps.n_maps = spec->n_maps;
+    tile->maps.reach = tod_arena_zeros(&tile->held, (size_t)tod_lanes_of(spec->n_maps), sizeof *tile->maps.reach);
+    if (status == TOD_OK && !tile->maps.reach)
+        status = TOD_NO_MEMORY;
+    return status == TOD_OK ? take_maps(tile, 0) : status;
+}
+
+TodStatus tod_tile_open(const TodTileSpec *spec, const TodStream *stream, TodTileMemory memory, TodTile **tile)
+{
+    *tile = NULL;
+    if (!is_possible(spec))
+        return TOD_BAD_ARGUMENT;
+    TodTile *made = memory.held.allocate(memory.held.context, sizeof *made);
+    if (!made)
+        return TOD_NO_MEMORY;
+    memset(made, 0, sizeof *made);
+    made->spec = *spec;
+    made->memory = memory;
+    tod_arena_open(&made->held, memory.held, HELD_GRAIN);
+    tod_arena_open(&made->work, memory.scratch, grain_of(spec));
+    const TodStatus status = decode(made, stream);
+    if (status == TOD_OK)
+        *tile = made;
+    else
+        tod_tile_free(made);
+    return status;
+}
+
+int32_t tod_tile_groups(const TodTile *tile)
+{
+    return tod_lanes_of(tile->spec.n_maps) / TOD_LANES;
+}
+
+static TodStatus restore_group(TodTile *tile, int32_t group, TodArena *scratch)
+{
+    const TodTileSpec *spec = &tile->spec;
+    TodMapRows rows;
+    TodMark mark = tod_arena_mark(scratch);
+    TodStatus status =
+        tod_open_map_rows(&rows, &tile->maps, group, spec->exponents, spec->precision, spec->smoothing, scratch);
+    if (status == TOD_OK)
+        status =
+            tod_restore_group(&tile->pyramid, &tile->bands, &spec->regions, group, scratch, tod_map_row_sink(&rows));
+    if (status == TOD_OK)
+        status = tod_close_map_rows(&rows);
+    tod_arena_rewind(scratch, mark);
+    return status;
+}
+
+TodStatus tod_tile_restore(TodTile *tile, int32_t first, int32_t end)
+{
+    TodArena scratch;
+    TodStatus status = TOD_OK;
+    tod_arena_open(&scratch, tile->memory.scratch, grain_of(&tile->spec));
+    for (int32_t group = first; group < end && status == TOD_OK; group++)
+        status = restore_group(tile, group, &scratch);
+    tod_arena_close(&scratch);
+    return status;
+}
+
+TodStatus tod_tile_widen(TodTile *tile)
+{
+    drop_maps(tile);
+    return take_maps(tile, 1);
+}
+
+void tod_tile_finish(TodTile *tile)
+{
+    tod_arena_close(&tile->work);
+}
+
+TodStatus tod_tile_decode(const TodTileSpec *spec, const TodStream *stream, TodTileMemory memory, TodTile **tile)
+{
+    TodStatus status = tod_tile_open(spec, stream, memory, tile);
+    if (status == TOD_OK) {
+        status = tod_tile_restore(*tile, 0, tod_tile_groups(*tile));
+        if (status == TOD_TOO_LARGE) {
+            status = tod_tile_widen(*tile);
+            if (status == TOD_OK)
+                status = tod_tile_restore(*tile, 0, tod_tile_groups(*tile));
+        }
+    }
+    if (status == TOD_OK) {
+        tod_tile_finish(*tile);
+    } else if (*tile) {
+        tod_tile_free(*tile);
+        *tile = NULL;
+    }
+    return status;
+}
+
+const TodMaps *tod_tile_maps(const TodTile *tile)
+{
+    return &tile->maps;
+}
+
+size_t tod_tile_bytes(const TodTile *tile)
+{
+    const TodMaps *maps = &tile->maps;
+    return sizeof *tile + tod_maps_bytes(maps->runs.n_texels, maps->n_maps, maps->is_wide) +
+           tod_arena_bytes(&tile->held) + tod_arena_bytes(&tile->work);
+}
+
+void tod_tile_free(TodTile *tile)
+{
+    const TodAllocator held = tile->memory.held;
+    drop_maps(tile);
+    tod_arena_close(&tile->work);
+    tod_arena_close(&tile->held);
+    held.release(held.context, tile, sizeof *tile);
+}

@@ -1,0 +1,106 @@
+"""Write random tiles with what the reference makes of them, for native/tests/replay.c on other machines and builds.
+
+python -m tests.native.vectors FILE [CASES]
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from tests.native.cases import Case, random_case
+from todpack.decompressor.bits import EntropyError
+from todpack.decompressor.daybasis import native
+from todpack.decompressor.daybasis.entropy.stream import split_stream
+from todpack.decompressor.daybasis.entry import CURVES
+
+N_HOURS = 3
+FORMATS = (
+    (native.RGB8, np.uint8, (3,)), (native.RGBA8, np.uint8, (4,)), (native.RGB32F, np.float32, (3,)),
+    (native.RGB16F, np.float16, (3,)), (native.RGBA16F, np.float16, (4,)), (native.RGB9E5, np.uint32, ()),
+)  # fmt: skip
+DAMAGED = 1
+
+
+def _blob(file: BinaryIO, data: bytes) -> None:
+    file.write(struct.pack("<I", len(data)) + data)
+
+
+def basis_of(case: Case, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, str]:
+    """Codes (K + 1, 3, T), hours and gap modes of a temporal matrix."""
+    codes = np.rint(rng.normal(0, 2, (case.entry.n_components + 1, 3, N_HOURS))).astype(np.int64)
+    codes[-1] = np.rint(rng.uniform(0, 4000, (3, N_HOURS)))
+    hours = np.sort(rng.choice(np.arange(0, 24, 0.25), N_HOURS, replace=False))
+    return codes, hours, "".join(rng.choice(["L", "C"], N_HOURS))
+
+
+def frames_of(case: Case, codes: np.ndarray, hours: np.ndarray, modes: str, signal: native.Signal) -> list[bytes]:
+    """Frames at the times of `times_of`, in every format."""
+    entry = type(case.entry)(**{**vars(case.entry), "gap_modes": modes})
+    rotations = native.rotations_of_codes(case.rotation_codes, entry.n_components) if entry.n_classes > 1 else None
+    tile = native.decode_tile(case.stream, case.valid, entry, case.blocks, rotations, signal)
+    basis, (height, width), out = native.open_basis(codes, hours, entry), case.valid.shape, []
+    for time_h in times_of(hours):
+        for number, dtype, channels in FORMATS:
+            pixels = np.empty((height, width, *channels), dtype)
+            tile.frame(basis.at(time_h), (0, height, 0, width), number, pixels, 0, pixels.strides[0])
+            out.append(pixels.tobytes())
+    return out
+
+
+def times_of(hours: np.ndarray) -> list[float]:
+    """Stored times, and some between."""
+    return [*hours.tolist(), 0.0, 13.7, 23.99]
+
+
+def write_case(file: BinaryIO, case: Case, rng: np.random.Generator) -> None:
+    """Append a case in the layout that replay.c reads."""
+    entry, (height, width) = case.entry, case.valid.shape
+    is_wide, is_plain, model, symbols, raw = split_stream(case.stream)
+    lengths = b""
+    try:
+        if is_plain:
+            symbols, sizes = native.plain_streams(model, symbols, case.valid, entry)
+            lengths = sizes.tobytes()
+        maps, status = case.reference(), 0
+    except EntropyError:
+        maps, status = np.zeros(0, np.float32), DAMAGED
+    curve = str(rng.choice(["none", "square"]))
+    codes, hours, modes = basis_of(case, rng)
+    expected = [maps.tobytes()]
+    if status == 0:
+        expected += frames_of(case, codes, hours, modes, native.Signal(curve, 0.0, 255.0))
+    smoothing = entry.smoothing
+    bounds = (smoothing.bound * entry.q_step, *smoothing.weights) if smoothing else (0.0, 0.0, 0.0)
+    file.write(
+        struct.pack(
+            "<14i7d", height, width, entry.n_components, entry.n_levels, entry.precision, is_wide, is_plain,
+            entry.n_classes, smoothing is not None, CURVES.index(curve), status, N_HOURS, 2 ** len(FORMATS) - 1, 0,
+            entry.q_step, *entry.centroids, *bounds, 255.0,
+        )
+    )  # fmt: skip
+    for data in (
+        case.valid.tobytes(), entry.exponents.astype(np.int32).tobytes(), case.blocks.tobytes(),
+        case.rotation_codes.tobytes() if entry.n_classes > 1 else b"", model, symbols, lengths, raw, hours.tobytes(),
+        modes.encode(), codes.tobytes(), np.array(times_of(hours)).tobytes(),
+        np.array([zlib.crc32(part) for part in expected], np.uint32).tobytes(),
+    ):  # fmt: skip
+        _blob(file, data)
+
+
+def main(argv: list[str]) -> int:
+    """Write the file."""
+    path, count = Path(argv[0]), int(argv[1]) if len(argv) > 1 else 100
+    with path.open("wb") as file:
+        for seed in range(count):
+            write_case(file, random_case(seed), np.random.default_rng(seed))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
