@@ -19,7 +19,7 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
     """Read the colors of an EXR file, as large as its display window.
 
     Channels R, G, B are taken (in any case, of the first part that has them), or else those of the only layer that
-    has such; a single channel Y is grey. A is alpha; every other channel is left out.
+    has such; a single channel Y is gray. A is alpha; every other channel is left out.
 
     Args:
         path: The file.

@@ -57,12 +57,12 @@ def _read_8_bit(path: Path) -> Picture:
     orientation = image.getexif().get(ORIENTATION_TAG, 1)
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         if image.mode not in _PLAIN_MODES | _ALPHA_MODES:
-            raise DataError(f"{path}: expected 8-bit RGB, grey or palette, found mode {image.mode}")
+            raise DataError(f"{path}: expected 8-bit RGB, gray or palette, found mode {image.mode}")
         picture = picture_of(np.asarray(image.convert("RGBA")), True, path)
     elif image.mode in _PLAIN_MODES:
         picture = picture_of(np.asarray(image.convert("RGB")), False, path)
     else:
-        raise DataError(f"{path}: expected 8-bit RGB, grey or palette, found mode {image.mode}")
+        raise DataError(f"{path}: expected 8-bit RGB, gray or palette, found mode {image.mode}")
     return picture.upright(orientation)
 
 
@@ -123,7 +123,7 @@ def _read_tiff(path: Path) -> Picture:
     if max(bits) <= 8 and set(kinds) == {1}:
         return _read_8_bit(path)
     if tags.get(262) not in (1, 2):
-        raise DataError(f"{path}: expected RGB or grey TIFF, found photometric interpretation {tags.get(262)}")
+        raise DataError(f"{path}: expected RGB or gray TIFF, found photometric interpretation {tags.get(262)}")
     with needs("hdr", f"{path}: a TIFF of {max(bits)} bits"):
         import imagecodecs
     values = _decoded(path, "TIFF", imagecodecs.tiff_decode)

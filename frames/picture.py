@@ -20,7 +20,7 @@ class Picture:
     """Values of one file.
 
     Attributes:
-        rgb: (H, W, 3) uint8, uint16 or float32, as stored; grey is repeated into three channels.
+        rgb: (H, W, 3) uint8, uint16 or float32, as stored; gray is repeated into three channels.
         alpha: (H, W) of the same type, or None without such a channel.
         orientation: The tag that rgb and alpha have already been turned by, 1..8; 1 is upright.
     """

@@ -102,7 +102,7 @@ def start_session(
     """Make a graph that was checked ready to run; arguments and errors as of `make_session`.
 
     Args:
-        model: Serialised ONNX model.
+        model: Serialized ONNX model.
         threads: Threads within an operator.
         provider: "cpu" or "cuda".
         where: For messages.

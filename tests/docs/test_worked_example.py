@@ -48,6 +48,7 @@ def test_steps_are_where_the_table_says() -> None:
         assert name in definitions(path), f"{file}:{name}"
 
 
+@pytest.mark.thorough
 def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     frames, valid = make_day(80, 96, 24)

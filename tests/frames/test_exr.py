@@ -83,7 +83,7 @@ def test_of_several_layers_one_is_chosen(tmp_path: Path) -> None:
         read_exr(path, "sky")
 
 
-def test_grey_is_repeated(tmp_path: Path) -> None:
+def test_gray_is_repeated(tmp_path: Path) -> None:
     path = openexr_frame(tmp_path / "a.exr", {"Y": RADIANCE[..., 0]})
     np.testing.assert_array_equal(read_exr(path).rgb, RADIANCE[..., :1].repeat(3, axis=2))
 

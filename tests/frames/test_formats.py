@@ -18,7 +18,7 @@ from todpack.frames.masks import read_mask
 
 RNG = np.random.default_rng(0)
 CODES = RNG.integers(0, 256, (5, 7, 3)).astype(np.uint8)
-GREY = RNG.integers(0, 256, (5, 7)).astype(np.uint8)
+GRAY = RNG.integers(0, 256, (5, 7)).astype(np.uint8)
 
 
 def saved(path: Path, image: Image.Image, **options: object) -> Path:
@@ -32,21 +32,21 @@ def test_rgb(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, CODES)
 
 
-def test_grey_is_repeated(tmp_path: Path) -> None:
-    found = read_rgb_codes(saved(tmp_path / "a.png", Image.fromarray(GREY)))
-    np.testing.assert_array_equal(found, GREY[..., None].repeat(3, axis=2))
+def test_gray_is_repeated(tmp_path: Path) -> None:
+    found = read_rgb_codes(saved(tmp_path / "a.png", Image.fromarray(GRAY)))
+    np.testing.assert_array_equal(found, GRAY[..., None].repeat(3, axis=2))
 
 
 def test_one_bit(tmp_path: Path) -> None:
-    found = read_rgb_codes(saved(tmp_path / "a.png", Image.fromarray(GREY > 100)))
-    np.testing.assert_array_equal(found[..., 1], np.where(GREY > 100, 255, 0))
+    found = read_rgb_codes(saved(tmp_path / "a.png", Image.fromarray(GRAY > 100)))
+    np.testing.assert_array_equal(found[..., 1], np.where(GRAY > 100, 255, 0))
 
 
 def palette_image() -> tuple[Image.Image, np.ndarray]:
     colors = RNG.integers(0, 256, (256, 3)).astype(np.uint8)
-    image = Image.fromarray(GREY % 16).convert("P")
+    image = Image.fromarray(GRAY % 16).convert("P")
     image.putpalette(colors.tobytes())
-    return image, colors[GREY % 16]
+    return image, colors[GRAY % 16]
 
 
 def test_palette(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_palette(tmp_path: Path) -> None:
 def test_palette_with_transparency(tmp_path: Path) -> None:
     """An entry that is see-through and used is refused; one that no texel uses is not."""
     image, expected = palette_image()
-    used = int(GREY[0, 0] % 16)
+    used = int(GRAY[0, 0] % 16)
     with pytest.raises(DataError, match=r"a\.png: expected an opaque image, found alpha down to 0"):
         read_rgb_codes(saved(tmp_path / "a.png", image, transparency=used))
     unused = next(i for i in range(16, 256))
@@ -67,9 +67,9 @@ def test_palette_with_transparency(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_alpha(tmp_path: Path, mode: str) -> None:
     """Opaque: dropped. One texel a little translucent: refused."""
-    parts = [GREY[..., None]] if mode == "LA" else [CODES]
+    parts = [GRAY[..., None]] if mode == "LA" else [CODES]
     opaque = np.concatenate([*parts, np.full((5, 7, 1), 255, np.uint8)], axis=2)
-    expected = GREY[..., None].repeat(3, axis=2) if mode == "LA" else CODES
+    expected = GRAY[..., None].repeat(3, axis=2) if mode == "LA" else CODES
     np.testing.assert_array_equal(
         read_rgb_codes(saved(tmp_path / "a.png", Image.fromarray(opaque, mode=None))), expected
     )
@@ -84,14 +84,14 @@ def test_jpeg(tmp_path: Path) -> None:
     assert np.abs(found.astype(int) - smooth).max() <= 3
 
 
-def test_grey_jpeg(tmp_path: Path) -> None:
+def test_gray_jpeg(tmp_path: Path) -> None:
     found = read_rgb_codes(saved(tmp_path / "a.jpg", Image.fromarray(np.full((8, 8), 99, np.uint8))))
     assert np.abs(found.astype(int) - 99).max() <= 1
 
 
 def test_cmyk_jpeg(tmp_path: Path) -> None:
     path = saved(tmp_path / "print.jpg", Image.fromarray(CODES).convert("CMYK"))
-    with pytest.raises(DataError, match=r"print\.jpg: expected 8-bit RGB, grey or palette, found mode CMYK"):
+    with pytest.raises(DataError, match=r"print\.jpg: expected 8-bit RGB, gray or palette, found mode CMYK"):
         read_rgb_codes(path)
 
 
@@ -154,7 +154,7 @@ def test_kinds_of_8_bits(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["a.tga", "a.tif", "a.webp", "a.png"])
 def test_alpha_of_8_bits(tmp_path: Path, name: str) -> None:
     options = {"lossless": True, "exact": True} if name.endswith("webp") else {}
-    alpha = np.where(GREY > 100, 255, 0).astype(np.uint8)
+    alpha = np.where(GRAY > 100, 255, 0).astype(np.uint8)
     picture = read_picture(saved(tmp_path / name, Image.fromarray(np.dstack([CODES, alpha])), **options))
     np.testing.assert_array_equal(picture.rgb, CODES)
     np.testing.assert_array_equal(picture.alpha, alpha)
@@ -203,7 +203,7 @@ def test_16_bits_of_ffmpeg(tmp_path: Path, name: str) -> None:
         read_rgb_codes(path)
 
 
-def test_16_bit_grey(tmp_path: Path) -> None:
+def test_16_bit_gray(tmp_path: Path) -> None:
     pytest.importorskip("imagecodecs")
     picture = read_picture(saved(tmp_path / "a.png", Image.fromarray(DEEP[..., 0])))
     np.testing.assert_array_equal(picture.rgb, DEEP[..., :1].repeat(3, axis=2))
@@ -235,7 +235,7 @@ def test_deep_tiff(tmp_path: Path, kind: str) -> None:
 def test_deep_tiff_of_planes_with_alpha_or_an_extra_channel(tmp_path: Path) -> None:
     pytest.importorskip("imagecodecs")
     tifffile = pytest.importorskip("tifffile")
-    alpha = (GREY > 100).astype(np.float32)
+    alpha = (GRAY > 100).astype(np.float32)
     planes = np.concatenate([FLOATS.transpose(2, 0, 1), alpha[None]])
     for extra, expected in (("unassalpha", alpha), ("unspecified", None)):
         tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", extrasamples=[extra])
@@ -251,7 +251,7 @@ def test_deep_tiff_faults(tmp_path: Path) -> None:
     tifffile = pytest.importorskip("tifffile")
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, DEEP[..., 0], photometric="miniswhite")
-    with pytest.raises(DataError, match=r"a\.tif: expected RGB or grey TIFF, found photometric interpretation 0"):
+    with pytest.raises(DataError, match=r"a\.tif: expected RGB or gray TIFF, found photometric interpretation 0"):
         read_picture(path)
     tifffile.imwrite(path, DEEP.astype(np.uint32), photometric="rgb")
     with pytest.raises(DataError, match=r"a\.tif: expected values of uint8, uint16 or floating point, found uint32"):

@@ -97,7 +97,7 @@ def test_arrays_follow_the_rules_of_other_frames(tmp_path: Path) -> None:
     np.testing.assert_array_equal(packed.valid, alpha == 255)  # the others are black
 
 
-def test_a_grey_float_day_with_alpha(tmp_path: Path) -> None:
+def test_a_gray_float_day_with_alpha(tmp_path: Path) -> None:
     light = np.random.default_rng(2).random((2, 4, 6)).astype(np.float16)
     alpha = (np.arange(24).reshape(4, 6) % 2).astype(np.float16)
     for t in range(2):

@@ -216,8 +216,8 @@ def test_an_unknown_peer_is_refused() -> None:
 
 def test_k_means_finds_separate_clusters() -> None:
     rng = np.random.default_rng(0)
-    centres = np.array([[0, 0], [10, 0], [0, 10], [10, 10]], np.float32)
-    vectors = (centres[rng.integers(0, 4, 800)] + rng.normal(0, 0.1, (800, 2))).astype(np.float32)
+    centers = np.array([[0, 0], [10, 0], [0, 10], [10, 10]], np.float32)
+    vectors = (centers[rng.integers(0, 4, 800)] + rng.normal(0, 0.1, (800, 2))).astype(np.float32)
     codebook = fit_codebook(vectors, 4, 20)
     found = sorted(tuple(code) for code in np.rint(codebook).astype(int).tolist())
     assert found == [(0, 0), (0, 10), (10, 0), (10, 10)]

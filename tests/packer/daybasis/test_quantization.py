@@ -28,7 +28,7 @@ def coefficients(rng, shape=(40, 45), n_maps=3, q_step=4.0):
     return maps, pyramid, to_steps(forward(maps, pyramid), pyramid, q_step)
 
 
-def test_error_is_about_one_quantiser_noise_and_centroids_lower_it():
+def test_error_is_about_one_quantizer_noise_and_centroids_lower_it():
     maps, pyramid, steps = coefficients(np.random.default_rng(0))
     codes = quantize(steps)
     whole = Regions(np.zeros((99, 99), np.uint8), np.eye(len(codes[0]))[None])
@@ -60,7 +60,7 @@ def test_rounding_with_contexts_costs_fewer_bytes_for_little_error():
     assert error[0] <= error[1] < error[0] + 0.3 * 8 * (size[0] - size[1])
 
 
-def test_neighbourhoods_hold_whole_blocks_in_steps():
+def test_neighborhoods_hold_whole_blocks_in_steps():
     _, pyramid, _ = coefficients(np.random.default_rng(2))
     bands = [
         np.zeros((2, *pyramid.sites[0].shape)),

@@ -168,7 +168,7 @@ def test_files_that_a_grader_rejects(submission):
     zip_parameters(submission)
     (submission / "requirements.txt").unlink()
     assert folder_faults(submission) == [
-        "requirements.txt: missing", "Parameters/more.npz: expected plain quantised data, found zip"
+        "requirements.txt: missing", "Parameters/more.npz: expected plain quantized data, found zip"
     ]  # fmt: skip
     shutil.rmtree(submission / "Parameters")
     assert "Parameters: expected at least one file, found none" in folder_faults(submission)
