@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "todpack needs Python 3.10 or newer; name one by PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,pack,eval,peers,compare,pictures,hdr,browser,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,pack,peers,compare,pictures,hdr,browser,dev]'
 	@# lpips asks for torchvision, of which only its small weight files are not used: leave the dependencies out
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps lpips
 	@touch $@

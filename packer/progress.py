@@ -1,33 +1,128 @@
-"""Progress of a command that works through stages of tiles, as bars on stderr."""
+"""How far long work is, on stderr: one line that is rewritten on a terminal, and elsewhere a line every 10 seconds."""
 
 from __future__ import annotations
 
+import shutil
 import sys
+import threading
+import time
 
-from tqdm import tqdm
+PERIOD_S = 10.0
+"""Between lines where stderr is no terminal, such as a log of a batch job."""
+REDRAW_S = 0.1
+CLEAR = "\r\x1b[K"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+class ProgressLine:
+    """Progress of work that is done in steps. A context manager; `update` tells of steps.
+
+    It also writes when no step is done for long: a thread sees to that until `close`.
+    """
+
+    def __init__(self, label: str, unit: str = "", total: int = 0, done: int = 0, *, quiet: bool = False) -> None:
+        """Begin.
+
+        Args:
+            label: What is done.
+            unit: Of a step, such as "tile".
+            total: Steps in all; 0: not known yet.
+            done: Steps that were done before.
+            quiet: Write nothing.
+        """
+        self._label, self._unit, self._total, self._done, self._note = label, unit, total, done, ""
+        self._first, self._began, self._written = done, time.monotonic(), 0.0
+        self._is_terminal, self._is_shown, self._lock = sys.stderr.isatty(), False, threading.Lock()
+        self._ended = threading.Event()
+        self._thread = None if quiet else threading.Thread(target=self._beat, daemon=True, name="progress")
+        if self._thread is not None:
+            self._thread.start()
+
+    @property
+    def done(self) -> int:
+        """Steps that are done."""
+        return self._done
+
+    def _beat(self) -> None:
+        while not self._ended.wait(1.0 if self._is_terminal else PERIOD_S):
+            self._write()
+
+    def line(self) -> str:
+        """As it is written: label, steps, the time taken, the time left, what is done now."""
+        seconds = time.monotonic() - self._began
+        steps = f"{self._done} of {self._total}" if self._total else str(self._done)
+        text = f"{self._label}: {steps}{f' {self._unit}s' if self._unit else ''}, {_clock(seconds)}"
+        fresh = self._done - self._first
+        if fresh > 0 and self._total > self._done:
+            text += f", {_clock(seconds * (self._total - self._done) / fresh)} left"
+        return f"{text}, {self._note}" if self._note else text
+
+    def _write(self) -> None:
+        with self._lock:
+            if self._ended.is_set():
+                return
+            self._written, self._is_shown = time.monotonic(), True
+            if self._is_terminal:
+                text = f"{CLEAR}{self.line()[: shutil.get_terminal_size().columns - 1]}"
+            else:
+                text = f"todpack: {self.line()}\n"
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+    def update(self, done: int, total: int | None = None, note: str = "") -> None:
+        """Tell that `done` of `total` steps are done, and what else there is to say."""
+        self._done, self._note = done, note
+        self._total = self._total if total is None else total
+        if self._thread is not None and self._is_terminal and time.monotonic() - self._written >= REDRAW_S:
+            self._write()
+
+    def clear(self) -> None:
+        """Take the line away from a terminal, for other output."""
+        with self._lock:
+            if self._is_terminal and self._is_shown:
+                sys.stderr.write(CLEAR)
+                sys.stderr.flush()
+                self._is_shown = False
+
+    def close(self) -> None:
+        """End; a terminal keeps no trace of it."""
+        self.clear()
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self.clear()
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class StageBars:
-    """A bar for each stage, on a terminal; a `Progress` of the encoder. A context manager."""
+    """Progress through stages of tiles, a line for each; a `Progress` of the encoder. A context manager."""
 
     def __init__(self) -> None:
         self._stage = ""
-        self._bar: tqdm[object] | None = None
+        self._line: ProgressLine | None = None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Tell that `done` of `total` tiles of a stage are done."""
-        if self._bar is None or stage != self._stage or done < self._bar.n:
+        if self._line is None or stage != self._stage or done < self._line.done:
             self.close()
-            self._stage = stage
-            quiet = not sys.stderr.isatty()
-            self._bar = tqdm(total=total, unit="tile", desc=stage, file=sys.stderr, leave=False, disable=quiet)
-        self._bar.update(done - self._bar.n)
+            self._stage, self._line = stage, ProgressLine(stage, "tile", total)
+        self._line.update(done, total)
 
     def close(self) -> None:
-        """End the last bar."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        """End the last line."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
     def __enter__(self) -> StageBars:
         return self

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.verify import Verdict, verify_archive
+
+from .progress import ProgressLine
 
 
 def _lines(verdict: Verdict) -> list[str]:
@@ -47,14 +47,16 @@ def verify(archives: tuple[Path, ...], as_json: bool, threads: int | None, facto
     if not math.isfinite(factor):  # click's range lets NaN pass
         raise click.BadParameter(f"expected a finite number, found {factor}", param_hint="--limits")
     verdicts: list[Verdict] = []
-    with tqdm(archives, unit="archive", desc="verify", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
-        for path in bar:
-            verdict = verify_archive(
-                path, threads=threads, limits=DEFAULT_LIMITS.scaled(factor), say=lambda line: bar.set_postfix_str(line)
-            )
+    with ProgressLine("verify", "archive", len(archives)) as line:
+        for done, path in enumerate(archives):
+
+            def say(what: str, done: int = done) -> None:
+                line.update(done, note=what)
+
+            verdict = verify_archive(path, threads=threads, limits=DEFAULT_LIMITS.scaled(factor), say=say)
             verdicts.append(verdict)
             if not as_json:
-                bar.clear()
+                line.clear()
                 click.echo("\n".join(_lines(verdict)))
     if as_json:
         click.echo(json.dumps([verdict.to_json() for verdict in verdicts], indent=2, sort_keys=True))

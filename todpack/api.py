@@ -270,9 +270,8 @@ def score(
         ArchiveError: the archive cannot be decoded.
         DataError: the originals cannot be read, or are of another size.
     """
-    with needs("eval", "score"):
-        from todpack.eval.archive import score as score_archive
-        from todpack.eval.measures.perceptual import LpipsAbsent, load_lpips
+    from todpack.eval.archive import score as score_archive
+    from todpack.eval.measures.perceptual import LpipsAbsent, load_lpips
 
     weights = None if lpips_weights is None else Path(lpips_weights)
     lpips = load_lpips(weights) if with_lpips else LpipsAbsent("not asked for")

@@ -1,12 +1,9 @@
-"""One line per epoch for people (a bar on stderr) and for programs (`log.csv`)."""
+"""One line per epoch for programs: `log.csv`."""
 
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
-
-from tqdm import tqdm
 
 from todpack.decompressor.files import write_text
 
@@ -45,15 +42,3 @@ class EpochLog:
             [str(epoch), f"{loss:.9g}", f"{psnr_db:.4f}", f"{lr:.6g}", f"{grid_lr:.6g}", f"{seconds:.3f}", *more]
         )
         self._write()
-
-
-def epoch_bar(total: int, start: int, quiet: bool) -> tqdm:
-    """A bar over epochs on stderr; silent when asked or when stderr is no terminal."""
-    return tqdm(
-        total=total,
-        initial=start,
-        unit="epoch",
-        desc="train",
-        file=sys.stderr,
-        disable=quiet or not sys.stderr.isatty(),
-    )

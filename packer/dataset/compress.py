@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from tqdm import tqdm
 
 from todpack.decompressor.container import Container
 from todpack.decompressor.errors import ArchiveError
@@ -17,6 +14,7 @@ from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.staging import remove_strays
 
 from ..errors import PackError
+from ..progress import ProgressLine
 from .job import LightmapJob
 from .merge import merge_archives
 from .workers import Task, run_local
@@ -84,14 +82,10 @@ def compress_level(
     make_folder(folder)
     tasks = [Task(job, folder / f"{job.digest()}.tod") for job in jobs]
     todo = [task for task in tasks if not _is_finished(task.part)]
-    bar = tqdm(
-        total=len(tasks), initial=len(tasks) - len(todo), unit="lightmap", desc="compress", file=sys.stderr,
-        disable=not sys.stderr.isatty(),
-    )  # fmt: skip
-    with bar:
+    with ProgressLine("compress", "lightmap", len(tasks), len(tasks) - len(todo)) as line:
 
         def on_done(_task: Task) -> None:
-            bar.update(1)
+            line.update(line.done + 1)
 
         tell = on_warning or (lambda _line: None)
 

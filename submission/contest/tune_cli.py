@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -39,11 +38,10 @@ def tune_command(
 
     Measured points are kept in OUT.points.json; a rerun takes them up.
     """
-    from tqdm import tqdm
-
     from todpack.decompressor.files import check_output, write_text
     from todpack.eval.measures.contest import read_scorer, score_table
     from todpack.eval.measures.lpips_weights import LpipsAbsent, find_weights
+    from todpack.packer.progress import ProgressLine
 
     from .rate_points import PointCache
     from .tune import tune
@@ -53,7 +51,12 @@ def tune_command(
     reason = weights.reason if isinstance(weights, LpipsAbsent) else None
     check_output(out)
     cache = PointCache(out.with_name(f"{out.name}.points.json"))
-    with tqdm(unit="point", desc="tune", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
+    with ProgressLine("tune", "point") as line:
+
+        def say(text: str) -> None:
+            line.clear()
+            click.echo(f"todpack: {text}", err=True)
+
         tuned = tune(
             data,
             scorer,
@@ -61,8 +64,8 @@ def tune_command(
             weights=None if isinstance(weights, LpipsAbsent) else weights,
             n_jobs=jobs or os.cpu_count() or 1,
             max_rounds=rounds,
-            on_point=lambda: bar.update(1) and None,
-            say=lambda line: tqdm.write(f"todpack: {line}", file=sys.stderr),
+            on_point=lambda: line.update(line.done + 1),
+            say=say,
         )
     text = json.dumps(tuned.to_json(scorer), indent=2, sort_keys=True) + "\n"
     write_text(out, text)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from todpack.decompressor.daybasis.transform.rotations import Regions
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
@@ -22,6 +20,7 @@ from todpack.packer.daybasis.refined import RefinedLightmap
 from todpack.packer.daybasis.single_blas import single_blas
 from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import TemporalTransform
+from todpack.packer.progress import ProgressLine
 
 from ..device import pick_device
 from ..errors import TrainingError
@@ -175,32 +174,29 @@ class Refinement:
         costs, rate = self._measure_rate()
         if not self.history:
             self.history.append((rate, mse))
-        bar = tqdm(
-            total=config.n_sweeps * len(self.tiles), initial=self.n_done * len(self.tiles), unit="tile",
-            desc="refine", file=sys.stderr, disable=quiet or not sys.stderr.isatty(),
-        )  # fmt: skip
-        while self.n_done < config.n_sweeps:
-            bar.set_postfix(rate=f"{rate / 8000:.1f} kB", psnr=f"{10 * math.log10(255**2 / max(mse, 1e-9)):.2f} dB")
-            before = self._snapshot()
-            for tile in self.tiles:
-                slopes = {}
-                if config.context_gain:
-                    slopes = context_slopes(tile.codes, tile.sites, tile.n_levels, costs, config.energy_floor)
-                    slopes = {key: slope * config.context_gain for key, slope in slopes.items()}
-                tile.sweep(costs, slopes, config.rd_weight)
-                bar.update(1)
-            self._fit_centroids()
-            self.n_done += 1
-            mse = self._refit()
-            costs, rate = self._measure_rate()
-            if self._cost(rate, mse) > setback * min(self._cost(*point) for point in self.history):
-                self._restore(before)
+        n_tiles = len(self.tiles)
+        with ProgressLine("refine", "tile", config.n_sweeps * n_tiles, self.n_done * n_tiles, quiet=quiet) as line:
+            while self.n_done < config.n_sweeps:
+                note = f"{rate / 8000:.1f} kB, {10 * math.log10(255**2 / max(mse, 1e-9)):.2f} dB"
+                before = self._snapshot()
+                for number, tile in enumerate(self.tiles, 1):
+                    slopes = {}
+                    if config.context_gain:
+                        slopes = context_slopes(tile.codes, tile.sites, tile.n_levels, costs, config.energy_floor)
+                        slopes = {key: slope * config.context_gain for key, slope in slopes.items()}
+                    tile.sweep(costs, slopes, config.rd_weight)
+                    line.update(self.n_done * n_tiles + number, note=note)
+                self._fit_centroids()
+                self.n_done += 1
                 mse = self._refit()
                 costs, rate = self._measure_rate()
-            self.history.append((rate, mse))
-            if on_sweep is not None:
-                on_sweep(self.state())
-        bar.close()
+                if self._cost(rate, mse) > setback * min(self._cost(*point) for point in self.history):
+                    self._restore(before)
+                    mse = self._refit()
+                    costs, rate = self._measure_rate()
+                self.history.append((rate, mse))
+                if on_sweep is not None:
+                    on_sweep(self.state())
         return RefinedLightmap([t.bands() for t in self.tiles], self.tiles[0].centroids, self.smoothing, self.history)
 
     def _cost(self, rate: float, mse: float) -> float:

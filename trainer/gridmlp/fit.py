@@ -14,10 +14,11 @@ import numpy as np
 import torch
 
 from todpack.frames import Day
+from todpack.packer.progress import ProgressLine
 
 from ..checkpoint import check_identity, load_checkpoint, save_checkpoint
 from ..errors import TrainingError
-from ..progress import VALIDATION_COLUMNS, EpochLog, epoch_bar
+from ..progress import VALIDATION_COLUMNS, EpochLog
 from .baseline_encoder import masked_frame
 from .calibration import calibrate
 from .config import GridMlpConfig
@@ -105,26 +106,24 @@ class GridMlpFit:
         csv_log = EpochLog(self.out_dir / "log.csv", self.state.epoch, extra)
         if self.state.epoch == 0:
             self._save("last.ckpt")
-        bar = epoch_bar(self._n_epochs, self.state.epoch, quiet)
-        while self._goes_on():
-            started = time.monotonic()
-            self._mse = None
-            loss = self._train_epoch(self.state.epoch)
-            if not math.isfinite(loss):
-                self._recover()
-                continue
-            state = self.state
-            state.epoch += 1
-            state.seconds += time.monotonic() - started
-            psnr_db = -10.0 * math.log10(max(loss if self._mse is None else self._mse, 1e-12))
-            lr, grid_lr = self.optimizer.param_groups[1]["lr"], self.optimizer.param_groups[0]["lr"]
-            held = self.validation.measure(self.model) if self.validation is not None else None
-            csv_log.append(state.epoch - 1, loss, psnr_db, lr, grid_lr, state.seconds, _columns(held))
-            self._keep_best(loss if held is None else held.mse)
-            self._save("last.ckpt")
-            bar.update(1)
-            bar.set_postfix(loss=f"{loss:.3e}", psnr=f"{psnr_db:.2f} dB")
-        bar.close()
+        with ProgressLine("train", "epoch", self._n_epochs, self.state.epoch, quiet=quiet) as line:
+            while self._goes_on():
+                started = time.monotonic()
+                self._mse = None
+                loss = self._train_epoch(self.state.epoch)
+                if not math.isfinite(loss):
+                    self._recover()
+                    continue
+                state = self.state
+                state.epoch += 1
+                state.seconds += time.monotonic() - started
+                psnr_db = -10.0 * math.log10(max(loss if self._mse is None else self._mse, 1e-12))
+                lr, grid_lr = self.optimizer.param_groups[1]["lr"], self.optimizer.param_groups[0]["lr"]
+                held = self.validation.measure(self.model) if self.validation is not None else None
+                csv_log.append(state.epoch - 1, loss, psnr_db, lr, grid_lr, state.seconds, _columns(held))
+                self._keep_best(loss if held is None else held.mse)
+                self._save("last.ckpt")
+                line.update(state.epoch, note=f"loss {loss:.3e}, {psnr_db:.2f} dB")
         best = load_checkpoint(self.out_dir / "best.ckpt")
         self.model.load_state_dict(best["model"])
         if self.config.ptq != "off" and not self.config.qat:

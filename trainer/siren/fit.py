@@ -14,10 +14,11 @@ import torch
 from torch.nn import functional
 
 from todpack.frames import Day
+from todpack.packer.progress import ProgressLine
 
 from ..checkpoint import check_identity, load_checkpoint, save_checkpoint
 from ..errors import TrainingError
-from ..progress import EpochLog, epoch_bar
+from ..progress import EpochLog
 from ..sampler import DaySampler
 from .config import SirenConfig
 from .model import Siren
@@ -88,24 +89,22 @@ class SirenFit:
         """
         state = self.state
         csv_log = EpochLog(self.out_dir / "log.csv", state.epoch)
-        bar = epoch_bar(self.config.epochs, state.epoch, quiet)
-        while state.epoch < self.config.epochs:
-            started = time.monotonic()
-            loss = self._train_epoch(state.epoch)
-            if not math.isfinite(loss):
-                raise TrainingError(f"epoch {state.epoch + 1}: the loss is not finite; lower --lr or --lr-f1")
-            state.epoch += 1
-            state.seconds += time.monotonic() - started
-            psnr_db = -10.0 * math.log10(max(loss, 1e-12))
-            rates = [group["lr"] for group in self.optimizer.param_groups]
-            csv_log.append(state.epoch - 1, loss, psnr_db, rates[1], rates[0], state.seconds)
-            if loss < state.best_loss:
-                state.best_loss, state.best_epoch = loss, state.epoch
-                self._save("best.ckpt")
-            self._save("last.ckpt")
-            bar.update(1)
-            bar.set_postfix(loss=f"{loss:.3e}", psnr=f"{psnr_db:.2f} dB")
-        bar.close()
+        with ProgressLine("train", "epoch", self.config.epochs, state.epoch, quiet=quiet) as line:
+            while state.epoch < self.config.epochs:
+                started = time.monotonic()
+                loss = self._train_epoch(state.epoch)
+                if not math.isfinite(loss):
+                    raise TrainingError(f"epoch {state.epoch + 1}: the loss is not finite; lower --lr or --lr-f1")
+                state.epoch += 1
+                state.seconds += time.monotonic() - started
+                psnr_db = -10.0 * math.log10(max(loss, 1e-12))
+                rates = [group["lr"] for group in self.optimizer.param_groups]
+                csv_log.append(state.epoch - 1, loss, psnr_db, rates[1], rates[0], state.seconds)
+                if loss < state.best_loss:
+                    state.best_loss, state.best_epoch = loss, state.epoch
+                    self._save("best.ckpt")
+                self._save("last.ckpt")
+                line.update(state.epoch, note=f"loss {loss:.3e}, {psnr_db:.2f} dB")
         self.model.load_state_dict(load_checkpoint(self.out_dir / "best.ckpt")["model"])
 
     def _train_epoch(self, epoch: int) -> float:

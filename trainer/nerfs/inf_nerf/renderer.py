@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from todpack.packer.errors import ConfigError
+from todpack.packer.progress import ProgressLine
 
 from ...memory import out_of_memory_is_one_line
 from .config import InfNeRFRendererConfig
@@ -157,10 +156,11 @@ class InfNeRFRenderer:
     def frames(
         self, trajectory: np.ndarray, intrinsics: Intrinsics | np.ndarray, quiet: bool = False
     ) -> Iterator[np.ndarray]:
-        """(H, W, 3) uint8 images of poses (N, 4, 4), one by one, with a progress bar."""
-        hidden = quiet or not sys.stderr.isatty()
-        for pose in tqdm(trajectory, desc="render", unit="frame", file=sys.stderr, disable=hidden):
-            yield np.rint(255.0 * self.render_image(pose, intrinsics)["rgb"]).astype(np.uint8)
+        """(H, W, 3) uint8 images of poses (N, 4, 4), one by one, with a line of progress."""
+        with ProgressLine("render", "frame", len(trajectory), quiet=quiet) as line:
+            for number, pose in enumerate(trajectory):
+                line.update(number)
+                yield np.rint(255.0 * self.render_image(pose, intrinsics)["rgb"]).astype(np.uint8)
 
     def render_video(
         self,

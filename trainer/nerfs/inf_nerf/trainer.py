@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from todpack.packer.errors import ConfigError
+from todpack.packer.progress import ProgressLine
 
 from ...checkpoint import check_identity, load_checkpoint, save_checkpoint
 from ...errors import TrainingError
 from ...memory import out_of_memory_is_one_line
-from ...progress import EpochLog, epoch_bar
+from ...progress import EpochLog
 from .config import InfNeRFTrainerConfig
 from .evaluation import ScaleScore, score_scales
 from .model import InfNeRF
@@ -150,8 +151,11 @@ class InfNeRFTrainer:
         csv_log = None
         if self.out_dir is not None and self.rank == 0:
             csv_log = EpochLog(self.out_dir / "log.csv", self.epoch, ("nodes",))
-        bar = epoch_bar(self.config.num_epochs, self.epoch, self._quiet)
-        with out_of_memory_is_one_line(self.device, MEMORY_OPTIONS), others_failing_is_one_line(self.n_processes):
+        with (
+            ProgressLine("train", "epoch", self.config.num_epochs, self.epoch, quiet=self._quiet) as line,
+            out_of_memory_is_one_line(self.device, MEMORY_OPTIONS),
+            others_failing_is_one_line(self.n_processes),
+        ):
             while self.epoch < self.config.num_epochs:
                 started = time.monotonic()
                 means = self._train_epoch()
@@ -166,9 +170,7 @@ class InfNeRFTrainer:
                     nodes = (str(len(self.model.octree)),)
                     csv_log.append(self.epoch - 1, means["total"], psnr_db, rates[1], rates[0], self.seconds, nodes)
                 self._save_sometimes()
-                bar.update(1)
-                bar.set_postfix(psnr=f"{psnr_db:.2f} dB", nodes=len(self.model.octree))
-        bar.close()
+                line.update(self.epoch, note=f"{psnr_db:.2f} dB, {len(self.model.octree)} nodes")
         return self.history
 
     def _train_epoch(self) -> dict[str, float]:
