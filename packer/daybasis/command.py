@@ -30,7 +30,7 @@ OPTIONS: dict[str, Callable[[Any], Any]] = {
     "target_psnr": click.option("--target-psnr", type=float, help="Least PSNR in dB; the smallest archive with it."),
     "target_size": click.option("--target-size", type=int, help="Most bytes; the best archive that is not larger."),
     "rd_weight": click.option(
-        "--rd-weight", type=float, default=0.1, help="Squared steps that a bit is worth; 0: plain rounding."
+        "--rd-weight", type=float, default=0.14, help="Squared steps that a bit is worth; 0: plain rounding."
     ),
     "entropy": click.option(
         "--entropy", type=click.Choice(["ans", "zstd"]), default="ans", help="zstd: larger, no constriction."

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, PackError
+from .quantize import RD_WEIGHT
 from .radiance import TRANSFERS
 
 
@@ -66,7 +67,7 @@ class DayBasisPackOptions:
         smoothing: Smooth the decoded maps; None: only where a refinement asks for it (opening takes longer with it).
     """
 
-    rd_weight: float = 0.1
+    rd_weight: float = RD_WEIGHT
     entropy: str = "ans"
     smoothing: bool | None = None
 
