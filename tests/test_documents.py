@@ -196,3 +196,18 @@ def test_targets_of_make_exist() -> None:
             for code in re.findall(r"`(make [^`]*)`", line) + re.findall(r"^(make .*)$", line):
                 named_targets = re.findall(r"^make ([a-z][a-z-]*)", code)
                 assert set(named_targets) <= targets, f"{place}: {code}"
+
+
+def test_extras_that_are_named_exist() -> None:
+    """`pip install 'todpack[pack]'` in documents and messages, `.[pack]` for a clone."""
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    extras = set(re.findall(r"^(\w+) = \[", text.partition("[project.optional-dependencies]")[2], re.MULTILINE))
+    told = [
+        (place, extra)
+        for path in [*DOCUMENTS, *CODE, REPOSITORY / "Makefile"]
+        for place, line in numbered(path)
+        for group in re.findall(r"(?:todpack|'\.)\[([a-z,]+)\]", line)
+        for extra in group.split(",")
+    ]
+    assert len(told) > 20
+    assert [place for place, extra in told if extra not in extras] == []
