@@ -64,7 +64,7 @@ def test_old_checkpoint_is_resumed(day: Day, tmp_path: Path) -> None:
 def test_old_run_packs_and_starts_a_new_one(day: Day, tmp_path: Path) -> None:
     pack_run(BEFORE, tmp_path / "a.tod")
     with open_archive(tmp_path / "a.tod", provider="cpu") as archive:
-        assert archive.container.version == (1, 0)
+        assert archive.container.version == (1, 2)
         assert archive.decode(6.0).shape == (12, 16, 3)
     fields = json.loads((BEFORE / "config.json").read_text())
     config = GridMlpConfig.from_json({**fields["config"], "qat": True, "qat_epochs": 1})
