@@ -59,7 +59,7 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | 
 def numbers(name: str, parameter: str, default: Sequence[float], help: str) -> Callable[[Function], Function]:
     """An option of numbers separated by commas; `""` is none of them."""
     text = ",".join(f"{number:g}" for number in default)
-    return click.option(name, parameter, callback=_numbers, default=text, help=help)
+    return click.option(name, parameter, callback=_numbers, default=text, show_default=bool(default), help=help)
 
 
 crf = functools.partial(numbers, "--crf", "crfs", help='Rate factors of x265; "" leaves it out.')

@@ -75,7 +75,7 @@ def _plain(axes: Any, x: str, y: str) -> None:
     axes.grid(True, color="#eceef0", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=FAINT, length=0)
+    axes.tick_params(which="both", colors=FAINT, length=0)
     axes.set_xlabel(x, color=FAINT)
     axes.set_ylabel(y, color=FAINT)
 
