@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from todpack.decompressor.archive import open_archive
 from todpack.decompressor.files import check_output
 from todpack.decompressor.reversible_wavelet import forward_bands, forward_planes
 from todpack.decompressor.siren import F1_DTYPES, STORAGES
+from todpack.frames.psnr import psnr_db
 
 from .archive_writer import ArchiveWriter
 from .errors import PackError
@@ -258,7 +258,7 @@ def _psnr_db(run: Run, path: Path, valid: np.ndarray) -> float:
             error = archive.lightmaps[0].decode(hour)[valid].astype(np.float64) - frame[valid]
             total += float(np.square(error).sum())
     mse = total / (3 * int(valid.sum()) * len(run.hours))
-    return 10.0 * math.log10(255.0**2 / max(mse, 1e-9))
+    return psnr_db(max(mse, 1e-9))
 
 
 def pack_siren(run: Run, out: Path, options: SirenPackOptions | None = None) -> PackedSiren:

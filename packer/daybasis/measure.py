@@ -10,6 +10,7 @@ import numpy as np
 
 from todpack.decompressor.archive import Archive
 from todpack.decompressor.grid import Place, TileGrid
+from todpack.frames.psnr import psnr_db
 
 from .radiance import MEASURE_TILE
 from .tiles import DayTiles
@@ -63,7 +64,7 @@ def measure(archive: Archive, tiles: DayTiles, on_tile: Callable[[], object] = l
     if patches is not None:
         return Measured(patches.psnr_db(), frame_mse)
     mse = float(frame_mse.mean())
-    return Measured(math.inf if mse == 0.0 else 10.0 * math.log10(255.0**2 / mse), frame_mse)
+    return Measured(psnr_db(mse), frame_mse)
 
 
 class _Patches:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 
 from todpack.decompressor.daybasis.transform.rotations import Regions
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
+from todpack.frames.psnr import psnr_db
 from todpack.packer.daybasis.basis import BasisFit
 from todpack.packer.daybasis.encoder import RoundedTiles, rotations_of
 from todpack.packer.daybasis.quantize import RD_WEIGHT
@@ -177,7 +177,7 @@ class Refinement:
         n_tiles = len(self.tiles)
         with ProgressLine("refine", "tile", config.n_sweeps * n_tiles, self.n_done * n_tiles, quiet=quiet) as line:
             while self.n_done < config.n_sweeps:
-                note = f"{rate / 8000:.1f} kB, {10 * math.log10(255**2 / max(mse, 1e-9)):.2f} dB"
+                note = f"{rate / 8000:.1f} kB, {psnr_db(max(mse, 1e-9)):.2f} dB"
                 before = self._snapshot()
                 for number, tile in enumerate(self.tiles, 1):
                     slopes = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from todpack.decompressor.files import write_text
 from todpack.frames import Day
+from todpack.frames.psnr import psnr_db
 from todpack.packer.daybasis.config import DayBasisConfig, stored_step
 from todpack.packer.daybasis.radiance import first_domain
 from todpack.packer.daybasis.refined import RefinedLightmap, arrays_of_refined
@@ -63,7 +63,7 @@ def train_daybasis(
         "train_seconds": round(time.monotonic() - started, 2),
     }
     if refined is not None:
-        figures["psnr_srgb_db"] = round(_psnr_db(refined.history[-1][1]), 4)
+        figures["psnr_srgb_db"] = round(psnr_db(refined.history[-1][1]), 4)
         figures["sweeps"] = len(refined.history) - 1
     described = {**config.to_json(), "refine": None if refine is None else refine.to_json()}
     record = record_of(sequence, "daybasis", described, figures)
@@ -82,10 +82,6 @@ def train_daybasis(
     write_run(work, record, arrays)
     finish_run(work, out_dir)
     return record
-
-
-def _psnr_db(mse: float) -> float:
-    return 10 * math.log10(255.0**2 / max(mse, 1e-9))
 
 
 def _refine(
@@ -115,7 +111,7 @@ def _refine(
 
     def keep(reached: State) -> None:
         lines = ["sweep,bytes_estimate,psnr_estimate_db"]
-        lines += [f"{n},{rate / 8:.0f},{_psnr_db(mse):.4f}" for n, (rate, mse) in enumerate(reached["history"])]
+        lines += [f"{n},{rate / 8:.0f},{psnr_db(mse):.4f}" for n, (rate, mse) in enumerate(reached["history"])]
         write_text(work / "log.csv", "\n".join(lines) + "\n")
         # after the log, whose last line would be missing if a kill came between them at the last sweep
         save_checkpoint(path, {**reached, "fingerprint": own})

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from todpack.frames import Day
+from todpack.frames.psnr import psnr_db
 from todpack.packer.progress import ProgressLine
 
 from ..checkpoint import check_identity, load_checkpoint, save_checkpoint
@@ -117,13 +118,13 @@ class GridMlpFit:
                 state = self.state
                 state.epoch += 1
                 state.seconds += time.monotonic() - started
-                psnr_db = -10.0 * math.log10(max(loss if self._mse is None else self._mse, 1e-12))
+                train_db = psnr_db(max(loss if self._mse is None else self._mse, 1e-12), 1.0)
                 lr, grid_lr = self.optimizer.param_groups[1]["lr"], self.optimizer.param_groups[0]["lr"]
                 held = self.validation.measure(self.model) if self.validation is not None else None
-                csv_log.append(state.epoch - 1, loss, psnr_db, lr, grid_lr, state.seconds, _columns(held))
+                csv_log.append(state.epoch - 1, loss, train_db, lr, grid_lr, state.seconds, _columns(held))
                 self._keep_best(loss if held is None else held.mse)
                 self._save("last.ckpt")
-                line.update(state.epoch, note=f"loss {loss:.3e}, {psnr_db:.2f} dB")
+                line.update(state.epoch, note=f"loss {loss:.3e}, {train_db:.2f} dB")
         best = load_checkpoint(self.out_dir / "best.ckpt")
         self.model.load_state_dict(best["model"])
         if self.config.ptq != "off" and not self.config.qat:

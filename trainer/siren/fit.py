@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 
 from todpack.frames import Day
+from todpack.frames.psnr import psnr_db
 from todpack.packer.progress import ProgressLine
 
 from ..checkpoint import check_identity, load_checkpoint, save_checkpoint
@@ -97,14 +98,14 @@ class SirenFit:
                     raise TrainingError(f"epoch {state.epoch + 1}: the loss is not finite; lower --lr or --lr-f1")
                 state.epoch += 1
                 state.seconds += time.monotonic() - started
-                psnr_db = -10.0 * math.log10(max(loss, 1e-12))
+                train_db = psnr_db(max(loss, 1e-12), 1.0)
                 rates = [group["lr"] for group in self.optimizer.param_groups]
-                csv_log.append(state.epoch - 1, loss, psnr_db, rates[1], rates[0], state.seconds)
+                csv_log.append(state.epoch - 1, loss, train_db, rates[1], rates[0], state.seconds)
                 if loss < state.best_loss:
                     state.best_loss, state.best_epoch = loss, state.epoch
                     self._save("best.ckpt")
                 self._save("last.ckpt")
-                line.update(state.epoch, note=f"loss {loss:.3e}, {psnr_db:.2f} dB")
+                line.update(state.epoch, note=f"loss {loss:.3e}, {train_db:.2f} dB")
         self.model.load_state_dict(load_checkpoint(self.out_dir / "best.ckpt")["model"])
 
     def _train_epoch(self, epoch: int) -> float:
