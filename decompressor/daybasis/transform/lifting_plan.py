@@ -52,8 +52,12 @@ def plan_pass(labels: Labels, mass: Floats, axis: int) -> tuple[Pass, tuple[Labe
         those of the high half are float64, and the last bits of the steps depend on it: it is part of the format
         (FORMAT.md "Charts and pyramid").
     """
-    lines = np.moveaxis(labels, axis, 0)  # neighbors lie along the first axis from here on
-    even, odd = lines[0::2], lines[1::2]
+
+    def flipped(array: NDArray[Any]) -> NDArray[Any]:
+        """Neighbors along the first axis, and back again."""
+        return array.T if axis else array
+
+    even, odd = flipped(labels)[0::2], flipped(labels)[1::2]
     n, n_right = len(odd), len(even) - 1  # odd sample i has even i on its left; the first n_right also have i + 1
     even_left, even_right = even[:n], even[1:]
 
@@ -70,17 +74,13 @@ def plan_pass(labels: Labels, mass: Floats, axis: int) -> tuple[Pass, tuple[Labe
 
     low, high = even.copy(order="K"), np.where(promoted, 0, odd)
     low[:n][promoted] = odd[promoted]
-    low_mass, high_mass = _split_mass(np.moveaxis(mass, axis, 0), joins_left, joins_right, promoted)
-
-    def back(array: NDArray[Any]) -> NDArray[Any]:
-        return np.ascontiguousarray(np.moveaxis(array, 0, axis))
-
+    low_mass, high_mass = _split_mass(flipped(mass), joins_left, joins_right, promoted)
     plan = Pass(
-        _weights(back(joins_left), back(joins_right), has_chart_border, PREDICT),
-        _weights(back(from_left), back(from_right), has_chart_border, UPDATE),
-        np.nonzero(back(promoted)),
+        _weights(flipped(joins_left), flipped(joins_right), has_chart_border, PREDICT),
+        _weights(flipped(from_left), flipped(from_right), has_chart_border, UPDATE),
+        np.nonzero(flipped(promoted)),
     )
-    return plan, (back(low), back(high)), (back(low_mass), back(high_mass))
+    return plan, (flipped(low), flipped(high)), (flipped(low_mass), flipped(high_mass))
 
 
 def _weights(left: Bool, right: Bool, has_chart_border: bool, factor: float) -> Weights:
