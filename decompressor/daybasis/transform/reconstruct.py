@@ -60,14 +60,14 @@ def reconstruct_maps(
     bands = iter(bands)
     low = next(bands)
     n_levels = len(pyramid.levels)
-    strides = [1 << (n_levels - index // 3) for index in range(3 * n_levels)]
-    restore = partial(restore_band, regions=regions, centroids=centroids)
-    todo = bands, in_coding_order(pyramid.sites)[1:], strides
-    if n_threads == 1:
-        details = list(map(restore, *todo))  # steps 1 and 2
+    sites = in_coding_order(pyramid.sites)[1:]
+    strides = [1 << (n_levels - index // 3) for index in range(len(sites))]
+    restore = partial(restore_band, regions=regions, centroids=centroids)  # steps 1 and 2
+    if n_threads == 1:  # all bands first: making and restoring them in turn is 3 % slower
+        details = list(map(restore, list(bands), sites, strides))
     else:
         with ThreadPoolExecutor(n_threads - 1) as pool:  # which takes each band as soon as it is there
-            details = list(pool.map(restore, *todo))
+            details = list(pool.map(restore, bands, sites, strides))
     maps = inverse(nested([low, *details]), pyramid, q_step, n_threads)  # steps 3 and 4
     if smoothing is not None:
         smooth(maps, pyramid.valid, smoothing, q_step, n_threads)  # step 5
