@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from .daybasis.command import DAYBASIS
 from .errors import PackError
+from .family import add_options, refuse_foreign
+from .gridmlp.command import GRIDMLP
+from .siren.command import SIREN
 
-# each module has OPTIONS by name, and pack(run, out, values)
-FAMILIES = {
-    "daybasis": "daybasis.command",
-    "gridmlp": "gridmlp_command",
-    "siren": "siren_command",
-}
-
-
-def _command(family: str) -> Any:
-    return importlib.import_module(f".{FAMILIES[family]}", __package__)
+FAMILIES = {family.name: family for family in (DAYBASIS, GRIDMLP, SIREN)}
 
 
 def _normalize(token: str) -> str:
     return token.replace("_", "-")
-
-
-def _option_decorators(*families: str) -> Callable[[Any], Any]:
-    """Declare the options of some families, each once."""
-
-    def declare(command: Any) -> Any:
-        decorators: dict[str, Callable[[Any], Any]] = {}
-        for family in families:
-            decorators |= _command(family).OPTIONS
-        for decorator in reversed(decorators.values()):
-            command = decorator(command)
-        return command
-
-    return declare
 
 
 @click.command(
@@ -56,7 +35,6 @@ Examples:
 )
 @click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Archive to write (NAME.tod).")
-@_option_decorators(*FAMILIES)
 @click.pass_context
 def pack(context: click.Context, /, run_dir: Path, out: Path, **options: Any) -> None:
     """Quantize and code the run folder RUN into one archive.
@@ -69,16 +47,11 @@ def pack(context: click.Context, /, run_dir: Path, out: Path, **options: Any) ->
     run = read_run(run_dir)
     if run.family not in FAMILIES:
         raise PackError(f"{run_dir}: expected a family of {', '.join(FAMILIES)}, found {run.family!r}")
-    given = {k for k in options if context.get_parameter_source(k) == click.core.ParameterSource.COMMANDLINE}
-    foreign = sorted(given - set(_command(run.family).OPTIONS))
-    if foreign:
-        raise PackError(
-            f"--{foreign[0].replace('_', '-')}: not an option of family {run.family}, which {run_dir} holds"
-        )
-    if run.family == "daybasis":
-        _command(run.family).pack(run, out, options, context.obj)
-    else:
-        _command(run.family).pack(run, out, options)
+    refuse_foreign(context, FAMILIES, run.family, f"family {run.family} in {run_dir}")
+    FAMILIES[run.family].run(run, out, options, context.obj)
+
+
+add_options(pack, tuple(FAMILIES.values()))
 
 
 @click.command(

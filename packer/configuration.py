@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -46,7 +46,7 @@ def option(
         ends: "[" or "(" where `low` is allowed or not, and "]" or ")" likewise for `high`.
         choices: The values allowed, instead of a range.
         of: Type of the value, or of a tuple's values, where the default does not tell.
-        flag: Its option on the command line; None is `--` and the name, "" has none.
+        flag: Its option on the command line, and others that do the same; None is `--` and the name, "" has none.
         help: What it is for, as `--help` shows it.
     """
     values = default if isinstance(default, tuple) else (default,)
@@ -55,10 +55,16 @@ def option(
     return dataclasses.field(default=default, metadata=rules)
 
 
+def with_default(kind: type, name: str, default: Any) -> Any:
+    """A field of another configuration, with a default of its own."""
+    spec = next(spec for spec in dataclasses.fields(kind) if spec.name == name)
+    return dataclasses.field(default=default, metadata=spec.metadata)
+
+
 def option_name(spec: dataclasses.Field[Any]) -> str:
     """What a user types to set a field; its own name where there is no option."""
     flag = spec.metadata["flag"]
-    return spec.name if flag == "" else flag or f"--{spec.name.replace('_', '-')}"
+    return spec.name if flag == "" else (flag or f"--{spec.name.replace('_', '-')}").split()[0]
 
 
 def require(fits: bool, name: str, expected: str, found: object) -> None:
@@ -94,7 +100,7 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
         return
     values = value if is_tuple and isinstance(value, tuple) else (value,)
     fits = is_tuple == isinstance(value, tuple) and all(_fits(rules, one) for one in values)
-    require(fits, option_name(spec), _allowed(rules, is_tuple), value)
+    require(fits, option_name(spec), _allowed(rules, is_tuple), _found(rules, value))
 
 
 def _fits(rules: Any, value: Any) -> bool:
@@ -109,6 +115,12 @@ def _fits(rules: Any, value: Any) -> bool:
     above = rules["low"] < value if rules["ends"][0] == "(" else rules["low"] <= value
     below = value < rules["high"] if rules["ends"][1] == ")" else value <= rules["high"]
     return above and below and math.isfinite(value)
+
+
+def _found(rules: Any, value: Any) -> str:
+    if isinstance(value, float) and rules["kind"] is float:
+        return f"{value:g}"
+    return repr(value) if isinstance(value, str) and rules["kind"] is not str else str(value)
 
 
 def _allowed(rules: Any, plural: bool) -> str:
@@ -156,15 +168,15 @@ def option_values(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[parameter] for name, parameter in names.items() if given.get(parameter) is not None}
 
 
-def click_options(kind: type, presets: Container[str] = ()) -> list[click.Option]:
+def click_options(kind: type, defaults: Mapping[str, str] | None = None) -> list[click.Option]:
     """The options of a command that set the fields of a configuration; the value of one that is not given is None.
 
     Args:
         kind: The configuration's dataclass.
-        presets: Fields whose default depends on the preset.
+        defaults: What the help says of the default of some fields, where it is not their own.
     """
     specs = [spec for spec in dataclasses.fields(kind) if spec.metadata and spec.metadata["flag"] != ""]
-    return [_click_option(spec, spec.name in presets) for spec in specs]
+    return [_click_option(spec, (defaults or {}).get(spec.name)) for spec in specs]
 
 
 def _parameter(spec: dataclasses.Field[Any]) -> str:
@@ -172,14 +184,14 @@ def _parameter(spec: dataclasses.Field[Any]) -> str:
     return option_name(spec).removeprefix("--").replace("-", "_")
 
 
-def _click_option(spec: dataclasses.Field[Any], from_preset: bool) -> click.Option:
+def _click_option(spec: dataclasses.Field[Any], said: str | None) -> click.Option:
     rules, flag = spec.metadata, option_name(spec)
-    default = "from the preset" if from_preset else _shown(spec.default, flag)
+    default = said or _shown(spec.default, flag)
     described = rules["help"] if default is None else f"{rules['help']}  [default: {default}]"
     if rules["kind"] is bool:
         flag = f"{flag}/--no-{flag.removeprefix('--')}"
     kind = click.Choice(rules["choices"]) if rules["choices"] and rules["kind"] is str else rules["kind"]
-    declared = [flag, _parameter(spec)]
+    declared = [flag, *(rules["flag"] or "").split()[1:], _parameter(spec)]
     if isinstance(spec.default, tuple):
         return click.Option(declared, callback=_split(rules["kind"]), metavar="NUMBERS", help=described)
     return click.Option(declared, type=kind, default=None, help=described)
@@ -199,8 +211,9 @@ def _split(kind: type) -> Callable[[click.Context, click.Parameter, str | None],
 
 
 def _shown(default: Any, flag: str) -> str | None:
+    """A default as the help shows it; None where there is nothing to say."""
     if isinstance(default, bool):
-        return flag.removeprefix("--") if default else f"no-{flag.removeprefix('--')}"
+        return flag.removeprefix("--") if default else None
     if isinstance(default, tuple):
         return ",".join(f"{one:g}" for one in default) or None
-    return None if default is None else str(default)
+    return f"{default:g}" if isinstance(default, float) else None if default is None else str(default)

@@ -16,7 +16,7 @@ AddModel = Callable[[ArchiveWriter, np.ndarray], dict[str, Any]]
 """(writer, valid) -> the model's metadata; its sections are added to the writer."""
 
 
-def write_run(run: Run, out: Path, add_model: AddModel) -> int:
+def write_run_archive(run: Run, out: Path, add_model: AddModel) -> int:
     """Write mask, model and metadata.
 
     Args:

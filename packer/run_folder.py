@@ -1,45 +1,56 @@
-"""Read a run folder (trainer/run_folder.py describes it) without torch."""
+"""A run folder, what a training leaves behind: written by the trainer, read here without torch.
+
+config.json   family, configuration, signal, figures      (`RunRecord`)
+arrays.npz    the model's arrays by name, `valid`, `baseline`; no pickled objects
+
+The trainer keeps logs and checkpoints beside them (trainer/run_folder.py).
+"""
 
 from __future__ import annotations
 
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from .errors import PackError
+from todpack.decompressor.errors import InvalidMetadataError
+from todpack.decompressor.files import write_atomic, write_text
+from todpack.decompressor.json_fields import Fields
+from todpack.frames import Day
+
+from .configuration import from_json
+from .errors import ConfigError, PackError
 
 RUN_FORMAT = 1
+CONFIG_NAME = "config.json"
+ARRAYS_NAME = "arrays.npz"
+CHECKPOINT_NAME = "last.ckpt"
 TRANSFERS = ("srgb8", "linear")
-FIELDS = {
-    "family": str, "config": dict, "name": str, "height": int, "width": int, "hours": list, "transfer": str,
-    "figures": dict, "run_format": int,
-}  # fmt: skip
+MAX_HOURS, MAX_SIDE = 1 << 16, 1 << 24
+Config = TypeVar("Config")
 
 
-@dataclass(frozen=True)
-class Run:
-    """A trained model on disk.
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """The content of `config.json`.
 
     Attributes:
-        path: The run folder.
-        family: Model family.
-        config: Resolved configuration.
+        family: Model family, as `model_type` in the archive.
+        config: Configuration of the family.
         name: Name of the lightmap.
         height: H, rows.
         width: W, columns.
-        hours: (T,) stored times.
+        hours: Stored times, hours.
         transfer: "srgb8" or "linear".
-        figures: Measured figures of the training.
-        arrays: By name.
+        figures: Measured figures (psnr_srgb_db of the unquantized model, epochs, training seconds, ...).
+        run_format: Version of this layout.
     """
 
-    path: Path
     family: str
     config: dict[str, Any]
     name: str
@@ -47,7 +58,29 @@ class Run:
     width: int
     hours: list[float]
     transfer: str
-    figures: dict[str, Any]
+    figures: dict[str, Any] = field(default_factory=dict)
+    run_format: int = RUN_FORMAT
+
+    @staticmethod
+    def of_day(day: Day, family: str, config: dict[str, Any], figures: dict[str, Any]) -> RunRecord:
+        """The record of a family trained on a day."""
+        hours = [float(h) for h in day.hours]
+        return RunRecord(
+            family=family, config=config, name=day.name, height=day.height, width=day.width, hours=hours,
+            transfer=day.transfer, figures=figures,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(RunRecord):
+    """A run folder that was read.
+
+    Attributes:
+        path: The folder.
+        arrays: By name.
+    """
+
+    path: Path
     arrays: Mapping[str, np.ndarray]
 
     def array(self, name: str, *shape: int | None) -> np.ndarray:
@@ -56,7 +89,7 @@ class Run:
         Raises:
             PackError: missing, not finite, or of another shape.
         """
-        where = f"{self.path / 'arrays.npz'}: {name}"
+        where = f"{self.path / ARRAYS_NAME}: {name}"
         if name not in self.arrays:
             raise PackError(f"{where}: expected this array, found none")
         array = self.arrays[name]
@@ -74,23 +107,41 @@ class Run:
         """
         valid = self.array("valid", self.height, self.width).astype(bool)
         if not valid.any():
-            raise PackError(f"{self.path / 'arrays.npz'}: valid: expected at least one valid texel, found none")
+            raise PackError(f"{self.path / ARRAYS_NAME}: valid: expected at least one valid texel, found none")
         return valid
 
+    def configuration(self, kind: type[Config]) -> Config:
+        """The family's configuration, checked.
 
-def _check_signal(fields: dict[str, Any], where: Path) -> None:
-    for name in ("height", "width"):
-        if isinstance(fields[name], bool) or fields[name] < 1:
-            raise PackError(f"{where}: {name}: expected a number >= 1, found {fields[name]}")
-    hours = fields["hours"]
-    for hour in hours:
-        is_number = isinstance(hour, (int, float)) and not isinstance(hour, bool)
-        if not is_number or not 0.0 <= hour < 24.0:
-            raise PackError(f"{where}: hours: expected numbers in [0, 24), found {str(hour)[:40]!r}")
-    if not hours or any(later <= earlier for earlier, later in pairwise(hours)):
-        raise PackError(f"{where}: hours: expected at least one time, ascending, found {str(hours)[:60]}")
-    if fields["transfer"] not in TRANSFERS:
-        raise PackError(f"{where}: transfer: expected {' or '.join(TRANSFERS)}, found {str(fields['transfer'])[:40]!r}")
+        Raises:
+            PackError: an unknown field, or a value that is not allowed.
+        """
+        where = f"{self.path / CONFIG_NAME}: config"
+        try:
+            return from_json(kind, self.config, where)
+        except ConfigError as error:
+            raise PackError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
+
+
+def write_run(path: Path, record: RunRecord, arrays: dict[str, np.ndarray]) -> None:
+    """Write `arrays.npz`, then `config.json`, each at once or not at all.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    write_arrays(path / ARRAYS_NAME, arrays)
+    write_text(path / CONFIG_NAME, json.dumps(asdict(record), indent=2, sort_keys=True) + "\n", durable=True)
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write an NPZ file of numbers; `savez` itself takes no `allow_pickle` before NumPy 2.1.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    assert not any(array.dtype.hasobject for array in arrays.values())
+    named: dict[str, Any] = dict(arrays)
+    write_atomic(path, lambda file: np.savez(file, **named), durable=True)
 
 
 def read_run(path: str | Path) -> Run:
@@ -100,31 +151,55 @@ def read_run(path: str | Path) -> Run:
         PackError: missing, unreadable, or not a run folder of this format.
     """
     folder = Path(path)
-    config_path, arrays_path = folder / "config.json", folder / "arrays.npz"
+    config_path = folder / CONFIG_NAME
     if not config_path.is_file():
-        hint = "; the training has not finished (continue it by --resume)" if (folder / "last.ckpt").is_file() else ""
+        is_begun = (folder / CHECKPOINT_NAME).is_file()
+        hint = "; the training has not finished (continue it by --resume)" if is_begun else ""
         raise PackError(f"{folder}: expected a run folder with config.json, found none{hint}")
     try:
-        fields = json.loads(config_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        record = _record_of(json.loads(config_path.read_text(encoding="utf-8")), str(config_path))
+    except (OSError, ValueError, RecursionError) as error:
         raise PackError(f"{config_path}: not readable as JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise PackError(f"{config_path}: expected an object, found {type(fields).__name__}")
-    for name, kind in FIELDS.items():
-        if not isinstance(fields.get(name), kind):
-            found = type(fields[name]).__name__ if name in fields else "none"
-            raise PackError(f"{config_path}: expected the field {name!r} ({kind.__name__}), found {found}")
-    if fields["run_format"] != RUN_FORMAT:
-        raise PackError(f"{config_path}: expected run_format {RUN_FORMAT}, found {fields['run_format']}")
-    _check_signal(fields, config_path)
+    except InvalidMetadataError as error:
+        raise PackError(str(error)) from error
+    values = {spec.name: getattr(record, spec.name) for spec in fields(record)}
+    return Run(path=folder, arrays=read_arrays(folder / ARRAYS_NAME), **values)
+
+
+def _record_of(content: Any, where: str) -> RunRecord:
+    stored = Fields(content, where)
+    run_format = stored.integer("run_format", 0, 1 << 31)
+    if run_format != RUN_FORMAT:
+        raise PackError(f"{where}: expected run_format {RUN_FORMAT}, found {run_format}")
+    for name in ("config", "figures"):
+        stored.child(name)
+    hours = stored.numbers("hours", 1, MAX_HOURS)
+    if not all(0.0 <= hour < 24.0 for hour in hours) or any(later <= earlier for earlier, later in pairwise(hours)):
+        raise PackError(f"{where}.hours: expected hours in [0, 24), ascending, found {str(hours)[:60]}")
+    return RunRecord(
+        family=stored.text("family"),
+        config=content["config"],
+        name=stored.text("name"),
+        height=stored.integer("height", 1, MAX_SIDE),
+        width=stored.integer("width", 1, MAX_SIDE),
+        hours=hours,
+        transfer=stored.choice("transfer", TRANSFERS),
+        figures=content["figures"],
+    )
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an NPZ file, by name.
+
+    Raises:
+        PackError: missing, or not a file of plain arrays.
+    """
     try:
-        with arrays_path.open("rb") as file, zipfile.ZipFile(file):  # NumPy would leave a damaged file open
+        with path.open("rb") as file, zipfile.ZipFile(file):  # NumPy would leave a damaged file open
             file.seek(0)
             with np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+                return {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
-        raise PackError(f"{arrays_path}: expected the model's arrays, found nothing there") from error
+        raise PackError(f"{path}: expected the model's arrays, found nothing there") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise PackError(f"{arrays_path}: not a readable NPZ file: {error}") from error
-    values = {name: fields[name] for name in FIELDS if name != "run_format"}
-    return Run(path=folder, arrays=arrays, **values)
+        raise PackError(f"{path}: not a readable NPZ file: {error}") from error

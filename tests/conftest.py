@@ -62,7 +62,7 @@ def tiny_run(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run folder of a small GridMLP trained on `tiny_day`."""
     pytest.importorskip("torch")
     from todpack.frames import read_day
-    from todpack.trainer.gridmlp.config import GridMlpConfig
+    from todpack.packer.gridmlp.config import GridMlpConfig
     from todpack.trainer.gridmlp.train import train_gridmlp
 
     config = GridMlpConfig(
@@ -85,7 +85,7 @@ def tiny_run(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_archive(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Archive of `tiny_run`."""
-    from todpack.packer.pack import pack_run
+    from todpack.packer.gridmlp.pack import pack_run
 
     path = tmp_path_factory.mktemp("archive") / "tiny.tod"
     pack_run(tiny_run, path)

@@ -118,7 +118,7 @@ def test_radiance_is_linear(tmp_path: Path) -> None:
         ({"q_step": 4, "target_psnr_db": 40}, todpack.PackError, "--q-step: expected a step or a target"),
         ({"refine": "much"}, todpack.PackError, "refine: expected one of"),
         ({"transfer": "log"}, todpack.PackError, "--transfer: an option of linear radiance"),
-        ({"entropy": "lzma"}, todpack.PackError, "--entropy: expected one of"),
+        ({"entropy": "lzma"}, todpack.ConfigError, "--entropy: expected one of"),
         ({"source": "nowhere"}, todpack.DataError, "nowhere: expected a folder"),
         ({"lightmap": "L_0"}, todpack.DataError, "no lightmap"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,12 @@ from click.core import ParameterSource
 
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
+from todpack.packer.configuration import click_options, option_values
 from todpack.packer.daybasis.command import OPTIONS
-from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 
 log = logging.getLogger("todpack.compress")
-DEFAULTS = DayBasisConfig()
 LINEAR_OPTIONS = ("transfer", "reweight")
-CONFIG_OPTIONS = ("tile", "n_levels", "rotate", "max_classes", "transfer", "reweight")
-
-
-def daybasis_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Declare the options of coding."""
-    for decorator in reversed(OPTIONS.values()):
-        command = decorator(command)
-    return command
 
 
 @click.command(
@@ -44,15 +35,6 @@ Examples:
 @click.argument("input_dir", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Archive to write (NAME.tod).")
 @frame_options
-@daybasis_options
-@click.option("--tile", type=int, default=DEFAULTS.tile, help="Side of the independent tiles.")
-@click.option("--levels", "n_levels", type=int, default=DEFAULTS.n_levels, help="Levels of the wavelet pyramid.")
-@click.option("--rotate/--no-rotate", default=DEFAULTS.rotate, help="Find the sparse rotation.")
-@click.option("--max-classes", type=int, default=DEFAULTS.max_classes, help="Regional rotations at most; 1: none.")
-@click.option("--transfer", default=DEFAULTS.transfer, help="Domain of linear radiance: gamma, linear or log.")
-@click.option(
-    "--reweight", type=int, default=DEFAULTS.reweight, help="Linear: trial codings that trade busy hours for bytes."
-)
 @click.option("--lightmap", help="Only this one of a dataset, such as L_Courtyard_0.")
 @click.option("--jobs", type=int, help="Lightmaps coded at once.  [default: the number of cores]")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where jobs run.")
@@ -76,7 +58,6 @@ def compress(
     """
     from todpack.api import compress as run
     from todpack.decompressor.files import check_output
-    from todpack.packer.daybasis.command import pack_options
     from todpack.packer.progress import StageBars
 
     check_output(out)
@@ -106,8 +87,8 @@ def compress(
             engine=engine,
             progress=bars,
             on_warning=on_warning,
-            config=DayBasisConfig(**{name: options[name] for name in CONFIG_OPTIONS}),
-            options=pack_options(options),
+            config=DayBasisConfig(**option_values(DayBasisConfig, {**options, "q_step": None})),
+            options=DayBasisPackOptions(**option_values(DayBasisPackOptions, options)),
             linear_options=given,
         )
     line = f"{out}: {report.size_bytes} bytes, "
@@ -120,3 +101,6 @@ def compress(
     click.echo(line)
     if len(said) > 1:
         log.warning("%d warnings, see above", len(said))
+
+
+compress.params += [*OPTIONS, *(option for option in click_options(DayBasisConfig) if option.name != "q_step")]

@@ -1,8 +1,7 @@
-"""`todpack train`: what all families share; `<family>/command.py` has the options of each."""
+"""`todpack train`; `<family>/command.py` has what each family adds."""
 
 from __future__ import annotations
 
-import importlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,20 +10,18 @@ import click
 
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
-from todpack.packer.errors import ConfigError
+from todpack.packer.family import add_options, refuse_foreign
 
-from .options import Decorator
+from .daybasis.command import DAYBASIS
+from .gridmlp.command import GRIDMLP
+from .siren.command import SIREN
 
 if TYPE_CHECKING:
     from todpack.frames import Day
 
 log = logging.getLogger("todpack.train")
 
-FAMILIES = (
-    "daybasis",
-    "gridmlp",
-    "siren",
-)  # trainer/<family>/command.py: OPTIONS by name, and train(read, out_dir, values)
+FAMILIES = {family.name: family for family in (DAYBASIS, GRIDMLP, SIREN)}
 
 EXAMPLES = """
 \b
@@ -38,32 +35,6 @@ Examples:
 """
 
 
-def _command(family: str) -> Any:
-    return importlib.import_module(f"todpack.trainer.{family}.command")
-
-
-def _owners() -> dict[str, list[str]]:
-    owners: dict[str, list[str]] = {}
-    for family in FAMILIES:
-        for name in _command(family).OPTIONS:
-            owners.setdefault(name, []).append(family)
-    return owners
-
-
-def _family_options(command: Any) -> Any:
-    """Declare the options of every family once; the help says whose they are."""
-    decorators: dict[str, Decorator] = {}
-    for family in FAMILIES:
-        decorators |= _command(family).OPTIONS
-    for decorator in reversed(decorators.values()):
-        command = decorator(command)
-    owners = _owners()
-    for parameter in command.__click_params__:
-        if parameter.name in owners:
-            parameter.help = f"{', '.join(owners[parameter.name])}: {parameter.help}"
-    return command
-
-
 @click.command(
     "train",
     epilog=EXAMPLES,
@@ -74,10 +45,9 @@ def _family_options(command: Any) -> Any:
 @frame_options
 @click.option("--lightmap", help="Which one of a dataset, such as L_Courtyard_0.")
 @click.option("--out-dir", "-o", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
-@click.option("--family", type=click.Choice(FAMILIES), default=FAMILIES[0], help="Model family.")
+@click.option("--family", type=click.Choice(list(FAMILIES)), default="daybasis", help="Model family.")
 @click.option("--overwrite", is_flag=True, help="Replace a run that is already in --out-dir.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
-@_family_options
 @click.pass_context
 def train(
     context: click.Context,
@@ -98,21 +68,17 @@ def train(
     """
     if (input_dir is None) == (data_dir is None):
         raise click.UsageError("give the folder of frames once: as INPUT or by --data-dir")
-    given = {k for k in options if context.get_parameter_source(k) == click.core.ParameterSource.COMMANDLINE}
-    owners = _owners()
-    foreign = sorted(name for name in given if family not in owners.get(name, [family]))
-    if foreign:
-        raise ConfigError(
-            f"--{foreign[0].replace('_', '-')}: an option of --family {' or '.join(owners[foreign[0]])}, "
-            f"found --family {family}"
-        )
+    refuse_foreign(context, FAMILIES, family, f"--family {family}")
 
     def read() -> Day:
         from todpack.frames import read_day
 
-        sequence = read_day(input_dir or data_dir or "", lightmap=lightmap, **vars(reading))
-        for warning in sequence.warnings:
+        day = read_day(input_dir or data_dir or "", lightmap=lightmap, **vars(reading))
+        for warning in day.warnings:
             log.warning(warning)
-        return sequence
+        return day
 
-    _command(family).train(read, out_dir, {k: v for k, v in options.items() if v is not None})
+    FAMILIES[family].run(read, out_dir, {name: value for name, value in options.items() if value is not None})
+
+
+add_options(train, tuple(FAMILIES.values()))

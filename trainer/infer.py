@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from todpack.frames.errors import DataError
 from todpack.frames.formats import read_rgb_codes
-from todpack.packer.errors import ConfigError
+from todpack.packer.configuration import from_json
+from todpack.packer.errors import ConfigError, PackError
+from todpack.packer.gridmlp.config import GridMlpConfig
+from todpack.packer.run_folder import ARRAYS_NAME, read_arrays
+from todpack.packer.siren.config import SirenConfig
 
 from .checkpoint import load_checkpoint
 from .errors import TrainingError
 from .gridmlp.baseline_encoder import masked_frame
-from .gridmlp.config import GridMlpConfig
 from .gridmlp.export import reconstruct
 from .gridmlp.model import GridMlp
-from .run_folder import ARRAYS_NAME
-from .siren.config import SirenConfig
+from .run_folder import BASELINE_NAME
 from .siren.export import frame_of, latent_map
 from .siren.model import F2, Siren
 
 Predict = Callable[[float], np.ndarray]
-BASELINE_NAME = "baseline.png"
+Config = TypeVar("Config")
 
 
 def read_baseline(path: Path, height: int, width: int) -> np.ndarray:
@@ -44,9 +47,18 @@ def read_baseline(path: Path, height: int, width: int) -> np.ndarray:
     return frame
 
 
-def _known(identity: dict[str, Any], config: type) -> dict[str, Any]:
-    names = {field.name for field in dataclasses.fields(config)}
-    return {name: value for name, value in identity.items() if name in names}
+def _config_of(identity: dict[str, Any], kind: type[Config]) -> Config:
+    """The configuration among what a checkpoint says of its run."""
+    names = {spec.name for spec in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    return from_json(kind, {name: value for name, value in identity.items() if name in names})
+
+
+@contextmanager
+def _misfit_is_one_line(ckpt: Path, family: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ConfigError) as error:
+        raise TrainingError(f"{ckpt}: not a checkpoint of a {family}: {error}") from error
 
 
 def _baseline_of(ckpt: Path, baseline_path: Path | None, is_residual: bool, size: tuple[int, int]) -> np.ndarray | None:
@@ -70,12 +82,10 @@ def load_siren(ckpt: Path) -> Siren:
 
 
 def _siren(ckpt: Path, saved: dict[str, Any]) -> Siren:
-    try:
+    with _misfit_is_one_line(ckpt, "siren"):
         identity = saved["identity"]
-        model = Siren(SirenConfig.from_json(_known(identity, SirenConfig)), identity["height"], identity["width"])
+        model = Siren(_config_of(identity, SirenConfig), identity["height"], identity["width"])
         model.load_state_dict(saved["model"])
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ConfigError) as error:
-        raise TrainingError(f"{ckpt}: not a checkpoint of a siren: {error}") from error
     return model.eval()
 
 
@@ -91,32 +101,27 @@ def _valid_of(ckpt: Path) -> np.ndarray:
     """The mask, which the BaselineEncoder needs and the checkpoint does not have."""
     path = ckpt.parent / ARRAYS_NAME
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            valid: np.ndarray = archive["valid"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        valid: np.ndarray = read_arrays(path)["valid"]
+    except (PackError, KeyError) as error:
         raise DataError(f"{path}: expected the mask of the run, which its BaselineEncoder needs: {error}") from error
     return valid.astype(bool)
 
 
 def _gridmlp_predictor(ckpt: Path, saved: dict[str, Any], baseline_path: Path | None) -> Predict:
-    try:
+    with _misfit_is_one_line(ckpt, "gridmlp"):
         identity = saved["identity"]
-        config = GridMlpConfig.from_json(_known(identity, GridMlpConfig))
+        config = _config_of(identity, GridMlpConfig)
         height, width = int(identity["height"]), int(identity["width"])
-    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
-        raise TrainingError(f"{ckpt}: not a checkpoint of a gridmlp: {error}") from error
     baseline = _baseline_of(ckpt, baseline_path, config.residual_mode, (height, width))
     encoded = None
     if config.use_baseline_encoder and baseline is not None:
         encoded = masked_frame(baseline, _valid_of(ckpt))
-    try:
+    with _misfit_is_one_line(ckpt, "gridmlp"):
         model = GridMlp(config, height, width, encoded)
         model.load_state_dict(saved["model"])
         model.affines = {int(level): affine for level, affine in saved.get("affines", {}).items()}
         if saved["state"]["qat_start"] >= 0:
             model.mlp_dtype = config.qat_mlp
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise TrainingError(f"{ckpt}: not a checkpoint of a gridmlp: {error}") from error
     return lambda time_h: reconstruct(model, baseline, np.array([time_h]))[0]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from todpack.decompressor.errors import needs
 from todpack.packer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,10 +35,8 @@ def _predictor(
     exports = latent_path is not None and f2_path is not None
     if (ckpt is None) != exports or (ckpt is not None and (latent_path or f2_path)):
         raise click.UsageError("give either --ckpt, or --latent-path and --f2-path")
-    try:
+    with needs("train", "inference by torch"):
         from .infer import checkpoint_predictor, exported_predictor
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"inference by torch needs {error.name}: pip install 'todpack[train]'") from error
     if ckpt is not None:
         return checkpoint_predictor(ckpt, baseline_path)
     assert latent_path is not None and f2_path is not None
@@ -67,11 +66,9 @@ def export_latent(ckpt: Path, out_dir: Path) -> None:
     hours and gives (N, T, 3) colors from 0 to 1 (rgb - baseline for residual models). It is for other programs: todpack
     itself reads the weights, never TorchScript.
     """
-    try:
+    with needs("train", "the export"):
         from .infer import load_siren
         from .siren.export import LATENT_NAME, SCRIPT_NAME, STATE_NAME, write_exports
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"exports need {error.name}: pip install 'todpack[train]'") from error
     write_exports(load_siren(ckpt), out_dir)
     click.echo(f"{out_dir}: {LATENT_NAME}, {STATE_NAME}, {SCRIPT_NAME}")
 

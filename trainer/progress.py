@@ -24,8 +24,7 @@ class EpochLog:
         self._write()
 
     def _write(self) -> None:
-        text = "".join(f"{','.join(row)}\n" for row in self._rows)
-        write_text(self._path, text)
+        write_text(self._path, "".join(f"{','.join(row)}\n" for row in self._rows))
 
     def append(
         self,

@@ -1,7 +1,7 @@
-"""A run folder: what a training leaves behind, and what the packer reads without torch.
+"""The folder of a training, in the making and finished.
 
-config.json   family, resolved configuration, signal, figures       (this module's `RunRecord`)
-arrays.npz    the model's arrays by name, `valid`, `baseline`       (no pickled objects)
+What the packer reads is written as packer/run_folder.py has it. Beside that:
+
 baseline.png  the baseline frame, in residual mode
 log.csv       one line per epoch
 best.ckpt, last.ckpt
@@ -10,69 +10,20 @@ exports/      of siren, where asked for
 
 from __future__ import annotations
 
-import json
 import shutil
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from todpack.decompressor.errors import OutputError
-from todpack.decompressor.files import make_folder, write_atomic, write_text
-from todpack.frames import Day
+from todpack.decompressor.files import make_folder
 from todpack.packer.errors import ConfigError
+from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME
 from todpack.packer.staging_folder import put_folder, settle_folder
 
-RUN_FORMAT = 1
-CONFIG_NAME = "config.json"
-ARRAYS_NAME = "arrays.npz"
-CHECKPOINT_NAME = "last.ckpt"
 MARK_NAME = "unfinished"  # in a folder beside a run: a training, and not an older run that was replaced
-RUN_NAMES = (CONFIG_NAME, ARRAYS_NAME, "baseline.png", "best.ckpt", CHECKPOINT_NAME, "log.csv", MARK_NAME)
+BASELINE_NAME = "baseline.png"
+RUN_NAMES = (CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, "log.csv", MARK_NAME)
 EXPORTS_NAME = "exports"
 EXPORT_NAMES = ("latent_map.npy", "f2_state_dict.pt", "f2_ts.pt")
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """The content of `config.json`.
-
-    Attributes:
-        family: Model family, as `model_type` in the archive.
-        config: Resolved configuration of the family.
-        name: Name of the lightmap.
-        height: H, rows.
-        width: W, columns.
-        hours: Stored times, hours.
-        transfer: "srgb8" or "linear".
-        figures: Measured figures (psnr_srgb_db of the unquantised model, epochs run, training seconds, ...).
-        run_format: Version of this layout.
-    """
-
-    family: str
-    config: dict[str, Any]
-    name: str
-    height: int
-    width: int
-    hours: list[float]
-    transfer: str
-    figures: dict[str, Any] = field(default_factory=dict)
-    run_format: int = RUN_FORMAT
-
-
-def record_of(sequence: Day, family: str, config: dict[str, Any], figures: dict[str, Any]) -> RunRecord:
-    """The record of a run of a family on a day."""
-    return RunRecord(
-        family=family,
-        config=config,
-        name=sequence.name,
-        height=sequence.height,
-        width=sequence.width,
-        hours=[float(h) for h in sequence.hours],
-        transfer=sequence.transfer,
-        figures=figures,
-    )
 
 
 def _beside(out_dir: Path) -> Path:
@@ -156,28 +107,7 @@ def _carry_over(old: Path, new: Path) -> None:
 
 
 def clear_run(path: Path) -> None:
-    """Remove what an older training left."""
-    for name in RUN_NAMES:
-        (path / name).unlink(missing_ok=True)
-
-
-def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an NPZ file of numbers; `savez` itself takes no `allow_pickle` before NumPy 2.1.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    assert not any(array.dtype.hasobject for array in arrays.values())
-    named: dict[str, Any] = dict(arrays)
-    write_atomic(path, lambda file: np.savez(file, **named), durable=True)
-
-
-def write_run(path: Path, record: RunRecord, arrays: dict[str, np.ndarray]) -> None:
-    """Write `arrays.npz`, then `config.json`, each at once or not at all.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    write_arrays(path / ARRAYS_NAME, arrays)
-    text = json.dumps(asdict(record), indent=2, sort_keys=True) + "\n"
-    write_text(path / CONFIG_NAME, text, durable=True)
+    """Remove what an older training left, so that it is not taken for the new one's."""
+    for name in (*RUN_NAMES, *(f"{EXPORTS_NAME}/{export}" for export in EXPORT_NAMES)):
+        if (path / name).is_file():
+            (path / name).unlink()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..configuration import click_options, option_values
 from ..errors import PackError
+from ..family import Family
+from .config import DayBasisConfig, DayBasisPackOptions
 
 if TYPE_CHECKING:
     from todpack.frames import TileSource
 
     from ..run_folder import Run
-    from .config import DayBasisConfig, DayBasisPackOptions
     from .encoder import Progress, Refine, Refiner
     from .radiance import RadianceDomain
     from .transform.closed_form import TemporalTransform
@@ -23,29 +24,17 @@ if TYPE_CHECKING:
 LINEAR_STEP = 2.5
 """Meets the contest's best marks of PSNR, SSIM and LPIPS together on the courtyard, see docs/contest.md."""
 
-OPTIONS: dict[str, Callable[[Any], Any]] = {
-    "q_step": click.option(
-        "--q-step", type=float, help="Quantizer step in codes.  [default: 16, linear: 2.5, or the run's]"
-    ),
-    "target_psnr": click.option("--target-psnr", type=float, help="Least PSNR in dB; the smallest archive with it."),
-    "target_size": click.option("--target-size", type=int, help="Most bytes; the best archive that is not larger."),
-    "rd_weight": click.option(
-        "--rd-weight", type=float, default=0.14, help="Squared steps that a bit is worth; 0: plain rounding."
-    ),
-    "entropy": click.option(
-        "--entropy", type=click.Choice(["ans", "zstd"]), default="ans", help="zstd: larger, no constriction."
-    ),
-    "refine": click.option(
-        "--refine",
+OPTIONS = (
+    click.Option(["--q-step"], type=float, help="Quantizer step in codes.  [default: 16, linear: 2.5, or the run's]"),
+    click.Option(["--target-psnr"], type=float, help="Least PSNR in dB; the smallest archive with it."),
+    click.Option(["--target-size"], type=int, help="Most bytes; the best archive that is not larger."),
+    click.Option(
+        ["--refine"],
         type=click.Choice(["none", "fast", "full"]),
         help="Descent over the codes: about 10 % fewer bytes; torch.  [default: as in the run; none for compress]",
     ),
-    "smoothing": click.option(
-        "--smoothing/--no-smoothing",
-        default=None,
-        help="Smooth decoded maps: 2 % fewer bytes, opens slower.  [default: where refined]",
-    ),
-}
+    *click_options(DayBasisPackOptions),
+)
 
 
 def with_step(config: DayBasisConfig, options: dict[str, Any], is_linear: bool) -> DayBasisConfig:
@@ -60,13 +49,6 @@ def with_step(config: DayBasisConfig, options: dict[str, Any], is_linear: bool) 
     if options["target_psnr"] is not None or options["target_size"] is not None:
         raise PackError("--q-step: expected a step or a target, found both")
     return dataclasses.replace(config, q_step=q_step)
-
-
-def pack_options(options: dict[str, Any]) -> DayBasisPackOptions:
-    """How to code, of the options above."""
-    from .config import DayBasisPackOptions
-
-    return DayBasisPackOptions(options["rd_weight"], options["entropy"], options["smoothing"])
 
 
 def asked_refine(options: dict[str, Any], refiner: Refiner | None) -> Refine | None:
@@ -116,7 +98,7 @@ def encode(
     encoded = encode_day(
         day,
         with_step(config, options, day.transfer == "linear" and transform is None),
-        pack_options(options),
+        DayBasisPackOptions(**option_values(DayBasisPackOptions, options)),
         transform=transform,
         domain=domain,
         refine=refine,
@@ -142,3 +124,6 @@ def pack(run: Run, out: Path, options: dict[str, Any], refiner: Refiner | None =
         elif refiner is not None:  # at another step the codes are refined anew, in the same way
             refine = refiner(held.refinement, options["smoothing"])
     encode(held.day, held.config, out, options, refine, held.transform, held.domain)
+
+
+DAYBASIS = Family("daybasis", OPTIONS, pack)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.packer.micro_run import write_micro_run
-from todpack.packer.pack import pack_run
+from todpack.packer.gridmlp.pack import pack_run
 
 
 @pytest.fixture(scope="session")

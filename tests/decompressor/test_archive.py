@@ -11,8 +11,8 @@ from PIL import Image
 
 from tests.packer.micro_run import expected_frame, micro_arrays, write_micro_run
 from todpack.decompressor import Region, open_archive
-from todpack.packer.gridmlp import GridMlpPackOptions
-from todpack.packer.pack import pack_run
+from todpack.packer.gridmlp.command import GridMlpPackOptions
+from todpack.packer.gridmlp.pack import pack_run
 
 TIMES = (0.0, 6.0, 12.5, 3.21, 23.999)
 

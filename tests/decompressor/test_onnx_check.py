@@ -20,7 +20,7 @@ from todpack.decompressor.graphs.session import make_session, run_session
 from todpack.decompressor.graphs.shapes import GraphInputs
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.memory import MemoryAccount
-from todpack.packer.gridmlp_latents import latents_graph
+from todpack.packer.gridmlp.latents_graph import latents_graph
 
 NESTED = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "inner", [], [])
 

@@ -15,7 +15,7 @@ from todpack.decompressor.memory import MemoryAccount
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
-from todpack.packer.pack import pack_run
+from todpack.packer.gridmlp.pack import pack_run
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 

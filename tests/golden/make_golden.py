@@ -24,14 +24,15 @@ from todpack.frames import Day, read_day
 from todpack.packer.dataset.merge import merge_archives
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
-from todpack.packer.gridmlp import GridMlpPackOptions
-from todpack.packer.pack import pack_run
+from todpack.packer.gridmlp.command import GridMlpPackOptions
+from todpack.packer.gridmlp.config import GridMlpConfig
+from todpack.packer.gridmlp.pack import pack_run
 from todpack.packer.run_folder import read_run
-from todpack.packer.siren import SirenPackOptions, pack_siren
+from todpack.packer.siren.command import SirenPackOptions
+from todpack.packer.siren.config import SirenConfig
+from todpack.packer.siren.pack import pack_siren
 from todpack.submission.contest.plain_lightmap import raw_lightmap
-from todpack.trainer.gridmlp.config import GridMlpConfig
 from todpack.trainer.gridmlp.train import train_gridmlp
-from todpack.trainer.siren.config import SirenConfig
 from todpack.trainer.siren.train import train_siren
 
 FOLDER = Path(__file__).resolve().parent

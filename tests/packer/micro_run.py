@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from todpack.trainer.run_folder import RunRecord, write_run
+from todpack.packer.run_folder import RunRecord, write_run
 
 MICRO = {"height": 8, "width": 8, "levels": (2, 4), "channels": 1, "hidden": 4, "layers": 1, "harmonics": 1}
 
@@ -73,8 +73,9 @@ def write_micro_run(
     options = {**MICRO, **changed}
     folder.mkdir(parents=True, exist_ok=True)
     record = RunRecord(
-        "gridmlp", micro_config(options), "micro", options["height"], options["width"], list(hours), "srgb8"
-    )
+        family="gridmlp", config=micro_config(options), name="micro", height=options["height"],
+        width=options["width"], hours=list(hours), transfer="srgb8",
+    )  # fmt: skip
     write_run(folder, record, micro_arrays(**options) if arrays is None else arrays)
     return folder
 

@@ -40,16 +40,17 @@ class Sketch:
         ({"epochs": 0}, "--epochs: expected an integer in 1..1000, found 0"),
         ({"epochs": 2.0}, "--epochs: expected an integer in 1..1000, found 2.0"),
         ({"epochs": True}, "--epochs: expected an integer in 1..1000, found True"),
-        ({"lr": 0.0}, "--lr: expected a number in (0, 1], found 0.0"),
+        ({"lr": 0.0}, "--lr: expected a number in (0, 1], found 0"),
         ({"lr": math.nan}, "--lr: expected a number in (0, 1], found nan"),
-        ({"hour": 24.0}, "--hour: expected a number in [0, 24), found 24.0"),
+        ({"hour": 24.0}, "--hour: expected a number in [0, 24), found 24"),
+        ({"epochs": "3"}, "--epochs: expected an integer in 1..1000, found '3'"),
         ({"merge": "xor"}, "--merge: expected one of mean, learned, found xor"),
         ({"bits": 5}, "--bits: expected one of 4, 8, found 5"),
         ({"film": 1}, "--film: expected true or false, found 1"),
         ({"sizes": (65,)}, "--sizes: expected integers in 1..64, found (65,)"),
         ({"sizes": 16}, "--sizes: expected integers in 1..64, found 16"),
         ({"times": (24.0,)}, "--times: expected numbers in [0, 24), found (24.0,)"),
-        ({"share": 50.0}, "--share: expected a number in (50, 100], found 50.0"),
+        ({"share": 50.0}, "--share: expected a number in (50, 100], found 50"),
         ({"n_levels": 40}, "--levels: expected an integer in 1..12, found 40"),
         ({"inner": 9}, "inner: expected an integer in 1..3, found 9"),
     ],
@@ -90,10 +91,11 @@ def test_options_set_fields() -> None:
 
 
 def test_help_tells_defaults() -> None:
-    told = {parameter.name: parameter.help for parameter in click_options(Sketch, presets={"epochs"})}
+    told = {parameter.name: parameter.help for parameter in click_options(Sketch, {"epochs": "from the preset"})}
     assert told["epochs"] == "Passes.  [default: from the preset]"
     assert told["lr"] == "Learning rate.  [default: 0.0001]"
-    assert told["film"] == "Modulate.  [default: no-film]"
+    assert told["film"] == "Modulate."
+    assert told["rotate"] == "Rotate.  [default: rotate]"
     assert told["sizes"] == "Sizes.  [default: 16,32]"
     assert told["times"] == "Times."
     assert "inner" not in told

@@ -11,8 +11,8 @@ import pytest
 
 from tests.packer.micro_run import MICRO, expected_frame, lookup, micro_arrays
 from todpack.decompressor.graphs.engine import onnxruntime
-from todpack.packer.gridmlp_graphs import frame_graph
-from todpack.packer.gridmlp_latents import latents_graph
+from todpack.packer.gridmlp.frame_graph import frame_graph
+from todpack.packer.gridmlp.latents_graph import latents_graph
 
 SHAPES = [
     {"height": 8, "width": 8},
@@ -86,7 +86,7 @@ def test_int8_weights_by_hand() -> None:
 @pytest.mark.parametrize("changed", [{"height": 21, "width": 34}, {"height": 34, "width": 21, "residual": False}])
 def test_equals_the_torch_model(changed: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch")
-    from todpack.trainer.gridmlp.config import GridMlpConfig
+    from todpack.packer.gridmlp.config import GridMlpConfig
     from todpack.trainer.gridmlp.export import model_arrays
     from todpack.trainer.gridmlp.model import GridMlp
 

@@ -13,11 +13,12 @@ from tests.conftest import make_day, write_day
 from tests.decompressor.forge import put_together, take_apart
 from todpack.decompressor import InvalidSectionError, gridmlp, open_archive
 from todpack.frames import Day, read_day
-from todpack.packer.gridmlp import GridMlpPackOptions
-from todpack.packer.gridmlp_graphs import frame_graph
+from todpack.packer.configuration import from_json
+from todpack.packer.gridmlp.command import GridMlpPackOptions
+from todpack.packer.gridmlp.config import GridMlpConfig
+from todpack.packer.gridmlp.frame_graph import frame_graph
+from todpack.packer.gridmlp.pack import pack_run
 from todpack.packer.inspect import describe
-from todpack.packer.pack import pack_run
-from todpack.trainer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
 
@@ -73,7 +74,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 def decoded_and_expected(run: Path, archive_path: Path, dtype: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """What the archive decodes to and what the torch model with the archive's own quantised weights gives."""
     fields = json.loads((run / "config.json").read_text())
-    config = GridMlpConfig.from_json(fields["config"])
+    config = from_json(GridMlpConfig, fields["config"])
     with np.load(run / "arrays.npz") as stored:
         arrays = {name: stored[name] for name in stored.files}
     height, width = fields["height"], fields["width"]

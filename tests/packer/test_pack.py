@@ -17,8 +17,8 @@ from tests.decompressor.forge import metadata_text
 from tests.packer.micro_run import micro_arrays, write_micro_run
 from todpack.decompressor import OutputError, TodpackError, open_archive
 from todpack.packer import archive_writer
-from todpack.packer.gridmlp import GridMlpPackOptions
-from todpack.packer.pack import pack_run
+from todpack.packer.gridmlp.command import GridMlpPackOptions
+from todpack.packer.gridmlp.pack import pack_run
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = [
@@ -51,7 +51,7 @@ def test_same_run_same_bytes(run: Path, tmp_path: Path, options: GridMlpPackOpti
 
 
 def test_same_bytes_from_other_processes(run: Path, tmp_path: Path) -> None:
-    program = "import sys; from todpack.packer.pack import pack_run; pack_run(sys.argv[1], sys.argv[2])"
+    program = "import sys; from todpack.packer.gridmlp.pack import pack_run; pack_run(sys.argv[1], sys.argv[2])"
     digests = set()
     for seed in ("0", "1", "4711"):
         out = tmp_path / f"{seed}.tod"
@@ -96,7 +96,7 @@ def test_metadata_has_the_recipe_s_fields(run: Path, tmp_path: Path) -> None:
 
 
 def test_stored_scales_are_the_float32_ones(run: Path, tmp_path: Path) -> None:
-    from todpack.packer.quantize import quantize_grid
+    from todpack.packer.gridmlp.quantize import quantize_grid
 
     pack_run(run, tmp_path / "a.tod")
     quant = metadata_of(tmp_path / "a.tod")["lightmaps"][0]["model"]["quant"]

@@ -11,8 +11,8 @@ import pytest
 from todpack.decompressor import open_archive
 from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.frames import Day, read_day
-from todpack.packer.gridmlp import GridMlpPackOptions
-from todpack.packer.pack import pack_run
+from todpack.packer.gridmlp.command import GridMlpPackOptions
+from todpack.packer.gridmlp.pack import pack_run
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +23,13 @@ def day(tiny_day: Path) -> Day:
 @pytest.fixture(scope="module")
 def torch_frames(tiny_run: Path, day: Day) -> np.ndarray:
     """(T, H, W, 3) codes of the model in best.ckpt, by torch."""
+    from todpack.packer.configuration import from_json
+    from todpack.packer.gridmlp.config import GridMlpConfig
     from todpack.trainer.checkpoint import load_checkpoint
-    from todpack.trainer.gridmlp.config import GridMlpConfig
     from todpack.trainer.gridmlp.export import reconstruct
     from todpack.trainer.gridmlp.model import GridMlp
 
-    config = GridMlpConfig.from_json(json.loads((tiny_run / "config.json").read_text())["config"])
+    config = from_json(GridMlpConfig, json.loads((tiny_run / "config.json").read_text())["config"])
     model = GridMlp(config, day.height, day.width)
     model.load_state_dict(load_checkpoint(tiny_run / "best.ckpt")["model"])
     return reconstruct(model, day.radiance[12].astype(np.uint8), day.hours)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from todpack.packer.errors import PackError
-from todpack.packer.quantize import quantize_grid, shortest_floats
+from todpack.packer.errors import ConfigError
+from todpack.packer.gridmlp.command import GridMlpPackOptions
+from todpack.packer.gridmlp.quantize import quantize_grid, shortest_floats
 
 
 def grid_of(*channels: list[float]) -> np.ndarray:
@@ -100,12 +101,11 @@ def test_percentile_clips_outliers_at_both_ends() -> None:
 
 
 def test_refused_options() -> None:
-    grid = np.zeros((2, 2, 1), np.float32)
-    with pytest.raises(PackError, match="--grid-dtype: expected one of uint8, uint16, float32, found int4"):
-        quantize_grid(grid, "int4")
+    with pytest.raises(ConfigError, match="--grid-dtype: expected one of uint8, uint16, float32, found int4"):
+        GridMlpPackOptions(grid_dtype="int4")
     for percentile in (50.0, 100.1, 0.0, float("nan")):
-        with pytest.raises(PackError, match=r"--percentile: expected a number in \(50, 100\], found"):
-            quantize_grid(grid, percentile=percentile)
+        with pytest.raises(ConfigError, match=r"--percentile: expected a number in \(50, 100\], found"):
+            GridMlpPackOptions(percentile=percentile)
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

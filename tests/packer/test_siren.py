@@ -13,11 +13,11 @@ from tests.test_imports import THROUGH_COMMAND, run_fresh
 from todpack.decompressor import ArchiveError, open_archive
 from todpack.decompressor import siren as siren_module
 from todpack.decompressor.graphs.runtime import Graph
-from todpack.packer.errors import PackError
+from todpack.packer.errors import ConfigError, PackError
 from todpack.packer.inspect import describe
-from todpack.packer.run_folder import read_run
-from todpack.packer.siren import PrincipalLatents, SirenPackOptions, latent_map, pack_siren, principal_latents
-from todpack.trainer.run_folder import RunRecord, write_run
+from todpack.packer.run_folder import RunRecord, read_run, write_run
+from todpack.packer.siren.command import SirenPackOptions
+from todpack.packer.siren.pack import PrincipalLatents, latent_map, pack_siren, principal_latents
 
 HOURS = (0.0, 7.0, 15.5)
 SIZES = [(8, 8), (13, 29), (1, 17), (9, 2)]
@@ -78,8 +78,14 @@ def write_micro_run(folder: Path, height: int, width: int, residual: bool = Fals
         "layers_f2": 2, "time_harmonics": 2, "residual_mode": residual, "baseline_time": 12.0, "baseline_q_step": 4,
     }  # fmt: skip
     folder.mkdir(parents=True)
-    write_run(folder, RunRecord("siren", config, "micro", height, width, list(HOURS), "srgb8"), arrays)
+    write_run(folder, siren_record(config, height, width), arrays)
     return arrays
+
+
+def siren_record(config: dict[str, Any], height: int, width: int) -> RunRecord:
+    return RunRecord(
+        family="siren", config=config, name="micro", height=height, width=width, hours=list(HOURS), transfer="srgb8"
+    )
 
 
 def pack(run: Path, **options: Any) -> Path:
@@ -210,7 +216,7 @@ def test_auto_keeps_the_smaller_of_equals(tmp_path: Path, caplog: pytest.LogCapt
     write_micro_run(tmp_path / "flat", 16, 16, hidden_f1=140)
     arrays = {**read_run(tmp_path / "flat").arrays}
     arrays["f1_2_weight"] = np.zeros_like(arrays["f1_2_weight"])
-    record = RunRecord("siren", read_run(tmp_path / "flat").config, "micro", 16, 16, list(HOURS), "srgb8")
+    record = siren_record(read_run(tmp_path / "flat").config, 16, 16)
     write_run(tmp_path / "flat", record, arrays)
     assert pack_siren(read_run(tmp_path / "flat"), tmp_path / "b.tod").storage == "latent"
 
@@ -229,13 +235,13 @@ def test_inspect_tells_the_storage(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"storage": "both"}, "--storage: expected one of auto, latent, weights, found both"),
-        ({"latent_bits": 9}, "--latent-bits: expected one of 2, 3, 4, 5, 6, 7, 8, found 9"),
+        ({"latent_bits": 9}, "--latent-bits: expected an integer in 2..8, found 9"),
         ({"latent_downsample": 3}, "--latent-downsample: expected one of 1, 2, found 3"),
         ({"f1_dtype": "int4"}, "--f1-dtype: expected one of fp16, int8, fp32, found int4"),
     ],
 )
 def test_bad_options(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(PackError, match=message):
+    with pytest.raises(ConfigError, match=message):
         SirenPackOptions(**options)
 
 
@@ -244,7 +250,7 @@ def test_damaged_run_is_refused(name: str, tmp_path: Path) -> None:
     arrays = write_micro_run(tmp_path / "run", 8, 8)
     config = read_run(tmp_path / "run").config
     arrays[name] = arrays[name][:-1]
-    write_run(tmp_path / "run", RunRecord("siren", config, "micro", 8, 8, list(HOURS), "srgb8"), arrays)
+    write_run(tmp_path / "run", siren_record(config, 8, 8), arrays)
     with pytest.raises(PackError, match=f"{name}: expected shape"):
         pack(tmp_path / "run")
 
@@ -271,7 +277,7 @@ def test_bad_metadata_is_refused(
     field: str, value: object, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_micro_run(tmp_path / "run", 8, 8)
-    from todpack.packer import siren as packer_siren
+    from todpack.packer.siren import pack as packer_siren
 
     add_siren = packer_siren.add_siren
     monkeypatch.setattr(packer_siren, "add_siren", lambda *a: {**add_siren(*a), field: value})

@@ -17,7 +17,7 @@ from tests.packer.micro_run import micro_arrays, write_micro_run
 from todpack.frames import read_day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
-from todpack.packer.pack import pack_run
+from todpack.packer.gridmlp.pack import pack_run
 
 GOLDEN = REPOSITORY / "tests" / "golden"
 KEYS = ("0", "1200")

@@ -25,7 +25,8 @@ IMPORTED = (
     "importlib.readers", "encodings.cp437",  # later, as another user, Python itself may be out of reach
     "todpack.eval.measures.perceptual", "todpack.packer.cli", "todpack.compress_command",
     "todpack.packer.daybasis.encoder", "todpack.packer.inspect",
-    "todpack.packer.siren", "todpack.submission.build", "todpack.submission.cli", "todpack.submission.contest.build",
+    "todpack.packer.siren.pack", "todpack.submission.build", "todpack.submission.cli",
+    "todpack.submission.contest.build",
     "todpack.trainer.cli", "todpack.trainer.daybasis.refinement", "todpack.trainer.daybasis.train",
     "todpack.trainer.gridmlp.train", "todpack.trainer.siren.train",
 )  # fmt: skip

@@ -18,7 +18,7 @@ from tests.packer.micro_run import write_micro_run
 from todpack.cli import main
 from todpack.decompressor import open_archive
 from todpack.eval.measures.perceptual import LpipsAbsent
-from todpack.packer.pack import pack_run
+from todpack.packer.gridmlp.pack import pack_run
 from todpack.submission.build import build
 from todpack.submission.check import Rehearsal, check
 

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from todpack.frames import Day
-from todpack.trainer.gridmlp.config import GridMlpConfig
+from todpack.packer.gridmlp.config import GridMlpConfig
 from todpack.trainer.progress import COLUMNS
 
 SMALL = GridMlpConfig(

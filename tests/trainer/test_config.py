@@ -6,39 +6,40 @@ from typing import Any
 
 import pytest
 
+from todpack.packer.configuration import from_json
 from todpack.packer.errors import ConfigError
-from todpack.trainer.configuration import load_preset
-from todpack.trainer.gridmlp.config import PRESETS, GridMlpConfig
+from todpack.packer.gridmlp.config import GridMlpConfig
+from todpack.trainer.presets import load_preset
 
 INF, NAN = float("inf"), float("nan")
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", ["fast", "full", "ab"])
 def test_presets_are_complete_and_valid(name: str) -> None:
-    config = GridMlpConfig.from_json(load_preset("gridmlp", name, PRESETS))
+    config = from_json(GridMlpConfig, load_preset("gridmlp", name))
     assert config.grid_levels == (16, 32, 64, 128)
     assert config.residual_mode is True
 
 
 def test_full_preset_has_the_recipe_s_numbers() -> None:
-    config = GridMlpConfig.from_json(load_preset("gridmlp", "full", PRESETS))
+    config = from_json(GridMlpConfig, load_preset("gridmlp", "full"))
     assert (config.epochs, config.batch_size, config.hidden, config.layers) == (150, 16384, 256, 8)
     assert (config.time_harmonics, config.lr, config.channels_per_level) == (8, 1e-4, 16)
 
 
 def test_unknown_preset() -> None:
-    with pytest.raises(ConfigError, match="--preset: expected one of fast, full, ab, found slow"):
-        load_preset("gridmlp", "slow", PRESETS)
+    with pytest.raises(ConfigError, match="--preset: expected one of ab, fast, full, found slow"):
+        load_preset("gridmlp", "slow")
 
 
 def test_unknown_key() -> None:
     with pytest.raises(ConfigError, match=r"unknown key 'hiden'; known: .*hidden"):
-        GridMlpConfig.from_json({"hiden": 3})
+        from_json(GridMlpConfig, {"hiden": 3})
 
 
 def test_json_round_trip() -> None:
     config = GridMlpConfig(grid_levels=(3, 5), residual_mode=False, lr=0.25)
-    assert GridMlpConfig.from_json(config.to_json()) == config
+    assert from_json(GridMlpConfig, config.to_json()) == config
     assert config.to_json()["grid_levels"] == [3, 5]
 
 
@@ -77,7 +78,7 @@ def test_ends_of_ranges(changed: dict[str, Any]) -> None:
 @pytest.mark.parametrize("changed", [{"hidden": "wide"}, {"lr": None}, {"grid_levels": 7}, {"grid_levels": ["a"]}])
 def test_wrong_types(changed: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        GridMlpConfig.from_json(changed)
+        from_json(GridMlpConfig, changed)
 
 
 def test_grid_lr_follows_lr() -> None:

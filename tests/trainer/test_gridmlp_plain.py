@@ -15,8 +15,9 @@ import pytest
 from tests.conftest import make_day, write_day
 from todpack.decompressor import open_archive
 from todpack.frames import Day, read_day
-from todpack.packer.pack import pack_run
-from todpack.trainer.gridmlp.config import GridMlpConfig
+from todpack.packer.configuration import from_json
+from todpack.packer.gridmlp.config import GridMlpConfig
+from todpack.packer.gridmlp.pack import pack_run
 
 torch = pytest.importorskip("torch")
 
@@ -39,7 +40,7 @@ def arrays_of(run: Path) -> dict[str, np.ndarray]:
 def test_trains_to_the_same_weights(day: Day, tmp_path: Path) -> None:
     """Another machine may round otherwise; a draw, a step or a loss that is not the old one is off by far more."""
     fields = json.loads((BEFORE / "config.json").read_text())
-    train_gridmlp(day, GridMlpConfig.from_json(fields["config"]), tmp_path / "run", device="cpu", quiet=True)
+    train_gridmlp(day, from_json(GridMlpConfig, fields["config"]), tmp_path / "run", device="cpu", quiet=True)
     before, now = arrays_of(BEFORE), arrays_of(tmp_path / "run")
     assert list(now) == list(before)
     for name, array in before.items():
@@ -55,7 +56,7 @@ def test_trains_to_the_same_weights(day: Day, tmp_path: Path) -> None:
 def test_old_checkpoint_is_resumed(day: Day, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(BEFORE, run)
-    config = GridMlpConfig.from_json(json.loads((BEFORE / "config.json").read_text())["config"])
+    config = from_json(GridMlpConfig, json.loads((BEFORE / "config.json").read_text())["config"])
     train_gridmlp(day, config, run, device="cpu", quiet=True, resume=True)
     for name, array in arrays_of(BEFORE).items():
         np.testing.assert_array_equal(arrays_of(run)[name], array)
@@ -67,7 +68,7 @@ def test_old_run_packs_and_starts_a_new_one(day: Day, tmp_path: Path) -> None:
         assert archive.container.version == (1, 2)
         assert archive.decode(6.0).shape == (12, 16, 3)
     fields = json.loads((BEFORE / "config.json").read_text())
-    config = GridMlpConfig.from_json({**fields["config"], "qat": True, "qat_epochs": 1})
+    config = from_json(GridMlpConfig, {**fields["config"], "qat": True, "qat_epochs": 1})
     record = train_gridmlp(day, config, tmp_path / "b", device="cpu", quiet=True, init_from=BEFORE)
     assert record.figures["epochs"] == 1
     moved = arrays_of(tmp_path / "b")["grid_1"] - arrays_of(BEFORE)["grid_1"]

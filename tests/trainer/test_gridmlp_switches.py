@@ -17,18 +17,18 @@ from todpack.decompressor.gridmlp import HASH_FACTORS, HASH_PRIME
 from todpack.eval.measures.ssim import RADIUS, ssim_map
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
-from todpack.packer.gridmlp_graphs import stored_weight
-from todpack.packer.quantize import quantize_grid
-from todpack.trainer.gridmlp.config import GridMlpConfig
+from todpack.packer.gridmlp.config import GridMlpConfig
+from todpack.packer.gridmlp.frame_graph import stored_weight
+from todpack.packer.gridmlp.quantize import quantize_grid
 
 torch = pytest.importorskip("torch")
 
 from todpack.packer.graph_builder import GraphBuilder  # noqa: E402
 from todpack.trainer.gridmlp import hash_grid  # noqa: E402
-from todpack.trainer.gridmlp.fake_quantize import affine_of, fake_grid, fake_weight  # noqa: E402
 from todpack.trainer.gridmlp.fit import GridMlpFit  # noqa: E402
-from todpack.trainer.gridmlp.losses import temporal_l1, warmed_up  # noqa: E402
+from todpack.trainer.gridmlp.objective import temporal_l1, warmed_up  # noqa: E402
 from todpack.trainer.gridmlp.patch_sampler import PatchSampler  # noqa: E402
+from todpack.trainer.gridmlp.quantization import affine_of, fake_grid, fake_weight  # noqa: E402
 from todpack.trainer.gridmlp.train import train_gridmlp  # noqa: E402
 from todpack.trainer.losses import ssim  # noqa: E402
 
@@ -95,7 +95,7 @@ def test_hash_grids_are_trained_alone_first(tmp_path: Path) -> None:
         (tmp_path / f"{n_alone}").mkdir()
         fit = GridMlpFit(a_day(), config, tmp_path / f"{n_alone}", torch.device("cpu"), False)
         start = {name: value.clone() for name, value in fit.model.state_dict().items()}
-        fit._train_epoch(0)
+        fit.train_epoch(0)
         moved = {n: bool((v != start[n]).any()) for n, v in fit.model.state_dict().items()}
         weights[n_alone] = moved
         assert fit.optimizer.param_groups[2]["lr"] == pytest.approx(2.0 * fit.optimizer.param_groups[0]["lr"])
@@ -195,7 +195,7 @@ def test_held_hours_are_measured_and_not_trained_on(tmp_path: Path) -> None:
         ({"val_hours": (5.0,)}, r"--val-hours: expected stored hours \(0, 6, 12, 18\), found 5"),
         ({"val_hours": (12.0,)}, "--val-hours: expected other hours than the baseline's, found 12"),
         ({"val_hours": (0.0, 6.0, 12.0, 18.0), "residual_mode": False}, "--val-hours: expected at least one hour left"),
-        ({"patch_size": 8}, "--patch-size: expected 0, 16 or 32, found 8"),
+        ({"patch_size": 8}, "--patch-size: expected one of 0, 16, 32, found 8"),
         ({"patch_size": 16, "loss_lpips_w": 0.1}, "--loss-lpips-w: expected 0 without --patch-size 32"),
         ({"temporal_lpips_w": 0.1}, "--temporal-lpips-w: expected 0 without --patch-size 32"),
         ({"use_baseline_encoder": True, "residual_mode": False}, "--use-baseline-encoder: expected --residual-mode"),
@@ -238,14 +238,14 @@ def test_fine_tuning_follows_training_and_resumes_bit_for_bit(tmp_path: Path, mo
     rows = rows_of(whole)
     assert len(rows) == 6
     assert float(rows[3]["lr"]) < 0.2 * float(rows[0]["lr"])
-    train_epoch = GridMlpFit._train_epoch
+    train_epoch = GridMlpFit.train_epoch
 
     def interrupted(self: GridMlpFit, epoch: int) -> float:
         if epoch == 4:
             raise KeyboardInterrupt
         return train_epoch(self, epoch)
 
-    monkeypatch.setattr(GridMlpFit, "_train_epoch", interrupted)
+    monkeypatch.setattr(GridMlpFit, "train_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_of(tmp_path / "cut", qat=True, qat_epochs=3, patience=0)
     monkeypatch.undo()

@@ -10,8 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from todpack.trainer.device import out_of_memory_is_one_line  # noqa: E402
 from todpack.trainer.errors import TrainingError  # noqa: E402
-from todpack.trainer.memory import out_of_memory_is_one_line  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITED = """

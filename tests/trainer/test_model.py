@@ -8,12 +8,12 @@ import pytest
 from tests.conftest import make_day
 from tests.packer.micro_run import lookup
 from todpack.frames import Day
-from todpack.trainer.gridmlp.config import GridMlpConfig
+from todpack.packer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
 
-from todpack.trainer.gridmlp.model import GridMlp, grid_shapes, time_features  # noqa: E402
-from todpack.trainer.sampler import DaySampler  # noqa: E402
+from todpack.trainer.gridmlp.model import GridMlp, time_features  # noqa: E402
+from todpack.trainer.neural.sampler import DaySampler  # noqa: E402
 
 
 def a_day(height: int = 12, width: int = 10, n_frames: int = 5) -> Day:
@@ -42,9 +42,9 @@ def test_lookup_is_bilinear_with_nodes_at_cell_centres(height: int, width: int) 
 
 
 def test_grids_scale_with_the_aspect() -> None:
-    assert grid_shapes((16, 128), 256, 256) == [(16, 16), (128, 128)]
-    assert grid_shapes((16, 128), 100, 200) == [(8, 16), (64, 128)]
-    assert grid_shapes((4,), 1000, 3) == [(4, 1)]
+    assert GridMlpConfig(grid_levels=(16, 128)).level_shapes(256, 256) == [(16, 16), (128, 128)]
+    assert GridMlpConfig(grid_levels=(16, 128)).level_shapes(100, 200) == [(8, 16), (64, 128)]
+    assert GridMlpConfig(grid_levels=(4,)).level_shapes(1000, 3) == [(4, 1)]
 
 
 def test_time_features_by_hand() -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from tests.trainer.small_run import SMALL, rows_of, train
 from todpack.cli import main
 from todpack.frames import Day, read_day
 from todpack.trainer.errors import TrainingError
-from todpack.trainer.gridmlp.config import GridMlpConfig
 
 pytest.importorskip("torch")
 
@@ -72,7 +72,7 @@ def test_resume_without_a_checkpoint_starts_afresh(sequence: Day, tmp_path: Path
 def test_resume_with_other_options_or_data_is_refused(sequence: Day, tmp_path: Path) -> None:
     run = train(sequence, tmp_path / "run")
     with pytest.raises(TrainingError, match=r"last\.ckpt: was trained with other options or data \(different: lr\)"):
-        train(sequence, run, GridMlpConfig.from_json({**SMALL.to_json(), "lr": 0.006}), resume=True)
+        train(sequence, run, replace(SMALL, lr=0.006), resume=True)
     frames, valid = make_day(20, 24, 4, seed=1)
     other = read_day(write_day(tmp_path / "other", frames, valid))
     with pytest.raises(TrainingError, match=r"different: code_sum"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,11 @@ import pytest
 from tests.trainer.small_run import SMALL, train
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
-from todpack.trainer.gridmlp.config import GridMlpConfig
 from todpack.trainer.run_folder import finish_run, work_folder
 
 pytest.importorskip("torch")
 
-OTHER = GridMlpConfig.from_json({**SMALL.to_json(), "seed": 3})
+OTHER = replace(SMALL, seed=3)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -28,14 +28,14 @@ def test_an_interrupted_replacement_leaves_the_older_run(
 
     run = train(sequence, tmp_path / "run")
     older = content(run)
-    train_epoch = GridMlpFit._train_epoch
+    train_epoch = GridMlpFit.train_epoch
 
     def stopped(fit: GridMlpFit, epoch: int) -> float:
         if epoch == 3:
             raise KeyboardInterrupt
         return train_epoch(fit, epoch)
 
-    monkeypatch.setattr(GridMlpFit, "_train_epoch", stopped)
+    monkeypatch.setattr(GridMlpFit, "train_epoch", stopped)
     with pytest.raises(KeyboardInterrupt):
         train(sequence, run, OTHER, overwrite=True)
     assert content(run) == older

@@ -19,10 +19,10 @@ from todpack.frames import Day, read_day
 torch = pytest.importorskip("torch")
 
 from todpack.packer.errors import ConfigError  # noqa: E402
+from todpack.packer.siren.config import SirenConfig  # noqa: E402
 from todpack.trainer.errors import TrainingError  # noqa: E402
 from todpack.trainer.infer import checkpoint_predictor, exported_predictor  # noqa: E402
 from todpack.trainer.siren import train as siren_train  # noqa: E402
-from todpack.trainer.siren.config import SirenConfig  # noqa: E402
 from todpack.trainer.siren.fit import SirenFit, stored_baseline  # noqa: E402
 from todpack.trainer.siren.model import F1, Siren  # noqa: E402
 
@@ -115,7 +115,7 @@ def test_residual_mode_trains_on_the_baseline_that_is_stored(sequence: Day, tmp_
 def test_resume_equals_an_uninterrupted_run(sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     siren_train.train_siren(sequence, MICRO, whole, device="cpu", quiet=True)
-    train_epoch = SirenFit._train_epoch
+    train_epoch = SirenFit.train_epoch
 
     def interrupted(fit: SirenFit, epoch: int) -> float:
         if epoch == 2:
@@ -123,7 +123,7 @@ def test_resume_equals_an_uninterrupted_run(sequence: Day, tmp_path: Path, monke
         return train_epoch(fit, epoch)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(SirenFit, "_train_epoch", interrupted)
+        patched.setattr(SirenFit, "train_epoch", interrupted)
         siren_train.train_siren(sequence, MICRO, parted, device="cpu", quiet=True)
     assert not (parted / "config.json").exists()
     siren_train.train_siren(sequence, MICRO, parted, device="cpu", quiet=True, resume=True)
@@ -144,7 +144,7 @@ def test_out_of_memory_names_what_to_lower(sequence: Day, tmp_path: Path, monkey
     def full(fit: SirenFit, epoch: int) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(SirenFit, "_train_epoch", full)
+    monkeypatch.setattr(SirenFit, "train_epoch", full)
     with pytest.raises(TrainingError, match="lower --batch-size, --hidden-f1, --hidden-f2 or --latent-dim"):
         siren_train.train_siren(sequence, MICRO, tmp_path / "run", device="cpu", quiet=True)
 
@@ -163,7 +163,7 @@ def test_diverged_training_is_one_line(sequence: Day, tmp_path: Path) -> None:
     fit = SirenFit(sequence, config, tmp_path, torch.device("cpu"))
     with torch.no_grad():
         fit.model.f2.output.bias.fill_(float("nan"))
-    with pytest.raises(TrainingError, match="epoch 1: the loss is not finite; lower --lr or --lr-f1"):
+    with pytest.raises(TrainingError, match="epoch 1: the loss is not finite after 3 restarts; lower --lr"):
         fit.run(quiet=True)
 
 
@@ -234,7 +234,7 @@ def test_infer_reads_gridmlp_checkpoints(tiny_run: Path, tiny_day: Path, tmp_pat
 
 def test_infer_reads_gridmlp_checkpoints_with_all_inputs(sequence: Day, tmp_path: Path) -> None:
     """The BaselineEncoder looks at the masked baseline; the ranges of fake quantisation are in the checkpoint."""
-    from todpack.trainer.gridmlp.config import GridMlpConfig
+    from todpack.packer.gridmlp.config import GridMlpConfig
     from todpack.trainer.gridmlp.train import train_gridmlp
 
     config = GridMlpConfig(
@@ -370,7 +370,7 @@ def test_residual_export_without_baseline_is_refused(run: Path, tmp_path: Path) 
         (["--latent-dim", "0"], "--latent-dim: expected an integer in 1..256, found 0"),
         (["--omega-0", "0"], "--omega-0: expected a number in (0, 1000], found 0"),
         (["--preset", "ab"], "--preset: expected one of fast, full, found ab"),
-        (["--grid-levels", "4"], "--grid-levels: an option of --family gridmlp, found --family siren"),
+        (["--grid-levels", "4"], "--grid-levels: an option of family gridmlp, found --family siren"),
     ],
 )
 def test_bad_options_are_one_line(
@@ -401,8 +401,8 @@ def test_infer_takes_one_source(run: Path) -> None:
 
 @pytest.mark.parametrize("name", ["fast", "full"])
 def test_presets_are_configurations(name: str) -> None:
-    from todpack.trainer.configuration import load_preset
-    from todpack.trainer.siren.config import PRESETS
+    from todpack.packer.configuration import from_json
+    from todpack.trainer.presets import load_preset
 
-    config = SirenConfig.from_json(load_preset("siren", name, PRESETS))
-    assert SirenConfig.from_json(config.to_json()) == config
+    config = from_json(SirenConfig, load_preset("siren", name))
+    assert from_json(SirenConfig, config.to_json()) == config

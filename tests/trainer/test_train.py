@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,16 @@ from todpack.decompressor import OutputError
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
 from todpack.trainer.errors import TrainingError
-from todpack.trainer.gridmlp.config import GridMlpConfig
 
 torch = pytest.importorskip("torch")
 
-from todpack.trainer.gridmlp.fit import MAX_DIVERGENCES, GridMlpFit  # noqa: E402
+from todpack.trainer.gridmlp.fit import GridMlpFit  # noqa: E402
 from todpack.trainer.gridmlp.model import GridMlp  # noqa: E402
+from todpack.trainer.neural.fit import MAX_DIVERGENCES, Loss  # noqa: E402
 
 
 def test_loss_falls_and_the_run_folder_is_complete(sequence: Day, tmp_path: Path) -> None:
-    config = GridMlpConfig.from_json({**SMALL.to_json(), "epochs": 20})
+    config = replace(SMALL, epochs=20)
     run = train(sequence, tmp_path / "run", config)
     rows = rows_of(run)
     losses = [float(row["loss"]) for row in rows]
@@ -51,7 +52,7 @@ def test_loss_falls_and_the_run_folder_is_complete(sequence: Day, tmp_path: Path
 
 def test_seed_matters(sequence: Day, tmp_path: Path) -> None:
     first = train(sequence, tmp_path / "a")
-    other = train(sequence, tmp_path / "b", GridMlpConfig.from_json({**SMALL.to_json(), "seed": 1}))
+    other = train(sequence, tmp_path / "b", replace(SMALL, seed=1))
     assert (first / "arrays.npz").read_bytes() != (other / "arrays.npz").read_bytes()
 
 
@@ -61,7 +62,7 @@ def test_existing_run_needs_a_word(sequence: Day, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="already holds a run; continue it by --resume, or replace it by --overwrite"):
         train(sequence, run)
     assert (run / "arrays.npz").read_bytes() == before
-    train(sequence, run, GridMlpConfig.from_json({**SMALL.to_json(), "seed": 1}), overwrite=True)
+    train(sequence, run, replace(SMALL, seed=1), overwrite=True)
     assert (run / "arrays.npz").read_bytes() != before
 
 
@@ -101,11 +102,11 @@ def test_one_divergence_recovers(
 def test_too_many_divergences_stop(sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
-    def never_finite(self: GridMlpFit, epoch: int) -> float:
+    def never_finite(self: GridMlpFit, epoch: int) -> Loss:
         attempts.append(epoch)
-        return math.nan
+        return Loss(math.nan, math.nan)
 
-    monkeypatch.setattr(GridMlpFit, "_train_epoch", never_finite)
+    monkeypatch.setattr(GridMlpFit, "train_epoch", never_finite)
     with pytest.raises(TrainingError, match="epoch 1: the loss is not finite after 3 restarts; lower --lr"):
         train(sequence, tmp_path / "run")
     assert attempts == [0] * (MAX_DIVERGENCES + 1)
@@ -114,9 +115,9 @@ def test_too_many_divergences_stop(sequence: Day, tmp_path: Path, monkeypatch: p
 
 def test_early_stop(sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Losses 3, 2, then never better: with a patience of 4 epochs it ends after 6 and keeps the second's weights."""
-    losses = iter([3.0, 2.0, *[2.5] * 100])
-    monkeypatch.setattr(GridMlpFit, "_train_epoch", lambda self, epoch: next(losses))
-    config = GridMlpConfig.from_json({**SMALL.to_json(), "epochs": 50, "patience": 4})
+    losses = iter([Loss(mean, mean) for mean in (3.0, 2.0, *[2.5] * 100)])
+    monkeypatch.setattr(GridMlpFit, "train_epoch", lambda self, epoch: next(losses))
+    config = replace(SMALL, epochs=50, patience=4)
     run = train(sequence, tmp_path / "run", config)
     figures = json.loads((run / "config.json").read_text())["figures"]
     assert (figures["epochs"], figures["best_epoch"]) == (6, 2)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from todpack.decompressor.errors import needs
 from todpack.decompressor.files import write_text
 from todpack.frames import Day
 from todpack.frames.psnr import psnr_db
@@ -16,13 +17,14 @@ from todpack.packer.daybasis.refined import RefinedLightmap, arrays_of_refined
 from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import TemporalTransform, find_transform
 from todpack.packer.errors import ConfigError
+from todpack.packer.run_folder import CHECKPOINT_NAME, RunRecord, write_run
 
-from ..run_folder import CHECKPOINT_NAME, RunRecord, finish_run, record_of, work_folder, write_run
+from ..run_folder import finish_run, work_folder
 from .config import RefineConfig
 
 
 def train_daybasis(
-    sequence: Day,
+    day: Day,
     config: DayBasisConfig,
     out_dir: Path,
     *,
@@ -37,7 +39,7 @@ def train_daybasis(
     The folder keeps the frames, because packing refits the basis to what the decoder will see and measures the result.
 
     Args:
-        sequence: The day.
+        day: The day.
         config: Of the transform and the tiles.
         out_dir: Run folder; created if need be.
         refine: How to refine; None leaves the closed form, which any step can be packed from without torch.
@@ -47,14 +49,14 @@ def train_daybasis(
         quiet: No progress bar.
 
     Raises:
-        TodpackError: see its kinds.
+        TodpackError: its message says what was expected.
     """
     is_refined = refine is not None  # the closed form has nothing to continue
     work = work_folder(out_dir, resume=resume and is_refined, overwrite=overwrite or (resume and not is_refined))
     started = time.monotonic()
     step = stored_step(config.q_step)
-    domain = first_domain(sequence, config.transfer) if sequence.transfer == "linear" else None
-    tiles = DayTiles(sequence, config.tile, config.n_levels, domain)
+    domain = first_domain(day, config.transfer) if day.transfer == "linear" else None
+    tiles = DayTiles(day, config.tile, config.n_levels, domain)
     transform = find_transform(tiles, config, step)
     refined = None if refine is None else _refine(tiles, transform, step, refine, work, device, resume, quiet)
     figures = {
@@ -66,14 +68,14 @@ def train_daybasis(
         figures["psnr_srgb_db"] = round(psnr_db(refined.history[-1][1]), 4)
         figures["sweeps"] = len(refined.history) - 1
     described = {**config.to_json(), "refine": None if refine is None else refine.to_json()}
-    record = record_of(sequence, "daybasis", described, figures)
-    frames = sequence.radiance.astype(np.uint8) if sequence.transfer == "srgb8" else sequence.radiance
+    record = RunRecord.of_day(day, "daybasis", described, figures)
+    frames = day.radiance.astype(np.uint8) if day.transfer == "srgb8" else day.radiance
     arrays = {
         "matrix": transform.basis.matrix,
         "offset": transform.basis.offset,
         "skew_codes": transform.skew_codes,
         "classes": np.concatenate([classes.ravel() for classes in transform.classes]),
-        "valid": sequence.valid,
+        "valid": day.valid,
         "frames": frames,
         **({} if refined is None else arrays_of_refined(refined)),
     }
@@ -95,11 +97,9 @@ def _refine(
     quiet: bool,
 ) -> RefinedLightmap:
     """Refine with torch, keeping a checkpoint and a line of log.csv for each sweep."""
-    try:
+    with needs("train", "--refine"):
         from ..checkpoint import load_checkpoint, save_checkpoint
         from .refinement import State, fingerprint, refine
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"--refine needs {error.name}: pip install 'todpack[train]', or --refine none") from error
     path, state = work / CHECKPOINT_NAME, None
     own = fingerprint(tiles, transform, q_step, config)
     if resume and path.is_file():

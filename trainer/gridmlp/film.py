@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .fake_quantize import fake_weight
+from .quantization import fake_weight
 
 
 class Film(nn.Module):

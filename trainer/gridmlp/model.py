@@ -13,17 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from todpack.packer.gridmlp.config import GridMlpConfig
+
 from .baseline_encoder import BaselineEncoder
-from .config import GridMlpConfig
-from .fake_quantize import fake_grid, fake_weight
 from .film import Film, modulate
 from .hash_grid import HashLevel
-
-
-def grid_shapes(levels: tuple[int, ...], height: int, width: int) -> list[tuple[int, int]]:
-    """(rows, columns) of each level: the longer side gets the level's size, the shorter one its proportion of it."""
-    longer = max(height, width)
-    return [(max(1, round(n * height / longer)), max(1, round(n * width / longer))) for n in levels]
+from .quantization import fake_grid, fake_weight
 
 
 def time_features(time_h: Tensor, n_harmonics: int) -> Tensor:
@@ -73,7 +68,7 @@ class GridMlp(nn.Module):
         super().__init__()
         self.height, self.width = height, width
         self.n_harmonics = config.time_harmonics
-        self.shapes = grid_shapes(config.grid_levels, height, width)
+        self.shapes = config.level_shapes(height, width)
         self.affines: dict[int, Tensor] = {}
         self.mlp_dtype = "off"
         channels, hidden = config.channels_per_level, config.hidden

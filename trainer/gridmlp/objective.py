@@ -1,4 +1,4 @@
-"""What a step of the fit minimises: the error of single texels, and where asked for, the looks of patches beside it.
+"""What a step of the fit minimizes: the error of single texels, and where asked for, how patches look.
 
 Patches alone would see too few places and times in a step: at equal work they lose more than 2 dB.
 """
@@ -14,11 +14,11 @@ from torch.nn import functional
 
 from todpack.eval.measures.perceptual import Lpips
 from todpack.frames import Day
+from todpack.packer.gridmlp.config import GridMlpConfig
 
 from ..losses import load_lpips_loss, ssim
-from ..sampler import DaySampler
-from .config import GridMlpConfig
-from .losses import temporal_l1, warmed_up
+from ..neural.fit import Loss
+from ..neural.sampler import DaySampler
 from .model import GridMlp
 from .patch_sampler import PatchBatch, PatchSampler
 
@@ -33,12 +33,25 @@ class Batch:
     patches: PatchBatch | None = None
 
 
-@dataclass(frozen=True)
-class StepLoss:
-    """Of one step: `total`, which is minimised, and `mse`, its mean squared error, of values with peak 1."""
+def temporal_l1(reference: Tensor, prediction: Tensor) -> Tensor:
+    """E |(I_t - I_t') - (G_t - G_t')| over neighbors along the axis of times.
 
-    total: Tensor
-    mse: Tensor
+    Args:
+        reference: (N, T, 3), G; a baseline that both lack cancels.
+        prediction: Same shape, I.
+
+    Returns:
+        Scalar; 0 for a single time.
+    """
+    error = prediction - reference
+    if error.shape[1] < 2:
+        return error.new_zeros(())
+    return (error[:, 1:] - error[:, :-1]).abs().mean()
+
+
+def warmed_up(start: float, end: float, progress: float) -> float:
+    """Weight at `progress` (0..1 of the training): linear from `start` to `end` over the first half, then `end`."""
+    return start + (end - start) * min(1.0, 2.0 * progress)
 
 
 def _lpips(config: GridMlpConfig, device: torch.device) -> Lpips | None:
@@ -62,11 +75,6 @@ class Objective:
         self._lpips = _lpips(config, device)
         self.n_steps = self.sampler.steps_per_epoch(config.samples_per_epoch, config.batch_size)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether the loss is the mean squared error alone."""
-        return self._patches is None and not self._config.temporal_loss
-
     def batches(self, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch; they depend on (seed, epoch) alone."""
         size = self._config.batch_size
@@ -80,11 +88,10 @@ class Objective:
     def target(self, rows: Tensor) -> Tensor:
         """(N, T, 3) in units of 255 codes: RGB, or RGB - baseline."""
         codes = self.sampler.codes[rows].to(torch.float32) / 255.0
-        return (
-            codes if self._baseline_index is None else codes - codes[:, self._baseline_index : self._baseline_index + 1]
-        )
+        below = self._baseline_index
+        return codes if below is None else codes - codes[:, below : below + 1]
 
-    def loss(self, model: GridMlp, batch: Batch, step: int, progress: float, amp: bool) -> StepLoss:
+    def loss(self, model: GridMlp, batch: Batch, step: int, progress: float, amp: bool) -> Loss:
         """Loss of a batch.
 
         Args:
@@ -107,7 +114,7 @@ class Objective:
             with torch.autocast(device_type, dtype=torch.bfloat16, enabled=amp):
                 shown = model(batch.patches.texels, self.sampler.hours[batch.patches.times])
             total = total + self._patch_loss(shown.float(), batch.patches, step)
-        return StepLoss(total, mse)
+        return Loss(total, mse)
 
     def _patch_loss(self, prediction: Tensor, batch: PatchBatch, step: int) -> Tensor:
         assert self._patches is not None
@@ -117,14 +124,14 @@ class Objective:
         if self._baseline_index is not None:
             prediction = prediction + codes[:, self._baseline_index : self._baseline_index + 1]
         prediction = torch.where(batch.valid[:, None, None], prediction, target)
-        shown, wanted = _images(prediction, side), _images(target, side)
+        shown, original = _images(prediction, side), _images(target, side)
         total = prediction.new_zeros(())
         if config.loss_ssim_w > 0.0:
             valid = batch.valid.reshape(-1, side, side).to(torch.float32).repeat(n_times, 1, 1)
-            total = total + config.loss_ssim_w * (1.0 - ssim(wanted, shown, valid))
+            total = total + config.loss_ssim_w * (1.0 - ssim(original, shown, valid))
         if self._lpips is not None and step % config.lpips_freq == 0:
             if config.loss_lpips_w > 0.0:
-                distance = self._lpips.distance_tensor(2.0 * shown - 1.0, 2.0 * wanted - 1.0).mean()
+                distance = self._lpips.distance_tensor(2.0 * shown - 1.0, 2.0 * original - 1.0).mean()
                 total = total + config.loss_lpips_w * distance
             if config.temporal_lpips_w > 0.0 and n_times > 1:
                 changes = (_images(v[:, 1::2] - v[:, ::2], side) for v in (prediction, target))

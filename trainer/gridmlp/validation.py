@@ -13,8 +13,8 @@ from todpack.eval.measures.perceptual import MIN_SIDE, Lpips, LpipsAbsent, load_
 from todpack.eval.measures.ssim import ssim
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
+from todpack.packer.gridmlp.config import GridMlpConfig
 
-from .config import GridMlpConfig
 from .export import reconstruct
 from .model import GridMlp
 

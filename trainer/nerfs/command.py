@@ -6,14 +6,17 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from todpack.decompressor.errors import needs
+from todpack.packer.configuration import click_options, option_values
 from todpack.packer.errors import ConfigError
+
+from ..presets import defaults_of
+from .config import InfNeRFConfig, InfNeRFRendererConfig, InfNeRFTrainerConfig, SceneConfig
 
 if TYPE_CHECKING:
     from .inf_nerf.evaluation import ScaleScore
@@ -21,15 +24,7 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "show_default": True}
-FROM_PRESET = "  [default: from the preset]"
-
-
-@contextmanager
-def _needs_torch() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"nerf needs {error.name}: pip install 'todpack[nerf]'") from error
+TRAINED = (InfNeRFConfig, InfNeRFTrainerConfig, SceneConfig)
 
 
 @click.group("nerf")
@@ -61,25 +56,7 @@ Examples:
 @click.argument("data", required=False, type=_PATH)
 @click.option("--out-dir", "-o", type=_PATH, required=True, help="Run folder to write.")
 @click.option("--preset", type=click.Choice(["tiny", "small", "full"]), default="tiny", help="tiny: minutes on a CPU.")
-@click.option("--num-epochs", "--epochs", type=int, help="Epochs." + FROM_PRESET)
-@click.option("--steps-per-epoch", type=int, help="Steps; 0: all pixels once." + FROM_PRESET)
-@click.option("--rays-batch-size", type=int, help="Rays per step, all processes together." + FROM_PRESET)
-@click.option("--lr-init", type=float, help="First learning rate of the grids." + FROM_PRESET)
-@click.option("--pyramid-levels", type=int, help="Scales that supervise." + FROM_PRESET)
-@click.option("--prune-every", type=int, help="Epochs between prunings by density; 0: never." + FROM_PRESET)
-@click.option("--max-depth", type=int, help="Depth of the finest nodes." + FROM_PRESET)
-@click.option("--hidden-dim", type=int, help="Width of each node's MLP." + FROM_PRESET)
-@click.option("--num-samples", type=int, help="Samples per ray." + FROM_PRESET)
-@click.option("--grid-resolution", type=int, help="Cells along a node's edge." + FROM_PRESET)
-@click.option("--table-size", type=int, help="Most entries per grid of a node." + FROM_PRESET)
-@click.option("--scene-bound", type=float, help="Half the edge of the root's cube.  [default: the data's, else 1]")
-@click.option("--hold-out", type=int, help="Hold every so many images out; 0: none." + FROM_PRESET)
-@click.option("--scene-images", type=int, help="Images of the built-in scene." + FROM_PRESET)
-@click.option("--scene-size", type=int, help="Their width and height." + FROM_PRESET)
 @click.option("--single-level-of", type=_PATH, help="Train one field with as many parameters as this run's model.")
-@click.option("--seed", type=int, help="Of parameters and samples." + FROM_PRESET)
-@click.option("--amp", "mixed_precision", is_flag=True, default=None, help="bfloat16 matrix products.")
-@click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, more time.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: torch's]")
 @click.option("--resume", is_flag=True, help="Continue the run in --out-dir where it stopped.")
@@ -101,13 +78,13 @@ def train(
     switches = {name: options.pop(name) for name in ("device", "resume", "overwrite", "quiet")}
     if switches["resume"] and switches["overwrite"]:
         raise ConfigError("--resume, --overwrite: expected one of them, found both")
-    with _needs_torch():
+    with needs("nerf", "nerf"):
         import torch
 
         from .inf_nerf.run import resolve, single_level_like, train_run
     if threads is not None:
         torch.set_num_threads(threads)
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for kind in TRAINED for name, value in option_values(kind, options).items()}
     if data is not None:
         given["data"] = str(data)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -122,6 +99,9 @@ def train(
             f"{trainer.num_epochs} epochs in {figures['train_seconds']:.0f} s"
         )
         _echo_scores(scores)
+
+
+train.params += [option for kind in TRAINED for option in click_options(kind, defaults_of("infnerf", "tiny"))]
 
 
 @cli.command(
@@ -142,7 +122,7 @@ Examples:
 def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> None:
     """PSNR of held-out views at scales 1, 1/2, 1/4, 1/8, and the share of the parameters that a view touches."""
     factors = _numbers(distances)
-    with _needs_torch():
+    with needs("nerf", "nerf"):
         from .inf_nerf.evaluation import score_scales, touched_from_afar
         from .inf_nerf.renderer import InfNeRFRenderer
         from .inf_nerf.run import load_data, scene_of_run
@@ -165,8 +145,7 @@ def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> N
     if json_out is not None:
         from todpack.decompressor.files import write_text
 
-        text = json.dumps(result, indent=2) + "\n"
-        write_text(json_out, text)
+        write_text(json_out, json.dumps(result, indent=2) + "\n")
 
 
 def _numbers(text: str) -> list[float]:
@@ -188,52 +167,35 @@ def _echo_scores(scores: list[ScaleScore]) -> None:
         )
 
 
-def _render_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to render."),
-        click.option("--max-rays-per-batch", type=int, default=4096, help="Rays at once."),
-        click.option("--render-chunk-size", type=int, default=1 << 18, help="Samples at once."),
-        click.option(
-            "--max-memory", type=click.FloatRange(0), default=0.0, help="Parameters in memory, MB; 0: no bound."
-        ),
-        click.option("--height", type=int, help="Pixels.  [default: the training images']"),
-        click.option("--width", type=int, help="Pixels.  [default: the training images']"),
-    ):
-        command = option(command)
-    return command
+def _add_render_options(command: click.Command, *without: str) -> None:
+    seen = dict.fromkeys(("image_width", "image_height"), "the training images'")
+    shared = [one for one in click_options(InfNeRFRendererConfig, seen) if one.name not in without]
+    own = (
+        click.Option(["--max-memory"], type=float, default=0.0, help="Parameters in memory, MB; 0: no bound."),
+        click.Option(["--device"], type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to render."),
+    )
+    command.params += [*shared, *own]
 
 
-def _renderer(
-    run: Path,
-    width: int | None,
-    height: int | None,
-    max_memory: float,
-    render_chunk_size: int,
-    max_rays_per_batch: int,
-    device: str,
-    **more: bool,
-) -> InfNeRFRenderer:
+def _renderer(run: Path, max_memory: float, device: str, **options: Any) -> InfNeRFRenderer:
+    """The renderer of a run; of a size that is given by half, the training images' proportions give the other."""
     from ..device import pick_device
-    from .inf_nerf.config import InfNeRFRendererConfig
     from .inf_nerf.renderer import InfNeRFRenderer
 
-    if not math.isfinite(max_memory):
-        raise ConfigError(f"--max-memory: expected a finite number, found {max_memory}")
-    for name, pixels in (("--width", width), ("--height", height)):
-        if pixels is not None and not 1 <= pixels <= 1 << 16:
-            raise ConfigError(f"{name}: expected an integer in 1..65536, found {pixels}")
-    renderer = InfNeRFRenderer.from_checkpoint(run, device=pick_device(device))
-    seen = renderer.cameras or {"width": 800, "height": 800}
-    if width is None and height is None:
-        width, height = seen["width"], seen["height"]
-    elif width is None:
-        width = max(1, round((height or 1) * seen["width"] / seen["height"]))
-    elif height is None:
+    if not 0.0 <= max_memory < math.inf:
+        raise ConfigError(f"--max-memory: expected a finite number >= 0, found {max_memory:g}")
+    values = option_values(InfNeRFRendererConfig, options)
+    InfNeRFRendererConfig(**values)  # a wrong size is told before the run is read
+    where = pick_device(device)
+    seen = InfNeRFRenderer.from_checkpoint(run, device=where).cameras or {"width": 800, "height": 800}
+    width, height = (values.get(f"image_{side}") for side in ("width", "height"))
+    if width is None:
+        width = seen["width"] if height is None else max(1, round(height * seen["width"] / seen["height"]))
+    if height is None:
         height = max(1, round(width * seen["height"] / seen["width"]))
-    config = InfNeRFRendererConfig(
-        width, height or 1, render_chunk_size, max_rays_per_batch, max_resident_bytes=round(1e6 * max_memory), **more
-    )
-    return InfNeRFRenderer.from_checkpoint(run, config, pick_device(device))
+    size = {"image_width": width, "image_height": height}
+    config = InfNeRFRendererConfig(**{**values, **size}, max_resident_bytes=round(1e6 * max_memory))
+    return InfNeRFRenderer.from_checkpoint(run, config, where)
 
 
 @cli.command(
@@ -250,16 +212,16 @@ Examples:
 @click.argument("run", type=_PATH)
 @click.option("--out-dir", "-o", type=_PATH, required=True, help="Folder for view_000.png ...")
 @click.option("--views", type=click.IntRange(1), default=8, help="Views around the scene.")
-@click.option("--save-depth", is_flag=True, help="Also write view_000_depth.png ...")
-@click.option("--save-alpha", is_flag=True, help="Also write view_000_alpha.png ...")
-@_render_options
 def render(run: Path, out_dir: Path, views: int, **options: Any) -> None:
     """Write demo images of RUN (a run folder or a model.infnerf); nodes are read when a view asks for them."""
-    with _needs_torch():
+    with needs("nerf", "nerf"):
         from .inf_nerf.demo import render_demo_images
     renderer = _renderer(run, **options)
     files = render_demo_images(renderer, views, out_dir)
     click.echo(f"{out_dir}: {len(files)} images; {_last_view(renderer)}")
+
+
+_add_render_options(render)
 
 
 @cli.command(
@@ -277,10 +239,9 @@ Examples:
 @click.option("--frames", type=click.IntRange(1), default=96, help="Frames of one round.")
 @click.option("--fps", type=click.IntRange(1, 240), default=24, help="Frames per second.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
-@_render_options
 def video(run: Path, out: Path, frames: int, fps: int, quiet: bool, **options: Any) -> None:
     """Write a video of a spiral around the scene of RUN."""
-    with _needs_torch():
+    with needs("nerf", "nerf"):
         from .inf_nerf.demo import around_scene
     from todpack.decompressor.files import check_output, check_suffix
 
@@ -290,6 +251,9 @@ def video(run: Path, out: Path, frames: int, fps: int, quiet: bool, **options: A
     poses, camera = around_scene(renderer, frames)
     renderer.render_video(poses, camera, out, fps, quiet)
     click.echo(f"{out}: {frames} frames; {_last_view(renderer)}")
+
+
+_add_render_options(video, "save_depth", "save_alpha")
 
 
 def _last_view(renderer: InfNeRFRenderer) -> str:
@@ -316,7 +280,7 @@ Examples:
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of the cameras.")
 def scene(out_dir: Path, images: int, size: int, seed: int) -> None:
     """Write the built-in scene as a dataset: transforms.json, images and sparse points."""
-    with _needs_torch():
+    with needs("nerf", "nerf"):
         from .inf_nerf.analytic_scene import make_scene, write_scene
     write_scene(out_dir, make_scene(images, size, seed))
     click.echo(f"{out_dir}: {images} images of {size} x {size}")
@@ -336,7 +300,7 @@ Examples:
 @click.option("--json-out", type=_PATH, help="Also write the figures here.")
 def memory(sizes: int, json_out: Path | None) -> None:
     """Measure the parameters that one view needs as the scene and its number of images grow."""
-    with _needs_torch():
+    with needs("nerf", "nerf"):
         from .inf_nerf.memory_law import measure_law
     rows = measure_law(sizes)
     click.echo("  edge  images   nodes  model kB  view kB  in frustum kB  far view kB  peak kB")
@@ -349,5 +313,4 @@ def memory(sizes: int, json_out: Path | None) -> None:
     if json_out is not None:
         from todpack.decompressor.files import write_text
 
-        text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n"
-        write_text(json_out, text)
+        write_text(json_out, json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n")

@@ -100,13 +100,6 @@ def _without_deprecations() -> Iterator[None]:
         yield
 
 
-def clear_exports(folder: Path) -> None:
-    """Remove what an older run exported, so that it is not taken for the new one's."""
-    for name in (LATENT_NAME, STATE_NAME, SCRIPT_NAME):
-        if (folder / name).is_file():
-            (folder / name).unlink()
-
-
 def write_exports(model: Siren, folder: Path) -> None:
     """Write the latent map (float32), F2's weights, and F2 as TorchScript, each at once or not at all.
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from todpack.packer.siren.config import SirenConfig
+
 from ..gridmlp.model import time_features
-from .config import SirenConfig
 
 
 class F1(nn.Module):

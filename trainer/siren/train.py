@@ -1,17 +1,19 @@
-"""`todpack train --family siren`: data in, run folder out."""
+"""Train a SIREN: a day in, a run folder out."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from todpack.frames import Day
+from todpack.packer.run_folder import RunRecord
+from todpack.packer.siren.config import SirenConfig
 
-from ..neural import NeuralFamily, require_srgb8, train_run
-from ..run_folder import EXPORTS_NAME, RunRecord
-from .config import SirenConfig
-from .export import clear_exports, model_arrays, reconstruct, write_exports
+from ..neural.run import NeuralFamily, train_run
+from ..run_folder import EXPORTS_NAME
+from .export import model_arrays, reconstruct, write_exports
 from .fit import SirenFit
 from .model import Siren
 
@@ -25,45 +27,27 @@ SIREN = NeuralFamily(
 )
 
 
-def train_siren(
-    sequence: Day,
-    config: SirenConfig,
-    out_dir: Path,
-    *,
-    device: str = "auto",
-    resume: bool = False,
-    overwrite: bool = False,
-    quiet: bool = False,
-    compute_latent: bool = False,
-) -> RunRecord:
+def train_siren(day: Day, config: SirenConfig, out_dir: Path, *, compute_latent: bool = False, **how: Any) -> RunRecord:
     """Train SIREN on a day and write the run folder.
 
     Args:
-        sequence: The day; `transfer` must be "srgb8".
-        config: Resolved configuration.
+        day: The day, 8-bit.
+        config: Of the run.
         out_dir: Run folder; created if need be.
-        device: "auto", "cpu" or "cuda".
-        resume: Continue from `last.ckpt`; without one, start afresh.
-        overwrite: Replace a run that is already there.
-        quiet: No progress bar.
         compute_latent: Also write the exports for torch into `out_dir`/exports.
+        how: `device`, `resume`, `overwrite`, `quiet`: see `neural.run.train_run`.
 
     Returns:
         The run's record, as written to `config.json`.
 
     Raises:
-        TodpackError: see its kinds.
+        TodpackError: its message says what was expected.
     """
-    require_srgb8(sequence, "siren")
 
-    def make_fit(where: torch.device, work: Path) -> SirenFit:
-        if not resume:
-            clear_exports(work / EXPORTS_NAME)
-        return SirenFit(sequence, config, work, where)
+    def make_fit(device: torch.device, work: Path) -> SirenFit:
+        return SirenFit(day, config, work, device)
 
     def export(model: Siren, work: Path) -> None:
         write_exports(model, work / EXPORTS_NAME)
 
-    switches = {"resume": resume, "overwrite": overwrite, "quiet": quiet}
-    more = export if compute_latent else None
-    return train_run(SIREN, sequence, config.to_json(), out_dir, make_fit, more, device=device, **switches)
+    return train_run(SIREN, day, config, out_dir, make_fit, export if compute_latent else None, **how)

@@ -141,7 +141,7 @@ def test_black_days_and_hours(tmp_path):
 def test_bad_options():
     with pytest.raises(ConfigError, match="--transfer: expected one of linear, gamma, log, found pq"):
         replace(CONFIG, transfer="pq")
-    with pytest.raises(ConfigError, match=r"--reweight: expected 0..16, found 17"):
+    with pytest.raises(ConfigError, match=r"--reweight: expected an integer in 0..16, found 17"):
         replace(CONFIG, reweight=17)
     with pytest.raises(PackError, match="target-psnr: expected dB"):
         encode_day(day_of(), CONFIG, OPTIONS, target_psnr_db=120.0)

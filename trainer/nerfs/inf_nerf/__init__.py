@@ -3,13 +3,13 @@
 Source: "InfNeRF: Towards Infinite Scale NeRF Rendering with O(log n) Space Complexity", SIGGRAPH Asia 2024.
 """
 
-from .analytic_scene import make_scene, write_scene
-from .config import (
+from ..config import (
     InfNeRFConfig,
     InfNeRFRendererConfig,
     InfNeRFTrainerConfig,
     VolumeRendererConfig,
 )
+from .analytic_scene import make_scene, write_scene
 from .demo import render_demo_images
 from .model import InfNeRF
 from .octree import Octree

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from todpack.decompressor.files import make_folder, write_atomic
+from todpack.decompressor.files import make_folder, write_atomic, write_text
+from todpack.packer.run_folder import write_arrays
 
-from ...run_folder import write_arrays
 from .posed_images import TRANSFORMS_NAME, Intrinsics, PosedImages
 from .rays import camera_rays
 from .trajectories import look_at
@@ -204,5 +204,4 @@ def write_scene(folder: Path, scene: PosedImages) -> None:
         arrays = {"points": points.astype(np.float32), "scales": scales.astype(np.float32)}
         write_arrays(folder / "sparse_points.npz", arrays)
         content["sparse_points"] = "sparse_points.npz"
-    text = json.dumps(content, indent=1).encode("utf-8")
-    write_atomic(folder / TRANSFORMS_NAME, lambda file: file.write(text))
+    write_text(folder / TRANSFORMS_NAME, json.dumps(content, indent=1))

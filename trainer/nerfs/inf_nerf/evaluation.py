@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .config import InfNeRFRendererConfig
+from ..config import InfNeRFRendererConfig
 from .model import InfNeRF
 from .posed_images import PosedImages
 from .rays import pyramid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .config import InfNeRFConfig
+from ..config import InfNeRFConfig
 from .octree import Octree
 from .posed_images import Intrinsics
 

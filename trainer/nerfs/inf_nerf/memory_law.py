@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .config import InfNeRFConfig, InfNeRFRendererConfig
+from ..config import InfNeRFConfig, InfNeRFRendererConfig
 from .lazy_fields import LazyFields
 from .model_file import write_model
 from .node_fields import FieldLayout

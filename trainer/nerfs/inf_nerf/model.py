@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .config import InfNeRFConfig
+from ..config import InfNeRFConfig
 from .node_fields import NodeFields
 from .octree import Octree, matching_level
 from .sampling import background_depths, box_interval, contract, resample, stratified

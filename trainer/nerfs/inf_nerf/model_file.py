@@ -25,10 +25,11 @@ import torch
 from torch import Tensor
 
 from todpack.decompressor.files import write_atomic
+from todpack.packer.configuration import from_json
 from todpack.packer.errors import ConfigError
 
 from ...errors import TrainingError
-from .config import InfNeRFConfig, config_from_json
+from ..config import InfNeRFConfig
 from .node_fields import FieldLayout
 from .octree import MAX_NODES, Octree
 
@@ -130,7 +131,7 @@ class ModelFile:
             header = json.loads(self._read(n_header, "header").decode("utf-8"))
             n_nodes, n_parameters = header["n_nodes"], header["n_parameters"]
             self.cameras = _cameras(header["cameras"])
-            self.config = config_from_json(InfNeRFConfig, header["config"], "config")
+            self.config = from_json(InfNeRFConfig, header["config"], "config")
         except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
             raise self._wrong(f"damaged header: {error}") from error
         self.layout = FieldLayout(self.config)

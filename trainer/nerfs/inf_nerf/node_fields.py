@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from .config import InfNeRFConfig
+from ..config import InfNeRFConfig
 from .encoding import N_HARMONICS, GridLayout, grid_features, harmonics
 
 BLOCK = 32

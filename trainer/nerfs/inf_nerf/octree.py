@@ -16,7 +16,7 @@ from torch import Tensor
 
 from todpack.packer.errors import ConfigError
 
-from .config import InfNeRFConfig
+from ..config import InfNeRFConfig
 
 MAX_NODES = 1 << 22
 OCTANTS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=np.int64)

@@ -13,8 +13,8 @@ import torch
 from todpack.packer.errors import ConfigError
 from todpack.packer.progress import ProgressLine
 
-from ...memory import out_of_memory_is_one_line
-from .config import InfNeRFRendererConfig
+from ...device import out_of_memory_is_one_line
+from ..config import InfNeRFRendererConfig
 from .frustum import nodes_in_frustum
 from .lazy_fields import LazyFields
 from .model import InfNeRF

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,16 @@ import torch.distributed as dist
 
 from todpack.decompressor.files import write_text
 from todpack.frames.errors import DataError
+from todpack.packer.configuration import from_json
 from todpack.packer.errors import ConfigError
+from todpack.packer.run_folder import CONFIG_NAME
 
-from ...configuration import load_preset
 from ...device import pick_device
 from ...errors import TrainingError
-from ...run_folder import CONFIG_NAME, finish_run
+from ...presets import load_preset
+from ...run_folder import finish_run
+from ..config import InfNeRFConfig, InfNeRFTrainerConfig, SceneConfig
 from .analytic_scene import make_scene
-from .config import PRESETS, InfNeRFConfig, InfNeRFTrainerConfig, config_from_json
 from .evaluation import ScaleScore, score_scales
 from .model import InfNeRF
 from .model_file import MODEL_NAME, ModelFile
@@ -38,27 +39,6 @@ from .trainer import InfNeRFTrainer
 
 HELD_OUT_SEED = 1000
 SINGLE_LEVEL_HIDDEN = 64
-
-
-@dataclass(frozen=True)
-class SceneConfig:
-    """Where images come from.
-
-    Attributes:
-        data: Folder of a dataset; "" is the built-in scene.
-        scene_images: Training images of the built-in scene.
-        scene_test_images: Held-out images of it, from other places.
-        scene_size: Their width and height, pixels.
-        scene_rays: Rays per pixel along each axis.
-        hold_out: Of a dataset without a test file, every so many images are held out; 0: none.
-    """
-
-    data: str = ""
-    scene_images: int = 48
-    scene_test_images: int = 8
-    scene_size: int = 96
-    scene_rays: int = 4
-    hold_out: int = 8
 
 
 def load_data(scene: SceneConfig) -> tuple[PosedImages, PosedImages | None]:
@@ -116,16 +96,20 @@ def resolve(preset: str, given: dict[str, Any]) -> tuple[InfNeRFConfig, InfNeRFT
     Raises:
         ConfigError: an unknown preset or option, or a value out of range.
     """
-    values = {**load_preset("infnerf", preset, PRESETS), **given}
-    parts: list[dict[str, Any]] = []
+    values, parts = {**load_preset("infnerf", preset), **given}, []
     for kind in (InfNeRFConfig, InfNeRFTrainerConfig, SceneConfig):
-        names = {field.name for field in dataclasses.fields(kind)}
+        names = {spec.name for spec in dataclasses.fields(kind)}
         parts.append({name: value for name, value in values.items() if name in names})
-    unknown = set(values) - {name for part in parts for name in part}
+    unknown = sorted(set(values) - {name for part in parts for name in part})
     if unknown:
-        raise ConfigError(f"preset {preset}: unknown key {sorted(unknown)[0]!r}")
-    model = config_from_json(InfNeRFConfig, parts[0], "configuration")
-    return model, config_from_json(InfNeRFTrainerConfig, parts[1], "configuration"), SceneConfig(**parts[2])
+        raise ConfigError(f"preset {preset}: unknown key {unknown[0]!r}")
+    model, trainer, scene = parts
+    where = "configuration"
+    return (
+        from_json(InfNeRFConfig, model, where),
+        InfNeRFTrainerConfig.from_json(trainer, where),
+        from_json(SceneConfig, scene, where),
+    )
 
 
 def train_run(
@@ -158,7 +142,7 @@ def train_run(
         the first).
 
     Raises:
-        TodpackError: see its kinds.
+        TodpackError: its message says what was expected.
         OutputError: the folder cannot be written.
     """
     chosen = pick_device(device)
@@ -195,8 +179,7 @@ def train_run(
             "scene": dataclasses.asdict(scene),
             "figures": figures,
         }
-        text = json.dumps(record, indent=2, sort_keys=True) + "\n"
-        write_text(work / CONFIG_NAME, text, durable=True)
+        write_text(work / CONFIG_NAME, json.dumps(record, indent=2, sort_keys=True) + "\n", durable=True)
     if n_processes > 1:
         dist.barrier()
         dist.destroy_process_group()
@@ -216,7 +199,6 @@ def scene_of_run(run: Path) -> SceneConfig:
     """
     path = run / CONFIG_NAME
     try:
-        scene = json.loads(path.read_text(encoding="utf-8"))["scene"]
-        return SceneConfig(**scene)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return from_json(SceneConfig, json.loads(path.read_text(encoding="utf-8"))["scene"], str(path))
+    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise TrainingError(f"{path}: expected the config.json of a finished run of `todpack nerf train`") from error

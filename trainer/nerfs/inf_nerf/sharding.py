@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from .config import InfNeRFConfig
+from ..config import InfNeRFConfig
 from .node_fields import NodeFields
 from .octree import Octree
 

@@ -19,10 +19,10 @@ from todpack.packer.errors import ConfigError
 from todpack.packer.progress import ProgressLine
 
 from ...checkpoint import check_identity, load_checkpoint, save_checkpoint
+from ...device import out_of_memory_is_one_line
 from ...errors import TrainingError
-from ...memory import out_of_memory_is_one_line
 from ...progress import EpochLog
-from .config import InfNeRFTrainerConfig
+from ..config import InfNeRFTrainerConfig
 from .evaluation import ScaleScore, score_scales
 from .model import InfNeRF
 from .model_file import write_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .config import VolumeRendererConfig
+from ..config import VolumeRendererConfig
 
 LAST_INTERVAL = 1e10
 

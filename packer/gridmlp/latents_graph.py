@@ -11,8 +11,8 @@ from onnx import TensorProto
 
 from todpack.decompressor.gridmlp import HASH_FACTORS, HASH_PRIME
 
-from .graph_builder import GraphBuilder, float_value
-from .gridmlp_graphs import matrix_product
+from ..graph_builder import GraphBuilder, float_value
+from .frame_graph import matrix_product
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,6 @@ class HashTables:
     capacity: int
     seed: int
     merge: str
-
-
-@dataclass(frozen=True)
-class EncodedBaseline:
-    """Shape (channels, rows, columns) of the BaselineEncoder's latents."""
-
-    channels: int
-    rows: int
-    columns: int
 
 
 def _axis_corners(
@@ -127,7 +118,7 @@ def latents_graph(
     width: int,
     residual: bool,
     hashing: HashTables | None = None,
-    encoded: EncodedBaseline | None = None,
+    encoded: tuple[int, ...] | None = None,
 ) -> bytes:
     """Build `latents`: `rows` (h,), `columns` (w,) float32 texel indices, `grid_<l>` (C, rows_l, columns_l), and in
     residual mode `baseline` (3, h, w) -> `z` (L C [+ C0] [+ 3], h, w).
@@ -139,7 +130,7 @@ def latents_graph(
         width: W of the lightmap, which `columns` indexes.
         residual: Whether the baseline goes behind the features.
         hashing: The last levels' tables: `grid_<l>` is (C, M) then, and `merge_<l>` (C, 2C) where the merge is learned.
-        encoded: The BaselineEncoder's latents, input `encoder`, whose lookup goes behind the levels'.
+        encoded: (C0, rows, columns) of the BaselineEncoder's latents, input `encoder`, looked up behind the levels.
     """
     graph = GraphBuilder()
     for name, value in (("zero", 0.0), ("half", 0.5), ("one", 1.0)):
@@ -158,13 +149,13 @@ def latents_graph(
             inputs.append(float_value(f"merge_{level}", [channels, 2 * channels]))
         parts.append(_lookup_hash(graph, level, shape, height, width, hashing, channels))
     if encoded is not None:
-        inputs.append(float_value("encoder", [encoded.channels, encoded.rows, encoded.columns]))
-        parts.append(_lookup(graph, "encoder", "encoder", encoded.rows, encoded.columns, height, width))
+        inputs.append(float_value("encoder", list(encoded)))
+        parts.append(_lookup(graph, "encoder", "encoder", encoded[1], encoded[2], height, width))
     if residual:
         inputs.append(float_value("baseline", [3, "h", "w"]))
         parts.append("baseline")
     graph.node("Concat", parts, "z", axis=0)
-    n_latents = channels * len(level_shapes) + (0 if encoded is None else encoded.channels) + (3 if residual else 0)
+    n_latents = channels * len(level_shapes) + (0 if encoded is None else encoded[0]) + (3 if residual else 0)
     return graph.model("latents", inputs, [float_value("z", [n_latents, "h", "w"])])
 
 

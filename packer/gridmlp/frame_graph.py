@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from onnx import TensorProto
 
-from .graph_builder import SRGB_PEAK, GraphBuilder, finish_frame
+from ..graph_builder import SRGB_PEAK, GraphBuilder, finish_frame
 
 MAX_SUMMANDS = 128  # onnxruntime splits longer sums, and where depends on the number of texels and threads
 

@@ -11,57 +11,26 @@ import numpy as np
 
 from todpack.decompressor.archive import open_archive
 from todpack.decompressor.files import check_output
-from todpack.decompressor.reversible_wavelet import forward_bands, forward_planes
-from todpack.decompressor.siren import F1_DTYPES, STORAGES
+from todpack.decompressor.reversible_wavelet import forward_bands
+from todpack.decompressor.siren import STORAGES
 from todpack.frames.psnr import psnr_db
 
-from .archive_writer import ArchiveWriter
-from .errors import PackError
-from .fill import fill_invalid
-from .gridmlp import MLP_DTYPES
-from .gridmlp_graphs import frame_graph
-from .gridmlp_latents import latents_graph
-from .quantize import shortest_floats
-from .run_archive import write_run
-from .run_folder import Run
-from .siren_graphs import siren_graph
+from ..archive_writer import ArchiveWriter
+from ..fill import fill_invalid
+from ..gridmlp.frame_graph import frame_graph
+from ..gridmlp.latents_graph import latents_graph
+from ..gridmlp.pack import FRAME_GRAPH, LATENTS_GRAPH, add_baseline, check_layers
+from ..gridmlp.quantize import shortest_floats
+from ..run_archive import write_run_archive
+from ..run_folder import Run
+from .command import SirenPackOptions
+from .config import SirenConfig
+from .latents_graph import siren_graph
 
 log = logging.getLogger("todpack.pack")
 
 EQUAL_DB = 0.1
 CHUNK_TEXELS = 8192
-
-
-@dataclass(frozen=True)
-class SirenPackOptions:
-    """How to store.
-
-    Attributes:
-        storage: "latent", "weights", or "auto": the smaller one whose PSNR is within 0.1 dB of the better one.
-        latent_downsample: Texels per node of the stored map along each axis, 1 or 2.
-        latent_bits: Of the widest channel of the stored map, 2..8; the step is the same for all channels.
-        f1_dtype: Of F1's weights: "fp16", "int8" or "fp32".
-        mlp_dtype: Of F2's weights: "fp16", "fp32" or "int8".
-    """
-
-    storage: str = "auto"
-    latent_downsample: int = 1
-    latent_bits: int = 8
-    f1_dtype: str = "fp16"
-    mlp_dtype: str = "fp16"
-
-    def __post_init__(self) -> None:
-        for name, choices in (
-            ("storage", ("auto", *STORAGES)),
-            ("latent_downsample", (1, 2)),
-            ("latent_bits", tuple(range(2, 9))),
-            ("f1_dtype", F1_DTYPES),
-            ("mlp_dtype", MLP_DTYPES),
-        ):
-            value = getattr(self, name)
-            if value not in choices:
-                expected = ", ".join(str(choice) for choice in choices)
-                raise PackError(f"--{name.replace('_', '-')}: expected one of {expected}, found {value}")
 
 
 @dataclass(frozen=True)
@@ -73,36 +42,15 @@ class PackedSiren:
     psnr_db: float
 
 
-def _integer(run: Run, name: str) -> int:
-    value = run.config.get(name)
-    if type(value) is not int or not 1 <= value <= 1 << 16:
-        raise PackError(f"{run.path / 'config.json'}: config.{name}: expected a positive integer, found {value!r}")
-    return value
-
-
-def _number(run: Run, name: str, low: float, high: float) -> float:
-    value = run.config.get(name)
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value < high:
-        raise PackError(
-            f"{run.path / 'config.json'}: config.{name}: expected a number in [{low:g}, {high:g}), found {value!r}"
-        )
-    return float(value)
-
-
-def _check_arrays(run: Run) -> None:
-    hidden_1, layers_1, latent_dim = (_integer(run, name) for name in ("hidden_f1", "layers_f1", "latent_dim"))
-    hidden_2, layers_2, harmonics = (_integer(run, name) for name in ("hidden_f2", "layers_f2", "time_harmonics"))
-    for layer in range(layers_1 + 1):
-        rows = latent_dim if layer == layers_1 else hidden_1
-        run.array(f"f1_{layer}_weight", rows, 2 if layer == 0 else hidden_1)
+def _check_arrays(run: Run, config: SirenConfig) -> None:
+    for layer in range(config.layers_f1 + 1):
+        rows = config.latent_dim if layer == config.layers_f1 else config.hidden_f1
+        run.array(f"f1_{layer}_weight", rows, 2 if layer == 0 else config.hidden_f1)
         run.array(f"f1_{layer}_bias", rows)
-    run.array("mlp_input_features", hidden_2, latent_dim)
-    run.array("mlp_input_time", hidden_2, 2 * harmonics)
-    run.array("mlp_0_bias", hidden_2)
-    for layer in range(1, layers_2 + 1):
-        rows = 3 if layer == layers_2 else hidden_2
-        run.array(f"mlp_{layer}_weight", rows, hidden_2)
-        run.array(f"mlp_{layer}_bias", rows)
+    run.array("mlp_input_features", config.hidden_f2, config.latent_dim)
+    run.array("mlp_input_time", config.hidden_f2, 2 * config.time_harmonics)
+    run.array("mlp_0_bias", config.hidden_f2)
+    check_layers(run, config.layers_f2, config.hidden_f2)
 
 
 def latent_map(run: Run) -> np.ndarray:
@@ -113,7 +61,7 @@ def latent_map(run: Run) -> np.ndarray:
     parts = []
     for start in range(0, len(positions), CHUNK_TEXELS):
         values = positions[start : start + CHUNK_TEXELS]
-        for layer in range(_integer(run, "layers_f1") + 1):
+        for layer in range(run.configuration(SirenConfig).layers_f1 + 1):
             values = np.sin(values) if layer > 0 else values
             values = values @ run.arrays[f"f1_{layer}_weight"].T + run.arrays[f"f1_{layer}_bias"]
         parts.append(values)
@@ -143,11 +91,11 @@ def principal_latents(latents: np.ndarray, valid: np.ndarray, weight: np.ndarray
     left, singular, right = np.linalg.svd(weight.astype(np.float64), full_matrices=False)
     seen = latents.astype(np.float64) @ (singular[:, None] * right).T
     mean = seen[valid].mean(axis=0)
-    centred = seen - mean
-    _, axes = np.linalg.eigh(centred[valid].T @ centred[valid])
+    centered = seen - mean
+    _, axes = np.linalg.eigh(centered[valid].T @ centered[valid])
     axes = axes[:, ::-1]
     moved = (bias.astype(np.float64) + left @ mean).astype(np.float32)
-    return PrincipalLatents(centred @ axes, (left @ axes).astype(np.float32), moved)
+    return PrincipalLatents(centered @ axes, (left @ axes).astype(np.float32), moved)
 
 
 def _quantized(nodes: np.ndarray, bits: int) -> tuple[np.ndarray, np.float32, np.ndarray]:
@@ -174,16 +122,13 @@ def _nodes(latents: np.ndarray, valid: np.ndarray, downsample: int) -> np.ndarra
     return fill_invalid(means.reshape(rows, columns, n_channels), count.reshape(rows, columns) > 0)
 
 
-def add_siren(
-    writer: ArchiveWriter, run: Run, options: SirenPackOptions, index: int, valid: np.ndarray
-) -> dict[str, object]:
+def add_siren(writer: ArchiveWriter, run: Run, options: SirenPackOptions, valid: np.ndarray) -> dict[str, object]:
     """Add the sections of one lightmap.
 
     Args:
         writer: Archive to add to.
         run: A `siren` run.
         options: How to store; not "auto".
-        index: Position of the lightmap; its sections are named `<index>/...`.
         valid: (H, W) bool.
 
     Returns:
@@ -192,20 +137,17 @@ def add_siren(
     Raises:
         PackError: the run's arrays do not fit its configuration.
     """
-    _check_arrays(run)
-    layers_f1, layers_f2, latent_dim = (_integer(run, name) for name in ("layers_f1", "layers_f2", "latent_dim"))
-    residual = run.config.get("residual_mode") is True
-    names = {"latents": f"{index}/latents.onnx", "frame": f"{index}/frame.onnx"}
+    config = run.configuration(SirenConfig)
+    _check_arrays(run, config)
+    arrays, latent_dim, residual = dict(run.arrays), config.latent_dim, config.residual_mode
     latent = f1 = baseline = None
-    arrays = dict(run.arrays)
     if options.storage == "latent":
         turned = principal_latents(latent_map(run), valid, arrays["mlp_input_features"], arrays["mlp_0_bias"])
         arrays |= {"mlp_input_features": turned.weight, "mlp_0_bias": turned.bias}
-        codes, step, zero_points = _quantized(
-            _nodes(turned.latents, valid, options.latent_downsample), options.latent_bits
-        )
+        nodes = _nodes(turned.latents, valid, options.latent_downsample)
+        codes, step, zero_points = _quantized(nodes, options.latent_bits)
         rows, columns, latent_dim = codes.shape
-        writer.add(f"{index}/latent", forward_bands(codes))
+        writer.add("0/latent", forward_bands(codes))
         latent = {
             "rows": rows,
             "columns": columns,
@@ -216,19 +158,17 @@ def add_siren(
         graph = latents_graph([(rows, columns)], latent_dim, run.height, run.width, residual)
     else:
         f1 = {
-            "hidden": _integer(run, "hidden_f1"),
-            "layers": layers_f1,
-            "omega_0": _number(run, "omega_0", 0.0, 1e6),
+            "hidden": config.hidden_f1,
+            "layers": config.layers_f1,
+            "omega_0": config.omega_0,
             "dtype": options.f1_dtype,
         }
-        graph = siren_graph(run.arrays, layers_f1, run.height, run.width, residual, options.f1_dtype)
+        graph = siren_graph(run.arrays, config.layers_f1, run.height, run.width, residual, options.f1_dtype)
     if residual:
-        q_step = _integer(run, "baseline_q_step")
-        filled = fill_invalid(run.array("baseline", run.height, run.width, 3).astype(np.float64), valid)
-        writer.add(f"{index}/baseline", forward_planes(np.rint(filled / q_step).astype(np.int32)))
-        baseline = {"time_h": _number(run, "baseline_time", 0.0, 24.0), "q_step": q_step}
-    writer.add_bytes(names["latents"], graph)
-    writer.add_bytes(names["frame"], frame_graph(arrays, layers_f2, latent_dim, residual, options.mlp_dtype))
+        add_baseline(writer, run.array("baseline", run.height, run.width, 3), valid, config.baseline_q_step)
+        baseline = {"time_h": config.baseline_time, "q_step": config.baseline_q_step}
+    writer.add_bytes(LATENTS_GRAPH, graph)
+    writer.add_bytes(FRAME_GRAPH, frame_graph(arrays, config.layers_f2, latent_dim, residual, options.mlp_dtype))
     return {
         "residual_mode": residual,
         "storage": options.storage,
@@ -238,15 +178,15 @@ def add_siren(
         "baseline": baseline,
         "normalization": {
             "xy_range": [-1.0, 1.0],
-            "time": {"period_h": 24.0, "harmonics": _integer(run, "time_harmonics")},
+            "time": {"period_h": 24.0, "harmonics": config.time_harmonics},
         },
-        "mlp": {"hidden": _integer(run, "hidden_f2"), "layers": layers_f2, "dtype": options.mlp_dtype},
-        "graphs": names,
+        "mlp": {"hidden": config.hidden_f2, "layers": config.layers_f2, "dtype": options.mlp_dtype},
+        "graphs": {"latents": LATENTS_GRAPH, "frame": FRAME_GRAPH},
     }
 
 
 def _write(run: Run, out: Path, options: SirenPackOptions) -> PackedSiren:
-    size = write_run(run, out, lambda writer, valid: add_siren(writer, run, options, 0, valid))
+    size = write_run_archive(run, out, lambda writer, valid: add_siren(writer, run, options, valid))
     return PackedSiren(options.storage, size, _psnr_db(run, out, run.valid()))
 
 

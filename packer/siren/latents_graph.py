@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .graph_builder import GraphBuilder, float_value
-from .gridmlp_graphs import matrix_product, stored_weight
+from ..graph_builder import GraphBuilder, float_value
+from ..gridmlp.frame_graph import matrix_product, stored_weight
 
 
 def _centered(graph: GraphBuilder, name: str, n_texels: int) -> str:

@@ -1,0 +1,1 @@
+"""The family `gridmlp`: its configuration, and run folders into archives (FORMAT.md "gridmlp")."""

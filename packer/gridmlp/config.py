@@ -1,0 +1,103 @@
+"""Configuration of a GridMLP run."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from todpack.decompressor.gridmlp import HASH_MERGES, MAX_LEVELS
+
+from ..configuration import option, require
+from ..neural_config import LARGEST_SEED, MOST_EPOCHS, NeuralConfig
+
+LPIPS_PATCH = 32
+PLAIN = {spec.name for spec in dataclasses.fields(NeuralConfig)} | {
+    "grid_levels", "channels_per_level", "hidden", "layers", "grid_lr", "patience",
+}  # fmt: skip
+"""Fields that are always written; the others are switches, and a run without them is written as if there were none."""
+
+
+@dataclass(frozen=True)
+class GridMlpConfig(NeuralConfig):
+    """One GridMLP run."""
+
+    grid_levels: tuple[int, ...] = option(
+        (16, 32, 64, 128), 1, 16384, help="Nodes along the longer side, level by level; the shorter one in proportion."
+    )
+    channels_per_level: int = option(16, 1, 256, help="Features per grid node.")
+    hidden: int = option(256, 1, 4096, help="Width of the hidden layers.")
+    layers: int = option(8, 1, 64, help="Number of hidden layers.")
+    grid_lr: float = option(0.0, 0.0, 1.0, help="Learning rate of the grids; 0: 5 x lr.")
+    patience: int = option(40, 0, MOST_EPOCHS, help="Stop after so many epochs without a better loss; 0: never.")
+    hash_top_levels: int = option(0, 0, MAX_LEVELS, help="How many of the last levels are hash grids.")
+    hash_capacity: int = option(4096, 1, 1 << 24, help="Entries of each hash grid.")
+    hash_merge: str = option(
+        "mean", choices=HASH_MERGES,
+        help="Nodes that collide share an entry, or have two each, which a learned matrix merges.",
+    )  # fmt: skip
+    hash_seed: int = option(0, 0, LARGEST_SEED, help="Seed of the hash; stored.")
+    hash_epochs: int = option(5, 0, MOST_EPOCHS, help="First epochs, which train the hash grids alone.")
+    qat: bool = option(False, help="Fine-tune with fake quantization after training.")
+    qat_epochs: int = option(10, 1, MOST_EPOCHS, help="Epochs of fine-tuning.")
+    qat_levels: tuple[int, ...] = option((), 0, MAX_LEVELS, of=int, help="Levels it quantizes; all if none is given.")
+    qat_mlp: str = option("int8", choices=("int8", "fp16", "off"), help="How it quantizes the MLP.")
+    ptq: str = option(
+        "off", choices=("off", "minmax", "percentile"),
+        help="Ranges of the grids after training; percentile: the best on validation frames; off: the packer's.",
+    )  # fmt: skip
+    temporal_loss: bool = option(False, help="Count changes of the error from hour to hour.")
+    temporal_w_start: float = option(0.05, 0.0, 1e6, help="Weight of --temporal-loss in the first epoch.")
+    temporal_w: float = option(0.2, 0.0, 1e6, help="Its weight from the middle of the training on; linear between.")
+    temporal_lpips_w: float = option(0.0, 0.0, 1e6, help="Weight of LPIPS of the changes, on patches.")
+    patch_size: int = option(0, choices=(0, 16, 32), help="Also train on patches of this side; 0: on single texels.")
+    loss_ssim_w: float = option(0.2, 0.0, 1e6, help="Weight of 1 - SSIM of the patches.")
+    loss_lpips_w: float = option(0.0, 0.0, 1e6, help="Weight of LPIPS of the patches; needs its weights.")
+    lpips_freq: int = option(4, 1, MOST_EPOCHS, help="LPIPS is taken every so many steps.")
+    use_baseline_encoder: bool = option(False, help="Feed latents that a CNN makes of the baseline frame.")
+    be_channels: int = option(8, 8, 32, help="Channels of these latents.")
+    be_downsample: int = option(4, 1, 16, help="Texels per latent along each axis.")
+    film: bool = option(False, help="Time scales and shifts the hidden layers instead of being an input.")
+    film_width: int = option(16, 1, 1024, help="Width of its time embedding.")
+    val_hours: tuple[float, ...] = option(
+        (), 0.0, 24.0, ends="[)", of=float, help="Stored hours held out and measured; early stopping looks at them."
+    )
+    val_downsample: int = option(1, 1, 64, help="Every so many rows and columns of them are measured.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        n_levels, last_hash = len(self.grid_levels), self.epochs - 1
+        require(1 <= n_levels <= MAX_LEVELS, "--grid-levels", f"1..{MAX_LEVELS} levels", n_levels)
+        fits = self.hash_top_levels <= n_levels
+        require(fits, "--hash-top-levels", f"an integer in 0..{n_levels}", self.hash_top_levels)
+        fits = not self.hash_top_levels or self.hash_epochs <= last_hash
+        require(fits, "--hash-epochs", f"an integer in 0..{last_hash}", self.hash_epochs)
+        for name, weight in (("loss", self.loss_lpips_w), ("temporal", self.temporal_lpips_w)):
+            flag = f"--{name}-lpips-w"
+            needs = f"0 without --patch-size {LPIPS_PATCH} (LPIPS takes 31 texels a side)"
+            found = f"{weight:g} with --patch-size {self.patch_size}"
+            require(self.patch_size == LPIPS_PATCH or not weight, flag, needs, found)
+        known = all(level < n_levels for level in self.qat_levels)
+        require(known, "--qat-levels", f"levels in 0..{n_levels - 1}", self.qat_levels)
+        has_frame = self.residual_mode or not self.use_baseline_encoder
+        require(has_frame, "--use-baseline-encoder", "--residual-mode, which has a baseline frame", "none")
+
+    @property
+    def effective_grid_lr(self) -> float:
+        """Learning rate of the grids."""
+        return self.grid_lr or min(1.0, 5.0 * self.lr)
+
+    @property
+    def n_dense(self) -> int:
+        """Levels that are dense grids; the others are hash grids."""
+        return len(self.grid_levels) - self.hash_top_levels
+
+    def level_shapes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """(rows, columns) of each level: the longer side gets the level's size, the shorter one its proportion."""
+        longer = max(height, width)
+        return [(max(1, round(n * height / longer)), max(1, round(n * width / longer))) for n in self.grid_levels]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values, without the switches that are at their defaults."""
+        changed = {spec.name for spec in dataclasses.fields(self) if getattr(self, spec.name) != spec.default}
+        return {name: value for name, value in super().to_json().items() if name in PLAIN | changed}
