@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
 
@@ -14,13 +13,17 @@ import numpy as np
 from .container import Container
 from .errors import RequestError
 from .families import FAMILIES, Decoder, Family
+from .forks import Lock
+from .frame import to_codes
 from .graphs.runtime import Runtime, default_workers
 from .graphs.session import choose_provider
 from .lightmap_file import GUTTERS, LightmapFile
 from .limits import DEFAULT_LIMITS, Limits
 from .mask import Mask
 from .memory import MemoryAccount
-from .metadata import read_archive_entry
+from .metadata import LightmapEntry, read_archive_entry
+from .pool import Pool
+from .time_account import TimeAccount
 from .working_set import reserve
 
 
@@ -50,7 +53,7 @@ class Lightmap:
         self.name, self.height, self.width, self.n_valid = entry.name, entry.height, entry.width, entry.n_valid
         self.hours, self.transfer = file.archive.hours, file.archive.transfer
         self._family, self._file, self._model = family, file, model
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._decoder: Decoder | None = None
 
     @property
@@ -125,10 +128,10 @@ class Lightmap:
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
         """One texel: (3,) values, equal to `decode(time_h)[y, x]`; arguments and errors as there."""
         self._check(time_h, (y, y + 1, x, x + 1), dtype)
-        values = self._clipped(self.decoder.texel(y, x, float(time_h)))
+        values = self.decoder.texel(y, x, float(time_h))
         if self._file.gutter == "black" and not self.valid[y, x]:
             values[:] = 0
-        return np.rint(values).astype(np.uint8) if dtype == "uint8" else values
+        return to_codes(values) if dtype == "uint8" else self._clipped(values)
 
     def _clipped(self, values: np.ndarray) -> np.ndarray:
         return np.clip(values, 0.0, 255.0 if self.transfer == "srgb8" else None, out=values)
@@ -157,7 +160,7 @@ class Lightmap:
 
 
 class Archive:
-    """An open archive; see `open_archive`. A context manager.
+    """An open archive; see `open_archive`. A context manager. It works on in forked processes, and can be pickled.
 
     Attributes:
         lightmaps: In file order.
@@ -169,6 +172,7 @@ class Archive:
 
     def __init__(self, container: Container, threads: int, provider: str, gutter: str) -> None:
         self._container = container
+        self._opened_by: tuple[Any, ...] | None = None
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
         self.model_type, self.provider, self.threads = entry.model_type, provider, threads
         family = FAMILIES[entry.model_type]
@@ -178,12 +182,16 @@ class Archive:
         pairs = list(zip(entry.lightmaps, models, strict=True))
         needs = [family.memory(item, model, n_hours, memory.cache_bytes) for item, model in pairs]
         decoded_bytes = sum(section.decoded_bytes for section in container.sections.values())
-        workers = reserve(memory, needs, decoded_bytes, default_workers(threads), str(path))
-        runtime = Runtime(threads, provider, memory, workers)
-        self.lightmaps = tuple(
-            Lightmap(family, LightmapFile(container, entry, item, Mask(container, item), runtime, gutter), model)
-            for item, model in pairs
-        )
+        workers = default_workers(threads)
+        at_once = reserve(memory, needs, decoded_bytes, workers, str(path))
+        self._pool = Pool(workers)
+        runtime = Runtime(provider, memory, self._pool, at_once)
+
+        def file_of(item: LightmapEntry) -> LightmapFile:
+            time = TimeAccount(container.counted_bytes, container.limits)
+            return LightmapFile(container, entry, item, Mask(container, item), runtime, time, gutter)
+
+        self.lightmaps = tuple(Lightmap(family, file_of(item), model) for item, model in pairs)
 
     @property
     def container(self) -> Container:
@@ -261,9 +269,20 @@ class Archive:
         for item in self.lightmaps:
             item.prepare()
 
+    def __reduce__(self) -> tuple[Callable[..., Archive], tuple[Any, ...]]:
+        """Pickled as its path and options: another process opens the file anew.
+
+        Raises:
+            RequestError: it was not opened by a path.
+        """
+        if self._opened_by is None:
+            raise RequestError(f"{self._container.path}: expected one that was opened by its path, to send it on")
+        return _open_again, self._opened_by
+
     def close(self) -> None:
         """Close the file. Lightmaps that are prepared can still be decoded."""
         self._container.close()
+        self._pool.close()
 
     def __enter__(self) -> Archive:
         return self
@@ -306,7 +325,14 @@ def open_archive(
     resolved = choose_provider(provider)
     container = Container(source, limits, any_size=any_size)
     try:
-        return Archive(container, threads or 0, resolved, gutter)
+        archive = Archive(container, threads or 0, resolved, gutter)
     except BaseException:
         container.close()
         raise
+    if isinstance(source, str | os.PathLike):
+        archive._opened_by = (os.path.abspath(source), threads, provider, limits, any_size, gutter)
+    return archive
+
+
+def _open_again(path: str, threads: int | None, provider: str, limits: Limits, any_size: bool, gutter: str) -> Archive:
+    return open_archive(path, threads=threads, provider=provider, limits=limits, any_size=any_size, gutter=gutter)

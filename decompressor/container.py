@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 import struct
-import threading
 import zlib
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +21,11 @@ from .errors import (
     InvalidSectionError,
     LimitExceededError,
     NotAnArchiveError,
+    RequestError,
     TruncatedArchiveError,
     UnsupportedVersionError,
 )
+from .forks import Lock
 from .json_fields import parse_json
 from .limits import Limits
 from .sections import Section, read_section_table
@@ -43,6 +45,7 @@ HEADER_FIELDS = (
     ("header_crc32", "I", 4),
 )
 HEADER = struct.Struct("<" + "".join(code for _, code, _ in HEADER_FIELDS))
+MOST_READ_BYTES = 1 << 30  # at once, by any system
 HEADER_CRC_BYTES = HEADER.size - 4
 DIGEST_FIELD = "sha256"
 
@@ -88,6 +91,15 @@ def _open_regular(path: Path) -> BinaryIO:
     raise ArchiveError(f"{path}: cannot be opened: expected a file, found {found}")
 
 
+def _descriptor_of(file: BinaryIO) -> int | None:
+    """The descriptor to read a file by without moving its place, which forked processes share; None where it has none.
+
+    Other objects may have a descriptor of something else than what they read, such as a compressed file.
+    """
+    is_plain = isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO)
+    return file.fileno() if is_plain and hasattr(os, "pread") else None
+
+
 def without_digest(text: bytes, digest: Any) -> bytes:
     """metadata.json as it counts in the file's own digest: with zeros in its place."""
     return text.replace(digest.encode(), b"0" * len(digest)) if isinstance(digest, str) and digest else text
@@ -119,12 +131,13 @@ class Container:
         Raises:
             ArchiveError: it is not an archive, or its header or metadata are damaged.
         """
-        self.limits, self._lock = limits, threading.Lock()
+        self.limits, self._lock = limits, Lock()
         if isinstance(source, str | os.PathLike):
             self.path = Path(source)
             self._file = _open_regular(self.path)
         else:
             self.path, self._file = Path("<archive in memory>"), source
+        self._descriptor = _descriptor_of(self._file)
         try:
             self._read_header(any_size)
         except OSError as error:
@@ -181,16 +194,27 @@ class Container:
         return self._read_at(section.offset, section.stored_bytes, f"section {section.name}", section.name)
 
     def _read_at(self, offset: int, n_bytes: int, what: str, section: str | None = None) -> bytes:
+        if self._file.closed:
+            raise RequestError(f"{self.path}: {what}: expected an open archive, found a closed one")
         try:
-            with self._lock:
-                self._file.seek(offset)
-                # not more than the file had when it was opened: memory is taken for what is asked
-                stored = self._file.read(min(n_bytes, max(0, self.found_bytes - offset)))
+            # not more than the file had when it was opened: memory is taken for what is asked
+            stored = self._read(offset, min(n_bytes, max(0, self.found_bytes - offset)))
         except (OSError, ValueError) as error:
             raise ArchiveError(f"{self.path}: {what}: cannot be read: {error}", section=section) from error
         if len(stored) != n_bytes:
             raise TruncatedArchiveError(f"{self.path}: {what}: the file became shorter", section=section)
         return stored
+
+    def _read(self, offset: int, n_bytes: int) -> bytes:
+        with self._lock:  # close() may come from another thread, and another file get the descriptor's number
+            if self._descriptor is None:
+                self._file.seek(offset)
+                return self._file.read(n_bytes)
+            parts = []
+            while n_bytes > 0 and (part := os.pread(self._descriptor, min(n_bytes, MOST_READ_BYTES), offset)):
+                parts.append(part)
+                offset, n_bytes = offset + len(part), n_bytes - len(part)
+            return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def stored_bytes(self, section: Section) -> bytes:
         """The section's bytes as stored, verified by their CRC-32."""
@@ -267,7 +291,9 @@ class Container:
 
     def close(self) -> None:
         """Close the file; arrays already read stay usable."""
-        self._file.close()
+        with self._lock:
+            self._descriptor = None
+            self._file.close()
 
     def __enter__(self) -> Container:
         return self

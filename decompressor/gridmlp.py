@@ -194,9 +194,9 @@ class GridMlpDecoder(LatentMapDecoder):
         return _stored_inputs(self._file.container, self._file.entry.index, self._entry)
 
 
-def working_set(lightmap: LightmapEntry, entry: GridMlpEntry, _n_hours: int, _cache_bytes: int) -> WorkingSet:
+def working_set(lightmap: LightmapEntry, entry: GridMlpEntry, _n_hours: int, cache_bytes: int) -> WorkingSet:
     """What decoding needs, an estimate."""
-    return latent_maps.working_set(lightmap, entry.n_latents, entry.baseline_q_step is not None)
+    return latent_maps.working_set(lightmap, entry.n_latents, entry.baseline_q_step is not None, cache_bytes)
 
 
 def describe(model: dict[str, Any]) -> list[str]:

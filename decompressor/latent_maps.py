@@ -1,9 +1,8 @@
-"""Families whose graph `latents` takes rows and columns: latent maps once, strip by strip, then frames."""
+"""Families whose graph `latents` takes rows and columns: latent maps of a tile, strip by strip, then frames."""
 
 from __future__ import annotations
 
-import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,17 @@ from typing import Any
 import numpy as np
 
 from .errors import InvalidMetadataError
-from .frame import FrameDecoder, block_texels
+from .forks import Lock
+from .frame import LANES, FrameDecoder, block_texels
 from .graphs.dims import COLUMNS, ROWS, Dim
-from .graphs.shapes import GraphInputs
+from .graphs.runtime import Graph
+from .graphs.shapes import FRAME_SIDE, FRAME_TEXELS, GraphInputs
+from .grid import Place, TileGrid, ceil_div
 from .json_fields import Fields
 from .lightmap_file import LightmapFile
 from .metadata import LightmapEntry
 from .reversible_wavelet import inverse_planes
+from .tiled import Part, TiledDecoder
 from .working_set import BASELINE_BYTES, TEXEL_BYTES, WorkingSet
 
 
@@ -52,11 +55,18 @@ def read_baseline(model: Fields) -> int | None:
     return model.child("baseline").integer("q_step", 1, 64) if residual else None
 
 
-def working_set(lightmap: LightmapEntry, n_latents: int, has_baseline: bool) -> WorkingSet:
+def working_set(lightmap: LightmapEntry, n_latents: int, has_baseline: bool, cache_bytes: int) -> WorkingSet:
     """Estimate for one lightmap of so many latent channels."""
-    n_texels = lightmap.height * lightmap.width
-    at_work = 4 * n_latents + (BASELINE_BYTES if has_baseline else 0)
-    return WorkingSet(n_texels * (TEXEL_BYTES + 4 * n_latents), 1, n_texels * at_work)
+    n_texels, tiles = lightmap.height * lightmap.width, tiles_of(lightmap)
+    tile = min(tiles.side, lightmap.height) * min(tiles.side, lightmap.width)
+    maps = max(4 * n_latents * tile, min(4 * n_latents * n_texels, cache_bytes))
+    baseline = BASELINE_BYTES * n_texels if has_baseline else 0
+    return WorkingSet(TEXEL_BYTES * n_texels + maps + baseline, len(tiles), 8 * n_latents * tile)
+
+
+def tiles_of(lightmap: LightmapEntry) -> TileGrid:
+    """What is made of the maps at a time."""
+    return TileGrid(lightmap.height, lightmap.width, FRAME_SIDE)
 
 
 def describe_mlp(name: str, model: dict[str, Any]) -> str:
@@ -76,13 +86,25 @@ def describe_baseline(model: dict[str, Any]) -> list[str]:
     return [f"  baseline: frame of {baseline['time_h']:g} h, bin width {baseline['q_step']} codes"]
 
 
-class LatentMapDecoder(ABC):
-    """Decodes one lightmap; its latent maps are made once."""
+@dataclass(frozen=True)
+class _Ready:
+    """What all tiles need: stored inputs, baseline frame (3, H, W) uint8, rows of a run, the graphs."""
+
+    stored: dict[str, np.ndarray]
+    baseline: np.ndarray | None
+    strip: int
+    latents: Graph
+    frame: FrameDecoder
+
+
+class LatentMapDecoder(TiledDecoder[np.ndarray]):
+    """Decodes one lightmap."""
 
     def __init__(self, file: LightmapFile, graphs: LatentGraphs, baseline_q_step: int | None) -> None:
-        self._file, self._graphs, self._baseline_q_step = file, graphs, baseline_q_step
-        self._lock = threading.Lock()
-        self._ready: tuple[np.ndarray, FrameDecoder] | None = None
+        super().__init__(file, tiles_of(file.entry))
+        self._graphs, self._baseline_q_step = graphs, baseline_q_step
+        self._lock = Lock()
+        self._ready: _Ready | None = None
 
     @abstractmethod
     def stored_inputs(self) -> dict[str, np.ndarray]:
@@ -94,77 +116,78 @@ class LatentMapDecoder(ABC):
 
     def latent_inputs(self) -> dict[str, np.ndarray]:
         """What the graph `latents` takes beside `rows` and `columns`, the baseline frame whole."""
-        baseline = {} if self._baseline_q_step is None else {"baseline": self._baseline(self._baseline_q_step)}
-        return {**self.stored_inputs(), **baseline}
+        ready = self._prepared()
+        baseline = {} if ready.baseline is None else {"baseline": ready.baseline.astype(np.float32)}
+        return {**ready.stored, **baseline}
 
-    def _prepared(self) -> tuple[np.ndarray, FrameDecoder]:
+    def _prepared(self) -> _Ready:
         with self._lock:
             if self._ready is None:
-                file, graphs = self._file, self._graphs
-                latents = self._make_latents()
-                block = block_texels(max(graphs.hidden, 1))
-                inputs = GraphInputs({"z": (graphs.n_latents, ROWS, COLUMNS), "time_h": (1,)}, 1, block)
-                frame = file.runtime.load(file.container, graphs.frame, inputs)
-                self._ready = latents, FrameDecoder(frame, block)
+                self._ready = self._load()
             return self._ready
 
+    def _load(self) -> _Ready:
+        file, graphs, tiles = self._file, self._graphs, self._tiles
+        stored = self.stored_inputs()
+        baseline = None if self._baseline_q_step is None else self._baseline(self._baseline_q_step)
+        n_columns = ceil_div(min(tiles.side, tiles.width), LANES) * LANES
+        strip = min(tiles.side, tiles.height, max(1, graphs.strip_texels // n_columns))
+        shapes: dict[str, Sequence[int | Dim]] = {name: array.shape for name, array in stored.items()}
+        shapes |= {"rows": (ROWS,), "columns": (COLUMNS,)}
+        if baseline is not None:
+            shapes["baseline"] = (3, ROWS, COLUMNS)
+        maps, texels = (graphs.n_latents, ROWS, COLUMNS), min(FRAME_TEXELS, tiles.height * tiles.width)
+        latents = file.load(graphs.latents, GraphInputs(shapes, strip, n_columns, {"z": maps}, texels))
+        block = block_texels(graphs.hidden)
+        outputs: dict[str, Sequence[int | Dim]] = {"rgb": (3, ROWS, COLUMNS), "codes": (ROWS, COLUMNS, 3)}
+        frame = file.load(graphs.frame, GraphInputs({"z": maps, "time_h": (1,)}, 1, block, outputs, texels))
+        return _Ready(stored, baseline, strip, latents, FrameDecoder(frame, block, file.runtime.pool))
+
     def _baseline(self, q_step: int) -> np.ndarray:
-        """(3, H, W) float32 pixel values of the baseline frame."""
+        """(3, H, W) uint8 pixel values of the baseline frame."""
         file, name = self._file, self._file.section("baseline")
         height, width = file.entry.height, file.entry.width
         stream = file.container.read_array(name)
         if stream.shape != (3 * height * width,) or stream.dtype != np.dtype("<u2"):
             raise file.container.invalid(name, "expected 3 H W values of u2")
         frame = np.clip(inverse_planes(stream, height, width) * q_step, 0, 255)
-        planes: np.ndarray = frame.astype(np.float32).transpose(2, 0, 1)
-        return planes
+        return np.ascontiguousarray(frame.astype(np.uint8).transpose(2, 0, 1))
 
-    def _make_latents(self) -> np.ndarray:
-        """Run the graph `latents`, some rows at a time: (n_latents, H, W) float32.
-
-        Raises:
-            ArchiveError: a section is missing, damaged or of a wrong shape, or the maps would be over the limit.
-        """
-        file, graphs = self._file, self._graphs
-        height, width = file.entry.height, file.entry.width
-        file.check_latents(4 * graphs.n_latents * height * width)
-        feeds = {**self.latent_inputs(), "columns": np.arange(width, dtype=np.float32)}
-        baseline = feeds.pop("baseline", None)
-        strip = min(height, max(1, graphs.strip_texels // width))
-        shapes: dict[str, Sequence[int | Dim]] = {name: array.shape for name, array in feeds.items()}
-        shapes |= {"rows": (ROWS,), "columns": (COLUMNS,)}
-        if baseline is not None:
-            shapes["baseline"] = (3, ROWS, COLUMNS)
-        graph = file.runtime.load(file.container, graphs.latents, GraphInputs(shapes, strip, width))
-        strips: list[np.ndarray] = []
-        for top in range(0, height, strip):
-            feeds["rows"] = np.arange(top, min(top + strip, height), dtype=np.float32)
-            if baseline is not None:
-                feeds["baseline"] = baseline[:, top : top + strip]
-            strips.append(graph.run("z", feeds, (graphs.n_latents, len(feeds["rows"]), width)))
-        return strips[0] if len(strips) == 1 else np.concatenate(strips, axis=1)
+    def _make(self, place: Place) -> np.ndarray:
+        """Run the graph `latents`, some rows at a time: (n_latents, h, w) float32."""
+        ready, n_latents, (height, width) = self._prepared(), self._graphs.n_latents, place.shape
+        self._file.check_latents(4 * n_latents * height * width)
+        n_columns = ceil_div(width, LANES) * LANES  # see frame.py
+        columns = np.arange(place.columns.start, place.columns.start + n_columns, dtype=np.float32)
+        feeds = {**ready.stored, "columns": columns}
+        maps = np.empty((n_latents, height, width), np.float32)
+        for top in range(0, height, ready.strip):
+            rows = slice(top, min(top + ready.strip, height))
+            feeds["rows"] = np.arange(place.rows.start + rows.start, place.rows.start + rows.stop, dtype=np.float32)
+            if ready.baseline is not None:
+                pixels = place.cut(ready.baseline)[:, rows].astype(np.float32)
+                feeds["baseline"] = np.pad(pixels, ((0, 0), (0, 0), (0, n_columns - width)))
+            made = ready.latents.run("z", feeds, (n_latents, rows.stop - rows.start, n_columns))
+            maps[:, rows] = made[..., :width]
+        maps.flags.writeable = False  # others get the same array
+        return maps
 
     def prepare(self) -> None:
-        """Make the latent maps and load the graph `frame`."""
+        """Load the graphs, and make the maps as far as there is room."""
         self._prepared()
-
-    def latents(self) -> np.ndarray:
-        """(C, H, W) float32, the input `z` of the graph `frame` (shared: do not write)."""
-        return self._prepared()[0]
+        super().prepare()
 
     def frame_inputs(self) -> dict[str, np.ndarray]:
         """Nothing: these families' graphs take `z` and `time_h` only."""
         return {}
 
-    def decode(self, time_h: float, region: tuple[int, int, int, int], as_rgb8: bool) -> np.ndarray:
-        """Decode a region (y0, y1, x0, x1): (h, w, 3) uint8 sRGB or float32 values."""
-        y0, y1, x0, x1 = region
-        latents, frame = self._prepared()
-        return frame.decode(latents[:, y0:y1, x0:x1], time_h, as_rgb8)
+    def _maps(self, held: np.ndarray) -> np.ndarray:
+        return held
+
+    def _frame(self, held: np.ndarray, part: Part, time_h: float, as_rgb8: bool) -> np.ndarray:
+        return self._prepared().frame.decode(held[:, part[0], part[1]], time_h, as_rgb8)
 
     def texel(self, y: int, x: int, time_h: float) -> np.ndarray:
         """(3,) float32 of one texel, equal to the same texel of the whole frame."""
         texel: np.ndarray = self.decode(time_h, (y, y + 1, x, x + 1), False)[0, 0]
-        # absurd weights give absurd texels, but no warnings where codes are made of them
-        finite: np.ndarray = np.nan_to_num(texel)
-        return finite
+        return texel

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from .container import Container
 from .errors import LimitExceededError
-from .graphs.runtime import Runtime
+from .graphs.runtime import Graph, Runtime
+from .graphs.shapes import GraphInputs
 from .mask import Mask
 from .metadata import ArchiveEntry, LightmapEntry
+from .time_account import TimeAccount
 
 GUTTERS = ("dilate", "mean", "black")
 """What texels outside the mask are: the nearest valid texel, the family's own color, or 0. FORMAT.md "Gutters"."""
@@ -24,6 +26,7 @@ class LightmapFile:
         entry: The lightmap's fields.
         mask: Read when it is asked for.
         runtime: Threads, provider, memory.
+        time: What is left of the time that the lightmap's frames may take.
         gutter: What texels outside the mask are, one of GUTTERS.
     """
 
@@ -32,11 +35,16 @@ class LightmapFile:
     entry: LightmapEntry
     mask: Mask
     runtime: Runtime
+    time: TimeAccount
     gutter: str
 
     def section(self, name: str) -> str:
         """Full name of one of the lightmap's own sections."""
         return f"{self.entry.index}/{name}"
+
+    def load(self, section: str, inputs: GraphInputs) -> Graph:
+        """A graph of the lightmap, ready to run; errors as of `Runtime.load`."""
+        return self.runtime.load(self.container, section, inputs, self.time)
 
     def check_latents(self, n_bytes: int) -> None:
         """Refuse latent maps before they are made.

@@ -31,6 +31,8 @@ class Limits:
         graph_nodes: Nodes in one ONNX graph.
         memory_per_byte: Estimated working memory over bytes of the file, once it is over `free_memory_bytes`.
         free_memory_bytes: Estimated working memory that any file may take.
+        seconds: Estimated time of one core that a frame of 256 x 256 texels of any file may take.
+        seconds_per_byte: The same for each byte of the file.
     """
 
     metadata_bytes: int = 16 * MIB
@@ -46,6 +48,8 @@ class Limits:
     graph_nodes: int = 512
     memory_per_byte: int = 48 * KIB
     free_memory_bytes: int = 48 * MIB
+    seconds: float = 1.0
+    seconds_per_byte: float = 20e-6
 
     def metadata_for(self, stored_bytes: int) -> int:
         """Largest metadata.json, decoded, of so many stored bytes."""
@@ -59,9 +63,14 @@ class Limits:
         """Largest estimate of working memory for a file of this size."""
         return max(self.free_memory_bytes, self.memory_per_byte * file_bytes)
 
+    def seconds_for(self, file_bytes: int) -> float:
+        """Largest estimate of time for a file of this size."""
+        return self.seconds + self.seconds_per_byte * file_bytes
+
     def scaled(self, factor: float) -> Limits:
         """All caps times a factor, for files that are trusted."""
-        return Limits(**{field.name: int(getattr(self, field.name) * factor) for field in fields(self)})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Limits(**{name: type(value)(value * factor) for name, value in values.items()})
 
 
 DEFAULT_LIMITS = Limits()

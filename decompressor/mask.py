@@ -5,12 +5,11 @@ Masks of atlases are unions of near-rectangles, so what is stored are the distan
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 
 from .container import Container
 from .errors import InvalidMetadataError
+from .forks import Lock
 from .grid import ceil_div
 from .metadata import LightmapEntry
 
@@ -100,7 +99,7 @@ class Mask:
     """The mask of a lightmap, read when it is first asked for, by whichever thread comes first."""
 
     def __init__(self, container: Container, lightmap: LightmapEntry) -> None:
-        self._container, self._lightmap, self._lock = container, lightmap, threading.Lock()
+        self._container, self._lightmap, self._lock = container, lightmap, Lock()
         self._valid: np.ndarray | None = None
 
     @property

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 from .errors import LimitExceededError
+from .forks import Lock
 from .limits import Limits
 
 CACHE_SHARE = 4  # the cache of decoded tiles gets 1 / this
@@ -16,7 +15,7 @@ class MemoryAccount:
     def __init__(self, file_bytes: int, limits: Limits) -> None:
         self.total = limits.memory_for(file_bytes)
         self.cache_bytes = min(limits.latent_bytes, self.total // CACHE_SHARE)
-        self._left, self._lock = self.total, threading.Lock()
+        self._left, self._lock = self.total, Lock()
 
     @property
     def left(self) -> int:

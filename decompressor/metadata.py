@@ -65,6 +65,9 @@ def _read_hours(fields: Fields) -> np.ndarray:
     hours = np.asarray(fields.numbers("hours", 1, MAX_HOURS), np.float64)
     if not (np.all(hours >= 0.0) and np.all(hours < 24.0) and np.all(np.diff(hours) > 0.0)):
         raise InvalidMetadataError(f"{fields.where}.hours: expected times ascending in [0, 24), found others")
+    times = hours.astype(np.float32)  # as graphs take them
+    if not (np.all(np.diff(times) > 0.0) and times[-1] < times[0] + np.float32(24.0)):
+        raise InvalidMetadataError(f"{fields.where}.hours: expected times that float32 tells apart, found closer ones")
     hours.flags.writeable = False
     return hours
 

@@ -19,7 +19,7 @@ from .working_set import WorkingSet
 STORAGES = ("latent", "weights")
 F1_DTYPES = ("fp16", "int8", "fp32")
 MAX_NODES = 1 << 16
-STRIP_VALUES = 1 << 24  # of the widest activation at a time: 64 MiB
+STRIP_VALUES = 1 << 22  # of the widest activation at a time: 16 MiB
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ class SirenDecoder(LatentMapDecoder):
         return {"grid_0": np.ascontiguousarray(values.transpose(2, 0, 1))}
 
 
-def working_set(lightmap: LightmapEntry, entry: SirenEntry, _n_hours: int, _cache_bytes: int) -> WorkingSet:
+def working_set(lightmap: LightmapEntry, entry: SirenEntry, _n_hours: int, cache_bytes: int) -> WorkingSet:
     """What decoding needs, an estimate."""
-    return latent_maps.working_set(lightmap, entry.latent_dim + 3, entry.baseline_q_step is not None)
+    return latent_maps.working_set(lightmap, entry.latent_dim + 3, entry.baseline_q_step is not None, cache_bytes)
 
 
 def describe(model: dict[str, Any]) -> list[str]:

@@ -15,10 +15,11 @@ The way of a tile of h x w texels, from bytes to a frame; FORMAT.md says the sam
       |           transform/smoothing.py    5. a bounded step toward the neighbors, where the archive asks for it
     maps z        (K, h, w) float32, 6. on grids of powers of two; transform/reconstruct.py runs 1. to 6.
       |           temporal/basis_codes.py   i/basis -> A and b at the stored times; temporal/ramps.py: at any time
-      |           the ONNX graph `frame`: A(t) z + b(t), then the curve; pointwise, so any region gives the same values
+      |           the ONNX graph `frame`: A(t) z + b(t), then the curve; pointwise, so any region gives the same values;
+      |           frame_graph.py looks whether it is that, sums.py whether the order of its sums matters
     rgb           (h, w, 3) uint8 sRGB or float32 radiance
 
-decoder.py puts it together for all tiles of a lightmap and keeps decoded tiles (tile_cache.py); entry.py holds the
+decoder.py puts it together for all tiles of a lightmap and keeps decoded tiles (../tile_cache.py); entry.py holds the
 fields of the metadata; gutter.py fills texels beside the valid ones. The encoder is packer/daybasis.
 
 Glossary

@@ -1,4 +1,4 @@
-"""Look into an ONNX graph before onnxruntime does: allow-listed operators, nothing external or nested, bounded sizes.
+"""Look into an ONNX graph before onnxruntime does: allow-listed operators, nothing external or nested, texels apart.
 
 FORMAT.md "Graphs".
 """
@@ -6,14 +6,14 @@ FORMAT.md "Graphs".
 from __future__ import annotations
 
 from .operators import OPERATORS, check_operator
-from .shapes import GraphInputs, working_bytes
+from .shapes import GraphCost, GraphInputs, cost_of
 from .wire import OPSET as OPSET
 from .wire import parse_model
 
 ALLOWED_OPERATORS = frozenset(OPERATORS)
 
 
-def check_graph(model: bytes, inputs: GraphInputs, max_nodes: int) -> int:
+def check_graph(model: bytes, inputs: GraphInputs, max_nodes: int) -> GraphCost:
     """Refuse a model that uses anything but what FORMAT.md allows.
 
     Args:
@@ -22,7 +22,7 @@ def check_graph(model: bytes, inputs: GraphInputs, max_nodes: int) -> int:
         max_nodes: Cap on the number of nodes.
 
     Returns:
-        Bytes of all values of the largest run, before it is made.
+        What the largest run takes, before it is made.
 
     Raises:
         InvalidGraphError: see the message.
@@ -30,4 +30,4 @@ def check_graph(model: bytes, inputs: GraphInputs, max_nodes: int) -> int:
     graph = parse_model(model, max_nodes)
     for node in graph.nodes:
         check_operator(node)
-    return working_bytes(graph, inputs)
+    return cost_of(graph, inputs)

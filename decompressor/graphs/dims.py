@@ -1,6 +1,8 @@
 """Dimensions and shapes of a graph's values, as far as they are known before a run. FORMAT.md "Graphs".
 
-Frames and regions come in all sizes, so a dimension is a monomial c h^i w^j of the rows h and columns w of a run.
+Frames and regions come in all sizes, so a dimension is a number, or the rows h or the columns w of a run, or h w: all
+of its texels in order. Every value has each of them at most once and nothing that is allowed moves numbers along them,
+so what a graph makes of a texel depends on that texel alone.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from ..errors import InvalidGraphError
 
 
 class Dim(NamedTuple):
-    """c h^rows w^columns."""
+    """c h^rows w^columns; c = 1 where there is h or w."""
 
     c: int
     rows: int = 0
@@ -38,6 +40,26 @@ class Value:
     dtype: int
     shape: Shape
     known: tuple[Dim, ...] | None = None
+
+    @property
+    def of_run(self) -> bool:
+        """Whether its numbers are sizes of a run: shapes may be made of them, texels may not."""
+        return self.known is not None and any(not d.fixed for d in self.known)
+
+
+Layout = tuple[tuple[str, ...], tuple[int, ...]]
+
+
+def layout(shape: Shape) -> Layout:
+    """The sides that are texels in their order, and how many items lie before, between and behind them."""
+    sides: list[str] = []
+    items = [1]
+    for dim in shape:
+        items[-1] *= dim.c
+        for name, times in (("rows", dim.rows), ("columns", dim.columns)):
+            sides += [name] * times
+            items += [1] * times
+    return tuple(sides), tuple(items)
 
 
 def product(dims: Sequence[Dim]) -> Dim:

@@ -10,7 +10,7 @@ from ..errors import InvalidGraphError, RequestError
 from ..memory import MemoryAccount
 from .check import check_graph
 from .engine import onnxruntime
-from .shapes import GraphInputs
+from .shapes import GraphCost, GraphInputs
 
 log = logging.getLogger("todpack.decompress")
 
@@ -20,6 +20,8 @@ _CUDA_LIBRARIES = (
     ("libcudart.so.12", "libcudart.so.13"),
     ("libcublasLt.so.12", "libcublasLt.so.13"),
 )
+SESSION_BYTES = 1 << 19
+"""Of any session, beside its values and initializers."""
 _SILENT = 4  # onnxruntime's "fatal": a session that cannot start raises; nothing else is for the user
 
 
@@ -67,55 +69,55 @@ def make_session(
     model: bytes,
     inputs: GraphInputs,
     *,
-    threads: int,
     provider: str,
     max_nodes: int,
     memory: MemoryAccount,
     where: str,
-) -> onnxruntime.InferenceSession:
+) -> tuple[onnxruntime.InferenceSession, GraphCost]:
     """Check a graph and make it ready to run.
 
     Args:
         model: Serialized ONNX model.
         inputs: What will be fed, at its largest.
-        threads: Threads within an operator; 0 leaves it to onnxruntime.
         provider: "cpu" or "cuda".
         max_nodes: Cap on the number of nodes.
         memory: What is left to the file.
         where: Archive and section, for messages.
+
+    Returns:
+        The session, and what runs take.
 
     Raises:
         InvalidGraphError: not allowed, or onnxruntime refuses it.
         LimitExceededError: it would take more memory than is left.
     """
     try:
-        n_bytes = check_graph(model, inputs, max_nodes)
+        cost = check_graph(model, inputs, max_nodes)
     except InvalidGraphError as error:
         raise InvalidGraphError(f"{where}: {error}") from error
-    memory.take(n_bytes, f"{where}: the graph")
-    return start_session(model, threads=threads, provider=provider, where=where)
+    memory.take(SESSION_BYTES + cost.n_bytes, f"{where}: the graph")
+    return start_session(model, provider=provider, where=where), cost
 
 
-def start_session(
-    model: bytes, *, threads: int, provider: str, where: str, optimize: bool = True
-) -> onnxruntime.InferenceSession:
-    """Make a graph that was checked ready to run; arguments and errors as of `make_session`.
+def start_session(model: bytes, *, provider: str, where: str, optimize: bool = True) -> onnxruntime.InferenceSession:
+    """Make a graph that was checked ready to run, in the thread that runs it: sessions have no threads of their own.
+
+    Where onnxruntime shares a product among threads, it adds up in another order than in one (over 128 terms). And
+    threads are not there in a forked child.
 
     Args:
         model: Serialized ONNX model.
-        threads: Threads within an operator.
         provider: "cpu" or "cuda".
         where: For messages.
         optimize: Let onnxruntime fuse and fold nodes.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _SILENT
     options.use_deterministic_compute = True
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a thread that waits leaves its core
     providers: list[Any] = ["CPUExecutionProvider"]
     if provider == "cuda":  # TensorFloat-32 keeps 10 bits of what the archive's arithmetic needs all 24
         providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))

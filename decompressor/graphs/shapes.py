@@ -1,37 +1,76 @@
-"""How large every value of a graph gets, found before anything runs it. FORMAT.md "Graphs".
+"""What a run of a graph takes, found before anything runs it: sizes of all values, and time. FORMAT.md "Graphs".
 
-Dimensions are monomials of the rows and columns of a run (onnx_dims.py), so no run is larger than the one with the most
-rows and columns.
+Sizes depend on the rows and columns of a run alone (dims.py), so no run is larger than the one with the most of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..errors import InvalidGraphError
-from .dims import Dim, Value, product
+from ..grid import ceil_div
+from .dims import Dim, Shape, Value, product
 from .operators import MAX_KNOWN, OPERATORS
-from .wire import FLOAT, INT64, ITEM_BYTES, MAX_RANK, Constant, Graph
+from .wire import FLOAT, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
 
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
+NODE_S, PRODUCT_S = 3e-6, 1e-10
+"""Seconds on one core: of any node, and of one multiplication of a matrix product."""
+BYTE_OUTPUTS = ("codes",)
+FRAME_SIDE = 256
+FRAME_TEXELS = FRAME_SIDE * FRAME_SIDE
 
 
 @dataclass(frozen=True)
 class GraphInputs:
-    """What a decoder is going to feed to a graph, all of it float32.
+    """What a decoder is going to feed to a graph, all of it float32, and what it expects of it.
 
     Attributes:
-        shapes: Shape of each input by name; dimensions are numbers, ROWS or COLUMNS.
+        shapes: By name; dimensions are numbers, ROWS or COLUMNS.
         rows: Most rows of a run.
         columns: Most columns of a run.
+        outputs: Shapes by name, of those that the graph may have; others are nobody's.
+        frame_texels: Texels of a frame, FRAME_TEXELS at most, that its time is counted for.
     """
 
     shapes: Mapping[str, Sequence[int | Dim]]
     rows: int = 1
     columns: int = 1
+    outputs: Mapping[str, Sequence[int | Dim]] = field(default_factory=dict)
+    frame_texels: int = FRAME_TEXELS
+
+    def items(self, shape: Shape) -> int:
+        """Items of a value of the largest run."""
+        size = product(shape)
+        n_items: int = size.c * self.rows**size.rows * self.columns**size.columns
+        return n_items
+
+    def of_frame(self) -> tuple[GraphInputs, int]:
+        """The largest run that a frame of `frame_texels` needs, and how many of them."""
+        rows = min(self.rows, FRAME_SIDE)
+        columns = min(self.columns, max(1, self.frame_texels // rows))
+        return replace(self, rows=rows, columns=columns), ceil_div(self.frame_texels, rows * columns)
+
+
+@dataclass(frozen=True)
+class GraphCost:
+    """What runs take.
+
+    Attributes:
+        n_bytes: Of all values of the largest run, initializers included: at least what a runtime takes.
+        seconds: For a frame, on one core: an estimate.
+    """
+
+    n_bytes: int
+    seconds: float
+
+
+def as_shape(shape: Sequence[int | Dim]) -> Shape:
+    """Numbers as dimensions."""
+    return tuple(d if isinstance(d, Dim) else Dim(d) for d in shape)
 
 
 def _of_constant(constant: Constant) -> Value:
@@ -49,7 +88,7 @@ def _of_inputs(graph: Graph, inputs: GraphInputs) -> dict[str, Value]:
         )
     values: dict[str, Value] = {}
     for name, (dtype, declared) in graph.inputs.items():
-        shape = tuple(d if isinstance(d, Dim) else Dim(d) for d in inputs.shapes[name])
+        shape = as_shape(inputs.shapes[name])
         # a number where runs differ, or another number: the runtime would work out other shapes than are found here
         agrees = len(declared) == len(shape) and all(
             said is None or (d.fixed and said == d.c) for said, d in zip(declared, shape, strict=True)
@@ -60,36 +99,75 @@ def _of_inputs(graph: Graph, inputs: GraphInputs) -> dict[str, Value]:
     return values
 
 
-def working_bytes(graph: Graph, inputs: GraphInputs) -> int:
-    """Check every node and add up what all values of a run take, initializers included: at least what a runtime takes.
+def _check_sizes_of_run(node: Node, values: list[Value]) -> None:
+    """Sizes of a run may make shapes, by Slice and Concat; a texel that knew them would depend on the run."""
+    for number, value in enumerate(values):
+        makes_shape = node.operator in ("Concat", "Shape") or (node.operator, number) in (("Slice", 0), ("Reshape", 1))
+        if value.of_run and not makes_shape:
+            raise InvalidGraphError(f"{node.operator}: sizes of the run make a shape, nothing else")
+
+
+def _check_shape(node: Node, shape: Shape) -> None:
+    size = product(shape)
+    if len(shape) > MAX_RANK or any(d.c < 1 for d in shape):
+        raise InvalidGraphError(f"{node.operator}: expected 1 to {MAX_RANK} sides, none of them empty")
+    if max(size.rows, size.columns) > 1 or any(d.c != 1 for d in shape if not d.fixed):
+        raise InvalidGraphError(f"{node.operator}: texels stay apart; expected rows and columns of the run once")
+
+
+def _seconds(node: Node, values: list[Value], n_items: int) -> float:
+    seconds = NODE_S + 1e-9 * OPERATORS[node.operator].item_ns * n_items
+    if node.operator in ("MatMul", "Gemm"):
+        side = -2 if node.attributes.get("transA") else -1
+        seconds += PRODUCT_S * n_items * values[0].shape[side].c
+    return seconds
+
+
+def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
+    """Check every node and output, and add up what a run takes; inputs are not counted.
 
     Args:
-        graph: A graph of allowed operators.
-        inputs: What will be fed; not counted.
+        graph: Of allowed operators.
+        inputs: What will be fed, and what is expected.
 
     Raises:
-        InvalidGraphError: a node does not fit its inputs, or a shape depends on more than rows and columns.
+        InvalidGraphError: a node does not fit its inputs, texels do not stay apart, or an output is of another shape.
     """
     values = _of_inputs(graph, inputs)
-    total = 0
+    of_frame, n_runs = inputs.of_frame()
+    n_bytes, seconds = 0, 0.0
     for name, constant in graph.constants.items():
         if name in values:
             raise InvalidGraphError(f"{name!r:.40} is an input and an initializer")
         values[name] = _of_constant(constant)
-        total += CONSTANT_COPIES * len(constant.data)
+        n_bytes += CONSTANT_COPIES * len(constant.data)
     for node in graph.nodes:
         if node.output in values or not node.output:
             raise InvalidGraphError(f"{node.operator}: its output {node.output!r:.40} is there already, or has no name")
         missing = [name for name in node.inputs if name not in values]
         if missing:
             raise InvalidGraphError(f"{node.operator}: expected its input {missing[0]!r:.40} before it, found none")
-        value = OPERATORS[node.operator].rule(node, [values[name] for name in node.inputs])
-        if len(value.shape) > MAX_RANK or any(d.c < 1 for d in value.shape):
-            raise InvalidGraphError(f"{node.operator}: expected 1 to {MAX_RANK} sides, none of them empty")
+        taken = [values[name] for name in node.inputs]
+        _check_sizes_of_run(node, taken)
+        value = OPERATORS[node.operator].rule(node, taken)
+        _check_shape(node, value.shape)
         values[node.output] = value
-        size = product(value.shape)
-        total += ITEM_BYTES[value.dtype] * size.c * inputs.rows**size.rows * inputs.columns**size.columns
+        n_bytes += ITEM_BYTES[value.dtype] * inputs.items(value.shape)
+        seconds += _seconds(node, taken, of_frame.items(value.shape))
     absent = [name for name in graph.outputs if name not in values]
     if absent or not graph.outputs:
-        raise InvalidGraphError(f"expected its outputs to be made, found none for {absent[:1]}")
-    return total
+        raise InvalidGraphError(f"expected its outputs to be made, found none for {absent[:1]!s:.80}")
+    for name, shape in inputs.outputs.items():
+        if name in graph.outputs and values[name].shape != as_shape(shape):
+            raise InvalidGraphError(
+                f"output {name}: expected {_text(as_shape(shape))}, found {_text(values[name].shape)}"
+            )
+        if name in graph.outputs and values[name].dtype != (UINT8 if name in BYTE_OUTPUTS else FLOAT):
+            raise InvalidGraphError(f"output {name}: expected another type")
+    return GraphCost(n_bytes, n_runs * seconds)
+
+
+def _text(shape: Shape) -> str:
+    """A shape as it is read by people."""
+    sides = ["".join([str(d.c)] * (d.fixed or d.c != 1) + ["h"] * d.rows + ["w"] * d.columns) for d in shape]
+    return f"[{', '.join(sides)}]"

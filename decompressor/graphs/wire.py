@@ -1,7 +1,8 @@
 """An ONNX model's bytes as plain values: a small reader of the protobuf wire format, strict about what it knows.
 
 It keeps the decoder free of the onnx package. Fields that FORMAT.md "Graphs" does not name are refused, and so are
-fields of another wire type and single fields that stand twice, which other readers skip or merge.
+fields of another wire type and single fields that stand twice, which other readers skip or merge. A model of n allowed
+nodes has at most FIELDS_PER_NODE n fields, whatever its size, so reading one takes milliseconds.
 
 Source: onnx.proto (field numbers), protobuf "Encoding".
 """
@@ -19,6 +20,8 @@ FLOAT, UINT8, INT8, INT64, BOOL, FLOAT16 = 1, 2, 3, 7, 9, 10
 ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT64: 8, BOOL: 1, FLOAT16: 2}
 """Element types of ONNX that graphs may hold, and their sizes."""
 MAX_RANK = 8
+MAX_NAME_BYTES = 255
+FIELDS_PER_NODE = 64
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _NUMBER, _TEXT, _FLOAT32, _NUMBERS, _REPEATED = "number", "text", "float32", "numbers", "repeated"
@@ -47,7 +50,8 @@ _SHAPE: _Table = {1: ("dim", _REPEATED)}
 _DIM: _Table = {1: ("dim_value", _NUMBER), 2: ("dim_param", _TEXT)}
 _ATTRIBUTE_TYPES = {1: "f", 2: "i", 7: "ints"}
 
-_Value = int | bytes
+_Bytes = bytes | memoryview
+_Value = int | memoryview
 Attribute = int | bytes | tuple[int, ...]
 
 
@@ -87,7 +91,7 @@ class Graph:
     outputs: tuple[str, ...]
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: _Bytes, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
@@ -104,7 +108,7 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
-def _raw_fields(data: bytes) -> Iterator[tuple[int, int, _Value]]:
+def _raw_fields(data: memoryview) -> Iterator[tuple[int, int, _Value]]:
     """(number, wire type, value) of each field."""
     at = 0
     while at < len(data):
@@ -126,7 +130,7 @@ def _raw_fields(data: bytes) -> Iterator[tuple[int, int, _Value]]:
         at += length
 
 
-def _packed(data: bytes) -> Iterator[int]:
+def _packed(data: memoryview) -> Iterator[int]:
     at = 0
     while at < len(data):
         value, at = _varint(data, at)
@@ -136,20 +140,24 @@ def _packed(data: bytes) -> Iterator[int]:
 class _Message:
     """A message's fields: single ones by name, repeated ones in lists."""
 
-    def __init__(self, data: bytes, table: _Table, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, data: memoryview, table: _Table, kind: str, room: _Room) -> None:
+        self.kind, self._room = kind, room
         self._single: dict[str, _Value] = {}
-        self._lists: dict[str, list[bytes]] = {}
+        self._lists: dict[str, list[memoryview]] = {}
         self._numbers: dict[str, list[int]] = {}
         for number, wire, value in _raw_fields(data):
+            room.take()
             if number not in table:
                 raise InvalidGraphError(f"expected only plain fields in {kind}, found field {number}")
             name, holds = table[number]
-            if holds == _REPEATED and isinstance(value, bytes) and wire == _BYTES:
+            if holds == _REPEATED and isinstance(value, memoryview) and wire == _BYTES:
                 self._lists.setdefault(name, []).append(value)
             elif holds == _NUMBERS and wire in (_VARINT, _BYTES):
                 numbers = self._numbers.setdefault(name, [])
-                numbers.extend(_packed(value) if isinstance(value, bytes) else [_signed(value)])
+                for one in _packed(value) if isinstance(value, memoryview) else [_signed(value)]:
+                    numbers.append(one)
+                    if len(numbers) > MAX_RANK:
+                        raise InvalidGraphError(f"more than {MAX_RANK} {name} in {kind}")
             elif wire == {_NUMBER: _VARINT, _TEXT: _BYTES, _FLOAT32: _FIXED32}.get(holds):
                 if name in self._single:
                     raise InvalidGraphError(f"expected {name} once in {kind}, found it twice")
@@ -165,16 +173,22 @@ class _Message:
         assert isinstance(value, int)
         return _signed(value)
 
-    def data(self, name: str) -> bytes:
-        value = self._single.get(name, b"")
-        assert isinstance(value, bytes)
+    def data(self, name: str) -> memoryview:
+        value = self._single.get(name, memoryview(b""))
+        assert isinstance(value, memoryview)
         return value
 
     def text(self, name: str) -> str:
         return _text(self.data(name), self.kind)
 
-    def messages(self, name: str) -> list[bytes]:
+    def messages(self, name: str) -> list[memoryview]:
         return self._lists.get(name, [])
+
+    def children(self, name: str, table: _Table, kind: str) -> list[_Message]:
+        return [_Message(part, table, kind, self._room) for part in self.messages(name)]
+
+    def child(self, name: str, table: _Table, kind: str) -> _Message:
+        return _Message(self.data(name), table, kind, self._room)
 
     def texts(self, name: str) -> tuple[str, ...]:
         return tuple(_text(value, self.kind) for value in self.messages(name))
@@ -183,39 +197,50 @@ class _Message:
         return tuple(self._numbers.get(name, []))
 
 
-def _text(data: bytes, kind: str) -> str:
+class _Room:
+    """How many more fields a model may have."""
+
+    def __init__(self, fields: int) -> None:
+        self._all = self._left = fields
+
+    def take(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise InvalidGraphError(f"more than {self._all} fields")
+
+
+def _text(data: memoryview, kind: str) -> str:
+    if len(data) > MAX_NAME_BYTES:
+        raise InvalidGraphError(f"a name in {kind} is longer than {MAX_NAME_BYTES} bytes")
     try:
-        return data.decode("utf-8")
+        return str(data, "utf-8")
     except UnicodeDecodeError as error:
         raise InvalidGraphError(f"a name in {kind} is not UTF-8") from error
 
 
-def _attribute(data: bytes) -> tuple[str, Attribute]:
-    message = _Message(data, _ATTRIBUTE, "an attribute")
+def _attribute(message: _Message) -> tuple[str, Attribute]:
     name, holds = message.text("name"), _ATTRIBUTE_TYPES.get(message.number("type"))
     if holds is None or any(other in message for other in _ATTRIBUTE_TYPES.values() if other != holds):
         raise InvalidGraphError(f"attribute {name!r:.40}: expected a float, an integer or integers, found another")
     if holds == "ints":
         return name, message.numbers("ints")
-    return name, message.number("i") if holds == "i" else message.data("f")
+    return name, message.number("i") if holds == "i" else bytes(message.data("f"))
 
 
-def _node(data: bytes) -> Node:
-    message = _Message(data, _NODE, "a node")
+def _node(message: _Message) -> Node:
     operator = message.text("op_type")
     if message.text("domain"):
         raise InvalidGraphError("expected operators of the standard domain, found a custom one")
-    attributes = [_attribute(part) for part in message.messages("attribute")]
+    attributes = [_attribute(one) for one in message.children("attribute", _ATTRIBUTE, "an attribute")]
     if len(dict(attributes)) != len(attributes):
-        raise InvalidGraphError(f"{operator}: an attribute stands twice")
+        raise InvalidGraphError(f"{operator!r:.40}: an attribute stands twice")
     outputs = message.texts("output")
     if len(outputs) != 1:
         raise InvalidGraphError(f"{operator!r:.40}: expected one output, found {len(outputs)}")
     return Node(operator, message.texts("input"), outputs[0], dict(attributes))
 
 
-def _constant(data: bytes) -> tuple[str, Constant]:
-    message = _Message(data, _TENSOR, "an initializer")
+def _constant(message: _Message) -> tuple[str, Constant]:
     name, dtype, shape = message.text("name"), message.number("data_type"), message.numbers("dims")
     raw = message.data("raw_data")
     if dtype not in ITEM_BYTES or len(shape) > MAX_RANK or any(n < 0 for n in shape):
@@ -224,15 +249,16 @@ def _constant(data: bytes) -> tuple[str, Constant]:
         raise InvalidGraphError(
             f"initializer {name!r:.40}: expected {math.prod(shape) * ITEM_BYTES[dtype]} bytes, found {len(raw)}"
         )
-    return name, Constant(dtype, shape, raw)
+    return name, Constant(dtype, shape, bytes(raw))
 
 
-def _value_info(data: bytes) -> tuple[str, tuple[int, tuple[int | None, ...]]]:
-    message = _Message(data, _VALUE_INFO, "an input or output")
-    kind = _Message(_Message(message.data("type"), _TYPE, "a type").data("tensor_type"), _TENSOR_TYPE, "a type")
+def _value_info(message: _Message) -> tuple[str, tuple[int, tuple[int | None, ...]]]:
+    kind = message.child("type", _TYPE, "a type").child("tensor_type", _TENSOR_TYPE, "a type")
     if "shape" not in kind:
         raise InvalidGraphError(f"{message.text('name')!r:.40}: expected a shape, found none")
-    dims = [_Message(d, _DIM, "a dimension") for d in _Message(kind.data("shape"), _SHAPE, "a shape").messages("dim")]
+    dims = kind.child("shape", _SHAPE, "a shape").children("dim", _DIM, "a dimension")
+    if len(dims) > MAX_RANK:
+        raise InvalidGraphError(f"{message.text('name')!r:.40}: more than {MAX_RANK} dimensions")
     sizes = tuple(dim.number("dim_value") if "dim_value" in dim else None for dim in dims)
     return message.text("name"), (kind.number("elem_type"), sizes)
 
@@ -247,23 +273,25 @@ def parse_model(model: bytes, max_nodes: int) -> Graph:
     Raises:
         InvalidGraphError: see the message.
     """
-    message = _Message(model, _MODEL, "the model")
-    opsets = [_Message(part, _OPSET_ID, "opset_import") for part in message.messages("opset_import")]
+    message = _Message(memoryview(model), _MODEL, "the model", _Room(FIELDS_PER_NODE * max_nodes))
+    opsets = message.children("opset_import", _OPSET_ID, "opset_import")
     if any(opset.text("domain") for opset in opsets):
         raise InvalidGraphError("expected the standard operator set, found a custom one")
-    graphs, versions = message.messages("graph"), [opset.number("version") for opset in opsets]
-    if len(graphs) != 1 or versions != [OPSET]:
-        raise InvalidGraphError(f"expected one graph of operator set {OPSET}, found {len(graphs)} of {versions}")
-    graph = _Message(graphs[0], _GRAPH, "the graph")
+    versions = [opset.number("version") for opset in opsets]
+    if len(message.messages("graph")) != 1 or versions != [OPSET]:
+        raise InvalidGraphError(
+            f"expected one graph of operator set {OPSET}, found {len(message.messages('graph'))} of {versions!s:.40}"
+        )
+    (graph,) = message.children("graph", _GRAPH, "the graph")
     if len(graph.messages("node")) > max_nodes:
         raise InvalidGraphError(f"more than {max_nodes} nodes")
-    constants = [_constant(part) for part in graph.messages("initializer")]
-    inputs = [_value_info(part) for part in graph.messages("input")]
+    constants = [_constant(one) for one in graph.children("initializer", _TENSOR, "an initializer")]
+    inputs = [_value_info(one) for one in graph.children("input", _VALUE_INFO, "an input")]
     if len(dict(constants)) != len(constants) or len(dict(inputs)) != len(inputs):
         raise InvalidGraphError("an input or initializer stands twice")
     return Graph(
-        tuple(_node(part) for part in graph.messages("node")),
+        tuple(_node(one) for one in graph.children("node", _NODE, "a node")),
         dict(constants),
         dict(inputs),
-        tuple(_value_info(part)[0] for part in graph.messages("output")),
+        tuple(_value_info(one)[0] for one in graph.children("output", _VALUE_INFO, "an output")),
     )

@@ -14,6 +14,8 @@ from todpack.decompressor.graphs.dims import COLUMNS, ROWS
 from todpack.decompressor.graphs.runtime import Graph, Runtime
 from todpack.decompressor.graphs.shapes import GraphInputs
 from todpack.decompressor.memory import MemoryAccount
+from todpack.decompressor.pool import ALONE
+from todpack.decompressor.time_account import TimeAccount
 
 MAX_ERROR_CODES = 0.35  # that rounding of the maps may cost; with the decoder's own rounding within 1 code
 PACKED_BITS = (10, 11, 12, 13, 14, 15, 16)
@@ -84,9 +86,10 @@ def pack_maps(archive: Archive, index: int) -> PackedMaps:
     if lightmap.transfer == "srgb8" and np.isfinite(maps).all():
         container, inputs, valid = archive.container, lightmap.frame_inputs(), lightmap.valid
         shapes = {name: table.shape for name, table in inputs.items()}
-        runtime = Runtime(archive.threads, "cpu", MemoryAccount(archive.file_bytes, container.limits), 1)
+        runtime = Runtime("cpu", MemoryAccount(archive.file_bytes, container.limits), ALONE)
         fed = GraphInputs({**shapes, "z": (len(maps), ROWS, COLUMNS), "time_h": (1,)}, 1, _CHECKED_TEXELS)
-        graph = runtime.load(container, graph_section(archive, index), fed)
+        time = TimeAccount(archive.file_bytes, container.limits)
+        graph = runtime.load(container, graph_section(archive, index), fed, time)
         before = np.ascontiguousarray(maps[:, valid])
         cleaned = np.where(valid, maps, 0.0)
         for bits in PACKED_BITS:

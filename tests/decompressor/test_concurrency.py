@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import REPOSITORY, make_day
 from tests.golden.test_golden import FOLDER
 from todpack.decompressor import Archive, Limits, open_archive
-from todpack.decompressor.daybasis.decoder import DayBasisDecoder
+from todpack.decompressor.daybasis.decoder import DayBasisDecoder, TileMaps
 from todpack.decompressor.grid import Place
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
@@ -100,14 +100,14 @@ def test_eight_threads_and_many_tiles(tiled_archive: Path, n_tiles: int) -> None
 
 def test_a_tile_is_decoded_once_for_all_threads(tiled_archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decodes: Counter[int] = Counter()
-    plain, lock, barrier = DayBasisDecoder._decode_tile, threading.Lock(), threading.Barrier(N_THREADS)
+    plain, lock, barrier = DayBasisDecoder._make, threading.Lock(), threading.Barrier(N_THREADS)
 
-    def counted(self: DayBasisDecoder, place: Place) -> np.ndarray:
+    def counted(self: DayBasisDecoder, place: Place) -> TileMaps:
         with lock:
             decodes[place.number] += 1
         return plain(self, place)
 
-    monkeypatch.setattr(DayBasisDecoder, "_decode_tile", counted)
+    monkeypatch.setattr(DayBasisDecoder, "_make", counted)
     with open_archive(tiled_archive, threads=1, provider="cpu") as archive, ThreadPoolExecutor(N_THREADS) as pool:
 
         def frame(n: int) -> np.ndarray:

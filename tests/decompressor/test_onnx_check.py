@@ -31,7 +31,7 @@ INPUTS = GraphInputs({"x": (2,)})
 def start(model: bytes) -> Any:
     """A session of `make_model`'s graph."""
     memory = MemoryAccount(0, DEFAULT_LIMITS)
-    return make_session(model, INPUTS, threads=1, provider="cpu", max_nodes=512, memory=memory, where="here")
+    return make_session(model, INPUTS, provider="cpu", max_nodes=512, memory=memory, where="here")[0]
 
 
 def make_model(change: Callable[[onnx.ModelProto], object] = lambda _: None, n_nodes: int = 1) -> bytes:
@@ -111,6 +111,13 @@ def test_plain_graph_passes_and_runs() -> None:
             "input x: expected float32",
         ),
         (lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", TensorProto.INT64), "input x: expected"),
+        (lambda m: m.graph.initializer[0].dims.extend([1] * 9), "more than 8 dims in an initializer"),
+        (lambda m: m.graph.initializer[0].dims.extend([1] * 2_000_000), "more than 8 dims in an initializer"),
+        (lambda m: m.graph.node[0].input.extend(["c"] * 40_000), "more than 32768 fields"),
+        (lambda m: [m.graph.output.append(m.graph.output[0]) for _ in range(9_000)], "more than 32768 fields"),
+        (lambda m: [m.opset_import.add(version=17) for _ in range(40_000)], "more than 32768 fields"),
+        (lambda m: m.graph.node[0].output.__setitem__(0, "n" * 256), "a name in a node is longer than 255 bytes"),
+        (lambda m: [m.graph.input[0].type.tensor_type.shape.dim.add(dim_value=1) for _ in range(9)], "more than 8 dim"),
         (add_attribute(axis=1), "Add: attribute 'axis' is not allowed"),
         (add_attribute(axis="text"), "only plain fields in an attribute, found field 4"),
         (add_attribute(body=NESTED), "only plain fields in an attribute, found field 6"),

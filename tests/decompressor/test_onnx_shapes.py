@@ -18,7 +18,7 @@ from todpack.decompressor.graphs.check import OPSET, check_graph
 from todpack.decompressor.graphs.dims import COLUMNS, ROWS, Dim
 from todpack.decompressor.graphs.engine import onnxruntime
 from todpack.decompressor.graphs.session import make_session
-from todpack.decompressor.graphs.shapes import CONSTANT_COPIES, GraphInputs
+from todpack.decompressor.graphs.shapes import CONSTANT_COPIES, NODE_S, PRODUCT_S, GraphInputs
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.memory import MemoryAccount
 
@@ -71,7 +71,7 @@ def test_sizes_are_the_runtimes(path: Path, section: str) -> None:
             for name, shape in shapes.items()
         }
         made = sum(value.nbytes for value in session.run(None, feeds))
-        assert check_graph(data, GraphInputs(shapes, rows, columns), 512) == made + CONSTANT_COPIES * constants
+        assert check_graph(data, GraphInputs(shapes, rows, columns), 512).n_bytes == made + CONSTANT_COPIES * constants
 
 
 def doubling(n: int, operator: str = "Concat") -> bytes:
@@ -83,11 +83,9 @@ def doubling(n: int, operator: str = "Concat") -> bytes:
 def test_doubling_is_refused_before_the_runtime_sees_it() -> None:
     data = doubling(24)
     assert len(data) < 1024
-    assert check_graph(data, Z, 512) == sum(4 * 4 * 64 << i for i in range(1, 25))
-    with pytest.raises(LimitExceededError, match=r"^here: the graph would take about 34359736320 bytes"):
-        make_session(
-            data, Z, threads=1, provider="cpu", max_nodes=512, memory=MemoryAccount(1000, DEFAULT_LIMITS), where="here"
-        )
+    assert check_graph(data, Z, 512).n_bytes == sum(4 * 4 * 64 << i for i in range(1, 25))
+    with pytest.raises(LimitExceededError, match=r"^here: the graph would take about 34360260608 bytes"):
+        make_session(data, Z, provider="cpu", max_nodes=512, memory=MemoryAccount(1000, DEFAULT_LIMITS), where="here")
 
 
 def test_doubling_in_an_archive(tmp_path: Path) -> None:
@@ -95,15 +93,17 @@ def test_doubling_in_an_archive(tmp_path: Path) -> None:
     path = next(p for p in GOLDEN if p.stem == "gridmlp-1.0")
     metadata, stored = take_apart(path.read_bytes())
     index = [s["name"] for s in metadata["sections"]].index("0/frame.onnx")
-    names = ["z", *(f"v{i}" for i in range(1, 24)), "rgb"]
+    names = ["z", *(f"v{i}" for i in range(1, 24)), "all"]
+    doubled = [node("Concat", [a, a], b, axis=0) for a, b in itertools.pairwise(names)]
     graph = helper.make_graph(
-        [node("Concat", [a, a], b, axis=0) for a, b in itertools.pairwise(names)],
+        [*doubled, node("Slice", ["all", "zero", "three"], "rgb")],
         "frame",
         [
             helper.make_tensor_value_info("z", TensorProto.FLOAT, [7, "h", "w"]),
             helper.make_tensor_value_info("time_h", TensorProto.FLOAT, [1]),
         ],
         [helper.make_tensor_value_info("rgb", TensorProto.FLOAT, [3, "h", "w"])],
+        [numpy_helper.from_array(np.array([n]), name) for name, n in (("zero", 0), ("three", 3))],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
     stored[index] = model.SerializeToString()
@@ -137,15 +137,100 @@ COLUMN, ROW = np.ones((5000, 1), np.float32), np.ones((1, 5000), np.float32)
     ids=["MatMul", "Gemm", "Gemm^T", "Add", "Min", "Less", "Gather", "Reshape", "Transpose", "Unsqueeze"],
 )
 def test_small_constants_that_grow(nodes: list[onnx.NodeProto], constants: dict[str, Any]) -> None:
-    assert check_graph(graph_of(nodes, constants), Z, 512) > 25_000_000
+    assert check_graph(graph_of(nodes, constants), Z, 512).n_bytes > 25_000_000
 
 
 def test_growth_with_the_run_is_known() -> None:
-    """Columns by columns: the square of the texels."""
-    nodes = [node("Reshape", ["z", "a"], "p"), node("Reshape", ["z", "b"], "q"), node("MatMul", ["p", "q"])]
-    data = graph_of(nodes, {"a": np.array([-1, 1]), "b": np.array([1, -1])})
-    assert check_graph(data, Z, 512) == 2 * 4 * 256 + 4 * 256 * 256 + CONSTANT_COPIES * 32
-    assert check_graph(data, GraphInputs(Z.shapes, 1000, 1000), 512) > 4 * 4_000_000**2
+    """Values over all texels, and time for a frame of 256 x 256 in as many runs as it takes."""
+    nodes = [node("Reshape", ["z", "s"], "p"), node("MatMul", ["m", "p"])]
+    data = graph_of(nodes, {"s": np.array([4, -1]), "m": np.ones((100, 4), np.float32)})
+    cost = check_graph(data, Z, 512)
+    assert cost.n_bytes == 4 * 64 * (4 + 100) + CONSTANT_COPIES * (16 + 1600)
+    large = check_graph(data, GraphInputs(Z.shapes, 1000, 1000), 512)
+    assert large.n_bytes > 4 * 100 * 1_000_000
+    per_texel = 1e-9 * (4 + 100) + 100 * 4 * PRODUCT_S
+    assert large.seconds == pytest.approx(2 * NODE_S + 65536 * per_texel)
+    assert cost.seconds == pytest.approx(1024 * 2 * NODE_S + 65536 * per_texel)
+    one = check_graph(data, GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
+    assert one.seconds == pytest.approx(2 * NODE_S + 64 * per_texel)
+
+
+SIZE = [node("Shape", ["z"], "s"), node("Slice", ["s", "one", "three"], "size")]
+ENDS = {"one": np.array([1]), "three": np.array([3])}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "words"),
+    [
+        ([node("Reshape", ["z", "s"])], {"s": np.array([-1, 1])}, "Reshape: texels stay apart"),
+        (
+            [node("Transpose", ["z"], "t", perm=[0, 2, 1]), node("Reshape", ["t", "s"])],
+            {"s": np.array([4, -1])},
+            "Reshape: texels stay",
+        ),
+        ([*SIZE, node("Concat", ["size", "four"], "t", axis=0), node("Reshape", ["z", "t"])],
+         {**ENDS, "four": np.array([4])}, "Reshape: texels stay apart"),
+        ([node("Gather", ["z", "i"], axis=1)], {"i": np.array([0])}, "Gather: texels stay apart"),
+        ([node("Concat", ["z", "z"], axis=2)], {}, "Concat: texels stay apart"),
+        ([node("Transpose", ["z"], "t", perm=[0, 2, 1]), node("MatMul", ["z", "t"])], {}, "MatMul: texels stay apart"),
+        ([node("Reshape", ["z", "s"], "p"), node("Gemm", ["p", "p"], transB=1)], {"s": np.array([4, -1])}, "Gemm: "),
+        ([node("Transpose", ["z"], "t", perm=[0, 2, 1]), node("Add", ["z", "t"])], {}, "shapes do not go together"),
+        (
+            [node("Unsqueeze", ["z", "last"], "a"), node("Unsqueeze", ["z", "middle"], "b"), node("Mul", ["a", "b"])],
+            {"last": np.array([3]), "middle": np.array([1])},
+            "together",
+        ),
+        (
+            [node("Slice", ["z", "zero", "one", "zero"], "r"), node("Unsqueeze", ["r", "a"], "x"),
+             node("Unsqueeze", ["r", "b"], "v"), node("Mul", ["x", "v"])],
+            {"zero": np.array([0]), "one": np.array([1]), "a": np.array([1, 4]), "b": np.array([2, 3])},
+            "texels stay apart; expected rows and columns of the run once",
+        ),
+        ([*SIZE, node("Cast", ["size"], "n", to=1), node("Mul", ["z", "n"])], ENDS, "Cast: sizes of the run"),
+        ([*SIZE, node("Unsqueeze", ["size", "one"], "u")], ENDS, "Unsqueeze: sizes of the run make"),
+        ([*SIZE, node("Gather", ["z", "size"])], ENDS, "Gather: sizes of the run make a shape"),
+        ([*SIZE, node("Reshape", ["size", "three"])], ENDS, "Reshape: sizes of the run make a shape"),
+        ([*SIZE, node("Concat", ["size"] * 33, axis=0)], ENDS, "Concat: sizes of the run make a shape"),
+    ],
+)  # fmt: skip
+def test_texels_stay_apart(nodes: list[onnx.NodeProto], constants: dict[str, Any], words: str) -> None:
+    """A graph that looks at other texels, or at how many there are, gives a region other values than a frame."""
+    with pytest.raises(InvalidGraphError, match=words):
+        check_graph(graph_of(nodes, constants), Z, 512)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        ({"y": (4, ROWS, COLUMNS)}, None),
+        ({"y": (3, ROWS, COLUMNS)}, r"output y: expected \[3, h, w\], found \[4, h, w\]"),
+        ({"y": (4, COLUMNS, ROWS)}, r"output y: expected \[4, w, h\], found \[4, h, w\]"),
+        ({"y": (4, Dim(1, 1, 1))}, r"output y: expected \[4, hw\], found"),
+        ({"other": (1,)}, None),
+    ],
+)
+def test_outputs_are_of_the_shape_that_is_expected(outputs: dict[str, Any], words: str | None) -> None:
+    inputs = GraphInputs(Z.shapes, 8, 8, outputs)
+    if words is None:
+        check_graph(graph_of([node("Relu", ["z"])]), inputs, 512)
+        return
+    with pytest.raises(InvalidGraphError, match=words):
+        check_graph(graph_of([node("Relu", ["z"])]), inputs, 512)
+
+
+def test_codes_are_bytes() -> None:
+    inputs = GraphInputs(Z.shapes, 8, 8, {"codes": (4, ROWS, COLUMNS)})
+    check_graph(graph_of([node("Cast", ["z"], "codes", to=2)], output="codes"), inputs, 512)
+    with pytest.raises(InvalidGraphError, match="output codes: expected another type"):
+        check_graph(graph_of([node("Relu", ["z"], "codes")], output="codes"), inputs, 512)
+
+
+def test_exponents_do_not_pile_up() -> None:
+    """Rows times rows times ...: 24 nodes, h to the power of 2^24, once took seconds and numbers of megabytes."""
+    nodes = [node("Reshape", ["z", "a"], "v0")]
+    nodes += [node("MatMul", [f"v{i}", f"v{i}"], f"v{i + 1}") for i in range(24)]
+    with pytest.raises(InvalidGraphError, match="texels stay apart"):
+        check_graph(graph_of([*nodes, node("Relu", ["v24"])], {"a": np.array([-1, 1])}), Z, 512)
 
 
 @pytest.mark.parametrize(
@@ -157,13 +242,17 @@ def test_growth_with_the_run_is_known() -> None:
             {"s": np.array([1])},
             "numbers from",
         ),
-        ([node("Shape", ["z"], "s"), node("Slice", ["z", "n", "s"])], {"n": np.zeros(3, np.int64)}, "numbers from an"),
+        (
+            [node("Shape", ["z"], "s"), node("Slice", ["z", "n", "s"])],
+            {"n": np.zeros(3, np.int64)},
+            "Slice: sizes of the run",
+        ),
         ([node("Slice", ["z", "a", "b", "c"])], {"a": np.array([0]), "b": np.array([1]), "c": np.array([1])}, "a side"),
         ([node("Slice", ["z", "a", "a", "a", "a"])], {"a": np.array([0])}, "Slice: 5 inputs are not allowed"),
         ([node("Reshape", ["z", "s"])], {"s": np.array([0, -1])}, "Reshape: expected a shape from"),
         ([node("Reshape", ["z", "s"])], {"s": np.array([3, -1])}, "Reshape: expected a shape of as many"),
         ([node("Reshape", ["z", "s"])], {"s": np.array([4, 64])}, "Reshape: expected a shape of as many"),
-        ([node("Concat", ["z", "c"], axis=1)], {"c": np.ones((4, 2, 2), np.float32)}, "Concat: shapes do not go"),
+        ([node("Concat", ["z", "c"], axis=0)], {"c": np.ones((4, 2, 2), np.float32)}, "Concat: shapes do not go"),
         ([node("Concat", ["z", "z"], axis=3)], {}, "Concat: axis out of range"),
         ([node("Transpose", ["z"], perm=[0, 0, 1])], {}, "not a permutation"),
         ([node("Add", ["z", "c"])], {"c": np.ones((4, 3, 3), np.float32)}, "shapes do not go together"),

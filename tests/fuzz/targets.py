@@ -158,14 +158,13 @@ GRAPH_INPUTS = GraphInputs(
 def graph(data: bytes) -> None:
     """The graph of a `daybasis` lightmap: what the check lets pass must load and run, or fail in one typed line."""
     try:
-        n_bytes = check_graph(data, GRAPH_INPUTS, DEFAULT_LIMITS.graph_nodes)
+        n_bytes = check_graph(data, GRAPH_INPUTS, DEFAULT_LIMITS.graph_nodes).n_bytes
         if n_bytes > MAX_FRAME_BYTES:
             return
         memory = MemoryAccount(0, DEFAULT_LIMITS)
-        session = make_session(
-            data, GRAPH_INPUTS, threads=1, provider="cpu", max_nodes=DEFAULT_LIMITS.graph_nodes, memory=memory,
-            where="fuzzed",
-        )  # fmt: skip
+        session, _ = make_session(
+            data, GRAPH_INPUTS, provider="cpu", max_nodes=DEFAULT_LIMITS.graph_nodes, memory=memory, where="fuzzed"
+        )
         size = {ROWS: 6, COLUMNS: 7}
         largest = 4 * 72 * 105  # an input may be an output too
         feeds = {

@@ -9,12 +9,12 @@ coding techniques", 1988; Sweldens, "The lifting scheme", 1996.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from ...grid import ceil_div
+from ...pool import ALONE, Pool
 from .lifting_plan import Floats, Pass, Weights
 from .pyramid import Level, Pyramid
 
@@ -131,14 +131,14 @@ def _inverse_group(
         target[..., 1::2] = odd
 
 
-def map_groups(n_maps: int, pyramid: Pyramid, n_threads: int) -> tuple[int, list[slice]]:
+def map_groups(n_maps: int, pyramid: Pyramid, n_shares: int) -> tuple[int, list[slice]]:
     """Maps per group, and the groups as slices."""
     h, w = pyramid.levels[0].shape
-    size = max(1, min(ceil_div(n_maps, n_threads), GROUP_SAMPLES // (h * w)))
+    size = max(1, min(ceil_div(n_maps, n_shares), GROUP_SAMPLES // (h * w)))
     return size, [slice(k, min(k + size, n_maps)) for k in range(0, n_maps, size)]
 
 
-def inverse(bands: Sequence[Any], pyramid: Pyramid, q_step: float = 1.0, n_threads: int = 1) -> Floats:
+def inverse(bands: Sequence[Any], pyramid: Pyramid, q_step: float = 1.0, pool: Pool = ALONE) -> Floats:
     """Coefficients to maps: times the step of their site, then the inverse lifting.
 
     Args:
@@ -146,7 +146,7 @@ def inverse(bands: Sequence[Any], pyramid: Pyramid, q_step: float = 1.0, n_threa
             no site is.
         pyramid: The pyramid of the tile's mask.
         q_step: Width of one bin; the step of a site is q_step * pyramid.step_scale.
-        n_threads: Worker threads; the result does not depend on it.
+        pool: Groups of maps are shared among its threads; the result does not depend on it.
 
     Returns:
         (K, H, W) float32, 0 at invalid texels.
@@ -159,17 +159,12 @@ def inverse(bands: Sequence[Any], pyramid: Pyramid, q_step: float = 1.0, n_threa
     ]
     n_maps = bands[0].shape[0]
     out = np.empty((n_maps, *pyramid.levels[0].shape), np.float32)
-    size, groups = map_groups(n_maps, pyramid, n_threads)
+    size, groups = map_groups(n_maps, pyramid, pool.workers)
 
     def run(some: list[slice]) -> None:
         works = [Workspace(size, level) for level in pyramid.levels]
         for group in some:
             _inverse_group(bands, scales, works, out, group)
 
-    shares = [groups[i::n_threads] for i in range(min(n_threads, len(groups)))]
-    if len(shares) == 1:
-        run(shares[0])
-    else:
-        with ThreadPoolExecutor(len(shares)) as pool:
-            list(pool.map(run, shares))
+    pool.map(run, [groups[i :: pool.workers] for i in range(min(pool.workers, len(groups)))])
     return out

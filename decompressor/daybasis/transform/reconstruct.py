@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from ...pool import ALONE, Pool
 from .lifting import inverse
 from .pyramid import IntArray, Pyramid, in_coding_order, nested
 from .rotations import Regions, restore_band
@@ -25,9 +25,9 @@ class Grids(NamedTuple):
     precision: int
 
 
-def threads_for(n_samples: int, threads: int) -> int:
-    """Threads that pay for this many samples."""
-    return max(1, min(threads, n_samples // SAMPLES_PER_THREAD))
+def pool_for(n_samples: int, pool: Pool) -> Pool:
+    """The pool, where threads pay for this many samples."""
+    return pool if n_samples >= 2 * SAMPLES_PER_THREAD else ALONE
 
 
 def reconstruct_maps(
@@ -39,7 +39,7 @@ def reconstruct_maps(
     centroids: tuple[float, float],
     smoothing: Smoothing | None = None,
     grids: Grids | None = None,
-    n_threads: int = 1,
+    pool: Pool = ALONE,
 ) -> np.ndarray:
     """Maps of one tile from its codes.
 
@@ -52,7 +52,7 @@ def reconstruct_maps(
         centroids: Reconstruction points of the detail codes.
         smoothing: How far to smooth the maps; None leaves them as they are.
         grids: What the maps are rounded to; None, in an encoder that has yet to choose them, leaves them between.
-        n_threads: Worker threads; the result does not depend on it.
+        pool: Its threads share the work; the result does not depend on it.
 
     Returns:
         (K, H, W) float32, 0 at invalid texels.
@@ -63,14 +63,14 @@ def reconstruct_maps(
     sites = in_coding_order(pyramid.sites)[1:]
     strides = [1 << (n_levels - index // 3) for index in range(len(sites))]
     restore = partial(restore_band, regions=regions, centroids=centroids)  # steps 1 and 2
-    if n_threads == 1:  # all bands first: making and restoring them in turn is 3 % slower
+    if pool.workers == 1:  # all bands first: making and restoring them in turn is 3 % slower
         details = list(map(restore, list(bands), sites, strides))
-    else:
-        with ThreadPoolExecutor(n_threads - 1) as pool:  # which takes each band as soon as it is there
-            details = list(pool.map(restore, bands, sites, strides))
-    maps = inverse(nested([low, *details]), pyramid, q_step, n_threads)  # steps 3 and 4
+    else:  # the pool takes each band as soon as it is there
+        tasks = [pool.start(partial(restore, *band)) for band in zip(bands, sites, strides, strict=True)]
+        details = [task.result() for task in tasks]
+    maps = inverse(nested([low, *details]), pyramid, q_step, pool)  # steps 3 and 4
     if smoothing is not None:
-        smooth(maps, pyramid.valid, smoothing, q_step, n_threads)  # step 5
+        smooth(maps, pyramid.valid, smoothing, q_step, pool)  # step 5
     if grids is not None:
         snap_to_grids(maps, grids)  # step 6
     return maps

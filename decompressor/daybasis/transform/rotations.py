@@ -21,6 +21,8 @@ SKEW_SCALE = 64.0
 """Entries of a stored skew-symmetric matrix are integers over this; at 32 the rate is 1.3 % higher."""
 ROTATION_GRID = 1024.0
 """Entries of a rotation are multiples of 1 / ROTATION_GRID, coefficients of 1/32: products are multiples of 2^-15."""
+MAX_ENTRY = 2.0
+"""Entries of rotations are 1 at most; what float64 makes of absurd codes may be anything."""
 EXACT_LIMIT = 500.0
 """Sums below this (512 with a margin for rows a little longer than 1) are exact in float32 whatever the order of
 summation (24 bits), so threads change nothing; larger coefficients, rare outside of coarse bands, go through
@@ -62,7 +64,8 @@ def rotations_of_codes(codes: NDArray[np.integer], n_components: int) -> Floats:
     skew[:, rows, columns] = codes / SKEW_SCALE
     skew -= skew.transpose(0, 2, 1)
     unit = np.eye(n_components)
-    rotations: Floats = np.rint(_solve(unit - skew / 2, unit + skew / 2) * ROTATION_GRID) / ROTATION_GRID
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # of absurd codes
+        rotations: Floats = np.rint(_solve(unit - skew / 2, unit + skew / 2) * ROTATION_GRID) / ROTATION_GRID
     return rotations
 
 

@@ -6,10 +6,11 @@ than its bound. Every operation is one of float32 on single elements, so every m
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+
+from ...pool import ALONE, Pool
 
 WEIGHT_SCALE = 64
 """Weights are multiples of 1 / this."""
@@ -28,7 +29,7 @@ class Smoothing:
     weights: tuple[float, float]
 
 
-def smooth(maps: np.ndarray, valid: np.ndarray, smoothing: Smoothing, q_step: float, n_threads: int = 1) -> None:
+def smooth(maps: np.ndarray, valid: np.ndarray, smoothing: Smoothing, q_step: float, pool: Pool = ALONE) -> None:
     """Smooth the maps of one tile, in place.
 
     Args:
@@ -36,7 +37,7 @@ def smooth(maps: np.ndarray, valid: np.ndarray, smoothing: Smoothing, q_step: fl
         valid: (h, w) bool; only differences of two valid texels count.
         smoothing: How far.
         q_step: Width of a bin.
-        n_threads: Maps are shared among so many threads; the result does not depend on it.
+        pool: Maps are shared among its threads; the result does not depend on it.
     """
     bound = np.float32(smoothing.bound * q_step)
     share_x, share_y = (np.float32(weight) for weight in smoothing.weights)
@@ -57,9 +58,4 @@ def smooth(maps: np.ndarray, valid: np.ndarray, smoothing: Smoothing, q_step: fl
             values[:-1] += along_y
             values[1:] -= along_y
 
-    shares = np.array_split(maps, max(1, min(n_threads, len(maps))))
-    if len(shares) == 1:
-        run(maps)
-        return
-    with ThreadPoolExecutor(len(shares)) as pool:
-        list(pool.map(run, shares))
+    pool.map(run, np.array_split(maps, max(1, min(pool.workers, len(maps)))))

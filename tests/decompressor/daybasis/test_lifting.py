@@ -8,6 +8,7 @@ from todpack.decompressor.daybasis.transform.lifting import inverse
 from todpack.decompressor.daybasis.transform.pyramid import DETAIL_NORMS, build_pyramid
 from todpack.decompressor.daybasis.transform.reconstruct import reconstruct_maps
 from todpack.decompressor.daybasis.transform.rotations import Regions, reconstruct
+from todpack.decompressor.pool import Pool
 from todpack.packer.daybasis.transform.forward import forward
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (1, 37), (41, 1), (2, 2), (3, 5), (7, 8), (13, 17), (31, 64), (53, 47), (64, 64)]
@@ -125,11 +126,11 @@ def test_threads_and_integer_types_give_the_same_bits():
     pyramid = build_pyramid(valid)
     bands = [np.round(b * 4) for b in flatten(forward(rng.normal(size=(9, 70, 61)), pyramid))]
     nested = [bands[0], *(tuple(bands[i : i + 3]) for i in range(1, len(bands), 3))]
-    one = inverse(nested, pyramid, 0.25, n_threads=1)
+    one = inverse(nested, pyramid, 0.25)
     for dtype in (np.int16, np.int32):
         typed = [nested[0].astype(dtype), *(tuple(b.astype(dtype) for b in level) for level in nested[1:])]
         for n_threads in (1, 2, 5):
-            assert np.array_equal(one, inverse(typed, pyramid, 0.25, n_threads=n_threads))
+            assert np.array_equal(one, inverse(typed, pyramid, 0.25, Pool(n_threads)))
 
 
 def test_centroids_move_detail_codes_only():

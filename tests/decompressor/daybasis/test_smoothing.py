@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing, smooth
+from todpack.decompressor.pool import Pool
 
 
 def by_the_text(maps: np.ndarray, valid: np.ndarray, bound: np.float32, weights: tuple[float, float]) -> np.ndarray:
@@ -37,7 +38,7 @@ def test_smoothing_is_the_text(shape):
     expected = by_the_text(maps, valid, np.float32(1.5), smoothing.weights)
     for n_threads in (1, 2, 8):
         found = maps.copy()
-        smooth(found, valid, smoothing, q_step, n_threads)
+        smooth(found, valid, smoothing, q_step, Pool(n_threads))
         assert np.array_equal(found, expected)
     if shape == (9, 7):
         assert not np.array_equal(expected, maps)

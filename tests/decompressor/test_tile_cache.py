@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from todpack.decompressor.daybasis.tile_cache import TileCache
 from todpack.decompressor.errors import InvalidSectionError
+from todpack.decompressor.tile_cache import TileCache
 
 TILE_BYTES = 4 * 100
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Generic, Protocol, TypeVar
 
-import numpy as np
+from .forks import Lock, resets
 
 
-class TileCache:
+class _Sized(Protocol):
+    @property
+    def nbytes(self) -> int:
+        """Memory."""
+
+
+Held = TypeVar("Held", bound=_Sized)
+
+
+class TileCache(Generic[Held]):
     """Least recently used tiles go first; the last one asked for always stays.
 
     A request that touches more tiles than there is room for re-decodes them every time. To read a lightmap larger than
@@ -23,11 +32,16 @@ class TileCache:
     def __init__(self, room_bytes: int) -> None:
         self._room = room_bytes
         self._held = 0
-        self._tiles: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._pending: dict[int, Future[np.ndarray]] = {}
-        self._lock = threading.Lock()
+        self._tiles: OrderedDict[int, Held] = OrderedDict()
+        self._pending: dict[int, Future[Held]] = {}
+        self._lock = Lock()
+        resets(self)
 
-    def get(self, number: int, decode: Callable[[], np.ndarray]) -> np.ndarray:
+    def after_fork(self) -> None:
+        """Tiles that threads of the parent were decoding are decoded anew."""
+        self._pending = {}
+
+    def get(self, number: int, decode: Callable[[], Held]) -> Held:
         """The maps of a tile.
 
         Args:
@@ -43,18 +57,18 @@ class TileCache:
                 return self._tiles[number]
             waiting = self._pending.get(number)
             if waiting is None:
-                ours = self._pending[number] = Future[np.ndarray]()
+                ours = self._pending[number] = Future[Held]()
         if waiting is not None:
             return waiting.result()
         try:
             maps = decode()
         except BaseException as error:
             with self._lock:
-                del self._pending[number]
+                self._pending.pop(number, None)
             ours.set_exception(error)
             raise
         with self._lock:
-            del self._pending[number]
+            self._pending.pop(number, None)
             self._tiles[number] = maps
             self._held += maps.nbytes
             while self._held > self._room and len(self._tiles) > 1:

@@ -1,0 +1,99 @@
+"""Sums of products A z + b: whether every order gives the same float32, and the one order where they do not.
+
+FORMAT.md "Sums".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .transform.rotations import SMALL_PRODUCT
+
+MANTISSA_BITS = 24
+SNAP_BITS = 22  # magnitudes of maps, in their steps, that rounding to the grid holds for
+CUBIC_REACH = 4 / 27  # the largest u (1 - u)^2 of 0..1
+MARGIN = 1.0 + 2.0**-10  # for the sums of magnitudes themselves, which are rounded
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How large entries of A(t) and b(t) get at any time.
+
+    Attributes:
+        rows: (R, K) float32, such that |A(t)| <= one of the rows in every channel, at any time.
+        offset: The largest |b(t)|.
+        peaks: (K,) float32, the largest of each column.
+    """
+
+    rows: np.ndarray
+    offset: float
+    peaks: np.ndarray
+
+
+def reach_of(values: np.ndarray, table: np.ndarray) -> Reach:
+    """Of stored values and their ramps.
+
+    Args:
+        values: (T, 3K + 3), A in rows of channels, then b, at the stored times.
+        table: (3T, 3K + 3) rows D, E, F of `ramps.ramp_table`.
+    """
+    n_hours, n_columns = values.shape
+    size = np.abs(values)
+    bend = CUBIC_REACH * np.abs(table[n_hours:]).reshape(2, n_hours, n_columns).sum(0)
+    rows = np.maximum(size, np.roll(size, -1, axis=0)) + bend
+    matrix = rows[:, :-3].reshape(3 * n_hours, -1).astype(np.float32)
+    return Reach(matrix, float(rows[:, -3:].max()), matrix.max(0))
+
+
+def are_exact(maps: np.ndarray, reach: Reach, exponents: np.ndarray, precision: int) -> bool:
+    """Whether all sums of a tile are exact in float32, whatever their order.
+
+    Products are multiples of 2^-P; sums whose magnitudes stay under 2^(24 - P) lose nothing.
+
+    Args:
+        maps: (K, h, w) float32, rounded to their grids.
+        reach: Of the lightmap.
+        exponents: (K + 1,), see FORMAT.md "daybasis".
+        precision: P.
+    """
+    if exponents[-1] < -precision:
+        return False
+    steps = np.ldexp(1.0, SNAP_BITS - precision - exponents[:-1])
+    largest = np.maximum(maps.max(axis=(1, 2)), -maps.min(axis=(1, 2)))
+    room = 2.0 ** (MANTISSA_BITS - precision) / MARGIN - reach.offset
+    if (largest >= steps).any():
+        return False
+    if float(reach.peaks.astype(np.float64) @ largest) <= room:
+        return True
+    sizes = np.abs(maps).reshape(len(maps), -1)
+    if float(np.einsum("k,kn->n", reach.peaks, sizes).max()) <= room:
+        return True
+    chunk = max(1, SMALL_PRODUCT // reach.rows.size)
+    parts = (sizes[:, first : first + chunk] for first in range(0, sizes.shape[1], chunk))
+    return all(float((reach.rows @ part).max()) <= room for part in parts)
+
+
+def in_order(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """(3, ...) float32 A z + b of (K, ...) maps: products and sums in float64, map by map, b last, then rounded."""
+    out = np.empty((3, *maps.shape[1:]), np.float32)
+    for channel, row in enumerate(matrix):
+        total = np.zeros(maps.shape[1:])
+        for entry, values in zip(row.astype(np.float64), maps, strict=True):
+            total += entry * values
+        out[channel] = total + np.float64(offset[channel])
+    return out
+
+
+def apply_curve(values: np.ndarray, curve: str, knee: np.float32) -> np.ndarray:
+    """FORMAT.md "Curve", in place."""
+    if curve == "square":
+        np.maximum(values, 0, out=values)
+        values *= values
+    elif curve == "exp":
+        with np.errstate(over="ignore"):
+            np.exp(values, out=values)
+        values -= knee
+        np.maximum(values, 0, out=values)
+    return values

@@ -1,0 +1,136 @@
+"""The threads of an open archive: one pool for its lightmaps, tiles and frames, made when it is first of use.
+
+Work that is handed out is done by whoever comes first: a thread of the pool, or the one that needs the result. So
+nothing waits for a thread that is not there, work may hand out work of its own, and a machine that has no threads left
+is only slower.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+from .forks import Lock, resets
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Task(Generic[Result]):
+    """Work that is done once, by a thread of the pool or by `result`."""
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self._work = work
+        self._claim, self._done = threading.Lock(), threading.Event()
+        self._result: Result
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do the work, unless somebody does already."""
+        if not self._claim.acquire(blocking=False):
+            return
+        try:
+            self._result = self._work()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._done.set()
+
+    def drop(self) -> None:
+        """Take back what nobody has begun."""
+        if self._claim.acquire(blocking=False):
+            self._done.set()
+
+    def wait(self) -> None:
+        """Until it is done, or dropped."""
+        self._done.wait()
+
+    def result(self) -> Result:
+        """What the work gives; raises what it raises."""
+        self.run()
+        self.wait()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+class Pool:
+    """Up to `workers` threads, the caller's own among them.
+
+    Args:
+        workers: At least 1, which makes no threads.
+    """
+
+    def __init__(self, workers: int = 1) -> None:
+        self.workers = workers
+        self._executor: ThreadPoolExecutor | None = None
+        self._lock = Lock()
+        resets(self)
+
+    def after_fork(self) -> None:
+        """The threads stayed with the parent."""
+        self._executor = None
+
+    def start(self, work: Callable[[], Result]) -> Task[Result]:
+        """Hand out work; its `result` must be asked for, or the task dropped."""
+        task = Task(work)
+        if self.workers > 1:
+            try:
+                with self._lock:
+                    if self._executor is None:
+                        self._executor = ThreadPoolExecutor(self.workers - 1, thread_name_prefix="todpack")
+                    self._executor.submit(task.run)
+            except RuntimeError:  # no more threads, or the interpreter ends: then the caller does it
+                pass
+        return task
+
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item], at_most: int | None = None
+    ) -> list[Result]:
+        """Results in the order of the items; raises the first error, after the work that was begun has ended.
+
+        Args:
+            function: Of one item.
+            items: Of the work.
+            at_most: Items at once, where that is less than there are workers.
+        """
+        todo: Sequence[Item] = items if isinstance(items, Sequence) else list(items)
+        lanes = min(len(todo), self.workers if at_most is None else min(at_most, self.workers))
+        if lanes <= 1:
+            return [function(item) for item in todo]
+        results: list[Any] = [None] * len(todo)
+        numbers, errors = itertools.count(), list[BaseException]()
+
+        def lane() -> None:
+            while not errors:
+                number = next(numbers)
+                if number >= len(todo):
+                    return
+                try:
+                    results[number] = function(todo[number])
+                except BaseException as error:
+                    errors.append(error)
+
+        helpers = [self.start(lane) for _ in range(lanes - 1)]
+        lane()
+        for helper in helpers:
+            helper.drop()
+        for helper in helpers:
+            helper.wait()
+        if errors:
+            raise errors[0]
+        return results
+
+    def close(self) -> None:
+        """Let the threads go; work that comes later makes new ones."""
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+
+ALONE = Pool()
+"""Whoever calls it does all the work."""
