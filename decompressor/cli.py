@@ -15,8 +15,15 @@ import numpy as np
 
 from .archive import Archive, Lightmap, Region, open_archive
 from .damage import Damage, decode_around, find_damage, mark, whole_frame
-from .errors import ArchiveError, DamagedArchiveError, RequestError, TodpackError
-from .files import check_output, make_folder, write_text
+from .errors import (
+    ArchiveError,
+    DamagedArchiveError,
+    OutputError,
+    RequestError,
+    TodpackError,
+    missing_package,
+)
+from .files import check_output, check_replaced, make_folder, refuse_inputs, write_text
 from .frame_files import preview, write_frame
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
@@ -40,6 +47,8 @@ EXAMPLES = """examples:
 def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("expected a path, found an empty one")
+    if text == "-":
+        raise OutputError("expected a path, found -; standard input and output are not supported")
     return Path(text)
 
 
@@ -81,6 +90,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--limits", metavar="N", type=float, default=1.0,
         help="multiply the limits on what the file may ask for by N, for files that you trust (default: 1)",
     )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace files that todpack did not write")
     parser.add_argument("--timings", metavar="FILE", type=_path, help="write open and frame times in ms as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no log lines")
     return parser
@@ -180,6 +190,8 @@ def run(args: argparse.Namespace) -> None:
     started = time.perf_counter()
     if args.timings is not None:
         check_output(args.timings)
+        refuse_inputs(args.timings, [args.archive])
+        check_replaced([args.timings], overwrite=args.overwrite)
     frame_ms: dict[str, list[float]] = {}
     faults: list[str] = []
     if not 1.0 <= args.limits <= 1e6:
@@ -205,8 +217,10 @@ def run(args: argparse.Namespace) -> None:
             lightmap.check(hours, region)
             _check_format(lightmap, args)
         folders = dict(zip(archive.lightmaps, safe_names([m.name for m in archive.lightmaps]), strict=True))
-        for lightmap in lightmaps:
-            out = args.out / folders[lightmap] if len(archive.lightmaps) > 1 else args.out
+        places = {m: args.out / folders[m] if len(archive.lightmaps) > 1 else args.out for m in lightmaps}
+        frames = [out / f"{name}.{args.format}" for out in places.values() for name in frame_names(hours)]
+        check_replaced(frames, overwrite=args.overwrite)
+        for lightmap, out in places.items():
             try:
                 frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region, faults)
             except ArchiveError as error:
@@ -262,10 +276,16 @@ def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:
     Returns:
         0 done, 1 a typed error (one line on stderr), 2 wrong usage, 130 interrupted.
     """
-    try:
-        args = _parser(prog).parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    try:  # options in both spellings, as everywhere
+        args = _parser(prog).parse_args(
+            [re.sub(r"^--[\w-]+", lambda name: name[0].replace("_", "-"), word) for word in words]
+        )
     except SystemExit as stop:
         return int(stop.code or 0)
+    except OutputError as error:
+        sys.stderr.write(f"todpack: error: {error}\n")
+        return 1
     logging.basicConfig(level=logging.INFO, format="todpack: %(message)s", stream=sys.stderr)
     log.setLevel(logging.WARNING if args.quiet else logging.INFO)
     try:
@@ -276,6 +296,9 @@ def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
         sys.stderr.write(f"todpack: error: {where}{error.strerror or error}\n")
+        return 1
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"todpack: error: decoding needs {missing_package(error)}\n")
         return 1
     except MemoryError:
         sys.stderr.write(f"todpack: error: {args.archive}: not enough memory; decode a part of it by --region\n")

@@ -15,7 +15,10 @@ HERE = Path(__file__).resolve().parent
 # beside the package in a submission, inside it in the repository
 sys.path.insert(0, str(HERE if (HERE / "decompressor").is_dir() else HERE.parent))
 
-from decompressor.cli import main  # noqa: E402
+try:
+    from decompressor.cli import main
+except ModuleNotFoundError as error:
+    sys.exit(f"todpack: error: decoding needs {error.name}: pip install {error.name}")
 
 if __name__ == "__main__":
     if INTERRUPTIBLE:

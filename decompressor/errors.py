@@ -23,8 +23,10 @@ TodpackError
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 
 class TodpackError(Exception):
@@ -89,6 +91,37 @@ class MissingPackageError(TodpackError):
     """A package that the work needs is not installed."""
 
 
+EXTRAS = {
+    "OpenEXR": "exr",
+    "av": "peers",
+    "bjontegaard": "compare",
+    "imagecodecs": "hdr",
+    "ispc_texcomp": "peers",
+    "lpips": "lpips",
+    "matplotlib": "compare",
+    "onnx": "pack",
+    "optuna": "search",
+    "ray": "ray",
+    "scipy": "pack",
+    "threadpoolctl": "pack",
+    "torch": "train",
+}
+"""The extra of todpack that brings a package; others belong to the plain install."""
+
+
+def missing_package(error: ModuleNotFoundError, extra: str | None = None) -> str:
+    """What is missing, and how to get it: "scipy: pip install 'todpack[pack]'".
+
+    Args:
+        error: Of an import.
+        extra: Of todpack, that brings it unless the plain install does; None looks it up.
+    """
+    name = (error.name or str(error)).partition(".")[0]
+    extra = (extra or EXTRAS[name]) if name in EXTRAS else None
+    wanted = name if extra is None else f"'todpack[{extra}]'"
+    return f"{name}: pip install {wanted}"
+
+
 @contextmanager
 def needs(extra: str, what: str) -> Iterator[None]:
     """Around imports: turn a package that is not installed into one line that names the extra which brings it.
@@ -103,6 +136,21 @@ def needs(extra: str, what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise MissingPackageError(
-            f"{what} needs {(error.name or '').partition('.')[0]}: pip install 'todpack[{extra}]'"
-        ) from error
+        raise MissingPackageError(f"{what} needs {missing_package(error, extra)}") from error
+
+
+def require_packages(what: str, *names: str) -> None:
+    """Refuse, before the work, what would miss a package only after a part of it was done.
+
+    Args:
+        what: That needs them.
+        names: Of the packages, as they are imported.
+
+    Raises:
+        MissingPackageError: the first that is not installed.
+    """
+    for name in names:
+        is_there = sys.modules[name] is not None if name in sys.modules else find_spec(name) is not None
+        if not is_there:
+            missing = ModuleNotFoundError(name=name)
+            raise MissingPackageError(f"{what} needs {missing_package(missing)}") from missing

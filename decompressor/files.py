@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import OutputError
 from .staging import staged
+
+NEVER_READ = (".tod", ".html", ".mp4")
+"""Suffixes of outputs that may lie in a folder of inputs: no command reads them there."""
 
 
 def check_output(path: Path) -> None:
@@ -27,6 +30,60 @@ def check_output(path: Path) -> None:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"{path}: cannot be written: no permission in {path.parent}")
+
+
+def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that would replace what is read.
+
+    Args:
+        path: The output, a file or a folder.
+        inputs: What is read: files, and folders with all that is in them.
+
+    Raises:
+        OutputError: it is one of the inputs, or a file in one, of a kind that may be read there.
+    """
+    for one in inputs:
+        try:
+            is_input = path.samefile(one)
+        except OSError:  # one of them is not there
+            continue
+        if is_input:
+            raise OutputError(f"{path}: expected an output that is not among the inputs, found the input itself")
+    if path.is_file() and path.suffix.lower() not in NEVER_READ:
+        place = path.resolve()
+        for one in inputs:
+            if one.is_dir() and place.is_relative_to(one.resolve()):
+                raise OutputError(f"{path}: expected an output that is not among the inputs, found a file of {one}")
+
+
+def is_earlier_output(path: Path) -> bool:
+    """Whether a file may be replaced without asking: it is empty, or todpack wrote it, or it holds figures (JSON)."""
+    from .container import MAGIC
+
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+            file.seek(max(0, path.stat().st_size - 4096))
+            tail = file.read()
+    except OSError:
+        return False
+    is_figures = path.suffix.lower() == ".json" and head.lstrip()[:1] in (b"{", b"[")
+    return not head or head.startswith(MAGIC) or b"todpack" in head or b"todpack" in tail or is_figures
+
+
+def check_replaced(paths: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse to replace files that todpack did not write.
+
+    Args:
+        paths: Outputs.
+        overwrite: Replace whatever is there.
+
+    Raises:
+        OutputError: one is there, and is another's.
+    """
+    for path in paths if not overwrite else ():
+        if path.is_file() and not is_earlier_output(path):
+            raise OutputError(f"{path}: is there, and was not written by todpack; replace it by --overwrite")
 
 
 def check_suffix(path: Path, suffix: str) -> None:

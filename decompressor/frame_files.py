@@ -6,12 +6,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from .errors import OutputError
 from .files import write_atomic
 
 PNG_COMPRESSION = 1  # fast; the frames are for a scorer or a tool, not for keeping
+SOFTWARE = "todpack"  # in PNG and EXR files, by which a later run knows that it may replace them
 
 
 def preview(radiance: np.ndarray, exposure: float) -> np.ndarray:
@@ -48,7 +49,12 @@ def write_frame(path: Path, frame: np.ndarray, kind: str) -> None:
     elif kind == "exr":
         _write_exr(path, frame)
     else:
-        write_atomic(path, lambda file: Image.fromarray(frame).save(file, "PNG", compress_level=PNG_COMPRESSION))
+        text = PngImagePlugin.PngInfo()
+        text.add_text("Software", SOFTWARE)
+        write_atomic(
+            path,
+            lambda file: Image.fromarray(frame).save(file, "PNG", compress_level=PNG_COMPRESSION, pnginfo=text),
+        )
 
 
 def _write_exr(path: Path, frame: np.ndarray) -> None:
@@ -57,7 +63,7 @@ def _write_exr(path: Path, frame: np.ndarray) -> None:
         import OpenEXR
     except ImportError as error:
         raise OutputError(f"--format exr needs OpenEXR: pip install 'todpack[exr]' ({error})") from error
-    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "software": SOFTWARE}
     with tempfile.TemporaryDirectory(prefix="todpack-exr-") as folder:
         made = Path(folder) / "frame.exr"
         try:

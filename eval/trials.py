@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import queue
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from todpack.decompressor.errors import require_packages
 from todpack.decompressor.files import make_folder, write_text
 from todpack.frames import AS_FOUND, Day, ReadOptions
 
@@ -91,6 +92,22 @@ class TrialSettings:
     timeout_s: float | None = None
     frames: str = ""
     timing: LatencySettings = SHORT_TIMING
+
+
+def require_families(families: Iterable[str], *, refined: bool) -> None:
+    """Refuse families whose training or packing would find a package missing: one error, not one for each trial.
+
+    Args:
+        families: Of models.
+        refined: Whether daybasis is refined, which takes torch.
+
+    Raises:
+        MissingPackageError: one is not installed.
+    """
+    for family in families:
+        require_packages(family, "onnx", "scipy", "threadpoolctl")
+        if refined or family != "daybasis":
+            require_packages(family, "torch")
 
 
 def frames_digest(day: Day) -> str:

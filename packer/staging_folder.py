@@ -22,7 +22,7 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _aside(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
+    return folder.with_name(f".{folder.name}.todpack-old")  # a name that nobody else gives
 
 
 def settle_folder(folder: Path) -> None:

@@ -40,7 +40,9 @@ LAYOUT = click.option(
 
 @submit.command("build", short_help="Bundle an archive for the graders.", epilog=EXAMPLES)
 @click.argument("archive", metavar="SOURCE", type=click.Path(path_type=Path))
-@click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Folder to write; OUT.zip beside it.")
+@click.option(
+    "--out", "-o", "out_dir", type=click.Path(path_type=Path), required=True, help="Folder to write; OUT.zip beside it."
+)
 @click.option("--overwrite", is_flag=True, help="Replace an older submission.")
 @LAYOUT
 @click.option("--storage", type=click.Choice(["raw"]), default="raw", help="contest: plain bits, the one kind allowed.")
@@ -49,7 +51,7 @@ LAYOUT = click.option(
 @click.option("--jobs", type=click.IntRange(1), help="contest, of a dataset: lightmaps at once.  [default: cores]")
 def build_command(
     archive: Path,
-    out: Path,
+    out_dir: Path,
     overwrite: bool,
     layout: str,
     storage: str,
@@ -64,14 +66,14 @@ def build_command(
     if layout == "contest":
         from .contest.build import build_from
 
-        made = build_from(archive, out, target_psnr_db=target_psnr, steps=steps, n_jobs=jobs, overwrite=overwrite)
+        made = build_from(archive, out_dir, target_psnr_db=target_psnr, steps=steps, n_jobs=jobs, overwrite=overwrite)
         click.echo(f"{made.folder}: {made.parameter_bytes} bytes in Parameters, {made.ratio_percent:.3f} % of raw")
         return
     if target_psnr is not None or steps is not None or jobs is not None:
         raise SubmissionError("--target-psnr, --steps, --jobs: expected them with --layout contest only")
     from .build import build
 
-    bundle = build(archive, out, overwrite=overwrite)
+    bundle = build(archive, out_dir, overwrite=overwrite)
     click.echo(
         f"{bundle.folder}: archive of {bundle.archive_bytes} bytes, {bundle.bundle_bytes} bytes in all; "
         f"zip: {bundle.zip_path}"

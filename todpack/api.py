@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from todpack.decompressor.errors import needs
+from todpack.decompressor.errors import needs, require_packages
 from todpack.frames import Dataset, Day, ReadOptions, TileSource, day_of_array, is_dataset, open_dataset, open_day
 from todpack.frames.errors import DataError
 from todpack.packer.errors import PackError
@@ -119,6 +119,8 @@ def compress(
         from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
         from todpack.packer.daybasis.encoder import encode_day
     path = Path(out)
+    if entropy in (None, "ans") and (options is None or options.entropy == "ans"):
+        require_packages("--entropy ans", "constriction")
     config = config or DayBasisConfig()
     if transfer is not None:
         config = replace(config, transfer=transfer)

@@ -107,24 +107,6 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _refuse_empty_paths(command: click.Command) -> None:
-    """An empty path would stand for the current folder: where a variable of a script is empty, that is never meant."""
-    import click
-
-    class NamedPath(click.Path):
-        def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-            if value == "":
-                self.fail("expected a path, found an empty one", param, ctx)
-            return super().convert(value, param, ctx)
-
-    for parameter in command.params:
-        if type(parameter.type) is click.Path:
-            parameter.type = NamedPath(path_type=parameter.type.type)
-    if isinstance(command, click.Group):
-        for one in command.commands.values():
-            _refuse_empty_paths(one)
-
-
 def command_group() -> click.Group:
     """The commands of `todpack`; each is imported when it is called."""
     import importlib
@@ -132,6 +114,8 @@ def command_group() -> click.Group:
     import click
 
     import todpack
+
+    from .arguments import normalize, prepare
 
     class LazyGroup(click.Group):
         def list_commands(self, ctx: click.Context) -> list[str]:
@@ -142,14 +126,27 @@ def command_group() -> click.Group:
                 return None
             module, attribute, _ = COMMANDS[cmd_name]
             command: click.Command = getattr(importlib.import_module(f"todpack.{module}"), attribute)
-            _refuse_empty_paths(command)
+            prepare(command)
             return command
+
+        def resolve_command(
+            self, ctx: click.Context, args: list[str]
+        ) -> tuple[str | None, click.Command | None, list[str]]:
+            found = normalize(args[0])
+            if found not in COMMANDS and not found.startswith("-"):
+                import difflib
+
+                near = difflib.get_close_matches(found, COMMANDS, n=1)
+                ctx.fail(f"No such command {args[0]!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
+            return super().resolve_command(ctx, args)
 
         def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
             with formatter.section("Commands"):
                 formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
 
-    @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+    settings = {"help_option_names": ["-h", "--help"], "token_normalize_func": normalize}
+
+    @click.group(cls=LazyGroup, epilog=EPILOG, context_settings=settings)
     @click.version_option(todpack.__version__, prog_name="todpack")
     def cli() -> None:
         """Compress a day of lightmaps into one small archive, and get any hour back almost for free."""
@@ -191,7 +188,7 @@ def _run(argv: list[str]) -> int:
 
     import click
 
-    from todpack.decompressor.errors import TodpackError
+    from todpack.decompressor.errors import TodpackError, missing_package
 
     logging.basicConfig(level=logging.INFO, format="todpack: %(message)s", stream=sys.stderr)
     try:
@@ -210,6 +207,8 @@ def _run(argv: list[str]) -> int:
         return _failed(str(error))
     except MemoryError:
         return _failed("not enough memory")
+    except ModuleNotFoundError as error:
+        return _failed(f"{argv[0]} needs {missing_package(error)}")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -10,6 +10,7 @@ import click
 
 from todpack.decompressor.errors import needs
 from todpack.packer.errors import ConfigError
+from todpack.packer.progress import ProgressLine
 
 if TYPE_CHECKING:
     from .infer import Predict
@@ -95,13 +96,15 @@ def infer(
     out: Path,
 ) -> None:
     """Make one frame by torch, from a checkpoint or from an export."""
-    from todpack.decompressor.files import check_output, check_suffix
+    from todpack.decompressor.files import check_output, check_suffix, make_folder
     from todpack.decompressor.frame_files import write_frame
 
     _check_hour("--time", time_h)
-    check_output(out)
     check_suffix(out, ".png")
-    write_frame(out, _predictor(ckpt, latent_path, f2_path, baseline_path)(time_h), "png")
+    predict = _predictor(ckpt, latent_path, f2_path, baseline_path)
+    make_folder(out.parent)
+    check_output(out)
+    write_frame(out, predict(time_h), "png")
     click.echo(f"{out}: {time_h:g} h")
 
 
@@ -118,6 +121,7 @@ Examples:
 @click.option("--start-hour", type=int, default=0, help="First hour.")
 @click.option("--end-hour", type=int, default=23, help="Last hour.")
 @click.option("--out-dir", "-o", type=_PATH, required=True, help="Folder for recon_00.png ...")
+@click.option("--overwrite", is_flag=True, help="Replace files that todpack did not write.")
 def batch_infer(
     ckpt: Path | None,
     latent_path: Path | None,
@@ -126,17 +130,22 @@ def batch_infer(
     start_hour: int,
     end_hour: int,
     out_dir: Path,
+    overwrite: bool,
 ) -> None:
     """Make the frames of whole hours by torch, from a checkpoint or from an export."""
-    from todpack.decompressor.files import make_folder
+    from todpack.decompressor.files import check_replaced, make_folder
     from todpack.decompressor.frame_files import write_frame
 
     _check_hour("--start-hour", start_hour)
     _check_hour("--end-hour", end_hour)
     if end_hour < start_hour:
         raise ConfigError(f"--end-hour: expected {start_hour} (--start-hour) or more, found {end_hour}")
+    files = {hour: out_dir / f"recon_{hour:02d}.png" for hour in range(start_hour, end_hour + 1)}
+    check_replaced(files.values(), overwrite=overwrite)
     predict = _predictor(ckpt, latent_path, f2_path, baseline_path)
     make_folder(out_dir)
-    for hour in range(start_hour, end_hour + 1):
-        write_frame(out_dir / f"recon_{hour:02d}.png", predict(float(hour)), "png")
-    click.echo(f"{out_dir}: {end_hour - start_hour + 1} frames")
+    with ProgressLine("infer", "frame", len(files)) as line:
+        for done, (hour, file) in enumerate(files.items()):
+            line.update(done)
+            write_frame(file, predict(float(hour)), "png")
+    click.echo(f"{out_dir}: {len(files)} frames")

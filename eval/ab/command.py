@@ -52,7 +52,7 @@ def ab_command(
     from ..machine import machine, machine_line
     from ..measures.latency import compare_times
     from ..measures.perceptual import LpipsAbsent
-    from ..trials import Options, TrialSettings, frames_digest
+    from ..trials import Options, TrialSettings, frames_digest, require_families
     from .report import ab_json, ab_table, acceptance, acceptance_table
     from .run import QUICK_TRAINING, run_ab
     from .variants import PLAIN, VARIANTS
@@ -61,6 +61,7 @@ def ab_command(
     for name in names:
         if name not in known:
             raise EvalError(f"--variant: expected one of {', '.join(known)}, found {name}")
+    require_families(["gridmlp"], refined=True)
     if json_out is not None:
         options.prepare_output(json_out)
     data_path = data_path or options.sample_frames()

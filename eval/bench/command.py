@@ -66,8 +66,10 @@ def bench(
     """
     from todpack.decompressor.files import write_text
 
+    from ..errors import EvalError
     from ..machine import machine
     from ..tables import terminal
+    from ..trials import require_families
     from .dataset import QUICK, BenchSettings, DatasetBench, bench_dataset
     from .families import Row, bench_families, daybasis_row, families_json, families_table
     from .report import bench_json, dataset_table, footer
@@ -77,6 +79,7 @@ def bench(
     data_paths = data_paths or (options.sample_frames(),)
     if archives and len(data_paths) != 1:
         raise click.UsageError("--archive belongs to one dataset: name one DATA")
+    require_families(["daybasis", "gridmlp"] if families else ["daybasis"], refined=bool(families))
     settings = replace(QUICK if quick else BenchSettings(), threads=threads)
     if q_steps:
         settings = replace(settings, q_steps=q_steps)
@@ -104,6 +107,8 @@ def bench(
         click.echo(terminal([families_table(rows[str(data_path)], str(data_path))]))
         keep()
     click.echo(footer(benches, described))
+    if not any(one.results.points for one in benches):
+        raise EvalError("nothing was measured")
     if docs is not None:
         from .document import bench_peers, document
 

@@ -60,6 +60,7 @@ def peers(
     quantization, the contest's kind of MLP, an NDGI-style model. What is not installed is named as absent.
     """
 
+    from ..errors import EvalError
     from ..measures.frames import day_frames
     from ..tables import terminal
     from .report import peers_json, peers_tables
@@ -76,3 +77,5 @@ def peers(
     if json_out is not None:
         write_text(json_out, text + "\n")
     click.echo(text if as_json else terminal(peers_tables(found, targets_db)).rstrip())
+    if not found.points:
+        raise EvalError(f"nothing was measured: {'; '.join(f'{name}: {why}' for name, why in found.absent.items())}")

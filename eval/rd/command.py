@@ -24,7 +24,12 @@ from ..progress import progress_bar
 )
 @options.frames
 @click.option(
-    "--out", "-o", type=options.PATH, required=True, help="Folder for plots, rd.json and trials; resumed if there."
+    "--out",
+    "-o",
+    "out_dir",
+    type=options.PATH,
+    required=True,
+    help="Folder for plots, rd.json and trials; resumed if there.",
 )
 @frame_options
 @click.option("--sweeps", default="daybasis,refined,gridmlp", help="Some of daybasis, refined, gridmlp, siren.")
@@ -35,7 +40,7 @@ from ..progress import progress_bar
 @options.lpips
 def rd(
     data_path: Path,
-    out: Path,
+    out_dir: Path,
     reading: ReadOptions,
     sweeps: str,
     repeats: int,
@@ -47,21 +52,24 @@ def rd(
     """Sweep the families on the frames of INPUT: curves of size against PSNR, SSIM and LPIPS beside x265 and JPEG XL,
     time against quality, quality per hour, bits by section. Plots as PNG and SVG, all figures in rd.json.
     """
+    from todpack.decompressor.errors import require_packages
     from todpack.decompressor.files import make_folder
 
     from ..measures.frames import day_frames
     from ..peers.run import reference_peers, run_peers
-    from ..trials import TrialSettings, frames_digest
+    from ..trials import TrialSettings, frames_digest, require_families
     from .plots import write_plots
     from .sweep import chosen_sweeps, peer_curves, run_sweeps
 
     chosen = chosen_sweeps([name.strip() for name in sweeps.split(",")])
+    require_packages("a plot", "matplotlib")
+    require_families(sorted({sweep.family for sweep in chosen}), refined="refined" in sweeps)
     measure = lpips.load()
     day = options.read_frames(data_path, reading)  # bad frames stop here
     with progress_bar("peers") as advance:
         peers = reference_peers(crfs, distances)
         references = run_peers(day_frames(day), day.valid, peers, lpips=measure, progress=advance)
-    make_folder(out / "trials")
+    make_folder(out_dir / "trials")
     settings = TrialSettings(
         data_path,
         reading,
@@ -71,10 +79,10 @@ def rd(
         frames=frames_digest(day),
     )
     with progress_bar("rd") as advance:
-        found = run_sweeps(chosen, out, settings, repeats, advance)
+        found = run_sweeps(chosen, out_dir, settings, repeats, advance)
     found["curves"] += peer_curves(references)
     found["absent"] = references.absent
-    write_text(out / "rd.json", json.dumps(found, indent=2, allow_nan=False) + "\n")
+    write_text(out_dir / "rd.json", json.dumps(found, indent=2, allow_nan=False) + "\n")
     for curve in found["curves"]:
         for point in curve["points"]:
             psnr, size = point["psnr_db"], point["bytes"]["mean"]
@@ -85,5 +93,5 @@ def rd(
         click.echo(f"failed: {failure['name']}: {failure['error']}")
     for name, reason in references.absent.items():
         click.echo(f"{name} absent: {reason}")
-    for path in write_plots(found["curves"], out):
+    for path in write_plots(found["curves"], out_dir):
         click.echo(str(path))

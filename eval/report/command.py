@@ -46,6 +46,7 @@ def report(
 
     The page needs no network. It holds the frames themselves, losslessly: about 100 kB per frame of 256 x 256.
     """
+    from todpack.decompressor.errors import require_packages
     from todpack.decompressor.files import check_output, check_suffix, write_atomic, write_text
 
     from ..measures.latency import LatencySettings
@@ -56,6 +57,7 @@ def report(
     check_suffix(out, ".html")
     check_output(out)
     if video is not None:
+        require_packages("a video", "av")
         check_suffix(video, ".mp4")
         check_output(video)
     measure = lpips.load()

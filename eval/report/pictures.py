@@ -75,6 +75,7 @@ def encode_video(originals: np.ndarray, decodeds: np.ndarray, valid: np.ndarray,
     stored = io.BytesIO()
     try:
         with av.open(stored, "w", format="mp4") as container:
+            container.metadata["comment"] = "todpack"
             stream = container.add_stream("libx264", rate=VIDEO_RATE)
             stream.pix_fmt, stream.options = "yuv420p", {"crf": "14", "preset": "medium"}
             stream.height, stream.width = side_by_side(originals[0], decodeds[0]).shape[:2]

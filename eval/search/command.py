@@ -60,7 +60,15 @@ def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]
 )
 @click.argument("space_path", metavar="SPACE", type=options.PATH)
 @options.data
-@click.option("--out", "-o", type=options.PATH, required=True, help="Folder of the trials; resumed if it is there.")
+@click.option(
+    "--out",
+    "-o",
+    "--out-base",
+    "out_dir",
+    type=options.PATH,
+    required=True,
+    help="Folder of the trials; resumed if there.",
+)
 @frame_options
 @click.option("--num-workers", type=options.COUNT, default=1, help="Trials at a time.")
 @options.threads(None, "Threads of a trial.  [default: the cores shared out to the workers]")
@@ -79,7 +87,7 @@ def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]
 def search(
     space_path: Path,
     data_path: Path,
-    out: Path,
+    out_dir: Path,
     reading: ReadOptions,
     num_workers: int,
     threads: int | None,
@@ -95,18 +103,26 @@ def search(
     Each trial has a folder with its log, run, archive and result.json. A search that was stopped goes on where it was:
     finished trials of the same frames are not run again, failed ones are. A failed trial is reported and stops nothing.
     """
+    from todpack.decompressor.errors import require_packages
     from todpack.decompressor.files import make_folder
 
+    from ..errors import EvalError
     from ..machine import usable_cores
-    from ..trials import TrialSettings, frames_digest
+    from ..trials import TrialSettings, frames_digest, require_families
     from .runner import run_search
     from .space import check_names, read_space
     from .table import results_table, sorted_results
 
     space = read_space(space_path)
     check_names(space_path, space, *_known_names(("train", "pack")))
+    unrefined = space.options.get(("train", "refine")) == ("none",)
+    require_families(space.families, refined=not unrefined)
+    if space.sampler == "optuna":
+        require_packages("the sampler optuna", "optuna")
+    if engine == "ray":
+        require_packages("--engine ray", "ray")
     frames = frames_digest(options.read_frames(data_path, reading))  # bad frames are one error, not one per trial
-    make_folder(out)
+    make_folder(out_dir)
     settings = TrialSettings(
         data_path,
         reading,
@@ -119,7 +135,7 @@ def search(
     with progress_bar("search") as advance:
         results = run_search(
             space,
-            out,
+            out_dir,
             settings,
             gpu_ids=gpu_ids.split(",") if gpu_ids else (),
             num_workers=num_workers,
@@ -128,5 +144,7 @@ def search(
         )
     ordered = sorted_results(results, sort)
     text = json.dumps({"sorted_by": sort, "trials": ordered}, indent=2, allow_nan=False)
-    write_text(out / "results.json", text + "\n")
+    write_text(out_dir / "results.json", text + "\n")
     click.echo(text if as_json else results_table(ordered))
+    if all(result["measures"] is None for result in results):
+        raise EvalError(f"{out_dir}: none of {len(results)} trials worked; the first: {results[0]['error']}")

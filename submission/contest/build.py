@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from todpack import decompressor
 from todpack.decompressor.container import Container
+from todpack.decompressor.errors import require_packages
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.contest import ratio_percent
@@ -163,6 +164,7 @@ def build_from(
         return build_contest(source, out, overwrite=overwrite)
     if target_psnr_db is not None and steps is not None:
         raise SubmissionError("--target-psnr, --steps: expected one of them, found both")
+    require_packages("compressing a dataset", "scipy", "onnx", "threadpoolctl")
     check_folder(out, is_contest_folder, overwrite)
     archive = out.with_name(f"{out.name}.tod")
     if steps is None:

@@ -38,11 +38,13 @@ def tune_command(
 
     Measured points are kept in OUT.points.json; a rerun takes them up.
     """
+    from todpack.decompressor.errors import require_packages
     from todpack.decompressor.files import check_output, write_text
     from todpack.eval.measures.contest import read_scorer, score_table
     from todpack.eval.measures.lpips_weights import LpipsAbsent, find_weights
     from todpack.packer.progress import ProgressLine
 
+    require_packages("tune", "scipy", "onnx", "threadpoolctl")
     from .rate_points import PointCache
     from .tune import tune
 

@@ -144,7 +144,7 @@ def test_a_kill_between_two_renames_is_settled(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Path, "rename", rename)
     settle_folder(folder)
     assert names(folder) == ["folder"]
-    (tmp_path / ".folder.old").mkdir()
+    (tmp_path / ".folder.todpack-old").mkdir()
     settle_folder(folder)
     assert names(tmp_path) == ["folder", "fresh"]
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...bits import BitReader, EntropyError, unzigzag
+from ...errors import MissingPackageError, missing_package
 from ...zstd_frames import unzstd
 from ..transform.pyramid import Bands, IntArray, Sites, nested
 from .contexts import N_SIGN_CLASSES, ContextState
@@ -100,7 +101,7 @@ def _symbol_source(is_plain: bool, tables: Tables, coded: bytes, n_components: i
     try:  # imports constriction, which the other kind does without
         from .ans import AnsSource
     except ModuleNotFoundError as error:
-        raise EntropyError(f"needs the package {error.name}: pip install {error.name}") from error
+        raise MissingPackageError(f"streams of ANS need {missing_package(error)}") from error
 
     return AnsSource(tables, coded)
 

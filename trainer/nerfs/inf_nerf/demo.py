@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from todpack.decompressor.files import make_folder, write_atomic
+from todpack.decompressor.files import make_folder
+from todpack.decompressor.frame_files import write_frame
 from todpack.packer.errors import ConfigError
 
 from .posed_images import Intrinsics
@@ -39,8 +39,7 @@ def render_demo_images(renderer: InfNeRFRenderer, num_views: int, output_dir: st
         image = renderer.render_image(pose, camera)
         for name, values in image.items():
             file = folder / f"view_{number:03d}{'' if name == 'rgb' else '_' + name}.png"
-            codes = Image.fromarray(_codes(name, values))
-            write_atomic(file, lambda stream, codes=codes: codes.save(stream, "PNG"))  # type: ignore[misc]
+            write_frame(file, _codes(name, values), "png")
             written.append(file)
     return written
 

@@ -39,6 +39,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], width: int, height: in
     def write(file: BinaryIO) -> None:
         codec, options = next((c, o) for c, o in CODECS if c in av.codecs_available)
         with av.open(file, "w", format="mp4") as container:
+            container.metadata["comment"] = "todpack"
             stream: Any = container.add_stream(codec, rate=fps)  # PyAV types it as any kind of stream
             stream.width, stream.height, stream.pix_fmt = even_width, even_height, "yuv420p"
             stream.options = options

@@ -1,0 +1,147 @@
+"""What holds for the arguments of every command: switches with values, outputs that replace only our own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import REPOSITORY
+from todpack.arguments import normalize, prepare
+from todpack.cli import main
+from todpack.decompressor.errors import OutputError
+from todpack.decompressor.files import check_replaced, is_earlier_output, refuse_inputs
+
+
+def switches(*words: str) -> dict[str, object]:
+    found: dict[str, object] = {}
+
+    @click.command(context_settings={"token_normalize_func": normalize})
+    @click.argument("frames", required=False)
+    @click.option("--residual-mode/--no-residual-mode", default=None)
+    @click.option("--qat", is_flag=True, default=None)
+    @click.option("--epochs", type=int)
+    def command(**values: object) -> None:
+        found.update(values)
+
+    prepare(command)
+    command.main(list(words), standalone_mode=False)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "residual_mode", "qat"),
+    [
+        ([], None, None),
+        (["--residual_mode", "True", "--qat", "False"], True, None),
+        (["--residual-mode", "false", "--qat"], False, True),
+        (["--residual_mode=0", "--qat=1"], False, True),
+        (["--residual_mode=yes", "--qat=off"], True, None),
+        (["--no-residual-mode", "true"], False, None),
+    ],
+)
+def test_a_switch_takes_a_value(words: list[str], residual_mode: bool | None, qat: bool | None) -> None:
+    found = switches(*words, "--epochs", "1")
+    assert (found["residual_mode"], found["qat"], found["epochs"]) == (residual_mode, qat, 1)
+
+
+def test_what_is_no_truth_stays_where_it_is() -> None:
+    assert switches("--qat", "1")["frames"] == "1"
+    assert switches("--", "--qat")["frames"] == "--qat"
+    with pytest.raises(click.BadOptionUsage):
+        switches("--qat=perhaps")
+
+
+def test_only_files_of_ours_are_replaced_unasked(tmp_path: Path, tiny_archive: Path) -> None:
+    note, figures, empty, frame = (tmp_path / name for name in ("note", "x.json", "empty", "x.png"))
+    note.write_text("of the user")
+    figures.write_text(json.dumps({"bytes": 1}))
+    empty.touch()
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(frame)
+    assert [is_earlier_output(path) for path in (tiny_archive, figures, empty)] == [True] * 3
+    for foreign in (note, frame):
+        with pytest.raises(OutputError, match="--overwrite"):
+            check_replaced([foreign], overwrite=False)
+        check_replaced([foreign], overwrite=True)
+    assert main(["decompress", str(tiny_archive), "-o", str(tmp_path / "f"), "--hours", "6", "-q"]) == 0
+    assert is_earlier_output(tmp_path / "f" / "tod_06.png")
+    assert main(["decompress", str(tiny_archive), "-o", str(tmp_path / "f"), "--hours", "6", "-q"]) == 0
+
+
+def test_a_link_to_an_input_is_that_input(tmp_path: Path) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    (frames / "a.png").write_bytes(b"x")
+    (tmp_path / "link.png").symlink_to(frames / "a.png")
+    for output in (tmp_path / "link.png", frames / "a.png", tmp_path / "frames" / ".." / "frames"):
+        with pytest.raises(OutputError, match="not among the inputs"):
+            refuse_inputs(output, [frames, tmp_path / "gone"])
+    refuse_inputs(frames / "new.tod", [frames])
+
+
+PLAIN = """import sys
+for name in ("torch", "scipy", "onnx", "threadpoolctl", "av", "imagecodecs", "OpenEXR", "matplotlib", "optuna", "ray",
+             "bjontegaard", "ispc_texcomp", "lpips"):
+    sys.modules[name] = None
+from todpack.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    "words",
+    [
+        "compress {day} -o {t}/x.tod",
+        "train {day} -o {t}/r",
+        "train {day} -o {t}/r --family gridmlp",
+        "train {day} -o {t}/r --family siren",
+        "view {archive} -o {t}/v.html",
+        "export-latent --ckpt c.ckpt -o {t}/e",
+        "infer --ckpt c.ckpt --time 1 -o {t}/x.png",
+        "batch-infer --ckpt c.ckpt -o {t}/f",
+        "eval bench {day} --quick --json-out {t}/b.json",
+        "eval ab {day} --quick --no-lpips -o {t}/ab",
+        "eval peers {day} --peers x265 --no-lpips",
+        "eval rd {day} --no-lpips -o {t}/rd",
+        "eval report {archive} --data {day} --no-lpips -o {t}/r.html --video {t}/v.mp4",
+        "search {space} --data {day} -o {t}/s",
+        "nerf train -o {t}/n",
+        "nerf scene -o {t}/n",
+        "tune {contest} --no-lpips -o {t}/t.json",
+        "submit build --layout contest {contest} -o {t}/c",
+    ],
+)
+def test_a_plain_install_names_what_is_missing_and_begins_nothing(
+    words: str, tiny_day: Path, tiny_archive: Path, tmp_path: Path
+) -> None:
+    space, empty = tmp_path / "space.toml", tmp_path / "t"
+    space.write_text("[train]\nq_step = [16.0]\n")
+    empty.mkdir()
+    values = {"day": tiny_day, "archive": tiny_archive, "t": empty, "space": space}
+    filled = words.format(**values, contest=REPOSITORY / "samples" / "contest").split()
+    done = subprocess.run([sys.executable, "-c", PLAIN, *filled], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert " need" in line or "nothing was measured" in line
+    assert "pip install 'todpack[" in line
+    assert list(empty.iterdir()) == []
+
+
+def test_a_search_without_a_trial_that_works_fails(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    space = tmp_path / "space.toml"
+    space.write_text('[train]\nq_step = [-1.0]\nrefine = ["none"]\n')
+    words = ["search", str(space), "--data", str(tiny_day), "-o", str(tmp_path / "s"), "--no-lpips"]
+    assert main(words) == 1
+    captured = capsys.readouterr()
+    assert "0 trials worked" in captured.out
+    assert "none of 1 trials worked" in captured.err
