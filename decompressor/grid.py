@@ -73,6 +73,10 @@ class TileGrid:
         rows, columns = slice(top, min(top + self.side, self.height)), slice(left, min(left + self.side, self.width))
         return Place(row * self.shape[1] + column, rows, columns)
 
+    def at(self, y: int, x: int) -> Place:
+        """The place that holds row y, column x."""
+        return self._place(y // self.side, x // self.side)
+
     def within(self, y0: int, y1: int, x0: int, x1: int) -> Iterator[Place]:
         """Places that the rows y0..y1-1 and columns x0..x1-1 touch."""
         for row in range(y0 // self.side, ceil_div(y1, self.side)):

@@ -205,7 +205,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
 
     def texel(self, y: int, x: int, time_h: float) -> np.ndarray:
         """(3,) float32 of one texel, equal to the same texel of the whole frame."""
-        (place,) = self._tiles.within(y, y + 1, x, x + 1)
+        place = self._tiles.at(y, x)
         held, known = self._tile(place), self._known
         # no two libraries' exp agree to the last bit, so the graph's own is taken
         if known is None or not held.is_exact or known.curve == "exp":
