@@ -9,13 +9,13 @@ import click
 
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
+from todpack.packer.progress import ProgressLine
 
 from . import options
 from .ab.command import ab_command
 from .bench.command import bench
 from .measures.latency import LatencySettings
 from .peers.command import peers
-from .progress import progress_bar
 from .rd.command import rd
 from .report.command import report
 
@@ -66,18 +66,18 @@ def score_command(
     from .archive import score
 
     measure = lpips.load()
-    with progress_bar("score") as advance:
-        found = score(
+    with ProgressLine("score") as line:
+        measured = score(
             archive,
             data_path,
             lightmap=lightmap,
             reading=reading,
             lpips=measure,
             threads=threads,
-            progress=advance,
+            progress=line.update,
             on_warning=options.warn,
         )
-    click.echo(json.dumps(found.to_json(), indent=2, allow_nan=False) if as_json else found.table())
+    click.echo(json.dumps(measured.to_json(), indent=2, allow_nan=False) if as_json else measured.table())
 
 
 @options.command(
@@ -104,9 +104,9 @@ def latency_command(
     """Time ARCHIVE: cold open, first frame, steady frames, random texels; of several lightmaps, the first."""
     from .measures.latency import measure_latency
 
-    with progress_bar("latency") as advance:
-        found = measure_latency(archive, LatencySettings(threads, provider, opens, frames, texels), advance)
-    click.echo(json.dumps(found.to_json(), indent=2, allow_nan=False) if as_json else found.table())
+    with ProgressLine("latency") as line:
+        measured = measure_latency(archive, LatencySettings(threads, provider, opens, frames, texels), line.update)
+    click.echo(json.dumps(measured.to_json(), indent=2, allow_nan=False) if as_json else measured.table())
 
 
 for _command in (score_command, latency_command, bench, ab_command, peers, rd, report):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from collections.abc import Sequence
@@ -35,10 +36,8 @@ def cpu_name() -> str:
 
 def _version(names: Sequence[str]) -> str:
     for name in names:
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             return version(name)
-        except PackageNotFoundError:
-            continue
     return "absent"
 
 

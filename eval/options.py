@@ -48,12 +48,12 @@ def finite(_context: click.Context, _parameter: click.Parameter, value: float | 
 
 def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...]:
     try:
-        found = tuple(float(part) for part in value.split(",")) if value else ()
+        values = tuple(float(part) for part in value.split(",")) if value else ()
     except ValueError as error:
         raise click.BadParameter(f"expected numbers separated by commas, such as 12,16, found {value!r}") from error
-    if not all(map(math.isfinite, found)):
+    if not all(map(math.isfinite, values)):
         raise click.BadParameter(f"expected finite numbers, found {value!r}")
-    return found
+    return values
 
 
 def numbers(name: str, parameter: str, default: Sequence[float], help: str) -> Callable[[Function], Function]:

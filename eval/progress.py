@@ -1,11 +1,8 @@
-"""Progress of long work, as a line on stderr."""
+"""Progress of long work, as a library's function is told of it; a command shows it by `ProgressLine`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-from todpack.packer.progress import ProgressLine
+from collections.abc import Callable
 
 Progress = Callable[[int, int, str], object]
 """Called with (steps done, steps in all, what is done now)."""
@@ -13,10 +10,3 @@ Progress = Callable[[int, int, str], object]
 
 def silent(_done: int, _in_all: int, _what: str) -> None:
     """Progress that nobody follows."""
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator[Progress]:
-    """A line on stderr that is told of steps."""
-    with ProgressLine(label) as line:
-        yield line.update

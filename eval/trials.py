@@ -132,11 +132,11 @@ def option_words(options: Mapping[str, Value | Path | None]) -> list[str]:
 def _stored(folder: Path, trial: Trial, settings: TrialSettings) -> Result | None:
     """What an earlier call wrote, if it was of the same values and frames."""
     try:
-        found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        stored = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    same = isinstance(found, dict) and found.get("values") == trial.values and found.get("frames") == settings.frames
-    return found if same else None
+    same = isinstance(stored, dict) and stored.get("values") == trial.values and stored.get("frames") == settings.frames
+    return stored if same else None
 
 
 def finished_result(folder: Path, trial: Trial, settings: TrialSettings) -> Result | None:
@@ -144,10 +144,14 @@ def finished_result(folder: Path, trial: Trial, settings: TrialSettings) -> Resu
 
     It counts if it has the same values, is of the same frames, and LPIPS was measured where it is wanted.
     """
-    found = _stored(folder, trial, settings)
-    if found is None or found.get("measures") is None or not (found.get("asked_lpips") is True or not settings.lpips):
+    stored = _stored(folder, trial, settings)
+    if (
+        stored is None
+        or stored.get("measures") is None
+        or not (stored.get("asked_lpips") is True or not settings.lpips)
+    ):
         return None
-    return found
+    return stored
 
 
 def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None = None) -> Result:
@@ -167,17 +171,17 @@ def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None 
     result: Result = {"name": folder.name, "values": trial.values, "frames": settings.frames}
     result |= {"asked_lpips": settings.lpips, "measures": None, "error": "interrupted"}
     goes_on = _stored(folder, trial, settings) is not None
-    _write(folder, result)  # from now on its run, if there is one, is of these values and frames
+
+    def write() -> None:
+        write_text(folder / RESULT, json.dumps(result, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+    write()  # from now on its run, if there is one, is of these values and frames
     try:
         result |= {"measures": _measures(trial, folder, settings, gpu, goes_on), "error": None}
     except EvalError as error:
         result["error"] = str(error)
-    _write(folder, result)
+    write()
     return {**result, "resumed": False}
-
-
-def _write(folder: Path, result: Result) -> None:
-    write_text(folder / RESULT, json.dumps(result, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
 def _measures(trial: Trial, folder: Path, settings: TrialSettings, gpu: str | None, goes_on: bool) -> dict[str, Any]:

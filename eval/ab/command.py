@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from todpack.packer.progress import ProgressLine
+
 from .. import options
-from ..progress import progress_bar
 
 
 @options.command(
@@ -79,9 +80,9 @@ def ab_command(
     }
     variants = tuple(known[name] for name in names) or VARIANTS
     described = machine(threads)
-    with progress_bar("ab") as advance:
+    with ProgressLine("ab") as line:
         results = run_ab(
-            out_dir, settings, variants, n_seeds=1 if quick else seeds, training=training, progress=advance
+            out_dir, settings, variants, n_seeds=1 if quick else seeds, training=training, progress=line.update
         )
     times = compare_times({result.variant: result.archive for result in reversed(results)}, threads, PLAIN)
     lines = acceptance(results, times)

@@ -86,9 +86,9 @@ def run_ab(
     jobs = [(seed, variant) for seed in range(n_seeds) for variant in variants]
     trials = [_trial(variant, seed, out, shared) for seed, variant in jobs]
     results = run_trials(trials, out, settings, progress, check=measures_of)
-    found = [
+    measured = [
         _result(variant.name, seed, out, trial, result)
         for (seed, variant), trial, result in zip(jobs, trials, results, strict=True)
     ]
     order = [variant.name for variant in variants]
-    return sorted(found, key=lambda result: (order.index(result.variant), result.seed))
+    return sorted(measured, key=lambda result: (order.index(result.variant), result.seed))

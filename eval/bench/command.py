@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from todpack.packer.progress import ProgressLine
+
 from .. import options
-from ..progress import progress_bar
 
 
 def _named_paths(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
@@ -92,17 +93,17 @@ def bench(
 
     def keep() -> None:  # after each part: a bench takes minutes, and may be interrupted
         if json_out is not None:
-            found = bench_json(benches, described) | ({"families": families_json(rows)} if rows else {})
-            write_text(json_out, json.dumps(found, indent=2, allow_nan=False) + "\n")
+            report = bench_json(benches, described) | ({"families": families_json(rows)} if rows else {})
+            write_text(json_out, json.dumps(report, indent=2, allow_nan=False) + "\n")
 
     for data_path in data_paths:
-        with progress_bar(str(data_path)) as advance:
-            benches.append(bench_dataset(data_path, settings, archives, advance))
+        with ProgressLine(str(data_path)) as line:
+            benches.append(bench_dataset(data_path, settings, archives, line.update))
         click.echo(dataset_table(benches[-1]))
         keep()
     for one, data_path in zip(benches, data_paths, strict=True) if families else ():
-        with progress_bar(str(data_path)) as advance:
-            trained = bench_families(data_path, threads=threads, progress=advance)
+        with ProgressLine(str(data_path)) as line:
+            trained = bench_families(data_path, threads=threads, progress=line.update)
         rows[str(data_path)] = daybasis_row(one) + trained
         click.echo(terminal([families_table(rows[str(data_path)], str(data_path))]))
         keep()
@@ -114,8 +115,8 @@ def bench(
 
         words = f"todpack eval bench {' '.join(map(str, data_paths))} --docs {docs}{' --quick' if quick else ''}"
         tables = [families_table(found, path) for path, found in rows.items()]
-        with progress_bar("peers") as advance:
-            peers = bench_peers(benches[0].path, quick, advance)
+        with ProgressLine("peers") as line:
+            peers = bench_peers(benches[0].path, quick, line.update)
         minutes = (time.monotonic() - start) / 60
         write_text(docs, document(benches, peers, described, words, minutes, quick, tables))
         click.echo(f"\n{docs}")

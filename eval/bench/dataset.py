@@ -204,9 +204,9 @@ class _Bench:
             return run_peers(frames, self._day.valid, peers, progress=lambda _done, _in_all, what: self._next(what))
 
         frames, distances = day_frames(self._day), list(self._settings.distances)
-        found = run(self._settings.crfs, tuple(distances))
-        while distances and JPEG_XL.name not in found.absent:
-            reached_db = [point.psnr_db for point in found.curve(JPEG_XL.name)]
+        results = run(self._settings.crfs, tuple(distances))
+        while distances and JPEG_XL.name not in results.absent:
+            reached_db = [point.psnr_db for point in results.curve(JPEG_XL.name)]
             if max(reached_db) < BRACKETED_DB and min(distances) > MIN_DISTANCE:
                 distances.append(min(distances) / 2)
             elif min(reached_db) > BRACKETED_DB and max(distances) < JPEG_XL.bounds[1]:
@@ -214,5 +214,5 @@ class _Bench:
             else:
                 break
             more = run((), (distances[-1],))
-            found = replace(found, points=found.points + more.points, absent={**found.absent, **more.absent})
-        return found
+            results = replace(results, points=results.points + more.points, absent={**results.absent, **more.absent})
+        return results

@@ -44,16 +44,9 @@ def document(
     quick: bool,
     families: Sequence[Table] = (),
 ) -> str:
-    """The whole document.
+    """The whole document: every dataset, all peers on the first one, all families where they were measured.
 
-    Args:
-        benches: One per dataset.
-        peers: All peers on the first dataset.
-        described: From `machine`.
-        command: What measured it.
-        minutes: How long it took.
-        quick: Few settings, each timed once: said at the top.
-        families: All families on each dataset, where they were measured.
+    `described` is of `machine`, `command` what measured it; a quick run says that it is one.
     """
     measured = f"{machine_line(described)}; {minutes:.0f} minutes in all."
     lines = ["# Benchmarks", "", f"Written by `{command}`; do not edit.", "", measured, ""]

@@ -43,9 +43,6 @@ def bench_families(
         opens: Fresh processes for the open.
         train_options: Options of `todpack train` per family; none: its defaults.
 
-    Returns:
-        A row per family.
-
     Raises:
         EvalError: a command failed; the message is the last line it wrote.
     """
@@ -58,9 +55,9 @@ def bench_families(
         for done, family in enumerate(families):
             progress(done, len(families), f"train {family}")
             trial = Trial(family, (train_options or {}).get(family, {}), label=family)
-            found = measures_of(run_trial(trial, Path(folder), settings))
-            figures = {name: found[name] for name in ("psnr_db", "open_ms", "frame_ms", "train_s")}
-            rows.append({"family": family, "archive_bytes": found["bytes"], **figures})
+            measures = measures_of(run_trial(trial, Path(folder), settings))
+            figures = {name: measures[name] for name in ("psnr_db", "open_ms", "frame_ms", "train_s")}
+            rows.append({"family": family, "archive_bytes": measures["bytes"], **figures})
     return rows
 
 
@@ -77,7 +74,7 @@ def daybasis_row(bench: DatasetBench) -> list[Row]:
 
 def families_json(rows: Mapping[str, list[Row]]) -> list[dict[str, object]]:
     """The rows of each dataset for --json-out."""
-    return [{"path": path, **row} for path, found in rows.items() for row in found]
+    return [{"path": path, **row} for path, family_rows in rows.items() for row in family_rows]
 
 
 def families_table(rows: list[Row], data_path: str) -> Table:

@@ -12,7 +12,7 @@ from ..peers.images import JPEG_XL
 from ..peers.ours import DAYBASIS, REFINED
 from ..peers.report import bd_rates
 from ..peers.video import X265
-from ..tables import Part, Table, figure, finite, terminal
+from ..tables import Part, Table, figure, terminal
 from .dataset import BRACKETED_DB, TIMED_Q_STEP, DatasetBench
 from .targets import X265_LEVELS_DB, rows
 
@@ -55,14 +55,14 @@ def _bytes(bench: DatasetBench) -> Table:
 def dataset_tables(bench: DatasetBench) -> list[Part]:
     """Everything of one dataset, as tables and single lines."""
     latencies = [(str(latency.threads), *_latency(latency)) for latency in bench.latencies]
-    found: list[Part] = [_judged(bench), _bytes(bench)]
+    parts: list[Part] = [_judged(bench), _bytes(bench)]
     rates, _ = bd_rates(bench.results, (DAYBASIS, REFINED))
     named = ", ".join(f"{name} {rate:+.1f} %" for name, rate in rates.items() if rate is not None)
     if named:
-        found.append(f"Bytes beyond those of {X265.name} at equal PSNR (BD-rate): {named}.")
+        parts.append(f"Bytes beyond those of {X265.name} at equal PSNR (BD-rate): {named}.")
     caption = f"Latency of the archive of step {TIMED_Q_STEP:g}:"
-    found.append(Table(caption, ("threads", *_LATENCY), latencies, "r"))
-    found.append(
+    parts.append(Table(caption, ("threads", *_LATENCY), latencies, "r"))
+    parts.append(
         f"Memory: {bench.memory.decode_bytes / 1e6:.0f} MB at the peak with every hour decoded, of which "
         f"{bench.memory.imports_bytes / 1e6:.0f} MB are the imports."
     )
@@ -71,8 +71,8 @@ def dataset_tables(bench: DatasetBench) -> list[Part]:
             (one.point.name, str(one.point.size_bytes), f"{one.point.psnr_db:.2f}", *_latency(one.latency))
             for one in bench.archives
         ]
-        found.append(Table("Other archives of the same frames:", ("archive", "bytes", "PSNR dB", *_LATENCY), others))
-    return found
+        parts.append(Table("Other archives of the same frames:", ("archive", "bytes", "PSNR dB", *_LATENCY), others))
+    return parts
 
 
 def dataset_table(bench: DatasetBench) -> str:
@@ -118,10 +118,8 @@ def _dataset_json(bench: DatasetBench) -> dict[str, object]:
         "memory": asdict(bench.memory),
         "archives": [
             {
-                "name": one.point.name,
+                **one.point.to_json(bench.n_valid, bench.n_frames),
                 "file": one.point.setting,
-                "bytes": one.point.size_bytes,
-                "psnr_srgb_db": finite(one.point.psnr_db),
                 "latency": one.latency.to_json(),
             }
             for one in bench.archives

@@ -68,8 +68,8 @@ def rows(bench: DatasetBench) -> list[Row]:
             if name in bench.results.absent:
                 return Row(measure, None, target[key], f"absent: {bench.results.absent[name]}")
         ratios = ratios_at(bench.results, peer, levels_db, ours)
-        found = [one for one in ratios if one is not None]
-        mean = statistics.fmean(found) if len(found) == len(levels_db) else None
+        reached = [one for one in ratios if one is not None]
+        mean = statistics.fmean(reached) if len(reached) == len(levels_db) else None
         each = zip(("no points" if one is None else f"{one:.3f}" for one in ratios), levels_db, strict=True)
         note = ", ".join(f"{text} at {level:g}" for text, level in each)
         return Row(measure, mean, target[key], note if len(levels_db) > 1 or mean is None else "")

@@ -71,8 +71,8 @@ class Scorer:
 
     def score(self, measures: Mapping[str, float | None]) -> float:
         """The weighted sum; a measure that is None (LPIPS without weights) gives nothing."""
-        found = ((self.ranges[name], measures[name]) for name in MEASURES)
-        return math.fsum(span.score(value) for span, value in found if value is not None)
+        weighed = ((self.ranges[name], measures[name]) for name in MEASURES)
+        return math.fsum(span.score(value) for span, value in weighed if value is not None)
 
     def reachable(self, measures: Mapping[str, float | None]) -> float:
         """The weights of the measures that are there."""
@@ -137,11 +137,11 @@ def score_table(measures: Mapping[str, float | None], scorer: Scorer, lpips_abse
         label, unit, style = LABELS[name]
         value, span = measures[name], scorer.ranges[name]
         if value is None:
-            found = ("absent", "-", f"- of {span.weight:g}")
+            cells = ("absent", "-", f"- of {span.weight:g}")
         else:
             text = f"{value:{style}} {unit:<2}"
-            found = (text, f"{span.points(value):.2f}", f"{span.score(value):.4f} of {span.weight:g}")
-        rows.append((label, *found))
+            cells = (text, f"{span.points(value):.2f}", f"{span.score(value):.4f} of {span.weight:g}")
+        rows.append((label, *cells))
     rows.append(("score", "", "", f"{scorer.score(measures):.4f} of {scorer.reachable(measures):g}"))
     lines = columns(("measure", "value", "points", "score"), rows)
     if measures["lpips"] is None:

@@ -8,15 +8,12 @@ from todpack.frames import Day
 
 
 def paired_days(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give both sides the shape (T, H, W, 3), without a copy.
+    """Give both sides the shape (T, H, W, 3), without a copy; one frame is a day with T = 1.
 
     Args:
         reference: (T, H, W, 3) or (H, W, 3), the original.
         decoded: Same shape and kind (uint8 codes or floating point).
         valid: (H, W) bool.
-
-    Returns:
-        The two days; one frame is a day with T = 1.
 
     Raises:
         ValueError: Shapes differ, kinds differ, the mask is not (H, W) bool or has no valid texel.
@@ -40,16 +37,7 @@ def paired_days(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -
 
 
 def with_original_outside(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Put the original into the invalid texels, so that windows and filters see no difference there.
-
-    Args:
-        reference: (H, W, 3), one frame of the original.
-        decoded: (H, W, 3), the same frame decoded.
-        valid: (H, W) bool.
-
-    Returns:
-        (H, W, 3), `decoded` in the valid texels and `reference` elsewhere.
-    """
+    """(H, W, 3) `decoded` with the original in the invalid texels, where windows and filters then see no difference."""
     mixed: np.ndarray = np.where(valid[..., None], decoded, reference)
     return mixed
 

@@ -102,8 +102,8 @@ class LatencyReport:
 def _probe(what: str, archive: str | Path, *words: object) -> dict[str, Any]:
     """Run `eval.measures.probe` in a fresh process; an `EvalError` has the decoder's own message."""
     done = run_module("todpack.eval.measures.probe", [what, str(Path(archive).absolute()), *map(str, words)])
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def measure_latency(

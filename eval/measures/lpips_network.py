@@ -127,29 +127,13 @@ class Lpips:
         return torch.from_numpy(channels_first)[None].to(self.device)
 
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:
-        """LPIPS of two images of 8-bit codes, mapped to [-1, 1].
-
-        Args:
-            a: (H, W, 3) uint8.
-            b: (H, W, 3) uint8.
-
-        Returns:
-            0 for equal images; about 0.1 is a visible difference.
-        """
+        """LPIPS of two images (H, W, 3) of uint8 codes, mapped to [-1, 1]: 0 for equal ones, about 0.1 is visible."""
         if a.dtype != np.uint8 or b.dtype != np.uint8:
             raise EvalError(f"LPIPS of codes takes uint8 images, found {a.dtype} and {b.dtype}")
         return self.distance_signed(a.astype(np.float32) / 127.5 - 1.0, b.astype(np.float32) / 127.5 - 1.0)
 
     def distance_signed(self, a: np.ndarray, b: np.ndarray) -> float:
-        """LPIPS of two images as they are, for differences of frames and for linear radiance.
-
-        Args:
-            a: (H, W, 3) floating point, [-1, 1] by custom.
-            b: Same shape.
-
-        Returns:
-            0 for equal images.
-        """
+        """LPIPS of two images (H, W, 3) as they are, [-1, 1] by custom: for differences of frames, and for radiance."""
         import torch
 
         with torch.no_grad():

@@ -104,15 +104,15 @@ def frame_changes(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray)
     Raises:
         ValueError: Shapes that differ, no valid texel.
     """
-    days, before, found = paired_days(reference, decoded, valid), None, []
+    days, before, changes = paired_days(reference, decoded, valid), None, []
     for pair in zip(*days, strict=True):
         after = [frame[valid].astype(np.float64) for frame in pair]
         if before is not None:
             original, reconstruction = (now - then for now, then in zip(after, before, strict=True))
             error = np.abs(reconstruction - original)
-            found.append((float(np.abs(original).mean()), float(error.mean())))
+            changes.append((float(np.abs(original).mean()), float(error.mean())))
         before = after
-    return found
+    return changes
 
 
 def temporal_l1(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray, peak: float = CODE_PEAK) -> float:

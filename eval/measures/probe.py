@@ -56,14 +56,7 @@ def _texel_us(archive: Archive, dtype: str, n_texels: int) -> list[float]:
 
 
 def latency(path: str, threads: int, provider: str, n_frames: int, n_texels: int) -> dict[str, object]:
-    """Time opening, the first frame, `n_frames` more and `n_texels` texels.
-
-    Args:
-        path: Archive.
-        threads: Decoder threads.
-        provider: `"auto"`, `"cpu"` or `"cuda"`.
-        n_frames: Frames of the steady state, 0 for a cold start alone.
-        n_texels: Random texels, 0 for none.
+    """Time opening, the first frame, and then, where they are not 0, so many frames and random texels.
 
     Returns:
         `open_ms`, `first_frame_ms`, `frame_ms` and `texel_us` (lists), `height`, `width`, `provider`.
@@ -110,16 +103,16 @@ def decode_everything(path: str, threads: int) -> None:
 def main(argv: list[str]) -> int:
     """Run a probe on the arguments; exit 1 with one line on stderr for an archive that cannot be decoded."""
     what, path, threads, *more = argv
-    found: dict[str, object] = {}
+    figures: dict[str, object] = {}
     try:
         if what == "latency":
-            found = latency(path, int(threads), more[0], int(more[1]), int(more[2]))
+            figures = latency(path, int(threads), more[0], int(more[1]), int(more[2]))
         elif more == ["decode"]:
             decode_everything(path, int(threads))
     except TodpackError as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps(found or {"bytes": peak_bytes()}))
+    print(json.dumps(figures or {"bytes": peak_bytes()}))
     return 0
 
 

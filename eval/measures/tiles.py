@@ -7,14 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-TILE = 256
+from todpack.decompressor.grid import TileGrid
 
-
-def tiles(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    """Yield (rows, columns) of each tile, row by row; the last ones of a row or column may be smaller."""
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            yield slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
+MEASURED_SIDE = 256
 
 
 def measured_tiles(original: np.ndarray, valid: np.ndarray) -> Iterator[tuple[slice, slice, float]]:
@@ -29,8 +24,8 @@ def measured_tiles(original: np.ndarray, valid: np.ndarray) -> Iterator[tuple[sl
 
     Source: docs/contest.md "Measures".
     """
-    for rows, columns in tiles(*valid.shape):
-        inside = valid[rows, columns]
+    for place in TileGrid(valid.shape[0], valid.shape[1], MEASURED_SIDE):
+        rows, columns, inside = place.rows, place.columns, place.cut(valid)
         if not inside.any():
             continue
         peak = float(original[rows, columns][inside].max())

@@ -10,9 +10,9 @@ import click
 from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
+from todpack.packer.progress import ProgressLine
 
 from .. import options
-from ..progress import progress_bar
 
 
 @options.command(
@@ -71,11 +71,11 @@ def peers(
         options.prepare_output(json_out)
     day = options.read_frames(data_path, reading, lightmap)
     measure = lpips.load()
-    with progress_bar("peers") as advance:
-        found = run_peers(day_frames(day), day.valid, chosen, lpips=measure, progress=advance)
-    text = json.dumps(peers_json(found, targets_db), indent=2, allow_nan=False)
+    with ProgressLine("peers") as line:
+        results = run_peers(day_frames(day), day.valid, chosen, lpips=measure, progress=line.update)
+    text = json.dumps(peers_json(results, targets_db), indent=2, allow_nan=False)
     if json_out is not None:
         write_text(json_out, text + "\n")
-    click.echo(text if as_json else terminal(peers_tables(found, targets_db)).rstrip())
-    if not found.points:
-        raise EvalError(f"nothing was measured: {'; '.join(f'{name}: {why}' for name, why in found.absent.items())}")
+    click.echo(text if as_json else terminal(peers_tables(results, targets_db)).rstrip())
+    if not results.points:
+        raise EvalError(f"nothing was measured: {'; '.join(f'{name}: {why}' for name, why in results.absent.items())}")

@@ -32,18 +32,15 @@ GRID_SHAPES = {"uv": (4, 128, 128), "ut": (2, 64, 24), "vt": (2, 64, 24), "uvt":
 _SEED = 0
 
 
-def _cosine_rate(elapsed_s: float, train_s: float) -> float:
-    return 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, elapsed_s / train_s)))
-
-
 def _train(torch: Any, groups: list[dict[str, Any]], train_s: float, loss_of: Callable[[], Any]) -> None:
     """Adam for a given wall time, its rate falling along a cosine."""
     optimizer = torch.optim.Adam(groups)
     rates = [group["lr"] for group in optimizer.param_groups]
     start = time.perf_counter()
     while (elapsed := time.perf_counter() - start) < train_s:
+        share = 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * elapsed / train_s))
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * _cosine_rate(elapsed, train_s)
+            group["lr"] = rate * share
         optimizer.zero_grad()
         loss_of().backward()
         optimizer.step()

@@ -27,10 +27,10 @@ def nearest_codes(vectors: np.ndarray, codebook: np.ndarray) -> np.ndarray:
         (N,) int64.
     """
     half_norms = 0.5 * np.square(codebook).sum(axis=1)
-    found = np.empty(len(vectors), np.int64)
+    nearest = np.empty(len(vectors), np.int64)
     for start in range(0, len(vectors), _BLOCK):
-        found[start : start + _BLOCK] = np.argmax(vectors[start : start + _BLOCK] @ codebook.T - half_norms, axis=1)
-    return found
+        nearest[start : start + _BLOCK] = np.argmax(vectors[start : start + _BLOCK] @ codebook.T - half_norms, axis=1)
+    return nearest
 
 
 def fit_codebook(vectors: np.ndarray, n_codes: int, rounds: int, seed: int = 0) -> np.ndarray:

@@ -10,9 +10,9 @@ import click
 from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
+from todpack.packer.progress import ProgressLine
 
 from .. import options
-from ..progress import progress_bar
 
 
 @options.command(
@@ -66,9 +66,9 @@ def rd(
     require_families(sorted({sweep.family for sweep in chosen}), refined="refined" in sweeps)
     measure = lpips.load()
     day = options.read_frames(data_path, reading)  # bad frames stop here
-    with progress_bar("peers") as advance:
+    with ProgressLine("peers") as line:
         peers = reference_peers(crfs, distances)
-        references = run_peers(day_frames(day), day.valid, peers, lpips=measure, progress=advance)
+        references = run_peers(day_frames(day), day.valid, peers, lpips=measure, progress=line.update)
     make_folder(out_dir / "trials")
     settings = TrialSettings(
         data_path,
@@ -78,20 +78,20 @@ def rd(
         lpips_weights=lpips.weights,
         frames=frames_digest(day),
     )
-    with progress_bar("rd") as advance:
-        found = run_sweeps(chosen, out_dir, settings, repeats, advance)
-    found["curves"] += peer_curves(references)
-    found["absent"] = references.absent
-    write_text(out_dir / "rd.json", json.dumps(found, indent=2, allow_nan=False) + "\n")
-    for curve in found["curves"]:
+    with ProgressLine("rd") as line:
+        swept = run_sweeps(chosen, out_dir, settings, repeats, line.update)
+    swept["curves"] += peer_curves(references)
+    swept["absent"] = references.absent
+    write_text(out_dir / "rd.json", json.dumps(swept, indent=2, allow_nan=False) + "\n")
+    for curve in swept["curves"]:
         for point in curve["points"]:
             psnr, size = point["psnr_db"], point["bytes"]["mean"]
             quality = f"{psnr['mean']:>7.2f} dB" if psnr is not None else "lossless"
             spread = f" +- {psnr['deviation']:.2f}" if psnr is not None and point["runs"] > 1 else ""
             click.echo(f"{curve['name']:<20} {point['setting']:<24} {size:>10.0f} bytes {quality}{spread}")
-    for failure in found["failed"]:
+    for failure in swept["failed"]:
         click.echo(f"failed: {failure['name']}: {failure['error']}")
     for name, reason in references.absent.items():
         click.echo(f"{name} absent: {reason}")
-    for path in write_plots(found["curves"], out_dir):
+    for path in write_plots(swept["curves"], out_dir):
         click.echo(str(path))

@@ -88,11 +88,11 @@ def averaged(results: Sequence[Result]) -> dict[str, Any]:
     Returns:
         `runs`, and for each measure `mean_and_deviation`, None where it is absent; `per_hour` of the first.
     """
-    found: dict[str, Any] = {"runs": len(results), "per_hour": results[0]["measures"]["per_hour"]}
+    averages: dict[str, Any] = {"runs": len(results), "per_hour": results[0]["measures"]["per_hour"]}
     for name in MEASURES:
         values = [result["measures"][name] for result in results]
-        found[name] = None if None in values else mean_and_deviation(values)
-    return found
+        averages[name] = None if None in values else mean_and_deviation(values)
+    return averages
 
 
 def run_sweeps(
@@ -116,9 +116,9 @@ def run_sweeps(
     failed: list[dict[str, Any]] = []
     points: dict[str, list[dict[str, Any]]] = {sweep.name: [] for sweep in sweeps}
     for sweep, value, group in planned:
-        setting, found = f"{sweep.option} {value}", [next(results) for _ in group]
-        failed += [{"name": f"{sweep.name} {setting}", "error": r["error"]} for r in found if r["error"] is not None]
-        worked = [result for result in found if result["error"] is None]
+        setting, repeated = f"{sweep.option} {value}", [next(results) for _ in group]
+        failed += [{"name": f"{sweep.name} {setting}", "error": r["error"]} for r in repeated if r["error"] is not None]
+        worked = [result for result in repeated if result["error"] is None]
         if worked:
             with open_archive(out / "trials" / worked[0]["name"] / ARCHIVE, provider="cpu") as archive:
                 budget = {part["kind"]: part["bytes"] for part in byte_budget(archive)}
@@ -141,9 +141,11 @@ def peer_curves(results: PeerResults) -> list[dict[str, Any]]:
                 "lpips": point.lpips,
                 "frame_ms": point.decode_ms_per_frame,
             }
-            found = {name: None if value is None else mean_and_deviation([value]) for name, value in measures.items()}
+            averages = {
+                name: None if value is None else mean_and_deviation([value]) for name, value in measures.items()
+            }
             if math.isfinite(point.psnr_db):
-                points.append({"setting": point.setting, "runs": 1, **found})
+                points.append({"setting": point.setting, "runs": 1, **averages})
         if points:
             curves.append({"name": peer.name, "family": "peer", "points": points})
     return curves

@@ -8,9 +8,9 @@ import click
 
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
+from todpack.packer.progress import ProgressLine
 
 from .. import options
-from ..progress import progress_bar
 
 
 @options.command(
@@ -64,8 +64,8 @@ def report(
     day = options.read_frames(data_path, reading, lightmap)
     source = data_path.name if lightmap is None else f"{data_path.name} --lightmap {lightmap}"
     peers, timing = reference_peers(crfs, distances), LatencySettings(threads=threads, opens=3, texels=200)
-    with progress_bar("report") as advance:
-        made = make_report(archive, day, source, lpips=measure, peers=peers, timing=timing, progress=advance)
+    with ProgressLine("report") as line:
+        made = make_report(archive, day, source, lpips=measure, peers=peers, timing=timing, progress=line.update)
     write_text(out, made.page)
     click.echo(f"{out}: {out.stat().st_size} bytes")
     if video is not None:

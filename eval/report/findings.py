@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from todpack.decompressor.grid import TileGrid
+
 TILE = 32
 N_WORST = 10
 _APART = 6  # texels between two of the worst, else one edge would fill the table
@@ -32,22 +34,16 @@ def worst_texels(
         larger = error > largest
         largest[larger], frame_of[larger] = error[larger], t
     largest[~valid] = -1.0
-    found: list[dict[str, Any]] = []
-    while len(found) < N_WORST and largest.max() > 0.0:
+    worst: list[dict[str, Any]] = []
+    while len(worst) < N_WORST and largest.max() > 0.0:
         row, column = (int(i) for i in np.unravel_index(np.argmax(largest), largest.shape))
         t = int(frame_of[row, column])
-        found.append(
-            {
-                "row": row,
-                "column": column,
-                "hour": float(hours[t]),
-                "original": original[t, row, column].tolist(),
-                "decoded": decoded[t, row, column].tolist(),
-                "error": float(largest[row, column]),
-            }
+        values = {"original": original[t, row, column].tolist(), "decoded": decoded[t, row, column].tolist()}
+        worst.append(
+            {"row": row, "column": column, "hour": float(hours[t]), **values, "error": float(largest[row, column])}
         )
         largest[max(0, row - _APART) : row + _APART + 1, max(0, column - _APART) : column + _APART + 1] = -1.0
-    return found
+    return worst
 
 
 def worst_tiles(
@@ -64,18 +60,12 @@ def worst_tiles(
     Returns:
         `row`, `column` of the upper left texel, `rmse`, and the `hour` that is worst in the tile.
     """
-    height, width = valid.shape
-    found = []
-    for row in range(0, height, TILE):
-        for column in range(0, width, TILE):
-            part = np.s_[row : row + TILE, column : column + TILE]
-            inside = valid[part]
-            if not inside.any():
-                continue
-            difference = original[:, part[0], part[1]].astype(np.float64) - decoded[:, part[0], part[1]]
-            mse = np.square(difference[:, inside]).mean(axis=(1, 2))
-            worst = int(np.argmax(mse))
-            found.append(
-                {"row": row, "column": column, "rmse": float(np.sqrt(mse.mean())), "hour": float(hours[worst])}
-            )
-    return sorted(found, key=lambda tile: -tile["rmse"])[:N_WORST]
+    worst = []
+    for place in TileGrid(valid.shape[0], valid.shape[1], TILE):
+        inside = place.cut(valid)
+        if inside.any():
+            square = np.s_[:, place.rows, place.columns]
+            mse = np.square((original[square].astype(np.float64) - decoded[square])[:, inside]).mean(axis=(1, 2))
+            at = {"row": place.rows.start, "column": place.columns.start}
+            worst.append({**at, "rmse": float(np.sqrt(mse.mean())), "hour": float(hours[int(np.argmax(mse))])})
+    return sorted(worst, key=lambda tile: -tile["rmse"])[:N_WORST]

@@ -120,7 +120,7 @@ def make_report(
     latency = measure_latency(path, timing)
     step("peers")
     own = RatePoint(f"this archive ({family})", "", n_bytes, score.psnr_db)
-    found = run_peers(original, valid, peers)
+    results = run_peers(original, valid, peers)
     step("pictures")
     white = 1.0 if day.transfer == "srgb8" else white_of(day.radiance, valid)
     shown = {
@@ -137,11 +137,11 @@ def make_report(
         "psnr_key": score.psnr_key,
         "points": [
             {"name": point.name, "setting": point.setting, "bytes": point.size_bytes, "psnr_db": point.psnr_db}
-            for point in (own, *found.points)
+            for point in (own, *results.points)
             if finite(point.psnr_db) is not None
         ],
-        "absent": found.absent,
-        "definitions": {peer.name: peer.definition for peer in found.measured},
+        "absent": results.absent,
+        "definitions": {peer.name: peer.definition for peer in results.measured},
         "peers_command": _peers_command(source, peers),
         "texels": worst_texels(original, decoded, valid, hours),
         "tiles": worst_tiles(original, decoded, valid, hours),

@@ -11,9 +11,9 @@ import click
 from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
+from todpack.packer.progress import ProgressLine
 
 from .. import options
-from ..progress import progress_bar
 from .table import SORTS
 
 SPACE = """
@@ -132,7 +132,7 @@ def search(
         timeout_s=timeout_s,
         frames=frames,
     )
-    with progress_bar("search") as advance:
+    with ProgressLine("search") as line:
         results = run_search(
             space,
             out_dir,
@@ -140,7 +140,7 @@ def search(
             gpu_ids=gpu_ids.split(",") if gpu_ids else (),
             num_workers=num_workers,
             engine=engine,
-            progress=advance,
+            progress=line.update,
         )
     ordered = sorted_results(results, sort)
     text = json.dumps({"sorted_by": sort, "trials": ordered}, indent=2, allow_nan=False)

@@ -58,7 +58,6 @@ def run_search(
         MissingPackageError: a package that one of them needs is missing.
     """
     drawn = [] if space.sampler == "optuna" else list({trial.name: trial for trial in drawn_trials(space)}.values())
-
     results: list[Result] = []
 
     def run(trials: Sequence[Trial]) -> list[Result]:

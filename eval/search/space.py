@@ -108,17 +108,17 @@ def _option(where: str, value: Any) -> Option:
 def _parsed(path: Path) -> dict[str, Any]:
     kind, parse = ("JSON", json.loads) if path.suffix.lower() == ".json" else ("TOML", tomllib.loads)
     try:
-        found = parse(path.read_text(encoding="utf-8"))
+        fields = parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise EvalError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # of the text's encoding as well
         raise EvalError(f"{path}: not {kind}: {error}") from error
-    if not isinstance(found, dict):
-        _refuse(str(path), "an object", type(found).__name__)
-    unknown = sorted(set(found) - set(_DEFAULTS))
+    if not isinstance(fields, dict):
+        _refuse(str(path), "an object", type(fields).__name__)
+    unknown = sorted(set(fields) - set(_DEFAULTS))
     if unknown:
         _refuse(str(path), f"fields of {', '.join(sorted(_DEFAULTS))}", repr(unknown[0]))
-    return {**_DEFAULTS, **found}
+    return {**_DEFAULTS, **fields}
 
 
 def read_space(path: Path) -> Space:

@@ -25,14 +25,9 @@ MAX_SIDE = 4096  # what WebGL2 devices can be counted on for
 MAX_LATENT_BYTES = 1 << 29
 
 
-def _white(archive: Archive, index: int) -> float:
-    """What is shown as white at exposure 0: the brightest hour's 99th percentile."""
-    lightmap = archive.lightmaps[index]
-    return white_of((lightmap.decode(float(time_h), dtype="float32") for time_h in lightmap.hours), lightmap.valid)
-
-
 def _description(archive: Archive, index: int, packed: PackedMaps) -> dict[str, Any]:
     lightmap = archive.lightmaps[index]
+    frames = (lightmap.decode(float(time_h), dtype="float32") for time_h in lightmap.hours)
     return {
         "name": lightmap.name,
         "file": archive.container.path.name,
@@ -43,7 +38,7 @@ def _description(archive: Archive, index: int, packed: PackedMaps) -> dict[str, 
         "transfer": lightmap.transfer,
         "channels": len(packed.values),
         "maps": packed.kind,
-        "white": None if lightmap.transfer == "srgb8" else _white(archive, index),
+        "white": None if lightmap.transfer == "srgb8" else white_of(frames, lightmap.valid),  # at exposure 0
         "scale": packed.scale.tolist(),
         "offset": packed.offset.tolist(),
         "archive_bytes": archive.file_bytes,

@@ -190,8 +190,8 @@ def _all_values(model: Any, feeds: Mapping[str, np.ndarray], channels: int, wher
     session = start_session(probe.SerializeToString(), provider="cpu", where=where, optimize=False)
     fed = {**feeds, "z": np.zeros((channels, _PROBE, _PROBE), np.float32), "time_h": np.array([12.0], np.float32)}
     outputs = [value.name for value in session.get_outputs()]
-    found = dict(zip(outputs, session.run(outputs, fed), strict=True)) | fed
-    return found | {item.name: onnx.numpy_helper.to_array(item) for item in model.graph.initializer}
+    values = dict(zip(outputs, session.run(outputs, fed), strict=True)) | fed
+    return values | {item.name: onnx.numpy_helper.to_array(item) for item in model.graph.initializer}
 
 
 def frame_program(graph: bytes, feeds: Mapping[str, np.ndarray], channels: int, where: str) -> Program:
