@@ -211,3 +211,12 @@ def test_extras_that_are_named_exist() -> None:
     ]
     assert len(told) > 20
     assert [place for place, extra in told if extra not in extras] == []
+
+
+def test_spelling_is_american() -> None:
+    british = re.compile(
+        r"[n]eighbour|[c]olour|[b]ehaviour|(?:quant|optim|minim|serial|initial)is[aei]|\b[g]rey\b", re.I
+    )
+    files = [*DOCUMENTS, *CODE]
+    assert len(files) > 300
+    assert [place for p in files for place, line in numbered(p) if british.search(line)] == []

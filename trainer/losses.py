@@ -20,7 +20,7 @@ C1, C2 = 0.01**2, 0.03**2  # eval/measures/ssim.py's constants for a peak of 1
 
 
 def ssim(reference: Tensor, prediction: Tensor, valid: Tensor) -> Tensor:
-    """Mean SSIM of the windows that fit into the patches, each counted by its centre's validity.
+    """Mean SSIM of the windows that fit into the patches, each counted by its center's validity.
 
     Args:
         reference: (N, 3, P, P), P >= 11, peak 1.
@@ -28,7 +28,7 @@ def ssim(reference: Tensor, prediction: Tensor, valid: Tensor) -> Tensor:
         valid: (N, P, P) float, 1 or 0.
 
     Returns:
-        Scalar, at most 1; 1 where no centre is valid.
+        Scalar, at most 1; 1 where no center is valid.
 
     Source: Wang et al., IEEE TIP 2004; eval/measures/ssim.py is the measure, with borders.
     """

@@ -81,7 +81,7 @@ def write_micro_run(
 
 
 def lookup(grid: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(rows, columns, C) -> (H, W, C) by scipy's linear interpolation, nodes at cell centres, clamped at the border."""
+    """(rows, columns, C) -> (H, W, C) by scipy's linear interpolation, nodes at cell centers, clamped at the border."""
     rows, columns, channels = grid.shape
     y = (np.arange(height) + 0.5) * rows / height - 0.5
     x = (np.arange(width) + 0.5) * columns / width - 0.5

@@ -30,7 +30,7 @@ def run(model: bytes, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
 
 
 def run_both(arrays: dict[str, np.ndarray], options: dict[str, Any], dtype: str, time_h: float) -> list[np.ndarray]:
-    """[rgb (3, H, W), codes (H, W, 3)] of unquantised grids."""
+    """[rgb (3, H, W), codes (H, W, 3)] of unquantized grids."""
     height, width, residual = options["height"], options["width"], "baseline" in arrays
     grids = [arrays[f"grid_{i}"] for i in range(len(options["levels"]))]
     feeds = {f"grid_{i}": np.ascontiguousarray(grid.transpose(2, 0, 1)) for i, grid in enumerate(grids)}

@@ -72,7 +72,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 
 def decoded_and_expected(run: Path, archive_path: Path, dtype: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """What the archive decodes to and what the torch model with the archive's own quantised weights gives."""
+    """What the archive decodes to and what the torch model with the archive's own quantized weights gives."""
     fields = json.loads((run / "config.json").read_text())
     config = from_json(GridMlpConfig, fields["config"])
     with np.load(run / "arrays.npz") as stored:

@@ -1,4 +1,4 @@
-"""What quantisation and coding lose, against the unquantised torch model."""
+"""What quantization and coding lose, against the unquantized torch model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Affine quantisation of grids: error bounds, odd channels, a case by hand."""
+"""Affine quantization of grids: error bounds, odd channels, a case by hand."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_hash_is_the_formula_in_whole_numbers(seed: int, table: int) -> None:
 
 
 def test_hash_spreads_evenly() -> None:
-    """A level of 128 x 128 nodes fills nearly as much of a table as random numbers do, and neighbours do not meet."""
+    """A level of 128 x 128 nodes fills nearly as much of a table as random numbers do, and neighbors do not meet."""
     rows, columns = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
     for table in (0, 1):
         entries = hash_grid.hash_nodes(rows, columns, 4096, 0, table)

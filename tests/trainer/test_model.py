@@ -22,7 +22,7 @@ def a_day(height: int = 12, width: int = 10, n_frames: int = 5) -> Day:
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (13, 31), (40, 9), (1, 5), (100, 3)])
-def test_lookup_is_bilinear_with_nodes_at_cell_centres(height: int, width: int) -> None:
+def test_lookup_is_bilinear_with_nodes_at_cell_centers(height: int, width: int) -> None:
     torch.manual_seed(height)
     config = GridMlpConfig(grid_levels=(3, 7, 16), channels_per_level=2, hidden=4, layers=1, time_harmonics=1)
     model = GridMlp(config, height, width)

@@ -1,4 +1,4 @@
-"""SIREN: initialisation, training, resuming, exports and frames by torch, and what is said of bad input."""
+"""SIREN: initialization, training, resuming, exports and frames by torch, and what is said of bad input."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run(request: pytest.FixtureRequest, day_folder: Path, tmp_path_factory: pyte
 
 
 @pytest.mark.parametrize("omega_0", [30.0, 60.0])
-def test_initialisation_is_sirens(omega_0: float) -> None:
+def test_initialization_is_sirens(omega_0: float) -> None:
     torch.manual_seed(0)
     f1 = F1(256, 3, 256, omega_0)
     bounds = [1 / 2, *[math.sqrt(6 / 256) / omega_0] * 3]
@@ -72,7 +72,7 @@ def test_initialisation_is_sirens(omega_0: float) -> None:
 
 
 def test_activations_keep_their_spread_through_the_layers() -> None:
-    """What the initialisation is for: sums of deviation 1, sines of deviation sqrt(1/2), at any depth."""
+    """What the initialization is for: sums of deviation 1, sines of deviation sqrt(1/2), at any depth."""
     torch.manual_seed(0)
     f1 = F1(256, 5, 8, 30.0)
     x = 2 * torch.rand(4096, 2) - 1
@@ -84,7 +84,7 @@ def test_activations_keep_their_spread_through_the_layers() -> None:
         assert 0.6 < x.std().item() < 0.8
 
 
-def test_coordinates_are_texel_centres() -> None:
+def test_coordinates_are_texel_centers() -> None:
     model = Siren(MICRO, 2, 4)
     expected = [[-0.75, -0.5], [-0.25, -0.5], [0.25, -0.5], [0.75, -0.5], [-0.75, 0.5]]
     np.testing.assert_allclose(model.coordinates(torch.arange(5)).numpy(), expected)
@@ -233,7 +233,7 @@ def test_infer_reads_gridmlp_checkpoints(tiny_run: Path, tiny_day: Path, tmp_pat
 
 
 def test_infer_reads_gridmlp_checkpoints_with_all_inputs(sequence: Day, tmp_path: Path) -> None:
-    """The BaselineEncoder looks at the masked baseline; the ranges of fake quantisation are in the checkpoint."""
+    """The BaselineEncoder looks at the masked baseline; the ranges of fake quantization are in the checkpoint."""
     from todpack.packer.gridmlp.config import GridMlpConfig
     from todpack.trainer.gridmlp.train import train_gridmlp
 

@@ -1,4 +1,4 @@
-"""From a trained GridMLP to the arrays that the packer reads, and its frames before quantisation."""
+"""From a trained GridMLP to the arrays that the packer reads, and its frames before quantization."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class HashLevel(nn.Module):
         """Weighted sums of nodes' features.
 
         Args:
-            table: (M, C), the table as it is or as it will be quantised.
+            table: (M, C), the table as it is or as it will be quantized.
             nodes: (N, 4) int64.
             weights: (N, 4).
 

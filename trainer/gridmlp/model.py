@@ -40,7 +40,7 @@ def time_features(time_h: Tensor, n_harmonics: int) -> Tensor:
 
 
 def _axis_corners(position: Tensor, n_texels: int, n_nodes: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Lower node, upper node and the upper's weight for texel indices along one axis (nodes at cell centres)."""
+    """Lower node, upper node and the upper's weight for texel indices along one axis (nodes at cell centers)."""
     at = ((position.to(torch.float32) + 0.5) * (n_nodes / n_texels) - 0.5).clamp(0.0, float(n_nodes - 1))
     lower = at.floor()
     upper_weight = at - lower
@@ -52,8 +52,8 @@ class GridMlp(nn.Module):
     """Feature grids and MLP; see `forward`.
 
     Attributes:
-        affines: Per level that is fake-quantised: (2, C) scales and zero points.
-        mlp_dtype: How the MLP is fake-quantised; "off": not at all.
+        affines: Per level that is fake-quantized: (2, C) scales and zero points.
+        mlp_dtype: How the MLP is fake-quantized; "off": not at all.
     """
 
     def __init__(self, config: GridMlpConfig, height: int, width: int, baseline: np.ndarray | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Batches of square patches at pairs of adjacent times, for losses that look at neighbourhoods."""
+"""Batches of square patches at pairs of adjacent times, for losses that look at neighborhoods."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PatchBatch:
     Attributes:
         texels: (B P P,) int64, row * W + column, patch by patch; beyond the border the nearest texel.
         valid: (B P P,) bool; false beyond the border.
-        times: (T',) int64 positions in the day: pairs of neighbours (one time alone where the day has one).
+        times: (T',) int64 positions in the day: pairs of neighbors (one time alone where the day has one).
     """
 
     texels: Tensor

@@ -1,7 +1,7 @@
 """The two stages in torch.
 
 Source: Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions" (NeurIPS 2020): the sine
-layers and their initialisation. FORMAT.md "siren" gives the decoder's same arithmetic.
+layers and their initialization. FORMAT.md "siren" gives the decoder's same arithmetic.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class F1(nn.Module):
     """(x, y) -> latent: sine layers sin(omega_0 (W x + b)), the last one without the sine."""
 
     def __init__(self, hidden: int, n_layers: int, latent_dim: int, omega_0: float) -> None:
-        """Make the network with SIREN's initialisation.
+        """Make the network with SIREN's initialization.
 
         Args:
             hidden: Width of the sine layers.
@@ -105,7 +105,7 @@ class Siren(nn.Module):
             nn.init.constant_(self.f2.output.bias, 0.5)
 
     def coordinates(self, texels: Tensor) -> Tensor:
-        """(N,) indices row * W + column -> (N, 2) x and y of texel centres, the map being [-1, 1] x [-1, 1]."""
+        """(N,) indices row * W + column -> (N, 2) x and y of texel centers, the map being [-1, 1] x [-1, 1]."""
         rows, columns = texels.div(self.width, rounding_mode="floor"), texels.remainder(self.width)
         x = (columns.to(torch.float32) + 0.5) * (2.0 / self.width) - 1.0
         y = (rows.to(torch.float32) + 0.5) * (2.0 / self.height) - 1.0

@@ -35,7 +35,7 @@ def touched(model: InfNeRF, radius_at_unit_depth: float) -> set[int]:
 
 
 class ConstantFields:
-    """Fields of a density (times edge) per node, grey by depth."""
+    """Fields of a density (times edge) per node, gray by depth."""
 
     def __init__(self, octree: Octree, density_by_depth: list[float], background: float = 0.0) -> None:
         depth = torch.from_numpy(np.append(octree.depth, -1))

@@ -15,7 +15,7 @@ DOWN = torch.tensor([[0.0, 0.0, -1.0]])
 
 
 def slab(sigma: float, z: torch.Tensor, rays_d: torch.Tensor = DOWN) -> dict[str, torch.Tensor]:
-    """A medium of constant density and colour between the first and last z."""
+    """A medium of constant density and color between the first and last z."""
     n = z.shape[1] - 1
     colors = torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64).expand(1, n, 3)
     return VolumeRenderer().volume_render(colors, torch.full((1, n), sigma, dtype=torch.float64), z, rays_d)

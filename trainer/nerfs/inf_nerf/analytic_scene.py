@@ -78,7 +78,7 @@ def hit_distance(origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarra
 
 
 def radiance(origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """(N, 3) colours, 0..1, that rays see."""
+    """(N, 3) colors, 0..1, that rays see."""
     distance, number = hit_distance(origins, directions)
     unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     colors = _sky(unit)

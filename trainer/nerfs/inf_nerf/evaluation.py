@@ -24,7 +24,7 @@ class ScaleScore:
 
     Attributes:
         scale: 1 / 2^s.
-        psnr_db: -10 log10 of the mean squared error of colours 0..1 over all views' pixels.
+        psnr_db: -10 log10 of the mean squared error of colors 0..1 over all views' pixels.
         touched_share: Share of the model's parameters that a view evaluates, mean over the views.
         touched_bytes: The same in bytes.
         together_share: Share that all views together evaluate.

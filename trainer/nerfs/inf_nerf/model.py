@@ -160,7 +160,7 @@ class InfNeRF(nn.Module):
     def _append_background(
         self, rays_o: Tensor, rays_d: Tensor, inside: Tensor, edges: Tensor, end: Tensor, hits: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Colours, densities and edges with the root's background after the samples of the cube."""
+        """Colors, densities and edges with the root's background after the samples of the cube."""
         n_samples = self.config.background_samples
         if n_samples == 0:
             return inside[..., 1:], inside[..., 0], edges
@@ -195,7 +195,7 @@ class InfNeRF(nn.Module):
         return torch.exp(-self.density(parent, place) * gsd), seen
 
     def _evaluate(self, node: Tensor, unit: Tensor, direction: Tensor | None, local: bool = False) -> Tensor:
-        """(N, 4) or (N, 1): density per world unit, colour; `local` places are in the node's cube already."""
+        """(N, 4) or (N, 1): density per world unit, color; `local` places are in the node's cube already."""
         if self.touched is not None:
             self.touched[node] = True
         depth = self.octree.depths(node)

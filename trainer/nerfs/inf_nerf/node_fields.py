@@ -75,14 +75,14 @@ def first_parameters(layout: FieldLayout, node: int, seed: int) -> Tensor:
 def evaluate(
     layout: FieldLayout, parameters: Parameters, slot: Tensor, place: Tensor, direction: Tensor | None
 ) -> Tensor:
-    """Density and colour of samples.
+    """Density and color of samples.
 
     Args:
         layout: Of each node.
         parameters: By name, (n, ...).
         slot: (N,) int64, the node among the n.
         place: (N, 3) in that node's cube, 0..1.
-        direction: (N, 3), any length; None leaves the colour out.
+        direction: (N, 3), any length; None leaves the color out.
 
     Returns:
         (N, 4): density times the node's edge, then RGB, 0..1; (N, 1) without a direction.

@@ -194,7 +194,7 @@ class InfNeRFRenderer:
         fps: int = 24,
         quiet: bool = False,
     ) -> None:
-        """Write a video of one round about a centre; see `trajectories.spiral`.
+        """Write a video of one round about a center; see `trajectories.spiral`.
 
         Raises:
             ConfigError: a radius that is not positive, no frames, or PyAV is missing.

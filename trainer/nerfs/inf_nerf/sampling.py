@@ -37,7 +37,7 @@ def stratified(n_rays: int, n: int, jitter: bool, device: torch.device) -> Tenso
 def resample(edges: Tensor, weights: Tensor, n: int, jitter: bool) -> Tensor:
     """Edges of n intervals of equal share of a histogram (inverse transform sampling).
 
-    Each weight is first replaced by the greatest among it and its neighbours, and a little is added, as in mip-NeRF.
+    Each weight is first replaced by the greatest among it and its neighbors, and a little is added, as in mip-NeRF.
 
     Args:
         edges: (N, P + 1), ascending.

@@ -22,7 +22,7 @@ def look_at(position: np.ndarray, target: np.ndarray, up: np.ndarray) -> np.ndar
 def spiral(
     center: np.ndarray, radius: float, n: int, *, up: np.ndarray, elevation: float = 0.5, swing: float = 0.3
 ) -> np.ndarray:
-    """One round about a centre, up and down and out and in on the way; the last pose leads back to the first.
+    """One round about a center, up and down and out and in on the way; the last pose leads back to the first.
 
     Args:
         center: (3,), what the camera looks at.

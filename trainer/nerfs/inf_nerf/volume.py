@@ -11,7 +11,7 @@ LAST_INTERVAL = 1e10
 
 
 class VolumeRenderer:
-    """Colours of rays from colours and densities of samples, and the weighted sum of losses."""
+    """Colors of rays from colors and densities of samples, and the weighted sum of losses."""
 
     def __init__(self, config: VolumeRendererConfig | None = None) -> None:
         self.config = config or VolumeRendererConfig()
