@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,12 +27,11 @@ from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
 from todpack.eval.measures.score import ScoreReport, score_frames
 from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
 
-from .environment import clean_variables, make_environment
+from .environment import make_environment, run_clean
 from .errors import SubmissionError
 from .folder import check_plain
 from .manifest import manifest_faults, read_manifest
 
-RUN_TIMEOUT_S = 3600
 FLAT_COLOR_FACTOR = 4.0
 LEAST_WRONG_MSE = 65.0  # 30 dB: a day of one color is no reason to fault a fair reconstruction
 AGREEING_SHARE = 0.999  # of texels at most 1 code from this library's own decode
@@ -82,17 +80,8 @@ def _decompress(python: Path, bundle: Path, archive: str, out: Path, threads: in
     timings = out.parent / "timings.json"
     command = [str(python), "-I", "decompress.py", archive, "-o", str(out), "--timings", str(timings)]
     started = time.perf_counter()
-    try:
-        done = subprocess.run(
-            [*command, "--threads", str(threads)],
-            cwd=bundle, env=clean_variables(), capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SubmissionError(f"decompress.py: cannot be run: {error}") from error
+    run_clean([*command, "--threads", str(threads)], "decompress.py", bundle)
     seconds = time.perf_counter() - started
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise SubmissionError(f"decompress.py: expected exit code 0, found {done.returncode}: {last}")
     try:
         frame_ms = json.loads(timings.read_text(encoding="utf-8"))["frame_ms"]
         return seconds, [float(ms) for times in frame_ms.values() for ms in times]
@@ -205,6 +194,5 @@ def check(
                     as_codes(day.radiance), frames, day.valid, day.hours,
                     archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,
                 )  # fmt: skip
-    text = json.dumps(result.to_json(), indent=2, sort_keys=True) + "\n"
-    write_text(report_path, text)
+    write_text(report_path, json.dumps(result.to_json(), indent=2, sort_keys=True) + "\n")
     return result

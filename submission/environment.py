@@ -1,4 +1,4 @@
-"""A clean place to run a submission in: a new virtual environment, and no trace of this repository."""
+"""A clean place to run a submission in: child processes and virtual environments without a trace of this repository."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from .errors import SubmissionError
 
 DROPPED_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "LPIPS_ALEXNET")
-INSTALL_TIMEOUT_S = 1800
+TIMEOUT_S = 3600
 
 
 def clean_variables() -> dict[str, str]:
@@ -19,17 +19,32 @@ def clean_variables() -> dict[str, str]:
     return {**variables, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _run(command: list[str], what: str) -> None:
+def last_line(said: str) -> str:
+    """What a process said is wrong: pip's first error, else the last line."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    return ([line for line in lines if line.startswith("ERROR")] or lines[-1:] or ["no output"])[0]
+
+
+def run_clean(command: list[str], what: str, cwd: Path | None = None) -> None:
+    """Run a child process to its end.
+
+    Args:
+        command: Its words.
+        what: Its name in messages.
+        cwd: Where it runs; None is here.
+
+    Raises:
+        SubmissionError: it cannot be run, takes more than an hour, or fails.
+    """
     try:
         done = subprocess.run(
-            command, env=clean_variables(), capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
+            command, cwd=cwd, env=clean_variables(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SubmissionError(f"{what}: {error}") from error
+        raise SubmissionError(f"{what}: cannot be run: {error}") from error
     if done.returncode != 0:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:] or ["no output"]
-        raise SubmissionError(f"{what}: failed: {errors[0]}; without a package index, name an interpreter by --python")
+        said = last_line(done.stderr or done.stdout)
+        raise SubmissionError(f"{what}: expected exit code 0, found {done.returncode}: {said}")
 
 
 def make_environment(folder: Path, requirements: Path) -> Path:
@@ -45,7 +60,12 @@ def make_environment(folder: Path, requirements: Path) -> Path:
     Raises:
         SubmissionError: it cannot be created, or a requirement cannot be installed.
     """
-    _run([sys.executable, "-m", "venv", str(folder)], "new virtual environment")
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)], "pip install -r requirements.txt")
+    install = [str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)]
+    try:
+        run_clean([sys.executable, "-m", "venv", str(folder)], "new virtual environment")
+        run_clean(install, "pip install -r requirements.txt")
+    except SubmissionError as error:
+        hint = "without a package index, name an interpreter by --python"
+        raise SubmissionError(f"{error}; {hint}") from error
     return python

@@ -22,9 +22,13 @@ MEMORY_SHARE = 0.8  # of what is free at the start
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+Do = Callable[[LightmapJob, Callable[[str], object]], bytes]
+"""What is done for a job: gives the content of its file, and tells lines for the user."""
+
+
 @dataclass(frozen=True)
 class Task:
-    """A job and the file its archive goes to."""
+    """A job and the file its result goes to."""
 
     job: LightmapJob
     part: Path
@@ -41,19 +45,19 @@ def available_bytes() -> int:
     return 4 << 30
 
 
-def work(task: Task, results: Connection) -> None:
+def work(task: Task, results: Connection, do: Do) -> None:
     """Do a task in a process of its own; sends None or the message of a typed error, and lines for the user."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends this process
     warnings: list[str] = []
-    failure = _failure(task, warnings.append)
+    failure = _failure(task, do, warnings.append)
     with contextlib.suppress(BrokenPipeError):  # the parent was killed: the finished part stays for the next run
         results.send((failure, warnings))
 
 
-def _failure(task: Task, on_warning: Callable[[str], object]) -> str | None:
+def _failure(task: Task, do: Do, on_warning: Callable[[str], object]) -> str | None:
     """Write the task's part; None, or the message of a typed error."""
     try:
-        data = task.job.encode(on_warning)
+        data = do(task.job, on_warning)
         write_atomic(task.part, lambda file: file.write(data), durable=True)
     except TodpackError as error:
         return f"{task.job.entry.name}: {error}"
@@ -94,7 +98,7 @@ def run_local(
     tasks: Sequence[Task],
     n_jobs: int,
     on_done: Callable[[Task], None],
-    target: Callable[[Task, Connection], None] = work,
+    do: Do = LightmapJob.encode,
     on_warning: Callable[[str], object] = lambda _line: None,
 ) -> list[str]:
     """Run tasks, each in a process of its own.
@@ -103,7 +107,7 @@ def run_local(
         tasks: What to do.
         n_jobs: Processes at once; fewer where memory is short, but at least one.
         on_done: Called after each task that succeeded.
-        target: What a process runs.
+        do: What is done for each job; sent to the processes.
         on_warning: Called with each line for the user.
 
     Returns:
@@ -123,7 +127,7 @@ def run_local(
                 task = waiting.pop(0)
                 attempts[task] += 1
                 receiver, sender = spawn.Pipe(duplex=False)
-                process = spawn.Process(target=target, args=(task, sender), daemon=True)
+                process = spawn.Process(target=work, args=(task, sender, do), daemon=True)
                 with _single_threads(), quiet_children():
                     process.start()
                 sender.close()

@@ -22,7 +22,7 @@ from todpack.packer.dataset.plan import jobs_of
 from .. import plain_bits
 from ..errors import SubmissionError
 from ..folder import check_folder, copy_package, replace_folder
-from .plain_lightmap import raw_lightmap
+from .write_lightmap import plain_bits_of
 
 TARGET_PSNR_DB = 55.05
 """Beyond 55 dB the contest gives nothing more."""
@@ -123,7 +123,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
             parameters = folder / "Parameters"
             parameters.mkdir()
             for lightmap in archive.lightmaps:
-                data = raw_lightmap(container, archive, lightmap)
+                data = plain_bits_of(container, archive, lightmap)
                 (parameters / parameter_file(lightmap.name)).write_bytes(data)
             _write_decoder(folder)
             (folder / "requirements.txt").write_text(REQUIREMENTS, encoding="utf-8")

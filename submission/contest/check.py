@@ -23,7 +23,7 @@ from todpack.eval.measures.lpips_network import Lpips
 from todpack.eval.measures.lpips_weights import LpipsAbsent
 from todpack.frames import ContestDataset, ContestEntry, open_contest
 
-from ..environment import clean_variables
+from ..environment import clean_variables, last_line
 from ..errors import SubmissionError
 from ..folder import check_plain
 from .build import parameter_bytes
@@ -260,12 +260,10 @@ def check_contest(
                     figures.extend(_grade_lightmap(dataset, index, config, grader, scratch, measure, seed, result))
                 except SubmissionError as error:
                     log.seek(0)
-                    last = (log.read().strip().splitlines() or ["no output"])[-1]
-                    result.faults.append(f"{dataset.entries[index].name}: {error}: {last}")
+                    result.faults.append(f"{dataset.entries[index].name}: {error}: {last_line(log.read())}")
                     break
     if len(result.per_lightmap) == len(configs):
         n_texels = sum(entry.width * entry.height for entry in dataset.entries)
         result.measures = measures_of(figures, sum(result.frame_ms) / 1e3, result.parameter_bytes, n_texels)
-    text = json.dumps(result.to_json(scorer), indent=2, sort_keys=True) + "\n"
-    write_text(target, text)
+    write_text(target, json.dumps(result.to_json(scorer), indent=2, sort_keys=True) + "\n")
     return result

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import tempfile
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +20,11 @@ from todpack.eval.measures.figures import Figures
 from todpack.eval.measures.lpips_weights import LpipsWeights
 from todpack.frames import open_contest
 from todpack.packer.dataset.job import LightmapJob
-from todpack.packer.dataset.workers import quiet_children
+from todpack.packer.dataset.workers import Task, run_local
 
 from ..errors import SubmissionError
-from ..plain_bits.lightmap import RawLightmap, read_lightmap
-from .plain_lightmap import raw_lightmap
+from ..plain_bits.lightmap import read_lightmap
+from .write_lightmap import plain_bits_of
 
 SECONDS_PER_SAMPLE = 2.5e-10
 """Model of the time of one latent sample (K * H * W) at one time on two CPU cores: 1.6 ms for 25 maps of 512 x 512."""
@@ -46,7 +45,6 @@ class RatePoint:
         lpips: Sum.
         n_lpips: Count; 0 without weights.
         time_s: Modeled seconds of all times.
-        work_s: Seconds that measuring took.
     """
 
     q_step: float
@@ -58,20 +56,11 @@ class RatePoint:
     lpips: float
     n_lpips: int
     time_s: float
-    work_s: float
 
-
-def frame_of(lightmap: RawLightmap, time_h: float) -> np.ndarray:
-    """(H, W, 3) float32 linear radiance, as the contest's Interface decodes it, without torch."""
-    n_maps, height, width = lightmap.maps.shape
-    matrix, offset = lightmap.affine(time_h)
-    values = matrix @ lightmap.maps.reshape(n_maps, -1) + offset
-    if lightmap.curve == "exp":
-        values = np.exp(values) - np.float32(lightmap.knee)
-    radiance = np.maximum(values, 0)
-    if lightmap.curve == "square":
-        radiance *= radiance
-    return np.asarray(radiance.T.reshape(height, width, 3))
+    @staticmethod
+    def from_json(stored: dict[str, Any]) -> RatePoint:
+        """The inverse of `asdict`; what else is stored is left alone."""
+        return RatePoint(**{spec.name: stored[spec.name] for spec in fields(RatePoint)})
 
 
 def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
@@ -87,7 +76,7 @@ def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
     """
     from threadpoolctl import threadpool_limits
 
-    started, lpips = time.perf_counter(), None
+    lpips = None
     if weights is not None:
         from todpack.eval.measures.lpips_network import Lpips
 
@@ -95,16 +84,16 @@ def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
     dataset = open_contest(job.dataset)
     entry = next(entry for entry in dataset.entries if entry.name == job.entry.name)
     with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch, threadpool_limits(1):
-        archive_path, raw_path = Path(scratch, "one.tod"), Path(scratch, "one.bin")
+        archive_path, bits_path = Path(scratch, "one.tod"), Path(scratch, "one.bin")
         archive_path.write_bytes(job.encode())
         with Container(archive_path, DEFAULT_LIMITS) as container:
             archive = read_archive_entry(container.metadata, archive_path, container.version, DEFAULT_LIMITS)
-            raw_path.write_bytes(raw_lightmap(container, archive, archive.lightmaps[0]))
-        decoded, n_bytes = read_lightmap(raw_path), raw_path.stat().st_size
+            bits_path.write_bytes(plain_bits_of(container, archive, archive.lightmaps[0]))
+        decoded, n_bytes = read_lightmap(bits_path), bits_path.stat().st_size
         day, figures = dataset.read(entry), Figures()
         for index, time_h in enumerate(entry.hours):
             valid = dataset.mask(entry, index)
-            figures.add_frame(day.radiance[index], frame_of(decoded, time_h), valid, lpips)
+            figures.add_frame(day.radiance[index], decoded.radiance(time_h), valid, lpips)
     n_times = len(entry.hours)
     return RatePoint(
         q_step=job.config.q_step,
@@ -116,7 +105,6 @@ def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
         lpips=float(np.sum(figures.lpips)),
         n_lpips=len(figures.lpips),
         time_s=n_times * (SECONDS_PER_TIME + SECONDS_PER_SAMPLE * decoded.maps.size),
-        work_s=round(time.perf_counter() - started, 3),
     )
 
 
@@ -130,19 +118,17 @@ class PointCache:
             SubmissionError: the file is something else.
         """
         self._path = path
-        self._points: dict[str, dict[str, float]] = {}
+        self._points: dict[str, RatePoint] = {}
         if path.exists():
             try:
-                self._points = json.loads(path.read_text("utf-8"))["points"]
-                for fields in self._points.values():
-                    RatePoint(**fields)  # type: ignore[arg-type]
+                stored = json.loads(path.read_text("utf-8"))["points"]
+                self._points = {key: RatePoint.from_json(point) for key, point in stored.items()}
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise SubmissionError(f"{path}: expected points of `todpack tune`, found {error!r}") from error
 
     def find(self, key: str) -> RatePoint | None:
         """A point by its key."""
-        fields = self._points.get(key)
-        return None if fields is None else RatePoint(**fields)  # type: ignore[arg-type]
+        return self._points.get(key)
 
     def put(self, key: str, point: RatePoint) -> None:
         """Keep a point.
@@ -150,9 +136,9 @@ class PointCache:
         Raises:
             OutputError: the file cannot be written.
         """
-        self._points[key] = asdict(point)
-        text = json.dumps({"points": self._points}, indent=1) + "\n"
-        write_text(self._path, text)
+        self._points[key] = point
+        stored = {name: asdict(measured) for name, measured in self._points.items()}
+        write_text(self._path, json.dumps({"points": stored}, indent=1) + "\n")
 
 
 def measure_all(
@@ -168,30 +154,37 @@ def measure_all(
         jobs: Key and job of each.
         weights: Of LPIPS, or None.
         cache: Where points are kept.
-        n_jobs: Processes at once; 1 measures in this one.
+        n_jobs: Processes at once, fewer where memory is short; 1 measures in this one.
         on_done: Called after each new point.
 
     Raises:
-        TodpackError: of the first job that failed.
+        SubmissionError: jobs failed; the points of the others are kept.
     """
-    missing = [(key, job) for key, job in jobs if cache.find(key) is None]
+    missing = {key: job for key, job in jobs if cache.find(key) is None}
     if n_jobs == 1 or len(missing) < 2:
-        for key, job in missing:
+        for key, job in missing.items():
             cache.put(key, measure(job, weights))
             on_done()
-    else:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(n_jobs, len(missing)), mp_context=context) as pool:
-            with quiet_children():  # the first submissions start them
-                futures = {pool.submit(measure, job, weights): key for key, job in missing}
-            try:
-                for future in as_completed(futures):
-                    cache.put(futures[future], future.result())
-                    on_done()
-            except BaseException:
-                for process in multiprocessing.active_children():
-                    process.terminate()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    found = [cache.find(key) for key, _ in jobs]
-    return [point for point in found if point is not None]
+        return _found(jobs, cache)
+    with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch:
+        tasks = [Task(job, Path(scratch, f"{number}.json")) for number, job in enumerate(missing.values())]
+        keys = dict(zip(tasks, missing, strict=True))
+
+        def keep(task: Task) -> None:
+            cache.put(keys[task], RatePoint.from_json(json.loads(task.part.read_text("utf-8"))))
+            on_done()
+
+        failures = run_local(tasks, n_jobs, keep, partial(_measured, weights))
+    if failures:
+        raise SubmissionError("; ".join(failures))
+    return _found(jobs, cache)
+
+
+def _found(jobs: Sequence[tuple[str, LightmapJob]], cache: PointCache) -> list[RatePoint]:
+    points = [cache.find(key) for key, _ in jobs]
+    return [point for point in points if point is not None]
+
+
+def _measured(weights: LpipsWeights | None, job: LightmapJob, _on_warning: Callable[[str], object]) -> bytes:
+    """`measure` in a process of its own."""
+    return json.dumps(asdict(measure(job, weights))).encode()

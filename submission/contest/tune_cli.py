@@ -69,8 +69,7 @@ def tune_command(
             on_point=lambda: line.update(line.done + 1),
             say=say,
         )
-    text = json.dumps(tuned.to_json(scorer), indent=2, sort_keys=True) + "\n"
-    write_text(out, text)
+    write_text(out, json.dumps(tuned.to_json(scorer), indent=2, sort_keys=True) + "\n")
     for name, point in tuned.points.items():
         click.echo(f"{name}: q_step {point.q_step:g}, {point.n_bytes} bytes, {point.psnr_db / point.n_psnr:.2f} dB")
     click.echo(score_table(tuned.measures, scorer, reason))

@@ -1,7 +1,6 @@
-"""One lightmap as a file of plain bits, for graders that allow no general-purpose compressor; see docs/contest.md.
+"""One lightmap as a file of plain bits, for graders that allow no general-purpose compressor. FORMAT.md has the format.
 
-A header of fixed size, then bits: times, exponents and gap modes, mask, basis, rotations, and tile by tile the classes
-of its blocks and its coefficients. What is stored and what it decodes to is the archive's, only packed otherwise.
+What is stored and what it decodes to is the archive's, only packed otherwise.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,21 +25,82 @@ from .bands import read_bands, read_rice
 from .zero_flags import N_LEVELS, read_flags
 
 MAGIC = b"TDR1"
-HEADER = struct.Struct("<4sHHHHBBHbBbbdfdBB")
-"""magic, height, width, times, K, classes - 1, levels, tile, P, curve, centroids * 32 (two), q_step, knee, bound
-and weights * 64 (two) of the smoothing."""
 CURVES = ("none", "square", "exp")
+CENTROID_SCALE = 32
 TEXEL_BYTES, SAMPLE_BYTES, TABLE_BYTES, MEMORY_PER_BYTE = 64, 32, 160, 48 << 10
 """What decoding takes for each texel, texel of a map, and entry of the tables, and what a byte of the file may ask for;
-as in limits.py and working_set.py of the package that this module is shipped without."""
+about what decompressor/limits.py and working_set.py allow an archive."""
 MAX_STEP_EXPONENT = 100
 HOUR_STEPS = 100  # times are stored in hundredths of an hour
 HOUR_BITS, EXPONENT_BITS, RICE_BITS = 12, 8, 5
 EXPONENT_BIAS = 128
 
 
+class Header(NamedTuple):
+    """The first bytes of a file, in this order; scaled integers say their scale in FORMAT.md."""
+
+    magic: bytes
+    height: int
+    width: int
+    n_hours: int
+    n_maps: int
+    last_region: int
+    n_levels: int
+    tile: int
+    precision: int
+    curve: int
+    centroid_one: int
+    centroid_more: int
+    q_step: float
+    knee: float
+    smoothing_bound: float
+    smoothing_x: int
+    smoothing_y: int
+
+    @staticmethod
+    def unpack(data: bytes) -> Header:
+        """The header of a file.
+
+        Raises:
+            ValueError: it is another kind of file; or the numbers make no sense, or ask for more memory than a file of
+                this size may.
+        """
+        if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
+            raise ValueError("expected a lightmap of plain bits, found something else")
+        header = Header(*HEADER.unpack_from(data))
+        if not (header._is_sound() and header._memory_bytes() <= MEMORY_PER_BYTE * max(len(data), 1024)):
+            raise ValueError("expected a lightmap of plain bits, found numbers in its header that none has")
+        return header
+
+    def pack(self) -> bytes:
+        """The inverse of `unpack`."""
+        return HEADER.pack(*self)
+
+    def _is_sound(self) -> bool:
+        return (
+            min(self.height, self.width, self.n_hours, self.n_maps) >= 1
+            and 1 <= self.n_levels <= 12
+            and self.tile >= 8
+            and self.curve < len(CURVES)
+            and max(abs(self.centroid_one), abs(self.centroid_more)) <= CENTROID_SCALE // 2
+            and max(self.smoothing_x, self.smoothing_y) <= WEIGHT_SCALE // 4
+            and -64 <= self.precision <= 64
+            and 0 < self.q_step <= 1e9
+            and 0 <= self.smoothing_bound <= 1e3
+            and 0 <= self.knee <= 1e30
+        )
+
+    def _memory_bytes(self) -> int:
+        """What decoding takes."""
+        tables = self.n_hours * (3 * self.n_maps + 3) + (self.last_region + 1) * self.n_maps**2
+        return self.height * self.width * (TEXEL_BYTES + SAMPLE_BYTES * self.n_maps) + TABLE_BYTES * tables
+
+
+HEADER = struct.Struct("<4sHHHHBBHbBbbdfdBB")
+
+
 @dataclass(frozen=True)
-class RawLightmap:
+class PlainLightmap:
     """A lightmap ready to be evaluated at any time.
 
     Attributes:
@@ -77,6 +137,18 @@ class RawLightmap:
         n = len(self.maps)
         return values[: 3 * n].reshape(3, n), values[3 * n :].reshape(3, 1)
 
+    def radiance(self, time_h: float) -> np.ndarray:
+        """(H, W, 3) float32 linear radiance at a time, as `Interface.py` decodes it, without PyTorch."""
+        n_maps, height, width = self.maps.shape
+        matrix, offset = self.affine(time_h)
+        values = matrix @ self.maps.reshape(n_maps, -1) + offset
+        if self.curve == "exp":
+            values = np.exp(values) - np.float32(self.knee)
+        radiance = np.maximum(values, 0)
+        if self.curve == "square":
+            radiance *= radiance
+        return np.asarray(radiance.T.reshape(height, width, 3))
+
 
 def read_mask(reader: BitReader, height: int, width: int) -> np.ndarray:
     """(H, W) bool: the corners of the mask as a bitmap with flags for empty squares."""
@@ -102,22 +174,7 @@ def read_blocks(reader: BitReader, shape: tuple[int, int], last_region: int) -> 
     return reader.integers(np.full(n_blocks, region_bits(last_region + 1))).astype(np.uint8).reshape(shape)
 
 
-def _is_sound(data: bytes, fields: tuple[Any, ...]) -> bool:
-    """Whether the header's numbers make sense, and ask for no more memory than a file of this size may."""
-    height, width, n_hours, n_maps, last_class, n_levels, tile, precision, curve = fields[1:10]
-    one, more, q_step, knee, bound, along_x, along_y = fields[10:]
-    if not (min(height, width, n_hours, n_maps) >= 1 and 1 <= n_levels <= 12 and tile >= 8 and curve < len(CURVES)):
-        return False
-    if not (max(abs(one), abs(more)) <= 16 and max(along_x, along_y) <= 16 and -64 <= precision <= 64):
-        return False
-    if not (0 < q_step <= 1e9 and 0 <= bound <= 1e3 and 0 <= knee <= 1e30):
-        return False
-    n_bytes = height * width * (TEXEL_BYTES + SAMPLE_BYTES * n_maps) + TABLE_BYTES * n_hours * (3 * n_maps + 3)
-    n_bytes += TABLE_BYTES * (last_class + 1) * n_maps**2
-    return bool(n_bytes <= MEMORY_PER_BYTE * max(len(data), 1024))
-
-
-def read_lightmap(path: Path) -> RawLightmap:
+def read_lightmap(path: Path) -> PlainLightmap:
     """Read and decode one lightmap.
 
     Raises:
@@ -125,52 +182,54 @@ def read_lightmap(path: Path) -> RawLightmap:
         ValueError: it is not such a file, or it is cut off.
     """
     data = path.read_bytes()
-    if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
-        raise ValueError(f"{path}: expected a lightmap of plain bits, found something else")
-    (_, height, width, n_hours, n_maps, last_class, n_levels, tile, precision, curve, one, more, q_step, knee) = (
-        fields := HEADER.unpack_from(data)
-    )[:14]
-    bound, along_x, along_y = fields[14:]
-    if not _is_sound(data, fields):
-        raise ValueError(f"{path}: expected a lightmap of plain bits, found numbers in its header that none has")
-    smoothing = Smoothing(bound, (along_x / WEIGHT_SCALE, along_y / WEIGHT_SCALE))
-    reader = BitReader(data[HEADER.size :])
+    try:
+        return _decode(Header.unpack(data), BitReader(data[HEADER.size :]))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _decode(header: Header, reader: BitReader) -> PlainLightmap:
+    height, width, n_hours, n_maps = header.height, header.width, header.n_hours, header.n_maps
     hours = reader.integers(np.full(n_hours, HOUR_BITS)) / HOUR_STEPS
     exponents = reader.integers(np.full(n_maps + 1, EXPONENT_BITS)) - EXPONENT_BIAS
-    steps = precision + exponents[:-1]
+    steps = header.precision + exponents[:-1]
     if (np.diff(hours) <= 0).any() or hours[-1] >= HOURS_PER_DAY or np.abs(steps).max() > MAX_STEP_EXPONENT:
-        raise ValueError(f"{path}: expected times ascending within a day and steps that float32 has, found others")
+        raise ValueError("expected times ascending within a day and steps that float32 has, found others")
     modes = "".join("C" if cubic else "L" for cubic in reader.flags(n_hours))
     valid = read_mask(reader, height, width)
     codes = read_rows(reader, n_maps + 1, 3 * n_hours)
     matrix, offset = dequantize_basis(codes.reshape(n_maps + 1, 3, n_hours).transpose(2, 1, 0), exponents)
     values = np.concatenate([matrix.reshape(n_hours, -1), offset.reshape(n_hours, 3)], axis=1)
     rotations = np.eye(n_maps)[None]
-    if last_class:
-        rotations = rotations_of_codes(read_rows(reader, last_class + 1, n_maps * (n_maps - 1) // 2), n_maps)
+    if header.last_region:
+        rotations = rotations_of_codes(read_rows(reader, header.last_region + 1, n_maps * (n_maps - 1) // 2), n_maps)
+    smoothing = None
+    if header.smoothing_bound:
+        weights = header.smoothing_x / WEIGHT_SCALE, header.smoothing_y / WEIGHT_SCALE
+        smoothing = Smoothing(header.smoothing_bound, weights)
     maps = np.zeros((n_maps, height, width), np.float32)
-    for place in TileGrid(height, width, tile):
+    for place in TileGrid(height, width, header.tile):
         inside = np.ascontiguousarray(place.cut(valid))
         if not inside.any():
             continue
-        blocks = read_blocks(reader, TileGrid(*place.shape, BLOCK).shape, last_class)
-        pyramid = build_pyramid(inside, n_levels)
+        blocks = read_blocks(reader, TileGrid(*place.shape, BLOCK).shape, header.last_region)
+        pyramid = build_pyramid(inside, header.n_levels)
         place.cut(maps)[...] = reconstruct_maps(
             in_coding_order(read_bands(reader, n_maps, pyramid.sites)),
             pyramid,
             Regions(blocks, rotations),
-            q_step=q_step,
-            centroids=(one / 32, more / 32),
-            smoothing=smoothing if bound else None,
-            grids=Grids(exponents[:-1], precision),
+            q_step=header.q_step,
+            centroids=(header.centroid_one / CENTROID_SCALE, header.centroid_more / CENTROID_SCALE),
+            smoothing=smoothing,
+            grids=Grids(exponents[:-1], header.precision),
         )
     grid = np.ldexp(1.0, exponents)
-    return RawLightmap(
+    return PlainLightmap(
         maps,
         hours,
         values[0].astype(np.float32),
         ramp_table(values, hours, modes).astype(np.float32),
         np.append(np.tile(grid[:-1], 3), [grid[-1]] * 3).astype(np.float32),
-        CURVES[curve],
-        knee,
+        CURVES[header.curve],
+        header.knee,
     )

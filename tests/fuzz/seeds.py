@@ -21,7 +21,7 @@ from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.daybasis.entropy.encode import encode_bands
-from todpack.submission.contest.plain_lightmap import raw_lightmap
+from todpack.submission.contest.write_lightmap import plain_bits_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 CASES = Path(__file__).resolve().parent / "cases"
@@ -62,7 +62,7 @@ def _raw_lightmap() -> bytes:
         path.write_bytes(encode_day(day, config, DayBasisPackOptions(entropy="zstd")).writer.to_bytes())
         with Container(path, DEFAULT_LIMITS) as container:
             archive = read_archive_entry(container.metadata, path, container.version, DEFAULT_LIMITS)
-            return raw_lightmap(container, archive, archive.lightmaps[0])
+            return plain_bits_of(container, archive, archive.lightmaps[0])
 
 
 @lru_cache(maxsize=1)

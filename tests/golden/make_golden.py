@@ -31,7 +31,7 @@ from todpack.packer.run_folder import read_run
 from todpack.packer.siren.command import SirenPackOptions
 from todpack.packer.siren.config import SirenConfig
 from todpack.packer.siren.pack import pack_siren
-from todpack.submission.contest.plain_lightmap import raw_lightmap
+from todpack.submission.contest.write_lightmap import plain_bits_of
 from todpack.trainer.gridmlp.train import train_gridmlp
 from todpack.trainer.siren.train import train_siren
 
@@ -115,7 +115,7 @@ def _write_linear() -> None:
         with open_archive(FOLDER / f"{LEVEL}.tod", provider="cpu") as archive:
             held = archive.container
             entry = read_archive_entry(held.metadata, held.path, held.version, held.limits)
-            path.write_bytes(raw_lightmap(held, entry, entry.lightmaps[0]))
+            path.write_bytes(plain_bits_of(held, entry, entry.lightmaps[0]))
         print(f"{path.name}: {path.stat().st_size} bytes")
 
 

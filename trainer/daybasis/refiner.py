@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
+from todpack.decompressor.errors import needs
 from todpack.packer.configuration import from_json
 from todpack.packer.daybasis.encoder import Refine
 from todpack.packer.daybasis.refined import RefinedLightmap
 from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import TemporalTransform
-from todpack.packer.errors import ConfigError, PackError
+from todpack.packer.errors import PackError
 
 from .config import PRESETS, RefineConfig
+
+
+@dataclass(frozen=True)
+class RefineWithTorch:
+    """A `Refine` of the encoder; its `repr`, which tells finished jobs apart, is that of the configuration."""
+
+    config: RefineConfig
+
+    def __call__(self, tiles: DayTiles, transform: TemporalTransform, q_step: float) -> RefinedLightmap:
+        """Refine the codes of all tiles.
+
+        Raises:
+            MissingPackageError: torch is not installed.
+        """
+        with needs("train", "--refine"):
+            from .refinement import refine
+        return refine(tiles, transform, q_step, self.config)
 
 
 def refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refine:
@@ -31,12 +48,4 @@ def refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refine:
     if isinstance(how, str) and how not in PRESETS:
         raise PackError(f"--refine: expected one of none, {', '.join(PRESETS)}, found {how}")
     config = PRESETS[how] if isinstance(how, str) else from_json(RefineConfig, how, "config.json: refine")
-    return partial(_refine, config if smoothing is not False else replace(config, smoothing_bound=0.0))
-
-
-def _refine(config: RefineConfig, tiles: DayTiles, transform: TemporalTransform, q_step: float) -> RefinedLightmap:
-    try:
-        from .refinement import refine
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"--refine needs {error.name}: pip install 'todpack[train]', or use --refine none") from error
-    return refine(tiles, transform, q_step, config)
+    return RefineWithTorch(config if smoothing is not False else replace(config, smoothing_bound=0.0))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from todpack.frames import open_dataset
 from todpack.packer.dataset.compress import compress_level, parts_folder
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.merge import merge_archives
-from todpack.packer.dataset.workers import ATTEMPTS, Task, run_local, work
+from todpack.packer.dataset.workers import ATTEMPTS, Task, run_local
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.errors import PackError
 
@@ -46,20 +47,20 @@ def level(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def killed_once(task: Task, results: Connection) -> None:
+def killed_once(mark: Path, job: LightmapJob, on_warning: Callable[[str], object]) -> bytes:
     """A worker that is killed at the first try."""
-    mark = task.part.with_suffix(".tried")
     if not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    work(task, results)
+    return job.encode(on_warning)
 
 
-def killed_always(task: Task, results: Connection) -> None:
+def killed_always(mark: Path, _job: LightmapJob, _on_warning: Callable[[str], object]) -> bytes:
     """A worker that counts its tries and is killed."""
-    with task.part.with_suffix(".tried").open("a") as file:
+    with mark.open("a") as file:
         file.write("x")
     os.kill(os.getpid(), signal.SIGKILL)
+    return b""
 
 
 def test_every_lightmap_is_there(dataset, level):
@@ -113,7 +114,7 @@ def test_digest_follows_content_and_options(dataset, tmp_path):
 def test_lost_worker_is_replaced(dataset, tmp_path):
     task = Task(jobs_of(dataset)[1], tmp_path / "part.tod")
     done: list[Task] = []
-    assert run_local([task], 1, done.append, killed_once) == []
+    assert run_local([task], 1, done.append, partial(killed_once, tmp_path / "tried")) == []
     assert done == [task]
     with open_archive(task.part) as archive:
         assert archive.lightmaps[0].name == "L_A_1"
@@ -121,9 +122,9 @@ def test_lost_worker_is_replaced(dataset, tmp_path):
 
 def test_worker_that_is_always_lost_is_reported(dataset, tmp_path):
     task = Task(jobs_of(dataset)[1], tmp_path / "part.tod")
-    failures = run_local([task], 2, pytest.fail, killed_always)
+    failures = run_local([task], 2, pytest.fail, partial(killed_always, tmp_path / "tried"))
     assert failures == [f"L_A_1: its worker was lost {ATTEMPTS} times (exit -9)"]
-    assert (tmp_path / "part.tried").read_text() == "x" * ATTEMPTS
+    assert (tmp_path / "tried").read_text() == "x" * ATTEMPTS
 
 
 def test_one_bad_lightmap_keeps_the_others(tmp_path):

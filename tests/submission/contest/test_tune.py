@@ -48,7 +48,7 @@ def test_choice_is_nearly_the_best_of_all(seed):
 
 
 def point(q_step: float, n_bytes: int, psnr_db: float) -> RatePoint:
-    return RatePoint(q_step, n_bytes, psnr_db, 1, 0.99, 1, 0.0, 0, 0.1, 1.0)
+    return RatePoint(q_step, n_bytes, psnr_db, 1, 0.99, 1, 0.0, 0, 0.1)
 
 
 def test_curves_go_through_the_points():

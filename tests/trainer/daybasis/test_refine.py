@@ -23,6 +23,7 @@ from todpack.trainer.daybasis.config import RefineConfig  # noqa: E402
 from todpack.trainer.daybasis.descent import TileDescent  # noqa: E402
 from todpack.trainer.daybasis.rate import count_classes  # noqa: E402
 from todpack.trainer.daybasis.refinement import refine  # noqa: E402
+from todpack.trainer.daybasis.refiner import refiner  # noqa: E402
 from todpack.trainer.daybasis.synthesis import Synthesis, site_energies  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -186,3 +187,9 @@ def test_a_sweep_that_makes_things_worse_is_taken_back(day, monkeypatch):
     costs = [mse / 12.0**2 * tiles[0].days.size + RefineConfig().rd_weight * bits for bits, mse in refined.history]
     assert costs == sorted(costs, reverse=True)
     assert max(int(np.abs(band).max()) for band in refined.codes[0][1]) < 1000
+
+
+def test_a_refinement_is_told_apart_by_its_configuration():
+    """Finished jobs of a dataset are found again by the repr, in another process too."""
+    assert repr(refiner("fast", None)) == repr(refiner("fast", None)) != repr(refiner("fast", False))
+    assert " at 0x" not in repr(refiner("fast", None))

@@ -18,22 +18,23 @@ from todpack.decompressor.metadata import ArchiveEntry, LightmapEntry
 from todpack.packer.errors import PackError
 
 from ..plain_bits.lightmap import (
+    CENTROID_SCALE,
     EXPONENT_BIAS,
     EXPONENT_BITS,
-    HEADER,
     HOUR_BITS,
     HOUR_STEPS,
     MAGIC,
     RICE_BITS,
+    Header,
     region_bits,
 )
 from ..plain_bits.zero_flags import N_LEVELS, write_flags
-from .plain_writer import BitWriter, best_low_bits, write_bands
+from .write_bands import BitWriter, best_low_bits, write_bands
 
 MAX_RICE = (1 << RICE_BITS) - 1
 
 
-def raw_lightmap(container: Container, archive: ArchiveEntry, lightmap: LightmapEntry) -> bytes:
+def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: LightmapEntry) -> bytes:
     """Take the codes of a lightmap out of an archive and write them as plain bits; it decodes to the same values.
 
     Args:
@@ -66,14 +67,29 @@ def raw_lightmap(container: Container, archive: ArchiveEntry, lightmap: Lightmap
     if entry.n_classes > 1:
         _write_rows(writer, unzigzag(container.read_array(f"{lightmap.index}/turns").astype(np.int64)))
     _write_tiles(writer, container, lightmap.index, entry, valid)
-    one, more = (round(32 * point) for point in entry.centroids)
+    one, more = (round(CENTROID_SCALE * point) for point in entry.centroids)
     smoothing = entry.smoothing or Smoothing(0.0, (0.0, 0.0))
-    header = HEADER.pack(
-        MAGIC, lightmap.height, lightmap.width, len(keys), entry.n_components, entry.n_classes - 1, entry.n_levels,
-        entry.tile, entry.precision, CURVES.index(entry.curve), one, more, entry.q_step, _knee(container, entry),
-        smoothing.bound, *(round(WEIGHT_SCALE * weight) for weight in smoothing.weights),
-    )  # fmt: skip
-    return header + writer.to_bytes()
+    along_x, along_y = (round(WEIGHT_SCALE * weight) for weight in smoothing.weights)
+    header = Header(
+        MAGIC,
+        lightmap.height,
+        lightmap.width,
+        n_hours=len(keys),
+        n_maps=entry.n_components,
+        last_region=entry.n_classes - 1,
+        n_levels=entry.n_levels,
+        tile=entry.tile,
+        precision=entry.precision,
+        curve=CURVES.index(entry.curve),
+        centroid_one=one,
+        centroid_more=more,
+        q_step=entry.q_step,
+        knee=_knee(container, entry),
+        smoothing_bound=smoothing.bound,
+        smoothing_x=along_x,
+        smoothing_y=along_y,
+    )
+    return header.pack() + writer.to_bytes()
 
 
 def _write_mask(writer: BitWriter, valid: np.ndarray) -> None:

@@ -21,8 +21,8 @@ from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.errors import PackError
-from todpack.submission.contest.plain_lightmap import raw_lightmap
-from todpack.submission.contest.plain_writer import BitWriter, best_low_bits, write_bands
+from todpack.submission.contest.write_bands import BitWriter, best_low_bits, write_bands
+from todpack.submission.contest.write_lightmap import plain_bits_of
 from todpack.submission.plain_bits.bands import read_bands, read_rice
 from todpack.submission.plain_bits.lightmap import read_lightmap
 from todpack.submission.plain_bits.zero_flags import N_LEVELS, padded, read_flags, write_flags
@@ -114,38 +114,31 @@ def archive_of(
     return path, day
 
 
-def raw_of(path: Path) -> bytes:
+def bits_of(path: Path) -> bytes:
     with Container(path, DEFAULT_LIMITS) as container:
         archive = read_archive_entry(container.metadata, path, container.version, DEFAULT_LIMITS)
-        return raw_lightmap(container, archive, archive.lightmaps[0])
+        return plain_bits_of(container, archive, archive.lightmaps[0])
 
 
 @pytest.mark.parametrize(("transfer", "smoothing"), [("gamma", None), ("gamma", True), ("linear", None), ("log", None)])
 def test_decodes_to_the_archives_values(tmp_path, transfer, smoothing):
     path, day = archive_of(tmp_path / "a.tod", 45, 71, replace(CONFIG, transfer=transfer), smoothing)
-    data = raw_of(path)
+    data = bits_of(path)
     (tmp_path / "a.bin").write_bytes(data)
     lightmap = read_lightmap(tmp_path / "a.bin")
     with open_archive(path, gutter="mean") as archive:
         np.testing.assert_array_equal(lightmap.maps, archive.lightmaps[0].latents())
         np.testing.assert_array_equal(lightmap.hours, day.hours)
         for time_h in (0.0, 5.9, 5.95, 6.0, 18.1, 23.7):
-            matrix, offset = lightmap.affine(time_h)
-            values = (matrix @ lightmap.maps.reshape(len(matrix[0]), -1) + offset).T.reshape(45, 71, 3)
-            if lightmap.curve == "square":
-                values = np.maximum(values, 0) ** 2
-            elif lightmap.curve == "exp":
-                values = np.exp(values) - np.float32(lightmap.knee)
-            np.testing.assert_allclose(
-                np.maximum(values, 0), archive.decode(time_h, dtype="float32"), rtol=1e-5, atol=1e-6
-            )
+            expected = archive.decode(time_h, dtype="float32")
+            np.testing.assert_allclose(lightmap.radiance(time_h), expected, rtol=1e-5, atol=1e-6)
         np.testing.assert_array_equal(lightmap.affine(24.0)[0], lightmap.affine(0.0)[0])
     assert len(data) < 1.3 * path.stat().st_size
 
 
 def test_damage_is_one_error(tmp_path):
     path, _ = archive_of(tmp_path / "a.tod", 24, 24)
-    data, target = raw_of(path), tmp_path / "a.bin"
+    data, target = bits_of(path), tmp_path / "a.bin"
     for broken in (b"", b"nothing of the kind, but long enough for a header", data[: len(data) // 2]):
         target.write_bytes(broken)
         with pytest.raises(ValueError, match="expected"):
@@ -159,7 +152,7 @@ def test_damage_is_one_error(tmp_path):
      (28, "<f", float("inf")), (32, "<d", -1.0)],
 )  # fmt: skip
 def test_absurd_headers_are_refused_before_anything_is_allocated(tmp_path, at, code, value):
-    data = bytearray(raw_of(archive_of(tmp_path / "a.tod", 20, 24)[0]))
+    data = bytearray(bits_of(archive_of(tmp_path / "a.tod", 20, 24)[0]))
     struct.pack_into(code, data, at, value)
     target = tmp_path / "absurd.bin"
     target.write_bytes(data)
@@ -174,4 +167,4 @@ def test_absurd_headers_are_refused_before_anything_is_allocated(tmp_path, at, c
 
 def test_other_archives_are_refused(tiny_archive):
     with pytest.raises(PackError, match="expected linear radiance of the family daybasis, found srgb8 of gridmlp"):
-        raw_of(tiny_archive)
+        bits_of(tiny_archive)
