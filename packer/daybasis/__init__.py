@@ -10,7 +10,7 @@ The way of a day, from frames to sections; encoder.py runs it, tile by tile:
     maps z        (K, h, w) float32 = A' (day - b)
       |           transform/forward.py      5/3 lifting that stays in its chart; the plans are the decoder's
     coefficients  low band (K, hL, wL), then (lh, hl, hh) per level, coarse to fine, each (K, h', w') float32
-      |           quantize.py               divided by the step of each site; the decoder's rotate_bands, inverted
+      |           quantize.py               divided by the step of each site; rotate_bands of the decoder's rotations.py
     steps         the same shapes
       |           quantize.py, rdoq.py      dead zone, then rate-distortion optimized; or refined.py: a refinement's
     codes         the same shapes, int32

@@ -36,7 +36,7 @@ class DayBasisConfig:
 class DayBasisPackOptions:
     """How to code."""
 
-    rd_weight: float = option(RD_WEIGHT, 0.0, 100.0, help="Squared steps that a bit is worth; 0: plain rounding.")
+    rd_weight: float = option(RD_WEIGHT, 0.0, 100.0, help="Squared steps that a bit is worth; 0: a dead zone alone.")
     entropy: str = option("ans", choices=("ans", "zstd"), help="zstd: larger, no constriction.")
     smoothing: bool | None = option(
         None, of=bool, help="Smooth decoded maps: 2 % fewer bytes, opens slower.  [default: where refined]"

@@ -32,7 +32,7 @@ from .basis import BasisFit, choose_gap_modes, quantize_basis, worthwhile_loss
 from .config import DayBasisConfig, DayBasisPackOptions, stored_step
 from .entropy.encode import encode_coefficients
 from .measure import Measured, measure
-from .quantize import CentroidFit, quantize, to_steps
+from .quantize import FIRST_CENTROIDS, CentroidFit, quantize, to_steps
 from .radiance import RadianceDomain, first_domain, reweighted
 from .rdoq import round_with_contexts
 from .refined import RefinedLightmap
@@ -42,8 +42,6 @@ from .tiles import DayTiles, Tile
 from .transform.closed_form import TemporalTransform, find_transform
 from .transform.forward import forward
 
-FIRST_CENTROIDS = (0.0, 0.0625)
-"""Reconstruction points that rounding counts on before the true ones are known."""
 CLOSED_FORM_SMOOTHING = Smoothing(0.16, (13 / 64, 13 / 64))
 """Where the rounding does not know of the smoothing, a smaller bound suits it than in the refinement."""
 DECODED_BYTES = 256 * MIB  # decoded tiles that measuring keeps
@@ -211,6 +209,7 @@ def encode_tiles(
         _spool(writer)
     rotations = rotations_of(transform)
     valid = np.zeros((tiles.day.height, tiles.day.width), bool)
+    # refined codes may be of maps that are scaled against this basis; the fit is the same, its bound of sums wider
     n_bytes, fit, on_tile = 0, BasisFit(transform.basis), _Counter("code", len(tiles), progress)
     for number, tile in enumerate(tiles):
         classes, stream = transform.classes[number], b""

@@ -14,7 +14,7 @@ from todpack.decompressor.daybasis.entropy.contexts import N_FINE_CLASSES, NO_SI
 from todpack.decompressor.daybasis.entropy.quincunx import PHASES, split_phases
 
 from .entropy.symbols import mean_code, walk
-from .quantize import RD_WEIGHT, round_to_rate
+from .quantize import FIRST_CENTROIDS, RD_WEIGHT, round_to_rate
 
 LAST = 15
 """Largest magnitude with a cost of its own."""
@@ -57,7 +57,7 @@ def round_with_contexts(
     codes: Sequence[Any],
     sites: Sequence[Any],
     rd_weight: float = RD_WEIGHT,
-    centroids: tuple[float, float] = (0.0, 0.08),
+    centroids: tuple[float, float] = FIRST_CENTROIDS,
 ) -> list[Any]:
     """Round every detail coefficient to the code of least error + rd_weight * bits, in coding order.
 
@@ -68,7 +68,7 @@ def round_with_contexts(
         codes: First codes, from `quantize`, or those of an earlier round.
         sites: Of the pyramid.
         rd_weight: Squared steps that a bit is worth.
-        centroids: Reconstruction points the decoder will about use.
+        centroids: Reconstruction points, approximately those that the decoder will use.
 
     Returns:
         Codes of all bands, int32; the low band as given.

@@ -7,19 +7,20 @@ steps that are a little coarser for dense components and finer for sparse ones, 
 
 over the codes q, the temporal matrix A (3T, K) and the offset b (3T,), where
 
-    D  sum over the valid texels of e' M e / q_step^2; e = A m(q) + b - day, the error over the 3T values of a texel's
-       day, at the decoded maps m(q); M, the metric, says how much errors of the hours count         (objective.py)
+    D  sum over the valid texels of e' M e / q_step^2; e = q_step A m(q) + b - day, the error over the 3T
+       values of a texel's day, at the decoded maps m(q) in units of q_step; M, the metric, says how much errors of the
+       hours count                                                                                      (objective.py)
     R  bits of the codes under the coder's own context model, whose costs are measured on the codes  (rate.py)
 
 One sweep (refinement.py) takes four steps:
 
     1  A and b: least squares from the decoded maps to the days.
-    2  Codes: with A and b fixed, D is m' G m - 2 t' m + const in the maps, with G = A' M A and t = A' M (day - b) at
-       each texel. Every code takes the value of least D + rd_weight * R with all others fixed      (descent.py)
+    2  Codes: with A and b fixed, D is m' G m - 2 t' m + const in the maps, with G = A' M A and t = A' M (day - b) /
+       q_step at each texel. Every code takes the value of least D + rd_weight * R with all others fixed  (descent.py)
     3  Reconstruction points of the codes: their own least squares.
-    4  M and the costs in R anew, from the errors and codes there are now. Terms that are no squares (absolute changes
-       over time, SSIM, LPIPS, the entropy of a table that depends on the codes) are followed by weights and tables
-       that are exact at the present point: majorize, minimize               (objective.py, perceptual.py, rate.py)
+    4  M and the costs in R anew, from the errors and codes there are now. Terms that are not quadratic (absolute
+       changes over time, SSIM, LPIPS, the entropy of a table that depends on the codes) are followed by weights and
+       tables that are exact at the present point: majorize, minimize               (objective.py, perceptual.py, rate.py)
 
 What a code costs depends on its neighbors, the contexts of codes to come: their slope is part of R (rate.py), and an
 exact transpose of the decoder's synthesis carries errors of the maps back to codes (synthesis.py).

@@ -31,7 +31,7 @@ class RefineConfig:
         13 / 64, 0.0, 0.25, flag="", help="Share of a difference that a texel moves, in multiples of 1/64."
     )
     temporal_weight: float = option(
-        0.0, 0.0, 10.0, flag="", help="Of squared changes of the error from frame to frame, against squared errors."
+        0.0, 0.0, 10.0, flag="", help="Of changes of the error from frame to frame, against squared errors."
     )
     equal_db: bool = option(False, help="Weigh the hours by their errors, towards one PSNR.")
     ssim_weight: float = option(

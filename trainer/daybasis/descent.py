@@ -1,7 +1,8 @@
 """Coordinate descent over the codes of a tile: each in turn takes the value of least distortion + rd_weight * rate.
 
 Distortion is that of the maps, through the true synthesis: a code sees the rounding errors of all others. Codes of one
-phase of one band hardly overlap and move together, in coding order, so that contexts are those of codes already chosen.
+phase of one band move together, in coding order, so that contexts are those of codes already chosen: they hardly
+overlap in space, and maps at one place are kept apart by a metric that is nearly diagonal (else see `damped`).
 Rate is the coder's cost of the code in its class plus what its magnitude costs the codes whose context it is.
 """
 
@@ -15,6 +16,7 @@ import torch
 
 from todpack.decompressor.daybasis.transform.pyramid import Pyramid
 from todpack.decompressor.daybasis.transform.rotations import Regions, reconstruct
+from todpack.packer.daybasis.quantize import FIRST_CENTROIDS
 from todpack.packer.daybasis.rdoq import LAST
 
 from .contexts import second_phase, walk
@@ -22,7 +24,6 @@ from .synthesis import BandRotation, Bands, Synthesis, site_energies
 
 Tensor = torch.Tensor
 Key = tuple[int, int]
-FIRST_CENTROIDS = (0.0, 0.0625)
 TINY = 1e-12  # a component that no time uses has no curvature, and no slope
 
 

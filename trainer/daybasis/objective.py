@@ -1,4 +1,4 @@
-"""The metric M of the errors over a day, and the quadratic distortion that it makes of a tile's maps."""
+"""The metric M of the errors over a day."""
 
 from __future__ import annotations
 

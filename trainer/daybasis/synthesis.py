@@ -17,7 +17,7 @@ from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 
 Tensor = torch.Tensor
 Bands = dict[tuple[int, int], Tensor]
-Axis = int  # 1: rows of (K, h, w), 2: columns
+Axis = int  # of (K, h, w); 1: along y, 2: along x
 
 LEAST_ENERGY = 0.3
 """Squared norms are estimated by random signs: too small a one would make a code take too long a step."""

@@ -2,8 +2,8 @@
 
 Order of coding: level (coarse to fine), orientation (lh, hl, hh), phase (quincunx.py), and all K components of one
 phase at once. Energy of a coefficient: a weighted sum of capped magnitudes around it. Its class is the energy's
-logarithm in quarter octaves, plus a shift for the level and, in phase 1, for the activity of the other components at
-that place. All arithmetic is in integers without overflow, so every machine finds the same classes.
+logarithm in quarter octaves, plus in phase 0 a shift for the level, in phase 1 one for the activity of the other
+components at that place. All arithmetic is in integers without overflow, so every machine finds the same classes.
 
 Source: context quantization by a weighted energy of neighbors, as in ECECOW (Wu, "High-order context modeling and
 embedded conditional entropy coding of wavelet coefficients for image compression", 1997), with fixed weights and all

@@ -100,9 +100,9 @@ def _split_mass(mass: Floats, joins_left: Bool, joins_right: Bool, promoted: Boo
     """Mass of the low and the high half.
 
     The mass of a coefficient approximates the squared norm of its synthesis function, relative to one inside a chart:
-    there it stays 1 from level to level, and at the ends of a chart, where the function is cut off, it is smaller. A
-    sample gives half of its mass to each neighbor that it lifts, or all of it to a single one; halving what a half has
-    gathered keeps 1 where all neighbors are there.
+    there it stays 1 from level to level; at the ends of a chart it is smaller on a last even sample, larger on one that
+    an odd last sample joins alone. An odd sample with two joins trades half of its mass with each even neighbor, one
+    with a single join all of it; halving what a half has gathered keeps 1 where all neighbors are there.
     """
     even, odd = mass[0::2], mass[1::2]
     n, n_right = len(odd), len(even) - 1

@@ -95,7 +95,7 @@ def build_pyramid(valid: Bool, n_levels: int = 5) -> Pyramid:
 
 
 def _step_scale(mass: Floats, norm: float) -> Floats:
-    """Larger steps where the synthesis function is small: in some bands, and at the ends of charts.
+    """Larger steps where the synthesis function's norm is small: by band, and by mass at the ends of charts.
 
     1 / norm is the theory's choice, and mass ** -0.25 the measured one (-0.5 is 0.3 to 1.2 % worse, 0 0.4 % worse).
     """

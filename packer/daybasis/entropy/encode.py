@@ -54,7 +54,7 @@ def encode_bands(bands: Bands, sites: Sites, *, entropy: str = "ans") -> bytes:
         The bytes decode_bands reads; the same input gives the same bytes.
 
     Raises:
-        EntropyError: a value is beyond 2**20.
+        EntropyError: a detail is beyond 2^19 - 1, or a low value far beyond 2^20.
     """
     mean_codes = np.array([mean_code(q, s) for q, s in pairs(bands, sites)], np.int64).reshape(-1, len(bands[0]))
     low = prepare_low_band(np.asarray(bands[0]), np.asarray(sites[0]))

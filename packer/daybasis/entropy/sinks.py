@@ -14,7 +14,7 @@ Int64Array = npt.NDArray[np.int64]
 
 
 class SymbolSink(Protocol):
-    """Takes symbols in coding order; groups and tables as in `SymbolSource` of entropy/stream.py."""
+    """Takes symbols in coding order; groups and tables as in the decoder's `SymbolSource` (entropy/stream.py)."""
 
     def bits(self, group: int, index: int, bits: BoolArray) -> None:
         """Bits of a class."""

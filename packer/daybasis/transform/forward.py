@@ -17,7 +17,7 @@ from todpack.decompressor.daybasis.transform.pyramid import Pyramid
 
 
 def forward(maps: NDArray[Any], pyramid: Pyramid) -> list[Any]:
-    """Transform maps to nearly orthonormal coefficients (the inverse of `inverse` with q_step / step_scale = 1).
+    """Transform maps to nearly orthonormal coefficients (the inverse of `inverse` where q_step * step_scale is 1).
 
     Args:
         maps: (K, H, W) float; values at invalid texels are ignored.

@@ -40,7 +40,7 @@ class TemporalBasis:
 def fit_klt(
     days: NDArray[np.float32], q_step: float, frame_weights: Floats | None = None, keep_ratio: float = 60.0
 ) -> TemporalBasis:
-    """Fit the basis; components whose variance is under the quantizer's noise are not kept.
+    """Fit the basis; components whose variance is far under the quantizer's noise are not kept.
 
     Args:
         days: (N, 3T) float32, the valid texels; column 3 t + c as in `TemporalBasis`.
