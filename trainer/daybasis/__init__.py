@@ -20,7 +20,7 @@ One sweep (refinement.py) takes four steps:
     3  Reconstruction points of the codes: their own least squares.
     4  M and the costs in R anew, from the errors and codes there are now. Terms that are not quadratic (absolute
        changes over time, SSIM, LPIPS, the entropy of a table that depends on the codes) are followed by weights and
-       tables that are exact at the present point: majorize, minimize               (objective.py, perceptual.py, rate.py)
+       tables that are exact at the present point: majorize, minimize           (objective.py, perceptual.py, rate.py)
 
 What a code costs depends on its neighbors, the contexts of codes to come: their slope is part of R (rate.py), and an
 exact transpose of the decoder's synthesis carries errors of the maps back to codes (synthesis.py).
