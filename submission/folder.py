@@ -59,7 +59,7 @@ def check_folder(out: Path, is_submission: Callable[[Path], bool], overwrite: bo
     """Refuse a folder that `replace_folder` would not write.
 
     Raises:
-        SubmissionError: see there.
+        SubmissionError: the folder holds something other than a submission, or one that may not be replaced.
         OutputError: an older submission of an interrupted build cannot be put back.
     """
     if not out.name:

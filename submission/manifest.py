@@ -39,7 +39,7 @@ def make_manifest(folder: Path, archive: str, version: str) -> dict[str, Any]:
     Args:
         folder: The bundle.
         archive: Name of the archive in it.
-        version: Of todpack.
+        version: The version of todpack that built it.
     """
     files: dict[str, dict[str, Any]] = {
         n: {"bytes": (folder / n).stat().st_size, "sha256": _digest(folder / n)} for n in bundle_files(folder)

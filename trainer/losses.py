@@ -55,7 +55,7 @@ def load_lpips_loss(option: str, device: torch.device) -> Lpips:
 
     Args:
         option: The option that asked for it, for the message.
-        device: Of the images.
+        device: Where the images are.
 
     Raises:
         ConfigError: its weights are not found.

@@ -22,7 +22,7 @@ class HashTables:
     Attributes:
         top_levels: How many.
         capacity: M, entries of each.
-        seed: Of the hash.
+        seed: Seed of the hash.
         merge: "mean" or "learned".
     """
 
@@ -35,7 +35,7 @@ class HashTables:
 def _axis_corners(
     graph: GraphBuilder, position: str, n_texels: int, n_nodes: int, axis: int, tag: str
 ) -> tuple[str, str, str]:
-    """Lower node, upper node and the upper's weight at texel indices `position`; nodes at cell centres."""
+    """Lower node, upper node and the upper's weight at texel indices `position`; nodes at cell centers."""
     ratio = graph.constant(f"{tag}_ratio", np.float32(n_nodes / n_texels))
     top = graph.constant(f"{tag}_last", np.float32(n_nodes - 1))
     centre = graph.node("Add", [position, "half"], f"{tag}_centre")

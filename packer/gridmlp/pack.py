@@ -35,7 +35,7 @@ class PackResult:
     Attributes:
         path: The archive.
         archive_bytes: Its size.
-        model_bytes: Of which grids and MLP (the rest: baseline, mask, the other graph, metadata).
+        model_bytes: How much of it grids and MLP are (the rest: baseline, mask, the other graph, metadata).
         fp32_bytes: Grids and MLP at 4 bytes a number, for comparison.
     """
 

@@ -11,7 +11,7 @@ from ..gridmlp.frame_graph import matrix_product, stored_weight
 
 
 def _centered(graph: GraphBuilder, name: str, n_texels: int) -> str:
-    """Texel indices -> coordinates of their centres in [-1, 1]."""
+    """Texel indices -> coordinates of their centers in [-1, 1]."""
     step = graph.constant(f"{name}_step", np.float32(2.0 / n_texels))
     scaled = graph.node("Mul", [graph.node("Add", [name, "half"], f"{name}_centre"), step], f"{name}_scaled")
     return graph.node("Sub", [scaled, "one"], f"{name}_position")

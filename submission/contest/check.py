@@ -49,9 +49,9 @@ class ContestRehearsal:
         per_lightmap: Figures of each lightmap by name.
         frame_ms: Milliseconds of reconstruct and get_result together, all lightmaps and times.
         access_us: Median microseconds of random_test at the first texel and at the last, of the slowest lightmap.
-        parameter_bytes: Of Parameters/.
+        parameter_bytes: Size of Parameters/.
         device: Where it ran.
-        threads: Of torch.
+        threads: How many torch may use.
         lpips_absent: Why there is no LPIPS, else None.
     """
 
@@ -221,9 +221,9 @@ def check_contest(
         scorer: Ranges and weights.
         lpips: The measure, or why it is absent.
         python: Interpreter that has PyTorch and NumPy; None is this one.
-        device: Of torch.
-        threads: Of torch.
-        seed: Of the random coordinates.
+        device: Torch's name of where to decode.
+        threads: How many torch may use.
+        seed: Chooses the random coordinates.
         report_path: Where report.json goes; None is beside the folder.
         say: Called with a line before each lightmap.
 

@@ -50,8 +50,8 @@ class Tuned:
 
     Attributes:
         points: Measured, of each lightmap by name.
-        measures: Of the dataset at these points.
-        score: Of them.
+        measures: The dataset's figures at these points.
+        score: What these measures score.
         more_psnr: Change of the score by 1 dB more at the same bytes.
         psnr_bytes: Bytes that 1 dB more takes, from the measured points; NaN where they do not tell.
         more_bytes: Change of the score by 1 kB (1000 bytes) more at the same quality.
@@ -131,8 +131,8 @@ def choose(curves: Sequence[Curve], objective: Objective, start: Sequence[int] |
     lightmap by itself, and the best of these choices is then improved, one lightmap at a time and in pairs.
 
     Args:
-        curves: Of the lightmaps.
-        objective: Of their sums.
+        curves: Each lightmap's rate and quality over the step.
+        objective: What their sums score.
         start: A choice that the result is not to be worse than.
     """
 

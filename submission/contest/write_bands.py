@@ -39,7 +39,7 @@ class BitWriter:
         self.flags(numbers[:, None] >> np.arange(width - 1, -1, -1) & 1)
 
     def rice(self, values: np.ndarray, low_bits: np.ndarray) -> None:
-        """See `read_rice`."""
+        """Rice codes, as `read_rice` reads them."""
         high = values >> low_bits
         while high.size:
             self.flags(high > 0)
@@ -94,9 +94,9 @@ def write_bands(writer: BitWriter, codes: Any, sites: Any) -> None:
     """Write the coefficients of one tile.
 
     Args:
-        writer: Where to.
+        writer: Takes the bits.
         codes: Bands of integers, coarse to fine, 0 outside the sites.
-        sites: Of the pyramid.
+        sites: Where the tile's pyramid has coefficients.
     """
     low = np.diff(codes[0][:, sites[0]].astype(np.int64), axis=1, prepend=0)
     widths = np.array([best_low_bits(zigzag(row), (1 << LOW_BITS + 1) - 1) for row in low], np.int64)

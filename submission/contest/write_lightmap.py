@@ -123,7 +123,7 @@ def _write_tiles(writer: BitWriter, container: Container, index: int, entry: Day
 
 
 def _knee(container: Container, entry: DayBasisEntry) -> float:
-    """Of the curve "exp"; only its graph holds it."""
+    """What the curve "exp" subtracts; only the graph holds it."""
     if entry.curve != "exp":
         return 0.0
     graph = parse_model(container.read_bytes(entry.frame_graph), container.limits.graph_nodes)

@@ -81,7 +81,7 @@ def activity_classes(
     Args:
         coarser: The three bands (K, h', w') of the level above; None for the coarsest.
         earlier: Bands of this level that are known.
-        orientation: Of the band.
+        orientation: The band's number in its level.
         shape: (K, h, w).
 
     Returns:
@@ -130,7 +130,7 @@ def read_bands(reader: BitReader, n_maps: int, sites: Any) -> list[Any]:
     Args:
         reader: At their first bit.
         n_maps: K.
-        sites: Of the pyramid.
+        sites: Where the tile's pyramid has coefficients.
 
     Returns:
         Low band and details as `entropy.decode_bands` returns them, int32.

@@ -175,7 +175,7 @@ def walk(magnitudes: Bands, sites: Bands, n_levels: int) -> Iterator[tuple[tuple
     """The context of every detail band, in coding order; what is put into `magnitudes` meanwhile counts for the next.
 
     Args:
-        magnitudes: Of the codes.
+        magnitudes: Absolute values of the codes.
         sites: (h, w) bool each.
         n_levels: Levels of the pyramid.
     """

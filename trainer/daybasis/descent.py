@@ -43,11 +43,11 @@ class TileDescent:
         """Begin with given codes.
 
         Args:
-            pyramid: Of the tile.
+            pyramid: The tile's transform.
             regions: Classes of its blocks and their rotations.
             codes: Bands coarse to fine.
             device: Where to compute.
-            seed: Of the probes of the synthesis norms.
+            seed: Of the random probes that measure synthesis norms.
         """
         self.synthesis, self.n_levels, self.device = Synthesis(pyramid, device), len(pyramid.levels), device
         self.codes = _by_key(codes, np.float32, device)

@@ -22,7 +22,7 @@ class Metric:
 
     Args:
         frame_weights: (T,) w_t.
-        temporal_weight: Of the changes, after warming up; 0 leaves them out.
+        temporal_weight: Weight of the changes between hours after warming up; 0 leaves them out.
         equal_db: Let the weights follow the errors, towards the same PSNR for every hour.
     """
 

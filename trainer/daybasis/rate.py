@@ -60,10 +60,10 @@ def context_slopes(codes: Bands, sites: Bands, n_levels: int, bits: Tensor, floo
     too, the sample takes 0.7 % more bytes at equal PSNR).
 
     Args:
-        codes: Of a tile.
+        codes: A tile's bands.
         sites: Likewise.
         n_levels: Levels of the pyramid.
-        bits: Of each magnitude by class.
+        bits: What each magnitude costs in each class.
         floor: Added to the energies of contexts.
     """
     table = smooth_classes(bits)

@@ -54,7 +54,7 @@ def component_gains(codes: Sequence[list[Any]], sites: Sequence[Any], spread: fl
 
     Args:
         codes: Bands of each tile at equal steps.
-        sites: Of each tile's pyramid.
+        sites: The coded places of each tile.
         spread: Factors are within 1 - spread and 1 + spread.
     """
     nonzero, n_sites = np.zeros(len(codes[0][0])), 0
@@ -290,7 +290,7 @@ def refine(
     """Refine the codes of one lightmap against distortion + rd_weight * rate; the temporal transform stays.
 
     Args:
-        tiles: Of the lightmap, at least one with a valid texel.
+        tiles: The whole lightmap; at least one tile has a valid texel.
         transform: The temporal transform.
         q_step: Width of a bin, as it is packed.
         config: How to refine.

@@ -40,7 +40,7 @@ def train_daybasis(
 
     Args:
         day: The day.
-        config: Of the transform and the tiles.
+        config: How to find the transform and cut the tiles.
         out_dir: Run folder; created if need be.
         refine: How to refine; None leaves the closed form, which any step can be packed from without torch.
         device: Where to refine: "auto", "cpu" or "cuda".

@@ -134,7 +134,7 @@ class GridMlpFit(Fit):
         return calibration.affines
 
     def rates(self, epoch: int, step: int) -> tuple[float, ...]:
-        """Of the grids, the MLP, and the hash grids where there are some."""
+        """Learning rates of the grids, the MLP, and the hash grids where there are some."""
         config, start = self.config, self.state.qat_start
         begin, length, scale = (0, config.epochs, 1.0) if start < 0 else (start, config.qat_epochs, QAT_LR_FRACTION)
         factor = self.schedule((epoch - begin + step / self.n_steps) / length) * scale

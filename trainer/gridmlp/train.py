@@ -50,7 +50,7 @@ def train_gridmlp(
 
     Args:
         day: The day, 8-bit.
-        config: Of the run.
+        config: The run's configuration.
         out_dir: Run folder; created if need be.
         amp: bfloat16 autocast of the forward pass.
         init_from: Run folder of the same sizes whose weights to start from.

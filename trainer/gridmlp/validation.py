@@ -25,7 +25,7 @@ HOUR_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class ValidationFigures:
-    """Of the held frames together: PSNR in dB, SSIM, LPIPS (None where its weights are absent)."""
+    """Measures of all held frames together: PSNR in dB, SSIM, LPIPS (None where its weights are absent)."""
 
     psnr_db: float
     ssim: float
@@ -33,7 +33,7 @@ class ValidationFigures:
 
     @property
     def mse(self) -> float:
-        """Of values with peak 1."""
+        """Mean squared error of values with peak 1."""
         return float(10.0 ** (-self.psnr_db / 10.0))
 
 

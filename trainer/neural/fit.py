@@ -59,7 +59,7 @@ class FitState:
 
 @dataclass(frozen=True)
 class Loss:
-    """Of a step, as tensors, or an epoch: `total`, which is minimized, and `mse`, of values with peak 1."""
+    """Loss of a step (tensors) or an epoch: `total`, which is minimized, and `mse`, of values with peak 1."""
 
     total: Any
     mse: Any
@@ -70,7 +70,7 @@ class Fit(ABC):
 
     Attributes:
         family: In its checkpoints.
-        config: Of the run.
+        config: The run's configuration.
         out_dir: Where its checkpoints and log.csv go.
         model: The module.
         sampler: Its batches.
@@ -140,7 +140,7 @@ class Fit(ABC):
 
     @property
     def n_steps(self) -> int:
-        """Of an epoch."""
+        """Steps of an epoch."""
         return self.sampler.steps_per_epoch(self.config.samples_per_epoch, self.config.batch_size)
 
     @property

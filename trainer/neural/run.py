@@ -63,7 +63,7 @@ def train_run(
     Args:
         family: What is trained.
         day: The day, 8-bit.
-        config: Of the run.
+        config: The run's configuration.
         out_dir: Run folder; created if need be.
         make_fit: The fit on a device, writing into a folder, before its first step.
         on_trained: Called with the trained model and that folder, for more files in it.

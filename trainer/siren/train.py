@@ -32,7 +32,7 @@ def train_siren(day: Day, config: SirenConfig, out_dir: Path, *, compute_latent:
 
     Args:
         day: The day, 8-bit.
-        config: Of the run.
+        config: The run's configuration.
         out_dir: Run folder; created if need be.
         compute_latent: Also write the exports for torch into `out_dir`/exports.
         how: `device`, `resume`, `overwrite`, `quiet`: see `neural.run.train_run`.

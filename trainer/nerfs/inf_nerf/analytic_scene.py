@@ -154,7 +154,7 @@ def make_scene(
     Args:
         n_images: How many.
         size: Width and height, pixels.
-        seed: Of the cameras; other seeds are other views.
+        seed: Places the cameras; another seed gives other views.
         rays_per_axis: Rays per pixel along each axis.
         n_points: Sparse points, drawn from the images' pixels.
         first_distance: Least distance of a camera from what it looks at; the greatest is 1.55 times that.

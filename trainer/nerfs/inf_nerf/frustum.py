@@ -15,8 +15,8 @@ def nodes_in_frustum(config: InfNeRFConfig, octree: Octree, pose: np.ndarray, ca
     A node is a ball around its cube here. The first pass, which asks no deeper than `proposal_depth`, counts.
 
     Args:
-        config: Of the model.
-        octree: Of the model.
+        config: The model's configuration.
+        octree: The model's octree.
         pose: (4, 4) camera to world.
         camera: Intrinsics.
 

@@ -36,7 +36,7 @@ class LawRow:
     """One size of the scene.
 
     Attributes:
-        edge: Of the town, world units.
+        edge: Length of the town's side in world units.
         n_images: Images that cover it.
         n_nodes: Nodes of the octree.
         model_bytes: All parameters.

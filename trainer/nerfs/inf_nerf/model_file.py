@@ -47,7 +47,7 @@ def write_model(
 
     Args:
         path: The file; replaced at once or not at all.
-        config: Of the model.
+        config: The model's configuration.
         octree: n nodes.
         records: (n + 1, p) float32.
         cameras: How the scene was seen, for renderings without a dataset: see `PosedImages.summary`.
@@ -96,9 +96,9 @@ class ModelFile:
     """A model's file, open; records are read when they are asked for.
 
     Attributes:
-        config: Of the model.
+        config: The model's configuration.
         octree: Its nodes.
-        layout: Of a record.
+        layout: Fields of a record.
         cameras: As written.
     """
 

@@ -26,7 +26,7 @@ class FieldLayout:
     """Shapes of one node's parameters, in the order in which they are stored.
 
     Attributes:
-        grids: Of the hash grids.
+        grids: Sizes of the hash grids.
         shapes: By name, without the node's axis.
     """
 
@@ -78,7 +78,7 @@ def evaluate(
     """Density and color of samples.
 
     Args:
-        layout: Of each node.
+        layout: Where a node's parameters lie.
         parameters: By name, (n, ...).
         slot: (N,) int64, the node among the n.
         place: (N, 3) in that node's cube, 0..1.
@@ -127,7 +127,7 @@ class NodeFields(nn.Module):
     """The fields of some nodes, trainable.
 
     Attributes:
-        layout: Of each.
+        layout: Where a node's parameters lie.
         nodes: (n,) int64, their numbers in the octree, ascending.
     """
 

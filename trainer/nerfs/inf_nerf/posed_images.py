@@ -23,8 +23,8 @@ class Intrinsics:
     """A pinhole camera without distortion, pixels.
 
     Attributes:
-        width: Of the image.
-        height: Of the image.
+        width: Columns of the image.
+        height: Rows of the image.
         focal_length: In pixels.
         center: Principal point (x, y), from the upper left corner of the image.
     """
@@ -54,7 +54,7 @@ class PosedImages:
     Attributes:
         images: (H, W, 3) float32 each, 0..1; sizes may differ.
         poses: (N, 4, 4) float64 camera to world; the camera looks along its -z, y is up.
-        intrinsics: Of each image.
+        intrinsics: One camera model per image.
         points: (P, 3) float64 sparse points on the surfaces, or None.
         scales: (P,) radius of the finest sample that saw each point, world units, or None.
         scene_bound: Half the edge of the cube around the scene, where it is known.

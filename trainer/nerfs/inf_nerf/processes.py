@@ -65,8 +65,8 @@ def shared_work_folder(out_dir: Path, rank: int, n_processes: int, *, resume: bo
     """`work_folder`, decided by the first process for all.
 
     Raises:
-        ConfigError: see there; in the other processes, that the first one gave up.
-        OutputError: see there.
+        ConfigError: as `work_folder`; in the other processes, that the first one gave up.
+        OutputError: as `work_folder`.
     """
     if n_processes == 1:
         return work_folder(out_dir, resume=resume, overwrite=overwrite)

@@ -51,7 +51,7 @@ class Touched:
 
     @property
     def share(self) -> float:
-        """Of the model's parameters, 0..1."""
+        """Fraction of the model's parameters, 0..1."""
         return self.fields / self.total
 
 
@@ -81,7 +81,7 @@ class InfNeRFRenderer:
 
         Args:
             path: `model.infnerf`, or the run folder that holds it.
-            config: Of the renderer.
+            config: How to render.
             device: Where to render; None: CUDA where there is one.
 
         Raises:

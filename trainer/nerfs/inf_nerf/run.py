@@ -127,8 +127,8 @@ def train_run(
     """Train and write the run folder.
 
     Args:
-        model_config: Of the model; its cube is the data's where the data says one.
-        config: Of the training.
+        model_config: Sizes of the model; its cube is the data's where the data says one.
+        config: How to train.
         scene: Where images come from.
         out_dir: Run folder; created if need be.
         device: "auto", "cpu" or "cuda".

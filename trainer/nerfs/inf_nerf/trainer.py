@@ -71,7 +71,7 @@ class InfNeRFTrainer:
         Args:
             model: With the root alone, or already built.
             train_dataset: Posed images; with sparse points, the octree has the nodes that these need.
-            config: Of the training.
+            config: How to train.
             val_dataset: Held-out images for `validate`.
             out_dir: Folder for checkpoints and log.csv; None writes nothing.
             device: Where to train; None: CUDA device `local_rank` where there is one, else the CPU.

@@ -20,8 +20,8 @@ def write_video(path: Path, frames: Iterable[np.ndarray], width: int, height: in
     Args:
         path: The file.
         frames: (H, W, 3) uint8 each; they are made while the video is written.
-        width: Of the frames; an odd last column is left out of the video.
-        height: Of the frames; an odd last row is left out.
+        width: Columns of a frame; an odd last one is left out of the video.
+        height: Rows of a frame; an odd last one is left out.
         fps: Frames per second.
 
     Raises:
