@@ -21,7 +21,9 @@ from todpack.cli import command_group
 from todpack.decompressor.cli import main as decompress
 
 FOLDERS = ("todpack", "frames", "decompressor", "packer", "trainer", "eval", "submission", "docs", "tests")
-DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("decompressor/*.md")])
+DOCUMENTS = sorted(REPOSITORY.glob("*.md")) + [
+    path for folder in (*FOLDERS, "samples") for path in sorted((REPOSITORY / folder).rglob("*.md"))
+]
 CODE = [path for folder in FOLDERS for path in sorted((REPOSITORY / folder).rglob("*.py"))]
 ELSEWHERE = re.compile(r"\.\./shared|\b(?:DESIGN|HPRC|HOUSE|STYLE)\.md|/work/|/tmp/")
 RECORDS = {"docs/benchmarks.md"}  # written by a run, and names where that run's data lay
