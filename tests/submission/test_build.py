@@ -79,6 +79,7 @@ def test_built_twice_is_the_same(bundle: Path, tiny_archive: Path, tmp_path: Pat
     assert again.bundle_bytes == sum(map(len, content_of(bundle).values()))
 
 
+@pytest.mark.thorough
 def test_bundle_decodes_on_its_own(bundle: Path, tiny_archive: Path, tmp_path: Path) -> None:
     """From the zip, in a folder with a blank in its name, isolated from this repository."""
     with zipfile.ZipFile(bundle.with_name("handed in.zip")) as packed:

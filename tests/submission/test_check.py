@@ -64,6 +64,7 @@ def report_of(bundle: Path) -> dict[str, Any]:
     return report
 
 
+@pytest.mark.thorough
 def test_good_bundle_passes(
     bundle: Path, tiny_day: Path, tiny_archive: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,6 +87,7 @@ def test_good_bundle_passes(
     assert sorted(p.name for p in bundle.rglob("*")) == before  # the bundle itself is left as it was
 
 
+@pytest.mark.thorough
 def test_json_report_on_stdout(good: Path, tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(good, tiny_day, "--json", "--report", str(tmp_path / "mine.json")) == 0
     assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "mine.json").read_text())
@@ -101,6 +103,7 @@ def test_changed_file_fails(bundle: Path, tiny_day: Path, capsys: pytest.Capture
     assert report_of(bundle)["passed"] is False
 
 
+@pytest.mark.thorough
 def test_archive_of_another_size_fails(bundle: Path, tiny_day: Path, tmp_path: Path) -> None:
     pack_run(write_micro_run(tmp_path / "run", hours=tuple(map(float, range(24)))), bundle / "tiny.tod")
     list_again(bundle)
@@ -108,12 +111,14 @@ def test_archive_of_another_size_fails(bundle: Path, tiny_day: Path, tmp_path: P
     assert fault == "tod_00.png: expected RGB of 72 x 64, found RGB of 8 x 8"
 
 
+@pytest.mark.thorough
 def test_missing_hours_fail(bundle: Path, tiny_day: Path, tmp_path: Path) -> None:
     pack_run(write_micro_run(tmp_path / "run", height=64, width=72), bundle / "tiny.tod")
     list_again(bundle)
     assert rehearse(bundle, tiny_day).faults == ["expected 24 frames, found 2"]
 
 
+@pytest.mark.thorough
 def test_wrong_frame_fails(bundle: Path, tiny_day: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A decompressor that writes one frame wrongly."""
     script = bundle / "decompress.py"
@@ -136,6 +141,7 @@ def test_wrong_frame_fails(bundle: Path, tiny_day: Path, capsys: pytest.CaptureF
     assert report["psnr_srgb_db"] > 0.0
 
 
+@pytest.mark.thorough
 def test_archive_of_another_day_fails(bundle: Path, tiny_day: Path, tmp_path: Path) -> None:
     """It decodes consistently, and its frames are noise: a grader would see it at once."""
     options = {"height": 64, "width": 72, "hours": tuple(map(float, range(24))), "masked": False}
@@ -160,6 +166,7 @@ def test_missing_file_fails(bundle: Path, tiny_day: Path, name: str) -> None:
     assert f"{name}: missing" in report["faults"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("statement", "words"),
     [

@@ -24,6 +24,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="needs /proc to limit a process to 1 GiB more")
 def test_batch_that_does_not_fit_on_the_cpu(day: Path, tmp_path: Path) -> None:
     options = ["--family", "siren", "--device", "cpu", "--threads", "1", "--quiet", "--batch-size", str(1 << 30)]

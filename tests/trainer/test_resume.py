@@ -23,6 +23,7 @@ pytest.importorskip("torch")
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.thorough
 def test_killed_run_resumes_bit_for_bit(day: Path, tmp_path: Path) -> None:
     """kill -9 in the middle, `--resume`: the same arrays as without the interruption."""
     options = [

@@ -78,6 +78,7 @@ def ssim_of_exact_frames(data: Path) -> float:
     return float(np.mean(figures.ssim))
 
 
+@pytest.mark.thorough
 def test_an_independent_grader_accepts_it_and_agrees(built, dataset, tmp_path):
     graded = grade(built, dataset, tmp_path)
     found = rehearse(built, dataset, report_path=tmp_path / "report.json")
@@ -95,6 +96,7 @@ def test_an_independent_grader_accepts_it_and_agrees(built, dataset, tmp_path):
     assert 0 < report["score"] < report["reachable"] == 45.0
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not (SHARED / "hprc_small").is_dir(), reason="../shared/data/hprc_small is absent")
 def test_small_dataset(tmp_path):
     built = tmp_path / "built"
@@ -105,6 +107,7 @@ def test_small_dataset(tmp_path):
     assert grade(built, SHARED / "hprc_small", tmp_path)["psnr_db"] > 49.0
 
 
+@pytest.mark.thorough
 def test_nothing_but_what_the_contest_names(built):
     names = sorted(path.name for path in built.iterdir())
     assert names == ["Interface.py", "Parameters", "README.md", "requirements.txt", "todpack"]
@@ -143,6 +146,7 @@ KEEP = """
 RETURN = "return planes[:, : self._height * self._width].reshape(1, 3, self._height, self._width)"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -174,6 +178,7 @@ def test_files_that_a_grader_rejects(submission):
     assert "Parameters: expected at least one file, found none" in folder_faults(submission)
 
 
+@pytest.mark.thorough
 def test_slow_random_access_is_found(submission, dataset):
     edit(
         "        matrix, offset = self._affine(time)\n",
@@ -184,6 +189,7 @@ def test_slow_random_access_is_found(submission, dataset):
     assert any("expected a cost independent of the place" in fault for fault in faults), faults
 
 
+@pytest.mark.thorough
 def test_commands(archive, dataset, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["submit", "build", "--layout", "contest", str(archive), "-o", str(out)]) == 0
@@ -226,6 +232,7 @@ def test_options_that_do_not_go_together(archive, dataset, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.thorough
 def test_building_loads_no_torch(archive, tmp_path):
     program = (
         "import sys\nfrom todpack.cli import main\n"

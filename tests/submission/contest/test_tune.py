@@ -65,6 +65,7 @@ def dataset(tmp_path_factory):
     return folder
 
 
+@pytest.mark.thorough
 def test_tunes_and_resumes(dataset, tmp_path, monkeypatch, capsys):
     out = tmp_path / "tune.json"
     command = ["tune", str(dataset), "-o", str(out), "--no-lpips", "--jobs", "1", "--rounds", "1"]

@@ -37,6 +37,7 @@ def run(noisy_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.thorough
 def test_packing_a_run_needs_no_torch_and_is_what_compress_gives(run: Path, noisy_day: Path, tmp_path: Path) -> None:
     program = "import sys\nsys.modules['torch'] = None\nfrom todpack.cli import main\nsys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "pack", str(run), "-o", str(tmp_path / "packed.tod")]
@@ -59,6 +60,7 @@ def test_other_steps_are_refined_again_and_none_goes_without(run: Path, tmp_path
     assert sizes["coarser"] < sizes["kept"] < sizes["none"]
 
 
+@pytest.mark.thorough
 def test_killed_training_goes_on_to_the_same_codes(noisy_day: Path, tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     options = [*OPTIONS, "--refine", "full"]

@@ -61,6 +61,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
     return folder, [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(2)]
 
 
+@pytest.mark.thorough
 def test_losses_are_those_of_one_process(reports: tuple[Path, list[dict[str, Any]]]) -> None:
     """Within 5 % in every epoch; the rays are the same, their jitter is not."""
     alone = InfNeRFTrainer(InfNeRF(MICRO), micro_scene(), TRAINING, quiet=True).train()
@@ -71,6 +72,7 @@ def test_losses_are_those_of_one_process(reports: tuple[Path, list[dict[str, Any
         assert two["rgb"] == pytest.approx(one["rgb"], rel=0.05)
 
 
+@pytest.mark.thorough
 def test_each_process_holds_the_top_and_its_own_subtrees(reports: tuple[Path, list[dict[str, Any]]]) -> None:
     first, second = reports[1]
     assert first["top"] == second["top"] == [0, first["n_nodes"]]  # root and background
@@ -83,10 +85,12 @@ def test_each_process_holds_the_top_and_its_own_subtrees(reports: tuple[Path, li
         assert report["parameters"] < 0.8 * (first["n_nodes"] + 1) * report["parameters"] / (len(report["own"]) + 2)
 
 
+@pytest.mark.thorough
 def test_resumed_processes_have_what_they_had(reports: tuple[Path, list[dict[str, Any]]]) -> None:
     assert [report["resumed"] for report in reports[1]] == [True, True]
 
 
+@pytest.mark.thorough
 def test_their_model_is_whole(reports: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, (report, _) = reports
     file = ModelFile(folder / "model.infnerf")
@@ -107,6 +111,7 @@ def test_subtrees_are_shared_out_evenly_and_stay_whole() -> None:
     assert (owners(octree, 2, 3)[1:9] == -1).all()
 
 
+@pytest.mark.thorough
 def test_command_under_torchruns_variables(tmp_path: Path) -> None:
     options = ["--scene-images", "4", "--scene-size", "16", "--epochs", "1", "--steps-per-epoch", "3"]
     more = ["--rays-batch-size", "64", "--threads", "1", "--max-depth", "1", "--device", "cpu", "--quiet"]
