@@ -1,6 +1,7 @@
 """What holds for the arguments of every command: paths, outputs, switches; `prepare` teaches it to a command.
 
 - Both spellings of names: `--data_dir` is `--data-dir`, `batch_infer` is `batch-infer` (`normalize`).
+- The original recipe's spellings are known (`spellings`).
 - A switch may be given a value: `--amp True`, `--residual_mode=0`.
 - A path is neither empty nor `-`.
 - An output is never one of the inputs, and a file is only replaced by `--overwrite`, unless todpack wrote it.
@@ -16,6 +17,8 @@ from typing import Any
 import click
 
 from todpack.decompressor.files import check_replaced, refuse_inputs
+
+from .spellings import BARE, as_here
 
 FOLDER = "out_dir"
 OUTPUTS = frozenset((FOLDER, "out", "image", "json_out", "docs", "video", "report"))
@@ -107,6 +110,19 @@ def _switch_values(command: click.Command, words: list[str]) -> list[str]:
     return found
 
 
+def _here(command: click.Command, words: list[str]) -> list[str]:
+    """The recipe's spellings as ours."""
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    names = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+    choices = {
+        str(choice)
+        for option in options
+        if isinstance(option.type, click.Choice) and set(option.opts) & set(BARE)
+        for choice in option.type.choices
+    }
+    return as_here(words, names, choices)
+
+
 def _guarded(run: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(run)
     def guarded(*args: Any, **values: Any) -> Any:
@@ -145,6 +161,8 @@ def prepare(command: click.Command) -> None:
     parse: Callable[[click.Context, list[str]], list[str]] = command.parse_args
 
     def parse_args(ctx: click.Context, args: list[str]) -> list[str]:
-        return parse(ctx, args if ctx.ignore_unknown_options else _switch_values(command, args))
+        if ctx.ignore_unknown_options:  # the arguments are another program's
+            return parse(ctx, args)
+        return parse(ctx, _switch_values(command, _here(command, args)))
 
     command.parse_args = parse_args  # type: ignore[method-assign]

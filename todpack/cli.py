@@ -116,6 +116,7 @@ def command_group() -> click.Group:
     import todpack
 
     from .arguments import normalize, prepare
+    from .spellings import COMMANDS as OTHER_NAMES
 
     class LazyGroup(click.Group):
         def list_commands(self, ctx: click.Context) -> list[str]:
@@ -133,12 +134,13 @@ def command_group() -> click.Group:
             self, ctx: click.Context, args: list[str]
         ) -> tuple[str | None, click.Command | None, list[str]]:
             found = normalize(args[0])
+            found = OTHER_NAMES.get(found, found)
             if found not in COMMANDS and not found.startswith("-"):
                 import difflib
 
                 near = difflib.get_close_matches(found, COMMANDS, n=1)
                 ctx.fail(f"No such command {args[0]!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
-            return super().resolve_command(ctx, args)
+            return super().resolve_command(ctx, [found, *args[1:]])
 
         def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
             with formatter.section("Commands"):

@@ -121,6 +121,9 @@ Examples:
 @click.option("--start-hour", type=int, default=0, help="First hour.")
 @click.option("--end-hour", type=int, default=23, help="Last hour.")
 @click.option("--out-dir", "-o", type=_PATH, required=True, help="Folder for recon_00.png ...")
+@click.option(
+    "--ema", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of the hour before in each frame."
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that todpack did not write.")
 def batch_infer(
     ckpt: Path | None,
@@ -130,9 +133,15 @@ def batch_infer(
     start_hour: int,
     end_hour: int,
     out_dir: Path,
+    ema: float,
     overwrite: bool,
 ) -> None:
-    """Make the frames of whole hours by torch, from a checkpoint or from an export."""
+    """Make the frames of whole hours by torch, from a checkpoint or from an export.
+
+    With `--ema A`, each is A times the one that was written before, plus 1 - A times its own.
+    """
+    import numpy as np
+
     from todpack.decompressor.files import check_replaced, make_folder
     from todpack.decompressor.frame_files import write_frame
 
@@ -144,8 +153,11 @@ def batch_infer(
     check_replaced(files.values(), overwrite=overwrite)
     predict = _predictor(ckpt, latent_path, f2_path, baseline_path)
     make_folder(out_dir)
+    smooth = np.zeros((), np.float32)
     with ProgressLine("infer", "frame", len(files)) as line:
         for done, (hour, file) in enumerate(files.items()):
             line.update(done)
-            write_frame(file, predict(float(hour)), "png")
+            frame = predict(float(hour)).astype(np.float32)
+            smooth = (frame if done == 0 else ema * smooth + (1.0 - ema) * frame).astype(np.float32)
+            write_frame(file, np.rint(smooth).astype(np.uint8), "png")
     click.echo(f"{out_dir}: {len(files)} frames")

@@ -5,7 +5,7 @@ What the packer reads is written as packer/run_folder.py has it. Beside that:
 baseline.png  the baseline frame, in residual mode
 log.csv       one line per epoch
 best.ckpt, last.ckpt
-exports/      of siren, where asked for
+latent_map.npy, f2_state_dict.pt, f2_ts.pt of siren, where asked for
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from todpack.packer.staging_folder import put_folder, settle_folder
 
 MARK_NAME = "unfinished"  # in a folder beside a run: a training, and not an older run that was replaced
 BASELINE_NAME = "baseline.png"
-RUN_NAMES = (CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, "log.csv", MARK_NAME)
-EXPORTS_NAME = "exports"
 EXPORT_NAMES = ("latent_map.npy", "f2_state_dict.pt", "f2_ts.pt")
+RUN_NAMES = (
+    CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, "log.csv", MARK_NAME, *EXPORT_NAMES
+)  # fmt: skip
 
 
 def _beside(out_dir: Path) -> Path:
-    return out_dir.with_name(f".{out_dir.name}.new")
+    return out_dir.with_name(f".{out_dir.name}.todpack-new")  # a name that nobody else gives
 
 
 def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
     """Where a training writes until `finish_run`: the run folder itself, or, where that holds a run, one beside it.
 
-    A run that is to be replaced stays as it is until the new one is complete: `.NAME.new` holds that meanwhile, and
-    `resume` goes on there.
+    A run that is to be replaced stays as it is until the new one is complete: `.NAME.todpack-new` holds that meanwhile,
+    and `resume` goes on there.
 
     Args:
         out_dir: The run folder; made if need be.
@@ -96,18 +97,14 @@ def finish_run(work: Path, out_dir: Path) -> None:
 
 def _carry_over(old: Path, new: Path) -> None:
     """Move what no training wrote; where both have it, the new one stays."""
-    for folder, own in ((EXPORTS_NAME, EXPORT_NAMES), ("", (*RUN_NAMES, EXPORTS_NAME))):
-        entries = [entry for entry in (old / folder).glob("*") if entry.name not in own]
-        if entries:
-            (new / folder).mkdir(exist_ok=True)
-        for entry in entries:
-            target = new / folder / entry.name
-            if not target.exists():
-                entry.rename(target)
+    for entry in [entry for entry in old.glob("*") if entry.name not in RUN_NAMES]:
+        target = new / entry.name
+        if not target.exists():
+            entry.rename(target)
 
 
 def clear_run(path: Path) -> None:
     """Remove what an older training left, so that it is not taken for the new one's."""
-    for name in (*RUN_NAMES, *(f"{EXPORTS_NAME}/{export}" for export in EXPORT_NAMES)):
+    for name in RUN_NAMES:
         if (path / name).is_file():
             (path / name).unlink()

@@ -70,6 +70,7 @@ def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]
     help="Folder of the trials; resumed if there.",
 )
 @frame_options
+@click.option("--repeats", type=options.COUNT, default=1, help="Trainings of each trial; more give mean and deviation.")
 @click.option("--num-workers", type=options.COUNT, default=1, help="Trials at a time.")
 @options.threads(None, "Threads of a trial.  [default: the cores shared out to the workers]")
 @click.option("--gpu-ids", help="GPUs that the workers share out, such as 0,1,2,3.")
@@ -89,6 +90,7 @@ def search(
     data_path: Path,
     out_dir: Path,
     reading: ReadOptions,
+    repeats: int,
     num_workers: int,
     threads: int | None,
     gpu_ids: str | None,
@@ -140,6 +142,7 @@ def search(
             gpu_ids=gpu_ids.split(",") if gpu_ids else (),
             num_workers=num_workers,
             engine=engine,
+            repeats=repeats,
             progress=line.update,
         )
     ordered = sorted_results(results, sort)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from todpack.decompressor.errors import needs
 
 from ..errors import EvalError
 from ..progress import Progress, silent
-from ..trials import Result, Trial, TrialSettings, run_trial, run_trials
+from ..trials import MEASURES, Result, Trial, TrialSettings, mean_and_deviation, run_trial, run_trials
 from .space import OptunaSampler, Space, drawn_trials
 
 
@@ -30,6 +31,27 @@ def _run_ray(trials: Sequence[Trial], out: Path, settings: TrialSettings, per_gp
     return results
 
 
+def _mean_of(trial: Trial, found: Sequence[Result]) -> Result:
+    """One result of a trial's repeats: means in `measures`, `deviation` beside them; failed if one of them did."""
+    failed = [result for result in found if result["measures"] is None]
+    means: dict[str, Any] = {}
+    deviations: dict[str, Any] = {}
+    for name in MEASURES if not failed else ():
+        values = [result["measures"][name] for result in found]
+        both = mean_and_deviation(values) if None not in values else {"mean": None, "deviation": None}
+        means[name], deviations[name] = both["mean"], both["deviation"]
+    return {
+        **found[0],
+        "name": trial.name,
+        "values": trial.values,
+        "measures": None if failed else means,
+        "deviation": deviations,
+        "repeats": len(found),
+        "error": failed[0]["error"] if failed else None,
+        "resumed": all(result["resumed"] for result in found),
+    }
+
+
 def run_search(
     space: Space,
     out: Path,
@@ -38,6 +60,7 @@ def run_search(
     gpu_ids: Sequence[str] = (),
     num_workers: int = 1,
     engine: str = "local",
+    repeats: int = 1,
     progress: Progress = silent,
 ) -> list[Result]:
     """Run all trials of a space.
@@ -49,6 +72,8 @@ def run_search(
         gpu_ids: GPUs that the workers share out.
         num_workers: Workers; optuna is asked for as many trials at a time.
         engine: "local" or "ray" (the folder must then be shared by the cluster).
+        repeats: Trainings of each trial, by seeds 0, 1, ...; of several, `measures` are the means, and `deviation` is
+            there.
 
     Returns:
         One result per trial, each with its `score`.
@@ -64,9 +89,17 @@ def run_search(
         before = len(results)
 
         def told(done: int, _in_all: int, name: str) -> None:
-            progress(before + done, len(drawn) or space.trials, name)
+            progress(repeats * before + done, repeats * (len(drawn) or space.trials), name)
 
+        if engine == "ray":
+            return _run_ray(trials, out, settings, 1.0 if gpu_ids else 0.0)
         return run_trials(trials, out, settings, told, n_workers=num_workers, gpu_ids=gpu_ids)
+
+    def run_repeats(trials: Sequence[Trial]) -> list[Result]:
+        if repeats == 1:
+            return run(trials)
+        found = run([replace(one, train={**one.train, "seed": seed}) for one in trials for seed in range(repeats)])
+        return [_mean_of(one, found[i * repeats : (i + 1) * repeats]) for i, one in enumerate(trials)]
 
     if space.sampler == "optuna":
         if engine == "ray":
@@ -74,10 +107,10 @@ def run_search(
         sampler = OptunaSampler(space)
         while len(results) < space.trials:
             asked = [sampler.ask() for _ in range(min(num_workers, space.trials - len(results)))]
-            batch = run([trial for _, trial in asked])
+            batch = run_repeats([trial for _, trial in asked])
             for (handle, _), result in zip(asked, batch, strict=True):
                 sampler.tell(handle, score_of(result["measures"], space.score))
             results += batch
     else:
-        results = _run_ray(drawn, out, settings, 1.0 if gpu_ids else 0.0) if engine == "ray" else run(drawn)
+        results = run_repeats(drawn)
     return [{**result, "score": score_of(result["measures"], space.score)} for result in results]

@@ -115,6 +115,9 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise EvalError(f"{path}: not {kind}: {error}") from error
     if not isinstance(fields, dict):
         _refuse(str(path), "an object", type(fields).__name__)
+    is_flat = kind == "JSON" and fields and not set(fields) & (set(_DEFAULTS) - {"family"})
+    if is_flat:  # options of training alone, as the original recipe has them
+        fields = {"family": fields.pop("family", "gridmlp"), "train": fields}
     unknown = sorted(set(fields) - set(_DEFAULTS))
     if unknown:
         _refuse(str(path), f"fields of {', '.join(sorted(_DEFAULTS))}", repr(unknown[0]))

@@ -23,14 +23,17 @@ def sorted_results(results: Sequence[dict[str, Any]], by: str) -> list[dict[str,
 
 def _row(result: dict[str, Any]) -> tuple[str, ...]:
     measures = result["measures"]
+    psnr = figure(measures["psnr_db"], 2)
+    if result.get("repeats") and measures["psnr_db"] is not None:
+        psnr += f" +- {result['deviation']['psnr_db']:.2f}"
     options = {**result["values"]["train"], **result["values"]["pack"]}
     return (
         result["name"],
         figure(result["score"], 3),
-        figure(measures["psnr_db"], 2),
+        psnr,
         figure(measures["ssim"], 4),
         figure(measures["lpips"], 4),
-        str(measures["bytes"]),
+        f"{measures['bytes']:.0f}",
         f"{measures['frame_ms']:.2f}",
         f"{measures['made_s']:.1f}",
         " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in sorted(options.items())),

@@ -11,7 +11,6 @@ from todpack.decompressor.gridmlp import HASH_MERGES, MAX_LEVELS
 from ..configuration import option, require
 from ..neural_config import LARGEST_SEED, MOST_EPOCHS, NeuralConfig
 
-LPIPS_PATCH = 32
 PLAIN = {spec.name for spec in dataclasses.fields(NeuralConfig)} | {
     "grid_levels", "channels_per_level", "hidden", "layers", "grid_lr", "patience",
 }  # fmt: skip
@@ -36,8 +35,11 @@ class GridMlpConfig(NeuralConfig):
         "mean", choices=HASH_MERGES,
         help="Nodes that collide share an entry, or have two each, which a learned matrix merges.",
     )  # fmt: skip
+    hash_lr: float = option(0.0, 0.0, 1.0, help="Learning rate of the hash grids; 0: twice the grids'.")
     hash_seed: int = option(0, 0, LARGEST_SEED, help="Seed of the hash; stored.")
-    hash_epochs: int = option(5, 0, MOST_EPOCHS, help="First epochs, which train the hash grids alone.")
+    hash_epochs: int = option(
+        5, 0, MOST_EPOCHS, help="First epochs, which train the hash grids alone; all but the last at most."
+    )
     qat: bool = option(False, help="Fine-tune with fake quantization after training.")
     qat_epochs: int = option(10, 1, MOST_EPOCHS, help="Epochs of fine-tuning.")
     qat_levels: tuple[int, ...] = option((), 0, MAX_LEVELS, of=int, help="Levels it quantizes; all if none is given.")
@@ -53,7 +55,7 @@ class GridMlpConfig(NeuralConfig):
     patch_size: int = option(0, choices=(0, 16, 32), help="Also train on patches of this side; 0: on single texels.")
     loss_ssim_w: float = option(0.2, 0.0, 1e6, help="Weight of 1 - SSIM of the patches.")
     loss_lpips_w: float = option(0.0, 0.0, 1e6, help="Weight of LPIPS of the patches; needs its weights.")
-    lpips_freq: int = option(4, 1, MOST_EPOCHS, help="LPIPS is taken every so many steps.")
+    lpips_freq: int = option(4, 0, MOST_EPOCHS, help="LPIPS is taken every so many steps; 0: never.")
     use_baseline_encoder: bool = option(False, help="Feed latents that a CNN makes of the baseline frame.")
     be_channels: int = option(8, 8, 32, help="Channels of these latents.")
     be_downsample: int = option(4, 1, 16, help="Texels per latent along each axis.")
@@ -66,17 +68,13 @@ class GridMlpConfig(NeuralConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        n_levels, last_hash = len(self.grid_levels), self.epochs - 1
+        n_levels = len(self.grid_levels)
         require(1 <= n_levels <= MAX_LEVELS, "--grid-levels", f"1..{MAX_LEVELS} levels", n_levels)
         fits = self.hash_top_levels <= n_levels
         require(fits, "--hash-top-levels", f"an integer in 0..{n_levels}", self.hash_top_levels)
-        fits = not self.hash_top_levels or self.hash_epochs <= last_hash
-        require(fits, "--hash-epochs", f"an integer in 0..{last_hash}", self.hash_epochs)
         for name, weight in (("loss", self.loss_lpips_w), ("temporal", self.temporal_lpips_w)):
             flag = f"--{name}-lpips-w"
-            needs = f"0 without --patch-size {LPIPS_PATCH} (LPIPS takes 31 texels a side)"
-            found = f"{weight:g} with --patch-size {self.patch_size}"
-            require(self.patch_size == LPIPS_PATCH or not weight, flag, needs, found)
+            require(self.patch_size > 0 or not weight, flag, "0 without --patch-size, which LPIPS is taken of", weight)
         known = all(level < n_levels for level in self.qat_levels)
         require(known, "--qat-levels", f"levels in 0..{n_levels - 1}", self.qat_levels)
         has_frame = self.residual_mode or not self.use_baseline_encoder

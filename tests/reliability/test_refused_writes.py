@@ -42,7 +42,7 @@ def refused(world: World, scenario: Scenario, **how: float) -> tuple[Scenario, O
     assert outcome.code == 1, outcome.output
     assert units_of(scenario, world.live) == before
     # a training that was to replace a run can be resumed
-    assert [s for s in strays(world.live) if not s.startswith(".run.new")] == []
+    assert [s for s in strays(world.live) if not s.startswith(".run.todpack-new")] == []
     assert not any(s.endswith(".part") for s in strays(world.live))
     return scenario, outcome, one_line(outcome)
 
@@ -126,7 +126,7 @@ def test_interrupted(world: World, name: str) -> None:
         assert outcome.code in (130, 0), outcome.output
         if outcome.code == 130:
             assert one_line(outcome) == "todpack: interrupted"
-            assert [s for s in strays(world.live) if not s.startswith(".run.new")] == []
+            assert [s for s in strays(world.live) if not s.startswith(".run.todpack-new")] == []
             left = units_of(scenario, world.live)
             assert all(found in (old[unit], new[unit]) for unit, found in left.items())
 

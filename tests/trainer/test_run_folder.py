@@ -39,7 +39,7 @@ def test_an_interrupted_replacement_leaves_the_older_run(
     with pytest.raises(KeyboardInterrupt):
         train(sequence, run, OTHER, overwrite=True)
     assert content(run) == older
-    assert (tmp_path / ".run.new" / "last.ckpt").is_file()
+    assert (tmp_path / ".run.todpack-new" / "last.ckpt").is_file()
     monkeypatch.undo()
     train(sequence, run, OTHER, resume=True)
     whole = train(sequence, tmp_path / "whole", OTHER)
@@ -78,7 +78,7 @@ def test_only_a_checkpoint_beside_is_continued(tmp_path: Path) -> None:
     run.mkdir()
     (run / "last.ckpt").write_text("older")
     beside = work_folder(run, resume=False, overwrite=True)
-    assert beside == tmp_path / ".run.new"
+    assert beside == tmp_path / ".run.todpack-new"
     assert work_folder(run, resume=True, overwrite=False) == run
     (beside / "last.ckpt").write_text("newer")
     assert work_folder(run, resume=True, overwrite=False) == beside

@@ -152,10 +152,12 @@ def test_out_of_memory_names_what_to_lower(sequence: Day, tmp_path: Path, monkey
 def test_a_fresh_run_keeps_no_exports_of_an_older_one(sequence: Day, tmp_path: Path) -> None:
     run = tmp_path / "run"
     siren_train.train_siren(sequence, MICRO, run, device="cpu", quiet=True, compute_latent=True)
-    assert len(list((run / "exports").iterdir())) == 3
-    (run / "exports" / "notes.txt").write_text("the user's own")
+    exports = {"latent_map.npy", "f2_state_dict.pt", "f2_ts.pt"}
+    assert exports <= {path.name for path in run.iterdir()}
+    (run / "notes.txt").write_text("the user's own")
     siren_train.train_siren(sequence, MICRO, run, device="cpu", quiet=True, overwrite=True)
-    assert [path.name for path in (run / "exports").iterdir()] == ["notes.txt"]
+    assert not exports & {path.name for path in run.iterdir()}
+    assert (run / "notes.txt").read_text() == "the user's own"
 
 
 def test_diverged_training_is_one_line(sequence: Day, tmp_path: Path) -> None:
@@ -168,13 +170,13 @@ def test_diverged_training_is_one_line(sequence: Day, tmp_path: Path) -> None:
 
 
 def test_exports_reload_and_give_the_checkpoints_frame(run: Path) -> None:
-    latents = np.load(run / "exports" / "latent_map.npy")
+    latents = np.load(run / "latent_map.npy")
     assert latents.shape == (13, 17, 4)
     assert latents.dtype == np.float32
     is_residual = (run / "baseline.png").exists()
     baseline = run / "baseline.png" if is_residual else None
-    f2 = run / "exports" / "f2_state_dict.pt"
-    by_export = exported_predictor(run / "exports" / "latent_map.npy", f2, baseline)
+    f2 = run / "f2_state_dict.pt"
+    by_export = exported_predictor(run / "latent_map.npy", f2, baseline)
     by_checkpoint = checkpoint_predictor(run / "best.ckpt", None)
     for time_h in (0.0, 12.0, 17.3):
         frame = by_checkpoint(time_h)
@@ -187,8 +189,8 @@ def test_torchscript_needs_torch_alone(run: Path) -> None:
     """The whole frame by the exported files and torch's own functions."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        script = torch.jit.load(run / "exports" / "f2_ts.pt")
-    latents = torch.from_numpy(np.load(run / "exports" / "latent_map.npy")).reshape(-1, 4)
+        script = torch.jit.load(run / "f2_ts.pt")
+    latents = torch.from_numpy(np.load(run / "latent_map.npy")).reshape(-1, 4)
     rgb = 255.0 * script(latents, torch.tensor([3.0, 12.0]))[:, 1].detach()
     if (run / "baseline.png").exists():
         rgb = rgb + torch.from_numpy(np.array(Image.open(run / "baseline.png"))).reshape(-1, 3)
@@ -211,7 +213,7 @@ def test_commands_give_the_same_frames(run: Path, tmp_path: Path) -> None:
     assert main(["infer", "--ckpt", ckpt, "--time", "12", "--out", str(tmp_path / "one.png")]) == 0
     assert main(["export-latent", "--ckpt", ckpt, "-o", str(tmp_path / "exports")]) == 0
     for name in ("latent_map.npy", "f2_state_dict.pt"):
-        assert (tmp_path / "exports" / name).stat().st_size == (run / "exports" / name).stat().st_size
+        assert (tmp_path / "exports" / name).stat().st_size == (run / name).stat().st_size
     hours = ["--start-hour", "11", "--end-hour", "12"]
     assert main(["batch-infer", "--ckpt", ckpt, *hours, "--out-dir", str(tmp_path / "frames")]) == 0
     assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == ["recon_11.png", "recon_12.png"]
@@ -281,7 +283,7 @@ def test_bad_checkpoints_are_one_line(run: Path, tmp_path: Path, capsys: pytest.
 
 
 def test_bad_exports_are_one_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    latents, f2 = run / "exports" / "latent_map.npy", run / "exports" / "f2_state_dict.pt"
+    latents, f2 = run / "latent_map.npy", run / "f2_state_dict.pt"
     is_residual = (run / "baseline.png").exists()
 
     def infer(latent_path: Path, f2_path: Path, *more: str) -> str:
@@ -338,9 +340,9 @@ def test_torchscript_is_never_read(
 def test_what_an_export_claims_takes_no_memory(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Tensors that are one number repeated, and an NPY header of a shape that the file does not have."""
     huge = torch.zeros(1).expand(1 << 20, 1 << 20)
-    state = torch.load(run / "exports" / "f2_state_dict.pt", weights_only=True)
+    state = torch.load(run / "f2_state_dict.pt", weights_only=True)
     torch.save({**state, "input_features.weight": huge}, tmp_path / "huge.pt")
-    latents = run / "exports" / "latent_map.npy"
+    latents = run / "latent_map.npy"
 
     def infer(latent_path: Path, f2_path: Path) -> str:
         paths = ["--latent-path", str(latent_path), "--f2-path", str(f2_path)]
@@ -350,12 +352,12 @@ def test_what_an_export_claims_takes_no_memory(run: Path, tmp_path: Path, capsys
     shape = {"descr": "<f4", "fortran_order": False, "shape": (1 << 20, 1 << 20, 4)}
     with (tmp_path / "huge.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, shape)
-    message = infer(tmp_path / "huge.npy", run / "exports" / "f2_state_dict.pt")
+    message = infer(tmp_path / "huge.npy", run / "f2_state_dict.pt")
     assert "huge.npy: expected a latent map (NPY)" in message
 
 
 def test_residual_export_without_baseline_is_refused(run: Path, tmp_path: Path) -> None:
-    latents, f2 = run / "exports" / "latent_map.npy", run / "exports" / "f2_state_dict.pt"
+    latents, f2 = run / "latent_map.npy", run / "f2_state_dict.pt"
     if (run / "baseline.png").exists():
         with pytest.raises(ConfigError, match="expected the baseline frame, found none"):
             exported_predictor(latents, f2, None)
@@ -394,7 +396,7 @@ def test_bad_hours_are_one_line(
 
 
 def test_infer_takes_one_source(run: Path) -> None:
-    both = ["--ckpt", str(run / "best.ckpt"), "--f2-path", str(run / "exports" / "f2_state_dict.pt")]
+    both = ["--ckpt", str(run / "best.ckpt"), "--f2-path", str(run / "f2_state_dict.pt")]
     assert main(["infer", *both, "--time", "1", "--out", "x.png"]) == 2
     assert main(["infer", "--time", "1", "--out", "x.png"]) == 2
 

@@ -40,7 +40,9 @@ class RefineConfig:
     lpips_weight: float = option(
         0.0, 0.0, 10.0, flag="--loss-lpips-w", help="Weight of LPIPS on patches; needs its weights."
     )
-    lpips_every: int = option(2, 1, 1000, flag="--lpips-freq", help="LPIPS is looked at every so many sweeps.")
+    lpips_every: int = option(
+        2, 0, 1000, flag="--lpips-freq", help="LPIPS is looked at every so many sweeps; 0: never."
+    )
     seed: int = option(0, 0, (1 << 31) - 1, help="Seed of random numbers.")
 
     def __post_init__(self) -> None:

@@ -52,7 +52,7 @@ class PerceptualTerm:
             sweep: Sweeps done.
         """
         config = self._config
-        if config.lpips_weight and sweep % config.lpips_every == 0:
+        if config.lpips_weight and config.lpips_every and sweep % config.lpips_every == 0:
             self._kept = self._gradient(errors, sweep, self._lpips_of_frames) * np.float32(config.lpips_weight)
         slopes = self._kept
         if config.ssim_weight:

@@ -139,7 +139,7 @@ class GridMlpFit(Fit):
         begin, length, scale = (0, config.epochs, 1.0) if start < 0 else (start, config.qat_epochs, QAT_LR_FRACTION)
         factor = self.schedule((epoch - begin + step / self.n_steps) / length) * scale
         grids = config.effective_grid_lr * factor
-        rates = (grids, config.lr * factor, HASH_LR_FACTOR * grids)
+        rates = (grids, config.lr * factor, config.hash_lr * factor or HASH_LR_FACTOR * grids)
         return rates[: len(self.optimizer.param_groups)]
 
     def clipped(self) -> Iterator[torch.nn.Parameter]:
@@ -153,7 +153,7 @@ class GridMlpFit(Fit):
     def train_epoch(self, epoch: int) -> Loss:
         """One epoch; of the first ones, the hash grids alone where that is asked for."""
         if self.config.hash_top_levels:
-            alone = epoch < self.config.hash_epochs and self._n_main > 0
+            alone = epoch < min(self.config.hash_epochs, self._n_main - 1)
             for parameter in self.model.parameters():
                 parameter.requires_grad_(not alone)
             for level in self.model.hash_grids:

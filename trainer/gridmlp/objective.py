@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from todpack.eval.measures.perceptual import Lpips
+from todpack.eval.measures.perceptual import MIN_SIDE, Lpips
 from todpack.frames import Day
 from todpack.packer.gridmlp.config import GridMlpConfig
 
@@ -55,7 +55,7 @@ def warmed_up(start: float, end: float, progress: float) -> float:
 
 
 def _lpips(config: GridMlpConfig, device: torch.device) -> Lpips | None:
-    if config.loss_lpips_w == 0.0 and config.temporal_lpips_w == 0.0:
+    if config.lpips_freq == 0 or (config.loss_lpips_w == 0.0 and config.temporal_lpips_w == 0.0):
         return None
     return load_lpips_loss("--loss-lpips-w" if config.loss_lpips_w else "--temporal-lpips-w", device)
 
@@ -131,12 +131,20 @@ class Objective:
             total = total + config.loss_ssim_w * (1.0 - ssim(original, shown, valid))
         if self._lpips is not None and step % config.lpips_freq == 0:
             if config.loss_lpips_w > 0.0:
-                distance = self._lpips.distance_tensor(2.0 * shown - 1.0, 2.0 * original - 1.0).mean()
+                pictures = (_large_enough(2.0 * images - 1.0) for images in (shown, original))
+                distance = self._lpips.distance_tensor(*pictures).mean()
                 total = total + config.loss_lpips_w * distance
             if config.temporal_lpips_w > 0.0 and n_times > 1:
-                changes = (_images(v[:, 1::2] - v[:, ::2], side) for v in (prediction, target))
+                changes = (_large_enough(_images(v[:, 1::2] - v[:, ::2], side)) for v in (prediction, target))
                 total = total + config.temporal_lpips_w * self._lpips.distance_tensor(*changes).mean()
         return total
+
+
+def _large_enough(images: Tensor) -> Tensor:
+    """(B, 3, P, P) with the edges repeated on all sides up to what LPIPS takes."""
+    missing = max(0, MIN_SIDE - images.shape[-1])
+    before, after = missing // 2, missing - missing // 2
+    return functional.pad(images, (before, after, before, after), mode="replicate") if missing else images
 
 
 def _images(values: Tensor, side: int) -> Tensor:

@@ -29,6 +29,6 @@ def train(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) -> Non
 
 
 EXPORT = click.Option(
-    ["--compute-latent"], is_flag=True, default=None, help="Also write exports/ as `todpack export-latent` does."
+    ["--compute-latent"], is_flag=True, default=None, help="Also write what `todpack export-latent` does."
 )
 SIREN = Family("siren", [*command.neural_options("siren", SirenConfig), EXPORT], train)

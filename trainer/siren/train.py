@@ -12,7 +12,6 @@ from todpack.packer.run_folder import RunRecord
 from todpack.packer.siren.config import SirenConfig
 
 from ..neural.run import NeuralFamily, train_run
-from ..run_folder import EXPORTS_NAME
 from .export import model_arrays, reconstruct, write_exports
 from .fit import SirenFit
 from .model import Siren
@@ -34,7 +33,7 @@ def train_siren(day: Day, config: SirenConfig, out_dir: Path, *, compute_latent:
         day: The day, 8-bit.
         config: The run's configuration.
         out_dir: Run folder; created if need be.
-        compute_latent: Also write the exports for torch into `out_dir`/exports.
+        compute_latent: Also write the exports for torch into `out_dir`.
         how: `device`, `resume`, `overwrite`, `quiet`: see `neural.run.train_run`.
 
     Returns:
@@ -48,6 +47,6 @@ def train_siren(day: Day, config: SirenConfig, out_dir: Path, *, compute_latent:
         return SirenFit(day, config, work, device)
 
     def export(model: Siren, work: Path) -> None:
-        write_exports(model, work / EXPORTS_NAME)
+        write_exports(model, work)
 
     return train_run(SIREN, day, config, out_dir, make_fit, export if compute_latent else None, **how)

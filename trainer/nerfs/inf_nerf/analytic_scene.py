@@ -179,12 +179,13 @@ def _sparse_points(poses: np.ndarray, camera: Intrinsics, n: int, seed: int) -> 
     return np.concatenate(points), np.concatenate(scales)
 
 
-def write_scene(folder: Path, scene: PosedImages) -> None:
+def write_scene(folder: str | Path, scene: PosedImages) -> None:
     """Write a dataset: transforms.json, images/*.png and sparse_points.npz.
 
     Raises:
         OutputError: the folder cannot be written.
     """
+    folder = Path(folder)
     make_folder(folder / "images")
     frames = []
     for number, (image, pose) in enumerate(zip(scene.images, scene.poses, strict=True)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ class PosedImages:
         scales: (P,) radius of the finest sample that saw each point, world units, or None.
         scene_bound: Half the edge of the cube around the scene, where it is known.
         name: For messages.
+        held_out: Images of the same scene that are not trained on, or None; see `hold_out`.
     """
 
     images: list[np.ndarray]
@@ -68,6 +70,7 @@ class PosedImages:
     scales: np.ndarray | None
     scene_bound: float | None
     name: str
+    held_out: PosedImages | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -78,6 +81,14 @@ class PosedImages:
             [self.images[i] for i in indices], self.poses[indices], [self.intrinsics[i] for i in indices],
             self.points, self.scales, self.scene_bound, self.name,
         )  # fmt: skip
+
+    def hold_out(self, every: int) -> PosedImages:
+        """The images without every `every`th, which are its `held_out`; all of them where none or all would go."""
+        held = list(range(every - 1, len(self), every)) if every else []
+        if not held or len(held) == len(self):
+            return self
+        rest = self.subset([i for i in range(len(self)) if i not in held])
+        return dataclasses.replace(rest, held_out=self.subset(held))
 
     def summary(self) -> dict[str, Any]:
         """How the scene was seen, as JSON: what renderings without the dataset start from."""
@@ -96,7 +107,7 @@ class PosedImages:
         }
 
 
-def read_posed_images(folder: Path, transforms: str = TRANSFORMS_NAME) -> PosedImages:
+def read_posed_images(folder: str | Path, transforms: str = TRANSFORMS_NAME) -> PosedImages:
     """Read a dataset.
 
     The file has `frames`, each with `file_path` (the suffix may be missing) and `transform_matrix` (camera to world,
@@ -107,6 +118,7 @@ def read_posed_images(folder: Path, transforms: str = TRANSFORMS_NAME) -> PosedI
     Raises:
         DataError: says which file is wrong, what was expected and what was found.
     """
+    folder = Path(folder)
     path = folder / transforms
     if not path.is_file():
         raise DataError(f"{path}: expected a Blender-style {transforms}, found nothing there")

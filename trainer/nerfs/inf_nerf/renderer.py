@@ -164,7 +164,7 @@ class InfNeRFRenderer:
 
     def render_video(
         self,
-        trajectory: np.ndarray,
+        camera_trajectory: np.ndarray,
         intrinsics: Intrinsics | np.ndarray,
         output_path: str | Path,
         fps: int = 24,
@@ -176,10 +176,10 @@ class InfNeRFRenderer:
             ConfigError: no poses, or PyAV is missing.
             OutputError: it cannot be written.
         """
-        if len(trajectory) == 0:
-            raise ConfigError("trajectory: expected at least one pose, found none")
+        if len(camera_trajectory) == 0:
+            raise ConfigError("camera_trajectory: expected at least one pose, found none")
         width, height = self.config.image_width, self.config.image_height
-        write_video(Path(output_path), self.frames(trajectory, intrinsics, quiet), width, height, fps)
+        write_video(Path(output_path), self.frames(camera_trajectory, intrinsics, quiet), width, height, fps)
 
     def render_spiral_video(
         self,

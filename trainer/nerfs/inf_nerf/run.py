@@ -58,11 +58,8 @@ def load_data(scene: SceneConfig) -> tuple[PosedImages, PosedImages | None]:
         return read_posed_images(folder, "transforms_train.json"), (
             read_posed_images(folder, tests[0]) if tests else None
         )
-    images = read_posed_images(folder)
-    held = list(range(scene.hold_out - 1, len(images), scene.hold_out)) if scene.hold_out else []
-    if not held or len(held) == len(images):
-        return images, None
-    return images.subset([i for i in range(len(images)) if i not in held]), images.subset(held)
+    images = read_posed_images(folder).hold_out(scene.hold_out)
+    return images, images.held_out
 
 
 def single_level_like(path: Path) -> InfNeRFConfig:

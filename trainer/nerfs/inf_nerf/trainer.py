@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from todpack.decompressor.files import make_folder
 from todpack.packer.errors import ConfigError
 from todpack.packer.progress import ProgressLine
 
@@ -41,6 +42,7 @@ NEAR = 1e-3  # of the scene's bound
 FAR = math.inf
 MAX_DEPTH_WITHOUT_POINTS = 4
 SAVE_SECONDS = 20.0
+BEST_NAME = Path("checkpoints", "best.pth")
 MEMORY_OPTIONS = "--rays-batch-size, --num-samples, --table-size or --hidden-dim"
 
 
@@ -62,7 +64,7 @@ class InfNeRFTrainer:
         config: InfNeRFTrainerConfig | None = None,
         *,
         val_dataset: PosedImages | None = None,
-        out_dir: Path | None = None,
+        out_dir: str | Path | None = None,
         device: torch.device | None = None,
         quiet: bool = False,
     ) -> None:
@@ -72,7 +74,7 @@ class InfNeRFTrainer:
             model: With the root alone, or already built.
             train_dataset: Posed images; with sparse points, the octree has the nodes that these need.
             config: How to train.
-            val_dataset: Held-out images for `validate`.
+            val_dataset: Held-out images for `validate`; None: those that `train_dataset` says were held out of it.
             out_dir: Folder for checkpoints and log.csv; None writes nothing.
             device: Where to train; None: CUDA device `local_rank` where there is one, else the CPU.
             quiet: No progress bar.
@@ -89,8 +91,10 @@ class InfNeRFTrainer:
             device = torch.device(f"cuda:{self.config.local_rank}" if torch.cuda.is_available() else "cpu")
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        self.model, self.device, self.out_dir = model.to(device), device, out_dir
-        self.dataset, self.val_dataset, self._quiet = train_dataset, val_dataset, quiet or self.rank > 0
+        self.model, self.device = model.to(device), device
+        self.out_dir = None if out_dir is None else Path(out_dir)
+        self.dataset, self.val_dataset = train_dataset, val_dataset or train_dataset.held_out
+        self._quiet = quiet or self.rank > 0
         self.pixels = PixelPyramid(train_dataset, self.config.pyramid_levels, device)
         self.steps_per_epoch = self.config.steps_per_epoch or math.ceil(
             self.pixels.n_pixels / self.config.rays_batch_size
@@ -143,7 +147,7 @@ class InfNeRFTrainer:
         return parts_of(fields)
 
     def train(self) -> list[dict[str, float]]:
-        """Train to the last epoch; `history`.
+        """Train to the last epoch; `history`. With `out_dir`, the model is then in checkpoints/best.pth there.
 
         Raises:
             TrainingError: the loss diverged, or memory ran out.
@@ -171,6 +175,8 @@ class InfNeRFTrainer:
                     csv_log.append(self.epoch - 1, means["total"], psnr_db, rates[1], rates[0], self.seconds, nodes)
                 self._save_sometimes()
                 line.update(self.epoch, note=f"{psnr_db:.2f} dB, {len(self.model.octree)} nodes")
+        if self.out_dir is not None:
+            self.save_model(self.out_dir / BEST_NAME)
         return self.history
 
     def _train_epoch(self) -> dict[str, float]:
@@ -254,7 +260,7 @@ class InfNeRFTrainer:
         self._prepare(restrict(self.model, smaller, old, self.optimizer))
         return len(octree) - len(smaller)
 
-    def save_model(self, path: Path) -> None:
+    def save_model(self, path: str | Path) -> None:
         """Write the file that `InfNeRFRenderer.from_checkpoint` reads; every process must call it, the first writes.
 
         Raises:
@@ -264,7 +270,8 @@ class InfNeRFTrainer:
         assert isinstance(fields, (NodeFields, ShardedFields))
         records = gather_records(fields, len(self.model.octree) + 1)
         if records is not None:
-            write_model(path, self.model.config, self.model.octree, records, self.dataset.summary())
+            make_folder(Path(path).parent)
+            write_model(Path(path), self.model.config, self.model.octree, records, self.dataset.summary())
 
     def _checkpoint_path(self) -> Path:
         assert self.out_dir is not None
