@@ -20,7 +20,8 @@ The way of a tile of h x w texels, from bytes to a frame; FORMAT.md says the sam
     rgb           (h, w, 3) uint8 sRGB or float32 radiance
 
 decoder.py puts it together for all tiles of a lightmap and keeps decoded tiles (../tile_cache.py); entry.py holds the
-fields of the metadata; gutter.py fills texels beside the valid ones. The encoder is packer/daybasis.
+fields of the metadata; gutter.py fills texels beside the valid ones; native.py calls the same
+steps in C. The encoder is packer/daybasis.
 
 Glossary
     chart         a connected component of the valid texels of a tile; the transform never mixes two

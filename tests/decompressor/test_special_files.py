@@ -122,6 +122,6 @@ def test_a_link_in_the_place_of_a_frame_is_not_followed(micro_archive: Path, tmp
     victim.write_text("mine")
     out.mkdir()
     (out / "tod_00.png").symlink_to(victim)
-    assert main([str(micro_archive), "-o", str(out), "--hours", "0", "-q"]) == 0
+    assert main([str(micro_archive), "-o", str(out), "--hours", "0", "-q", "--overwrite"]) == 0
     assert victim.read_text() == "mine"
     assert not (out / "tod_00.png").is_symlink()

@@ -194,7 +194,7 @@ def test_region_and_texel_are_the_frame(
     with open_archive(path) as archive:
         np.testing.assert_array_equal(archive.lightmaps[0].latents(), whole_map)
         if storage == "weights":
-            assert len(calls) == 7
+            assert 7 <= len(calls) <= 13  # strips of one or two of the 13 rows
         frame = archive.decode(7.7, dtype="float32")
         codes = archive.decode(7.7)
         np.testing.assert_array_equal(archive.decode(7.7, region=(3, 11, 5, 26), dtype="float32"), frame[3:11, 5:26])

@@ -75,7 +75,7 @@ def test_the_console_script_in_the_middle_of_its_work(tmp_path: Path) -> None:
         pytest.skip("todpack is not installed as a script")
     (tmp_path / "a.tod").write_text("older")
     process = subprocess.Popen(
-        [script, "compress", SAMPLE, "-o", tmp_path / "a.tod"],
+        [script, "compress", SAMPLE, "-o", tmp_path / "a.tod", "--overwrite"],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
