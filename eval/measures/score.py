@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import EvalError
 from ..progress import Progress, silent
 from ..tables import columns, figure, finite
+from .border import OFFSETS, BorderScore, border_score
 from .figures import Figures
 from .metrics import bits_per_texel, compression_ratio, psnr_srgb_db, temporal_l1
 from .perceptual import (
@@ -53,6 +54,7 @@ class ScoreReport:
         n_valid: Valid texels.
         archive_bytes: Everything the decoder reads; of an archive of several lightmaps, the one's own sections.
         source_bytes: The files of the originals (PNG), 0 where unknown.
+        border: Of lookups over charts' borders, None where there are none.
     """
 
     transfer: str
@@ -68,6 +70,7 @@ class ScoreReport:
     n_valid: int
     archive_bytes: int
     source_bytes: int = 0
+    border: BorderScore | None = None
 
     @property
     def bpt(self) -> float:
@@ -97,8 +100,15 @@ class ScoreReport:
         def measures(of: ScoreReport | HourScore) -> dict[str, float | None]:
             return {self.psnr_key: finite(of.psnr_db), "ssim": finite(of.ssim), "lpips": finite(of.lpips)}
 
+        def borders(of: tuple[float, ...] | None) -> dict[str, float | None] | None:
+            return None if of is None else {f"{at:g}": finite(db) for at, db in zip(OFFSETS, of, strict=True)}
+
+        border = self.border
         return {
             **measures(self),
+            "border_db": borders(None if border is None else border.psnr_db),
+            "border_own_gutter_db": borders(None if border is None else border.own_gutter_db),
+            "border_own_gutter_ceiling_db": borders(None if border is None else border.ceiling_db),
             "lossless": self.psnr_db == math.inf,
             "lpips_absent": self.lpips_absent,
             "temporal_l1": finite(self.temporal_l1),
@@ -138,6 +148,16 @@ class ScoreReport:
             f"archive         {self.archive_bytes} bytes, {self.bpt:.3f} bits per valid texel and frame",
             f"compression     {self.compression_ratio:.1f} x against raw {raw} RGB{against_png}",
         ]
+        if self.border is not None:
+            over, own, most = (
+                " and ".join(f"{db:.2f}" for db in of)
+                for of in (self.border.psnr_db, self.border.own_gutter_db, self.border.ceiling_db)
+            )
+            places = " and ".join(f"{at:g}" for at in OFFSETS)
+            lines.append(
+                f"border          {over} dB at {places} texels over charts' borders; against the original's own"
+            )
+            lines.append(f"                gutter {own} dB, of at most {most} dB")
         if self.lpips_absent is not None:
             lines.append(f"LPIPS absent:   {self.lpips_absent}")
         return "\n".join(lines)
@@ -203,4 +223,5 @@ def score_frames(
         n_valid=int(valid.sum()),
         archive_bytes=archive_bytes,
         source_bytes=source_bytes,
+        border=border_score(reference, decoded, valid),
     )

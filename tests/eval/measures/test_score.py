@@ -26,7 +26,8 @@ NO_LPIPS = LpipsAbsent("switched off by the test")
 KEYS = {
     "psnr_srgb_db", "lossless", "ssim", "lpips", "lpips_absent", "temporal_l1", "temporal_lpips", "archive_bytes",
     "bpt", "compression_ratio", "compression_ratio_png", "frames", "height", "width", "valid_texels",
-    "ssim_definition", "lpips_definition", "per_hour",
+    "ssim_definition", "lpips_definition", "per_hour", "border_db", "border_own_gutter_db",
+    "border_own_gutter_ceiling_db",
 }  # fmt: skip
 
 
