@@ -11,10 +11,10 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from .container import Container
+from .decoders import choose_decoder
 from .errors import RequestError
 from .families import FAMILIES, Decoder, Family
 from .forks import Lock
-from .frame import to_codes
 from .graphs.runtime import Runtime, default_workers
 from .graphs.session import choose_provider
 from .lightmap_file import GUTTERS, LightmapFile
@@ -22,6 +22,7 @@ from .limits import DEFAULT_LIMITS, Limits
 from .mask import Mask
 from .memory import MemoryAccount
 from .metadata import LightmapEntry, read_archive_entry
+from .pixels import FLOAT32, FORMATS, UINT8
 from .pool import Pool
 from .time_account import TimeAccount
 from .working_set import reserve
@@ -101,7 +102,12 @@ class Lightmap:
         return self.decoder.frame_inputs()
 
     def decode(
-        self, time_h: float, region: Region | tuple[int, int, int, int] | None = None, dtype: str = "uint8"
+        self,
+        time_h: float,
+        region: Region | tuple[int, int, int, int] | None = None,
+        dtype: str = "uint8",
+        *,
+        keep: bool = True,
     ) -> np.ndarray:
         """Decode a frame, or a region of it, at any time.
 
@@ -109,32 +115,32 @@ class Lightmap:
             time_h: Hours in [0, 24).
             region: (y0, y1, x0, x1), rows y0..y1-1 and columns x0..x1-1; None is the whole frame.
             dtype: "uint8" (8-bit sRGB signals only) or "float32" (0..255 or radiance, clipped to what the signal
-                allows).
+                allows); for textures also "rgba8" (as uint8, alpha 255), "float16", "rgba16f" (alpha 1), both rounded
+                from float32, and "rgb9e5" (shared exponent).
+            keep: Keep the maps of tiles that are decoded for it. Without, no more is held than the file and what one
+                tile takes, and the next request decodes the maps anew.
 
         Returns:
-            (h, w, 3) array of its own.
+            (h, w, 3) array of its own; (h, w, 4) for rgba8 and rgba16f, (h, w) uint32 for rgb9e5.
 
         Raises:
             RequestError: time, region or dtype is not possible.
             ArchiveError: a section or graph is missing, damaged or not usable.
         """
-        checked = self._check(time_h, region, dtype)
-        values = self.decoder.decode(float(time_h), checked, dtype == "uint8")
+        checked, pixels = self._check(time_h, region, dtype), FORMATS[dtype]
+        values = self.decoder.decode(float(time_h), checked, pixels, keep)
         if self._file.gutter == "black":
             y0, y1, x0, x1 = checked
-            values[~self.valid[y0:y1, x0:x1]] = 0
-        return values if dtype == "uint8" else self._clipped(values)
+            values[~self.valid[y0:y1, x0:x1]] = pixels.black
+        return values
 
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
-        """One texel: (3,) values, equal to `decode(time_h)[y, x]`; arguments and errors as there."""
-        self._check(time_h, (y, y + 1, x, x + 1), dtype)
-        values = self.decoder.texel(y, x, float(time_h))
-        if self._file.gutter == "black" and not self.valid[y, x]:
-            values[:] = 0
-        return to_codes(values) if dtype == "uint8" else self._clipped(values)
-
-    def _clipped(self, values: np.ndarray) -> np.ndarray:
-        return np.clip(values, 0.0, 255.0 if self.transfer == "srgb8" else None, out=values)
+        """One texel, equal to `decode(time_h, dtype=dtype)[y, x]`; arguments and errors as there."""
+        region, pixels = self._check(time_h, (y, y + 1, x, x + 1), dtype), FORMATS[dtype]
+        if self._file.gutter == "black" or pixels not in (UINT8, FLOAT32):
+            texel: np.ndarray = self.decode(time_h, region, dtype)[0, 0]
+            return texel
+        return self.decoder.texel(y, x, float(time_h), pixels)
 
     def check(self, hours: Sequence[float], region: Region | tuple[int, int, int, int] | None = None) -> None:
         """Raise RequestError unless all these times and this region can be decoded."""
@@ -144,10 +150,11 @@ class Lightmap:
     def _check(self, time_h: float, region: tuple[int, int, int, int] | None, dtype: str) -> tuple[int, int, int, int]:
         if not (math.isfinite(time_h) and 0.0 <= time_h < 24.0):
             raise RequestError(f"time: expected hours in [0, 24), found {time_h}")
-        if dtype not in ("uint8", "float32"):
-            raise RequestError(f"dtype: expected uint8 or float32, found {dtype}")
-        if dtype == "uint8" and self.transfer != "srgb8":
-            raise RequestError("dtype: expected float32 for a linear lightmap, found uint8")
+        pixels = FORMATS.get(dtype)
+        if pixels is None:
+            raise RequestError(f"dtype: expected one of {', '.join(FORMATS)}, found {dtype}")
+        if pixels.is_8bit and self.transfer != "srgb8":
+            raise RequestError(f"dtype: expected float32 for a linear lightmap, found {dtype}")
         if region is None:
             return 0, self.height, 0, self.width
         y0, y1, x0, x1 = region
@@ -159,6 +166,18 @@ class Lightmap:
         return y0, y1, x0, x1
 
 
+class Options(NamedTuple):
+    """Arguments of `open_archive`, with the decoder that was chosen."""
+
+    threads: int | None
+    provider: str
+    limits: Limits
+    any_size: bool
+    gutter: str
+    decoder: str
+    cache_bytes: int | None
+
+
 class Archive:
     """An open archive; see `open_archive`. A context manager. It works on in forked processes, and can be pickled.
 
@@ -166,32 +185,44 @@ class Archive:
         lightmaps: In file order.
         metadata: `metadata.json`, parsed.
         file_bytes: Size of the file.
-        provider: "cpu" or "cuda", what the graphs run on.
+        decoder: "native", "onnx" or "reference": what decodes daybasis.
         memory: What decoding may still take.
     """
 
-    def __init__(self, container: Container, threads: int, provider: str, gutter: str) -> None:
+    def __init__(self, container: Container, options: Options) -> None:
         self._container = container
         self._opened_by: tuple[Any, ...] | None = None
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
-        self.model_type, self.provider, self.threads = entry.model_type, provider, threads
+        self.model_type, self.decoder, self.threads = entry.model_type, options.decoder, options.threads or 0
+        self._provider = options.provider
         family = FAMILIES[entry.model_type]
         n_hours, path = len(entry.hours), container.path
         models = [family.read(item, n_hours) for item in entry.lightmaps]
-        memory = self.memory = MemoryAccount(container.counted_bytes, container.limits)
+        memory = self.memory = MemoryAccount(container.counted_bytes, container.limits, options.cache_bytes)
         pairs = list(zip(entry.lightmaps, models, strict=True))
         needs = [family.memory(item, model, n_hours, memory.cache_bytes) for item, model in pairs]
         decoded_bytes = sum(section.decoded_bytes for section in container.sections.values())
-        workers = default_workers(threads)
+        workers = default_workers(self.threads)
         at_once = reserve(memory, needs, decoded_bytes, workers, str(path))
         self._pool = Pool(workers)
-        runtime = Runtime(provider, memory, self._pool, at_once)
+        runtime = Runtime(options.provider, memory, self._pool, at_once, options.decoder)
 
         def file_of(item: LightmapEntry) -> LightmapFile:
             time = TimeAccount(container.counted_bytes, container.limits)
-            return LightmapFile(container, entry, item, Mask(container, item), runtime, time, gutter)
+            return LightmapFile(container, entry, item, Mask(container, item), runtime, time, options.gutter)
 
         self.lightmaps = tuple(Lightmap(family, file_of(item), model) for item, model in pairs)
+
+    @property
+    def provider(self) -> str:
+        """ "cpu" or "cuda", what graphs run on where they are run."""
+        return choose_provider(self._provider)
+
+    @property
+    def runs_on(self) -> str:
+        """What makes frames: "native", "reference" (NumPy), or the provider of graphs."""
+        by_graph = self.decoder == "onnx" or self.model_type != "daybasis"
+        return self.provider if by_graph else self.decoder
 
     @property
     def container(self) -> Container:
@@ -256,9 +287,10 @@ class Archive:
         *,
         lightmap: int | str = 0,
         dtype: str = "uint8",
+        keep: bool = True,
     ) -> np.ndarray:
         """`Lightmap.decode` of one lightmap."""
-        return self.find(lightmap).decode(time_h, region, dtype)
+        return self.find(lightmap).decode(time_h, region, dtype, keep=keep)
 
     def texel(self, y: int, x: int, time_h: float, *, lightmap: int | str = 0, dtype: str = "uint8") -> np.ndarray:
         """`Lightmap.texel` of one lightmap."""
@@ -301,38 +333,48 @@ def open_archive(
     limits: Limits = DEFAULT_LIMITS,
     any_size: bool = False,
     gutter: str = "dilate",
+    decoder: str | None = None,
+    cache_bytes: int | None = None,
 ) -> Archive:
     """Open an archive: header and metadata are read and checked, sections when they are needed.
 
     Args:
         source: Path of the `.tod` file, or the open file (such as io.BytesIO), which is closed with the archive.
         threads: Threads for decoding; None takes what the machine has.
-        provider: "auto" (CUDA where it is really there, else CPU), "cpu" or "cuda".
+        provider: Of graphs: "auto" (CUDA where it is really there, else CPU), "cpu" or "cuda".
         limits: Caps on what the file may ask for.
         any_size: Also open a file that was cut off; sections that it lacks raise an error when they are needed.
         gutter: What texels outside the mask are: "dilate", the nearest valid texel of their tile within 16 texels, so
             that lookups across a chart's border find no seam (family daybasis; others decode what their network has
             there); "mean", the mean color of the hour; "black".
+        decoder: Of daybasis: "native" (the C core), "onnx" (NumPy, and onnxruntime for frames), "reference" (NumPy), or
+            "auto", native where it was built; None takes the environment's TODPACK_DECODER, or else "auto". All give
+            the same bytes at stored hours.
+        cache_bytes: Room for decoded tiles of one lightmap; None takes what the limits allow. The last tile stays.
 
     Raises:
         ArchiveError: not an archive, damaged, of an unknown version, or over the limits.
-        RequestError: threads or provider is not possible.
+        RequestError: threads, provider, gutter, decoder or cache_bytes is not possible.
     """
     if threads is not None and not 1 <= threads <= 1024:
         raise RequestError(f"threads: expected 1..1024, found {threads}")
     if gutter not in GUTTERS:
         raise RequestError(f"gutter: expected one of {', '.join(GUTTERS)}, found {gutter}")
-    resolved = choose_provider(provider)
+    if cache_bytes is not None and cache_bytes < 0:
+        raise RequestError(f"cache_bytes: expected 0 or more, found {cache_bytes}")
+    if provider != "auto":  # else it is looked for when a graph is run, which may be never
+        choose_provider(provider)
+    options = Options(threads, provider, limits, any_size, gutter, choose_decoder(decoder, provider), cache_bytes)
     container = Container(source, limits, any_size=any_size)
     try:
-        archive = Archive(container, threads or 0, resolved, gutter)
+        archive = Archive(container, options)
     except BaseException:
         container.close()
         raise
     if isinstance(source, str | os.PathLike):
-        archive._opened_by = (os.path.abspath(source), threads, provider, limits, any_size, gutter)
+        archive._opened_by = os.path.abspath(source), options
     return archive
 
 
-def _open_again(path: str, threads: int | None, provider: str, limits: Limits, any_size: bool, gutter: str) -> Archive:
-    return open_archive(path, threads=threads, provider=provider, limits=limits, any_size=any_size, gutter=gutter)
+def _open_again(path: str, options: Options) -> Archive:
+    return open_archive(path, **options._asdict())

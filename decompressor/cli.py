@@ -15,6 +15,7 @@ import numpy as np
 
 from .archive import Archive, Lightmap, Region, open_archive
 from .damage import Damage, decode_around, find_damage, mark, whole_frame
+from .decoders import DECODERS
 from .errors import (
     ArchiveError,
     DamagedArchiveError,
@@ -75,6 +76,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--provider", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default: auto)"
     )
+    parser.add_argument(
+        "--decoder", choices=DECODERS,
+        help="native: the C core; onnx: NumPy, and onnxruntime for frames; reference: NumPy (default: TODPACK_DECODER, "
+        "or native where it was built)",
+    )  # fmt: skip
     parser.add_argument(
         "--gutter", choices=GUTTERS, default="dilate",
         help="where no surface is: the nearest valid texel, the mean color of the hour, or black (default: dilate)",
@@ -204,6 +210,7 @@ def run(args: argparse.Namespace) -> None:
         limits=limits,
         any_size=args.keep_going,
         gutter=args.gutter,
+        decoder=args.decoder,
     ) as archive:
         if archive.container.found_bytes != archive.file_bytes:
             faults.append(
@@ -231,7 +238,7 @@ def run(args: argparse.Namespace) -> None:
             log.info(
                 "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",
                 lightmap.name, len(hours), lightmap.width, lightmap.height,
-                np.median(frame_ms[lightmap.name]), archive.provider, out,
+                np.median(frame_ms[lightmap.name]), archive.runs_on, out,
             )  # fmt: skip
     total_ms = 1e3 * (time.perf_counter() - started)
     if args.timings is not None:

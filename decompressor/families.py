@@ -9,10 +9,12 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from . import gridmlp, siren
-from .daybasis import decoder, entry
+from .daybasis import entry, native_decoder
+from .daybasis.stored import Stored
 from .grid import TileGrid
 from .lightmap_file import LightmapFile
 from .metadata import ArchiveEntry, LightmapEntry
+from .pixels import PixelFormat
 from .working_set import WorkingSet
 
 Entry = TypeVar("Entry")
@@ -30,11 +32,11 @@ class Decoder(Protocol):
     def frame_inputs(self) -> dict[str, np.ndarray]:
         """What the graph `frame` takes beside `z` and `time_h`."""
 
-    def decode(self, time_h: float, region: tuple[int, int, int, int], as_rgb8: bool) -> np.ndarray:
-        """(h, w, 3) uint8 sRGB or float32 values of a region."""
+    def decode(self, time_h: float, region: tuple[int, int, int, int], pixels: PixelFormat, keep: bool) -> np.ndarray:
+        """Pixels of a region; `keep` the maps that were decoded for it."""
 
-    def texel(self, y: int, x: int, time_h: float) -> np.ndarray:
-        """(3,) float32 values of one texel."""
+    def texel(self, y: int, x: int, time_h: float, pixels: PixelFormat) -> np.ndarray:
+        """One texel of uint8 or float32."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ FAMILIES: dict[str, Family[Any]] = {
         read=entry.read_entry,
         tiles=entry.tiles_of,
         memory=entry.working_set,
-        open=decoder.DayBasisDecoder,
+        open=lambda file, model: native_decoder.open_decoder(Stored(file, model)),
         describe=entry.describe,
     ),
     "gridmlp": Family(

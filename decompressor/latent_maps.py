@@ -186,8 +186,3 @@ class LatentMapDecoder(TiledDecoder[np.ndarray]):
 
     def _frame(self, held: np.ndarray, part: Part, time_h: float, as_rgb8: bool) -> np.ndarray:
         return self._prepared().frame.decode(held[:, part[0], part[1]], time_h, as_rgb8)
-
-    def texel(self, y: int, x: int, time_h: float) -> np.ndarray:
-        """(3,) float32 of one texel, equal to the same texel of the whole frame."""
-        texel: np.ndarray = self.decode(time_h, (y, y + 1, x, x + 1), False)[0, 0]
-        return texel

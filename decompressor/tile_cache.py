@@ -41,12 +41,13 @@ class TileCache(Generic[Held]):
         """Tiles that threads of the parent were decoding are decoded anew."""
         self._pending = {}
 
-    def get(self, number: int, decode: Callable[[], Held]) -> Held:
+    def get(self, number: int, decode: Callable[[], Held], keep: bool = True) -> Held:
         """The maps of a tile.
 
         Args:
             number: Number of the tile.
             decode: Makes them; one thread calls it, and the others wait for its result.
+            keep: Whether they are kept, if there is room.
 
         Raises:
             ArchiveError: what `decode` raises, in every thread that waited for it.
@@ -69,8 +70,9 @@ class TileCache(Generic[Held]):
             raise
         with self._lock:
             self._pending.pop(number, None)
-            self._tiles[number] = maps
-            self._held += maps.nbytes
+            if keep:
+                self._tiles[number] = maps
+                self._held += maps.nbytes
             while self._held > self._room and len(self._tiles) > 1:
                 self._held -= self._tiles.popitem(last=False)[1].nbytes
         ours.set_result(maps)

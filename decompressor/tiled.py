@@ -9,6 +9,7 @@ import numpy as np
 
 from .grid import Place, TileGrid
 from .lightmap_file import LightmapFile
+from .pixels import PixelFormat
 from .tile_cache import Held, TileCache
 
 Part = tuple[slice, slice]
@@ -43,8 +44,8 @@ class TiledDecoder(ABC, Generic[Held]):
     def _frame(self, held: Held, part: Part, time_h: float, as_rgb8: bool) -> np.ndarray:
         """(h, w, 3) of a part of a tile."""
 
-    def _tile(self, place: Place) -> Held:
-        return self._cache.get(place.number, lambda: self._make(place))
+    def _tile(self, place: Place, keep: bool = True) -> Held:
+        return self._cache.get(place.number, lambda: self._make(place), keep)
 
     def prepare(self) -> None:
         """Decode all tiles, several at a time; those that there is room for are kept."""
@@ -62,34 +63,46 @@ class TiledDecoder(ABC, Generic[Held]):
             place.cut(maps)[...] = self._maps(self._tile(place))
         return maps
 
-    def decode(self, time_h: float, region: tuple[int, int, int, int], as_rgb8: bool) -> np.ndarray:
+    def decode(
+        self, time_h: float, region: tuple[int, int, int, int], pixels: PixelFormat, keep: bool = True
+    ) -> np.ndarray:
         """Decode a region.
 
         Args:
             time_h: Hours in [0, 24).
             region: (y0, y1, x0, x1) inside of the lightmap.
-            as_rgb8: uint8 sRGB instead of float32 values.
+            pixels: Their format.
+            keep: Keep the maps of tiles that are decoded for it.
 
         Returns:
-            (h, w, 3) array of its own.
+            An array of its own.
         """
         y0, y1, x0, x1 = region
-        touched = list(self._tiles.within(*region))
-        if len(touched) == 1:
-            return self._in_tile(touched[0], region, time_h, as_rgb8)
-        out = np.empty((y1 - y0, x1 - x0, 3), np.uint8 if as_rgb8 else np.float32)
+        out = pixels.empty(y1 - y0, x1 - x0)
 
         def fill(place: Place) -> None:
             top, bottom = max(y0, place.rows.start), min(y1, place.rows.stop)
             left, right = max(x0, place.columns.start), min(x1, place.columns.stop)
-            piece = self._in_tile(place, (top, bottom, left, right), time_h, as_rgb8)
-            out[top - y0 : bottom - y0, left - x0 : right - x0] = piece
+            part = (
+                slice(top - place.rows.start, bottom - place.rows.start),
+                slice(left - place.columns.start, right - place.columns.start),
+            )
+            drawn = out[top - y0 : bottom - y0, left - x0 : right - x0]
+            self._draw(self._tile(place, keep), part, time_h, pixels, drawn)
 
-        self._file.runtime.pool.map(fill, touched, self._file.runtime.tiles_at_once)
+        self._file.runtime.pool.map(fill, list(self._tiles.within(*region)), self._file.runtime.tiles_at_once)
         return out
 
-    def _in_tile(self, place: Place, region: tuple[int, int, int, int], time_h: float, as_rgb8: bool) -> np.ndarray:
-        y0, y1, x0, x1 = region
-        top, left = place.rows.start, place.columns.start
-        part = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
-        return self._frame(self._tile(place), part, time_h, as_rgb8)
+    def _draw(self, held: Held, part: Part, time_h: float, pixels: PixelFormat, out: np.ndarray) -> None:
+        """Decode a part of a tile into an array of pixels, which may be a part of a larger one."""
+        out[...] = pixels.of(self._frame(held, part, time_h, pixels.is_8bit), self._file.archive.transfer)
+
+    def texel(self, y: int, x: int, time_h: float, pixels: PixelFormat) -> np.ndarray:
+        """One texel, equal to the same texel of the whole frame."""
+        texel: np.ndarray = self.decode(time_h, (y, y + 1, x, x + 1), pixels)[0, 0]
+        return texel
+
+    def _pixel(self, values: np.ndarray, pixels: PixelFormat) -> np.ndarray:
+        """A pixel of (3,) values, uint8 or float32 as the format is made of."""
+        pixel: np.ndarray = pixels.of(values.reshape(1, 1, 3), self._file.archive.transfer)[0, 0]
+        return pixel

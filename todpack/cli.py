@@ -148,8 +148,19 @@ def command_group() -> click.Group:
 
     settings = {"help_option_names": ["-h", "--help"], "token_normalize_func": normalize}
 
+    def say_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+        if not asked or ctx.resilient_parsing:
+            return
+        from todpack.decompressor.daybasis import native
+
+        core = native.kernels()
+        click.echo(f"todpack, version {todpack.__version__} ({f'native core: {core}' if core else 'no native core'})")
+        ctx.exit()
+
     @click.group(cls=LazyGroup, epilog=EPILOG, context_settings=settings)
-    @click.version_option(todpack.__version__, prog_name="todpack")
+    @click.option(
+        "--version", is_flag=True, expose_value=False, is_eager=True, callback=say_version, help="Show it and exit."
+    )
     def cli() -> None:
         """Compress a day of lightmaps into one small archive, and get any hour back almost for free."""
 

@@ -14,14 +14,15 @@ The way of a tile of h x w texels, from bytes to a frame; FORMAT.md says the sam
       |           transform/lifting.py      3. times the step of each site, 4. inverse 5/3 lifting
       |           transform/smoothing.py    5. a bounded step toward the neighbors, where the archive asks for it
     maps z        (K, h, w) float32, 6. on grids of powers of two; transform/reconstruct.py runs 1. to 6.
-      |           temporal/basis_codes.py   i/basis -> A and b at the stored times; temporal/ramps.py: at any time
+      |           temporal/basis_codes.py   i/basis -> A and b at the stored times; temporal/ramps.py: at any time, in
+      |           the form that the graph takes; temporal/matrix.py: in NumPy
       |           the ONNX graph `frame`: A(t) z + b(t), then the curve; pointwise, so any region gives the same values;
       |           frame_graph.py looks whether it is that, sums.py whether the order of its sums matters
     rgb           (h, w, 3) uint8 sRGB or float32 radiance
 
-decoder.py puts it together for all tiles of a lightmap and keeps decoded tiles (../tile_cache.py); entry.py holds the
-fields of the metadata; gutter.py fills texels beside the valid ones; native.py calls the same
-steps in C. The encoder is packer/daybasis.
+stored.py reads the sections of a lightmap; entry.py holds the fields of the metadata; gutter.py fills texels beside the
+valid ones; decoder.py puts it together, tile by tile (../tiled.py). native_decoder.py does the same in C, by native.py,
+with the same bits; it takes graphs that standard_graph.py knows. The encoder is packer/daybasis.
 
 Glossary
     chart         a connected component of the valid texels of a tile; the transform never mixes two

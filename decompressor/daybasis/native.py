@@ -6,13 +6,12 @@ is there where a compiler built it; nothing needs it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..bits import EntropyError
+from ..pool import ALONE, Pool
 from .entropy.stream import split_stream
 from .entropy.tables import parse_tables
 from .entropy.zstd import ZstdSource
@@ -24,9 +23,6 @@ except ImportError:  # no compiler, or another platform's build
     IS_THERE = False
 else:
     IS_THERE = True
-
-RGB8, RGBA8, RGB32F, RGB16F, RGBA16F, RGB9E5 = range(6)
-"""Formats of pixels, as in native/src/pixels.h."""
 
 
 class BeyondExact(ArithmeticError):  # noqa: N818
@@ -95,24 +91,28 @@ def decode_tile(
     blocks: np.ndarray,
     rotations: bytes | None,
     signal: Signal,
-    n_threads: int = 1,
+    *,
+    dilates: bool = False,
+    pool: Pool = ALONE,
 ) -> _native.Tile:
     """Decode the maps of one tile.
 
     Args:
-        stream: Coefficient stream.
-        valid: (h, w) bool, contiguous, with at least one valid texel.
+        stream: Coefficient stream; not looked at where no texel is valid.
+        valid: (h, w) bool, contiguous.
         entry: The lightmap's fields.
         blocks: Region of each block.
         rotations: Of the regions, from `rotations_of_codes`; None for none.
         signal: What becomes of the sums.
-        n_threads: Worker threads.
+        dilates: Texels outside the mask take the maps of their nearest valid texel. FORMAT.md "Gutters".
+        pool: Its threads share the work.
 
     Raises:
         EntropyError: the stream is truncated or inconsistent.
         BeyondExact: a map goes beyond its grid.
     """
-    is_wide, is_plain, model, coded, raw = split_stream(stream)
+    nothing = False, False, b"", b"", b""
+    is_wide, is_plain, model, coded, raw = split_stream(stream) if valid.any() else nothing
     symbols, lengths = (coded, b"") if not is_plain else plain_streams(model, coded, valid, entry)
     smoothing = entry.smoothing
     try:
@@ -125,6 +125,7 @@ def decode_tile(
             precision=entry.precision,
             exponents=entry.exponents[:-1].astype(np.int32),
             smoothing=(True, smoothing.bound * entry.q_step, *smoothing.weights) if smoothing else (False, 0, 0, 0),
+            dilates=dilates,
             rotations=rotations,
             n_regions=entry.n_classes,
             blocks=blocks,
@@ -138,9 +139,9 @@ def decode_tile(
             knee=signal.knee,
             highest=signal.highest,
         )
-        if not _restore(tile, n_threads):
+        if not _restore(tile, pool):
             tile.widen()
-            _restore(tile, n_threads)
+            _restore(tile, pool)
         tile.finish()
     except OverflowError as error:
         raise BeyondExact(str(error)) from error
@@ -156,24 +157,58 @@ def plain_streams(model: bytes, coded: bytes, valid: np.ndarray, entry: DayBasis
     return np.concatenate(streams).tobytes(), np.array([stream.size for stream in streams], np.uint32)
 
 
-def _restore(tile: _native.Tile, n_threads: int) -> bool:
+def _restore(tile: _native.Tile, pool: Pool) -> bool:
     """Restore all maps, in equal shares; False where they need 32 bits."""
-    shares = min(n_threads, tile.n_groups)
-    if shares == 1:
-        return tile.restore(0, tile.n_groups)
-    ends = [tile.n_groups * i // shares for i in range(shares + 1)]
-    with ThreadPoolExecutor(shares - 1) as pool:
-        others = [pool.submit(tile.restore, ends[i], ends[i + 1]) for i in range(1, shares)]
-        return all([tile.restore(0, ends[1]), *(other.result() for other in others)])
+    n, shares = tile.n_groups, max(1, min(pool.workers, tile.n_groups))
+    ends = [n * i // shares for i in range(shares + 1)]
+    return all(pool.map(lambda i: tile.restore(ends[i], ends[i + 1]), range(shares)))
 
 
-def latents(tile: _native.Tile, shape: Sequence[int]) -> np.ndarray:
-    """(K, h, w) float32 maps of a tile, 0 at invalid texels."""
-    out = np.empty(shape, np.float32)
+def latents(tile: _native.Tile) -> np.ndarray:
+    """(K, h, w) float32 maps of a tile."""
+    out = np.empty(tile.shape, np.float32)
     tile.latents(out)
     return out
 
 
-def texel(tile: _native.Tile, affine: bytes, y: int, x: int) -> np.ndarray:
-    """(3,) float32 values of a texel of a tile, clipped."""
-    return np.frombuffer(bytearray(tile.texel(affine, y, x)), np.float32)
+def affine_at(basis: _native.Basis, time_h: float) -> bytes:
+    """A(t) and b(t) in steps, as `draw` and `texel` take them.
+
+    Raises:
+        BeyondExact: an entry is too large.
+    """
+    try:
+        return basis.at(time_h)
+    except OverflowError as error:
+        raise BeyondExact(str(error)) from error
+
+
+def draw(tile: _native.Tile, affine: bytes, part: tuple[slice, slice], pixel_format: int, out: np.ndarray) -> None:
+    """Decode a region of a tile.
+
+    Args:
+        tile: From `decode_tile`.
+        affine: From `affine_at`.
+        part: Rows and columns of the tile.
+        pixel_format: `PixelFormat.number`.
+        out: (h, w, ...) pixels of that format; rows may be apart, a row's pixels lie side by side.
+
+    Raises:
+        BeyondExact: sums may go beyond 31 bits.
+    """
+    whole = out if out.base is None else out.base
+    offset = out.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    try:
+        region = part[0].start, part[0].stop, part[1].start, part[1].stop
+        tile.frame(affine, region, pixel_format, whole, offset, out.strides[0])
+    except OverflowError as error:
+        raise BeyondExact(str(error)) from error
+
+
+def texel(tile: _native.Tile, affine: bytes, y: int, x: int, as_rgb8: bool) -> np.ndarray:
+    """(3,) uint8 or float32 values of a texel of a tile, clipped."""
+    try:
+        values = tile.texel(affine, y, x, as_rgb8)
+    except OverflowError as error:
+        raise BeyondExact(str(error)) from error
+    return np.frombuffer(values, np.uint8 if as_rgb8 else np.float32)

@@ -8,9 +8,17 @@ from __future__ import annotations
 from .operators import OPERATORS, check_operator
 from .shapes import GraphCost, GraphInputs, cost_of
 from .wire import OPSET as OPSET
-from .wire import parse_model
+from .wire import Graph, parse_model
 
 ALLOWED_OPERATORS = frozenset(OPERATORS)
+
+
+def read_graph(model: bytes, inputs: GraphInputs, max_nodes: int) -> tuple[Graph, GraphCost]:
+    """`check_graph`, and the graph itself."""
+    graph = parse_model(model, max_nodes)
+    for node in graph.nodes:
+        check_operator(node)
+    return graph, cost_of(graph, inputs)
 
 
 def check_graph(model: bytes, inputs: GraphInputs, max_nodes: int) -> GraphCost:
@@ -27,7 +35,4 @@ def check_graph(model: bytes, inputs: GraphInputs, max_nodes: int) -> GraphCost:
     Raises:
         InvalidGraphError: see the message.
     """
-    graph = parse_model(model, max_nodes)
-    for node in graph.nodes:
-        check_operator(node)
-    return cost_of(graph, inputs)
+    return read_graph(model, inputs, max_nodes)[1]

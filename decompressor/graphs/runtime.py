@@ -1,4 +1,4 @@
-"""How an open archive runs its graphs: threads and provider, decided once when it is opened; graphs that are loaded."""
+"""How an open archive runs its graphs: threads, provider and decoder, decided once when it is opened; its graphs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +16,12 @@ from ..forks import Lock
 from ..memory import MemoryAccount
 from ..pool import Pool
 from ..time_account import TimeAccount
-from .engine import onnxruntime
-from .session import make_session, run_session
+from .session import check_model, choose_provider, run_session, start_session
 from .shapes import GraphCost, GraphInputs, as_shape
 from .wire import Graph as Nodes
-from .wire import parse_model
+
+if TYPE_CHECKING:
+    from .engine import onnxruntime
 
 MOST_WORKERS = 8  # where the caller says no number
 
@@ -29,26 +31,54 @@ def default_workers(threads: int) -> int:
     return threads or min(MOST_WORKERS, os.cpu_count() or 1)
 
 
-@dataclass(frozen=True)
-class Runtime:
-    """Threads, provider and sessions of an open archive.
+class Session:
+    """A graph that was checked, and its session once it is run.
 
     Attributes:
-        provider: "cpu" or "cuda".
+        nodes: The graph as it is stored.
+        cost: What runs take.
+    """
+
+    def __init__(self, model: bytes, provider: str, nodes: Nodes, cost: GraphCost) -> None:
+        self._model, self._provider, self.nodes, self.cost = model, provider, nodes, cost
+        self._lock = Lock()
+        self._session: onnxruntime.InferenceSession | None = None
+
+    def start(self, where: str) -> onnxruntime.InferenceSession:
+        """The session, made when it is first asked for.
+
+        Raises:
+            InvalidGraphError: onnxruntime refuses the graph.
+            RequestError: the provider is not there.
+        """
+        with self._lock:
+            if self._session is None:
+                self._session = start_session(self._model, provider=choose_provider(self._provider), where=where)
+            return self._session
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Threads, provider, decoder and sessions of an open archive.
+
+    Attributes:
+        provider: "auto", "cpu" or "cuda".
         memory: What decoding may still take.
         pool: Threads of all its lightmaps.
         tiles_at_once: Tiles that there is memory for at once.
+        decoder: "native", "onnx" or "reference", see decoders.py.
     """
 
     provider: str
     memory: MemoryAccount
     pool: Pool
     tiles_at_once: int = 1
-    _sessions: dict[Hashable, tuple[onnxruntime.InferenceSession, GraphCost]] = field(default_factory=dict)
+    decoder: str = "onnx"
+    _sessions: dict[Hashable, Session] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def load(self, container: Container, section: str, inputs: GraphInputs, time: TimeAccount) -> Graph:
-        """Check the graph in a section and make it ready to run; lightmaps of equal graphs share one.
+        """Check the graph in a section; lightmaps of equal graphs share its session, which starts at the first run.
 
         Args:
             container: The file.
@@ -67,31 +97,34 @@ class Runtime:
         try:
             with self._lock:
                 if key not in self._sessions:
-                    self._sessions[key] = make_session(
-                        model,
-                        inputs,
-                        provider=self.provider,
-                        max_nodes=container.limits.graph_nodes,
-                        memory=self.memory,
-                        where=where,
-                    )
-                session, cost = self._sessions[key]
-            time.take(cost.seconds, f"{where}: the graph")
+                    max_nodes = container.limits.graph_nodes
+                    checked = check_model(model, inputs, max_nodes=max_nodes, memory=self.memory, where=where)
+                    self._sessions[key] = Session(model, self.provider, *checked)
+                session = self._sessions[key]
+            time.take(session.cost.seconds, f"{where}: the graph")
         except ArchiveError as error:
             error.section = section
             raise
-        return Graph(session, where, section, parse_model(model, container.limits.graph_nodes))
+        return Graph(session, where, section)
 
 
 class Graph:
-    """A graph of an archive, ready to run; results are checked, because a file may hold any graph.
+    """A graph of an archive; results are checked, because a file may hold any graph.
 
     Attributes:
         nodes: As it is stored.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, where: str, section: str, nodes: Nodes) -> None:
-        self._session, self._where, self._section, self.nodes = session, where, section, nodes
+    def __init__(self, session: Session, where: str, section: str) -> None:
+        self._shared, self._where, self._section, self.nodes = session, where, section, session.nodes
+
+    @property
+    def _session(self) -> onnxruntime.InferenceSession:
+        try:
+            return self._shared.start(self._where)
+        except ArchiveError as error:
+            error.section = self._section
+            raise
 
     def invalid(self, problem: str) -> InvalidGraphError:
         """The error that says what is wrong with the graph."""

@@ -1,16 +1,19 @@
-"""onnxruntime sessions: one place for providers, threads and logging."""
+"""onnxruntime sessions: one place for providers, threads and logging. The package is imported when it is needed."""
 
 from __future__ import annotations
 
 import ctypes
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidGraphError, RequestError
 from ..memory import MemoryAccount
-from .check import check_graph
-from .engine import onnxruntime
+from .check import read_graph
 from .shapes import GraphCost, GraphInputs
+from .wire import Graph
+
+if TYPE_CHECKING:
+    from .engine import onnxruntime
 
 log = logging.getLogger("todpack.decompress")
 
@@ -49,6 +52,8 @@ def choose_provider(provider: str) -> str:
         raise RequestError(f"provider: expected one of {', '.join(PROVIDERS)}, found {provider!r}")
     if provider == "cpu":
         return "cpu"
+    from .engine import onnxruntime
+
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         if hasattr(onnxruntime, "preload_dlls"):
             onnxruntime.preload_dlls(cuda=True, cudnn=True, msvc=False) if _has_nvidia_wheels() else None
@@ -65,6 +70,33 @@ def _has_nvidia_wheels() -> bool:
     return find_spec("nvidia") is not None
 
 
+def check_model(
+    model: bytes, inputs: GraphInputs, *, max_nodes: int, memory: MemoryAccount, where: str
+) -> tuple[Graph, GraphCost]:
+    """Check a graph before any runtime has it.
+
+    Args:
+        model: Serialized ONNX model.
+        inputs: What will be fed, at its largest.
+        max_nodes: Cap on the number of nodes.
+        memory: What is left to the file.
+        where: Archive and section, for messages.
+
+    Returns:
+        The graph, and what runs take.
+
+    Raises:
+        InvalidGraphError: not allowed.
+        LimitExceededError: it would take more memory than is left.
+    """
+    try:
+        graph, cost = read_graph(model, inputs, max_nodes)
+    except InvalidGraphError as error:
+        raise InvalidGraphError(f"{where}: {error}") from error
+    memory.take(SESSION_BYTES + cost.n_bytes, f"{where}: the graph")
+    return graph, cost
+
+
 def make_session(
     model: bytes,
     inputs: GraphInputs,
@@ -74,28 +106,8 @@ def make_session(
     memory: MemoryAccount,
     where: str,
 ) -> tuple[onnxruntime.InferenceSession, GraphCost]:
-    """Check a graph and make it ready to run.
-
-    Args:
-        model: Serialized ONNX model.
-        inputs: What will be fed, at its largest.
-        provider: "cpu" or "cuda".
-        max_nodes: Cap on the number of nodes.
-        memory: What is left to the file.
-        where: Archive and section, for messages.
-
-    Returns:
-        The session, and what runs take.
-
-    Raises:
-        InvalidGraphError: not allowed, or onnxruntime refuses it.
-        LimitExceededError: it would take more memory than is left.
-    """
-    try:
-        cost = check_graph(model, inputs, max_nodes)
-    except InvalidGraphError as error:
-        raise InvalidGraphError(f"{where}: {error}") from error
-    memory.take(SESSION_BYTES + cost.n_bytes, f"{where}: the graph")
+    """`check_model`, then `start_session`: the session, and what runs take."""
+    _, cost = check_model(model, inputs, max_nodes=max_nodes, memory=memory, where=where)
     return start_session(model, provider=provider, where=where), cost
 
 
@@ -111,6 +123,8 @@ def start_session(model: bytes, *, provider: str, where: str, optimize: bool = T
         where: For messages.
         optimize: Let onnxruntime fuse and fold nodes.
     """
+    from .engine import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -210,9 +210,10 @@ static int open_tile(Tile *self, const TodTileSpec *spec, const TodStream *strea
 
 static PyObject *tile_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"valid",     "shape",     "n_levels",  "q_step", "centroids", "precision", "exponents",
-                            "smoothing", "rotations", "n_regions", "blocks", "is_wide",   "is_plain",  "model",
-                            "symbols",   "lengths",   "raw",       "curve",  "knee",      "highest",   NULL};
+    static char *names[] = {"valid",     "shape",     "n_levels", "q_step",    "centroids", "precision",
+                            "exponents", "smoothing", "dilates",  "rotations", "n_regions", "blocks",
+                            "is_wide",   "is_plain",  "model",    "symbols",   "lengths",   "raw",
+                            "curve",     "knee",      "highest",  NULL};
     Py_buffer valid, exponents, blocks, model, symbols, lengths, raw;
     PyObject *rotations;
     TodTileSpec spec;
@@ -222,12 +223,12 @@ static PyObject *tile_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     memset(&spec, 0, sizeof spec);
     memset(&stream, 0, sizeof stream);
     float knee;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*(ii)id(ff)iy*(pfff)Oiy*ppy*y*y*y*ifd", names, &valid,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*(ii)id(ff)iy*(pfff)pOiy*ppy*y*y*y*ifd", names, &valid,
                                      &spec.height, &spec.width, &spec.n_levels, &spec.q_step, &spec.centroids[0],
                                      &spec.centroids[1], &spec.precision, &exponents, &spec.smoothing.is_on,
                                      &spec.smoothing.bound, &spec.smoothing.along_x, &spec.smoothing.along_y,
-                                     &rotations, &n_regions, &blocks, &stream.is_wide, &stream.is_plain, &model,
-                                     &symbols, &lengths, &raw, &curve, &knee, &highest))
+                                     &spec.dilates, &rotations, &n_regions, &blocks, &stream.is_wide, &stream.is_plain,
+                                     &model, &symbols, &lengths, &raw, &curve, &knee, &highest))
         return NULL;
     spec.regions.n_regions = n_regions;
     stream.model = model.buf;
@@ -356,17 +357,23 @@ static PyObject *tile_texel(PyObject *object, PyObject *args)
 {
     const Tile *self = (const Tile *)object;
     PyObject *bytes;
-    int y, x;
-    if (!PyArg_ParseTuple(args, "Oii", &bytes, &y, &x))
+    int y, x, as_rgb8;
+    if (!PyArg_ParseTuple(args, "Oiip", &bytes, &y, &x, &as_rgb8))
         return NULL;
     const TodAffine *affine = affine_of(self, bytes);
     if (!affine)
         return NULL;
-    float rgb[3];
-    const TodStatus status = tod_texel(tod_tile_maps(self->tile), affine, &self->output, y, x, rgb);
+    TodOutput output = self->output;
+    output.format = as_rgb8 ? TOD_RGB8 : TOD_RGB32F;
+    uint8_t pixel[12];
+    const TodRuns *runs = &tod_tile_maps(self->tile)->runs;
+    if (y < 0 || y >= runs->height || x < 0 || x >= runs->width)
+        return raise_status(TOD_BAD_ARGUMENT);
+    const TodRegion region = {y, y + 1, x, x + 1};
+    const TodStatus status = tod_frame(tod_tile_maps(self->tile), affine, &output, region, pixel, 0);
     if (status != TOD_OK)
         return raise_status(status);
-    return PyBytes_FromStringAndSize((const char *)rgb, sizeof rgb);
+    return PyByteArray_FromStringAndSize((const char *)pixel, (Py_ssize_t)tod_pixel_bytes(output.format));
 }
 
 static PyObject *tile_groups(PyObject *self, void *unused)
@@ -387,6 +394,13 @@ static PyObject *tile_bits(PyObject *self, void *unused)
     return PyLong_FromLong(tod_tile_maps(((Tile *)self)->tile)->is_wide ? 32 : 16);
 }
 
+static PyObject *tile_shape(PyObject *self, void *unused)
+{
+    (void)unused;
+    const TodMaps *maps = tod_tile_maps(((Tile *)self)->tile);
+    return Py_BuildValue("(iii)", maps->n_maps, maps->runs.height, maps->runs.width);
+}
+
 static PyMethodDef TILE_METHODS[] = {
     {"restore", tile_restore, METH_VARARGS,
      "restore(first, end): restore groups of maps. False: they need 32 bits; widen, and restore all."},
@@ -395,11 +409,12 @@ static PyMethodDef TILE_METHODS[] = {
     {"latents", tile_latents, METH_VARARGS, "latents(out): (K, h, w) float32 maps into a buffer."},
     {"frame", tile_frame, METH_VARARGS,
      "frame(affine, (y0, y1, x0, x1), format, out, offset, stride): pixels of a region into a buffer."},
-    {"texel", tile_texel, METH_VARARGS, "texel(affine, y, x): three float32 as bytes."},
+    {"texel", tile_texel, METH_VARARGS, "texel(affine, y, x, as_rgb8): three uint8 or float32 as bytes."},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef TILE_MEMBERS[] = {
     {"n_groups", tile_groups, NULL, "Groups of maps to restore.", NULL},
+    {"shape", tile_shape, NULL, "(K, h, w).", NULL},
     {"bits", tile_bits, NULL, "Of a map's integers: 16 or 32.", NULL},
     {"nbytes", tile_bytes, NULL, "Bytes that the tile holds.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -141,7 +141,7 @@ int32_t tod_basis_maps(const TodBasis *basis)
 
 /* The gap that holds a time, and how far the time is in it: 0 at its start, 1 at its end. In float32, so that stored
    times are met exactly. */
-static int32_t find_gap(const TodBasis *basis, float time, double *u)
+static int32_t find_gap(const TodBasis *basis, float time, float *u)
 {
     int32_t gap = 0;
     float progress = 0.0f;
@@ -151,18 +151,30 @@ static int32_t find_gap(const TodBasis *basis, float time, double *u)
             break;
     }
     if (gap == basis->n_hours) { /* rounded up to the first time of the next day */
-        *u = 1.0;
+        *u = 1.0f;
         return gap - 1;
     }
-    *u = progress > 0.0f ? progress : 0.0;
+    *u = progress > 0.0f ? progress : 0.0f;
     return gap;
 }
 
-/* Entry of the matrix `u` into a gap, in steps of 2^exponent, rounded half to even; `row` is the entry's in A. */
-static double steps_at(const float *row, size_t table, double u, int32_t exponent)
+/* A float32 product and a float32 sum, rounded once. */
+static float add_product(float sum, float one, float other)
 {
-    const double rest = 1.0 - u, bend = u * rest * (rest * row[2 * table] + u * row[3 * table]);
-    return rint(ldexp(row[0] + u * row[table] + bend, -exponent));
+    return (float)((double)one * (double)other + (double)sum);
+}
+
+/* Entry of the matrix `u` into a gap, in steps of 2^exponent, rounded half to even. `row` is the entry's in A, `first`
+   that of the first time. The order is that of the graph's table: A_i - A_0, then the three terms of the gap, then A_0.
+ */
+static float steps_at(const float *row, float first, size_t table, float u, int32_t exponent)
+{
+    const float rest = 1.0f - u, product = u * rest;
+    float moved = (float)((double)row[0] - (double)first);
+    moved = add_product(moved, u, row[table]);
+    moved = add_product(moved, product * rest, row[2 * table]);
+    moved = add_product(moved, product * u, row[3 * table]);
+    return rintf(ldexpf(moved + first, -exponent));
 }
 
 /* value * 2^shift as int32, or TOD_INEXACT. */
@@ -181,7 +193,7 @@ TodStatus tod_basis_at(const TodBasis *basis, double time_h, TodAffine *affine)
     const float asked = (float)time_h, time = asked < basis->hours[0] ? asked + (float)DAY_H : asked;
     /* products are multiples of 2^-precision, b of 2^exponent: count in the finer of both */
     const int32_t unit = basis->precision > -exponent ? basis->precision : -exponent;
-    double u;
+    float u;
     const int32_t gap = find_gap(basis, time, &u);
     const size_t table = (size_t)basis->n_hours * (size_t)basis->n_columns;
     const float *entries = basis->ramps + (size_t)gap * (size_t)basis->n_columns;
@@ -193,13 +205,15 @@ TodStatus tod_basis_at(const TodBasis *basis, double time_h, TodAffine *affine)
         int32_t *row = affine->matrix + channel * n, *pairs = affine->matrix + 3 * n + channel * n_pairs;
         memset(pairs, 0, (size_t)n_pairs * sizeof *pairs);
         for (int32_t k = 0; k < n && status == TOD_OK; k++) {
-            const float *entry = entries + column_of(basis, channel, k);
-            status = store_shifted(steps_at(entry, table, u, basis->exponents[k]), unit - basis->precision, &row[k]);
+            const size_t column = column_of(basis, channel, k);
+            const float steps = steps_at(entries + column, basis->ramps[column], table, u, basis->exponents[k]);
+            status = store_shifted(steps, unit - basis->precision, &row[k]);
             affine->is_narrow &= status == TOD_OK && row[k] >= INT16_MIN && row[k] <= INT16_MAX;
             pairs[k / 2] = (int32_t)((uint32_t)pairs[k / 2] | ((uint32_t)row[k] & 0xFFFFu) << (k % 2 ? 16 : 0));
         }
+        const size_t column = column_of(basis, channel, n);
         if (status == TOD_OK)
-            status = store_shifted(steps_at(entries + column_of(basis, channel, n), table, u, exponent),
+            status = store_shifted(steps_at(entries + column, basis->ramps[column], table, u, exponent),
                                    exponent + unit, &affine->offset[channel]);
     }
     return status;

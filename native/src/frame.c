@@ -75,10 +75,22 @@ static void copy_run(Chunk *chunk, int32_t first, int32_t n, int32_t end, uint8_
     }
 }
 
+/* The pixel of one valid texel. */
+static void copy_texel(Chunk *chunk, const TodRuns *runs, int32_t y, int32_t x, uint8_t *out)
+{
+    const int32_t texel = tod_rank_at(runs, y, x);
+    copy_run(chunk, texel, 1, texel + 1, out);
+}
+
+/* n times the same pixel. */
 static void fill_pixels(uint8_t *out, int32_t n, const uint8_t *pixel, size_t pixel_bytes)
 {
-    for (int32_t x = 0; x < n; x++)
-        memcpy(out + (size_t)x * pixel_bytes, pixel, pixel_bytes);
+    const size_t n_bytes = (size_t)n * pixel_bytes;
+    if (n <= 0)
+        return;
+    memcpy(out, pixel, pixel_bytes);
+    for (size_t done = pixel_bytes; done < n_bytes; done *= 2) /* what is there is doubled */
+        memcpy(out + done, out, done < n_bytes - done ? done : n_bytes - done);
 }
 
 static void copy_row(Chunk *chunk, const TodRuns *runs, TodRegion region, int32_t y, const uint8_t *blank, uint8_t *out)
@@ -101,6 +113,40 @@ static void copy_row(Chunk *chunk, const TodRuns *runs, TodRegion region, int32_
         x = end;
     }
     fill_pixels(out + (size_t)(x - region.x0) * n_bytes, region.x1 - x, blank, n_bytes);
+}
+
+/* A gutter's texels start .. end - 1, one by one. */
+static void copy_sources(Chunk *chunk, const TodRuns *runs, TodGutterRun run, int32_t start, int32_t end, uint8_t *out)
+{
+    for (int32_t x = start; x < end; x++)
+        copy_texel(chunk, runs, run.source_y, run.source_x + (x - run.x) * run.step,
+                   out + (size_t)(x - start) * chunk->pixel_bytes);
+}
+
+/* Gutters of a row: the pixels of their sources, which mostly are in `out`, the region's first row. */
+static void copy_gutter(Chunk *chunk, const TodMaps *maps, TodRegion region, int32_t y, uint8_t *out, size_t stride)
+{
+    const size_t n_bytes = chunk->pixel_bytes;
+    uint8_t *row = out + (size_t)(y - region.y0) * stride;
+    for (int32_t i = maps->gutter.row[y]; i < maps->gutter.row[y + 1]; i++) {
+        const TodGutterRun run = maps->gutter.runs[i];
+        const int32_t start = run.x > region.x0 ? run.x : region.x0;
+        const int32_t end = run.x + run.n < region.x1 ? run.x + run.n : region.x1;
+        if (end <= start)
+            continue;
+        const int32_t source = run.source_x + (start - run.x) * run.step, last = source + (end - 1 - start) * run.step;
+        uint8_t *to = row + (size_t)(start - region.x0) * n_bytes;
+        if (run.source_y < region.y0 || run.source_y >= region.y1 || source < region.x0 || last >= region.x1) {
+            copy_sources(chunk, &maps->runs, run, start, end, to);
+            continue;
+        }
+        const uint8_t *from =
+            out + (size_t)(run.source_y - region.y0) * stride + (size_t)(source - region.x0) * n_bytes;
+        if (run.step)
+            memcpy(to, from, (size_t)(end - start) * n_bytes);
+        else
+            fill_pixels(to, end - start, from, n_bytes);
+    }
 }
 
 /* The pixel of b(t) alone. */
@@ -129,16 +175,9 @@ TodStatus tod_frame(const TodMaps *maps, const TodAffine *affine, const TodOutpu
     blank_pixel(&chunk, blank);
     for (int32_t y = region.y0; y < region.y1; y++)
         copy_row(&chunk, runs, region, y, blank, (uint8_t *)out + (size_t)(y - region.y0) * stride);
+    for (int32_t y = region.y0; maps->gutter.row && y < region.y1; y++)
+        copy_gutter(&chunk, maps, region, y, out, stride);
     return TOD_OK;
-}
-
-TodStatus tod_texel(const TodMaps *maps, const TodAffine *affine, const TodOutput *output, int32_t y, int32_t x,
-                    float rgb[3])
-{
-    const TodRegion region = {y, y + 1, x, x + 1};
-    TodOutput as_floats = *output;
-    as_floats.format = TOD_RGB32F;
-    return tod_frame(maps, affine, &as_floats, region, rgb, 0);
 }
 
 /* Map k of a texel. */
@@ -163,6 +202,15 @@ void tod_latents(const TodMaps *maps, const int32_t *exponents, int32_t precisio
             for (int32_t i = runs->row[y]; i < runs->row[y + 1]; i++)
                 for (int32_t x = runs->start[i]; x < runs->end[i]; x++)
                     row[x] = (float)step_of(maps, runs->rank[i] + (x - runs->start[i]), k) * step;
+        }
+        for (int32_t y = 0; maps->gutter.row && y < runs->height; y++) {
+            for (int32_t i = maps->gutter.row[y]; i < maps->gutter.row[y + 1]; i++) {
+                const TodGutterRun run = maps->gutter.runs[i];
+                float *row = out + (size_t)k * map_stride + (size_t)y * stride + run.x;
+                const float *source = out + (size_t)k * map_stride + (size_t)run.source_y * stride + run.source_x;
+                for (int32_t x = 0; x < run.n; x++)
+                    row[x] = source[x * run.step];
+            }
         }
     }
 }

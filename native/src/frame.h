@@ -11,17 +11,14 @@ typedef struct TodRegion {
     int32_t y0, y1, x0, x1;
 } TodRegion;
 
-/* Decode a region into `out`, rows `stride` bytes apart. Texels that are not valid get the value of b(t).
+/* Decode a region into `out`, rows `stride` bytes apart. Texels that are neither valid nor a
+   gutter get the value of b(t).
    TOD_INEXACT: the sums may go beyond 31 bits. */
 TodStatus tod_frame(const TodMaps *maps, const TodAffine *affine, const TodOutput *output, TodRegion region, void *out,
                     size_t stride);
 
-/* The float32 values of one texel. */
-TodStatus tod_texel(const TodMaps *maps, const TodAffine *affine, const TodOutput *output, int32_t y, int32_t x,
-                    float rgb[3]);
-
 /* The maps as the graph `frame` takes them, (n_maps, height, width) float32 with rows `stride` and maps `map_stride`
-   floats apart; 0 where texels are not valid. exponents: [n_maps]. */
+   floats apart; 0 where texels are neither valid nor a gutter. exponents: [n_maps]. */
 void tod_latents(const TodMaps *maps, const int32_t *exponents, int32_t precision, float *out, size_t stride,
                  size_t map_stride);
 

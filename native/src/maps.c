@@ -9,7 +9,7 @@ size_t tod_maps_bytes(int32_t n_texels, int32_t n_maps, int is_wide)
 {
     const size_t n_blocks = ((size_t)n_texels + TOD_BLOCK_TEXELS - 1) / TOD_BLOCK_TEXELS;
     const size_t items = (is_wide ? (size_t)n_maps : 2 * (((size_t)n_maps + 1) / 2)) * TOD_BLOCK_TEXELS;
-    return n_blocks * items * (is_wide ? sizeof(int32_t) : sizeof(int16_t));
+    return n_blocks ? n_blocks * items * (is_wide ? sizeof(int32_t) : sizeof(int16_t)) : 1;
 }
 
 static size_t item_bytes(const TodMaps *maps)

@@ -6,12 +6,14 @@
 #ifndef TOD_MAPS_H
 #define TOD_MAPS_H
 
+#include "gutter.h"
 #include "lifting.h"
 
 #define TOD_BLOCK_TEXELS 8
 
 typedef struct TodMaps {
     TodRuns runs;
+    TodGutter gutter;
     int32_t n_maps;
     int is_wide; /* 32-bit, else 16-bit */
     void *steps;

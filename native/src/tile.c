@@ -58,12 +58,14 @@ static TodStatus decode(TodTile *tile, const TodStream *stream)
     tod_arena_open(&scratch, tile->memory.scratch, grain_of(&tile->spec));
     TodStatus status =
         tod_find_runs(spec->valid, spec->valid_stride, spec->height, spec->width, &tile->held, &tile->maps.runs);
-    if (status == TOD_OK && tile->maps.runs.n_texels == 0)
-        status = TOD_BAD_ARGUMENT;
-    if (status == TOD_OK)
+    const int is_empty = tile->maps.runs.n_texels == 0;
+    if (status == TOD_OK && spec->dilates)
+        status = tod_find_gutter(spec->valid, spec->valid_stride, spec->height, spec->width, &tile->held, &scratch,
+                                 &tile->maps.gutter);
+    if (status == TOD_OK && !is_empty)
         status =
             tod_build_pyramid(&tile->maps.runs, spec->n_levels, spec->q_step, &tile->work, &scratch, &tile->pyramid);
-    if (status == TOD_OK)
+    if (status == TOD_OK && !is_empty)
         status = tod_decode_bands(stream, &bands, &tile->pyramid, &tile->work, &scratch, &tile->bands);
     tod_arena_close(&scratch);
     tile->maps.n_maps = spec->n_maps;
@@ -96,7 +98,7 @@ TodStatus tod_tile_open(const TodTileSpec *spec, const TodStream *stream, TodTil
 
 int32_t tod_tile_groups(const TodTile *tile)
 {
-    return tod_lanes_of(tile->spec.n_maps) / TOD_LANES;
+    return tile->maps.runs.n_texels ? tod_lanes_of(tile->spec.n_maps) / TOD_LANES : 0;
 }
 
 static TodStatus restore_group(TodTile *tile, int32_t group, TodArena *scratch)

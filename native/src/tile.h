@@ -11,7 +11,7 @@
 /* How to decode a tile; what it points to is the caller's until tod_tile_finish. */
 typedef struct TodTileSpec {
     int32_t height, width;
-    const uint8_t *valid; /* rows of `width` bytes, 0 or 1, valid_stride bytes apart; at least one 1 */
+    const uint8_t *valid; /* rows of `width` bytes, 0 or 1, valid_stride bytes apart */
     size_t valid_stride;
     int32_t n_maps, n_levels;
     double q_step;
@@ -19,6 +19,7 @@ typedef struct TodTileSpec {
     int32_t precision;
     const int32_t *exponents; /* [n_maps] */
     TodSmoothing smoothing;
+    int dilates; /* gutters take the maps of the nearest valid texel */
     TodRegions regions;
 } TodTileSpec;
 
@@ -29,6 +30,7 @@ typedef struct TodTileMemory {
     TodAllocator held, scratch;
 } TodTileMemory;
 
+/* A tile without a valid texel takes no stream, and has nothing to restore. */
 TodStatus tod_tile_open(const TodTileSpec *spec, const TodStream *stream, TodTileMemory memory, TodTile **tile);
 
 /* Groups there are to restore. */

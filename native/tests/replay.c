@@ -29,6 +29,7 @@ enum {
     STATUS,
     N_HOURS,
     FORMATS,
+    DILATES,
     N_NUMBERS = 14
 };
 enum { Q_STEP, CENTROID_1, CENTROID_2, BOUND, ALONG_X, ALONG_Y, HIGHEST, N_DOUBLES };
@@ -126,6 +127,7 @@ static TodStatus decode(const Case *item, TodTile **tile)
                         .centroids = {(float)d[CENTROID_1], (float)d[CENTROID_2]},
                         .precision = n[PRECISION],
                         .exponents = b[EXPONENTS].data,
+                        .dilates = n[DILATES],
                         .smoothing = {n[SMOOTH], (float)d[BOUND], (float)d[ALONG_X], (float)d[ALONG_Y]}};
     const TodStream stream = {n[IS_WIDE],   n[IS_PLAIN],     b[MODEL].data,    b[MODEL].n,  b[SYMBOLS].data,
                               b[SYMBOLS].n, b[LENGTHS].data, b[LENGTHS].n / 4, b[RAW].data, b[RAW].n};

@@ -108,7 +108,8 @@ def test_a_tile_is_decoded_once_for_all_threads(tiled_archive: Path, monkeypatch
         return plain(self, place)
 
     monkeypatch.setattr(DayBasisDecoder, "_make", counted)
-    with open_archive(tiled_archive, threads=1, provider="cpu") as archive, ThreadPoolExecutor(N_THREADS) as pool:
+    opened = open_archive(tiled_archive, threads=1, provider="cpu", decoder="onnx")
+    with opened as archive, ThreadPoolExecutor(N_THREADS) as pool:
 
         def frame(n: int) -> np.ndarray:
             barrier.wait()

@@ -53,7 +53,7 @@ def test_estimates_cover_the_peak(archives: dict[str, Path], name: str) -> None:
         archive.prepare()  # imports, the runtime's own tables
     tracemalloc.start()
     try:
-        with open_archive(archives[name], threads=1, provider="cpu") as archive:
+        with open_archive(archives[name], threads=1, provider="cpu", decoder="onnx") as archive:
             opened = tracemalloc.get_traced_memory()[0]
             taken = archive.memory.total - archive.memory.left
             archive.prepare()

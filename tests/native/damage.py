@@ -64,7 +64,7 @@ def native_maps(case: Case) -> np.ndarray:
     entry = case.entry
     rotations = native.rotations_of_codes(case.rotation_codes, entry.n_components) if entry.n_classes > 1 else None
     tile = native.decode_tile(case.stream, case.valid, entry, case.blocks, rotations, native.Signal("none", 0.0, 255.0))
-    return native.latents(tile, (entry.n_components, *case.valid.shape))
+    return native.latents(tile)
 
 
 def compare(case: Case) -> str:

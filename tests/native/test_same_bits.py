@@ -8,28 +8,35 @@ import pytest
 from tests.native.cases import LARGEST_MAP, Case, random_case
 from tests.native.damage import compare, damaged
 from todpack.decompressor.daybasis import native
+from todpack.decompressor.daybasis.gutter import dilate
+from todpack.decompressor.pool import ALONE, Pool
 
 pytestmark = pytest.mark.skipif(not native.IS_THERE, reason="the native core was not built")
 
 PLAIN = native.Signal("none", 0.0, 255.0)
 
 
-def decode(case: Case, signal: native.Signal = PLAIN, n_threads: int = 1):
+def decode(case: Case, signal: native.Signal = PLAIN, pool: Pool = ALONE, dilates: bool = False):
     entry = case.entry
     rotations = None
     if entry.n_classes > 1:
         rotations = native.rotations_of_codes(case.rotation_codes, entry.n_components)
-    return native.decode_tile(case.stream, case.valid, entry, case.blocks, rotations, signal, n_threads)
+    return native.decode_tile(
+        case.stream, case.valid, entry, case.blocks, rotations, signal, dilates=dilates, pool=pool
+    )
 
 
-def maps_of(case: Case, n_threads: int = 1) -> np.ndarray:
-    return native.latents(decode(case, n_threads=n_threads), (case.entry.n_components, *case.valid.shape))
+def maps_of(case: Case, pool: Pool = ALONE, dilates: bool = False) -> np.ndarray:
+    return native.latents(decode(case, pool=pool, dilates=dilates))
 
 
 @pytest.mark.parametrize("seed", range(150))
 def test_maps(seed: int) -> None:
     case = random_case(seed)
-    np.testing.assert_array_equal(maps_of(case), case.reference())
+    expected = case.reference()
+    np.testing.assert_array_equal(maps_of(case), expected)
+    dilate(expected, case.valid)
+    np.testing.assert_array_equal(maps_of(case, dilates=True), expected)
 
 
 @pytest.mark.thorough
@@ -46,7 +53,7 @@ def test_large_tiles(side: int, n_components: int) -> None:
         case = random_case(seed, side, n_components)
         expected = case.reference()
         np.testing.assert_array_equal(maps_of(case), expected)
-        np.testing.assert_array_equal(maps_of(case, n_threads=3), expected)
+        np.testing.assert_array_equal(maps_of(case, Pool(3)), expected)
 
 
 def test_maps_of_16_and_of_32_bits_both_occur() -> None:

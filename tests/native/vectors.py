@@ -18,12 +18,10 @@ from todpack.decompressor.bits import EntropyError
 from todpack.decompressor.daybasis import native
 from todpack.decompressor.daybasis.entropy.stream import split_stream
 from todpack.decompressor.daybasis.entry import CURVES
+from todpack.decompressor.daybasis.gutter import dilate
+from todpack.decompressor.pixels import FORMATS
 
 N_HOURS = 3
-FORMATS = (
-    (native.RGB8, np.uint8, (3,)), (native.RGBA8, np.uint8, (4,)), (native.RGB32F, np.float32, (3,)),
-    (native.RGB16F, np.float16, (3,)), (native.RGBA16F, np.float16, (4,)), (native.RGB9E5, np.uint32, ()),
-)  # fmt: skip
 DAMAGED = 1
 
 
@@ -43,12 +41,13 @@ def frames_of(case: Case, codes: np.ndarray, hours: np.ndarray, modes: str, sign
     """Frames at the times of `times_of`, in every format."""
     entry = type(case.entry)(**{**vars(case.entry), "gap_modes": modes})
     rotations = native.rotations_of_codes(case.rotation_codes, entry.n_components) if entry.n_classes > 1 else None
-    tile = native.decode_tile(case.stream, case.valid, entry, case.blocks, rotations, signal)
+    tile = native.decode_tile(case.stream, case.valid, entry, case.blocks, rotations, signal, dilates=True)
     basis, (height, width), out = native.open_basis(codes, hours, entry), case.valid.shape, []
     for time_h in times_of(hours):
-        for number, dtype, channels in FORMATS:
-            pixels = np.empty((height, width, *channels), dtype)
-            tile.frame(basis.at(time_h), (0, height, 0, width), number, pixels, 0, pixels.strides[0])
+        for pixel_format in FORMATS.values():
+            pixels = pixel_format.empty(height, width)
+            whole = slice(0, height), slice(0, width)
+            native.draw(tile, basis.at(time_h), whole, pixel_format.number, pixels)
             out.append(pixels.tobytes())
     return out
 
@@ -68,6 +67,7 @@ def write_case(file: BinaryIO, case: Case, rng: np.random.Generator) -> None:
             symbols, sizes = native.plain_streams(model, symbols, case.valid, entry)
             lengths = sizes.tobytes()
         maps, status = case.reference(), 0
+        dilate(maps, case.valid)
     except EntropyError:
         maps, status = np.zeros(0, np.float32), DAMAGED
     curve = str(rng.choice(["none", "square"]))
@@ -80,7 +80,7 @@ def write_case(file: BinaryIO, case: Case, rng: np.random.Generator) -> None:
     file.write(
         struct.pack(
             "<14i7d", height, width, entry.n_components, entry.n_levels, entry.precision, is_wide, is_plain,
-            entry.n_classes, smoothing is not None, CURVES.index(curve), status, N_HOURS, 2 ** len(FORMATS) - 1, 0,
+            entry.n_classes, smoothing is not None, CURVES.index(curve), status, N_HOURS, 2 ** len(FORMATS) - 1, True,
             entry.q_step, *entry.centroids, *bounds, 255.0,
         )
     )  # fmt: skip

@@ -131,7 +131,7 @@ def test_threads_and_repeats_change_nothing(tmp_path: Path) -> None:
 def test_sums_do_not_depend_on_their_order(tmp_path: Path) -> None:
     """Products lie on a grid so coarse that float32 sums are exact: a float64 product in another order is the same."""
     sequence = sequence_of(40, 56, noise=2.0)
-    with open_archive(pack(sequence, tmp_path / "day.tod", q_step=4.0), provider="cpu") as archive:
+    with open_archive(pack(sequence, tmp_path / "day.tod", q_step=4.0), provider="cpu", decoder="onnx") as archive:
         lightmap = archive.lightmaps[0]
         maps = lightmap.latents().astype(np.float64)
         model = archive.metadata["lightmaps"][0]["model"]
@@ -183,7 +183,7 @@ def test_first_hour_need_not_be_midnight(tmp_path: Path) -> None:
     """Before the first stored hour the last gap goes on: no jump at midnight."""
     base = sequence_of(16, 16, 6)
     late = Day(base.radiance, base.valid, base.hours + 2.0, "srgb8", "late")
-    with open_archive(pack(late, tmp_path / "day.tod", q_step=4.0), provider="cpu") as archive:
+    with open_archive(pack(late, tmp_path / "day.tod", q_step=4.0), provider="cpu", decoder="onnx") as archive:
         before = archive.decode(23.9999, dtype="float32")
         after = archive.decode(0.0, dtype="float32")
         assert np.abs(before - after).max() < 0.2

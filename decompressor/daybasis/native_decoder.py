@@ -1,0 +1,152 @@
+"""The decoder of the family `daybasis` in C: maps as integers of the valid texels, frames by integer sums.
+
+It takes lightmaps whose graph is the standard one. What goes beyond the numbers that it sums exactly, NumPy decodes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from ..forks import Lock
+from ..grid import Place
+from ..pixels import PixelFormat
+from ..tiled import Part, TiledDecoder
+from . import native
+from .decoder import MAX_CACHED_TIMES, DayBasisDecoder
+from .entry import tiles_of
+from .frame_graph import AffineFrame
+from .stored import Stored
+from .transform.reconstruct import pool_for
+
+if TYPE_CHECKING:
+    from .. import _native
+
+Result = TypeVar("Result")
+
+
+class NativeDecoder(TiledDecoder["_native.Tile"]):
+    """Decodes one lightmap.
+
+    Args:
+        stored: Its sections.
+        known: What its graph computes.
+
+    Raises:
+        BeyondExact: the matrix or the rotations are none that the core takes.
+    """
+
+    def __init__(self, stored: Stored, known: AffineFrame) -> None:
+        file, entry = stored.file, stored.entry
+        super().__init__(file, tiles_of(file.entry, entry))
+        self._stored, self._lock = stored, Lock()
+        highest = 255.0 if file.archive.transfer == "srgb8" else np.inf
+        self._signal = native.Signal(known.curve, float(known.knee), highest)
+        self._basis = native.open_basis(stored.basis_codes(), file.archive.hours, entry)
+        self._rotations: bytes | None = None
+        if entry.n_classes > 1:
+            self._rotations = native.rotations_of_codes(stored.rotation_codes(), entry.n_components)
+        self._affines: OrderedDict[float, bytes] = OrderedDict()
+        self._numpy: DayBasisDecoder | None = None
+
+    def _plain(self) -> DayBasisDecoder:
+        """NumPy's decoder of the lightmap, made when it is first needed."""
+        with self._lock:
+            if self._numpy is None:
+                self._numpy = DayBasisDecoder(self._stored)
+            return self._numpy
+
+    def _or_plain(self, work: Callable[[], Result], otherwise: Callable[[DayBasisDecoder], Result]) -> Result:
+        """The result of the native core, or NumPy's, where numbers go beyond it."""
+        try:
+            return work()
+        except native.BeyondExact:
+            return otherwise(self._plain())
+
+    def prepare(self) -> None:
+        """Decode all tiles, several at a time; those that there is room for are kept."""
+        self._or_plain(super().prepare, DayBasisDecoder.prepare)
+
+    def latents(self) -> np.ndarray:
+        """(K, H, W) float32, all tiles put together."""
+        return self._or_plain(super().latents, DayBasisDecoder.latents)
+
+    def decode(
+        self, time_h: float, region: tuple[int, int, int, int], pixels: PixelFormat, keep: bool = True
+    ) -> np.ndarray:
+        """Decode a region; arguments and result as of `TiledDecoder.decode`."""
+        decode = super().decode
+        return self._or_plain(
+            lambda: decode(time_h, region, pixels, keep), lambda plain: plain.decode(time_h, region, pixels, keep)
+        )
+
+    def _make(self, place: Place) -> _native.Tile:
+        stored, valid = self._stored, self._stored.mask(place)
+        with stored.errors_of(place):
+            return native.decode_tile(
+                stored.stream(place),
+                valid,
+                stored.entry,
+                stored.blocks(place),
+                self._rotations,
+                self._signal,
+                dilates=self._file.gutter == "dilate",
+                pool=pool_for(stored.entry.n_components * valid.size, self._file.runtime.pool),
+            )
+
+    def _maps(self, held: _native.Tile) -> np.ndarray:
+        return native.latents(held)
+
+    def _frame(self, held: _native.Tile, part: Part, time_h: float, as_rgb8: bool) -> np.ndarray:
+        raise NotImplementedError  # _draw needs none
+
+    def _draw(self, held: _native.Tile, part: Part, time_h: float, pixels: PixelFormat, out: np.ndarray) -> None:
+        native.draw(held, self._affine(time_h), part, pixels.number, out)
+
+    def _affine(self, time_h: float) -> bytes:
+        """A(t) and b(t) in steps; the last ones asked for are kept."""
+        affine = self._affines.get(time_h)
+        if affine is None:
+            affine = native.affine_at(self._basis, time_h)
+            with self._lock:
+                self._affines[time_h] = affine
+                while len(self._affines) > MAX_CACHED_TIMES:
+                    self._affines.popitem(last=False)
+        return affine
+
+    def texel(self, y: int, x: int, time_h: float, pixels: PixelFormat) -> np.ndarray:
+        """One texel of uint8 or float32, equal to the same texel of the whole frame."""
+        place = self._tiles.at(y, x)
+        try:
+            held, affine = self._tile(place), self._affine(time_h)
+            return native.texel(held, affine, y - place.rows.start, x - place.columns.start, pixels.is_8bit)
+        except native.BeyondExact:
+            return self._plain().texel(y, x, time_h, pixels)
+
+    def frame_inputs(self) -> dict[str, np.ndarray]:
+        """The graph's tables: `first`, `steps` and `grid`."""
+        return self._stored.matrix.tables
+
+    def affine_at(self, time_h: float) -> tuple[np.ndarray, np.ndarray]:
+        """(3, K) and (3,) float32 at a time."""
+        affine = self._stored.matrix.at(time_h)
+        return np.ascontiguousarray(affine[:-3].reshape(3, -1)), affine[-3:].copy()
+
+
+def open_decoder(stored: Stored) -> NativeDecoder | DayBasisDecoder:
+    """The decoder that was asked for, as far as it takes this lightmap.
+
+    Raises:
+        ArchiveError: a section or the graph is missing, damaged or not usable.
+    """
+    decoder = stored.file.runtime.decoder
+    if decoder == "native":
+        try:
+            if stored.frame is not None and stored.is_standard:
+                return NativeDecoder(stored, stored.frame)
+        except native.BeyondExact:
+            pass
+    return DayBasisDecoder(stored, by_graph=decoder != "reference")

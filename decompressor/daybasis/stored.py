@@ -1,0 +1,142 @@
+"""What an archive stores of a lightmap of this family, section by section, read and checked. FORMAT.md "daybasis"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+
+import numpy as np
+
+from ..bits import EntropyError, unzigzag
+from ..errors import ArchiveError
+from ..graphs.dims import COLUMNS, ROWS, Dim
+from ..graphs.runtime import Graph
+from ..graphs.shapes import FRAME_TEXELS, GraphInputs
+from ..grid import Place, TileGrid
+from ..lightmap_file import LightmapFile
+from .entry import DayBasisEntry, frame_seconds
+from .frame_graph import AffineFrame, read_affine_frame
+from .standard_graph import makes_standard_matrix
+from .temporal.matrix import TemporalMatrix
+from .transform.rotations import BLOCK
+
+ZIGZAG_DTYPES = ("<u2", "<i4")
+
+
+class Stored:
+    """The sections of a lightmap.
+
+    Attributes:
+        file: Where they lie.
+        entry: The lightmap's fields.
+    """
+
+    def __init__(self, file: LightmapFile, entry: DayBasisEntry) -> None:
+        self.file, self.entry = file, entry
+        seconds = frame_seconds(file.entry, entry, len(file.archive.hours))
+        file.time.take(seconds, f"{file.container.path}: decoding")
+        self.valid = file.mask.valid
+
+    def _read_zigzag(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """int64 signed integers of one of the lightmap's sections."""
+        codes = self.file.container.read_array(name)
+        if codes.shape != shape or codes.dtype.str not in ZIGZAG_DTYPES:
+            problem = f"expected u2 or i4 of shape {list(shape)}, found {codes.dtype} {list(codes.shape)}"
+            raise self.file.container.invalid(name, problem)
+        return unzigzag(codes.astype(np.int64))
+
+    def invalid(self, section: str, problem: object) -> ArchiveError:
+        """The error that says what is wrong with one of the lightmap's own sections."""
+        return self.file.container.invalid(self.file.section(section), problem)
+
+    def basis_codes(self) -> np.ndarray:
+        """(K + 1, 3, T) int64 codes of the temporal matrix."""
+        shape = (self.entry.n_components + 1, 3, len(self.file.archive.hours))
+        return self._read_zigzag(self.file.section("basis"), shape)
+
+    def rotation_codes(self) -> np.ndarray:
+        """(n_classes, K (K - 1) / 2) int64 codes of the regional rotations, of which there is more than one."""
+        n, n_classes = self.entry.n_components, self.entry.n_classes
+        return self._read_zigzag(self.file.section("turns"), (n_classes, n * (n - 1) // 2))
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph `frame`, checked for what it will be fed."""
+        entry, lightmap = self.entry, self.file.entry
+        n, n_columns, n_hours = entry.n_components, 3 * entry.n_components + 3, len(self.file.archive.hours)
+        shapes: dict[str, Sequence[int | Dim]] = {
+            "first": (1, n_columns),
+            "steps": (3 * n_hours, n_columns),
+            "grid": (n_columns,),
+            "z": (n, ROWS, COLUMNS),
+            "time_h": (1,),
+        }
+        outputs: dict[str, Sequence[int | Dim]] = {
+            "rgb": (3, ROWS, COLUMNS),
+            "codes": (ROWS, COLUMNS, 3),
+            "affine": (1, n_columns),
+        }
+        side = min(entry.tile, lightmap.height), min(entry.tile, lightmap.width)
+        texels = min(FRAME_TEXELS, lightmap.height * lightmap.width)
+        return self.file.load(entry.frame_graph, GraphInputs(shapes, *side, outputs, texels))
+
+    @cached_property
+    def frame(self) -> AffineFrame | None:
+        """What the graph computes, if it is an affine map and its curve."""
+        known = read_affine_frame(self.graph.nodes, self.entry.n_components)
+        if known is not None and known.curve != self.entry.curve:
+            raise self.graph.invalid(f"expected the curve {self.entry.curve} of the metadata, found {known.curve}")
+        return known
+
+    @cached_property
+    def is_standard(self) -> bool:
+        """Whether frames may be computed without a runtime."""
+        return self.frame is not None and makes_standard_matrix(self.graph.nodes, self.file.archive.hours)
+
+    @cached_property
+    def matrix(self) -> TemporalMatrix:
+        """The temporal matrix in NumPy."""
+        codes, hours, entry = self.basis_codes(), self.file.archive.hours, self.entry
+        try:
+            return TemporalMatrix(codes, hours, entry.gap_modes, entry.exponents)
+        except ValueError as error:
+            raise self.invalid("basis", error) from error
+
+    def mask(self, place: Place) -> np.ndarray:
+        """(h, w) bool of a tile, contiguous."""
+        return np.ascontiguousarray(place.cut(self.valid))
+
+    def stream(self, place: Place) -> bytes:
+        """Coefficient stream of a tile; refused where its maps would be too large."""
+        self.file.check_latents(4 * self.entry.n_components * math.prod(place.shape))
+        return self.file.container.read_bytes(self.file.section(f"{place.number}/coefficients"))
+
+    def blocks(self, place: Place) -> np.ndarray:
+        """Region of each block of a tile, (rows, columns) uint8."""
+        shape = TileGrid(*place.shape, BLOCK).shape
+        if self.entry.n_classes == 1:
+            return np.zeros(shape, np.uint8)
+        name = f"{place.number}/classes"
+        blocks = self.file.container.read_array(self.file.section(name))
+        if blocks.shape != shape or blocks.dtype != np.uint8 or int(blocks.max()) >= self.entry.n_classes:
+            raise self.invalid(
+                name,
+                f"expected u1 of shape {list(shape)} under {self.entry.n_classes}, "
+                f"found {blocks.dtype} {list(blocks.shape)}",
+            )
+        return blocks
+
+    @contextmanager
+    def errors_of(self, place: Place) -> Iterator[None]:
+        """Errors name the tile, and a damaged stream is an ArchiveError."""
+        try:
+            yield
+        except EntropyError as error:
+            invalid = self.invalid(f"{place.number}/coefficients", error)
+            invalid.tile = place.number
+            raise invalid from error
+        except ArchiveError as error:
+            error.tile = place.number
+            raise
