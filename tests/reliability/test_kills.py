@@ -22,7 +22,7 @@ from tests.reliability.scenarios import (
     units_of,
 )
 
-STRAY = re.compile(r"\.[^/]+\.([a-z0-9_]{8}\.part|new|old)(/.*)?")
+STRAY = re.compile(r"\.[^/]+\.([a-z0-9_]{8}\.part|todpack-new|todpack-old)(/.*)?")
 
 
 class Case:
@@ -56,7 +56,7 @@ class Case:
             assert found in (self.old[unit], self.new[unit]), f"{self.name} {how}: {unit} is neither old nor new"
         for stray in strays(world.live):
             assert STRAY.fullmatch(stray.removeprefix("frames/")), stray
-        if self.scenario.continued and (world.live / ".run.new" / "last.ckpt").exists():
+        if self.scenario.continued and (world.live / ".run.todpack-new" / "last.ckpt").exists():
             words[words.index("--overwrite")] = "--resume"
         world.done(*words)
         assert units_of(self.scenario, world.live) == self.new

@@ -46,7 +46,7 @@ def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_run_folder(run: Path) -> None:
-    assert {p.name for p in run.iterdir()} == {"config.json", "model.infnerf", "log.csv", "last.ckpt"}
+    assert {p.name for p in run.iterdir()} == {"config.json", "model.infnerf", "log.csv", "last.ckpt", "checkpoints"}
     record = json.loads((run / "config.json").read_text())
     assert [s["scale"] for s in record["figures"]["held_out"]] == [1.0, 0.5, 0.25, 0.125]
     assert record["figures"]["parameters"] * 4 < (run / "model.infnerf").stat().st_size
