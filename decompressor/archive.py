@@ -68,6 +68,16 @@ class Lightmap:
         places = self._family.tiles(self._file.entry, self._model)
         return tuple(Region(p.rows.start, p.rows.stop, p.columns.start, p.columns.stop) for p in places)
 
+    def tile(self, number: int) -> Region:
+        """One of `tiles`."""
+        place = self._family.tiles(self._file.entry, self._model)[number]
+        return Region(place.rows.start, place.rows.stop, place.columns.start, place.columns.stop)
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Of one core for 256 x 256 texels, an estimate: of the first frame, and of a further one; once it is open."""
+        return self._file.time.first, self._file.time.again
+
     @property
     def n_tiles(self) -> int:
         """Tiles that decode on their own."""
@@ -84,6 +94,10 @@ class Lightmap:
             if self._decoder is None:
                 self._decoder = self._family.open(self._file, self._model)
             return self._decoder
+
+    def describe(self) -> list[str]:
+        """The fields of its model, for people."""
+        return self._family.describe(self._model)
 
     def prepare(self) -> None:
         """Do all work that comes before the first frame.

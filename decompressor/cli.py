@@ -28,6 +28,7 @@ from .files import check_output, check_replaced, make_folder, refuse_inputs, wri
 from .frame_files import preview, write_frame
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
+from .plain_text import one_line, plain_streams
 
 log = logging.getLogger("todpack.decompress")
 
@@ -283,6 +284,11 @@ def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:
     Returns:
         0 done, 1 a typed error (one line on stderr), 2 wrong usage, 130 interrupted.
     """
+    with plain_streams():
+        return _main(argv, prog)
+
+
+def _main(argv: list[str] | None, prog: str) -> int:
     words = sys.argv[1:] if argv is None else argv
     try:  # options in both spellings, as everywhere
         args = _parser(prog).parse_args(
@@ -298,11 +304,11 @@ def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:
     try:
         run(args)
     except TodpackError as error:
-        sys.stderr.write(f"todpack: error: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"todpack: error: {error}\n")
         return 1
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
-        sys.stderr.write(f"todpack: error: {where}{error.strerror or error}\n")
+        sys.stderr.write(f"todpack: error: {one_line(f'{where}{error.strerror or error}')}\n")
         return 1
     except ModuleNotFoundError as error:
         sys.stderr.write(f"todpack: error: decoding needs {missing_package(error)}\n")

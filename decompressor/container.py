@@ -28,6 +28,7 @@ from .errors import (
 from .forks import Lock
 from .json_fields import parse_json
 from .limits import Limits
+from .metadata import is_digest
 from .sections import Section, read_section_table
 from .zstd_frames import DICTIONARY, unzstd, unzstd_magicless
 from .zstd_frames import MAGIC as ZSTD_MAGIC
@@ -102,7 +103,7 @@ def _descriptor_of(file: BinaryIO) -> int | None:
 
 def without_digest(text: bytes, digest: Any) -> bytes:
     """metadata.json as it counts in the file's own digest: with zeros in its place."""
-    return text.replace(digest.encode(), b"0" * len(digest)) if isinstance(digest, str) and digest else text
+    return text.replace(digest.encode(), b"0" * len(digest)) if is_digest(digest) else text
 
 
 class Container:
@@ -274,7 +275,7 @@ class Container:
         for section in self.sections.values():
             digest.update(self.found_bytes_of(section))
         stated = self.metadata.get(DIGEST_FIELD)
-        return (stated if isinstance(stated, str) else None), digest.hexdigest()
+        return (None if stated is None else str(stated)), digest.hexdigest()
 
     def invalid(self, name: str, problem: object) -> InvalidSectionError:
         """The error that says what is wrong with a section."""

@@ -28,9 +28,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+from .plain_text import one_line
+
 
 class TodpackError(Exception):
-    """Base of all typed errors; `str(error)` is one line for the user."""
+    """Base of all typed errors; `str(error)` is one line for the user, which any terminal can show."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class ArchiveError(TodpackError):

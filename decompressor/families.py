@@ -48,14 +48,14 @@ class Family(Generic[Entry]):
         tiles: (lightmap, fields) -> what decodes on its own.
         memory: (lightmap, fields, number of stored times, bytes of the tile cache) -> an estimate, before any work.
         open: (file, fields) -> the decoder; no section is read before.
-        describe: `model` as it stands in metadata.json -> lines for people.
+        describe: fields -> lines for people.
     """
 
     read: Callable[[LightmapEntry, int], Entry]
     tiles: Callable[[LightmapEntry, Entry], TileGrid]
     memory: Callable[[LightmapEntry, Entry, int, int], WorkingSet]
     open: Callable[[LightmapFile, Entry], Decoder]
-    describe: Callable[[dict[str, Any]], list[str]]
+    describe: Callable[[Entry], list[str]]
 
 
 def _one_tile(lightmap: LightmapEntry, _: object) -> TileGrid:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from . import latent_maps
 from .container import Container
 from .errors import InvalidMetadataError
 from .json_fields import Fields
-from .latent_maps import LatentGraphs, LatentMapDecoder, describe_baseline, describe_mlp, read_baseline
+from .latent_maps import BaselineEntry, LatentGraphs, LatentMapDecoder, MlpEntry, read_baseline, read_mlp
 from .lightmap_file import LightmapFile
 from .metadata import LightmapEntry
 from .working_set import WorkingSet
@@ -34,11 +33,13 @@ class HashEntry:
         top_levels: How many.
         capacity: M, entries of each.
         merge: "mean" or "learned".
+        seed: For people and other tools: the graph has it.
     """
 
     top_levels: int
     capacity: int
     merge: str
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class GridMlpEntry:
         channels: Features per node, C.
         scales: (L, C) float32 widths of one quantization bin.
         zero_points: (L, C) float32 codes that stand for 0.
-        baseline_q_step: Width of one baseline bin in codes; None without residual mode.
-        hidden: Widest layer of the MLP.
+        baseline: None without residual mode.
+        mlp: The network of `frame`.
         latents_graph: Section name.
         frame_graph: Section name.
         dtype: Type of the codes, "uint8", "uint16" or "float32".
@@ -72,8 +73,8 @@ class GridMlpEntry:
     channels: int
     scales: np.ndarray
     zero_points: np.ndarray
-    baseline_q_step: int | None
-    hidden: int
+    baseline: BaselineEntry | None
+    mlp: MlpEntry
     latents_graph: str
     frame_graph: str
     dtype: str
@@ -84,7 +85,7 @@ class GridMlpEntry:
     def n_latents(self) -> int:
         """Channels of the latent map: features of every level, the encoder's, then the baseline's RGB."""
         n_encoded = 0 if self.encoder is None else self.encoder.shape[0]
-        return self.channels * len(self.level_shapes) + n_encoded + (0 if self.baseline_q_step is None else 3)
+        return self.channels * len(self.level_shapes) + n_encoded + (0 if self.baseline is None else 3)
 
 
 def _level_shape(item: object, where: str) -> tuple[int, int]:
@@ -94,11 +95,11 @@ def _level_shape(item: object, where: str) -> tuple[int, int]:
 
 
 def _hash_entry(fields: Fields, n_levels: int) -> HashEntry:
-    fields.integer("seed", 0, (1 << 31) - 1)  # the graph has it; the field is for people and other tools
     return HashEntry(
         top_levels=fields.integer("top_levels", 1, n_levels),
         capacity=fields.integer("capacity", 1, MAX_CAPACITY),
         merge=fields.choice("merge", HASH_MERGES),
+        seed=fields.integer("seed", 0, (1 << 31) - 1),
     )
 
 
@@ -126,8 +127,8 @@ def read_entry(lightmap: LightmapEntry, _: int) -> GridMlpEntry:
         channels=channels,
         scales=quant.singles("scales", len(shapes) * channels).reshape(-1, channels),
         zero_points=quant.singles("zero_points", len(shapes) * channels).reshape(-1, channels),
-        baseline_q_step=read_baseline(model),
-        hidden=model.child("mlp").integer("hidden", 1, 1 << 14),
+        baseline=read_baseline(model),
+        mlp=read_mlp(model),
         latents_graph=graphs.text("latents"),
         frame_graph=graphs.text("frame"),
         dtype=quant.choice("dtype", GRID_DTYPES),
@@ -185,8 +186,8 @@ class GridMlpDecoder(LatentMapDecoder):
     """Decodes one lightmap from its grids."""
 
     def __init__(self, file: LightmapFile, entry: GridMlpEntry) -> None:
-        graphs = LatentGraphs(entry.latents_graph, entry.frame_graph, entry.n_latents, entry.hidden, STRIP_TEXELS)
-        super().__init__(file, graphs, entry.baseline_q_step)
+        graphs = LatentGraphs(entry.latents_graph, entry.frame_graph, entry.n_latents, entry.mlp.hidden, STRIP_TEXELS)
+        super().__init__(file, graphs, entry.baseline)
         self._entry = entry
 
     def stored_inputs(self) -> dict[str, np.ndarray]:
@@ -196,27 +197,25 @@ class GridMlpDecoder(LatentMapDecoder):
 
 def working_set(lightmap: LightmapEntry, entry: GridMlpEntry, _n_hours: int, cache_bytes: int) -> WorkingSet:
     """What decoding needs, an estimate."""
-    return latent_maps.working_set(lightmap, entry.n_latents, entry.baseline_q_step is not None, cache_bytes)
+    return latent_maps.working_set(lightmap, entry.n_latents, entry.baseline is not None, cache_bytes)
 
 
-def describe(model: dict[str, Any]) -> list[str]:
+def describe(entry: GridMlpEntry) -> list[str]:
     """The fields of `model`, for people."""
-    quant, hashing = model["quant"], model["hash"]
-    sizes = [rows * columns for rows, columns in model["levels"]]
-    if hashing:
-        sizes[-hashing["top_levels"] :] = [hashing["capacity"]] * hashing["top_levels"]
-    n_parameters = sum(sizes) * model["channels_per_level"]
-    levels = ", ".join(f"{rows} x {columns}" for rows, columns in model["levels"])
+    sizes, hashing = [rows * columns for rows, columns in entry.level_shapes], entry.hashing
+    if hashing is not None:
+        sizes[-hashing.top_levels :] = [hashing.capacity] * hashing.top_levels
+    levels = ", ".join(f"{rows} x {columns}" for rows, columns in entry.level_shapes)
     lines = [
-        f"  grids: {levels} nodes x {model['channels_per_level']} channels = {n_parameters} parameters in "
-        f"{quant['dtype']}, bin widths {min(quant['scales']):.2e} .. {max(quant['scales']):.2e}",
-        describe_mlp("MLP", model),
+        f"  grids: {levels} nodes x {entry.channels} channels = {sum(sizes) * entry.channels} parameters in "
+        f"{entry.dtype}, bin widths {entry.scales.min():.2e} .. {entry.scales.max():.2e}",
+        entry.mlp.describe("MLP"),
     ]
-    if hashing:
+    if hashing is not None:
         lines.append(
-            f"  hash: the last {hashing['top_levels']} levels in tables of {hashing['capacity']} entries, "
-            f"merge {hashing['merge']}, seed {hashing['seed']}"
+            f"  hash: the last {hashing.top_levels} levels in tables of {hashing.capacity} entries, "
+            f"merge {hashing.merge}, seed {hashing.seed}"
         )
-    if "encoder" in model:
-        lines.append(f"  encoder: latents of the baseline, {' x '.join(str(n) for n in model['encoder']['shape'])}")
-    return lines + describe_baseline(model)
+    if entry.encoder is not None:
+        lines.append(f"  encoder: latents of the baseline, {' x '.join(str(n) for n in entry.encoder.shape)}")
+    return lines + ([] if entry.baseline is None else [entry.baseline.describe()])

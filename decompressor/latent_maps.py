@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,9 @@ from .metadata import LightmapEntry
 from .reversible_wavelet import inverse_planes
 from .tiled import Part, TiledDecoder
 from .working_set import BASELINE_BYTES, TEXEL_BYTES, WorkingSet
+
+WEIGHT_DTYPES = ("fp16", "fp32", "int8")
+MAX_LAYERS = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,62 @@ class LatentGraphs:
     strip_texels: int
 
 
-def read_baseline(model: Fields) -> int | None:
-    """Width of one bin of the baseline frame, of the fields `residual_mode` and `baseline`; None without one.
+@dataclass(frozen=True)
+class MlpEntry:
+    """The network of `frame`: the fields `mlp` and `normalization`, checked; but for `hidden` they are for people.
+
+    Attributes:
+        hidden: Width of its layers.
+        layers: Hidden ones.
+        dtype: Of the stored weights.
+        harmonics: Of time.
+    """
+
+    hidden: int
+    layers: int
+    dtype: str
+    harmonics: int
+
+    def describe(self, name: str) -> str:
+        """A line for people."""
+        return (
+            f"  {name}: {self.layers} hidden layers of {self.hidden}, weights in {self.dtype}, "
+            f"{self.harmonics} time harmonics"
+        )
+
+
+@dataclass(frozen=True)
+class BaselineEntry:
+    """The field `baseline`, checked: hour of the frame, and width of one bin of its codes."""
+
+    time_h: float
+    q_step: int
+
+    def describe(self) -> str:
+        """A line for people."""
+        return f"  baseline: frame of {self.time_h:g} h, bin width {self.q_step} codes"
+
+
+def read_mlp(model: Fields) -> MlpEntry:
+    """The fields of the network of `frame`.
+
+    Raises:
+        InvalidMetadataError: one is missing, of a wrong type or out of range.
+    """
+    mlp, normalization = model.child("mlp"), model.child("normalization")
+    time = normalization.child("time")
+    normalization.numbers("xy_range", 2, 2)
+    time.number("period_h", 0.0, 1e6)
+    return MlpEntry(
+        hidden=mlp.integer("hidden", 1, 1 << 14),
+        layers=mlp.integer("layers", 1, MAX_LAYERS),
+        dtype=mlp.choice("dtype", WEIGHT_DTYPES),
+        harmonics=time.integer("harmonics", 0, 1 << 12),
+    )
+
+
+def read_baseline(model: Fields) -> BaselineEntry | None:
+    """The baseline frame, of the fields `residual_mode` and `baseline`; None without one.
 
     Raises:
         InvalidMetadataError: one of them is there without the other, or out of range.
@@ -52,7 +108,10 @@ def read_baseline(model: Fields) -> int | None:
     residual = model.boolean("residual_mode")
     if residual == model.is_null("baseline"):
         raise InvalidMetadataError(f"{model.where}.baseline: expected an object in residual mode and only there")
-    return model.child("baseline").integer("q_step", 1, 64) if residual else None
+    if not residual:
+        return None
+    fields = model.child("baseline")
+    return BaselineEntry(fields.number("time_h", 0.0, 24.0), fields.integer("q_step", 1, 64))
 
 
 def working_set(lightmap: LightmapEntry, n_latents: int, has_baseline: bool, cache_bytes: int) -> WorkingSet:
@@ -69,23 +128,6 @@ def tiles_of(lightmap: LightmapEntry) -> TileGrid:
     return TileGrid(lightmap.height, lightmap.width, FRAME_SIDE)
 
 
-def describe_mlp(name: str, model: dict[str, Any]) -> str:
-    """The network of the second stage, for people."""
-    mlp, harmonics = model["mlp"], model["normalization"]["time"]["harmonics"]
-    return (
-        f"  {name}: {mlp['layers']} hidden layers of {mlp['hidden']}, weights in {mlp['dtype']}, "
-        f"{harmonics} time harmonics"
-    )
-
-
-def describe_baseline(model: dict[str, Any]) -> list[str]:
-    """The baseline frame, where there is one, for people."""
-    baseline = model["baseline"]
-    if not baseline:
-        return []
-    return [f"  baseline: frame of {baseline['time_h']:g} h, bin width {baseline['q_step']} codes"]
-
-
 @dataclass(frozen=True)
 class _Ready:
     """What all tiles need: stored inputs, baseline frame (3, H, W) uint8, rows of a run, the graphs."""
@@ -100,9 +142,9 @@ class _Ready:
 class LatentMapDecoder(TiledDecoder[np.ndarray]):
     """Decodes one lightmap."""
 
-    def __init__(self, file: LightmapFile, graphs: LatentGraphs, baseline_q_step: int | None) -> None:
+    def __init__(self, file: LightmapFile, graphs: LatentGraphs, baseline: BaselineEntry | None) -> None:
         super().__init__(file, tiles_of(file.entry))
-        self._graphs, self._baseline_q_step = graphs, baseline_q_step
+        self._graphs, self._baseline = graphs, baseline
         self._lock = Lock()
         self._ready: _Ready | None = None
 
@@ -129,7 +171,7 @@ class LatentMapDecoder(TiledDecoder[np.ndarray]):
     def _load(self) -> _Ready:
         file, graphs, tiles = self._file, self._graphs, self._tiles
         stored = self.stored_inputs()
-        baseline = None if self._baseline_q_step is None else self._baseline(self._baseline_q_step)
+        baseline = None if self._baseline is None else self._read_baseline(self._baseline.q_step)
         n_columns = ceil_div(min(tiles.side, tiles.width), LANES) * LANES
         strip = min(tiles.side, tiles.height, max(1, graphs.strip_texels // n_columns))
         shapes: dict[str, Sequence[int | Dim]] = {name: array.shape for name, array in stored.items()}
@@ -140,10 +182,11 @@ class LatentMapDecoder(TiledDecoder[np.ndarray]):
         latents = file.load(graphs.latents, GraphInputs(shapes, strip, n_columns, {"z": maps}, texels))
         block = block_texels(graphs.hidden)
         outputs: dict[str, Sequence[int | Dim]] = {"rgb": (3, ROWS, COLUMNS), "codes": (ROWS, COLUMNS, 3)}
-        frame = file.load(graphs.frame, GraphInputs({"z": maps, "time_h": (1,)}, 1, block, outputs, texels))
+        inputs = GraphInputs({"z": maps, "time_h": (1,)}, 1, block, outputs, texels)
+        frame = file.load(graphs.frame, inputs, every_frame=True)
         return _Ready(stored, baseline, strip, latents, FrameDecoder(frame, block, file.runtime.pool))
 
-    def _baseline(self, q_step: int) -> np.ndarray:
+    def _read_baseline(self, q_step: int) -> np.ndarray:
         """(3, H, W) uint8 pixel values of the baseline frame."""
         file, name = self._file, self._file.section("baseline")
         height, width = file.entry.height, file.entry.width

@@ -42,9 +42,9 @@ class LightmapFile:
         """Full name of one of the lightmap's own sections."""
         return f"{self.entry.index}/{name}"
 
-    def load(self, section: str, inputs: GraphInputs) -> Graph:
-        """A graph of the lightmap, ready to run; errors as of `Runtime.load`."""
-        return self.runtime.load(self.container, section, inputs, self.time)
+    def load(self, section: str, inputs: GraphInputs, *, every_frame: bool = False) -> Graph:
+        """A graph of the lightmap, ready to run, which every frame or every tile needs; errors as of `Runtime.load`."""
+        return self.runtime.load(self.container, section, inputs, self.time, every_frame=every_frame)
 
     def check_latents(self, n_bytes: int) -> None:
         """Refuse latent maps before they are made.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from .limits import Limits
 
 MODEL_TYPES = ("daybasis", "gridmlp", "siren")
 TRANSFERS = ("srgb8", "linear")
-FEATURES = ("smoothing", "curve", "dictionary")
+FEATURES = ("smoothing", "curve", "dictionary", "digest")
 """What an archive may require of a reader beyond version 1.0."""
 MAX_SIDE = 1 << 20
 MAX_HOURS = 4096
@@ -61,6 +62,11 @@ class ArchiveEntry:
     lightmaps: tuple[LightmapEntry, ...]
 
 
+def is_digest(value: Any) -> TypeGuard[str]:
+    """Whether it is a SHA-256 in hexadecimal digits."""
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
 def _read_hours(fields: Fields) -> np.ndarray:
     hours = np.asarray(fields.numbers("hours", 1, MAX_HOURS), np.float64)
     if not (np.all(hours >= 0.0) and np.all(hours < 24.0) and np.all(np.diff(hours) > 0.0)):
@@ -98,6 +104,8 @@ def _check_required(fields: Fields) -> None:
             f"{fields.where}.requires: expected features of {', '.join(FEATURES)}, found {unknown[0]!r:.40}; "
             "a newer todpack reads it"
         )
+    if "digest" in fields.items("requires", 0, 256) and not is_digest(fields.text("sha256")):
+        raise InvalidMetadataError(f"{fields.where}.sha256: expected 64 hexadecimal digits, found others")
 
 
 def read_archive_entry(metadata: dict[str, Any], path: Path, version: tuple[int, int], limits: Limits) -> ArchiveEntry:

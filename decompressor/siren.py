@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from . import latent_maps
 from .errors import InvalidMetadataError
 from .json_fields import Fields
-from .latent_maps import LatentGraphs, LatentMapDecoder, describe_baseline, describe_mlp, read_baseline
+from .latent_maps import MAX_LAYERS, BaselineEntry, LatentGraphs, LatentMapDecoder, MlpEntry, read_baseline, read_mlp
 from .lightmap_file import LightmapFile
 from .metadata import LightmapEntry
 from .reversible_wavelet import inverse_bands
@@ -24,12 +23,27 @@ STRIP_VALUES = 1 << 22  # of the widest activation at a time: 16 MiB
 
 @dataclass(frozen=True)
 class LatentEntry:
-    """The stored map: the field `latent`, checked; scales and zero points are (D,) float32."""
+    """The stored map: the field `latent`, checked; scales and zero points are (D,) float32, bits are for people."""
 
     rows: int
     columns: int
+    bits: int
     scales: np.ndarray
     zero_points: np.ndarray
+
+
+@dataclass(frozen=True)
+class F1Entry:
+    """The network of `latents`: the field `f1`, checked; but for `hidden` they are for people."""
+
+    hidden: int
+    layers: int
+    omega_0: float
+    dtype: str
+
+    def describe(self) -> str:
+        """For people."""
+        return f"F1 of {self.layers} sine layers of {self.hidden}, omega_0 {self.omega_0:g}, weights in {self.dtype}"
 
 
 @dataclass(frozen=True)
@@ -39,29 +53,38 @@ class SirenEntry:
     Attributes:
         latent_dim: D, channels of the latent map.
         latent: The stored map; None where F1's weights are stored.
-        hidden_f1: Width of F1's layers; 1 where the map is stored.
-        baseline_q_step: Width of one baseline bin in codes; None without residual mode.
-        hidden: Width of F2's layers.
+        f1: None where the map is stored.
+        baseline: None without residual mode.
+        mlp: F2.
         latents_graph: Section name.
         frame_graph: Section name.
     """
 
     latent_dim: int
     latent: LatentEntry | None
-    hidden_f1: int
-    baseline_q_step: int | None
-    hidden: int
+    f1: F1Entry | None
+    baseline: BaselineEntry | None
+    mlp: MlpEntry
     latents_graph: str
     frame_graph: str
 
 
 def _latent_entry(fields: Fields, latent_dim: int) -> LatentEntry:
-    fields.integer("bits", 1, 8)  # the codes have it; the field is for people and other tools
     return LatentEntry(
         rows=fields.integer("rows", 1, MAX_NODES),
         columns=fields.integer("columns", 1, MAX_NODES),
+        bits=fields.integer("bits", 1, 8),
         scales=fields.singles("scales", latent_dim),
         zero_points=fields.singles("zero_points", latent_dim),
+    )
+
+
+def _f1_entry(fields: Fields) -> F1Entry:
+    return F1Entry(
+        hidden=fields.integer("hidden", 1, 1 << 14),
+        layers=fields.integer("layers", 1, MAX_LAYERS),
+        omega_0=fields.number("omega_0", 0.0, 1e9),
+        dtype=fields.choice("dtype", F1_DTYPES),
     )
 
 
@@ -73,7 +96,7 @@ def read_entry(lightmap: LightmapEntry, _: int) -> SirenEntry:
     """
     model = lightmap.model
     graphs = model.child("graphs")
-    baseline_q_step = read_baseline(model)
+    baseline = read_baseline(model)
     has_map = model.choice("storage", STORAGES) == "latent"
     for name, is_there in (("latent", has_map), ("f1", not has_map)):
         if is_there == model.is_null(name):
@@ -82,9 +105,9 @@ def read_entry(lightmap: LightmapEntry, _: int) -> SirenEntry:
     return SirenEntry(
         latent_dim=latent_dim,
         latent=_latent_entry(model.child("latent"), latent_dim) if has_map else None,
-        hidden_f1=1 if has_map else model.child("f1").integer("hidden", 1, 1 << 14),
-        baseline_q_step=baseline_q_step,
-        hidden=model.child("mlp").integer("hidden", 1, 1 << 14),
+        f1=None if has_map else _f1_entry(model.child("f1")),
+        baseline=baseline,
+        mlp=read_mlp(model),
         latents_graph=graphs.text("latents"),
         frame_graph=graphs.text("frame"),
     )
@@ -94,10 +117,10 @@ class SirenDecoder(LatentMapDecoder):
     """Decodes one lightmap from its latent map, or from F1."""
 
     def __init__(self, file: LightmapFile, entry: SirenEntry) -> None:
-        n_latents = entry.latent_dim + (0 if entry.baseline_q_step is None else 3)
-        strip = STRIP_VALUES // max(entry.hidden_f1, n_latents)
-        graphs = LatentGraphs(entry.latents_graph, entry.frame_graph, n_latents, entry.hidden, strip)
-        super().__init__(file, graphs, entry.baseline_q_step)
+        n_latents = entry.latent_dim + (0 if entry.baseline is None else 3)
+        strip = STRIP_VALUES // max(1 if entry.f1 is None else entry.f1.hidden, n_latents)
+        graphs = LatentGraphs(entry.latents_graph, entry.frame_graph, n_latents, entry.mlp.hidden, strip)
+        super().__init__(file, graphs, entry.baseline)
         self._latent, self._latent_dim = entry.latent, entry.latent_dim
 
     def stored_inputs(self) -> dict[str, np.ndarray]:
@@ -117,20 +140,17 @@ class SirenDecoder(LatentMapDecoder):
 
 def working_set(lightmap: LightmapEntry, entry: SirenEntry, _n_hours: int, cache_bytes: int) -> WorkingSet:
     """What decoding needs, an estimate."""
-    return latent_maps.working_set(lightmap, entry.latent_dim + 3, entry.baseline_q_step is not None, cache_bytes)
+    return latent_maps.working_set(lightmap, entry.latent_dim + 3, entry.baseline is not None, cache_bytes)
 
 
-def describe(model: dict[str, Any]) -> list[str]:
+def describe(entry: SirenEntry) -> list[str]:
     """The fields of `model`, for people."""
-    latent, f1 = model["latent"], model["f1"]
-    if latent:
-        stored = f"map of {latent['rows']} x {latent['columns']} nodes in {latent['bits']} bits"
-    else:
-        stored = (
-            f"F1 of {f1['layers']} sine layers of {f1['hidden']}, omega_0 {f1['omega_0']:g}, weights in {f1['dtype']}"
-        )
+    if entry.latent is not None:
+        stored = f"map of {entry.latent.rows} x {entry.latent.columns} nodes in {entry.latent.bits} bits"
+    elif entry.f1 is not None:
+        stored = entry.f1.describe()
     return [
-        f"  latent: {model['latent_dim']} channels, stored as {stored}",
-        describe_mlp("F2", model),
-        *describe_baseline(model),
+        f"  latent: {entry.latent_dim} channels, stored as {stored}",
+        entry.mlp.describe("F2"),
+        *([] if entry.baseline is None else [entry.baseline.describe()]),
     ]

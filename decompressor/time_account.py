@@ -8,22 +8,29 @@ from .limits import Limits
 
 
 class TimeAccount:
-    """What is left of the time that a frame of 256 x 256 texels of one lightmap may take. Safe to use from threads."""
+    """What a frame of 256 x 256 texels of one lightmap takes, and what is left to it. Safe to use from threads.
+
+    Attributes:
+        first: Seconds before the first frame, and of it.
+        again: Seconds of a further frame of texels whose maps are there.
+    """
 
     def __init__(self, file_bytes: int, limits: Limits) -> None:
-        self.total = limits.seconds_for(file_bytes)
-        self._left, self._lock = self.total, Lock()
+        self._limit, self._lock = limits.seconds_for(file_bytes), Lock()
+        self.first = self.again = 0.0
 
-    def take(self, seconds: float, what: str) -> None:
+    def take(self, seconds: float, what: str, *, every_frame: bool = False) -> None:
         """Count time as taken, for good; `what` begins the message.
 
         Raises:
             LimitExceededError: so much is not left.
         """
         with self._lock:
-            if seconds > self._left:
+            if self.first + seconds > self._limit:
                 raise LimitExceededError(
                     f"{what} would take about {seconds:.2g} s for a frame of 256 x 256 texels, over the limit of "
-                    f"{max(0.0, self._left):.2g} s that are left to a file of this size"
+                    f"{max(0.0, self._limit - self.first):.2g} s that are left to a file of this size"
                 )
-            self._left -= seconds
+            self.first += seconds
+            if every_frame:
+                self.again += seconds

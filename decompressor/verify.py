@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from typing import Any
 from .archive import Archive, Lightmap, Region, open_archive
 from .container import Container
 from .errors import ArchiveError
+from .graphs.shapes import FRAME_TEXELS
 from .limits import DEFAULT_LIMITS, Limits
 from .sections import Section
 
 Say = Callable[[str], None]
+MAX_DIGITS = 9  # of a number in a section's name
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,10 @@ class Verdict:
         path: The file.
         file_bytes: Its size.
         n_sections: Sections that its metadata lists.
-        n_frames: Frames that were decoded whole.
+        n_frames: Frames that were decoded in full.
+        n_frames_in_all: By its metadata.
+        n_tiles: Tiles that were decoded, each at one hour at least.
+        n_tiles_in_all: By its metadata.
         digest: "matches", "differs", "absent" (an archive of an older writer) or "not checked" (sections are damaged).
         faults: Empty where the archive is whole.
     """
@@ -62,6 +67,9 @@ class Verdict:
     file_bytes: int
     n_sections: int
     n_frames: int
+    n_frames_in_all: int
+    n_tiles: int
+    n_tiles_in_all: int
     digest: str
     faults: tuple[Fault, ...]
 
@@ -77,14 +85,13 @@ class Verdict:
 
 def affected(archive: Archive, section: str) -> str:
     """The lightmap, and where it is one tile its texels, that need a section."""
-    for index, lightmap in enumerate(archive.lightmaps):
-        if section.startswith(f"{index}/"):
-            parts = section.split("/")
-            if len(parts) == 3 and parts[1].isdecimal() and int(parts[1]) < len(lightmap.tiles) > 1:
-                y0, y1, x0, x1 = lightmap.tiles[int(parts[1])]
-                return f"lightmap {lightmap.name}, tile {parts[1]}: rows {y0}:{y1}, columns {x0}:{x1}"
-            return f"lightmap {lightmap.name}"
-    return ""
+    index, _, rest = section.partition("/")
+    if not index.isdecimal() or len(index) > MAX_DIGITS or int(index) >= len(archive.lightmaps):
+        return ""
+    lightmap, (tile, _, name) = archive.lightmaps[int(index)], rest.partition("/")
+    if name and tile.isdecimal() and len(tile) <= MAX_DIGITS and int(tile) < lightmap.n_tiles > 1:
+        return f"lightmap {lightmap.name}, {_where(int(tile), lightmap.tile(int(tile)))}"
+    return f"lightmap {lightmap.name}"
 
 
 def _section_fault(container: Container, section: Section) -> Fault | None:
@@ -114,25 +121,58 @@ def _short(error: Exception, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
 
 
-def _decode_all(lightmap: Lightmap, path: Path, known: set[str]) -> Iterator[Fault | None]:
-    """Decode every tile at every stored hour; a fault for each tile that does not, None for each that does.
+class _Decoding:
+    """Decodes lightmaps, as long as there is time, and collects what does not decode.
 
-    What only repeats a damaged section, of the names in `known`, is no new fault: then neither comes.
+    Args:
+        path: The file, for messages.
+        seconds: Of one core, that decoding may take by estimate.
+        known: Names of damaged sections: what only repeats one is no new fault.
     """
-    dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
-    try:
-        _ = lightmap.valid
-    except ArchiveError as error:
-        if error.section not in known:
-            yield Fault(f"lightmap {lightmap.name}", _short(error, path))
-    for number, tile in enumerate(lightmap.tiles):
+
+    def __init__(self, path: Path, seconds: float, known: set[str]) -> None:
+        self._path, self._left, self._known = path, seconds, known
+        self.faults: list[Fault] = []
+        self.n_frames = self.n_tiles = 0
+
+    def lightmap(self, lightmap: Lightmap) -> None:
+        """Its mask; every tile at the first hour, and every hour in the first tile; then everything."""
         try:
-            for time_h in lightmap.hours:
-                lightmap.decode(float(time_h), tile, dtype)
-            yield None
+            _ = lightmap.valid
         except ArchiveError as error:
-            if error.section not in known:
-                yield Fault(f"lightmap {lightmap.name}", _short(error, path), affects=_where(number, tile))
+            self._fault(lightmap, error)
+        first, *later = lightmap.hours.tolist()
+        whole = [n for n in range(lightmap.n_tiles) if self._left > 0 and self._tile(lightmap, n, [first])]
+        self.n_tiles += len(whole)
+        if len(whole) < lightmap.n_tiles:
+            return
+        self.n_frames += 1
+        everywhere = 0
+        for number in whole:
+            if number == 0 or self._left > 0:
+                everywhere += self._tile(lightmap, number, later)
+        if everywhere == lightmap.n_tiles:
+            self.n_frames += len(later)
+
+    def _tile(self, lightmap: Lightmap, number: int, hours: list[float]) -> bool:
+        """Decode a tile at some hours; whether that is possible."""
+        tile = lightmap.tile(number)
+        dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
+        try:
+            for time_h in hours:
+                lightmap.decode(time_h, tile, dtype)
+        except ArchiveError as error:
+            self._fault(lightmap, error, _where(number, tile))
+            return False
+        finally:
+            share = (tile.y1 - tile.y0) * (tile.x1 - tile.x0) / min(FRAME_TEXELS, lightmap.height * lightmap.width)
+            first, again = lightmap.seconds
+            self._left -= share * (first + again * len(hours))
+        return True
+
+    def _fault(self, lightmap: Lightmap, error: ArchiveError, affects: str = "") -> None:
+        if error.section is None or error.section not in self._known:
+            self.faults.append(Fault(f"lightmap {lightmap.name}", _short(error, self._path), affects=affects))
 
 
 def _where(number: int, tile: Region) -> str:
@@ -146,7 +186,7 @@ def verify_archive(
     limits: Limits = DEFAULT_LIMITS,
     say: Say = lambda _: None,
 ) -> Verdict:
-    """Check all of an archive.
+    """Check all of an archive: all of its sections, and as many frames as a file of its size may take time for.
 
     Args:
         path: The `.tod` file.
@@ -166,7 +206,15 @@ def verify_archive(
     except ArchiveError as error:
         size = path.stat().st_size if path.is_file() else 0
         return Verdict(
-            str(path), size, 0, 0, "not checked", (Fault("header", _short(error, path).removeprefix("header: ")),)
+            str(path),
+            size,
+            0,
+            0,
+            0,
+            0,
+            0,
+            "not checked",
+            (Fault("header", _short(error, path).removeprefix("header: ")),),
         )
     with archive:
         container = archive.container
@@ -187,11 +235,18 @@ def verify_archive(
             digest = "absent" if stated is None else "matches" if stated == found else "differs"
             if digest == "differs":
                 faults.append(Fault("digest", f"expected SHA-256 {stated}, found {found}"))
-        n_frames = 0
+        decoding = _Decoding(path, limits.seconds_for(container.counted_bytes), known)
         for lightmap in archive.lightmaps:
             say(f"decoding lightmap {lightmap.name}")
-            found_faults = list(_decode_all(lightmap, path, known))
-            faults += [fault for fault in found_faults if fault is not None]
-            if found_faults == [None] * len(lightmap.tiles):
-                n_frames += len(lightmap.hours)
-        return Verdict(str(path), container.found_bytes, len(container.sections), n_frames, digest, tuple(faults))
+            decoding.lightmap(lightmap)
+        return Verdict(
+            str(path),
+            container.found_bytes,
+            len(container.sections),
+            decoding.n_frames,
+            len(archive.lightmaps) * len(archive.hours),
+            decoding.n_tiles,
+            sum(lightmap.n_tiles for lightmap in archive.lightmaps),
+            digest,
+            (*faults, *decoding.faults),
+        )

@@ -28,6 +28,8 @@ Result = TypeVar("Result")
 
 ZSTD_LEVEL = 22
 PIECE_BYTES = 1 << 20
+ALWAYS_REQUIRED = ("dictionary", "digest")
+"""Features of every archive that is written."""
 PADDING = "padding"
 MIN_PADDING, MAX_PADDING = 512, 1 << 20
 
@@ -166,7 +168,7 @@ class ArchiveWriter:
             entries.append({**entry, "offset": end})
             end += entry["stored_bytes"]
         own = {
-            "requires": [*self.metadata.get("requires", ()), "dictionary"],
+            "requires": [*self.metadata.get("requires", ()), *ALWAYS_REQUIRED],
             "version": f"{MAJOR}.{MINOR}",
             "sections": entries,
             DIGEST_FIELD: "0" * 64,

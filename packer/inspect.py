@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from todpack.decompressor.archive import Archive, Lightmap, open_archive
-from todpack.decompressor.families import FAMILIES
 from todpack.decompressor.files import check_suffix
 from todpack.decompressor.frame_files import write_frame
 
@@ -28,7 +27,6 @@ def _section_lines(archive: Archive) -> list[str]:
 
 
 def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[str]:
-    model = archive.metadata["lightmaps"][index]["model"]
     per_texel = 8.0 * archive.lightmap_bytes(index) / (lightmap.n_valid * len(lightmap.hours))
     own = f"{archive.lightmap_bytes(index)} bytes of its own, " if len(archive.lightmaps) > 1 else ""
     head = (
@@ -36,7 +34,7 @@ def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[st
         f"({100 * lightmap.n_valid / (lightmap.width * lightmap.height):.1f} %), {len(lightmap.hours)} hours, "
         f"{lightmap.transfer}; {own}{per_texel:.3f} bits per valid texel and hour"
     )
-    return [head, *FAMILIES[archive.model_type].describe(model)]
+    return [head, *lightmap.describe()]
 
 
 def describe(path: Path, metadata_only: bool = False) -> str:

@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+from todpack.decompressor.plain_text import PlainText, printable
+
 PERIOD_S = 10.0
 """Between lines where stderr is no terminal, such as a log of a batch job."""
 REDRAW_S = 0.1
@@ -67,11 +69,16 @@ class ProgressLine:
                 return
             self._written, self._is_shown = time.monotonic(), True
             if self._is_terminal:
-                text = f"{CLEAR}{self.line()[: shutil.get_terminal_size().columns - 1]}"
+                self._clear_line()
+                sys.stderr.write(printable(self.line())[: shutil.get_terminal_size().columns - 1])
             else:
-                text = f"todpack: {self.line()}\n"
-            sys.stderr.write(text)
+                sys.stderr.write(f"todpack: {self.line()}\n")
             sys.stderr.flush()
+
+    def _clear_line(self) -> None:
+        """The one sequence that a terminal obeys; PlainText would escape it."""
+        stream = sys.stderr.stream if isinstance(sys.stderr, PlainText) else sys.stderr
+        stream.write(CLEAR)
 
     def update(self, done: int, total: int | None = None, note: str = "") -> None:
         """Tell that `done` of `total` steps are done, and what else there is to say."""
@@ -84,7 +91,7 @@ class ProgressLine:
         """Take the line away from a terminal, for other output."""
         with self._lock:
             if self._is_terminal and self._is_shown:
-                sys.stderr.write(CLEAR)
+                self._clear_line()
                 sys.stderr.flush()
                 self._is_shown = False
 

@@ -183,8 +183,10 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         0 done, 1 a typed error (one line on stderr), 2 wrong usage, 130 interrupted.
     """
+    from todpack.decompressor.plain_text import plain_streams
+
     try:
-        with _interruptible():
+        with plain_streams(), _interruptible():
             return _run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
         if argv is None:  # the process ends: a second Ctrl-C changes nothing
@@ -231,16 +233,18 @@ def _run(argv: list[str]) -> int:
 
 
 def _failed(message: str) -> int:
-    sys.stderr.write(f"todpack: error: {' '.join(message.split())}\n")
+    from todpack.decompressor.plain_text import one_line
+
+    sys.stderr.write(f"todpack: error: {one_line(message)}\n")
     return 1
 
 
 def _system_error(error: OSError) -> str:
     """What the system refused, and where."""
-    reason, last = error.strerror or str(error), error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    if last is not None and last.tb_frame.f_globals.get("__name__") == "click.utils":  # its echo
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return f"standard output cannot be written: {reason}"
+    reason, at = error.strerror or str(error), error.__traceback__
+    while at is not None:
+        if at.tb_frame.f_globals.get("__name__") == "click.utils":  # its echo
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return f"standard output cannot be written: {reason}"
+        at = at.tb_next
     return reason if error.filename is None else f"{error.filename}: {reason}"

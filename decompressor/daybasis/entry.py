@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -25,8 +24,8 @@ from .transform.smoothing import WEIGHT_SCALE, Smoothing
 
 ENTROPY_CODERS = ("ans", "zstd")
 CURVES = ("none", "square", "exp")
-LEVEL_S, TEXEL_S, SAMPLE_S = 4e-4, 1e-7, 3e-8
-"""Seconds on one core while a tile is decoded: of each level, of each texel, and of each texel of each map."""
+TILE_S, LEVEL_S, TEXEL_S, SAMPLE_S = 5e-4, 2e-4, 5e-8, 2e-8
+"""Seconds on one core while a tile is decoded: of any tile, of each level, of each texel, of each texel of each map."""
 BASIS_ENTRY_S, ROTATION_STEP_S = 1e-7, 4e-9
 """Of each entry of the temporal matrices, and of each step of the elimination that gives the rotations."""
 MAX_COMPONENTS = 1024
@@ -143,15 +142,15 @@ def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int) -
     tables = BASIS_ENTRY_S * n_hours * (3 * k + 3)
     if entry.n_classes > 1:
         tables += ROTATION_STEP_S * entry.n_classes * k**3
-    return n_tiles * entry.n_levels * LEVEL_S + texels * (TEXEL_S + k * SAMPLE_S) + tables
+    return n_tiles * (TILE_S + entry.n_levels * LEVEL_S) + texels * (TEXEL_S + k * SAMPLE_S) + tables
 
 
-def describe(model: dict[str, Any]) -> list[str]:
+def describe(entry: DayBasisEntry) -> list[str]:
     """The fields of `model`, for people."""
-    n_cubic = model["gap_modes"].count(CUBIC)
+    n_cubic = entry.gap_modes.count(CUBIC)
     return [
-        f"  basis: K = {model['n_components']} components, entries in bins of 2^{min(model['exponents'])} .. "
-        f"2^{max(model['exponents'])}; {n_cubic} gaps cubic, {len(model['gap_modes']) - n_cubic} linear",
-        f"  maps: q_step {model['q_step']:g} codes, {model['n_levels']} wavelet levels, tiles of {model['tile']}, "
-        f"{model['n_classes']} regional rotations",
+        f"  basis: K = {entry.n_components} components, entries in bins of 2^{entry.exponents.min()} .. "
+        f"2^{entry.exponents.max()}; {n_cubic} gaps cubic, {len(entry.gap_modes) - n_cubic} linear",
+        f"  maps: q_step {entry.q_step:g} codes, {entry.n_levels} wavelet levels, tiles of {entry.tile}, "
+        f"{entry.n_classes} regional rotations",
     ]

@@ -80,7 +80,7 @@ class Stored:
         }
         side = min(entry.tile, lightmap.height), min(entry.tile, lightmap.width)
         texels = min(FRAME_TEXELS, lightmap.height * lightmap.width)
-        return self.file.load(entry.frame_graph, GraphInputs(shapes, *side, outputs, texels))
+        return self.file.load(entry.frame_graph, GraphInputs(shapes, *side, outputs, texels), every_frame=True)
 
     @cached_property
     def frame(self) -> AffineFrame | None:

@@ -77,7 +77,9 @@ class Runtime:
     _sessions: dict[Hashable, Session] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def load(self, container: Container, section: str, inputs: GraphInputs, time: TimeAccount) -> Graph:
+    def load(
+        self, container: Container, section: str, inputs: GraphInputs, time: TimeAccount, *, every_frame: bool = False
+    ) -> Graph:
         """Check the graph in a section; lightmaps of equal graphs share its session, which starts at the first run.
 
         Args:
@@ -85,6 +87,7 @@ class Runtime:
             section: Name.
             inputs: What will be fed, at its largest.
             time: What is left to the lightmap.
+            every_frame: Whether every frame runs it, or only what comes before.
 
         Raises:
             ArchiveError: the section is missing or damaged, or the graph is not allowed or takes too much memory or
@@ -101,7 +104,7 @@ class Runtime:
                     checked = check_model(model, inputs, max_nodes=max_nodes, memory=self.memory, where=where)
                     self._sessions[key] = Session(model, self.provider, *checked)
                 session = self._sessions[key]
-            time.take(session.cost.seconds, f"{where}: the graph")
+            time.take(session.cost.seconds, f"{where}: the graph", every_frame=every_frame)
         except ArchiveError as error:
             error.section = section
             raise

@@ -10,7 +10,7 @@ from todpack.decompressor.families import read_entry
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 
-from ..archive_writer import ArchiveWriter
+from ..archive_writer import ALWAYS_REQUIRED, ArchiveWriter
 from ..errors import PackError
 
 SHARED_FIELDS = ("model_type", "transfer", "hours")
@@ -57,7 +57,7 @@ def merge_archives(paths: Sequence[Path]) -> ArchiveWriter:
             model = {**lightmap["model"], "graphs": {**lightmap["model"]["graphs"], "frame": names[frame]}}
             mask = None if lightmap["mask"] is None else names[container.find(lightmap["mask"]).name]
             writer.metadata["lightmaps"].append({**lightmap, "mask": mask, "model": model})
-            required |= set(metadata.get("requires") or []) - {"dictionary"}
+            required |= set(metadata.get("requires") or []) - set(ALWAYS_REQUIRED)
     if writer is None:
         raise PackError("expected at least one archive to merge, found none")
     if required:

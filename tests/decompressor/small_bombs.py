@@ -23,6 +23,10 @@ Stored = tuple[str, np.ndarray, bool]
 
 RGB: dict[str, list[Any]] = {"rgb": [3, "h", "w"]}
 Z: dict[str, list[Any]] = {"z": ["c", "h", "w"]}
+MLP: dict[str, Any] = {
+    "mlp": {"hidden": 1, "layers": 1, "dtype": "fp32"},
+    "normalization": {"xy_range": [0, 1], "time": {"period_h": 24, "harmonics": 1}},
+}
 
 
 def _graph(
@@ -112,7 +116,7 @@ def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, gro
     model = {
         "residual_mode": baseline, "levels": [[level, level]], "channels_per_level": channels, "hash": None,
         "quant": {"dtype": "uint8", "scales": [1] * channels, "zero_points": [0] * channels},
-        "baseline": {"time_h": 12, "q_step": 1} if baseline else None, "mlp": {"hidden": 1},
+        "baseline": {"time_h": 12, "q_step": 1} if baseline else None, **MLP,
         "graphs": {"latents": "l", "frame": "f"},
     }  # fmt: skip
     stored: list[Stored] = [("l", latents, True), ("f", frame, True)]
@@ -137,7 +141,7 @@ def siren(side: int, nodes: int, dim: int) -> bytes:
     model = {
         "residual_mode": False, "storage": "latent", "latent_dim": dim, "f1": None, "baseline": None,
         "latent": {"rows": nodes, "columns": nodes, "bits": 8, "scales": [1] * dim, "zero_points": [0] * dim},
-        "mlp": {"hidden": 1}, "graphs": {"latents": "l", "frame": "f"},
+        **MLP, "graphs": {"latents": "l", "frame": "f"},
     }  # fmt: skip
     stored: list[Stored] = [("l", graph, True), ("f", frame, True)]
     stored.append(("0/latent", np.zeros(dim * nodes * nodes, "<u2"), True))

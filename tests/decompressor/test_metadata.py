@@ -20,7 +20,17 @@ from todpack.decompressor import (
 Metadata = dict[str, Any]
 ARCHIVE_FIELDS = ("version", "model_type", "transfer", "hours", "lightmaps", "sections")
 LIGHTMAP_FIELDS = ("name", "height", "width", "valid_texels", "mask", "model")
-MODEL_FIELDS = ("residual_mode", "levels", "channels_per_level", "quant", "hash", "baseline", "mlp", "graphs")
+MODEL_FIELDS = (
+    "residual_mode",
+    "levels",
+    "channels_per_level",
+    "quant",
+    "hash",
+    "baseline",
+    "normalization",
+    "mlp",
+    "graphs",
+)
 
 
 def refused(
@@ -110,7 +120,8 @@ def test_wrong_field_of_a_lightmap(micro_archive: Path, tmp_path: Path, changed:
         ({"levels": [[2, 2], [0, 4]]}, "levels: expected"),
         ({"levels": [[2, 2], [4, True]]}, "levels: expected"),
         ({"channels_per_level": 0}, "channels_per_level: expected an integer"),
-        ({"hash": {}}, "hash: expected the field 'seed'"),
+        ({"hash": {}}, "hash: expected the field 'top_levels'"),
+        ({"hash": {"top_levels": 1, "capacity": 4, "merge": "mean"}}, "hash: expected the field 'seed'"),
         (
             {"hash": {"seed": 0, "top_levels": 3, "capacity": 4, "merge": "mean"}},
             "hash.top_levels: expected an integer",
@@ -122,7 +133,12 @@ def test_wrong_field_of_a_lightmap(micro_archive: Path, tmp_path: Path, changed:
         ({"residual_mode": 1}, "residual_mode: expected true or false"),
         ({"residual_mode": False}, "baseline: expected an object in residual mode and only there"),
         ({"baseline": None}, "baseline: expected an object in residual mode and only there"),
-        ({"baseline": {"q_step": 0}}, r"baseline\.q_step: expected an integer in 1\.\.64"),
+        ({"baseline": {"time_h": 12, "q_step": 0}}, r"baseline\.q_step: expected an integer in 1\.\.64"),
+        ({"baseline": {"time_h": 25, "q_step": 1}}, r"baseline\.time_h: expected a number in"),
+        ({"normalization": None}, r"normalization: expected an object"),
+        ({"normalization": {"xy_range": [0, 1], "time": {"period_h": 24}}}, "expected the field 'harmonics'"),
+        ({"mlp": {"hidden": 8, "layers": 0, "dtype": "fp16"}}, r"mlp\.layers: expected an integer"),
+        ({"mlp": {"hidden": 8, "layers": 1, "dtype": "text"}}, r"mlp\.dtype: expected one of"),
         ({"mlp": {"hidden": 0}}, r"mlp\.hidden: expected an integer"),
         ({"graphs": {"latents": "a"}}, r"graphs: expected the field 'frame'"),
         ({"quant": {"dtype": "uint4", "scales": [1, 1], "zero_points": [0, 0]}}, r"quant\.dtype: expected one of"),

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import REPOSITORY
 from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import put_together, set_section, take_apart
 from todpack.cli import main
-from todpack.decompressor import open_archive
+from todpack.decompressor import InvalidMetadataError, open_archive
 from todpack.decompressor.cli import main as decompress
 from todpack.decompressor.damage import DAMAGE_COLOR
 from todpack.decompressor.limits import Limits
@@ -116,7 +117,10 @@ def test_every_kind_of_damage_has_its_place(tiled: Path, tmp_path: Path) -> None
         (lambda m: m.update(sha256="0" * 64), "digest"),
         (lambda m: m["lightmaps"][0].update(name="another"), "digest"),
         (lambda m: m["lightmaps"][0].update(valid_texels=7), "digest"),
-        (lambda m: m.pop("sha256"), None),
+        (lambda m: m.update(sha256="\ud800" * 64, requires=["dictionary"]), "digest"),
+        (lambda m: m.update(sha256=[7], requires=[]), "digest"),
+        (lambda m: m.update(sha256="f" * 63, requires=[]), "digest"),
+        (lambda m: (m.pop("sha256"), m.update(requires=["dictionary"])), None),
     ],
 )
 def test_digest(tiled: Path, tmp_path: Path, spoil: Callable[[dict[str, object]], object], place: str | None) -> None:
@@ -126,6 +130,32 @@ def test_digest(tiled: Path, tmp_path: Path, spoil: Callable[[dict[str, object]]
     verdict = verify_archive(path, threads=1)
     assert verdict.digest == ("absent" if place is None else "differs")
     assert [fault.place for fault in verdict.faults][:1] == ([] if place is None else [place])
+    json.dumps(verdict.to_json()).encode("ascii")
+
+
+@pytest.mark.parametrize("value", [None, "0" * 63, "F" * 64, "\ud800" * 64, 7])
+def test_a_digest_that_is_required_cannot_be_taken_out(tiled: Path, tmp_path: Path, value: object) -> None:
+    path = tmp_path / "changed.tod"
+    path.write_bytes(put_together(*take_apart(tiled.read_bytes()), lambda m: m.update(sha256=value)))
+    (fault,) = verify_archive(path, threads=1).faults
+    assert fault.place == "header"
+    assert fault.message.startswith("metadata.json.sha256: expected ")
+    with pytest.raises(InvalidMetadataError, match=r"metadata\.json\.sha256: expected "):
+        open_archive(path)
+
+
+def test_archives_of_older_writers_are_unsealed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    golden = REPOSITORY / "tests" / "golden" / "daybasis-zstd-1.0.tod"
+    assert main(["verify", str(golden)]) == 0
+    out = capsys.readouterr().out
+    size = golden.stat().st_size
+    assert out == f"{golden}: whole, unsealed: {size} bytes, 7 sections, 24 frames decoded\n"
+    assert main(["verify", str(golden), "--require-digest"]) == 1
+    assert capsys.readouterr().out == out
+
+
+def test_sealed_archives_have_the_required_digest(tiled: Path) -> None:
+    assert main(["verify", str(tiled), "--require-digest"]) == 0
 
 
 def test_digest_covers_sections_that_are_swapped(tiled: Path, tmp_path: Path) -> None:

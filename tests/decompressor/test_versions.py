@@ -64,8 +64,8 @@ def test_unknown_feature_is_refused(name: str, tmp_path: Path, capsys: pytest.Ca
     metadata["requires"] = [*metadata.get("requires", []), "holograms"]
     (tmp_path / "a.tod").write_bytes(put_together(metadata, stored))
     assert refusal(tmp_path / "a.tod", capsys) == (
-        "todpack: error: FILE: metadata.json.requires: expected features of smoothing, curve, dictionary, found "
-        "'holograms'; a newer todpack reads it"
+        "todpack: error: FILE: metadata.json.requires: expected features of smoothing, curve, dictionary, digest, "
+        "found 'holograms'; a newer todpack reads it"
     )
 
 

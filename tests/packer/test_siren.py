@@ -187,7 +187,7 @@ def test_region_and_texel_are_the_frame(
     path = pack(tmp_path / "run", storage=storage)
     with open_archive(path) as archive:
         whole_map = archive.lightmaps[0].latents()
-    monkeypatch.setattr(siren_module, "STRIP_VALUES", 140 * 29 * 2)
+    monkeypatch.setattr(siren_module, "STRIP_VALUES", 140 * 32 * 2)
     calls: list[int] = []
     run = Graph.run
     monkeypatch.setattr(Graph, "run", lambda *a: (calls.append(1), run(*a))[1])

@@ -1,0 +1,87 @@
+"""Text that a file brought along, on its way to a terminal: one that shows it must not obey it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+MAX_LINE = 300
+"""Characters of an error's line."""
+_GAP = " ... "
+_PLAIN = "\n\t"
+
+
+def printable(text: str) -> str:
+    """A text whose control characters, lone surrogates and the like are escaped; line ends stay."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c in _PLAIN or c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii")
+        for c in text
+    )
+
+
+def one_line(text: str) -> str:
+    """A text in one line of at most MAX_LINE characters that any terminal can show; a longer one lacks its middle."""
+    if len(text) > 4 * MAX_LINE:  # not all of what may be megabytes is looked at
+        text = f"{text[: 2 * MAX_LINE]}{_GAP}{text[-2 * MAX_LINE :]}"
+    line = printable(" ".join(text.split()))
+    tail = MAX_LINE // 3
+    return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - tail - len(_GAP)]}{_GAP}{line[-tail:]}"
+
+
+class PlainText:
+    """A text stream whose control characters are escaped, but for line ends.
+
+    Attributes:
+        stream: Where it goes; what is written there directly goes as it is.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text; characters that the stream's encoding lacks are escaped too."""
+        plain = printable(text)
+        try:
+            return self.stream.write(plain)
+        except UnicodeEncodeError:
+            encoding = self.stream.encoding or "ascii"
+            return self.stream.write(plain.encode(encoding, "backslashreplace").decode(encoding))
+
+    def writelines(self, lines: Iterator[str]) -> None:
+        """`write` of each."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def _open_descriptors() -> None:
+    """Standard streams that the process was started without: else a file that is opened would be one of them."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+
+
+@contextmanager
+def plain_streams() -> Iterator[None]:
+    """Standard output and error as `PlainText`, there in any case, for the time of a command."""
+    before = sys.stdout, sys.stderr
+    if None in before:
+        _open_descriptors()
+    out, err = (open(os.devnull, "w") if s is None else s for s in before)  # noqa: SIM115
+    sys.stdout, sys.stderr = (s if isinstance(s, PlainText) else PlainText(s) for s in (out, err))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream, given in ((out, before[0]), (err, before[1])):
+            if given is None:
+                stream.close()
