@@ -78,7 +78,7 @@ def test_fp32_bytes(run: Path, tmp_path: Path) -> None:
 def test_metadata_has_the_recipe_s_fields(run: Path, tmp_path: Path) -> None:
     pack_run(run, tmp_path / "a.tod", GridMlpPackOptions("uint16", 100.0, "int8", 8))
     metadata = metadata_of(tmp_path / "a.tod")
-    assert metadata["version"] == "1.2"
+    assert metadata["version"] == "1.3"
     assert metadata["model_type"] == "gridmlp"
     assert metadata["hours"] == [0.0, 12.0]
     (lightmap,) = metadata["lightmaps"]
