@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from todpack.decompressor.staging import remove
+from todpack.decompressor.errors import OutputError, TodpackError
+from todpack.decompressor.files import make_folder
+from todpack.decompressor.staging import remove, staged
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux
 
@@ -61,3 +65,66 @@ def put_folder(fresh: Path, folder: Path) -> None:
             aside.rename(folder)
             raise
         aside.rename(fresh)
+
+
+@dataclass(frozen=True)
+class FolderKind:
+    """A kind of output that is a folder.
+
+    Attributes:
+        noun: For messages, such as "submission".
+        holds: Whether a folder is one of an earlier run, which may be replaced.
+        error: What is raised where a folder must not be replaced.
+    """
+
+    noun: str
+    holds: Callable[[Path], bool]
+    error: type[TodpackError]
+
+    @property
+    def article(self) -> str:
+        """Of the noun."""
+        return "an" if self.noun[0] in "aeiou" else "a"
+
+    def check(self, out: Path, overwrite: bool) -> None:
+        """Refuse a folder that `replace` would not write.
+
+        Raises:
+            TodpackError: of the kind `error`: it is there already, or holds something else.
+            OutputError: an older one of an interrupted run cannot be put back.
+        """
+        if not out.name:
+            raise self.error(f"{out}: expected the name of a folder to make, found the current folder")
+        try:
+            settle_folder(out)
+            if not out.exists():
+                return
+            is_empty = out.is_dir() and not any(out.iterdir())
+        except OSError as error:
+            raise OutputError(f"{out}: cannot be read: {error.strerror or error}") from error
+        ours = out.is_dir() and self.holds(out)
+        if not ours and not is_empty:
+            raise self.error(f"{out}: expected a new folder or an older {self.noun}, found something else")
+        if ours and not overwrite:
+            raise self.error(f"{out}: already holds {self.article} {self.noun}; replace it by --overwrite")
+
+    def replace(self, out: Path, fill: Callable[[Path], None], overwrite: bool) -> None:
+        """Write a folder; what was there stays until the new one is complete.
+
+        Args:
+            out: The folder.
+            fill: Writes the content into an empty folder.
+            overwrite: Replace an older one of this kind.
+
+        Raises:
+            TodpackError: of the kind `error`: it is there already, or holds something else.
+            OutputError: it cannot be written.
+        """
+        self.check(out, overwrite)
+        make_folder(out.parent)
+        try:
+            with staged(out, is_folder=True) as fresh:
+                fill(fresh)
+                put_folder(fresh, out)
+        except OSError as error:
+            raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error

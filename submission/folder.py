@@ -7,10 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from todpack.decompressor.errors import OutputError
-from todpack.decompressor.files import make_folder
-from todpack.decompressor.staging import staged
-from todpack.packer.staging_folder import put_folder, settle_folder
+from todpack.packer.staging_folder import FolderKind
 
 from .errors import SubmissionError
 
@@ -20,26 +17,13 @@ SHIPPED_SUFFIXES = {".py", ".md", ".typed", ".bin"}
 def replace_folder(
     out: Path, fill: Callable[[Path], None], is_submission: Callable[[Path], bool], overwrite: bool
 ) -> None:
-    """Write a folder; what was there stays until the new one is complete.
+    """Write a submission; see `FolderKind.replace`."""
+    FolderKind("submission", is_submission, SubmissionError).replace(out, fill, overwrite)
 
-    Args:
-        out: The folder.
-        fill: Writes the content into an empty folder.
-        is_submission: Whether a folder is an older submission, which may be replaced.
-        overwrite: Replace an older submission.
 
-    Raises:
-        SubmissionError: the folder is there already, or holds something else than a submission.
-        OutputError: it cannot be written.
-    """
-    check_folder(out, is_submission, overwrite)
-    make_folder(out.parent)
-    try:
-        with staged(out, is_folder=True) as fresh:
-            fill(fresh)
-            put_folder(fresh, out)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
+def check_folder(out: Path, is_submission: Callable[[Path], bool], overwrite: bool) -> None:
+    """Refuse a folder that `replace_folder` would not write; see `FolderKind.check`."""
+    FolderKind("submission", is_submission, SubmissionError).check(out, overwrite)
 
 
 def check_plain(folder: Path) -> None:
@@ -53,29 +37,6 @@ def check_plain(folder: Path) -> None:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             found = "a symbolic link" if stat.S_ISLNK(mode) else "something else"
             raise SubmissionError(f"{path}: expected plain files in a submission, found {found}")
-
-
-def check_folder(out: Path, is_submission: Callable[[Path], bool], overwrite: bool) -> None:
-    """Refuse a folder that `replace_folder` would not write.
-
-    Raises:
-        SubmissionError: the folder holds something other than a submission, or one that may not be replaced.
-        OutputError: an older submission of an interrupted build cannot be put back.
-    """
-    if not out.name:
-        raise SubmissionError(f"{out}: expected the name of a folder to make, found the current folder")
-    try:
-        settle_folder(out)
-        if not out.exists():
-            return
-        is_empty = out.is_dir() and not any(out.iterdir())
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be read: {error.strerror or error}") from error
-    ours = out.is_dir() and is_submission(out)
-    if not ours and not is_empty:
-        raise SubmissionError(f"{out}: expected a new folder or an older submission, found something else")
-    if ours and not overwrite:
-        raise SubmissionError(f"{out}: already holds a submission; replace it by --overwrite")
 
 
 def copy_package(package: Path, target: Path) -> None:
