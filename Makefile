@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "todpack needs Python 3.10 or newer; name one by PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,pack,peers,compare,pictures,hdr,browser,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,pack,export,peers,compare,pictures,hdr,browser,dev]'
 	@# lpips asks for torchvision, of which only its small weight files are not used: leave the dependencies out
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps lpips
 	@touch $@
@@ -44,8 +44,9 @@ quick: $(STAMP)  ## the tests of everyday work: all but those that are marked th
 test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-test-browser: $(STAMP)  ## the viewer in a real headless Chromium (installs Debian's where root may)
+test-browser: $(STAMP)  ## the viewer and exports in a real headless Chromium (installs Debian's where root may)
 	sh tests/browser/install_chromium.sh
+	sh tests/browser/install_tools.sh
 	$(BIN)/python -m pytest -m browser
 
 test-native: $(STAMP)  ## the native core: plain, sanitized and ARM builds on the same cases, and the decoder's tests under sanitizers

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser.fixtures import chromium, node_modules, playwright_driver, webgpu_chromium  # noqa: F401
+
 if TYPE_CHECKING:
     from todpack.frames import Day
 
