@@ -35,6 +35,11 @@ COMMANDS = {
         "Say which sections and tiles of archives are damaged, if any.",
     ),
     "view": ("eval.view.command", "view", "Archive -> one HTML page that decodes it in the browser."),
+    "export": (
+        "packer.export.command",
+        "export",
+        "Archive -> textures, buffers and shaders that engines take.",
+    ),
     "export-latent": (
         "trainer.infer_command",
         "export_latent",

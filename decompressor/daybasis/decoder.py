@@ -20,6 +20,7 @@ from ..pixels import PixelFormat
 from ..tiled import Part, TiledDecoder
 from .entropy.stream import iter_bands
 from .entry import tiles_of
+from .frame_graph import AffineFrame
 from .gutter import dilate
 from .stored import Stored
 from .sums import apply_curve, are_exact, in_order
@@ -68,6 +69,11 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         if not self._by_numpy:
             block = block_texels(entry.n_components)
             self._any = FrameDecoder(self._graph, block, file.runtime.pool, self._matrix.tables)
+
+    @property
+    def frame(self) -> AffineFrame | None:
+        """What the graph computes; None where that is not the affine map and a curve."""
+        return self._known
 
     def _read_rotations(self) -> np.ndarray:
         """(n_classes, K, K) float64 regional rotations."""

@@ -1,0 +1,216 @@
+"""`todpack export`: which files, what is refused, and that nothing is half-written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.packer.export.conftest import GOLDEN
+from todpack.cli import main
+from todpack.decompressor import open_archive
+from todpack.eval.exported import read_ktx2, read_maps
+from todpack.frames import read_day
+from todpack.frames.encodings import srgb_to_linear
+
+MAPS = {"maps.ktx2", "temporal.bin", "temporal.json", "todpack.glsl", "todpack.hlsl", "todpack.wgsl"}
+LEVEL = GOLDEN / "daybasis-level-1.1.tod"
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+def test_sample(small_archive: Path, exported: Callable[..., Path]) -> None:
+    out = exported(small_archive, "--profile", "sample", "--textures", "4")
+    assert names(out) == MAPS | {"export.json"}
+    manifest = json.loads((out / "export.json").read_text("utf-8"))
+    (entry,) = manifest["lightmaps"]
+    assert (manifest["profile"], entry["folder"], entry["n_layers"]) == ("sample", ".", 4)
+    assert entry["texel_bytes"] == 4.0 < entry["texel_bytes_with_mips"]
+    assert entry["files"] == {name: (out / name).stat().st_size for name in MAPS}
+    with open_archive(small_archive) as archive:
+        lightmap, maps = archive.lightmaps[0], read_maps(out)
+        frames = [lightmap.decode(float(hour)).astype(float) for hour in lightmap.hours]
+        errors = [np.rint(maps.decode(float(h))) - f for h, f in zip(lightmap.hours, frames, strict=True)]
+        mse = np.mean([np.square(error[lightmap.valid]).mean() for error in errors])
+        assert 10 * np.log10(255**2 / mse) == pytest.approx(entry["psnr_db"], abs=0.01)
+        between = np.abs(maps.decode(9.37) - lightmap.decode(9.37, dtype="float32"))[lightmap.valid].mean()
+        assert between < 1.5 * np.mean([np.abs(error[lightmap.valid]).mean() for error in errors])
+        gutter = np.argwhere(~lightmap.valid)[0]
+        assert np.abs(maps.decode(12.0)[tuple(gutter)] - frames[12][tuple(gutter)]).max() < 40  # no black seam
+
+
+def test_load_is_exact(small_archive: Path, exported: Callable[..., Path]) -> None:
+    out = exported(small_archive, "--profile", "load", "--zstd")
+    with open_archive(small_archive) as archive:
+        lightmap, maps = archive.lightmaps[0], read_maps(out)
+        for hour, within in ((3.0, 1e-3), (14.2, 0.75)):  # between stored hours the library rounds A(t) to its grid
+            frame = lightmap.decode(hour, dtype="float32")
+            assert np.abs(maps.decode(hour) - frame)[lightmap.valid].max() < within
+
+
+@pytest.mark.parametrize("texture", ["rgba16f", "rgb9e5", "bc6h", "bc7"])
+def test_frames(texture: str, small_archive: Path, exported: Callable[..., Path]) -> None:
+    out = exported(small_archive, "--profile", "frames", "--texture", texture, "--hours", "6,12.5")
+    assert names(out) == {"tod_06.ktx2", "tod_12.50.ktx2", "export.json"}
+    (stored,) = read_ktx2(out / "tod_12.50.ktx2")
+    with open_archive(small_archive) as archive:
+        lightmap = archive.lightmaps[0]
+        frame = lightmap.decode(12.5, dtype="float32")[lightmap.valid]
+    light = srgb_to_linear(frame / 255)
+    if texture == "bc7":
+        assert np.abs(stored[lightmap.valid][:, :3] - frame).mean() < 2
+    elif texture == "rgb9e5":
+        words = stored[lightmap.valid][:, 0].astype(np.int64)
+        colors = np.stack([words >> shift & 511 for shift in (0, 9, 18)], -1) * np.exp2((words >> 27) - 24.0)[:, None]
+        assert np.abs(colors - light).max() < 1 / 511
+    else:
+        assert np.abs(stored[lightmap.valid][:, :3].astype(float) - light).mean() < (
+            1e-2 if texture == "bc6h" else 1e-3
+        )
+    (smallest,) = read_ktx2(out / "tod_06.ktx2", 6)
+    assert smallest.shape[:2] == (1, 1)
+
+
+def test_dds_and_no_mips(small_archive: Path, exported: Callable[..., Path]) -> None:
+    arguments = ("--profile", "frames", "--texture", "bc7", "--hours", "12", "--container", "dds", "--no-mips")
+    out = exported(small_archive, *arguments)
+    assert (out / "tod_12.dds").stat().st_size == 148 + 72 * 64
+    with open_archive(small_archive) as archive:
+        frame, valid = archive.decode(12.0).astype(int), archive.lightmaps[0].valid
+    assert np.abs(np.asarray(Image.open(out / "tod_12.dds").convert("RGB")) - frame)[valid].mean() < 2
+
+
+def test_pictures_are_read_back_as_a_day(small_archive: Path, exported: Callable[..., Path], tiny_day: Path) -> None:
+    out = exported(small_archive, "--profile", "frames", "--texture", "png")
+    day, original = read_day(out, mask=tiny_day / "valid.png"), read_day(tiny_day)
+    assert np.array_equal(day.hours, original.hours)
+    assert np.abs(day.radiance - original.radiance)[:, original.valid].mean() < 3
+
+
+@pytest.mark.parametrize(("name", "limit"), [("rgbm:5:srgb", 34.4), ("rgbm:2", 2.0)])
+def test_rgbm_pictures_are_read_back_by_their_name(name: str, limit: float, exported: Callable[..., Path]) -> None:
+    archive_path = GOLDEN / "daybasis-gamma-1.1.tod"
+    out = exported(archive_path, "--profile", "frames", "--texture", name)
+    day = read_day(out, mask="none", encoding=name)
+    with open_archive(archive_path) as archive:
+        lightmap = archive.lightmaps[0]
+        for frame, hour in zip(day.radiance, lightmap.hours, strict=True):
+            expected = lightmap.decode(float(hour), dtype="float32")[lightmap.valid]
+            peak = expected.max(-1, keepdims=True)
+            assert (np.abs(frame[lightmap.valid] - np.minimum(expected, limit)) <= 0.006 * peak + 2e-4).all()
+
+
+def test_a_level_becomes_a_folder_for_each_lightmap(exported: Callable[..., Path]) -> None:
+    out = exported(LEVEL, "--profile", "sample", "--texture", "rgba8")
+    with open_archive(LEVEL) as archive:
+        expected = [lightmap.name for lightmap in archive.lightmaps]
+    manifest = json.loads((out / "export.json").read_text("utf-8"))
+    assert [entry["name"] for entry in manifest["lightmaps"]] == expected
+    assert names(out) == {"export.json", *(entry["folder"] for entry in manifest["lightmaps"])}
+    assert all(names(out / entry["folder"]) == MAPS for entry in manifest["lightmaps"])
+    one = exported(LEVEL, "--profile", "load", "--lightmap", expected[1], name="one")
+    assert len(names(one)) == 2
+
+
+def test_any_family_gives_frames(exported: Callable[..., Path]) -> None:
+    for family in ("gridmlp-1.1", "siren-latent-1.1"):
+        out = exported(GOLDEN / f"{family}.tod", "--profile", "frames", "--hours", "12", name=family)
+        assert names(out) == {"tod_12.ktx2", "export.json"}
+
+
+@pytest.mark.parametrize(
+    ("archive", "arguments", "message"),
+    [
+        ("small", ["--profile", "sample", "--texture", "bc6h"], "--texture: expected one of bc7, bc4, rgba8 with"),
+        ("small", ["--profile", "load", "--texture", "bc7"], "--texture: expected one of rgba16 with --profile load"),
+        ("small", ["--profile", "frames", "--texture", "rgbm:-1"], "rgbm:RANGE"),
+        ("small", ["--profile", "frames", "--texture", "rgbm:nan"], "rgbm:RANGE"),
+        ("small", ["--profile", "frames", "--texture", "rgbm:5:gamma"], "rgbm:RANGE"),
+        ("small", ["--profile", "frames", "--hours", "24"], "expected hours in [0, 24), found 24"),
+        ("small", ["--profile", "sample", "--hours", "6"], "--hours: expected --profile frames, found sample"),
+        ("small", ["--profile", "sample", "--textures", "0"], "--textures: expected 1..64, found 0"),
+        ("small", ["--profile", "sample", "--textures", "65"], "--textures: expected 1..64, found 65"),
+        ("small", ["--profile", "load", "--textures", "2"], "--textures: expected --profile sample"),
+        ("small", ["--profile", "sample", "--exposure", "1"], "--exposure: expected --profile frames --texture png"),
+        ("small", ["--profile", "frames", "--texture", "png", "--exposure", "99"], "--exposure: expected stops in"),
+        ("small", ["--profile", "load", "--zstd", "--container", "dds"], "--zstd: expected --container ktx2"),
+        ("small", ["--profile", "load", "--lightmap", "nope"], "lightmap: expected 0..0 or one of"),
+        ("gridmlp-1.1", ["--profile", "sample"], "expected an archive of the family daybasis for --profile sample"),
+        ("siren-latent-1.1", ["--profile", "load"], "found siren; --profile frames takes any"),
+        ("daybasis-gamma-1.1", ["--profile", "frames", "--texture", "bc7"], "is linear radiance; expected rgb9e5"),
+        ("missing", ["--profile", "load"], "missing.tod"),
+    ],
+)
+def test_what_is_refused_leaves_nothing(
+    archive: str,
+    arguments: list[str],
+    message: str,
+    small_archive: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = small_archive if archive == "small" else GOLDEN / f"{archive}.tod"
+    assert main(["export", str(path), "-o", str(tmp_path / "out"), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("todpack: error: ")
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sides_that_gpus_do_not_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_archive(LEVEL) as archive:
+        odd = [one for one in archive.lightmaps if one.width % 4 or one.height % 4]
+    assert odd != []
+    assert main(["export", str(LEVEL), "-o", str(tmp_path / "out"), "--profile", "sample"]) == 1
+    assert f"found {odd[0].width} x {odd[0].height}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_archive_leaves_the_older_export(
+    small_archive: Path, tmp_path: Path, exported: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = exported(small_archive, "--profile", "load")
+    before = {name: (out / name).read_bytes() for name in names(out)}
+    again = ["export", str(small_archive), "-o", str(out), "--profile", "load"]
+    assert main(again) == 1
+    assert "already holds an export; replace it by --overwrite" in capsys.readouterr().err
+    damaged = tmp_path / "damaged.tod"
+    content = bytearray(small_archive.read_bytes())
+    content[len(content) // 2] ^= 255
+    damaged.write_bytes(bytes(content))
+    assert main(["export", str(damaged), "-o", str(out), "--profile", "load", "--overwrite"]) == 1
+    assert "todpack: error: " in capsys.readouterr().err
+    assert {name: (out / name).read_bytes() for name in names(out)} == before
+    assert names(tmp_path) == {"out", "damaged.tod"}
+    assert main([*again[:-1], "frames", "--texture", "png", "--hours", "0", "--overwrite"]) == 0
+    assert names(out) == {"tod_00.png", "export.json"}
+
+
+def test_another_folder_is_not_replaced(
+    small_archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "export.json").write_text('{"name": "mine"}', "utf-8")
+    for out in (mine, tmp_path / "mine/export.json"):
+        assert main(["export", str(small_archive), "-o", str(out), "--profile", "load", "--overwrite"]) == 1
+        assert "expected a new folder or an older export, found something else" in capsys.readouterr().err
+    assert names(mine) == {"export.json"}
+
+
+def test_without_the_encoder_a_line_names_the_extra(
+    small_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "ispc_texcomp", None)
+    assert main(["export", str(small_archive), "-o", str(tmp_path / "out"), "--profile", "sample"]) == 1
+    assert "--texture bc7 needs ispc_texcomp: pip install 'todpack[export]'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
