@@ -170,6 +170,8 @@ def main() -> None:
     parser.add_argument("--psnr", type=float, default=47.0, help="Of the archives that are exported.")
     parser.add_argument("--time", action="store_true", help="Also draw the maps in Chromium.")
     args = parser.parse_args()
+    if args.time and not NODE_MODULES.is_dir():
+        parser.error("--time needs the packages that `make test-browser` installs")
     for data in args.data:
         table(data, args.psnr, args.time)
 
