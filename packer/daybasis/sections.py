@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from todpack.frames import TileSource
 
 from ..archive_writer import ArchiveWriter
 from ..mask import encode_mask
+from .fireflies import CalmDay
 from .graph import frame_graph
 from .radiance import CURVES, RadianceDomain
 
@@ -92,17 +94,19 @@ def add_model(
         fields["smoothing"] = {"bound": model.smoothing.bound, "weights": list(model.smoothing.weights)}
     if curve != "none":
         fields["curve"] = curve
-    writer.metadata["lightmaps"] = [
-        {
-            "name": day.name,
-            "height": day.height,
-            "width": day.width,
-            "valid_texels": int(valid.sum()),
-            "mask": mask,
-            "model": fields,
-        }
-    ]
-    required = [name for name in FEATURES if name in fields]
+    lightmap: dict[str, Any] = {
+        "name": day.name,
+        "height": day.height,
+        "width": day.width,
+        "valid_texels": int(valid.sum()),
+        "mask": mask,
+        "model": fields,
+    }
+    if isinstance(day, CalmDay):
+        lightmap["outliers"] = "0/outliers"
+        writer.add(lightmap["outliers"], day.stored(), lead=True)
+    writer.metadata["lightmaps"] = [lightmap]
+    required = [name for name in FEATURES if name in fields or name in lightmap]
     if required:
         writer.metadata["requires"] = required
 

@@ -15,6 +15,7 @@ from todpack.decompressor.graphs.wire import FLOAT, parse_model
 from todpack.decompressor.grid import TileGrid
 from todpack.decompressor.mask import read_mask
 from todpack.decompressor.metadata import ArchiveEntry, LightmapEntry
+from todpack.decompressor.outliers import Outliers
 from todpack.packer.errors import PackError
 
 from ..plain_bits.lightmap import (
@@ -24,7 +25,9 @@ from ..plain_bits.lightmap import (
     HOUR_BITS,
     HOUR_STEPS,
     MAGIC,
+    MAGIC_WITH_OUTLIERS,
     RICE_BITS,
+    WORD_BITS,
     Header,
     region_bits,
 )
@@ -67,11 +70,14 @@ def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: Lightma
     if entry.n_classes > 1:
         _write_rows(writer, unzigzag(container.read_array(f"{lightmap.index}/turns").astype(np.int64)))
     _write_tiles(writer, container, lightmap.index, entry, valid)
+    outliers = Outliers(container, archive, lightmap).read()
+    if len(outliers):
+        _write_outliers(writer, outliers)
     one, more = (round(CENTROID_SCALE * point) for point in entry.centroids)
     smoothing = entry.smoothing or Smoothing(0.0, (0.0, 0.0))
     along_x, along_y = (round(WEIGHT_SCALE * weight) for weight in smoothing.weights)
     header = Header(
-        MAGIC,
+        MAGIC_WITH_OUTLIERS if len(outliers) else MAGIC,
         lightmap.height,
         lightmap.width,
         n_hours=len(keys),
@@ -98,6 +104,13 @@ def _write_mask(writer: BitWriter, valid: np.ndarray) -> None:
     corners = edges.copy()
     corners[:, 1:] ^= edges[:, :-1]
     write_flags(writer, np.ones_like(corners[None]), corners[None], np.array([N_LEVELS - 1]))
+
+
+def _write_outliers(writer: BitWriter, rows: np.ndarray) -> None:
+    values = rows[:, 3:].view(np.uint32)
+    words = np.stack([values >> WORD_BITS, values & ((1 << WORD_BITS) - 1)], axis=2).reshape(len(rows), -1)
+    writer.integers(np.array([len(rows)]), WORD_BITS)
+    writer.integers(np.concatenate([rows[:, :3], words], axis=1), WORD_BITS)
 
 
 def _write_rows(writer: BitWriter, rows: np.ndarray) -> None:

@@ -24,7 +24,7 @@ from todpack.decompressor.grid import TileGrid
 from .bands import read_bands, read_rice
 from .zero_flags import N_LEVELS, read_flags
 
-MAGIC = b"TDR1"
+MAGIC, MAGIC_WITH_OUTLIERS = b"TDR1", b"TDR2"
 CURVES = ("none", "square", "exp")
 CENTROID_SCALE = 32
 TEXEL_BYTES, SAMPLE_BYTES, TABLE_BYTES, MEMORY_PER_BYTE = 64, 32, 160, 48 << 10
@@ -32,7 +32,7 @@ TEXEL_BYTES, SAMPLE_BYTES, TABLE_BYTES, MEMORY_PER_BYTE = 64, 32, 160, 48 << 10
 about what decompressor/limits.py and working_set.py allow an archive."""
 MAX_STEP_EXPONENT = 100
 HOUR_STEPS = 100  # times are stored in hundredths of an hour
-HOUR_BITS, EXPONENT_BITS, RICE_BITS = 12, 8, 5
+HOUR_BITS, EXPONENT_BITS, RICE_BITS, WORD_BITS = 12, 8, 5, 16
 EXPONENT_BIAS = 128
 
 
@@ -65,7 +65,7 @@ class Header(NamedTuple):
             ValueError: it is another kind of file; or the numbers make no sense, or ask for more memory than a file of
                 this size may.
         """
-        if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
+        if len(data) < HEADER.size or data[: len(MAGIC)] not in (MAGIC, MAGIC_WITH_OUTLIERS):
             raise ValueError("expected a lightmap of plain bits, found something else")
         header = Header(*HEADER.unpack_from(data))
         if not (header._is_sound() and header._memory_bytes() <= MEMORY_PER_BYTE * max(len(data), 1024)):
@@ -111,6 +111,8 @@ class PlainLightmap:
         grid: (3K + 3,) float32 steps of the matrix and the offset.
         curve: From affine values to radiance, one of CURVES.
         knee: Of "exp".
+        outlier_places: (n, 2) int64 stored time and texel, counted row by row, of what is stored as it is.
+        outlier_values: (n, 3) float32.
     """
 
     maps: np.ndarray
@@ -120,6 +122,18 @@ class PlainLightmap:
     grid: np.ndarray
     curve: str
     knee: float
+    outlier_places: np.ndarray
+    outlier_values: np.ndarray
+
+    def outliers(self, time_h: float) -> tuple[np.ndarray, np.ndarray]:
+        """(m,) texels, counted row by row, and (m, 3) float32 radiance that they have at this time, whatever else.
+
+        Args:
+            time_h: Hours in [0, 24].
+        """
+        times = self.hours.astype(np.float32)
+        found = times[self.outlier_places[:, 0]] == np.float32(time_h % HOURS_PER_DAY)
+        return self.outlier_places[found, 1], self.outlier_values[found]
 
     def affine(self, time_h: float) -> tuple[np.ndarray, np.ndarray]:
         """Matrix (3, K) and offset (3, 1) at a time, float32.
@@ -147,6 +161,8 @@ class PlainLightmap:
         radiance = np.maximum(values, 0)
         if self.curve == "square":
             radiance *= radiance
+        texels, outliers = self.outliers(time_h)
+        radiance[:, texels] = outliers.T
         return np.asarray(radiance.T.reshape(height, width, 3))
 
 
@@ -172,6 +188,20 @@ def read_blocks(reader: BitReader, shape: tuple[int, int], last_region: int) -> 
     """(rows, columns) uint8 region of each block of a tile."""
     n_blocks = shape[0] * shape[1]
     return reader.integers(np.full(n_blocks, region_bits(last_region + 1))).astype(np.uint8).reshape(shape)
+
+
+def read_outliers(reader: BitReader, header: Header) -> tuple[np.ndarray, np.ndarray]:
+    """Places and values of outliers, see `PlainLightmap`."""
+    if header.magic == MAGIC:
+        return np.zeros((0, 2), np.int64), np.zeros((0, 3), np.float32)
+    count = int(reader.integers(np.array([WORD_BITS]))[0])
+    words = reader.integers(np.full(9 * count, WORD_BITS)).reshape(count, 9)
+    time, row, column = words[:, :3].T
+    values = np.ascontiguousarray((words[:, 3::2] << WORD_BITS | words[:, 4::2]).astype(np.uint32)).view(np.float32)
+    ends = header.n_hours, header.height, header.width
+    if (words[:, :3] >= ends).any() or not (np.isfinite(values) & (values >= 0)).all():
+        raise ValueError("expected outliers in the day and values >= 0, found others")
+    return np.stack([time, row * header.width + column], axis=1), values
 
 
 def read_lightmap(path: Path) -> PlainLightmap:
@@ -232,4 +262,5 @@ def _decode(header: Header, reader: BitReader) -> PlainLightmap:
         np.append(np.tile(grid[:-1], 3), [grid[-1]] * 3).astype(np.float32),
         CURVES[header.curve],
         header.knee,
+        *read_outliers(reader, header),
     )

@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import SHARED
 from todpack.frames import DataError, Day, open_dataset, read_day
+from todpack.packer.daybasis.fireflies import CalmDay, without_fireflies
 
 CASES = SHARED / "cases" / "first_use"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="needs the shared cases of first use")
@@ -104,3 +105,12 @@ def test_start_at_one() -> None:
 def test_times_in_names() -> None:
     day = case("times_in_names/day")
     np.testing.assert_array_equal(day.hours, [0, 3, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19, 21])
+
+
+def test_firefly() -> None:
+    assert without_fireflies(clean := case("firefly/clean")) is clean
+    for name, value in (("hot", 1e3), ("hot5", 1e5)):
+        calm = without_fireflies(case(f"firefly/{name}"))
+        assert isinstance(calm, CalmDay)
+        assert calm.fireflies.places.tolist() == [[12, 10, 10], [12, 10, 11], [12, 11, 10], [12, 11, 11]]
+        assert (calm.fireflies.values == value).all()

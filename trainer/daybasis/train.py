@@ -12,6 +12,7 @@ from todpack.decompressor.files import write_text
 from todpack.frames import Day
 from todpack.frames.psnr import psnr_db
 from todpack.packer.daybasis.config import DayBasisConfig, stored_step
+from todpack.packer.daybasis.fireflies import without_fireflies
 from todpack.packer.daybasis.radiance import first_domain
 from todpack.packer.daybasis.refined import RefinedLightmap, arrays_of_refined
 from todpack.packer.daybasis.tiles import DayTiles
@@ -55,8 +56,9 @@ def train_daybasis(
     work = work_folder(out_dir, resume=resume and is_refined, overwrite=overwrite or (resume and not is_refined))
     started = time.monotonic()
     step = stored_step(config.q_step)
-    domain = first_domain(day, config.transfer) if day.transfer == "linear" else None
-    tiles = DayTiles(day, config.tile, config.n_levels, domain)
+    calm = without_fireflies(day)
+    domain = first_domain(calm, config.transfer) if day.transfer == "linear" else None
+    tiles = DayTiles(calm, config.tile, config.n_levels, domain)
     transform = find_transform(tiles, config, step)
     refined = None if refine is None else _refine(tiles, transform, step, refine, work, device, resume, quiet)
     figures = {

@@ -42,7 +42,7 @@ class Lightmap:
         blocks[:, :n_texels] = self._lightmap.maps.reshape(n_maps, n_texels)
         shaped = blocks.reshape(n_maps, -1, BLOCK).transpose(1, 0, 2)
         self._maps = torch.from_numpy(np.ascontiguousarray(shaped)).to(self.device)
-        self._values: torch.Tensor | None = None
+        self._time, self._values = 0.0, None  # type: float, torch.Tensor | None
 
     def _affine(self, time: float) -> tuple[torch.Tensor, torch.Tensor]:
         """Matrix (3, K) and offset (3, 1) on the device."""
@@ -63,7 +63,8 @@ class Lightmap:
         Args:
             current_time: Hours in [0, 24].
         """
-        matrix, offset = self._affine(float(current_time))
+        self._time = float(current_time)
+        matrix, offset = self._affine(self._time)
         self._values = torch.baddbmm(offset[None], matrix.expand(len(self._maps), -1, -1), self._maps)
 
     def get_result(self) -> torch.Tensor:
@@ -71,6 +72,9 @@ class Lightmap:
         if self._values is None:
             raise RuntimeError("expected reconstruct(time) before get_result()")
         planes = self._curve(self._values.transpose(0, 1)).reshape(3, -1)
+        texels, outliers = self._lightmap.outliers(self._time)
+        if texels.size:
+            planes[:, torch.from_numpy(texels).to(self.device)] = torch.from_numpy(outliers.T).to(self.device)
         return planes[:, : self._height * self._width].reshape(1, 3, self._height, self._width)
 
     def random_test(self, coord: Any) -> torch.Tensor:
@@ -83,7 +87,11 @@ class Lightmap:
             (1, 3) float32 on the device.
         """
         y, x, time = (float(value) for value in torch.as_tensor(coord).reshape(-1).tolist())
-        block, place = divmod(int(y) * self._width + int(x), BLOCK)
+        texel = int(y) * self._width + int(x)
+        texels, outliers = self._lightmap.outliers(time)
+        if texel in texels:
+            return torch.from_numpy(outliers[texels == texel]).to(self.device)
+        block, place = divmod(texel, BLOCK)
         matrix, offset = self._affine(time)
         return self._curve(matrix @ self._maps[block, :, place, None] + offset).reshape(1, 3)
 
