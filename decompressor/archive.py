@@ -13,7 +13,7 @@ import numpy as np
 from .container import Container
 from .decoders import choose_decoder
 from .errors import RequestError
-from .families import FAMILIES, Decoder, Family
+from .families import Decoder, Family, find_family
 from .forks import Lock
 from .graphs.runtime import Runtime, default_workers
 from .graphs.session import choose_provider
@@ -211,7 +211,7 @@ class Archive:
         entry = read_archive_entry(container.metadata, container.path, container.version, container.limits)
         self.model_type, self.decoder, self.threads = entry.model_type, options.decoder, options.threads or 0
         self._provider = options.provider
-        family = FAMILIES[entry.model_type]
+        family = find_family(entry.model_type)
         n_hours, path = len(entry.hours), container.path
         models = [family.read(item, n_hours) for item in entry.lightmaps]
         memory = self.memory = MemoryAccount(container.counted_bytes, container.limits, options.cache_bytes)

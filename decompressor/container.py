@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import stat
@@ -271,6 +270,8 @@ class Container:
         """
         stored_bytes, metadata_bytes = self._metadata_bytes
         text = self._inflate_metadata(self._read_at(HEADER.size, stored_bytes, "metadata.json"), metadata_bytes)
+        import hashlib  # loads OpenSSL, which decoding does without
+
         digest = hashlib.sha256(without_digest(text, self.metadata.get(DIGEST_FIELD)))
         for section in self.sections.values():
             digest.update(self.found_bytes_of(section))

@@ -11,6 +11,8 @@ if INTERRUPTIBLE:  # nothing is made yet: while packages load, Ctrl-C ends the p
 
 from pathlib import Path  # noqa: E402
 
+# the decoder has threads of its own; those of NumPy's library of linear algebra take 30 ms to start
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 HERE = Path(__file__).resolve().parent
 # beside the package in a submission, inside it in the repository
 sys.path.insert(0, str(HERE if (HERE / "decompressor").is_dir() else HERE.parent))

@@ -1,16 +1,14 @@
-"""The model families: one record for each, by the `model_type` of an archive. A new family is a new record here."""
+"""The model families: a record for each, by the `model_type` of an archive. A new family has its record in a module."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from . import gridmlp, siren
-from .daybasis import entry, native_decoder
-from .daybasis.stored import Stored
 from .grid import TileGrid
 from .lightmap_file import LightmapFile
 from .metadata import ArchiveEntry, LightmapEntry
@@ -58,33 +56,19 @@ class Family(Generic[Entry]):
     describe: Callable[[Entry], list[str]]
 
 
-def _one_tile(lightmap: LightmapEntry, _: object) -> TileGrid:
+MODULES = {"daybasis": ".daybasis.family", "gridmlp": ".gridmlp", "siren": ".siren"}
+"""Where the record FAMILY of each `model_type` is; loaded when an archive has it."""
+
+
+def find_family(model_type: str) -> Family[Any]:
+    """The record of a `model_type` that is one of MODULES."""
+    family: Family[Any] = importlib.import_module(MODULES[model_type], __package__).FAMILY
+    return family
+
+
+def one_tile(lightmap: LightmapEntry, _: object) -> TileGrid:
+    """The tiles of a family that decodes a lightmap as a whole."""
     return TileGrid(lightmap.height, lightmap.width, max(lightmap.height, lightmap.width))
-
-
-FAMILIES: dict[str, Family[Any]] = {
-    "daybasis": Family(
-        read=entry.read_entry,
-        tiles=entry.tiles_of,
-        memory=entry.working_set,
-        open=lambda file, model: native_decoder.open_decoder(Stored(file, model)),
-        describe=entry.describe,
-    ),
-    "gridmlp": Family(
-        read=gridmlp.read_entry,
-        tiles=_one_tile,
-        memory=gridmlp.working_set,
-        open=gridmlp.GridMlpDecoder,
-        describe=gridmlp.describe,
-    ),
-    "siren": Family(
-        read=siren.read_entry,
-        tiles=_one_tile,
-        memory=siren.working_set,
-        open=siren.SirenDecoder,
-        describe=siren.describe,
-    ),
-}
 
 
 def read_entry(archive: ArchiveEntry, lightmap: LightmapEntry) -> Any:
@@ -93,4 +77,4 @@ def read_entry(archive: ArchiveEntry, lightmap: LightmapEntry) -> Any:
     Raises:
         InvalidMetadataError: a field is missing, of a wrong type or out of range.
     """
-    return FAMILIES[archive.model_type].read(lightmap, len(archive.hours))
+    return find_family(archive.model_type).read(lightmap, len(archive.hours))

@@ -9,6 +9,7 @@ import numpy as np
 from . import latent_maps
 from .container import Container
 from .errors import InvalidMetadataError
+from .families import Family, one_tile
 from .json_fields import Fields
 from .latent_maps import BaselineEntry, LatentGraphs, LatentMapDecoder, MlpEntry, read_baseline, read_mlp
 from .lightmap_file import LightmapFile
@@ -219,3 +220,12 @@ def describe(entry: GridMlpEntry) -> list[str]:
     if entry.encoder is not None:
         lines.append(f"  encoder: latents of the baseline, {' x '.join(str(n) for n in entry.encoder.shape)}")
     return lines + ([] if entry.baseline is None else [entry.baseline.describe()])
+
+
+FAMILY = Family(
+    read=read_entry,
+    tiles=one_tile,
+    memory=working_set,
+    open=GridMlpDecoder,
+    describe=describe,
+)

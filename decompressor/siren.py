@@ -8,6 +8,7 @@ import numpy as np
 
 from . import latent_maps
 from .errors import InvalidMetadataError
+from .families import Family, one_tile
 from .json_fields import Fields
 from .latent_maps import MAX_LAYERS, BaselineEntry, LatentGraphs, LatentMapDecoder, MlpEntry, read_baseline, read_mlp
 from .lightmap_file import LightmapFile
@@ -154,3 +155,12 @@ def describe(entry: SirenEntry) -> list[str]:
         entry.mlp.describe("F2"),
         *([] if entry.baseline is None else [entry.baseline.describe()]),
     ]
+
+
+FAMILY = Family(
+    read=read_entry,
+    tiles=one_tile,
+    memory=working_set,
+    open=SirenDecoder,
+    describe=describe,
+)

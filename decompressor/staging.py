@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +55,8 @@ def remove(path: Path) -> None:
     """Remove a file or a folder, as far as it can be; a link itself, never what it points to."""
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
+            import shutil  # for folders only
+
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
@@ -95,7 +95,7 @@ def staged(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
     """
     remove_strays(target)
     while True:
-        path: Path | None = target.with_name(f".{target.name}.{secrets.token_hex(_RANDOM_BYTES)}{SUFFIX}")
+        path: Path | None = target.with_name(f".{target.name}.{os.urandom(_RANDOM_BYTES).hex()}{SUFFIX}")
         lock = None
         try:  # from before it is there: Ctrl-C may come between any two statements
             assert path is not None

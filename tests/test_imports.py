@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from todpack.decompressor.daybasis import native
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("frames", "decompressor", "packer", "trainer", "eval", "submission", "todpack")
 DECODER_PACKAGES = {"numpy", "onnxruntime", "zstandard", "PIL"}
@@ -125,6 +127,16 @@ def test_training_without_refinement_loads_no_torch(tiny_day: Path, tmp_path: Pa
 
 def test_decompressing_loads_neither_torch_nor_onnx(tiny_archive: Path, tmp_path: Path) -> None:
     run_fresh(THROUGH_COMMAND, "torch,onnx,scipy", "decompress", tiny_archive, "-o", tmp_path, "--hours", "0")
+
+
+@pytest.mark.skipif(native.kernels() is None, reason="the native core was not built")
+def test_native_decoding_loads_no_other_decoder(tmp_path: Path) -> None:
+    """The first frame of a fresh process waits for what it loads."""
+    others = ["daybasis.decoder", "daybasis.entropy.contexts", "daybasis.temporal.matrix", "gridmlp", "siren"]
+    forbidden = ",".join(["onnxruntime", "constriction", "_hashlib", *(f"todpack.decompressor.{m}" for m in others)])
+    program = THROUGH_COMMAND.replace("todpack.cli", "todpack.decompressor.cli")
+    archive = ROOT / "tests/golden/daybasis-ans-1.2.tod"
+    run_fresh(program, forbidden, archive, "-o", tmp_path, "--hours", "0", "--decoder", "native")
 
 
 def test_bundling_loads_neither_torch_nor_onnx(tiny_archive: Path, tmp_path: Path) -> None:

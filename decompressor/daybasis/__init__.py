@@ -3,7 +3,7 @@
 The way of a tile of h x w texels, from bytes to a frame; FORMAT.md says the same to the bit:
 
     bytes         i/j/coefficients of the archive: header, model section, symbol section, raw bits
-      |           entropy/stream.py     takes them apart; entropy/tables.py reads the model section
+      |           entropy/header.py     takes them apart; entropy/tables.py reads the model section; entropy/stream.py:
     symbols       bits and tokens, from an ANS coder (entropy/ans.py) or zstd streams (entropy/zstd.py)
       |           entropy/contexts.py   says which class the next coefficients belong to, from those that are there
       |           entropy/symbols.py    tokens -> values; entropy/quincunx.py: the checkerboard of a band
@@ -22,7 +22,8 @@ The way of a tile of h x w texels, from bytes to a frame; FORMAT.md says the sam
 
 stored.py reads the sections of a lightmap; entry.py holds the fields of the metadata; gutter.py fills texels beside the
 valid ones; decoder.py puts it together, tile by tile (../tiled.py). native_decoder.py does the same in C, by native.py,
-with the same bits; it takes graphs that standard_graph.py knows. The encoder is packer/daybasis.
+with the same bits; it takes graphs that standard_graph.py knows. family.py chooses among them. The encoder is
+packer/daybasis.
 
 Glossary
     chart         a connected component of the valid texels of a tile; the transform never mixes two

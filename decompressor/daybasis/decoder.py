@@ -22,14 +22,12 @@ from .entropy.stream import iter_bands
 from .entry import tiles_of
 from .frame_graph import AffineFrame
 from .gutter import dilate
-from .stored import Stored
+from .stored import MAX_CACHED_TIMES, Stored
 from .sums import apply_curve, are_exact, in_order
 from .transform.pyramid import build_pyramid
 from .transform.reconstruct import Grids, pool_for, reconstruct_maps
 from .transform.rotations import MAX_ENTRY as MAX_ROTATION
 from .transform.rotations import Regions, rotations_of_codes
-
-MAX_CACHED_TIMES = 64
 
 
 @dataclass(frozen=True)

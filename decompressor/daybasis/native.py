@@ -12,9 +12,7 @@ import numpy as np
 
 from ..bits import EntropyError
 from ..pool import ALONE, Pool
-from .entropy.stream import split_stream
-from .entropy.tables import parse_tables
-from .entropy.zstd import ZstdSource
+from .entropy.header import split_stream
 from .entry import CURVES, DayBasisEntry
 
 try:
@@ -152,6 +150,9 @@ def decode_tile(
 
 def plain_streams(model: bytes, coded: bytes, valid: np.ndarray, entry: DayBasisEntry) -> tuple[bytes, np.ndarray]:
     """The streams under zstd one after the other, and their lengths."""
+    from .entropy.tables import parse_tables  # what NumPy decodes with, which other streams do without
+    from .entropy.zstd import ZstdSource
+
     tables = parse_tables(model, entry.n_components, 3 * entry.n_levels)
     streams = ZstdSource(tables, coded, entry.n_components * int(valid.sum())).streams
     return np.concatenate(streams).tobytes(), np.array([stream.size for stream in streams], np.uint32)

@@ -14,16 +14,18 @@ import numpy as np
 from ..forks import Lock
 from ..grid import Place
 from ..pixels import PixelFormat
+from ..pool import ALONE
 from ..tiled import Part, TiledDecoder
 from . import native
-from .decoder import MAX_CACHED_TIMES, DayBasisDecoder
 from .entry import tiles_of
 from .frame_graph import AffineFrame
-from .stored import Stored
-from .transform.reconstruct import pool_for
+from .stored import MAX_CACHED_TIMES, Stored
 
 if TYPE_CHECKING:
     from .. import _native
+    from .decoder import DayBasisDecoder
+
+SAMPLES_PER_THREAD = 1 << 17  # below that, threads cost more than they save
 
 Result = TypeVar("Result")
 
@@ -53,7 +55,9 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         self._numpy: DayBasisDecoder | None = None
 
     def _plain(self) -> DayBasisDecoder:
-        """NumPy's decoder of the lightmap, made when it is first needed."""
+        """NumPy's decoder of the lightmap, loaded and made when it is first needed."""
+        from .decoder import DayBasisDecoder
+
         with self._lock:
             if self._numpy is None:
                 self._numpy = DayBasisDecoder(self._stored)
@@ -68,11 +72,11 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
 
     def prepare(self) -> None:
         """Decode all tiles, several at a time; those that there is room for are kept."""
-        self._or_plain(super().prepare, DayBasisDecoder.prepare)
+        self._or_plain(super().prepare, lambda plain: plain.prepare())
 
     def latents(self) -> np.ndarray:
         """(K, H, W) float32, all tiles put together."""
-        return self._or_plain(super().latents, DayBasisDecoder.latents)
+        return self._or_plain(super().latents, lambda plain: plain.latents())
 
     def decode(
         self, time_h: float, region: tuple[int, int, int, int], pixels: PixelFormat, keep: bool = True
@@ -85,6 +89,7 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
 
     def _make(self, place: Place) -> _native.Tile:
         stored, valid = self._stored, self._stored.mask(place)
+        n_samples = stored.entry.n_components * valid.size
         with stored.errors_of(place):
             return native.decode_tile(
                 stored.stream(place),
@@ -94,7 +99,7 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
                 self._rotations,
                 self._signal,
                 dilates=self._file.gutter == "dilate",
-                pool=pool_for(stored.entry.n_components * valid.size, self._file.runtime.pool),
+                pool=self._file.runtime.pool if n_samples >= 2 * SAMPLES_PER_THREAD else ALONE,
             )
 
     def _maps(self, held: _native.Tile) -> np.ndarray:
@@ -134,19 +139,3 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         """(3, K) and (3,) float32 at a time."""
         affine = self._stored.matrix.at(time_h)
         return np.ascontiguousarray(affine[:-3].reshape(3, -1)), affine[-3:].copy()
-
-
-def open_decoder(stored: Stored) -> NativeDecoder | DayBasisDecoder:
-    """The decoder that was asked for, as far as it takes this lightmap.
-
-    Raises:
-        ArchiveError: a section or the graph is missing, damaged or not usable.
-    """
-    decoder = stored.file.runtime.decoder
-    if decoder == "native":
-        try:
-            if stored.frame is not None and stored.is_standard:
-                return NativeDecoder(stored, stored.frame)
-        except native.BeyondExact:
-            pass
-    return DayBasisDecoder(stored, by_graph=decoder != "reference")

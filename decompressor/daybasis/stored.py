@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,10 +20,13 @@ from ..lightmap_file import LightmapFile
 from .entry import DayBasisEntry, frame_seconds
 from .frame_graph import AffineFrame, read_affine_frame
 from .standard_graph import makes_standard_matrix
-from .temporal.matrix import TemporalMatrix
 from .transform.rotations import BLOCK
 
+if TYPE_CHECKING:
+    from .temporal.matrix import TemporalMatrix
+
 ZIGZAG_DTYPES = ("<u2", "<i4")
+MAX_CACHED_TIMES = 64  # whose matrices a decoder keeps
 
 
 class Stored:
@@ -98,6 +102,8 @@ class Stored:
     @cached_property
     def matrix(self) -> TemporalMatrix:
         """The temporal matrix in NumPy."""
+        from .temporal.matrix import TemporalMatrix  # frames in C do without
+
         codes, hours, entry = self.basis_codes(), self.file.archive.hours, self.entry
         try:
             return TemporalMatrix(codes, hours, entry.gap_modes, entry.exponents)

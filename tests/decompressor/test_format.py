@@ -17,7 +17,7 @@ from todpack.decompressor.container import HEADER, HEADER_CRC_BYTES, HEADER_FIEL
 from todpack.decompressor.daybasis import entry
 from todpack.decompressor.daybasis.temporal import ramps
 from todpack.decompressor.daybasis.transform import rotations
-from todpack.decompressor.families import FAMILIES
+from todpack.decompressor.families import MODULES, find_family
 from todpack.decompressor.graphs import check as onnx_check
 from todpack.decompressor.limits import DEFAULT_LIMITS
 
@@ -108,11 +108,11 @@ def fields_of(model_type: str) -> dict[str, set[str]]:
             sections.read_section_table(metadata, path, start, n_bytes, n_bytes, DEFAULT_LIMITS)
             archive = metadata_module.read_archive_entry(metadata, path, container.version, DEFAULT_LIMITS)
             for lightmap in archive.lightmaps:
-                FAMILIES[model_type].read(lightmap, len(archive.hours))
+                find_family(model_type).read(lightmap, len(archive.hours))
     return notes
 
 
-@pytest.mark.parametrize("model_type", FAMILIES)
+@pytest.mark.parametrize("model_type", MODULES)
 def test_tables_of_fields_are_what_is_read_and_written(model_type: str) -> None:
     fields, model = fields_of(model_type), ".lightmaps[].model"
     assert fields[""] | {"sha256"} == set(names("Metadata", 0))
@@ -135,7 +135,7 @@ def test_dictionary_is_the_one_that_is_specified() -> None:
 
 def test_choices_in_the_tables_are_the_codes() -> None:
     cells = {row[0]: row[1] for row in tables("Metadata")[0]}
-    assert tuple(re.findall(r"`(\w+)`", cells["model_type"])) == metadata_module.MODEL_TYPES == tuple(FAMILIES)
+    assert tuple(re.findall(r"`(\w+)`", cells["model_type"])) == metadata_module.MODEL_TYPES == tuple(MODULES)
     assert tuple(re.findall(r"`(\w+)`:", cells["transfer"])) == metadata_module.TRANSFERS
     assert tuple(re.findall(r"`(\w+)`", cells["requires"])) == metadata_module.FEATURES
     cells = {row[0]: row[1] for row in tables("Sections")[0]}

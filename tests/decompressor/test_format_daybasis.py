@@ -10,8 +10,7 @@ import pytest
 
 from tests.decompressor.test_format import TEXT
 from todpack.decompressor.daybasis.entropy import contexts as weights
-from todpack.decompressor.daybasis.entropy import stream as entropy
-from todpack.decompressor.daybasis.entropy import symbols, tables
+from todpack.decompressor.daybasis.entropy import header, symbols, tables
 from todpack.decompressor.daybasis.entropy.quincunx import split_phases
 from todpack.decompressor.daybasis.transform import lifting_plan, pyramid
 from todpack.decompressor.daybasis.transform import rotations as regions
@@ -44,11 +43,11 @@ def numbers(cells: str) -> tuple[int, ...]:
 
 def test_stream_header() -> None:
     rows = table("### Coefficient stream")
-    assert "<" + "".join(row[1] for row in rows) == entropy.HEADER.format.replace("3I", "III")
-    assert sum(int(row[2]) for row in rows) == entropy.HEADER.size == 13
-    assert (entropy.WIDE, entropy.ZSTD) == (1, 2)
+    assert "<" + "".join(row[1] for row in rows) == header.HEADER.format.replace("3I", "III")
+    assert sum(int(row[2]) for row in rows) == header.HEADER.size == 13
+    assert (header.WIDE, header.ZSTD) == (1, 2)
     assert rows[0][3].startswith("bit 0: codes are 32-bit, else 16-bit (signed); bit 1:")
-    assert entropy.MAX_MODEL_BYTES == 2**20
+    assert header.MAX_MODEL_BYTES == 2**20
     assert "at most 2^20" in rows[1][3]
 
 

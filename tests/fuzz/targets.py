@@ -16,7 +16,8 @@ import numpy as np
 
 from todpack.decompressor import open_archive
 from todpack.decompressor.bits import EntropyError
-from todpack.decompressor.daybasis.entropy.stream import HEADER, decode_bands
+from todpack.decompressor.daybasis.entropy.header import HEADER
+from todpack.decompressor.daybasis.entropy.stream import decode_bands
 from todpack.decompressor.daybasis.transform.charts import label_charts
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.decompressor.errors import InvalidGraphError, TodpackError

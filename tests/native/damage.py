@@ -15,7 +15,7 @@ import zstandard
 from tests.native.cases import Case, random_case
 from todpack.decompressor.bits import EntropyError
 from todpack.decompressor.daybasis import native
-from todpack.decompressor.daybasis.entropy.stream import HEADER
+from todpack.decompressor.daybasis.entropy.header import HEADER
 from todpack.decompressor.zstd_frames import unzstd
 
 BOUNDARY = (0, 1, 12, 47, 48, 99, 100, 127, 128, 254, 255)

@@ -16,7 +16,7 @@ import numpy as np
 from tests.native.cases import Case, random_case
 from todpack.decompressor.bits import EntropyError
 from todpack.decompressor.daybasis import native
-from todpack.decompressor.daybasis.entropy.stream import split_stream
+from todpack.decompressor.daybasis.entropy.header import split_stream
 from todpack.decompressor.daybasis.entry import CURVES
 from todpack.decompressor.daybasis.gutter import dilate
 from todpack.decompressor.pixels import FORMATS

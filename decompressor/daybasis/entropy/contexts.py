@@ -63,9 +63,9 @@ WEIGHTS = (
 
 def _log_classes() -> ClassArray:
     """(2**20,) table of quarter octaves: 0 for 0, else 1 + 4 floor(log2 E) + the two bits under the leading one."""
-    energy = np.arange(1, N_ENERGIES, dtype=np.int32)
-    octave = np.frexp(energy.astype(np.float32))[1] - 1  # floor(log2 E): float32 holds integers under 2**24
-    return np.append(0, 1 + 4 * octave + (4 * energy >> octave & 3)).astype(np.uint8)
+    octave, quarter = np.divmod(np.arange(4 * N_ENERGIES.bit_length() - 3), 4)
+    first = ((4 + quarter) << octave) + 3 >> 2  # lowest energy of each quarter octave; of some there is none
+    return np.repeat(np.arange(first.size, dtype=np.uint8), np.diff(first, prepend=0))
 
 
 LOG_CLASS = _log_classes()

@@ -5,9 +5,7 @@ fine class, coefficients are sorted by it (stable), and each significance class,
 bits. Per phase: the significance bits, then the magnitudes of the nonzero coefficients, then their signs.
 """
 
-import struct
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,9 +13,9 @@ import numpy.typing as npt
 
 from ...bits import BitReader, EntropyError, unzigzag
 from ...errors import MissingPackageError, missing_package
-from ...zstd_frames import unzstd
 from ..transform.pyramid import Bands, IntArray, Sites, nested
 from .contexts import N_SIGN_CLASSES, ContextState
+from .header import split_stream
 from .quincunx import PHASES, Phase, plain_index
 from .symbols import MAX_DETAIL, N_DIRECT, TOKEN_BASE, TOKEN_RAW_BITS
 from .tables import LOW, SIGNS, Tables, parse_tables
@@ -26,9 +24,6 @@ from .zstd import ZstdSource
 ByteArray = npt.NDArray[np.uint8]
 Int64Array = npt.NDArray[np.int64]
 
-HEADER = struct.Struct("<B3I")
-WIDE, ZSTD = 1, 2  # bits of the kind
-MAX_MODEL_BYTES = 1 << 20
 BISECTED = 1 << 17
 
 
@@ -71,26 +66,6 @@ def iter_bands(data: bytes, n_components: int, sites: Sites) -> Iterator[IntArra
         if type(error).__name__ == "PanicException":  # a panic of the Rust coder: derives from BaseException
             raise EntropyError(f"ANS section: {error}") from error
         raise
-
-
-def split_stream(data: bytes) -> tuple[bool, bool, bytes, bytes, bytes]:
-    """Take a stream apart.
-
-    Returns:
-        Whether codes are 32-bit, whether symbols are under zstd (else ANS), and the model section, decompressed, the
-        symbol section, the raw bits.
-
-    Raises:
-        EntropyError: the header does not fit, or the model section is no zstd frame.
-    """
-    if len(data) < HEADER.size:
-        raise EntropyError(f"coefficient stream of {len(data)} bytes has no header")
-    kind, *sizes = HEADER.unpack_from(data)
-    if kind > WIDE | ZSTD or sum(sizes) + HEADER.size != len(data):
-        raise EntropyError(f"coefficient stream: kind {kind}, sections of {sizes} bytes in {len(data)}")
-    ends = np.cumsum([HEADER.size, *sizes]).tolist()
-    model, coded, raw = (data[a:b] for a, b in pairwise(ends))
-    return bool(kind & WIDE), bool(kind & ZSTD), unzstd(model, MAX_MODEL_BYTES), coded, raw
 
 
 def _symbol_source(is_plain: bool, tables: Tables, coded: bytes, n_components: int, sites: Sites) -> SymbolSource:

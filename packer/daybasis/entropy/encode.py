@@ -12,7 +12,7 @@ import zstandard
 
 from todpack.decompressor.bits import EntropyError
 from todpack.decompressor.daybasis.entropy.contexts import N_SIGN_CLASSES
-from todpack.decompressor.daybasis.entropy.stream import HEADER, WIDE, ZSTD
+from todpack.decompressor.daybasis.entropy.header import HEADER, WIDE, ZSTD
 from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL, N_DIRECT, TOKEN_RAW_BITS, tokens_of
 from todpack.decompressor.daybasis.entropy.tables import LOW, SIGNS, Tables
 from todpack.decompressor.daybasis.entry import ENTROPY_CODERS

@@ -22,7 +22,8 @@ from todpack.decompressor.daybasis.entropy.contexts import (
     N_FINE_CLASSES,
     WEIGHTS,
 )
-from todpack.decompressor.daybasis.entropy.stream import HEADER, decode_bands
+from todpack.decompressor.daybasis.entropy.header import HEADER
+from todpack.decompressor.daybasis.entropy.stream import decode_bands
 from todpack.packer.daybasis.entropy.encode import encode_bands, encode_coefficients
 from todpack.packer.errors import PackError
 
