@@ -88,6 +88,15 @@ def test_trainings_run(here: Path, more: str) -> None:
     if "weighted" in more:
         assert (config["hash_merge"], config["residual_mode"]) == ("learned", False)
     assert main(["pack", "run", "-o", "a.tod"]) == 0
+    assert main(["export", "run", "--output_dir", "parts", "--profile", "parts"]) == 0
+    exports = "--latent_path parts/latent_map.npy --f2_path parts/f2_state_dict.pt"
+    if Path("parts/baseline.png").exists():
+        exports += " --baseline_path parts/baseline.png"
+    assert main(f"infer {exports} --time 12 --out noon.png".split()) == 0
+    assert main(["infer", "--ckpt", "run/best.ckpt", "--time", "12", "--out", "expected.png"]) == 0
+    noon, expected = (np.asarray(Image.open(name)).astype(int) for name in ("noon.png", "expected.png"))
+    valid = np.asarray(Image.open("parts/valid.png")) > 127
+    assert np.abs(noon - expected)[valid].max() <= 2  # F0 in 8 bits, where there is one
 
 
 def test_siren_and_its_inference_run(here: Path) -> None:

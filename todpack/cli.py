@@ -36,9 +36,9 @@ COMMANDS = {
     ),
     "view": ("eval.view.command", "view", "Archive -> one HTML page that decodes it in the browser."),
     "export": (
-        "packer.export.command",
+        "export_command",
         "export",
-        "Archive -> textures, buffers and shaders that engines take.",
+        "Archive -> textures, buffers and shaders that engines take; run -> its parts.",
     ),
     "export-latent": (
         "trainer.infer_command",

@@ -26,6 +26,7 @@ from .gridmlp.baseline_encoder import masked_frame
 from .gridmlp.export import reconstruct
 from .gridmlp.model import GridMlp
 from .run_folder import BASELINE_NAME
+from .second_stage import FilmF2, f2_of_state
 from .siren.export import frame_of, latent_map
 from .siren.model import F2, Siren
 
@@ -146,7 +147,7 @@ def checkpoint_predictor(ckpt: Path, baseline_path: Path | None) -> Predict:
     return predictors[family](ckpt, saved, baseline_path)
 
 
-def _load_f2(path: Path) -> F2:
+def _load_f2(path: Path) -> F2 | FilmF2:
     """F2 of f2_state_dict.pt: weights alone. TorchScript is a program of its author's, and is never read."""
     if not path.is_file():
         raise TrainingError(f"{path}: expected f2_state_dict.pt of an export, found nothing there")
@@ -157,22 +158,17 @@ def _load_f2(path: Path) -> F2:
         raise TrainingError(f"{path}: expected f2_state_dict.pt of an export: {error}") from error
     if is_script:
         raise TrainingError(
-            f"{path}: TorchScript can run code, so it is written for others and never read; expected f2_state_dict.pt, "
-            "which `todpack export-latent --ckpt CKPT -o FOLDER` writes beside it"
+            f"{path}: TorchScript can run code, so it is written for others and never read; expected the weights, "
+            "f2_state_dict.pt, which `todpack export RUN_OR_ARCHIVE -o FOLDER --profile parts` writes"
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         if sum(tensor.nbytes for tensor in state.values()) > path.stat().st_size:
             raise ValueError("expected tensors that the file holds, found larger ones")
-        hidden, latent_dim = state["input_features.weight"].shape
-        n_layers = 1 + sum(name.startswith("hidden.") and name.endswith("weight") for name in state)
-        f2 = F2(latent_dim, hidden, n_layers, state["input_time.weight"].shape[1] // 2, bool(state["residual"]))
-        f2.load_state_dict(state)
+        return f2_of_state(state)
     except Exception as error:  # torch's reader raises what it likes on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(f"{path}: expected f2_state_dict.pt of an export: {reason}") from error
-    f2.eval()
-    return f2
 
 
 def _read_latents(path: Path) -> np.ndarray:
@@ -191,7 +187,7 @@ def _read_latents(path: Path) -> np.ndarray:
 
 
 def exported_predictor(latent_path: Path, f2_path: Path, baseline_path: Path | None) -> Predict:
-    """Frames from what `todpack export-latent` wrote.
+    """Frames from what `todpack export --profile parts` or `todpack export-latent` wrote.
 
     Args:
         latent_path: latent_map.npy.

@@ -69,9 +69,10 @@ def export_latent(ckpt: Path, out_dir: Path) -> None:
     """
     with needs("train", "the export"):
         from .infer import load_siren
-        from .siren.export import LATENT_NAME, SCRIPT_NAME, STATE_NAME, write_exports
+        from .run_folder import EXPORT_NAMES
+        from .siren.export import write_exports
     write_exports(load_siren(ckpt), out_dir)
-    click.echo(f"{out_dir}: {LATENT_NAME}, {STATE_NAME}, {SCRIPT_NAME}")
+    click.echo(f"{out_dir}: {', '.join(EXPORT_NAMES)}")
 
 
 @click.command(

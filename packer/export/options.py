@@ -9,21 +9,23 @@ from ..errors import PackError
 from .rgb_codes import Rgbm
 from .textures import BC4, BC6H, BC7, BC7_SRGB, RGB9E5, RGBA16F, TextureFormat
 
-SAMPLE, LOAD, FRAMES = "sample", "load", "frames"
-PROFILES = (SAMPLE, LOAD, FRAMES)
+SAMPLE, LOAD, FRAMES, PARTS = "sample", "load", "frames", "parts"
+PROFILES = (SAMPLE, LOAD, FRAMES, PARTS)
+PARTS_FAMILIES = ("gridmlp", "siren")
 MAP_TEXTURES = {"bc7": BC7, "bc4": BC4, "rgba8": None}
 FRAME_TEXTURES = {"rgb9e5": RGB9E5, "rgba16f": RGBA16F, "bc6h": BC6H, "bc7": BC7_SRGB}
 PICTURES = ("png", "rgbm")
 UNITY_RGBM = "rgbm:5:srgb"
 DEFAULT_TEXTURES = {BC7: 6, BC4: 16}
 MAX_TEXTURES = 64
-CONTAINERS = ("ktx2", "dds")
+KTX2, DDS = CONTAINERS = ("ktx2", "dds")
 _TEXTURES_OF = {
     SAMPLE: tuple(MAP_TEXTURES),
     LOAD: ("rgba16",),
     FRAMES: (*FRAME_TEXTURES, *PICTURES, "rgbm:RANGE", "rgbm:RANGE:srgb"),
+    PARTS: ("bc7",),
 }
-_DEFAULTS = {SAMPLE: "bc7", LOAD: "rgba16", FRAMES: "rgba16f"}
+_DEFAULTS = {SAMPLE: "bc7", LOAD: "rgba16", FRAMES: "rgba16f", PARTS: "bc7"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def check_options(
     profile: str,
     texture: str | None,
     n_textures: int | None = None,
-    container: str = "ktx2",
+    container: str | None = None,
     hours: tuple[float, ...] | None = None,
     exposure: float | None = None,
     mips: bool = True,
@@ -92,6 +94,7 @@ def check_options(
     Raises:
         PackError: one is not possible, or not with this profile.
     """
+    container = container or (DDS if profile == PARTS else KTX2)
     chosen = ExportOptions(
         profile, texture or _DEFAULTS[profile], n_textures, container, hours, exposure or 0.0, mips, zstd
     )
@@ -109,6 +112,6 @@ def check_options(
         raise PackError(f"--exposure: expected --profile frames --texture png, found {chosen.texture}")
     if not -64.0 <= chosen.exposure <= 64.0:
         raise PackError(f"--exposure: expected stops in -64..64, found {exposure}")
-    if zstd and container != "ktx2":
+    if zstd and container != KTX2:
         raise PackError("--zstd: expected --container ktx2, which can hold compressed levels, found dds")
     return chosen

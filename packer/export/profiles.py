@@ -23,7 +23,7 @@ from .coded_maps import CodedMaps, int16_maps, rgba8_maps
 from .dds import write_dds
 from .ktx2 import write_ktx2
 from .mips import Level, chart_levels
-from .options import DEFAULT_TEXTURES, FRAME_TEXTURES, FRAMES, LOAD, SAMPLE, ExportOptions
+from .options import DEFAULT_TEXTURES, FRAME_TEXTURES, FRAMES, KTX2, LOAD, PARTS, PARTS_FAMILIES, SAMPLE, ExportOptions
 from .rgb_codes import linear_to_srgb, to_rgb9e5, to_rgba16f
 from .shader_text import LANGUAGES, shader
 from .source import SRGB_PEAK, AffineDay, affine_day
@@ -60,11 +60,15 @@ class Exported:
         (self.folder / name).write_bytes(content)
         self.files[name] = len(content)
 
+    def add_written(self, name: str) -> None:
+        """Count a file that is there."""
+        self.files[name] = (self.folder / name).stat().st_size
+
     def add_texture(self, name: str, texture: Texture, options: ExportOptions) -> None:
         """Write a texture in the container asked for."""
         self.texture = texture.format.name
         self.texel_bytes, self.texel_bytes_with_mips = texture.texel_bytes(1), texture.texel_bytes()
-        is_ktx2 = options.container == "ktx2"
+        is_ktx2 = options.container == KTX2
         self.add(f"{name}.{options.container}", write_ktx2(texture, options.zstd) if is_ktx2 else write_dds(texture))
 
     def to_json(self) -> dict[str, Any]:
@@ -96,6 +100,15 @@ def check_lightmap(archive: Archive, index: int, options: ExportOptions) -> None
             raise PackError(
                 f"--texture bc7: lightmap {lightmap.name} is linear radiance; expected rgb9e5, rgba16f, bc6h or rgbm"
             )
+    elif options.profile == PARTS:
+        if archive.model_type not in PARTS_FAMILIES:
+            raise PackError(
+                f"{where}: expected an archive of gridmlp or siren for --profile parts, found {archive.model_type}; "
+                "--profile load takes its maps apart"
+            )
+        if archive.metadata["lightmaps"][index]["model"].get("encoder"):
+            require_blocks("F0 as BC7")
+        return
     elif archive.model_type != "daybasis":
         raise PackError(
             f"{where}: expected an archive of the family daybasis for --profile {options.profile}, "

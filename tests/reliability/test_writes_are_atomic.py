@@ -29,7 +29,6 @@ ALLOWED = {
     ("eval/peers/ours.py", "Image.fromarray"): "into a temporary folder",
     ("eval/peers/ours.py", "path.write_bytes"): "into a temporary folder",
     ("eval/process.py", 'open(log, "a", encoding="utf-8")'): "a log, which grows",
-    ("packer/export/command.py", "write_text"): "into a folder in the making",
     ("packer/export/profiles.py", "write_bytes"): "into a folder in the making",
     ("submission/build.py", "shutil.copyfile"): "into a folder in the making",
     ("submission/folder.py", "shutil.copyfile"): "into a folder in the making",

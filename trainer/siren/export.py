@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
 
 from todpack.decompressor.files import make_folder, write_atomic
 
-from ..checkpoint import write_tensors
 from ..run_folder import EXPORT_NAMES
+from ..second_stage import FilmF2, write_f2
 from .model import F2, Siren
 
 CHUNK_TEXELS = 4096
-LATENT_NAME, STATE_NAME, SCRIPT_NAME = EXPORT_NAMES
+LATENT_NAME = EXPORT_NAMES[0]
 
 
 def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
@@ -57,7 +52,7 @@ def latent_map(model: Siren) -> np.ndarray:
 
 
 @torch.no_grad()
-def frame_of(f2: F2, latents: np.ndarray, baseline: np.ndarray | None, time_h: float) -> np.ndarray:
+def frame_of(f2: F2 | FilmF2, latents: np.ndarray, baseline: np.ndarray | None, time_h: float) -> np.ndarray:
     """One frame from a latent map.
 
     Args:
@@ -86,20 +81,6 @@ def reconstruct(model: Siren, baseline: np.ndarray | None, hours: np.ndarray) ->
     return np.stack([frame_of(model.f2, latents, baseline, float(hour)) for hour in hours])
 
 
-def save_script(f2: F2, file: BinaryIO) -> None:
-    """Write F2 as TorchScript, for others: (N, D) latents and (T,) hours -> (N, T, 3)."""
-    with _without_deprecations():
-        torch.jit.save(torch.jit.script(f2.eval()), file)
-
-
-@contextmanager
-def _without_deprecations() -> Iterator[None]:
-    """Torch announces other ways than TorchScript; this one needs neither Python nor this package."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
-
-
 def write_exports(model: Siren, folder: Path) -> None:
     """Write the latent map (float32), F2's weights, and F2 as TorchScript, each at once or not at all.
 
@@ -108,10 +89,5 @@ def write_exports(model: Siren, folder: Path) -> None:
     """
     make_folder(folder)
     latents = latent_map(model)
-    f2 = model.f2.cpu()
-    state = f2.state_dict()
     write_atomic(folder / LATENT_NAME, lambda file: np.save(file, latents, allow_pickle=False))
-    write_tensors(folder / STATE_NAME, state)
-    script = io.BytesIO()
-    save_script(f2, script)
-    write_atomic(folder / SCRIPT_NAME, lambda file: file.write(script.getbuffer()))
+    write_f2(model.f2.cpu(), folder)

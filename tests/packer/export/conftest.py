@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from todpack.packer.export.command import export
+from todpack.export_command import export
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 

@@ -1,0 +1,172 @@
+"""Profile parts: the pieces of a gridmlp or siren model, for programs that put them together themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from todpack.decompressor.archive import Archive
+from todpack.decompressor.latent_maps import LatentMapDecoder
+
+from ..errors import PackError
+from ..graph_builder import SRGB_PEAK
+from ..gridmlp.command import GridMlpPackOptions
+from ..gridmlp.pack import add_gridmlp
+from ..run_archive import AddModel, write_run_archive
+from ..run_folder import CONFIG_NAME, Run
+from ..siren.command import SirenPackOptions
+from ..siren.pack import add_siren
+
+MERGES = {"mean": "mean", "learned": "weighted"}
+"""Names of hash merges, and those of the original recipe."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The pieces of one lightmap.
+
+    Attributes:
+        name: Of the lightmap.
+        family: "gridmlp" or "siren".
+        mlp: Weights by the names of `trainer/gridmlp/export.py:model_arrays`; float32, in units of 255 codes.
+        tensors: By file name without suffix: `grid_<l>` (rows, columns, C) of dense levels, `hash_<l>` (M, C) and
+            `merge_<l>` (C, 2C) of levels that hash, `f0` (rows, columns, C0) of a BaselineEncoder.
+        latents: (H, W, D) float32, what the MLP takes at each texel.
+        baseline: (H, W, 3) uint8 in residual mode, else None.
+        valid: (H, W) bool.
+        metadata: Fields by the names of FORMAT.md "gridmlp" and "siren".
+    """
+
+    name: str
+    family: str
+    mlp: Mapping[str, np.ndarray]
+    tensors: Mapping[str, np.ndarray]
+    latents: np.ndarray
+    baseline: np.ndarray | None
+    valid: np.ndarray
+    metadata: dict[str, Any]
+
+
+def exact_archive(run: Run, out: Path) -> None:
+    """Store a run without loss but for F0, which has 8 bits, so that its parts are read like any archive's.
+
+    Raises:
+        PackError: the run is not usable, or of another family.
+    """
+    grid_options = GridMlpPackOptions(grid_dtype="float32", mlp_dtype="fp32", baseline_q_step=1)
+    siren_options = SirenPackOptions(storage="weights", f1_dtype="fp32", mlp_dtype="fp32")
+    add_model: dict[str, AddModel] = {
+        "gridmlp": lambda writer, valid: add_gridmlp(writer, run, grid_options, valid),
+        "siren": lambda writer, valid: add_siren(writer, run, siren_options, valid),
+    }
+    if run.family not in add_model:
+        raise PackError(
+            f"{run.path / CONFIG_NAME}: expected family gridmlp or siren for --profile parts, found {run.family!r}; "
+            "`todpack pack` makes an archive of it, which the other profiles take"
+        )
+    write_run_archive(run, out, add_model[run.family])
+
+
+def parts_of(archive: Archive, index: int) -> Parts:
+    """The parts of a lightmap, as decoders see them.
+
+    Args:
+        archive: Open.
+        index: Of the lightmap.
+
+    Raises:
+        PackError: the graph is not one that this packer writes.
+        ArchiveError: it cannot be decoded.
+    """
+    lightmap, entry = archive.lightmaps[index], archive.metadata["lightmaps"][index]
+    decoder, model = lightmap.decoder, entry["model"]
+    assert isinstance(decoder, LatentMapDecoder)
+    latents = np.ascontiguousarray(lightmap.latents().transpose(1, 2, 0), np.float32)
+    baseline = None
+    if model["residual_mode"]:
+        baseline, latents = latents[..., -3:].astype(np.uint8), np.ascontiguousarray(latents[..., :-3])
+    section = model["graphs"]["frame"]
+    try:
+        mlp = _mlp_of(archive.container.read_bytes(section), model["mlp"]["layers"], latents.shape[-1])
+    except (KeyError, ValueError) as error:
+        raise PackError(f"{archive.container.path}: {section}: expected the graph of an MLP: {error}") from error
+    return Parts(
+        name=lightmap.name,
+        family=archive.model_type,
+        mlp=mlp,
+        tensors=_tensors_of(decoder.stored_inputs()) if archive.model_type == "gridmlp" else {},
+        latents=latents,
+        baseline=baseline,
+        valid=lightmap.valid,
+        metadata={
+            "version": archive.metadata["version"],
+            "model_type": archive.model_type,
+            "name": lightmap.name,
+            "height": lightmap.height,
+            "width": lightmap.width,
+            "transfer": lightmap.transfer,
+            "hours": [float(time_h) for time_h in lightmap.hours],
+            **_fields_of(model),
+        },
+    )
+
+
+def _fields_of(model: dict[str, Any]) -> dict[str, Any]:
+    fields = {name: value for name, value in model.items() if name not in ("graphs", "storage", "latent", "f1")}
+    if fields.get("hash"):
+        hashing, n_levels = fields["hash"], len(fields["levels"])
+        layers = list(range(n_levels - hashing["top_levels"], n_levels))
+        fields["hash"] = {**hashing, "layers": layers, "merge": MERGES[hashing["merge"]]}
+    return fields
+
+
+def _tensors_of(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Inputs of the graph `latents` with channels last."""
+    tensors = {}
+    for name, values in inputs.items():
+        if name.startswith("merge_"):
+            tensors[name] = values
+        elif values.ndim == 2:
+            tensors[name.replace("grid", "hash")] = np.ascontiguousarray(values.T)
+        else:
+            tensors["f0" if name == "encoder" else name] = np.ascontiguousarray(values.transpose(1, 2, 0))
+    return tensors
+
+
+def _mlp_of(graph: bytes, n_layers: int, n_features: int) -> dict[str, np.ndarray]:
+    """What `gridmlp/frame_graph.py` stored.
+
+    Raises:
+        KeyError: an initializer is missing.
+        ValueError: it is no graph.
+    """
+    constants = {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(graph).graph.initializer}
+
+    def weight(name: str) -> np.ndarray:
+        if f"{name}_int8" in constants:
+            return np.asarray(constants[f"{name}_int8"] * constants[f"{name}_scale"][:, None], np.float32)
+        return np.asarray(constants.get(f"{name}_fp16", constants.get(name)), np.float32)
+
+    def bias(name: str) -> np.ndarray:
+        return np.asarray(constants[name][:, 0], np.float32)
+
+    arrays = {"mlp_input_features": weight("weight_features")[:, :n_features], "mlp_0_bias": bias("bias_0")}
+    for layer in range(1, n_layers + 1):
+        unit = np.float32(SRGB_PEAK if layer == n_layers else 1.0)
+        arrays[f"mlp_{layer}_weight"] = weight(f"weight_{layer}") / unit
+        arrays[f"mlp_{layer}_bias"] = bias(f"bias_{layer}") / unit
+    if "bias_embed" not in constants:
+        return {**arrays, "mlp_input_time": weight("weight_time")}
+    arrays |= {"mlp_film_embed_weight": weight("weight_embed"), "mlp_film_embed_bias": bias("bias_embed")}
+    for layer in range(n_layers):
+        names = [f"film_{layer}_{part}" for part in ("scale", "shift")]
+        arrays[f"mlp_film_{layer}_weight"] = np.concatenate([weight(f"{name}_weight") for name in names])
+        scale, shift = (bias(f"{name}_bias") for name in names)
+        arrays[f"mlp_film_{layer}_bias"] = np.concatenate([scale - np.float32(1.0), shift])
+    return arrays
