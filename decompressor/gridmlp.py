@@ -53,6 +53,19 @@ class EncoderEntry:
 
 
 @dataclass(frozen=True)
+class CoordinatesEntry:
+    """How the place itself enters the network: the field `normalization.xy`, checked."""
+
+    harmonics: int
+    include_input: bool
+
+    @property
+    def n_inputs(self) -> int:
+        """Channels of the latent map."""
+        return 4 * self.harmonics + 2 * self.include_input
+
+
+@dataclass(frozen=True)
 class GridMlpEntry:
     """The family's fields for one lightmap, checked.
 
@@ -68,6 +81,7 @@ class GridMlpEntry:
         dtype: Type of the codes, "uint8", "uint16" or "float32".
         hashing: None where every level is dense.
         encoder: None where there is no BaselineEncoder.
+        coordinates: None where the place enters by its features alone.
     """
 
     level_shapes: tuple[tuple[int, int], ...]
@@ -81,12 +95,14 @@ class GridMlpEntry:
     dtype: str
     hashing: HashEntry | None
     encoder: EncoderEntry | None
+    coordinates: CoordinatesEntry | None
 
     @property
     def n_latents(self) -> int:
-        """Channels of the latent map: features of every level, the encoder's, then the baseline's RGB."""
-        n_encoded = 0 if self.encoder is None else self.encoder.shape[0]
-        return self.channels * len(self.level_shapes) + n_encoded + (0 if self.baseline is None else 3)
+        """Channels of the latent map: features of every level, the encoder's, the place, then the baseline's RGB."""
+        n_more = 0 if self.encoder is None else self.encoder.shape[0]
+        n_more += 0 if self.coordinates is None else self.coordinates.n_inputs
+        return self.channels * len(self.level_shapes) + n_more + (0 if self.baseline is None else 3)
 
 
 def _level_shape(item: object, where: str) -> tuple[int, int]:
@@ -112,6 +128,10 @@ def _encoder_entry(fields: Fields) -> EncoderEntry:
     return EncoderEntry((shape[0], shape[1], shape[2]), scales, zero_points)
 
 
+def _coordinates_entry(fields: Fields) -> CoordinatesEntry:
+    return CoordinatesEntry(fields.integer("harmonics", 0, 1 << 10), fields.boolean("include_input"))
+
+
 def read_entry(lightmap: LightmapEntry, _: int) -> GridMlpEntry:
     """Check the fields of `model` for this family.
 
@@ -122,7 +142,7 @@ def read_entry(lightmap: LightmapEntry, _: int) -> GridMlpEntry:
     shapes = tuple(_level_shape(item, f"{model.where}.levels") for item in model.items("levels", 1, MAX_LEVELS))
     channels = model.integer("channels_per_level", 1, 4096)
     hashing = None if model.is_null("hash") else _hash_entry(model.child("hash"), len(shapes))
-    quant, graphs = model.child("quant"), model.child("graphs")
+    quant, graphs, normalization = model.child("quant"), model.child("graphs"), model.child("normalization")
     return GridMlpEntry(
         level_shapes=shapes,
         channels=channels,
@@ -135,6 +155,7 @@ def read_entry(lightmap: LightmapEntry, _: int) -> GridMlpEntry:
         dtype=quant.choice("dtype", GRID_DTYPES),
         hashing=hashing,
         encoder=_encoder_entry(model.child("encoder")) if not model.is_absent("encoder") else None,
+        coordinates=None if normalization.is_absent("xy") else _coordinates_entry(normalization.child("xy")),
     )
 
 
@@ -219,6 +240,9 @@ def describe(entry: GridMlpEntry) -> list[str]:
         )
     if entry.encoder is not None:
         lines.append(f"  encoder: latents of the baseline, {' x '.join(str(n) for n in entry.encoder.shape)}")
+    if entry.coordinates is not None:
+        place = " and the place itself" if entry.coordinates.include_input else ""
+        lines.append(f"  coordinates: {entry.coordinates.harmonics} harmonics of the place{place}")
     return lines + ([] if entry.baseline is None else [entry.baseline.describe()])
 
 

@@ -59,6 +59,8 @@ class GridMlpConfig(NeuralConfig):
     use_baseline_encoder: bool = option(False, help="Feed latents that a CNN makes of the baseline frame.")
     be_channels: int = option(8, 8, 32, help="Channels of these latents.")
     be_downsample: int = option(4, 1, 16, help="Texels per latent along each axis.")
+    xy_harmonics: int = option(0, 0, 64, help="The place enters too, as sin and cos of 1 to so many periods a side.")
+    xy_include_input: bool = option(False, help="And as it is: column and row from 0 to 1.")
     film: bool = option(False, help="Time scales and shifts the hidden layers instead of being an input.")
     film_width: int = option(16, 1, 1024, help="Width of its time embedding.")
     val_hours: tuple[float, ...] = option(
@@ -89,6 +91,11 @@ class GridMlpConfig(NeuralConfig):
     def n_dense(self) -> int:
         """Levels that are dense grids; the others are hash grids."""
         return len(self.grid_levels) - self.hash_top_levels
+
+    @property
+    def n_coordinates(self) -> int:
+        """Inputs that are the place itself."""
+        return 4 * self.xy_harmonics + 2 * self.xy_include_input
 
     def level_shapes(self, height: int, width: int) -> list[tuple[int, int]]:
         """(rows, columns) of each level: the longer side gets the level's size, the shorter one its proportion."""

@@ -4,6 +4,7 @@ encoder's latents and the baseline behind. decompressor/FORMAT.md "gridmlp".
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,9 +120,10 @@ def latents_graph(
     residual: bool,
     hashing: HashTables | None = None,
     encoded: tuple[int, ...] | None = None,
+    xy: tuple[int, bool] = (0, False),
 ) -> bytes:
     """Build `latents`: `rows` (h,), `columns` (w,) float32 texel indices, `grid_<l>` (C, rows_l, columns_l), and in
-    residual mode `baseline` (3, h, w) -> `z` (L C [+ C0] [+ 3], h, w).
+    residual mode `baseline` (3, h, w) -> `z` (L C [+ C0] [+ 4N] [+ 2] [+ 3], h, w).
 
     Args:
         level_shapes: (rows, columns) per level.
@@ -131,6 +133,7 @@ def latents_graph(
         residual: Whether the baseline goes behind the features.
         hashing: The last levels' tables: `grid_<l>` is (C, M) then, and `merge_<l>` (C, 2C) where the merge is learned.
         encoded: (C0, rows, columns) of the BaselineEncoder's latents, input `encoder`, looked up behind the levels.
+        xy: N harmonics of the place, and whether the place itself, behind these.
     """
     graph = GraphBuilder()
     for name, value in (("zero", 0.0), ("half", 0.5), ("one", 1.0)):
@@ -151,11 +154,14 @@ def latents_graph(
     if encoded is not None:
         inputs.append(float_value("encoder", list(encoded)))
         parts.append(_lookup(graph, "encoder", "encoder", encoded[1], encoded[2], height, width))
+    if xy != (0, False):
+        parts += _coordinates(graph, height, width, *xy)
     if residual:
         inputs.append(float_value("baseline", [3, "h", "w"]))
         parts.append("baseline")
     graph.node("Concat", parts, "z", axis=0)
     n_latents = channels * len(level_shapes) + (0 if encoded is None else encoded[0]) + (3 if residual else 0)
+    n_latents += 4 * xy[0] + 2 * xy[1]
     return graph.model("latents", inputs, [float_value("z", [n_latents, "h", "w"])])
 
 
@@ -163,3 +169,28 @@ def _lookup(graph: GraphBuilder, grid: str, tag: str, rows: int, columns: int, h
     """Bilinear lookup of a dense grid."""
     down = _lookup_axis(graph, grid, "rows", height, rows, 1, f"down_{tag}")
     return _lookup_axis(graph, down, "columns", width, columns, 2, f"across_{tag}")
+
+
+def _coordinates(graph: GraphBuilder, height: int, width: int, n_harmonics: int, include_input: bool) -> list[str]:
+    """Maps (n, h, w) of x, then of y; sines are taken once per row and column."""
+    graph.constant("axis_0", np.array([0], np.int64))
+    graph.constant("axis_2", np.array([2], np.int64))
+    flat = {
+        "x": graph.node("Unsqueeze", [graph.node("Mul", ["rows", "zero"], "x_zeros"), "axis_1"], "x_other"),
+        "y": graph.node("Mul", ["columns", "zero"], "y_other"),
+    }
+    maps: list[str] = []
+    for axis, position, n_texels, line in (("x", "columns", width, "axis_1"), ("y", "rows", height, "axis_2")):
+        centre = graph.node("Add", [position, "half"], f"{axis}_centre")
+        side = graph.constant(f"{axis}_side", np.float32(1.0 / n_texels))
+        place = graph.node("Unsqueeze", [graph.node("Mul", [centre, side], f"{axis}_place"), "axis_0"], f"{axis}_row")
+        rows = [place] if include_input else []
+        if n_harmonics:
+            turns = 2.0 * math.pi * np.arange(1, n_harmonics + 1, dtype=np.float32)[:, None]
+            graph.constant(f"{axis}_turns", turns.astype(np.float32))
+            phase = graph.node("Mul", [place, f"{axis}_turns"], f"{axis}_phase")
+            rows += [graph.node("Sin", [phase], f"{axis}_sin"), graph.node("Cos", [phase], f"{axis}_cos")]
+        lines = graph.node("Concat", rows, f"{axis}_lines", axis=0)
+        over = graph.node("Unsqueeze", [lines, line], f"{axis}_over")
+        maps.append(graph.node("Add", [over, flat[axis]], f"{axis}_map"))
+    return maps

@@ -107,7 +107,7 @@ def add_gridmlp(writer: ArchiveWriter, run: Run, options: GridMlpPackOptions, va
     encoder = quantize_grid(run.array("encoder", None, None, None)) if config.use_baseline_encoder else None
     if encoder is not None:
         writer.add("0/encoder", encoder.codes)
-    n_features = channels * len(shapes) + (0 if encoder is None else len(encoder.codes))
+    n_features = channels * len(shapes) + (0 if encoder is None else len(encoder.codes)) + config.n_coordinates
     _check_mlp(run, config, n_features)
     baseline = None
     if config.residual_mode:
@@ -115,7 +115,8 @@ def add_gridmlp(writer: ArchiveWriter, run: Run, options: GridMlpPackOptions, va
         add_baseline(writer, frame, valid, options.baseline_q_step)
         baseline = {"time_h": config.baseline_time, "q_step": options.baseline_q_step}
     encoded = None if encoder is None else encoder.codes.shape
-    latents = latents_graph(shapes, channels, run.height, run.width, config.residual_mode, hashing, encoded)
+    xy = config.xy_harmonics, config.xy_include_input
+    latents = latents_graph(shapes, channels, run.height, run.width, config.residual_mode, hashing, encoded, xy)
     writer.add_bytes(LATENTS_GRAPH, latents)
     frames = frame_graph(run.arrays, n_layers, n_features, config.residual_mode, options.mlp_dtype)
     writer.add_bytes(FRAME_GRAPH, frames)
@@ -133,6 +134,7 @@ def add_gridmlp(writer: ArchiveWriter, run: Run, options: GridMlpPackOptions, va
         "normalization": {
             "xy_range": [0.0, 1.0],
             "time": {"period_h": 24.0, "harmonics": config.time_harmonics},
+            **({"xy": {"harmonics": xy[0], "include_input": xy[1]}} if config.n_coordinates else {}),
         },
         "mlp": {"hidden": hidden, "layers": n_layers, "dtype": options.mlp_dtype},
         "graphs": {"latents": LATENTS_GRAPH, "frame": FRAME_GRAPH},

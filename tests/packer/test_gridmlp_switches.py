@@ -35,6 +35,7 @@ HASH_1 = {"hash_top_levels": 1, "hash_capacity": 37, "hash_epochs": 1, "hash_see
 HASH_2 = {"hash_top_levels": 2, "hash_capacity": 64, "hash_epochs": 1, "hash_merge": "learned", "hash_seed": 5}
 HASH_ALL = {"hash_top_levels": 3, "hash_capacity": 16, "hash_epochs": 0}
 ENCODER = {"use_baseline_encoder": True, "be_channels": 8, "be_downsample": 3}
+XY = {"xy_harmonics": 3, "xy_include_input": True}
 FILM = {"film": True, "film_width": 5}
 PATCH = {"patch_size": 16}
 TEMPORAL = {"temporal_loss": True}
@@ -47,6 +48,8 @@ SWITCHES = {
     "hash-2-learned": HASH_2,
     "hash-all": HASH_ALL,
     "encoder": ENCODER,
+    "xy": XY,
+    "xy-alone": {"xy_include_input": True},
     "film": FILM,
     "patch": PATCH,
     "temporal": TEMPORAL,
@@ -61,7 +64,7 @@ SWITCHES = {
     "qat+film": {**QAT, **FILM, "qat_mlp": "fp16", "qat_levels": (0, 2)},
     "patch+temporal": {**PATCH, **TEMPORAL},
     "val-hours+qat": {**VALIDATION, **QAT, **PTQ},
-    "all": {**HASH_1, **ENCODER, **FILM, **PATCH, **TEMPORAL, **QAT, **VALIDATION},
+    "all": {**HASH_1, **ENCODER, **XY, **FILM, **PATCH, **TEMPORAL, **QAT, **VALIDATION},
 }
 
 

@@ -39,6 +39,22 @@ def time_features(time_h: Tensor, n_harmonics: int) -> Tensor:
     return torch.cat([torch.sin(phase), torch.cos(phase)], dim=1)
 
 
+def place_features(place: Tensor, n_harmonics: int, include_input: bool) -> Tensor:
+    """The place along one axis as inputs.
+
+    Args:
+        place: (N,) 0..1.
+        n_harmonics: Of 1 period a side and more.
+        include_input: Also the value itself, first.
+
+    Returns:
+        (N, 2 n_harmonics [+ 1]) float32.
+    """
+    turns = 2.0 * math.pi * torch.arange(1, n_harmonics + 1, device=place.device, dtype=torch.float32)
+    phase = place[:, None] * turns
+    return torch.cat([place[:, None][:, : int(include_input)], torch.sin(phase), torch.cos(phase)], dim=1)
+
+
 def _axis_corners(position: Tensor, n_texels: int, n_nodes: int) -> tuple[Tensor, Tensor, Tensor]:
     """Lower node, upper node and the upper's weight for texel indices along one axis (nodes at cell centers)."""
     at = ((position.to(torch.float32) + 0.5) * (n_nodes / n_texels) - 0.5).clamp(0.0, float(n_nodes - 1))
@@ -77,7 +93,8 @@ class GridMlp(nn.Module):
             for rows, columns in self.shapes[: config.n_dense]
         )
         n_encoded = config.be_channels if config.use_baseline_encoder else 0
-        self.input_features = nn.Linear(channels * len(self.shapes) + n_encoded, hidden)
+        self.xy = config.xy_harmonics, config.xy_include_input
+        self.input_features = nn.Linear(channels * len(self.shapes) + n_encoded + config.n_coordinates, hidden)
         self.input_time = None if config.film else nn.Linear(2 * config.time_harmonics, hidden, bias=False)
         self.hidden = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(config.layers - 1))
         self.output = nn.Linear(hidden, 3)
@@ -131,14 +148,14 @@ class GridMlp(nn.Module):
         return nodes, torch.stack([up * back, up * across, down * back, down * across], dim=1)
 
     def features(self, texels: Tensor, encoded: Tensor | None = None) -> Tensor:
-        """Bilinear lookup in every level, concatenated, with the BaselineEncoder's latents behind.
+        """Bilinear lookup in every level, concatenated, with the BaselineEncoder's latents and the place behind.
 
         Args:
             texels: (N,) int64, row * W + column.
             encoded: What the BaselineEncoder gives, if it is at hand.
 
         Returns:
-            (N, L * C [+ C0]) features.
+            (N, L * C [+ C0] [+ 4 N'] [+ 2]) features.
         """
         rows, columns = texels.div(self.width, rounding_mode="floor"), texels.remainder(self.width)
         out = []
@@ -155,6 +172,8 @@ class GridMlp(nn.Module):
             nodes, weights = self._corners(rows, columns, self.encoder.shape)
             latents = self.encoder() if encoded is None else encoded
             out.append(functional.embedding_bag(nodes, latents, per_sample_weights=weights, mode="sum"))
+        for position, n_texels in ((columns, self.width), (rows, self.height)) if any(self.xy) else ():
+            out.append(place_features((position.to(torch.float32) + 0.5) * (1.0 / n_texels), *self.xy))
         return torch.cat(out, dim=1)
 
     def _linear(self, layer: nn.Linear, x: Tensor) -> Tensor:
