@@ -23,7 +23,10 @@ from .errors import (
     missing_package,
 )
 from .files import check_output, check_replaced, make_folder, refuse_inputs, write_text
+from .frame import to_codes
 from .frame_files import preview, write_frame
+from .hours_file import NAME as HOURS_FILE
+from .hours_file import hours_text
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
 from .plain_text import one_line, plain_streams
@@ -71,6 +74,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--exposure", metavar="STOPS", type=float, help="of the preview of a linear lightmap (default: 0)"
     )
+    parser.add_argument(
+        "--ema", metavar="A", type=float, default=0.0,
+        help="smooth over time: each frame is A times the one written before, plus 1 - A times its own (default: 0)",
+    )  # fmt: skip
     parser.add_argument("--threads", metavar="N", type=int, help="decoder threads (default: what the machine has)")
     parser.add_argument(
         "--provider", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default: auto)"
@@ -164,15 +171,27 @@ def _decode_lightmap(
         lightmap.prepare()
     make_folder(out)  # a damaged lightmap leaves no empty folder
     times: list[float] = []
-    for time_h, name in zip(hours, frame_names(hours), strict=True):
+    before: np.ndarray | None = None
+    for file, time_h in _frame_files(hours, args.format).items():
         started = time.perf_counter()
-        frame = decode_around(lightmap, time_h, region, dtype, damage)
+        frame = decode_around(lightmap, time_h, region, "float32" if args.ema else dtype, damage)
+        if args.ema:
+            before = frame if before is None else np.float32(args.ema) * before + np.float32(1 - args.ema) * frame
+            frame = before.copy() if dtype == "float32" else to_codes(np.nan_to_num(before))
         times.append(1e3 * (time.perf_counter() - started))
         if args.format == "png" and dtype == "float32":
             frame = preview(frame, args.exposure or 0.0)
         mark(frame, region, damage)
-        write_frame(out / f"{name}.{args.format}", frame, args.format)
+        write_frame(out / file, frame, args.format)
+    text = hours_text(out, _frame_files(hours, args.format))
+    if text is not None:
+        write_text(out / HOURS_FILE, text)
     return times
+
+
+def _frame_files(hours: list[float], kind: str) -> dict[str, float]:
+    """Hour of each frame by the name of its file."""
+    return {f"{name}.{kind}": time_h for name, time_h in zip(frame_names(hours), hours, strict=True)}
 
 
 def _check_format(lightmap: Lightmap, args: argparse.Namespace) -> None:
@@ -201,6 +220,8 @@ def run(args: argparse.Namespace) -> None:
     faults: list[str] = []
     if not 1.0 <= args.limits <= 1e6:
         raise RequestError(f"--limits: expected a number in 1..1000000, found {args.limits:g}")
+    if not 0.0 <= args.ema < 1.0:
+        raise RequestError(f"--ema: expected a number from 0 to under 1, found {args.ema:g}")
     limits = DEFAULT_LIMITS.scaled(args.limits)
     with open_archive(
         args.archive,
@@ -224,8 +245,10 @@ def run(args: argparse.Namespace) -> None:
             _check_format(lightmap, args)
         folders = dict(zip(archive.lightmaps, safe_names([m.name for m in archive.lightmaps]), strict=True))
         places = {m: args.out / folders[m] if len(archive.lightmaps) > 1 else args.out for m in lightmaps}
-        frames = [out / f"{name}.{args.format}" for out in places.values() for name in frame_names(hours)]
-        check_replaced(frames, overwrite=args.overwrite)
+        files = _frame_files(hours, args.format)
+        check_replaced([out / file for out in places.values() for file in files], overwrite=args.overwrite)
+        lists = [out / HOURS_FILE for out in places.values() if hours_text(out, files) is not None]
+        check_replaced(lists, overwrite=args.overwrite)
         for lightmap, out in places.items():
             try:
                 frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region, faults)

@@ -57,8 +57,12 @@ def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
 
 
 def is_earlier_output(path: Path) -> bool:
-    """Whether a file may be replaced without asking: it is empty, or todpack wrote it, or it holds figures (JSON)."""
+    """Whether a file may be replaced without asking: it is empty, or todpack wrote it, or it holds figures (JSON).
+
+    Files that have no place for a name, arrays and plain floats, are ours where our hours.txt lists them.
+    """
     from .container import MAGIC
+    from .hours_file import listed
 
     try:
         with path.open("rb") as file:
@@ -68,7 +72,8 @@ def is_earlier_output(path: Path) -> bool:
     except OSError:
         return False
     is_figures = path.suffix.lower() == ".json" and head.lstrip()[:1] in (b"{", b"[")
-    return not head or head.startswith(MAGIC) or b"todpack" in head or b"todpack" in tail or is_figures
+    is_ours = not head or head.startswith(MAGIC) or b"todpack" in head or b"todpack" in tail or is_figures
+    return is_ours or path.name in listed(path.parent)
 
 
 def check_replaced(paths: Iterable[Path], *, overwrite: bool) -> None:

@@ -67,6 +67,8 @@ def _of_names(by_name: dict[str, float], times: list[float], where: object, file
         if not names:
             raise DataError(f"{where}: expected a time for each frame, found none for {file.name}")
         found.append(by_name.pop(names[0]))
-    if by_name:
-        raise DataError(f"{where}: expected names of frames, found {next(iter(by_name))!r}")
+    kinds = {"", *(file.suffix for file in files)}
+    others = [name for name in by_name if Path(name).suffix in kinds]  # frames of another kind may be listed too
+    if others:
+        raise DataError(f"{where}: expected names of frames, found {others[0]!r}")
     return found

@@ -1,0 +1,63 @@
+"""hours.txt beside decoded frames: which hour each is where names cannot tell, and which files are our own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+NAME = "hours.txt"
+HEADING = "# hours of the frames, by todpack"
+UNSIGNED = (".npy", ".bin")
+"""Files that do not say who wrote them; the list does."""
+DAY = 24
+_OUR_NAME = re.compile(r"tod_([0-9]{2}(?:\.[0-9]+)?)\.[a-z]+")
+
+
+def _names_tell(frames: Mapping[str, float]) -> bool:
+    """Whether readers find the hours of frames of one kind in names such as tod_05 and tod_18.50.
+
+    Whole numbers that follow each other from 0 or 1 read as counts, and times of one hour as minutes.
+    """
+    found = [_OUR_NAME.fullmatch(name) for name in frames]
+    if [match and float(match[1]) for match in found] != list(frames.values()):
+        return False
+    if len(frames) == 1:
+        return True
+    whole = sorted({int(hour) for hour in frames.values()})
+    if any(hour != int(hour) for hour in frames.values()):
+        return len(whole) > 1
+    return whole == list(range(DAY)) or whole[0] > 1 or whole != list(range(whole[0], whole[0] + len(whole)))
+
+
+def listed(folder: Path) -> dict[str, float]:
+    """Files and hours of an hours.txt that todpack wrote; of another, or where there is none, nothing."""
+    try:
+        lines = (folder / NAME).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    rows = [line.rsplit(" ", 1) for line in lines[1:]] if lines[:1] == [HEADING] else []
+    try:
+        return {row[0]: float(row[1]) for row in rows}
+    except (IndexError, ValueError):  # somebody wrote into it
+        return {}
+
+
+def hours_text(folder: Path, frames: Mapping[str, float]) -> str | None:
+    """The content of hours.txt once these frames are written, with those that are there; None where none is needed.
+
+    Args:
+        folder: Of the frames; it need not be there yet.
+        frames: Hour of each, by the name of its file.
+    """
+    before = listed(folder)
+    names = [path.name for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    hours = {name: float(found[1]) for name in names if (found := _OUR_NAME.fullmatch(name))}
+    hours |= {name: hour for name, hour in before.items() if name in names} | dict(frames)
+    kinds = {suffix: dict[str, float]() for suffix in sorted({Path(name).suffix for name in hours})}
+    for name, hour in sorted(hours.items(), key=lambda row: row[1]):
+        kinds[Path(name).suffix][name] = hour
+    is_needed = any(suffix in UNSIGNED or not _names_tell(kind) for suffix, kind in kinds.items())
+    if not is_needed and not before:
+        return None
+    return "\n".join([HEADING, *(f"{name} {hour!r}" for kind in kinds.values() for name, hour in kind.items())]) + "\n"

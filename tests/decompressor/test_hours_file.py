@@ -1,0 +1,106 @@
+"""Decoded frames are read back at their hours, whatever these are; outputs without a name are known as one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import make_day
+from todpack.decompressor import open_archive
+from todpack.decompressor.cli import main
+from todpack.decompressor.frame import to_codes
+from todpack.frames import Day, read_day
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
+
+ASKED = (
+    [float(hour) for hour in range(24)],
+    [0.0, 1.0, 2.0],
+    [1.0, 2.0, 3.0, 4.0],
+    [5.0, 6.0, 7.0],
+    [22.0, 23.0],
+    [0.0, 5.9, 6.0, 18.1],
+    [10.05, 10.1],
+    [10.25, 10.5, 10.75],
+    [5.999, 6.0, 6.001],
+    [0.0, 0.123456, 23.999999],
+)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    frames, valid = make_day(12, 16, 3)
+    day = Day(frames.astype(np.float32), valid, np.array([0.0, 7.0, 13.0]), "srgb8", "day")
+    path = tmp_path_factory.mktemp("hours") / "day.tod"
+    encode_day(day, DayBasisConfig(), DayBasisPackOptions(entropy="zstd")).write(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["png", "npy"])
+@pytest.mark.parametrize("hours", ASKED, ids=str)
+def test_frames_are_read_back_at_their_hours(archive: Path, tmp_path: Path, hours: list[float], kind: str) -> None:
+    text = ",".join(str(hour) for hour in hours)
+    assert main([str(archive), "-o", str(tmp_path / "out"), "--hours", text, "--format", kind, "-q"]) == 0
+    day = read_day(tmp_path / "out")
+    np.testing.assert_allclose(day.hours, hours, atol=1e-12)
+    with open_archive(archive) as opened:
+        for index, hour in enumerate(hours):
+            np.testing.assert_array_equal(day.radiance[index], opened.decode(hour))
+
+
+def test_no_list_where_names_tell(archive: Path, tmp_path: Path) -> None:
+    for hours in ("0,7,13", "0,5.9,6,18.1"):
+        assert main([str(archive), "-o", str(tmp_path / hours), "--hours", hours, "-q"]) == 0
+        assert not (tmp_path / hours / "hours.txt").exists()
+
+
+def test_a_second_run_keeps_the_first_ones_hours(archive: Path, tmp_path: Path) -> None:
+    for hours, kind in (("5.999", "png"), ("0,7", "png"), ("6.001", "png"), ("0,1", "npy"), ("2,3", "npy")):
+        assert main([str(archive), "-o", str(tmp_path), "--hours", hours, "--format", kind, "-q"]) == 0
+    lines = (tmp_path / "hours.txt").read_text().splitlines()
+    assert [line for line in lines if ".png" in line] == [
+        "tod_00.png 0.0", "tod_05.99.png 5.999", "tod_06.00.png 6.001", "tod_07.png 7.0",
+    ]  # fmt: skip
+    for path in tmp_path.glob("*.npy"):
+        path.unlink()
+    np.testing.assert_allclose(read_day(tmp_path).hours, [0, 5.999, 6.001, 7])
+
+
+@pytest.mark.parametrize("kind", ["png", "npy"])
+def test_a_rerun_replaces_its_own_and_no_others(
+    archive: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(archive), "-o", str(tmp_path), "--hours", "7,8", "--format", kind, "-q"]
+    assert main(words) == main(words) == 0
+    foreign = tmp_path / f"tod_09.{kind}"
+    foreign.write_bytes(b"somebody's own")
+    assert main([*words[:3], "--hours", "7,9", *words[5:]]) == 1
+    assert f"tod_09.{kind}: is there, and was not written by todpack" in capsys.readouterr().err
+    assert foreign.read_bytes() == b"somebody's own"
+    foreign.unlink()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "hours.txt").write_text("0 1 2\n")
+    assert main([*words[:2], str(tmp_path / "more"), "--hours", "0,1", *words[5:]]) == 1
+    assert "hours.txt: is there, and was not written by todpack" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "more").iterdir()] == ["hours.txt"]
+
+
+def test_frames_of_another_kind_may_be_listed(archive: Path, tmp_path: Path) -> None:
+    for kind in ("png", "npy"):
+        assert main([str(archive), "-o", str(tmp_path), "--hours", "0,1,2", "--format", kind, "-q"]) == 0
+    assert len((tmp_path / "hours.txt").read_text().splitlines()) == 7
+    np.testing.assert_allclose(read_day(tmp_path).hours, [0, 1, 2])
+
+
+def test_ema_smooths_over_the_frames_that_are_written(archive: Path, tmp_path: Path) -> None:
+    words = [str(archive), "-o", str(tmp_path), "--hours", "0,7,13", "-q", "--format", "npy"]
+    assert main([*words, "--ema", "0.25"]) == 0
+    with open_archive(archive) as opened:
+        plain = [opened.decode(hour, dtype="float32") for hour in (0.0, 7.0, 13.0)]
+    smooth = plain[0]
+    for index, hour in enumerate(("00", "07", "13")):
+        smooth = np.float32(0.25) * smooth + np.float32(0.75) * plain[index] if index else plain[0]
+        np.testing.assert_array_equal(np.load(tmp_path / f"tod_{hour}.npy"), to_codes(smooth))
+    assert main([*words, "--ema", "1"]) == 1
