@@ -23,8 +23,7 @@ from .errors import (
     missing_package,
 )
 from .files import check_output, check_replaced, make_folder, refuse_inputs, write_text
-from .frame import to_codes
-from .frame_files import preview, write_frame
+from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
 from .hours_file import hours_text
 from .lightmap_file import GUTTERS
@@ -171,13 +170,12 @@ def _decode_lightmap(
         lightmap.prepare()
     make_folder(out)  # a damaged lightmap leaves no empty folder
     times: list[float] = []
-    before: np.ndarray | None = None
+    average = MovingAverage(args.ema)
     for file, time_h in _frame_files(hours, args.format).items():
         started = time.perf_counter()
         frame = decode_around(lightmap, time_h, region, "float32" if args.ema else dtype, damage)
         if args.ema:
-            before = frame if before is None else np.float32(args.ema) * before + np.float32(1 - args.ema) * frame
-            frame = before.copy() if dtype == "float32" else to_codes(np.nan_to_num(before))
+            frame = average.of(frame, dtype)
         times.append(1e3 * (time.perf_counter() - started))
         if args.format == "png" and dtype == "float32":
             frame = preview(frame, args.exposure or 0.0)

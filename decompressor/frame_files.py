@@ -31,6 +31,25 @@ def preview(radiance: np.ndarray, exposure: float) -> np.ndarray:
     return codes
 
 
+class MovingAverage:
+    """Exponential moving average of frames, in the order in which they come."""
+
+    def __init__(self, share: float) -> None:
+        """`share`, from 0 to under 1, is that of the average before."""
+        self._share, self._average = share, None  # type: float, np.ndarray | None
+
+    def of(self, frame: np.ndarray, dtype: str) -> np.ndarray:
+        """The average with this float32 frame, as uint8 codes or float32."""
+        if self._average is None:
+            self._average = frame
+        else:
+            self._average = (self._share * self._average + (1.0 - self._share) * frame).astype(np.float32)
+        if dtype == "float32":
+            return self._average.copy()
+        codes: np.ndarray = np.rint(np.clip(np.nan_to_num(self._average), 0.0, 255.0)).astype(np.uint8)
+        return codes
+
+
 def write_frame(path: Path, frame: np.ndarray, kind: str) -> None:
     """Write one frame.
 
