@@ -29,8 +29,8 @@ setup(
         Extension(
             "todpack.decompressor._native",
             SOURCES,
-            include_dirs=["native/src"],
-            depends=sorted(str(path) for path in Path("native/src").glob("*.h")),
+            include_dirs=["native/include", "native/src"],
+            depends=sorted(str(path) for folder in ("include", "src") for path in Path("native", folder).glob("*.h")),
             define_macros=[("Py_LIMITED_API", f"0x03{STABLE_ABI[1]:02X}0000")] if IS_STABLE else [],
             py_limited_api=IS_STABLE,
             optional=True,

@@ -77,7 +77,8 @@ def rgb9e5_of(values: np.ndarray) -> np.ndarray:
     """
     clipped = np.minimum(values, np.float32(65408.0))
     largest = clipped.max(axis=2)
-    exponent = np.maximum(np.frexp(largest)[1] - 1, -16) + 16  # floor(log2); frexp's mantissa is in 0.5..1
+    # floor(log2): frexp's mantissa is in 0.5..1, but for 0
+    exponent = np.where(largest > 0, np.maximum(np.frexp(largest)[1] - 1, -16), -16) + 16
     scale = np.ldexp(np.float32(1.0), 24 - exponent).astype(np.float32)
     grows = np.floor(largest * scale + np.float32(0.5)) == 512
     exponent, scale = exponent + grows, np.where(grows, scale * np.float32(0.5), scale)

@@ -6,11 +6,6 @@
 #include "maps.h"
 #include "pixels.h"
 
-/* Rows y0 .. y1 - 1 and columns x0 .. x1 - 1 of a tile. */
-typedef struct TodRegion {
-    int32_t y0, y1, x0, x1;
-} TodRegion;
-
 /* Decode a region into `out`, rows `stride` bytes apart. Texels that are neither valid nor a
    gutter get the value of b(t).
    TOD_INEXACT: the sums may go beyond 31 bits. */

@@ -4,19 +4,7 @@
 
 #include <stddef.h>
 
-/* Where memory comes from. `allocate` returns NULL where there is none; blocks are aligned for any object. */
-typedef struct TodAllocator {
-    void *(*allocate)(void *context, size_t n_bytes);
-    void (*release)(void *context, void *block, size_t n_bytes);
-    void *context;
-} TodAllocator;
-
-/* malloc and free. */
-TodAllocator tod_default_allocator(void);
-
-/* For what is used once and given back: large pages where the system has them, so that first touching megabytes does
-   not cost more than the work on them. */
-TodAllocator tod_scratch_allocator(void);
+#include "todpack.h"
 
 #define TOD_LARGE_PAGE ((size_t)1 << 21)
 

@@ -6,7 +6,7 @@
 size_t tod_pixel_bytes(TodFormat format)
 {
     static const uint8_t BYTES[TOD_N_FORMATS] = {3, 4, 12, 6, 8, 4};
-    return BYTES[format];
+    return (unsigned)format < TOD_N_FORMATS ? BYTES[format] : 0;
 }
 
 static uint32_t bits_of(float value)

@@ -5,15 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum TodFormat {
-    TOD_RGB8,  /* sRGB codes */
-    TOD_RGBA8, /* with an alpha of 255 */
-    TOD_RGB32F,
-    TOD_RGB16F,
-    TOD_RGBA16F, /* with an alpha of 1 */
-    TOD_RGB9E5,  /* shared exponent, 32 bits, red lowest */
-    TOD_N_FORMATS
-} TodFormat;
+#include "todpack.h"
 
 typedef enum TodCurve { TOD_CURVE_NONE, TOD_CURVE_SQUARE, TOD_CURVE_EXP } TodCurve;
 
@@ -24,9 +16,6 @@ typedef struct TodOutput {
     float knee;    /* of TOD_CURVE_EXP */
     float highest; /* values are clipped to 0 .. highest; INFINITY for radiance */
 } TodOutput;
-
-/* Bytes of a pixel. */
-size_t tod_pixel_bytes(TodFormat format);
 
 /* Three float32 values as half floats' bits and as a shared-exponent word, rounded half to even and half up. */
 uint16_t tod_half_of(float value);

@@ -5,7 +5,7 @@
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 cases=$1 out=$2
-flags="-std=gnu11 -ffp-contract=off -fno-math-errno -Wall -Wextra -Werror -I$here/src"
+flags="-std=gnu11 -ffp-contract=off -fno-math-errno -Wall -Wextra -Werror -I$here/include -I$here/src"
 sources="$here/src/*.c $here/tests/replay.c"
 mkdir -p "$out"
 

@@ -1,0 +1,56 @@
+#include "cost.h"
+
+/* Measured peaks rounded up; tests/native/library holds them to it. */
+#define TEXEL_BYTES 40.0       /* of a tile */
+#define SAMPLE_BYTES 8.0       /* of each map of a tile */
+#define MASK_BYTES 2.5         /* of a texel of the lightmap, while its mask is read */
+#define BASIS_ENTRY_BYTES 48.0 /* of the temporal matrix */
+#define ROTATION_BYTES 24.0    /* of each entry of the regional rotations */
+
+/* Seconds on one core. */
+#define TILE_S 1e-4
+#define LEVEL_S 2e-5
+#define TEXEL_S 6e-8
+#define SAMPLE_S 2e-8
+#define MASK_S 4e-9
+#define BASIS_ENTRY_S 2e-8
+#define ROTATION_STEP_S 2e-9
+
+#define FRAME_SIDE 256
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+/* Tiles of so many texels along a side that FRAME_SIDE texels of it touch, if they begin where one does. */
+static double tiles_of_frame(int32_t side, int32_t tile)
+{
+    const int32_t seen = side < FRAME_SIDE ? side : FRAME_SIDE;
+    return (seen - 1) / tile + 1;
+}
+
+TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *entry, int32_t n_hours, TodError *error)
+{
+    const TodLimits *limits = &container->limits;
+    const TodLightmapInfo *info = &entry->info;
+    const double n_bytes = (double)container->reader.n_bytes, k = info->n_maps;
+    const double texels = (double)info->height * info->width;
+    const double tile = smaller(info->height, info->tile) * smaller(info->width, info->tile);
+    const double entries = 3.0 * (k + 1.0) * n_hours, turns = entry->n_classes > 1 ? entry->n_classes * k * k : 0.0;
+    const double memory = BASIS_ENTRY_BYTES * entries + ROTATION_BYTES * turns + MASK_BYTES * texels +
+                          tile * (TEXEL_BYTES + SAMPLE_BYTES * k);
+    const double most = (double)limits->free_memory_bytes + n_bytes * (double)limits->memory_per_byte;
+    if (memory > most)
+        return tod_fail(error, TOD_OVER_LIMIT,
+                        "lightmap %s: decoding would take about %.0f bytes, over the limit of %.0f", info->name, memory,
+                        most);
+    const double n_tiles = tiles_of_frame(info->height, info->tile) * tiles_of_frame(info->width, info->tile);
+    const double seconds = n_tiles * (TILE_S + entry->n_levels * LEVEL_S + tile * (TEXEL_S + SAMPLE_S * k)) +
+                           MASK_S * texels + BASIS_ENTRY_S * entries + ROTATION_STEP_S * turns * k;
+    const double longest = limits->free_seconds + n_bytes * limits->seconds_per_byte;
+    if (seconds > longest)
+        return tod_fail(error, TOD_OVER_LIMIT, "lightmap %s: decoding would take about %.1f s, over the limit of %.1f",
+                        info->name, seconds, longest);
+    return TOD_OK;
+}

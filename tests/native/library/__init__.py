@@ -1,0 +1,1 @@
+"""libtodpack through its C interface, beside the Python package."""

@@ -1,0 +1,210 @@
+"""Whatever is wrong with a file or a call has a code and a line of its own."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zstandard
+
+from tests.decompressor.forge import HEADER_BYTES, put_together, take_apart, with_text
+
+from .binding import Library, LibraryError
+
+pytestmark = pytest.mark.thorough  # the library is compiled first
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+DATA = (GOLDEN / "daybasis-ans-1.0.tod").read_bytes()
+STATUS = {
+    name: -number
+    for number, name in {
+        3: "BAD_ARGUMENT", 32: "NOT_AN_ARCHIVE", 33: "TRUNCATED", 34: "DAMAGED", 35: "INVALID_METADATA",
+        36: "INVALID_SECTION", 37: "UNSUPPORTED_VERSION", 38: "UNSUPPORTED_FEATURE", 39: "UNSUPPORTED_FAMILY",
+        40: "UNSUPPORTED_GRAPH", 41: "OVER_LIMIT", 42: "READ_FAILED",
+    }.items()
+}  # fmt: skip
+Spoil = Callable[[dict[str, Any]], object]
+
+
+def refused(library: Library, data: bytes, status: str, *words: str) -> None:
+    """The first decode of an archive, or its opening, fails with this status and these words."""
+    with pytest.raises(LibraryError) as caught, library.open(data) as archive:
+        archive.decode(0.0, dtype="float32")
+    assert caught.value.status == STATUS[status], str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def spoiled(spoil: Spoil) -> bytes:
+    metadata, stored = take_apart(DATA)
+    return put_together(metadata, stored, spoil)
+
+
+def test_other_content(library: Library) -> None:
+    for data in (b"", b"\x89PNG\r\n\x1a\n" + bytes(60), b"hello"):
+        refused(library, data, "NOT_AN_ARCHIVE", "expected a todpack archive")
+
+
+def test_every_cut_is_refused(library: Library) -> None:
+    for n in (8, 31, HEADER_BYTES, 500, len(DATA) - 1):
+        refused(library, DATA[:n], "TRUNCATED")
+    refused(library, DATA + b"x", "TRUNCATED", f"expected {len(DATA)} bytes by its header, found {len(DATA) + 1}")
+
+
+def test_flipped_bits(library: Library) -> None:
+    refused(library, DATA[:40] + bytes([DATA[40] ^ 1]) + DATA[41:], "DAMAGED", "header: checksum does not match")
+    refused(library, DATA[:-1] + bytes([DATA[-1] ^ 1]), "DAMAGED", "section 0/", "checksum does not match")
+
+
+def test_versions_features_families(library: Library) -> None:
+    head = DATA[:8] + struct.pack("<H", 2) + DATA[10:28]
+    refused(library, head + DATA[28:], "UNSUPPORTED_VERSION", "expected format 1.x, found 2.0")
+    refused(library, spoiled(lambda m: m.update(requires=["curve", "holograms"])), "UNSUPPORTED_FEATURE", "holograms")
+    refused(library, (GOLDEN / "gridmlp-1.1.tod").read_bytes(), "UNSUPPORTED_FAMILY", "gridmlp")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda m: m.pop("hours"), ("hours", "expected the field hours")),
+        (lambda m: m["hours"].reverse(), ("hours", "ascending")),
+        (lambda m: m.update(hours=[12.0, 12.0000001]), ("float32 tells apart",)),
+        (lambda m: m.update(transfer="hdr10"), ("one of srgb8, linear", '"hdr10"')),
+        (lambda m: m.update(version="1.9"), ("version: expected 1.0",)),
+        (lambda m: m.update(lightmaps=[]), ("1..65536 values",)),
+        (lambda m: m["lightmaps"][0].update(height=0), ("height", "1..1048576, found 0")),
+        (lambda m: m["lightmaps"][0].update(width=1.5), ("width", "found 1.5")),
+        (lambda m: m["lightmaps"][0].update(name="a\nb"), ("printable text",)),
+        (lambda m: m["lightmaps"].append(m["lightmaps"][0]), ("stands twice",)),
+        (lambda m: m["lightmaps"][0].update(valid_texels=7), ("expected 7 valid texels",)),
+        (lambda m: m["lightmaps"][0]["model"].update(centroids=[0.1, 0.0]), ("centroids", "1/32")),
+        (lambda m: m["lightmaps"][0]["model"].update(q_step=True), ("q_step", "found true")),
+        (lambda m: m["lightmaps"][0]["model"].update(gap_modes="L"), ("gap_modes",)),
+        (lambda m: m["lightmaps"][0]["model"].update(exponents=[0]), ("exponents", "array of 35 values")),
+        (lambda m: m["lightmaps"][0]["model"].update(precision=64, exponents=[64] * 35), ("precision",)),
+        (lambda m: m["lightmaps"][0]["model"].update(tile=7), ("tile",)),
+    ],
+)
+def test_metadata(library: Library, spoil: Spoil, words: tuple[str, ...]) -> None:
+    refused(library, spoiled(spoil), "INVALID_METADATA", *words)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda m: m["sections"][1].update(offset=1), ("sections[1]", "offset")),
+        (lambda m: m["sections"][0].update(shape=[5]), ("sections[0]", "decoded_bytes")),
+        (lambda m: m["sections"][1].update(name=m["sections"][0]["name"]), ("stands twice",)),
+        (lambda m: m["lightmaps"][0].update(mask="0/other"), ("expected a section 0/other",)),
+        (lambda m: m["lightmaps"][0].update(height=31, valid_texels=99), ("a mask of",)),
+        (lambda m: m["lightmaps"][0]["model"].update(tile=8), ("tiles",)),
+        (lambda m: m["lightmaps"][0]["model"].update(curve="square"), ("curve",)),
+        (lambda m: m["lightmaps"][0]["model"].update(n_classes=2), ("0/turns",)),
+    ],
+)
+def test_sections(library: Library, spoil: Spoil, words: tuple[str, ...]) -> None:
+    refused(library, spoiled(spoil), "INVALID_SECTION", *words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[]", b"", b"{", b'{"a":1,}', b'{"a":1,"a":2}', b'{"a":1,"\\u0061":2}', b'{"a":NaN}', b'{"a":01}',
+        b'{"a":"\xff"}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\x01"}', b'{"a":"\\x"}', b"{} {}", b'{"a":"',
+        b'{"a":' + b"[" * 16 + b"]" * 16 + b"}", b'{"a":+1}',
+        b'{"a":1e999}', b'{"a":.5}', b'{"a":1.}', b'{"a":-}', b'{a:1}', b'{"a"}',
+    ],
+)  # fmt: skip
+def test_json_that_is_none(library: Library, text: bytes) -> None:
+    refused(library, with_text(text), "INVALID_METADATA", "metadata.json: expected JSON, found")
+
+
+def test_json_that_is_unusual(library: Library) -> None:
+    metadata, stored = take_apart(DATA)
+    text = (
+        json.dumps(metadata, indent=3).replace('"golden"', '"g\\u00fcld\\ud83d\\ude00n\\/\\"x"').replace("1.0,", "1e0,")
+    )
+    text = text.replace("{", '{"\\ud800":[[], {}, -0.0e-5, "\\\\"],', 1)
+    with library.open(with_text(text.encode(), b"".join(stored))) as archive:
+        assert archive.lightmap(0).name.decode() == 'güld\U0001f600n/"x'
+        assert archive.find('güld\U0001f600n/"x') == 0
+        assert archive.find("golden") == -1
+
+
+def test_numbers_are_read_as_python_does(library: Library) -> None:
+    rng = np.random.default_rng(1)
+    bits = rng.integers(0, 24 * 2**40, 4000) / 2**40
+    hours = sorted({float(np.float32(h)) for h in bits})[:3500]
+    texts = [repr(h) if i % 3 else f"{h:.40e}" if i % 2 else f"{h:.25f}" for i, h in enumerate(hours)]
+    metadata, stored = take_apart(DATA)
+    metadata["lightmaps"][0]["model"]["gap_modes"] = "L" * len(hours)
+    metadata["hours"] = "HOURS"
+    text = json.dumps(metadata).replace('"HOURS"', f"[{', '.join(texts)}]")
+    with library.open(with_text(text.encode(), b"".join(stored))) as archive:
+        assert list(archive.info.hours[: archive.info.n_hours]) == [float(t) for t in texts]
+
+
+def test_another_graph(library: Library) -> None:
+    metadata, stored = take_apart(DATA)
+    index = [s["name"] for s in metadata["sections"]].index("0/frame.onnx")
+    graph = zstandard.decompress(stored[index])
+    for old, new in ((b"\x00\x00\xc0\x41", b"\x00\x00\xc8\x41"), (b"Round", b"Floor")):
+        changed = graph.replace(old, new)
+        assert changed != graph
+        stored[index] = zstandard.compress(changed)
+        refused(library, put_together(metadata, stored), "UNSUPPORTED_GRAPH", "0/frame.onnx")
+
+
+def test_arguments(library: Library) -> None:
+    with library.open(DATA) as archive:
+        for time_h in (-0.1, 24.0, float("nan"), float("inf")):
+            with pytest.raises(LibraryError, match=r"time: expected hours in \[0, 24\)"):
+                archive.decode(time_h)
+        for region in ((0, 0, 0, 5), (0, 38, 0, 5), (-1, 5, 0, 5), (0, 5, 40, 46), (5, 4, 0, 1)):
+            with pytest.raises(LibraryError, match="region: expected rows within 0:37 and columns within 0:45"):
+                archive.decode(0.0, region)
+    with (
+        library.open((GOLDEN / "daybasis-linear-1.0.tod").read_bytes()) as archive,
+        pytest.raises(LibraryError, match="expected floats for a linear lightmap") as caught,
+    ):
+        archive.decode(0.0)
+    assert caught.value.status == STATUS["BAD_ARGUMENT"]
+
+
+def test_limits(library: Library) -> None:
+    for limits, words in (
+        ({"texels": 1000}, "45 x 37 texels"),
+        ({"sections": 3}, "7 sections"),
+        ({"metadata_bytes": 100}, "metadata of"),
+        ({"free_memory_bytes": 1000, "memory_per_byte": 0}, "decoding would take about"),
+        ({"free_seconds": 1e-9, "per_byte": 0.0}, "decoding would take about"),
+    ):
+        with (
+            pytest.raises(LibraryError, match=words) as caught,
+            library.open(DATA, library.options(limits=limits)) as archive,
+        ):
+            archive.decode(0.0)
+        assert caught.value.status == STATUS["OVER_LIMIT"]
+    with (
+        library.open(DATA, library.options(limits={"free_held_bytes": 90_000, "held_per_byte": 0})) as archive,
+        pytest.raises(LibraryError, match="its maps would take more"),
+    ):
+        archive.prepare()
+
+
+def test_a_reader_that_gives_less(library: Library) -> None:
+    with pytest.raises(LibraryError, match="expected 32 bytes from the reader, found 5") as caught:
+        library.open_reader(lambda offset, n: DATA[offset : offset + min(n, 5)], len(DATA))
+    assert caught.value.status == STATUS["READ_FAILED"]
+
+
+def test_options_of_another_version(library: Library) -> None:
+    options = library.options()
+    options.version = 7 << 16
+    with pytest.raises(LibraryError, match="tod_default_options"):
+        library.open(DATA, options)
