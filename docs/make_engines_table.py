@@ -1,53 +1,84 @@
-"""The table of docs/engines.md: what each way into an engine takes on disk and on the card, and what it loses.
+"""The tables of docs/engines.md: what each way into an engine takes on disk and on the card, and what it loses.
 
-    python docs/make_engines_table.py samples/courtyard OTHER_FRAMES --psnr 47
+    python docs/make_engines_table.py samples/courtyard HDR_FRAMES --time
 
-Every row is `todpack export` of one archive per dataset; the files are read back (todpack.eval.exported) and compared
-with the original frames. --time also draws them in a headless Chromium that renders in software.
+Every row is `todpack export` of one archive per dataset, or frames decoded from that archive; the files are read back
+(todpack.eval.exported) and compared with the original frames. --time also draws in a headless Chromium that renders in
+software.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-import statistics
+import json
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from todpack.decompressor import open_archive
+from todpack.decompressor import Archive, open_archive
 from todpack.decompressor.cli import frame_names
 from todpack.eval.exported import read_ktx2, read_maps
 from todpack.eval.measures.border import border_score
-from todpack.eval.measures.metrics import psnr_srgb_db
-from todpack.frames import Day, read_day
+from todpack.eval.measures.metrics import psnr_linear_db, psnr_srgb_db
+from todpack.frames import Day, is_dataset, open_dataset, read_day
 
 ROOT = Path(__file__).resolve().parents[1]
 GPU_PAGE = ROOT / "tests/packer/export/gpu"
 NODE_MODULES = ROOT / "tests/browser/node_modules"
 FLAGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-FRAMES = 24
-ROWS: dict[str, tuple[str, ...]] = {
-    "24 frames, RGBA16F": ("--profile", "frames", "--texture", "rgba16f"),
-    "24 frames, RGB9E5": ("--profile", "frames", "--texture", "rgb9e5"),
-    "24 frames, BC6H": ("--profile", "frames", "--texture", "bc6h"),
-    "24 frames, BC7": ("--profile", "frames", "--texture", "bc7"),
-    "maps to expand, 16 bits": ("--profile", "load"),
-    "maps, 8 bits": ("--profile", "sample", "--texture", "rgba8"),
-    "maps, 16 x BC4": ("--profile", "sample", "--texture", "bc4"),
-    "maps, 8 x BC7": ("--profile", "sample", "--textures", "8"),
-    "maps, 6 x BC7": ("--profile", "sample"),
-    "maps, 5 x BC7": ("--profile", "sample", "--textures", "5"),
-    "maps, 4 x BC7": ("--profile", "sample", "--textures", "4"),
+DRAWN = 24
+REFRESHES, COLD_REFRESHES = 15, 5
+MIPS = 4 / 3
+FRAMES = ("--profile", "frames", "--texture")
+SAMPLE = ("--profile", "sample")
+ROWS: dict[str, dict[str, tuple[str, ...]]] = {
+    "srgb8": {
+        "{n} frames, BC7": (*FRAMES, "bc7"),
+        "{n} frames, BC6H": (*FRAMES, "bc6h"),
+        "2 frames, RGBA8 sRGB, refreshed": ("rgba8",),
+        "maps to expand, 16 bits": ("--profile", "load"),
+        "maps, 8 bits": (*SAMPLE, "--texture", "rgba8"),
+        "maps, 16 x BC4": (*SAMPLE, "--texture", "bc4"),
+        "maps, 8 x BC7": (*SAMPLE, "--textures", "8"),
+        "maps, 6 x BC7": SAMPLE,
+        "maps, 5 x BC7": (*SAMPLE, "--textures", "5"),
+        "maps, 4 x BC7": (*SAMPLE, "--textures", "4"),
+    },
+    "linear": {
+        "{n} frames, BC6H": (*FRAMES, "bc6h"),
+        "2 frames, RGB9E5, refreshed": ("rgb9e5",),
+        "2 frames, RGBA16F, refreshed": ("rgba16f",),
+        "maps, 8 bits": (*SAMPLE, "--texture", "rgba8"),
+        "maps, 8 x BC7": (*SAMPLE, "--textures", "8"),
+        "maps, 6 x BC7": SAMPLE,
+    },
 }
+PSNR_DB = {"srgb8": 47.0, "linear": 55.0}
+HEAD = (
+    "| | on disk | with zstd, no mips | bytes per texel | with mips | dB | border dB "
+    "| refresh | frame | frame, one row |"
+)
+
+
+class Row(NamedTuple):
+    """What stands in a row."""
+
+    disk: int
+    packed: int | None
+    texel: float
+    mips: float
+    frames: np.ndarray
+    refresh: str = ""
 
 
 def run(*arguments: object) -> None:
@@ -56,32 +87,39 @@ def run(*arguments: object) -> None:
     subprocess.run([*command, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
 
 
-def to_codes(stored: np.ndarray) -> np.ndarray:
-    """(H, W, C) texels of a frame, as they are stored, to (H, W, 3) 8-bit sRGB codes."""
+def light_of(stored: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float64 light of (H, W) RGB9E5 or (H, W, 3 or 4) half floats."""
+    if stored.dtype != np.uint32:
+        return stored[..., :3].astype(np.float64)
+    words = stored.astype(np.int64)
+    return np.stack([words >> shift & 511 for shift in (0, 9, 18)], -1) * np.exp2((words >> 27) - 24.0)[..., None]
+
+
+def shown(stored: np.ndarray, transfer: str) -> np.ndarray:
+    """(H, W, 3) of a texture: uint8 sRGB codes of 8-bit days, else float32 radiance."""
     if stored.dtype == np.uint8:
         return stored[..., :3]
-    if stored.dtype == np.uint32:
-        words = stored[..., 0].astype(np.int64)
-        light = np.stack([words >> shift & 511 for shift in (0, 9, 18)], -1) * np.exp2((words >> 27) - 24.0)[..., None]
-    else:
-        light = stored[..., :3].astype(np.float64)
+    light = light_of(stored)
+    if transfer == "linear":
+        return light.astype(np.float32)
     light = np.clip(light, 0.0, 1.0)
     curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.asarray(np.rint(255.0 * curve), np.uint8)
 
 
-def decoded(out: Path, hours: list[float]) -> np.ndarray:
-    """(T, H, W, 3) uint8 of an export."""
+def decoded(out: Path, day: Day) -> np.ndarray:
+    """(T, H, W, 3) of an export."""
+    hours = [float(hour) for hour in day.hours]
     if (out / "temporal.json").is_file():
         maps = read_maps(out)
-        return np.stack([np.rint(maps.decode(hour)).astype(np.uint8) for hour in hours])
-    return np.stack([to_codes(read_ktx2(out / f"{name}.ktx2")[0]) for name in frame_names(hours)])
+        frames = np.stack([maps.decode(hour) for hour in hours])
+        return np.rint(frames).astype(np.uint8) if day.transfer == "srgb8" else frames.astype(np.float32)
+    stored = [read_ktx2(out / f"{name}.ktx2")[0] for name in frame_names(hours)]
+    return np.stack([shown(one[..., 0] if one.dtype == np.uint32 else one, day.transfer) for one in stored])
 
 
-def figures(archive: Path, arguments: tuple[str, ...], day: Day, originals: np.ndarray, folder: Path) -> dict[str, Any]:
-    """One row."""
-    import json
-
+def exported(archive: Path, arguments: tuple[str, ...], day: Day, folder: Path) -> Row:
+    """A row of files."""
     out, small = folder / "out", folder / "small"
     run("export", archive, "-o", out, *arguments, "--overwrite")
     run("export", archive, "-o", small, *arguments, "--zstd", "--no-mips", "--overwrite")
@@ -92,16 +130,25 @@ def figures(archive: Path, arguments: tuple[str, ...], day: Day, originals: np.n
     def read_bytes(files: dict[str, int]) -> int:
         return sum(size for name, size in files.items() if name.endswith((".ktx2", ".bin")))
 
-    frames = decoded(out, [float(hour) for hour in day.hours])
-    border = border_score(originals, frames, day.valid)
-    return {
-        "disk": read_bytes(entry["files"]),
-        "zstd": read_bytes(packed["files"]),
-        "texel": n * entry["texel_bytes"],
-        "mips": n * entry["texel_bytes_with_mips"],
-        "psnr_db": psnr_srgb_db(originals, frames, day.valid),
-        "border_db": "" if border is None else " / ".join(f"{db:.2f}" for db in border.psnr_db),
-    }
+    texel, mips = n * entry["texel_bytes"], n * entry["texel_bytes_with_mips"]
+    return Row(read_bytes(entry["files"]), read_bytes(packed["files"]), texel, mips, decoded(out, day))
+
+
+def refreshed(path: Path, dtype: str, day: Day) -> Row:
+    """A row of two frames that are decoded from the archive when the hour passes them."""
+
+    def cpu_ms(archive: Archive, hour: float, keep: bool) -> float:
+        start = time.process_time()
+        archive.decode(hour, dtype=dtype, keep=keep)
+        return 1e3 * (time.process_time() - start)
+
+    with open_archive(path) as archive:
+        frames = np.stack([shown(archive.decode(float(hour), dtype=dtype), day.transfer) for hour in day.hours])
+        held = min(cpu_ms(archive, 1.6 * i, True) for i in range(REFRESHES))
+    with open_archive(path) as archive:
+        anew = min(cpu_ms(archive, 4.8 * i, False) for i in range(COLD_REFRESHES))
+    texel = 2.0 * {"rgba8": 4, "rgb9e5": 4, "rgba16f": 8}[dtype]
+    return Row(path.stat().st_size, None, texel, texel * MIPS, frames, f"{held:.1f} / {anew:.0f} ms")
 
 
 @contextmanager
@@ -130,50 +177,68 @@ def browser_page(folder: Path) -> Iterator[Any]:
     server.shutdown()
 
 
-def timed(folder: Path, day: Day, is_one_row: bool) -> float:
-    """Median milliseconds of drawing the export in `folder`/out, texel by texel."""
-    with browser_page(folder) as page:
-        script = "async (a) => (await import('./webgl.mjs')).time(...a)"
-        times = page.evaluate(script, ["out", day.width, day.height, FRAMES, is_one_row])
-    return statistics.median(times[2:])
+def drawn_ms(page: Any, day: Day, arguments: tuple[str, ...]) -> list[float]:
+    """Least milliseconds of drawing the export in `out`, texel by texel: frames blended, or maps, also by one row."""
+    call = "async ([f, ...a]) => (await import('./webgl.mjs'))[f](...a)"
+    size = [day.width, day.height, DRAWN]
+    if "frames" in arguments:
+        names = [f"out/{name}.ktx2" for name in frame_names([float(hour) for hour in day.hours[:2]])]
+        return [min(page.evaluate(call, ["timeBlend", names, *size])[2:])]
+    return [min(page.evaluate(call, ["time", "out", *size, one])[2:]) for one in (False, True)]
 
 
-def table(data: Path, psnr_db: float, with_time: bool, say: Callable[[str], object] = print) -> None:
+def read(data: Path) -> Day:
+    """A folder of frames, or the only lightmap of a dataset."""
+    if not is_dataset(data):
+        return read_day(data)
+    dataset = open_dataset(data)
+    return dataset.read(dataset.entries[0])
+
+
+def table(data: Path, with_time: bool, say: Callable[[str], object] = print) -> None:
     """Print the rows of one dataset."""
-    day = read_day(data)
-    originals = np.rint(day.radiance).astype(np.uint8)
+    day = read(data)
+    is_8bit = day.transfer == "srgb8"
+    originals = np.rint(day.radiance).astype(np.uint8) if is_8bit else np.asarray(day.radiance, np.float32)
+    psnr_db = psnr_srgb_db if is_8bit else psnr_linear_db
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         archive = folder / "scene.tod"
-        run("compress", data, "-o", archive, "--target-psnr", psnr_db)
+        one = ("--lightmap", day.name) if is_dataset(data) else ()
+        run("compress", data, "-o", archive, "--target-psnr", PSNR_DB[day.transfer], *one)
         with open_archive(archive) as opened:
-            frames = np.stack([opened.decode(float(hour)) for hour in day.hours])
-        own_db = psnr_srgb_db(originals, frames, day.valid)
-        say(f"\n{data}, {day.width} x {day.height}; the archive: {archive.stat().st_size} bytes, {own_db:.2f} dB\n")
-        times = ("| time | time, one row |", "|---|---|") if with_time else ("|", "|")
-        say(f"| | on disk | with zstd, no mips | bytes per texel | with mips | dB | border dB {times[0]}")
-        say(f"|---|---|---|---|---|---|---{times[1]}")
-        for title, arguments in ROWS.items():
-            row = figures(archive, arguments, day, originals, folder)
-            text = f"| {title} | {row['disk']} | {row['zstd']} | {row['texel']:.1f} | {row['mips']:.1f} "
-            text += f"| {row['psnr_db']:.2f} | {row['border_db']} |"
-            if with_time:
-                is_sampled = "sample" in arguments
-                text += "".join(f" {timed(folder, day, one):.0f} ms |" if is_sampled else " |" for one in (False, True))
-            say(text)
+            frames = np.stack(
+                [opened.decode(float(hour), dtype="uint8" if is_8bit else "float32") for hour in day.hours]
+            )
+        own_db, size = psnr_db(originals, frames, day.valid), archive.stat().st_size
+        what = f"{data}, {day.width} x {day.height}, {len(day.hours)} hours"
+        say(f"\n{what}; the archive: {size} bytes, {own_db:.2f} dB\n")
+        say(f"{HEAD}\n|{'---|' * 10}")
+        for title, arguments in ROWS[day.transfer].items():
+            is_file = len(arguments) > 1
+            row = exported(archive, arguments, day, folder) if is_file else refreshed(archive, arguments[0], day)
+            border = border_score(originals, row.frames, day.valid)
+            edges = "" if border is None else " / ".join(f"{db:.2f}" for db in border.psnr_db)
+            text = f"| {title.format(n=len(day.hours))} | {row.disk} | {row.packed or ''} | {row.texel:.1f} "
+            text += f"| {row.mips:.1f} "
+            text += f"| {psnr_db(originals, row.frames, day.valid):.2f} | {edges} | {row.refresh} |"
+            times: list[float] = []
+            if with_time and is_file and "load" not in arguments:
+                with browser_page(folder) as page:
+                    times = drawn_ms(page, day, arguments)
+            say(text + "".join(f" {one:.0f} ms |" for one in times) + " |" * (2 - len(times)))
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="+", type=Path)
-    parser.add_argument("--psnr", type=float, default=47.0, help="Of the archives that are exported.")
-    parser.add_argument("--time", action="store_true", help="Also draw the maps in Chromium.")
+    parser.add_argument("--time", action="store_true", help="Also draw in Chromium.")
     args = parser.parse_args()
     if args.time and not NODE_MODULES.is_dir():
         parser.error("--time needs the packages that `make test-browser` installs")
     for data in args.data:
-        table(data, args.psnr, args.time)
+        table(data, args.time)
 
 
 if __name__ == "__main__":

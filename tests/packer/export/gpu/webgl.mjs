@@ -3,7 +3,9 @@ import { readKtx2, readTemporal, oneRow, base64 } from './read.mjs';
 
 const FORMATS = { // VkFormat -> extension and its name of the format
   139: ['EXT_texture_compression_rgtc', 'COMPRESSED_RED_RGTC1_EXT'],
+  143: ['EXT_texture_compression_bptc', 'COMPRESSED_RGB_BPTC_UNSIGNED_FLOAT_EXT'],
   145: ['EXT_texture_compression_bptc', 'COMPRESSED_RGBA_BPTC_UNORM_EXT'],
+  146: ['EXT_texture_compression_bptc', 'COMPRESSED_SRGB_ALPHA_BPTC_UNORM_EXT'],
 };
 const VERTEX = `#version 300 es
 void main() { gl_Position = vec4(vec2(gl_VertexID & 1, gl_VertexID >> 1) * 4.0 - 1.0, 0.0, 1.0); }`;
@@ -32,48 +34,63 @@ function mapsTexture(gl, file) {
   return texture;
 }
 
+function frameTexture(gl, file) {
+  const texture = gl.createTexture();
+  gl.bindTexture(gl.TEXTURE_2D, texture);
+  const [extension, name] = FORMATS[file.vkFormat];
+  const found = gl.getExtension(extension);
+  file.levels.forEach((data, level) => {
+    const [w, h] = [file.pixelWidth, file.pixelHeight].map((side) => Math.max(1, side >> level));
+    gl.compressedTexImage2D(gl.TEXTURE_2D, level, found[name], w, h, 0, data);
+  });
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_NEAREST);
+}
+
 function upload(gl, { table, width, height }) {
   gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA32F, width, height, 0, gl.RGBA, gl.FLOAT, table);
+}
+
+// A program that draws into a texture of floats, texel by texel.
+function program(gl, text, width, height) {
+  if (!gl.getExtension('EXT_color_buffer_float')) throw Error('no EXT_color_buffer_float');
+  const made = gl.createProgram();
+  gl.attachShader(made, compile(gl, gl.VERTEX_SHADER, VERTEX));
+  gl.attachShader(made, compile(gl, gl.FRAGMENT_SHADER, `#version 300 es\nprecision highp float;\n${text}`));
+  gl.linkProgram(made);
+  if (!gl.getProgramParameter(made, gl.LINK_STATUS)) throw Error(gl.getProgramInfoLog(made));
+  gl.useProgram(made);
+  gl.activeTexture(gl.TEXTURE2);
+  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
+  gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA32F, width, height);
+  gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
+  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, gl.getParameter(gl.TEXTURE_BINDING_2D), 0);
+  gl.viewport(0, 0, width, height);
+  gl.uniform2f(gl.getUniformLocation(made, 'size'), width, height);
+  return made;
 }
 
 // Returns a function that draws an hour into a texture of floats; isOneRow: the row of the hour is evaluated here.
 async function prepare(folder, width, height, isOneRow) {
   const gl = document.createElement('canvas').getContext('webgl2');
-  if (!gl.getExtension('EXT_color_buffer_float')) throw Error('no EXT_color_buffer_float');
   let text = await (await fetch(`${folder}/todpack.glsl`)).text();
   if (isOneRow) text = text.replace(/#define TODPACK_HOURS \d+/, '#define TODPACK_HOURS 1');
-  const program = gl.createProgram();
-  gl.attachShader(program, compile(gl, gl.VERTEX_SHADER, VERTEX));
-  gl.attachShader(program, compile(gl, gl.FRAGMENT_SHADER, `#version 300 es
-precision highp float;
-${text}
+  const made = program(gl, `${text}
 uniform highp sampler2DArray maps;
 uniform highp sampler2D temporal;
 uniform float hour;
 uniform vec2 size;
 out vec4 color;
-void main() { color = vec4(todpack_rgb(maps, temporal, gl_FragCoord.xy / size, hour), 1.0); }`));
-  gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw Error(gl.getProgramInfoLog(program));
-  gl.useProgram(program);
+void main() { color = vec4(todpack_rgb(maps, temporal, gl_FragCoord.xy / size, hour), 1.0); }`, width, height);
   const temporal = await readTemporal(folder);
   gl.activeTexture(gl.TEXTURE0);
   mapsTexture(gl, await readKtx2(`${folder}/maps.ktx2`));
-  const target = gl.createTexture();
-  gl.activeTexture(gl.TEXTURE2);
-  gl.bindTexture(gl.TEXTURE_2D, target);
-  gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA32F, width, height);
-  gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
-  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, target, 0);
-  gl.viewport(0, 0, width, height);
   gl.activeTexture(gl.TEXTURE1);
   gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
   for (const name of ['MIN', 'MAG']) gl.texParameteri(gl.TEXTURE_2D, gl[`TEXTURE_${name}_FILTER`], gl.NEAREST);
   upload(gl, temporal);
-  const place = Object.fromEntries(['maps', 'temporal', 'hour', 'size'].map((n) => [n, gl.getUniformLocation(program, n)]));
+  const place = Object.fromEntries(['maps', 'temporal', 'hour'].map((n) => [n, gl.getUniformLocation(made, n)]));
   gl.uniform1i(place.maps, 0);
   gl.uniform1i(place.temporal, 1);
-  gl.uniform2f(place.size, width, height);
   const draw = (hour) => {
     if (isOneRow) upload(gl, oneRow(temporal, hour));
     gl.uniform1f(place.hour, hour);
@@ -92,14 +109,42 @@ export async function draw(folder, hour, width, height, isOneRow = false) {
 }
 
 // Milliseconds of each of n frames over the day; reading one pixel waits for a frame.
-export async function time(folder, width, height, n, isOneRow) {
-  const { gl, draw: drawHour } = await prepare(folder, width, height, isOneRow);
+function timed(gl, draw, n) {
   const pixel = new Float32Array(4), times = [];
   for (let i = 0; i < n; i++) {
     const before = performance.now();
-    drawHour((24 * i) / n);
+    draw((24 * i) / n);
     gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.FLOAT, pixel);
     times.push(performance.now() - before);
   }
   return times;
+}
+
+export async function time(folder, width, height, n, isOneRow) {
+  const { gl, draw: drawHour } = await prepare(folder, width, height, isOneRow);
+  return timed(gl, drawHour, n);
+}
+
+// The same of two frames that are blended.
+export async function timeBlend(urls, width, height, n) {
+  const gl = document.createElement('canvas').getContext('webgl2');
+  const made = program(gl, `uniform sampler2D first, second;
+uniform float hour;
+uniform vec2 size;
+out vec4 color;
+void main() {
+  vec2 uv = gl_FragCoord.xy / size;
+  color = mix(texture(first, uv), texture(second, uv), fract(hour));
+}`, width, height);
+  for (const [unit, url] of urls.entries()) {
+    gl.activeTexture(gl.TEXTURE0 + unit);
+    frameTexture(gl, await readKtx2(url));
+    gl.uniform1i(gl.getUniformLocation(made, ['first', 'second'][unit]), unit);
+  }
+  const hour = gl.getUniformLocation(made, 'hour');
+  return timed(gl, (t) => {
+    gl.uniform1f(hour, t);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+    if (gl.getError()) throw Error('WebGL has an error');
+  }, n);
 }
