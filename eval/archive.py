@@ -90,8 +90,10 @@ def score(
             on_warning(line)
         decoded, stored = decode_day(archive, day, str(archive_path), lightmap, progress)
         n_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))
+        first = stored.tiles[0]
     measure = load_lpips() if lpips is None else lpips
-    about = {"archive_bytes": n_bytes, "source_bytes": day.source_bytes}
+    tile = max(first.y1 - first.y0, first.x1 - first.x0)  # only a lightmap's last ones are smaller
+    about = {"archive_bytes": n_bytes, "source_bytes": day.source_bytes, "tile": tile}
     return score_frames(day_frames(day), decoded, day.valid, day.hours, lpips=measure, progress=progress, **about)
 
 

@@ -97,15 +97,24 @@ def score_command(
 @click.option("--opens", type=options.COUNT, default=LatencySettings.opens, help="Fresh processes to open it in.")
 @click.option("--frames", type=options.COUNT, default=LatencySettings.frames, help="Frames in steady state.")
 @click.option("--texels", type=options.COUNT, default=LatencySettings.texels, help="Random texels.")
+@click.option("--lightmap", help="Which one of a level, by name or number.  [default: the first]")
 @options.as_json
 def latency_command(
-    archive: Path, threads: int, provider: str, opens: int, frames: int, texels: int, as_json: bool
+    archive: Path,
+    threads: int,
+    provider: str,
+    opens: int,
+    frames: int,
+    texels: int,
+    lightmap: str | None,
+    as_json: bool,
 ) -> None:
-    """Time ARCHIVE: cold open, first frame, steady frames, random texels; of several lightmaps, the first."""
+    """Time ARCHIVE: cold open of one lightmap, first frame, steady frames, random texels."""
     from .measures.latency import measure_latency
 
     with ProgressLine("latency") as line:
-        measured = measure_latency(archive, LatencySettings(threads, provider, opens, frames, texels), line.update)
+        settings = LatencySettings(threads, provider, opens, frames, texels, lightmap)
+        measured = measure_latency(archive, settings, line.update)
     click.echo(json.dumps(measured.to_json(), indent=2, allow_nan=False) if as_json else measured.table())
 
 

@@ -67,6 +67,7 @@ distance = functools.partial(numbers, "--distance", "distances", help='Distances
 archive = click.argument("archive", type=PATH)
 frames = click.argument("data_path", metavar="INPUT", type=PATH)
 data = click.option("--data", "data_path", metavar="INPUT", type=PATH, required=True, help="The original frames.")
+of_level = click.option("--lightmap", help="Which one of a level, such as L_Courtyard_0.")
 lightmap = click.option("--lightmap", help="Which one of a level and of its dataset, such as L_Courtyard_0.")
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object; null for what is absent.")
 json_out = click.option("--json-out", type=PATH, metavar="FILE", help="Also write every figure to FILE (JSON).")

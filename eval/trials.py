@@ -76,6 +76,7 @@ class TrialSettings:
     Attributes:
         data: Folder of frames.
         reading: How they are read.
+        lightmap: Which one of a level.
         threads: Threads of each trial.
         lpips: Whether LPIPS is measured (where its weights are found).
         lpips_weights: Weights that were named, or None.
@@ -86,6 +87,7 @@ class TrialSettings:
 
     data: Path
     reading: ReadOptions = AS_FOUND
+    lightmap: str | None = None
     threads: int = 1
     lpips: bool = True
     lpips_weights: Path | None = None
@@ -194,6 +196,7 @@ def _measures(trial: Trial, folder: Path, settings: TrialSettings, gpu: str | No
         return done.stdout, done.wall_s
 
     train_s, frames = 0.0, [str(settings.data), *settings.reading.words]
+    frames += option_words({"lightmap": settings.lightmap})
     if trial.run_of is None:
         train = ["train", *frames, "-o", str(folder / RUN), "--family", trial.family, "--quiet"]
         how = "--resume" if goes_on else "--overwrite"

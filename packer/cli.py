@@ -67,8 +67,9 @@ Examples:
 @click.argument("archive", type=click.Path(path_type=Path))
 @click.option("--image", type=click.Path(path_type=Path), help="Write a sample reconstruction (PNG).")
 @click.option("--time", "time_h", type=float, default=12.0, show_default=True, help="Hour of the sample.")
+@click.option("--lightmap", help="Only this one, by name or number, and its sample.  [default: all; the first]")
 @click.option("--metadata", is_flag=True, help="Print metadata.json only.")
-def inspect(archive: Path, image: Path | None, time_h: float, metadata: bool) -> None:
+def inspect(archive: Path, image: Path | None, time_h: float, lightmap: str | None, metadata: bool) -> None:
     """Show an archive's sections, sizes, parameters and quantization."""
     from todpack.decompressor.files import check_output, check_suffix
 
@@ -77,9 +78,9 @@ def inspect(archive: Path, image: Path | None, time_h: float, metadata: bool) ->
     if image is not None:
         check_output(image)
         check_suffix(image, ".png")
-    click.echo(describe(archive, metadata_only=metadata))
+    click.echo(describe(archive, metadata_only=metadata, lightmap=lightmap))
     if image is not None:
-        write_sample(archive, image, time_h)
+        write_sample(archive, image, time_h, lightmap)
 
 
 @click.command(

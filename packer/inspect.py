@@ -37,31 +37,40 @@ def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[st
     return [head, *lightmap.describe()]
 
 
-def describe(path: Path, metadata_only: bool = False) -> str:
+def describe(path: Path, metadata_only: bool = False, lightmap: str | None = None) -> str:
     """Text for `todpack inspect`.
+
+    Args:
+        path: The archive.
+        metadata_only: metadata.json instead.
+        lightmap: Only this one, by name or number.
 
     Raises:
         ArchiveError: not a readable archive.
+        RequestError: there is no such lightmap.
     """
     with open_archive(path, provider="cpu") as archive:
         if metadata_only:
             return json.dumps(archive.metadata, indent=2, sort_keys=True)
         major, minor = archive.container.version
         lines = [f"{path}: todpack {major}.{minor}, {archive.model_type}, {archive.file_bytes} bytes"]
-        for index, lightmap in enumerate(archive.lightmaps):
-            lines += _lightmap_lines(archive, lightmap, index)
+        chosen = archive.lightmaps if lightmap is None else (archive.choose(lightmap),)
+        for one in chosen:
+            lines += _lightmap_lines(archive, one, archive.lightmaps.index(one))
+        if lightmap is not None:
+            return "\n".join(lines)
         return "\n".join([*lines, "", *_section_lines(archive)])
 
 
-def write_sample(path: Path, image: Path, time_h: float) -> None:
-    """Decode one hour of the first lightmap into a PNG.
+def write_sample(path: Path, image: Path, time_h: float, name: str | None = None) -> None:
+    """Decode one hour of a lightmap, by default the first, into a PNG.
 
     Raises:
         TodpackError: not readable, no such hour, or not writable.
     """
     check_suffix(image, ".png")
     with open_archive(path, provider="cpu") as archive:
-        lightmap = archive.lightmaps[0]
+        lightmap = archive.lightmaps[0] if name is None else archive.choose(name)
         if lightmap.transfer == "srgb8":
             frame = lightmap.decode(time_h)
         else:

@@ -20,6 +20,7 @@ from .. import options
     "todpack eval ab --quick",
 )
 @click.argument("data_path", metavar="[INPUT]", required=False, type=options.PATH)
+@options.of_level
 @click.option("--out-dir", "-o", type=options.PATH, default=Path("out/ab"), help="A folder per variant and seed; kept.")
 @click.option("--seeds", type=options.COUNT, default=3, help="Trainings of each variant.")
 @click.option("--preset", type=click.Choice(["ab", "fast", "full"]), default="ab", help="Of `todpack train`.")
@@ -31,6 +32,7 @@ from .. import options
 @click.option("--quick", is_flag=True, help="One seed, two short epochs: a look at the table, not a result.")
 def ab_command(
     data_path: Path | None,
+    lightmap: str | None,
     out_dir: Path,
     seeds: int,
     preset: str,
@@ -66,9 +68,12 @@ def ab_command(
     if json_out is not None:
         options.prepare_output(json_out)
     data_path = data_path or options.sample_frames()
-    frames = frames_digest(read_day(data_path))  # bad frames are one error, before the first training
+    frames = frames_digest(
+        read_day(data_path, lightmap=lightmap)
+    )  # bad frames are one error, before the first training
     settings = TrialSettings(
         data_path,
+        lightmap=lightmap,
         threads=threads,
         lpips=not isinstance(lpips.load(), LpipsAbsent),
         lpips_weights=lpips.weights,

@@ -32,6 +32,7 @@ def _named_paths(_context: click.Context, _parameter: click.Parameter, values: t
     "todpack eval bench frames --archive gridmlp=gridmlp.tod",
 )
 @click.argument("data_paths", metavar="[DATA]...", nargs=-1, type=options.PATH)
+@options.of_level
 @options.json_out
 @click.option("--docs", type=options.PATH, metavar="FILE", help="Also write FILE (Markdown), with all peers.")
 @options.threads(2, "Threads of compressing and decoding.")
@@ -52,6 +53,7 @@ def _named_paths(_context: click.Context, _parameter: click.Parameter, values: t
 )
 def bench(
     data_paths: tuple[Path, ...],
+    lightmap: str | None,
     json_out: Path | None,
     docs: Path | None,
     threads: int,
@@ -81,7 +83,7 @@ def bench(
     if archives and len(data_paths) != 1:
         raise click.UsageError("--archive belongs to one dataset: name one DATA")
     require_families(["daybasis", "gridmlp"] if families else ["daybasis"], refined=bool(families))
-    settings = replace(QUICK if quick else BenchSettings(), threads=threads)
+    settings = replace(QUICK if quick else BenchSettings(), threads=threads, lightmap=lightmap)
     if q_steps:
         settings = replace(settings, q_steps=q_steps)
     for path in (json_out, docs):
@@ -103,7 +105,7 @@ def bench(
         keep()
     for one, data_path in zip(benches, data_paths, strict=True) if families else ():
         with ProgressLine(str(data_path)) as line:
-            trained = bench_families(data_path, threads=threads, progress=line.update)
+            trained = bench_families(data_path, lightmap=lightmap, threads=threads, progress=line.update)
         rows[str(data_path)] = daybasis_row(one) + trained
         click.echo(terminal([families_table(rows[str(data_path)], str(data_path))]))
         keep()
@@ -113,10 +115,11 @@ def bench(
     if docs is not None:
         from .document import bench_peers, document
 
-        words = f"todpack eval bench {' '.join(map(str, data_paths))} --docs {docs}{' --quick' if quick else ''}"
+        words = f"todpack eval bench {' '.join(map(str, data_paths))} --docs {docs}"
+        words += f"{' --quick' if quick else ''}{'' if lightmap is None else f' --lightmap {lightmap}'}"
         tables = [families_table(found, path) for path, found in rows.items()]
         with ProgressLine("peers") as line:
-            peers = bench_peers(benches[0].path, quick, line.update)
+            peers = bench_peers(benches[0].path, quick, line.update, lightmap)
         minutes = (time.monotonic() - start) / 60
         write_text(docs, document(benches, peers, described, words, minutes, quick, tables))
         click.echo(f"\n{docs}")

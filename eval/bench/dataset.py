@@ -46,6 +46,7 @@ class BenchSettings:
         threads: Threads of compressing and decoding. The peers choose their own.
         compress_runs: Runs of `todpack compress` at step 16, of which the median counts.
         opens: Fresh processes of a latency.
+        lightmap: Which one of a level.
     """
 
     crfs: tuple[float, ...] = (8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0)
@@ -54,6 +55,7 @@ class BenchSettings:
     threads: int = 2
     compress_runs: int = 3
     opens: int = 5
+    lightmap: str | None = None
 
 
 QUICK = BenchSettings((10.0, 16.0, 22.0), (0.35, 1.0), (11.0, 16.0, 22.0), compress_runs=1, opens=2)
@@ -120,7 +122,7 @@ def bench_dataset(
     Raises:
         EvalError: Linear radiance, an archive of other frames, or a command that failed.
     """
-    day = read_day(data_path)
+    day = read_day(data_path, lightmap=settings.lightmap)
     if day.transfer != "srgb8":
         raise EvalError(f"{data_path}: the bench codes 8-bit sRGB frames, found {day.transfer} radiance")
     bench = _Bench(Path(data_path), day, settings, progress, len(archives or {}))
@@ -190,11 +192,15 @@ class _Bench:
             out, wall_s[q_step], setting = folder / f"{refine}-{q_step:g}.tod", [], f"q_step {q_step:g}"
             for _ in range(n_runs if q_step == TIMED_Q_STEP else 1):
                 self._next(f"{name} {setting}")
-                wall_s[q_step].append(compress(self._data_path, out, q_step, threads, refine))
+                wall_s[q_step].append(self._compress(out, q_step, refine))
             encode_s = statistics.median(wall_s[q_step])
             point = archive_point(out, self._day, name=name, setting=setting, encode_s=encode_s, threads=threads)
             points.append(point)
         return points, tuple(wall_s[TIMED_Q_STEP]), folder / f"{refine}-{TIMED_Q_STEP:g}.tod"
+
+    def _compress(self, out: Path, q_step: float, refine: str) -> float:
+        """Wall time of one, in seconds."""
+        return compress(self._data_path, out, q_step, self._settings.threads, refine, self._settings.lightmap)
 
     def references(self) -> PeerResults:
         """x265 and JPEG XL at their settings, then JPEG XL at more distances until its points bracket 43 dB."""

@@ -22,14 +22,15 @@ from .report import dataset_tables
 QUICK_TRAIN_S = 2.0
 
 
-def bench_peers(path: str, quick: bool, progress: Progress = silent) -> PeerResults:
+def bench_peers(path: str, quick: bool, progress: Progress = silent, lightmap: str | None = None) -> PeerResults:
     """All peers on the dataset at `path` but the refined one, which every dataset's tables have.
 
     Args:
         path: Folder of 8-bit frames.
         quick: Trainings of seconds, and no LPIPS; else LPIPS where its weights are found.
+        lightmap: Which one of a level.
     """
-    day = read_day(path)
+    day = read_day(path, lightmap=lightmap)
     peers = [peer for peer in all_peers(train_s=QUICK_TRAIN_S if quick else TRAIN_S) if peer.name != REFINED]
     lpips = LpipsAbsent("left out by --quick") if quick else load_lpips()
     return run_peers(day_frames(day), day.valid, peers, lpips=lpips, progress=progress)

@@ -28,6 +28,7 @@ decoded valid texels, `open_ms` cold, `frame_ms` in the steady state, `train_s` 
 def bench_families(
     data_path: Path,
     *,
+    lightmap: str | None = None,
     families: tuple[str, ...] = FAMILIES,
     threads: int = 2,
     opens: int = 5,
@@ -38,6 +39,7 @@ def bench_families(
 
     Args:
         data_path: Folder of 8-bit frames.
+        lightmap: Which one of a level.
         families: Which ones; daybasis too, if it is named.
         threads: Threads of training and decoding.
         opens: Fresh processes for the open.
@@ -46,10 +48,12 @@ def bench_families(
     Raises:
         EvalError: a command failed; the message is the last line it wrote.
     """
-    day = read_day(data_path)
+    day = read_day(data_path, lightmap=lightmap)
     if day.transfer != "srgb8":
         raise EvalError(f"{data_path}: the families are compared on 8-bit sRGB frames, found {day.transfer} radiance")
-    settings = TrialSettings(data_path, threads=threads, lpips=False, timing=LatencySettings(opens=opens))
+    settings = TrialSettings(
+        data_path, lightmap=lightmap, threads=threads, lpips=False, timing=LatencySettings(opens=opens)
+    )
     rows = []
     with tempfile.TemporaryDirectory(prefix="todpack-bench-") as folder:
         for done, family in enumerate(families):

@@ -17,8 +17,6 @@ from todpack.frames.psnr import CODE_PEAK, psnr_db
 
 OFFSETS = (0.25, 0.5)
 """Texels from the center of the last valid texel towards the gutter; also the weight of the gutter's texel."""
-TILE = 512
-"""Side of the tiles in which the original is filled, as the encoder's default."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,12 @@ class BorderScore:
     ceiling_db: tuple[float, ...]
 
 
-def filled(frame: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """(H, W, 3) float64 with the gutter filled, tile by tile."""
+def filled(frame: np.ndarray, valid: np.ndarray, tile: int) -> np.ndarray:
+    """(H, W, 3) float64 with the gutter filled, in tiles of this side."""
     planes = np.moveaxis(frame, -1, 0).astype(np.float64)
-    for top in range(0, valid.shape[0], TILE):
-        for left in range(0, valid.shape[1], TILE):
-            at = slice(top, top + TILE), slice(left, left + TILE)
+    for top in range(0, valid.shape[0], tile):
+        for left in range(0, valid.shape[1], tile):
+            at = slice(top, top + tile), slice(left, left + tile)
             part = np.ascontiguousarray(planes[(slice(None), *at)])
             dilate(part, valid[at])
             planes[(slice(None), *at)] = part
@@ -63,13 +61,16 @@ def _pairs(valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return inside, outside
 
 
-def border_score(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> BorderScore | None:
+def border_score(
+    reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray, tile: int | None = None
+) -> BorderScore | None:
     """Measure the lookups.
 
     Args:
         reference: (T, H, W, 3) uint8 codes or float32 radiance, with the original's own gutter.
         decoded: Same shape and type, with the gutter that the decoder gives.
         valid: (H, W) bool.
+        tile: Side of the archive's tiles, in which the original is filled; None: the whole frame is one.
 
     Returns:
         The figures; None where no valid texel has an invalid neighbor, or radiance is black.
@@ -78,9 +79,9 @@ def border_score(reference: np.ndarray, decoded: np.ndarray, valid: np.ndarray) 
     peak = CODE_PEAK if reference.dtype.kind == "u" else float(reference[:, valid].max(initial=0.0))
     if not inside.size or peak <= 0.0:
         return None
-    squares = np.zeros((3, len(OFFSETS)))
+    squares, side = np.zeros((3, len(OFFSETS))), tile or max(valid.shape)
     for original, reconstruction in zip(reference, decoded, strict=True):
-        sides = [image.reshape(-1, 3) for image in (filled(original, valid), original, reconstruction)]
+        sides = [image.reshape(-1, 3) for image in (filled(original, valid, side), original, reconstruction)]
         for number, weight in enumerate(OFFSETS):
             rule, own, ours = ((1.0 - weight) * side[inside] + weight * side[outside] for side in sides)
             for row, error in enumerate((ours - rule, ours - own, rule - own)):

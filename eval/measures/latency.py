@@ -37,6 +37,7 @@ class LatencySettings:
         opens: Fresh processes for open and first frame; the last of them also gives the rest.
         frames: Frames of the steady state; fewer are timed if they take over 20 s.
         texels: Random texels.
+        lightmap: Name or number; None is the first.
     """
 
     threads: int = 2
@@ -44,6 +45,7 @@ class LatencySettings:
     opens: int = 5
     frames: int = 48
     texels: int = 500
+    lightmap: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _probe(what: str, archive: str | Path, *words: object) -> dict[str, Any]:
 def measure_latency(
     archive: str | Path, settings: LatencySettings | None = None, progress: Progress = silent
 ) -> LatencyReport:
-    """Time an archive in fresh processes; of several lightmaps, the first.
+    """Time an archive in fresh processes.
 
     Args:
         archive: Archive file.
@@ -124,7 +126,7 @@ def measure_latency(
     runs: list[dict[str, Any]] = []
     for i in range(chosen.opens):
         counts = (chosen.frames, chosen.texels) if i == chosen.opens - 1 else (0, 0)
-        runs.append(_probe("latency", archive, chosen.threads, chosen.provider, *counts))
+        runs.append(_probe("latency", archive, chosen.threads, chosen.provider, *counts, chosen.lightmap or ""))
         progress(i + 1, chosen.opens, "open")
     last = runs[-1]
     return LatencyReport(

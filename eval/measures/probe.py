@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from todpack.decompressor import Archive, open_archive
+from todpack.decompressor import Lightmap, open_archive
 from todpack.decompressor.errors import TodpackError
 
 STEADY_LIMIT_S = 20.0
@@ -29,19 +29,18 @@ def _elapsed_ms(action: Callable[[], object]) -> float:
     return (time.perf_counter_ns() - start) / 1e6
 
 
-def _steady_ms(archive: Archive, dtype: str, n_frames: int) -> list[float]:
+def _steady_ms(lightmap: Lightmap, dtype: str, n_frames: int) -> list[float]:
     """Whole frames at the stored hours in turn, each timed alone, for at most `STEADY_LIMIT_S` seconds."""
-    hours = [float(h) for h in archive.lightmaps[0].hours]
+    hours = [float(h) for h in lightmap.hours]
     deadline = time.perf_counter() + STEADY_LIMIT_S
     times: list[float] = []
     while len(times) < n_frames and time.perf_counter() < deadline:
-        times.append(_elapsed_ms(partial(archive.decode, hours[len(times) % len(hours)], dtype=dtype)))
+        times.append(_elapsed_ms(partial(lightmap.decode, hours[len(times) % len(hours)], dtype=dtype)))
     return times
 
 
-def _texel_us(archive: Archive, dtype: str, n_texels: int) -> list[float]:
+def _texel_us(lightmap: Lightmap, dtype: str, n_texels: int) -> list[float]:
     """Random valid texels at random stored hours, each timed alone."""
-    lightmap = archive.lightmaps[0]
     rng = np.random.default_rng(_SEED)
     rows, columns = np.nonzero(lightmap.valid)
     picks = rng.integers(len(rows), size=n_texels)
@@ -50,12 +49,12 @@ def _texel_us(archive: Archive, dtype: str, n_texels: int) -> list[float]:
     for pick, hour in zip(picks, hours, strict=True):
         y, x, time_h = int(rows[pick]), int(columns[pick]), float(hour)
         start = time.perf_counter_ns()
-        archive.texel(y, x, time_h, dtype=dtype)
+        lightmap.texel(y, x, time_h, dtype=dtype)
         times.append((time.perf_counter_ns() - start) / 1e3)
     return times
 
 
-def latency(path: str, threads: int, provider: str, n_frames: int, n_texels: int) -> dict[str, object]:
+def latency(path: str, threads: int, provider: str, n_frames: int, n_texels: int, name: str = "") -> dict[str, object]:
     """Time opening, the first frame, and then, where they are not 0, so many frames and random texels.
 
     Returns:
@@ -63,17 +62,17 @@ def latency(path: str, threads: int, provider: str, n_frames: int, n_texels: int
     """
     start = time.perf_counter_ns()
     with open_archive(path, threads=threads, provider=provider) as archive:
-        archive.prepare()
+        lightmap = archive.choose(name) if name else archive.lightmaps[0]
+        lightmap.prepare()
         open_ms = (time.perf_counter_ns() - start) / 1e6
-        lightmap = archive.lightmaps[0]
         dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
         noon = float(lightmap.hours[len(lightmap.hours) // 2])
-        first_frame_ms = _elapsed_ms(lambda: archive.decode(noon, dtype=dtype))
+        first_frame_ms = _elapsed_ms(lambda: lightmap.decode(noon, dtype=dtype))
         return {
             "open_ms": open_ms,
             "first_frame_ms": first_frame_ms,
-            "frame_ms": _steady_ms(archive, dtype, n_frames),
-            "texel_us": _texel_us(archive, dtype, n_texels),
+            "frame_ms": _steady_ms(lightmap, dtype, n_frames),
+            "texel_us": _texel_us(lightmap, dtype, n_texels),
             "height": lightmap.height,
             "width": lightmap.width,
             "provider": archive.provider,
@@ -106,7 +105,7 @@ def main(argv: list[str]) -> int:
     figures: dict[str, object] = {}
     try:
         if what == "latency":
-            figures = latency(path, int(threads), more[0], int(more[1]), int(more[2]))
+            figures = latency(path, int(threads), more[0], int(more[1]), int(more[2]), *more[3:])
         elif more == ["decode"]:
             decode_everything(path, int(threads))
     except TodpackError as error:

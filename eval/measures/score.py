@@ -172,6 +172,7 @@ def score_frames(
     archive_bytes: int,
     lpips: Lpips | LpipsAbsent,
     source_bytes: int = 0,
+    tile: int | None = None,
     progress: Progress = silent,
 ) -> ScoreReport:
     """ScoreReport frames held in arrays, however they were decoded.
@@ -184,6 +185,7 @@ def score_frames(
         archive_bytes: Size of everything the decoder reads, in bytes.
         lpips: The measure, or why it is absent, see `load_lpips`.
         source_bytes: Size of the files the originals came from; 0 where unknown.
+        tile: Side of the tiles that the decoder fills gutters in, see `border_score`.
 
     Raises:
         EvalError: The decoded frames have another shape or type than the originals.
@@ -223,5 +225,5 @@ def score_frames(
         n_valid=int(valid.sum()),
         archive_bytes=archive_bytes,
         source_bytes=source_bytes,
-        border=border_score(reference, decoded, valid),
+        border=border_score(reference, decoded, valid, tile),
     )

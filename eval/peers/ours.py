@@ -21,13 +21,16 @@ Q_STEPS = (8.0, 13.0, 20.0, 30.0)
 THREADS = 2
 
 
-def compress(data_path: str | Path, out: Path, q_step: float, threads: int, refine: str = "none") -> float:
+def compress(
+    data_path: str | Path, out: Path, q_step: float, threads: int, refine: str = "none", lightmap: str | None = None
+) -> float:
     """Run `todpack compress DATA -o OUT --q-step Q --refine PRESET`: the wall time of the process, in seconds.
 
     Raises:
         EvalError: The command failed; the message is the last line it wrote.
     """
     words = ["compress", str(data_path), "-o", str(out), "--q-step", f"{q_step:g}", "--refine", refine]
+    words += [] if lightmap is None else ["--lightmap", lightmap]
     return run_todpack(words, threads).wall_s
 
 

@@ -32,6 +32,7 @@ from .. import options
     help="Folder for plots, rd.json and trials; resumed if there.",
 )
 @frame_options
+@options.of_level
 @click.option("--sweeps", default="daybasis,refined,gridmlp", help="Some of daybasis, refined, gridmlp, siren.")
 @click.option("--repeats", type=options.COUNT, default=1, help="Trainings of each point of a family that has a seed.")
 @options.crf((8, 12, 16, 20))
@@ -42,6 +43,7 @@ def rd(
     data_path: Path,
     out_dir: Path,
     reading: ReadOptions,
+    lightmap: str | None,
     sweeps: str,
     repeats: int,
     crfs: tuple[float, ...],
@@ -65,7 +67,7 @@ def rd(
     require_packages("a plot", "matplotlib")
     require_families(sorted({sweep.family for sweep in chosen}), refined="refined" in sweeps)
     measure = lpips.load()
-    day = options.read_frames(data_path, reading)  # bad frames stop here
+    day = options.read_frames(data_path, reading, lightmap)  # bad frames stop here
     with ProgressLine("peers") as line:
         peers = reference_peers(crfs, distances)
         references = run_peers(day_frames(day), day.valid, peers, lpips=measure, progress=line.update)
@@ -73,6 +75,7 @@ def rd(
     settings = TrialSettings(
         data_path,
         reading,
+        lightmap,
         threads,
         lpips=not lpips.is_off,
         lpips_weights=lpips.weights,

@@ -70,6 +70,7 @@ def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]
     help="Folder of the trials; resumed if there.",
 )
 @frame_options
+@options.of_level
 @click.option("--repeats", type=options.COUNT, default=1, help="Trainings of each trial; more give mean and deviation.")
 @click.option("--num-workers", type=options.COUNT, default=1, help="Trials at a time.")
 @options.threads(None, "Threads of a trial.  [default: the cores shared out to the workers]")
@@ -90,6 +91,7 @@ def search(
     data_path: Path,
     out_dir: Path,
     reading: ReadOptions,
+    lightmap: str | None,
     repeats: int,
     num_workers: int,
     threads: int | None,
@@ -123,16 +125,17 @@ def search(
         require_packages("the sampler optuna", "optuna")
     if engine == "ray":
         require_packages("--engine ray", "ray")
-    frames = frames_digest(options.read_frames(data_path, reading))  # bad frames are one error, not one per trial
+    day = options.read_frames(data_path, reading, lightmap)  # bad frames are one error, not one per trial
     make_folder(out_dir)
     settings = TrialSettings(
         data_path,
         reading,
+        lightmap,
         threads or max(1, usable_cores() // num_workers),
         lpips=not lpips.is_off,
         lpips_weights=lpips.weights,
         timeout_s=timeout_s,
-        frames=frames,
+        frames=frames_digest(day),
     )
     with ProgressLine("search") as line:
         results = run_search(

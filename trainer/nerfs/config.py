@@ -88,6 +88,12 @@ class InfNeRFTrainerConfig:
     pyramid_levels: int = option(5, 1, 16, help="Scales that supervise: 1, 1/2, 1/4 ...")
     prune_every: int = option(10, 0, MOST_EPOCHS, help="Epochs between prunings in the first half; 0: never.")
     prune_opacity: float = option(0.02, 0.0, 1.0, help="Nodes go in which nothing is as opaque as this over a GSD.")
+    val_every: int = option(
+        1,
+        0,
+        MOST_EPOCHS,
+        help="Epochs between validations, which choose checkpoints/best.pth; 0: it is the last.",
+    )
     level_pairs: int = option(256, 0, 1 << 20, help="Pairs of parent and child samples per step that should agree.")
     losses: VolumeRendererConfig = field(default_factory=VolumeRendererConfig)
     seed: int = option(0, 0, LARGEST_SEED, help="Seed of parameters and samples.")

@@ -15,7 +15,14 @@ from tests.trainer.nerfs.micro_nerf import MICRO, TRAINING, micro_scene  # noqa:
 from todpack.frames.errors import DataError  # noqa: E402
 from todpack.packer.errors import ConfigError  # noqa: E402
 from todpack.trainer.errors import TrainingError  # noqa: E402
-from todpack.trainer.nerfs.inf_nerf import InfNeRF, InfNeRFTrainer, InfNeRFTrainerConfig, Octree  # noqa: E402
+from todpack.trainer.nerfs.inf_nerf import (  # noqa: E402
+    InfNeRF,
+    InfNeRFRenderer,
+    InfNeRFTrainer,
+    InfNeRFTrainerConfig,
+    Octree,
+)
+from todpack.trainer.nerfs.inf_nerf.evaluation import score_scales  # noqa: E402
 from todpack.trainer.nerfs.inf_nerf.model_file import ModelFile  # noqa: E402
 from todpack.trainer.nerfs.inf_nerf.node_fields import NodeFields  # noqa: E402
 
@@ -163,3 +170,65 @@ def test_without_points_all_nodes_are_there() -> None:
     bare = dataclasses.replace(micro_scene(), points=None, scales=None)
     trainer = InfNeRFTrainer(InfNeRF(MICRO), bare, TRAINING, quiet=True)
     assert len(trainer.model.octree) == 73
+
+
+class Blobs(torch.nn.Module):
+    """Fields of one's own: a density and a color per node, and nothing else."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.log_density = torch.nn.Parameter(torch.zeros(n))
+        self.color = torch.nn.Parameter(torch.zeros(n, 3))
+
+    def forward(self, node: torch.Tensor, place: torch.Tensor, direction: torch.Tensor | None) -> torch.Tensor:
+        density = self.log_density[node].exp()[:, None]
+        return density if direction is None else torch.cat([density, torch.sigmoid(self.color[node])], dim=1)
+
+
+def test_a_field_class_of_ones_own_is_trained(tmp_path: Path) -> None:
+    octree, scene = Octree.full(1), micro_scene()
+    fields = Blobs(len(octree) + 1)
+    model = InfNeRF(MICRO, octree, fields)
+    trainer = InfNeRFTrainer(
+        model, scene.subset(list(range(8))), TRAINING, val_dataset=scene.subset([8, 9]), out_dir=tmp_path,
+        device=torch.device("cpu"), quiet=True,
+    )  # fmt: skip
+    before = trainer.validate()[0].psnr_db
+    history = trainer.train()
+    assert model.fields is fields
+    assert history[-1]["rgb"] < history[0]["rgb"]
+    assert trainer.validate()[0].psnr_db > before + 1.0
+    assert len(model.octree) == len(octree)
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
+
+
+def test_best_is_the_best_validated(tmp_path: Path) -> None:
+    """An epoch that undoes all is not kept, also after a stop."""
+    trainer = fit(out=tmp_path, config=dataclasses.replace(TRAINING, prune_every=0, num_epochs=3))
+    found: list[float] = []
+    plain = trainer._train_epoch
+
+    def epoch() -> dict[str, float]:
+        means = plain()
+        if trainer.epoch == 2:
+            with torch.no_grad():
+                for value in trainer.model.parameters():
+                    value.zero_()
+        found.append(trainer.validate()[0].psnr_db)
+        return means
+
+    trainer._train_epoch = epoch  # type: ignore[method-assign]
+    trainer.train()
+    assert found[2] < max(found[:2]) == trainer.best_db
+    best = InfNeRFRenderer.from_checkpoint(tmp_path / "checkpoints" / "best.pth").model
+    assert score_scales(best, micro_scene().subset([8, 9]), 1)[0].psnr_db == pytest.approx(trainer.best_db, abs=0.05)
+    again = fit(out=tmp_path, config=dataclasses.replace(TRAINING, prune_every=0, num_epochs=3))
+    assert again.resume()
+    assert again.best_db == trainer.best_db
+
+
+def test_without_held_out_views_best_is_the_last(tmp_path: Path) -> None:
+    trainer = fit(out=tmp_path, config=dataclasses.replace(TRAINING, num_epochs=1, val_every=0))
+    trainer.train()
+    assert trainer.best_db == -np.inf
+    assert (tmp_path / "checkpoints" / "best.pth").is_file()

@@ -55,6 +55,7 @@ class InfNeRFTrainer:
         epoch: Epochs finished.
         seconds: Spent in them.
         history: Mean losses of each epoch of this process's life.
+        best_db: PSNR of the held-out images, full size, of the model in checkpoints/best.pth; -inf before there is one.
     """
 
     def __init__(
@@ -71,7 +72,8 @@ class InfNeRFTrainer:
         """Give the model its octree, unless it has one, and get ready.
 
         Args:
-            model: With the root alone, or already built.
+            model: With the root alone, or already built. Fields of a class of your own, an `nn.Module`, are trained as
+                they are: no nodes are pruned, and nothing but log.csv is written, since only you can write them.
             train_dataset: Posed images; with sparse points, the octree has the nodes that these need.
             config: How to train.
             val_dataset: Held-out images for `validate`; None: those that `train_dataset` says were held out of it.
@@ -99,7 +101,10 @@ class InfNeRFTrainer:
         self.steps_per_epoch = self.config.steps_per_epoch or math.ceil(
             self.pixels.n_pixels / self.config.rays_batch_size
         )
-        if len(model.octree) == 1 and model.config.max_depth > 0:
+        self._has_own_fields = not isinstance(model.fields, (NodeFields, ShardedFields))
+        if self._has_own_fields and self.n_processes > 1:
+            raise ConfigError("distributed: expected the fields of this package, found a class of your own")
+        if len(model.octree) == 1 and model.config.max_depth > 0 and not self._has_own_fields:
             model.build(self._first_octree())
         if self.n_processes > 1:
             owner = owners(model.octree, self.config.replicated_depth, self.n_processes)
@@ -107,6 +112,7 @@ class InfNeRFTrainer:
         model.level_pairs = self.config.level_pairs
         self.losses = VolumeRenderer(self.config.losses)
         self.epoch, self.seconds, self.history = 0, 0.0, cast("list[dict[str, float]]", [])
+        self.best_db = -math.inf
         self._saved_at = time.monotonic()
         self._prepare()
 
@@ -129,8 +135,10 @@ class InfNeRFTrainer:
         for part in self._parts():
             for name, value in part.values().items():
                 (tables if name == "table" else layers).append(value)
+        if self._has_own_fields:
+            tables = list(self.model.parameters())
         self._rates = (1.0, self.config.mlp_lr_fraction)
-        groups = [{"params": tables}, {"params": layers}]
+        groups = [{"params": tables}, {"params": layers}]  # the second one may be empty
         self.optimizer = torch.optim.Adam(groups, lr=self.config.lr_init, betas=(0.9, 0.99), eps=1e-15, fused=True)
         for state in states or []:
             self.optimizer.state.update(state)
@@ -143,11 +151,13 @@ class InfNeRFTrainer:
 
     def _parts(self) -> list[NodeFields]:
         fields = self.model.fields
-        assert isinstance(fields, (NodeFields, ShardedFields))
-        return parts_of(fields)
+        return parts_of(fields) if isinstance(fields, (NodeFields, ShardedFields)) else []
 
     def train(self) -> list[dict[str, float]]:
-        """Train to the last epoch; `history`. With `out_dir`, the model is then in checkpoints/best.pth there.
+        """Train to the last epoch; `history`.
+
+        With `out_dir`, checkpoints/best.pth there is the model of the epoch with the best PSNR of the held-out images,
+        or without such images the last one.
 
         Raises:
             TrainingError: the loss diverged, or memory ran out.
@@ -173,11 +183,39 @@ class InfNeRFTrainer:
                     rates = [group["lr"] for group in self.optimizer.param_groups]
                     nodes = (str(len(self.model.octree)),)
                     csv_log.append(self.epoch - 1, means["total"], psnr_db, rates[1], rates[0], self.seconds, nodes)
+                found = self._keep_best()
                 self._save_sometimes()
-                line.update(self.epoch, note=f"{psnr_db:.2f} dB, {len(self.model.octree)} nodes")
-        if self.out_dir is not None:
-            self.save_model(self.out_dir / BEST_NAME)
+                note = f"{psnr_db:.2f} dB, {len(self.model.octree)} nodes"
+                line.update(self.epoch, note=note if found is None else f"{note}, held out {found:.2f} dB")
+        if self._writes_models and self.best_db == -math.inf:
+            self.save_model(self._best_path)
         return self.history
+
+    @property
+    def _writes_models(self) -> bool:
+        return self.out_dir is not None and not self._has_own_fields
+
+    @property
+    def _best_path(self) -> Path:
+        assert self.out_dir is not None
+        return self.out_dir / BEST_NAME
+
+    def _keep_best(self) -> float | None:
+        """Validate, if this epoch is one to do it, and keep the model if it is the best; the PSNR found."""
+        every = self.config.val_every
+        if not self._writes_models or self.val_dataset is None or every == 0:
+            return None
+        if self.epoch % every and self.epoch != self.config.num_epochs:
+            return None
+        found = score_scales(self.model, self.val_dataset, 1)[0].psnr_db
+        if self.n_processes > 1:  # rounding may differ between processes: one decides
+            decided = torch.tensor(found, device=self.device)
+            dist.broadcast(decided, 0)
+            found = float(decided)
+        if found > self.best_db:
+            self.best_db = found
+            self.save_model(self._best_path)
+        return found
 
     def _train_epoch(self) -> dict[str, float]:
         seed = self.config.seed * 1_000_003 + self.epoch
@@ -242,7 +280,8 @@ class InfNeRFTrainer:
 
     def _prunes_now(self) -> bool:
         every = self.config.prune_every
-        return every > 0 and self.epoch % every == 0 and 2 * self.epoch <= self.config.num_epochs
+        is_due = every > 0 and self.epoch % every == 0 and 2 * self.epoch <= self.config.num_epochs
+        return is_due and not self._has_own_fields
 
     def prune(self) -> int:
         """Take out the leaves in which nothing is dense; how many nodes went."""
@@ -278,7 +317,7 @@ class InfNeRFTrainer:
         return self.out_dir / ("last.ckpt" if self.rank == 0 else f"last.rank{self.rank}.ckpt")
 
     def _save_sometimes(self) -> None:
-        if self.out_dir is None:
+        if not self._writes_models:
             return
         due = torch.tensor(float(time.monotonic() - self._saved_at > SAVE_SECONDS), device=self.device)
         if self.n_processes > 1:
@@ -294,6 +333,7 @@ class InfNeRFTrainer:
             "identity": self._identity(),
             "epoch": self.epoch,
             "seconds": self.seconds,
+            "best_db": self.best_db,
             "depth": torch.from_numpy(self.model.octree.depth),
             "cell": torch.from_numpy(self.model.octree.cell),
             "nodes": [part.nodes for part in self._parts()],
@@ -326,6 +366,7 @@ class InfNeRFTrainer:
             self._prepare()
             self.optimizer.load_state_dict(saved["optimizer"])
             self.epoch, self.seconds = saved["epoch"], saved["seconds"]
+            self.best_db = float(saved.get("best_db", -math.inf))
         except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError, ConfigError) as error:
             raise TrainingError(f"{path}: not a checkpoint of this model: {error}") from error
         if not same_everywhere(self.epoch, self.n_processes, self.device):
@@ -336,7 +377,7 @@ class InfNeRFTrainer:
 
     def _identity(self) -> dict[str, Any]:
         """What must be equal for a checkpoint to be continued."""
-        trainer = {k: v for k, v in asdict(self.config).items() if k not in ("local_rank", "distributed")}
+        trainer = {k: v for k, v in asdict(self.config).items() if k not in ("local_rank", "distributed", "val_every")}
         return {
             **{f"model.{k}": list(v) if isinstance(v, tuple) else v for k, v in asdict(self.model.config).items()},
             **trainer,
