@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels.h"
+#include "lanes.h"
 
 /* Sums of products of 16-bit maps and matrices, two maps at a time. */
 #ifdef TOD_USE_AVX2
@@ -45,6 +45,45 @@ static void product_narrow(const TodProduct *product, size_t first, size_t n, in
                                                               _mm256_set1_epi32(red[c * n_pairs + p])));
             _mm256_storeu_si256((__m256i *)(sums + 24 * i) + c, sum);
         }
+    }
+}
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+/* Texels 0 .. 3, then 4 .. 7, of one pair of maps; even and odd maps stay apart until the end. */
+typedef struct PairSums {
+    int32x4_t of[4];
+} PairSums;
+
+static inline void add_products(PairSums *sums, int16x8_t low, int16x8_t high, int16x8_t entries)
+{
+    sums->of[0] = vmlal_s16(sums->of[0], vget_low_s16(low), vget_low_s16(entries));
+    sums->of[1] = vmlal_high_s16(sums->of[1], low, entries);
+    sums->of[2] = vmlal_s16(sums->of[2], vget_low_s16(high), vget_low_s16(entries));
+    sums->of[3] = vmlal_high_s16(sums->of[3], high, entries);
+}
+
+static inline void store_sums(const PairSums *sums, int32_t offset, int32_t *to)
+{
+    const int32x4_t start = vdupq_n_s32(offset);
+    vst1q_s32(to, vaddq_s32(start, vpaddq_s32(sums->of[0], sums->of[1])));
+    vst1q_s32(to + 4, vaddq_s32(start, vpaddq_s32(sums->of[2], sums->of[3])));
+}
+
+static void product_narrow(const TodProduct *product, size_t first, size_t n, int32_t *sums)
+{
+    const int32_t n_pairs = (product->n_maps + 1) / 2;
+    const int32_t *red = product->pairs, *green = red + n_pairs, *blue = green + n_pairs;
+    const int16_t *pairs = (const int16_t *)product->steps + first * 16 * (size_t)n_pairs;
+    for (size_t i = 0; i < n; i++) {
+        PairSums r = {{vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)}}, g = r, b = r;
+        for (ptrdiff_t p = 0; p < n_pairs; p++, pairs += 16) {
+            const int16x8_t low = vld1q_s16(pairs), high = vld1q_s16(pairs + 8);
+            add_products(&r, low, high, vreinterpretq_s16_s32(vdupq_n_s32(red[p])));
+            add_products(&g, low, high, vreinterpretq_s16_s32(vdupq_n_s32(green[p])));
+            add_products(&b, low, high, vreinterpretq_s16_s32(vdupq_n_s32(blue[p])));
+        }
+        store_sums(&r, product->offset[0], sums + 24 * i);
+        store_sums(&g, product->offset[1], sums + 24 * i + 8);
+        store_sums(&b, product->offset[2], sums + 24 * i + 16);
     }
 }
 #else
@@ -104,101 +143,123 @@ static void product_wide(const TodProduct *product, size_t first, size_t n, int3
     }
 }
 
-static inline float value_of(int32_t sum, float scale, float highest, const TodCurve curve, float knee)
+/* Values of one channel of a block from its sums. */
+static inline Lanes values_of(const int32_t *sums, const TodOutput *output, float scale)
 {
-    float value = (float)sum * scale;
-    if (curve == TOD_CURVE_SQUARE) {
-        value = value > 0.0f ? value : 0.0f;
-        value *= value;
-    } else if (curve == TOD_CURVE_EXP) {
-        value = expf(value) - knee;
+    Lanes values = multiply(of_integers(sums), all(scale));
+    if (output->curve == TOD_CURVE_SQUARE) {
+        values = most(values, all(0.0f));
+        values = multiply(values, values);
+    } else if (output->curve == TOD_CURVE_EXP) {
+        float each[8];
+        store(each, values);
+        for (int t = 0; t < 8; t++)
+            each[t] = expf(each[t]) - output->knee;
+        values = load(each);
     }
-    value = value > 0.0f ? value : 0.0f;
-    return value < highest ? value : highest;
+    return least(most(values, all(0.0f)), all(output->highest));
 }
 
-/* Values (block, channel, texel) of n blocks from their sums. */
-static inline void values_as(const int32_t *restrict sums, size_t n, const TodOutput *output, float scale,
-                             const TodCurve curve, float *restrict values)
+/* Values in 0..255 of a block as 8-bit pixels, rounded half to even; RGB: 4 bytes behind them are written too. */
+#if defined(TOD_USE_AVX2)
+static inline void put_bytes(Lanes red, Lanes green, Lanes blue, TodFormat format, uint8_t *pixels)
 {
-    for (size_t i = 0; i < 24 * n; i++)
-        values[i] = value_of(sums[i], scale, output->highest, curve, output->knee);
-}
-
-static void values_of(const int32_t *sums, size_t n, const TodOutput *output, float scale, float *values)
-{
-    if (output->curve == TOD_CURVE_NONE)
-        values_as(sums, n, output, scale, TOD_CURVE_NONE, values);
-    else if (output->curve == TOD_CURVE_SQUARE)
-        values_as(sums, n, output, scale, TOD_CURVE_SQUARE, values);
-    else
-        values_as(sums, n, output, scale, TOD_CURVE_EXP, values);
-}
-
-/* Values in 0..255 of n blocks -> red, green, blue and 255 in the bytes of a word, rounded half to even. */
-static void words_of(const float *restrict values, size_t n, uint32_t *restrict words)
-{
-    const float magic = 12582912.0f; /* 1.5 * 2^23: the sum's last bits are the integer */
-    for (size_t i = 0; i < n; i++) {
-        for (int t = 0; t < 8; t++) {
-            const float rgb[3] = {values[24 * i + (size_t)t] + magic, values[24 * i + 8 + (size_t)t] + magic,
-                                  values[24 * i + 16 + (size_t)t] + magic};
-            uint32_t bits[3];
-            memcpy(bits, rgb, sizeof bits);
-            words[8 * i + (size_t)t] = (bits[0] & 0xFF) | (bits[1] & 0xFF) << 8 | (bits[2] & 0xFF) << 16 | 0xFF000000u;
-        }
-    }
-}
-
-/* n words -> the three lowest bytes of each; up to 4 bytes behind them are written too. */
-static void pack_rgb(const uint32_t *words, size_t n, uint8_t *pixels)
-{
-    size_t i = 0;
-#ifdef TOD_USE_AVX2
     const __m256i order = _mm256_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1, /**/
                                            0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
-    for (; i + 8 <= n; i += 8) {
-        const __m256i packed = _mm256_shuffle_epi8(_mm256_loadu_si256((const __m256i *)(words + i)), order);
-        _mm_storeu_si128((__m128i *)(pixels + 3 * i), _mm256_castsi256_si128(packed));
-        _mm_storeu_si128((__m128i *)(pixels + 3 * i + 12), _mm256_extracti128_si256(packed, 1));
+    const __m256i r = _mm256_cvtps_epi32(red), g = _mm256_slli_epi32(_mm256_cvtps_epi32(green), 8);
+    const __m256i b = _mm256_slli_epi32(_mm256_cvtps_epi32(blue), 16), words = _mm256_or_si256(_mm256_or_si256(r, g), b);
+    if (format == TOD_RGBA8) {
+        const __m256i opaque = _mm256_set1_epi32((int)0xFF000000u);
+        _mm256_storeu_si256((__m256i *)pixels, _mm256_or_si256(words, opaque));
+        return;
     }
+    const __m256i packed = _mm256_shuffle_epi8(words, order);
+    _mm_storeu_si128((__m128i *)pixels, _mm256_castsi256_si128(packed));
+    _mm_storeu_si128((__m128i *)(pixels + 12), _mm256_extracti128_si256(packed, 1));
+}
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+static inline uint8x8_t bytes_of(Lanes values)
+{
+    const uint16x4_t low = vmovn_u32(vcvtnq_u32_f32(values.low)), high = vmovn_u32(vcvtnq_u32_f32(values.high));
+    return vmovn_u16(vcombine_u16(low, high));
+}
+
+static inline void put_bytes(Lanes red, Lanes green, Lanes blue, TodFormat format, uint8_t *pixels)
+{
+    const uint8x8x4_t rgba = {{bytes_of(red), bytes_of(green), bytes_of(blue), vdup_n_u8(255)}};
+    const uint8x8x3_t rgb = {{rgba.val[0], rgba.val[1], rgba.val[2]}};
+    if (format == TOD_RGBA8)
+        vst4_u8(pixels, rgba);
+    else
+        vst3_u8(pixels, rgb);
+}
+#else
+static inline void put_bytes(Lanes red, Lanes green, Lanes blue, TodFormat format, uint8_t *pixels)
+{
+    const Lanes magic = all(12582912.0f), *channels[] = {&red, &green, &blue}; /* 1.5 * 2^23 */
+    const size_t n_bytes = format == TOD_RGBA8 ? 4 : 3;
+    for (size_t c = 0; c < 3; c++) {
+        const Lanes sums = add(*channels[c], magic); /* whose last bits are the integer */
+        for (size_t t = 0; t < 8; t++) {
+            uint32_t bits;
+            memcpy(&bits, &sums.of[t], sizeof bits);
+            pixels[n_bytes * t + c] = (uint8_t)bits;
+        }
+    }
+    for (size_t t = 0; format == TOD_RGBA8 && t < 8; t++)
+        pixels[4 * t + 3] = 255;
+}
 #endif
-    for (; i < n; i++) {
-        pixels[3 * i] = (uint8_t)words[i];
-        pixels[3 * i + 1] = (uint8_t)(words[i] >> 8);
-        pixels[3 * i + 2] = (uint8_t)(words[i] >> 16);
+
+static inline void put_floats(Lanes red, Lanes green, Lanes blue, TodFormat format, uint8_t *pixels)
+{
+    float values[24], rgb[24];
+    store(values, red);
+    store(values + 8, green);
+    store(values + 16, blue);
+    for (int t = 0; t < 8; t++)
+        for (int c = 0; c < 3; c++)
+            rgb[3 * t + c] = values[8 * c + t];
+    if (format == TOD_RGB32F)
+        memcpy(pixels, rgb, sizeof rgb);
+    for (int t = 0; format == TOD_RGB9E5 && t < 8; t++) {
+        const uint32_t word = tod_rgb9e5_of(rgb + 3 * t);
+        memcpy(pixels + 4 * t, &word, sizeof word);
+    }
+    for (int t = 0; (format == TOD_RGB16F || format == TOD_RGBA16F) && t < 8; t++) {
+        const float *at = rgb + 3 * t;
+        const uint16_t halves[4] = {tod_half_of(at[0]), tod_half_of(at[1]), tod_half_of(at[2]), 0x3C00};
+        const size_t n_bytes = format == TOD_RGBA16F ? 8 : 6;
+        memcpy(pixels + n_bytes * (size_t)t, halves, n_bytes);
     }
 }
 
-static inline void put_float_pixel(TodFormat format, const float rgb[3], uint8_t *pixel)
+/* A block's pixels; what is constant at the call is chosen where it is compiled. */
+static inline void put_block(const int32_t *sums, const TodOutput *output, float scale, uint8_t *pixels)
 {
-    if (format == TOD_RGB32F) {
-        memcpy(pixel, rgb, 12);
-    } else if (format == TOD_RGB9E5) {
-        const uint32_t word = tod_rgb9e5_of(rgb);
-        memcpy(pixel, &word, sizeof word);
-    } else {
-        const uint16_t halves[4] = {tod_half_of(rgb[0]), tod_half_of(rgb[1]), tod_half_of(rgb[2]), 0x3C00};
-        memcpy(pixel, halves, format == TOD_RGBA16F ? 8 : 6);
-    }
+    const Lanes red = values_of(sums, output, scale), green = values_of(sums + 8, output, scale);
+    const Lanes blue = values_of(sums + 16, output, scale);
+    if (output->format == TOD_RGB8 || output->format == TOD_RGBA8)
+        put_bytes(red, green, blue, output->format, pixels);
+    else
+        put_floats(red, green, blue, output->format, pixels);
+}
+
+static inline void put_blocks(const int32_t *sums, size_t n, TodOutput output, float scale, uint8_t *pixels)
+{
+    const size_t n_bytes = 8 * tod_pixel_bytes(output.format);
+    for (size_t i = 0; i < n; i++)
+        put_block(sums + 24 * i, &output, scale, pixels + n_bytes * i);
 }
 
 static void pixels_of(const int32_t *sums, size_t n, const TodOutput *output, float scale, uint8_t *pixels)
 {
-    float values[24 * TOD_CHUNK_BLOCKS];
-    uint32_t words[8 * TOD_CHUNK_BLOCKS];
-    values_of(sums, n, output, scale, values);
-    if (output->format == TOD_RGB8 || output->format == TOD_RGBA8) {
-        words_of(values, n, words);
-        if (output->format == TOD_RGB8)
-            pack_rgb(words, 8 * n, pixels);
-        else
-            memcpy(pixels, words, 8 * n * sizeof *words);
-        return;
-    }
-    const size_t n_bytes = tod_pixel_bytes(output->format);
-    for (size_t i = 0; i < 8 * n; i++) {
-        const float *at = values + i / 8 * 24 + i % 8, rgb[3] = {at[0], at[8], at[16]};
-        put_float_pixel(output->format, rgb, pixels + i * n_bytes);
-    }
+    const TodOutput codes = {TOD_RGB8, TOD_CURVE_NONE, 0.0f, output->highest};
+    const TodOutput squares = {TOD_RGB8, TOD_CURVE_SQUARE, 0.0f, output->highest};
+    if (output->format == TOD_RGB8 && output->curve == TOD_CURVE_NONE)
+        put_blocks(sums, n, codes, scale, pixels);
+    else if (output->format == TOD_RGB8 && output->curve == TOD_CURVE_SQUARE)
+        put_blocks(sums, n, squares, scale, pixels);
+    else
+        put_blocks(sums, n, *output, scale, pixels);
 }

@@ -22,6 +22,10 @@ static inline Lanes all(float value)
 {
     return _mm256_set1_ps(value);
 }
+static inline Lanes of_integers(const int32_t *at)
+{
+    return _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)at));
+}
 static inline Lanes add(Lanes a, Lanes b)
 {
     return _mm256_add_ps(a, b);
@@ -64,6 +68,10 @@ static inline void store(float *at, Lanes a)
 static inline Lanes all(float value)
 {
     return pair(vdupq_n_f32(value), vdupq_n_f32(value));
+}
+static inline Lanes of_integers(const int32_t *at)
+{
+    return pair(vcvtq_f32_s32(vld1q_s32(at)), vcvtq_f32_s32(vld1q_s32(at + 4)));
 }
 static inline Lanes add(Lanes a, Lanes b)
 {
@@ -111,6 +119,10 @@ static inline void store(float *at, Lanes a)
 static inline Lanes all(float value)
 {
     TOD_EACH_LANE(value);
+}
+static inline Lanes of_integers(const int32_t *at)
+{
+    TOD_EACH_LANE((float)at[i]);
 }
 static inline Lanes add(Lanes a, Lanes b)
 {
