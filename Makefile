@@ -49,7 +49,8 @@ test-browser: $(STAMP)  ## the viewer and exports in a real headless Chromium (i
 	sh tests/browser/install_tools.sh
 	$(BIN)/python -m pytest -m browser
 
-test-native: $(STAMP)  ## the native core: plain, sanitized and ARM builds on the same cases, and the decoder's tests under sanitizers
+test-native: $(STAMP)  ## the native core: builds by gcc, clang, for ARM, with sanitizers, on the same cases; the decoder's tests
+	sh native/tests/install_tools.sh
 	mkdir -p $(OUT)/native
 	$(BIN)/python -m tests.native.vectors $(OUT)/native/cases.vec 300
 	sh native/tests/run.sh $(OUT)/native/cases.vec $(OUT)/native

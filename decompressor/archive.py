@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -91,10 +90,11 @@ class Lightmap:
         Raises:
             ArchiveError: a section or graph is missing, damaged or not usable.
         """
-        with self._lock:
-            if self._decoder is None:
-                self._decoder = self._family.open(self._file, self._model)
-            return self._decoder
+        if self._decoder is None:
+            with self._lock:
+                if self._decoder is None:
+                    self._decoder = self._family.open(self._file, self._model)
+        return self._decoder
 
     def describe(self) -> list[str]:
         """The fields of its model, for people."""
@@ -164,7 +164,7 @@ class Lightmap:
             self._check(time_h, region, "float32")
 
     def _check(self, time_h: float, region: tuple[int, int, int, int] | None, dtype: str) -> tuple[int, int, int, int]:
-        if not (math.isfinite(time_h) and 0.0 <= time_h < 24.0):
+        if not 0.0 <= time_h < 24.0:
             raise RequestError(f"time: expected hours in [0, 24), found {time_h}")
         pixels = FORMATS.get(dtype)
         if pixels is None:

@@ -77,6 +77,10 @@ class TileGrid:
         """The place that holds row y, column x."""
         return self._place(y // self.side, x // self.side)
 
+    def number_at(self, y: int, x: int) -> int:
+        """The number of the place that holds row y, column x."""
+        return y // self.side * ceil_div(self.width, self.side) + x // self.side
+
     def within(self, y0: int, y1: int, x0: int, x1: int) -> Iterator[Place]:
         """Places that the rows y0..y1-1 and columns x0..x1-1 touch."""
         for row in range(y0 // self.side, ceil_div(y1, self.side)):

@@ -9,7 +9,7 @@ import numpy as np
 SRGB_PEAK = 255.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PixelFormat:
     """A format.
 

@@ -41,6 +41,14 @@ class TileCache(Generic[Held]):
         """Tiles that threads of the parent were decoding are decoded anew."""
         self._pending = {}
 
+    def find(self, number: int) -> Held | None:
+        """The maps of a tile that is kept."""
+        try:
+            self._tiles.move_to_end(number)
+            return self._tiles[number]
+        except KeyError:
+            return None
+
     def get(self, number: int, decode: Callable[[], Held], keep: bool = True) -> Held:
         """The maps of a tile.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from .. import _native
     from .decoder import DayBasisDecoder
 
-SAMPLES_PER_THREAD = 1 << 17  # below that, threads cost more than they save
+SAMPLES_PER_THREAD, FRAME_SAMPLES_PER_THREAD = 1 << 17, 1 << 21
+"""Of maps, while a tile and while a frame is decoded: below that, threads cost more than they save."""
 
 Result = TypeVar("Result")
 
@@ -109,7 +111,20 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         raise NotImplementedError  # _draw needs none
 
     def _draw(self, held: _native.Tile, part: Part, time_h: float, pixels: PixelFormat, out: np.ndarray) -> None:
-        native.draw(held, self._affine(time_h), part, pixels.number, out)
+        (rows, columns), pool, affine = part, self._file.runtime.pool, self._affine(time_h)
+        n_rows, n_columns = out.shape[:2]
+        n_strips = min(pool.workers, self._stored.entry.n_components * n_rows * n_columns // FRAME_SAMPLES_PER_THREAD)
+        if n_strips <= 1:
+            native.draw(held, affine, part, pixels.number, out)
+            return
+        ends = [n_rows * i // n_strips for i in range(n_strips + 1)]
+
+        def draw(strip: tuple[int, int]) -> None:
+            top, bottom = strip
+            some = slice(rows.start + top, rows.start + bottom), columns
+            native.draw(held, affine, some, pixels.number, out[top:bottom])
+
+        pool.map(draw, list(pairwise(ends)))
 
     def _affine(self, time_h: float) -> bytes:
         """A(t) and b(t) in steps; the last ones asked for are kept."""
@@ -124,10 +139,10 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
 
     def texel(self, y: int, x: int, time_h: float, pixels: PixelFormat) -> np.ndarray:
         """One texel of uint8 or float32, equal to the same texel of the whole frame."""
-        place = self._tiles.at(y, x)
+        side, number = self._tiles.side, self._tiles.number_at(y, x)
         try:
-            held, affine = self._tile(place), self._affine(time_h)
-            return native.texel(held, affine, y - place.rows.start, x - place.columns.start, pixels.is_8bit)
+            held = self._cache.find(number) or self._tile(self._tiles[number])
+            return native.texel(held, self._affine(time_h), y % side, x % side, pixels.is_8bit)
         except native.BeyondExact:
             return self._plain().texel(y, x, time_h, pixels)
 

@@ -7,6 +7,8 @@
 
 #define CHUNK_TEXELS (TOD_CHUNK_BLOCKS * TOD_BLOCK_TEXELS)
 #define MAX_PIXEL_BYTES 12
+#define WORD 32    /* bytes that are copied at a time; what goes beyond a run is written over by the next one */
+#define PATTERN 96 /* bytes: whole pixels of any size, whole words */
 
 /* Pixels of a range of blocks, made when one of them is asked for. */
 typedef struct Chunk {
@@ -17,7 +19,8 @@ typedef struct Chunk {
     float scale;
     size_t pixel_bytes;
     int32_t first, end; /* texels whose pixels are there */
-    uint8_t pixels[CHUNK_TEXELS * MAX_PIXEL_BYTES + 4];
+    uint8_t pixels[CHUNK_TEXELS * MAX_PIXEL_BYTES + WORD];
+    uint8_t blank[PATTERN]; /* pixels of b(t) alone */
 } Chunk;
 
 /* Whether no sum can go beyond 31 bits, whatever the order. */
@@ -60,16 +63,28 @@ static void fill_chunk(Chunk *chunk, int32_t texel, int32_t end)
     chunk->end = chunk->first + n * TOD_BLOCK_TEXELS;
 }
 
+/* Copy n_bytes; there is room for `room`. */
+static inline void copy_bytes(uint8_t *out, const uint8_t *from, size_t n_bytes, size_t room)
+{
+    if (room < n_bytes + WORD) {
+        memcpy(out, from, n_bytes);
+        return;
+    }
+    for (size_t i = 0; i < n_bytes; i += WORD)
+        memcpy(out + i, from + i, WORD);
+}
+
 /* Texels first .. first + n - 1 into a row; texels below `end` will be wanted next. */
-static void copy_run(Chunk *chunk, int32_t first, int32_t n, int32_t end, uint8_t *out)
+static void copy_run(Chunk *chunk, int32_t first, int32_t n, int32_t end, uint8_t *out, size_t room)
 {
     while (n > 0) {
         if (first < chunk->first || first >= chunk->end)
             fill_chunk(chunk, first, end);
         const int32_t held = chunk->end - first, count = held < n ? held : n;
         const size_t n_bytes = (size_t)count * chunk->pixel_bytes;
-        memcpy(out, chunk->pixels + (size_t)(first - chunk->first) * chunk->pixel_bytes, n_bytes);
+        copy_bytes(out, chunk->pixels + (size_t)(first - chunk->first) * chunk->pixel_bytes, n_bytes, room);
         out += n_bytes;
+        room -= n_bytes;
         first += count;
         n -= count;
     }
@@ -79,85 +94,103 @@ static void copy_run(Chunk *chunk, int32_t first, int32_t n, int32_t end, uint8_
 static void copy_texel(Chunk *chunk, const TodRuns *runs, int32_t y, int32_t x, uint8_t *out)
 {
     const int32_t texel = tod_rank_at(runs, y, x);
-    copy_run(chunk, texel, 1, texel + 1, out);
+    copy_run(chunk, texel, 1, texel + 1, out, 0);
 }
 
-/* n times the same pixel. */
-static void fill_pixels(uint8_t *out, int32_t n, const uint8_t *pixel, size_t pixel_bytes)
+/* n pixels of b(t). */
+static void fill_blank(const Chunk *chunk, int32_t n, uint8_t *out, size_t room)
 {
-    const size_t n_bytes = (size_t)n * pixel_bytes;
-    if (n <= 0)
-        return;
-    memcpy(out, pixel, pixel_bytes);
-    for (size_t done = pixel_bytes; done < n_bytes; done *= 2) /* what is there is doubled */
-        memcpy(out + done, out, done < n_bytes - done ? done : n_bytes - done);
+    const size_t n_bytes = n > 0 ? (size_t)n * chunk->pixel_bytes : 0;
+    for (size_t i = 0; i < n_bytes; i += PATTERN)
+        copy_bytes(out + i, chunk->blank, n_bytes - i < PATTERN ? n_bytes - i : PATTERN, room - i);
 }
 
-static void copy_row(Chunk *chunk, const TodRuns *runs, TodRegion region, int32_t y, const uint8_t *blank, uint8_t *out)
+static void copy_row(Chunk *chunk, const TodRuns *runs, TodRegion region, int32_t y, uint8_t *out)
 {
     const int is_whole = region.x0 == 0 && region.x1 == runs->width;
     const size_t n_bytes = chunk->pixel_bytes;
+    const int32_t last_row = runs->row[region.y1],
+                  last = last_row < runs->n_runs ? runs->rank[last_row] : runs->n_texels;
     int32_t x = region.x0;
+    size_t room = (size_t)(region.x1 - x) * n_bytes;
     for (int32_t i = runs->row[y]; i < runs->row[y + 1] && runs->start[i] < region.x1; i++) {
         const int32_t start = runs->start[i] > x ? runs->start[i] : x;
         const int32_t end = runs->end[i] < region.x1 ? runs->end[i] : region.x1;
         if (end <= start)
             continue;
         const int32_t first = runs->rank[i] + (start - runs->start[i]);
-        const int32_t last_row = runs->row[region.y1];
-        const int32_t wanted = !is_whole                 ? first + (end - start)
-                               : last_row < runs->n_runs ? runs->rank[last_row]
-                                                         : runs->n_texels;
-        fill_pixels(out + (size_t)(x - region.x0) * n_bytes, start - x, blank, n_bytes);
-        copy_run(chunk, first, end - start, wanted, out + (size_t)(start - region.x0) * n_bytes);
+        const size_t gap = (size_t)(start - x) * n_bytes, run = (size_t)(end - start) * n_bytes;
+        fill_blank(chunk, start - x, out, room);
+        copy_run(chunk, first, end - start, is_whole ? last : first + (end - start), out + gap, room - gap);
+        out += gap + run;
+        room -= gap + run;
         x = end;
     }
-    fill_pixels(out + (size_t)(x - region.x0) * n_bytes, region.x1 - x, blank, n_bytes);
+    fill_blank(chunk, region.x1 - x, out, room);
 }
 
-/* A gutter's texels start .. end - 1, one by one. */
-static void copy_sources(Chunk *chunk, const TodRuns *runs, TodGutterRun run, int32_t start, int32_t end, uint8_t *out)
+/* Pixels of a size that the compiler knows, from where each one's source is. */
+static inline void copy_sources(const TodShift *shifts, int32_t n, size_t stride, const size_t n_bytes, uint8_t *out)
 {
-    for (int32_t x = start; x < end; x++)
-        copy_texel(chunk, runs, run.source_y, run.source_x + (x - run.x) * run.step,
-                   out + (size_t)(x - start) * chunk->pixel_bytes);
+    for (int32_t i = 0; i < n; i++, out += n_bytes)
+        memcpy(out, out + shifts[i].rows * (ptrdiff_t)stride + shifts[i].columns * (ptrdiff_t)n_bytes, n_bytes);
+}
+
+static void copy_sources_of(const TodShift *shifts, int32_t n, size_t stride, size_t n_bytes, uint8_t *out)
+{
+    switch (n_bytes) {
+    case 3: copy_sources(shifts, n, stride, 3, out); break;
+    case 4: copy_sources(shifts, n, stride, 4, out); break;
+    case 12: copy_sources(shifts, n, stride, 12, out); break;
+    default: copy_sources(shifts, n, stride, n_bytes, out);
+    }
+}
+
+/* The same where sources may lie beyond the region, whose first pixel is at `out`. */
+static void make_sources(Chunk *chunk, const TodRuns *runs, TodRegion region, int32_t y, int32_t x,
+                         const TodShift *shifts, int32_t n, uint8_t *out, size_t stride)
+{
+    const size_t n_bytes = chunk->pixel_bytes;
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t from_y = y + shifts[i].rows, from_x = x + i + shifts[i].columns;
+        uint8_t *to = out + (size_t)(y - region.y0) * stride + (size_t)(x + i - region.x0) * n_bytes;
+        if (from_y < region.y0 || from_y >= region.y1 || from_x < region.x0 || from_x >= region.x1)
+            copy_texel(chunk, runs, from_y, from_x, to);
+        else
+            copy_sources_of(shifts + i, 1, stride, n_bytes, to);
+    }
 }
 
 /* Gutters of a row: the pixels of their sources, which mostly are in `out`, the region's first row. */
 static void copy_gutter(Chunk *chunk, const TodMaps *maps, TodRegion region, int32_t y, uint8_t *out, size_t stride)
 {
-    const size_t n_bytes = chunk->pixel_bytes;
-    uint8_t *row = out + (size_t)(y - region.y0) * stride;
-    for (int32_t i = maps->gutter.row[y]; i < maps->gutter.row[y + 1]; i++) {
-        const TodGutterRun run = maps->gutter.runs[i];
+    const int32_t reach = TOD_GUTTER_REACH;
+    const int is_inside = (region.y0 == 0 || y - reach >= region.y0) &&
+                          (region.y1 == maps->runs.height || y + reach < region.y1) && region.x0 == 0 &&
+                          region.x1 == maps->runs.width;
+    const TodGutter *gutter = &maps->gutter;
+    for (int32_t i = gutter->row[y]; i < gutter->row[y + 1]; i++) {
+        const TodGutterRun run = gutter->runs[i];
         const int32_t start = run.x > region.x0 ? run.x : region.x0;
         const int32_t end = run.x + run.n < region.x1 ? run.x + run.n : region.x1;
-        if (end <= start)
-            continue;
-        const int32_t source = run.source_x + (start - run.x) * run.step, last = source + (end - 1 - start) * run.step;
-        uint8_t *to = row + (size_t)(start - region.x0) * n_bytes;
-        if (run.source_y < region.y0 || run.source_y >= region.y1 || source < region.x0 || last >= region.x1) {
-            copy_sources(chunk, &maps->runs, run, start, end, to);
-            continue;
-        }
-        const uint8_t *from =
-            out + (size_t)(run.source_y - region.y0) * stride + (size_t)(source - region.x0) * n_bytes;
-        if (run.step)
-            memcpy(to, from, (size_t)(end - start) * n_bytes);
-        else
-            fill_pixels(to, end - start, from, n_bytes);
+        const TodShift *shifts = gutter->shifts + run.first + (start - run.x);
+        if (is_inside)
+            copy_sources_of(shifts, end - start, stride, chunk->pixel_bytes,
+                            out + (size_t)(y - region.y0) * stride + (size_t)start * chunk->pixel_bytes);
+        else if (start < end)
+            make_sources(chunk, &maps->runs, region, y, start, shifts, end - start, out, stride);
     }
 }
 
-/* The pixel of b(t) alone. */
-static void blank_pixel(const Chunk *chunk, uint8_t *pixel)
+static void make_blank(Chunk *chunk)
 {
     int32_t sums[3 * TOD_BLOCK_TEXELS];
     uint8_t pixels[TOD_BLOCK_TEXELS * MAX_PIXEL_BYTES + 4];
     for (int i = 0; i < 3 * TOD_BLOCK_TEXELS; i++)
         sums[i] = chunk->product.offset[i / TOD_BLOCK_TEXELS];
     chunk->kernels->pixels_of(sums, 1, chunk->output, chunk->scale, pixels);
-    memcpy(pixel, pixels, chunk->pixel_bytes);
+    for (size_t i = 0; i < PATTERN; i += chunk->pixel_bytes)
+        memcpy(chunk->blank + i, pixels, chunk->pixel_bytes);
 }
 
 TodStatus tod_frame(const TodMaps *maps, const TodAffine *affine, const TodOutput *output, TodRegion region, void *out,
@@ -170,11 +203,10 @@ TodStatus tod_frame(const TodMaps *maps, const TodAffine *affine, const TodOutpu
     if (!fits(maps, affine))
         return TOD_INEXACT;
     Chunk chunk;
-    uint8_t blank[MAX_PIXEL_BYTES];
     open_chunk(&chunk, maps, affine, output);
-    blank_pixel(&chunk, blank);
+    make_blank(&chunk);
     for (int32_t y = region.y0; y < region.y1; y++)
-        copy_row(&chunk, runs, region, y, blank, (uint8_t *)out + (size_t)(y - region.y0) * stride);
+        copy_row(&chunk, runs, region, y, (uint8_t *)out + (size_t)(y - region.y0) * stride);
     for (int32_t y = region.y0; maps->gutter.row && y < region.y1; y++)
         copy_gutter(&chunk, maps, region, y, out, stride);
     return TOD_OK;
@@ -206,10 +238,10 @@ void tod_latents(const TodMaps *maps, const int32_t *exponents, int32_t precisio
         for (int32_t y = 0; maps->gutter.row && y < runs->height; y++) {
             for (int32_t i = maps->gutter.row[y]; i < maps->gutter.row[y + 1]; i++) {
                 const TodGutterRun run = maps->gutter.runs[i];
+                const TodShift *shifts = maps->gutter.shifts + run.first;
                 float *row = out + (size_t)k * map_stride + (size_t)y * stride + run.x;
-                const float *source = out + (size_t)k * map_stride + (size_t)run.source_y * stride + run.source_x;
-                for (int32_t x = 0; x < run.n; x++)
-                    row[x] = source[x * run.step];
+                for (ptrdiff_t x = 0; x < run.n; x++)
+                    row[x] = row[x + shifts[x].rows * (ptrdiff_t)stride + shifts[x].columns];
             }
         }
     }

@@ -167,7 +167,8 @@ static inline void put_bytes(Lanes red, Lanes green, Lanes blue, TodFormat forma
     const __m256i order = _mm256_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1, /**/
                                            0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
     const __m256i r = _mm256_cvtps_epi32(red), g = _mm256_slli_epi32(_mm256_cvtps_epi32(green), 8);
-    const __m256i b = _mm256_slli_epi32(_mm256_cvtps_epi32(blue), 16), words = _mm256_or_si256(_mm256_or_si256(r, g), b);
+    const __m256i b = _mm256_slli_epi32(_mm256_cvtps_epi32(blue), 16),
+                  words = _mm256_or_si256(_mm256_or_si256(r, g), b);
     if (format == TOD_RGBA8) {
         const __m256i opaque = _mm256_set1_epi32((int)0xFF000000u);
         _mm256_storeu_si256((__m256i *)pixels, _mm256_or_si256(words, opaque));

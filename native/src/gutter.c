@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define REACH 16
+#define REACH TOD_GUTTER_REACH
 #define NONE INT32_MIN
 
 /* For the row that is looked at: the nearest valid row of every column, or NONE within REACH. */
@@ -52,28 +52,28 @@ static int find_source(const Search *search, int32_t y, int32_t x, int32_t first
     return best <= REACH * REACH;
 }
 
-/* Add a texel to the last run of the row, or begin a new one. Returns how many runs were begun. */
-static int32_t extend(TodGutterRun *runs, int32_t n_runs, int32_t x, int32_t y, int32_t source)
+/* What was found of a gutter so far. */
+typedef struct Found {
+    TodGutterRun *runs;
+    TodShift *shifts;
+    size_t n_runs, n_texels;
+} Found;
+
+static void add_texel(Found *found, size_t first_run, int32_t x, TodShift shift)
 {
-    TodGutterRun *last = n_runs > 0 ? &runs[n_runs - 1] : NULL;
-    if (last && last->x + last->n == x && last->source_y == y) {
-        const int32_t step = source - last->source_x;
-        if (last->n == 1 && (step == 0 || step == 1))
-            last->step = (uint16_t)step;
-        if (source == last->source_x + last->n * last->step) {
-            last->n++;
-            return 0;
-        }
-    }
-    runs[n_runs] = (TodGutterRun){(uint16_t)x, 1, (uint16_t)y, (uint16_t)source, 0};
-    return 1;
+    TodGutterRun *last = found->n_runs > first_run ? &found->runs[found->n_runs - 1] : NULL;
+    if (last && last->x + last->n == x)
+        last->n++;
+    else
+        found->runs[found->n_runs++] = (TodGutterRun){(uint16_t)x, 1, (uint32_t)found->n_texels};
+    found->shifts[found->n_texels++] = shift;
 }
 
-/* The runs of a row. */
-static int32_t find_row(Search *search, int32_t y, TodGutterRun *runs)
+static void find_row(Search *search, int32_t y, Found *found)
 {
     const uint8_t *row = search->valid + (size_t)y * search->stride;
-    int32_t n = 0, left = NONE, right = 0; /* columns at or before x, and at or after it, that have a nearest row */
+    const size_t first_run = found->n_runs;
+    int32_t left = NONE, right = 0; /* columns at or before x, and at or after it, that have a nearest row */
     next_row(search, y);
     for (int32_t x = 0; x < search->width; x++) {
         left = search->nearest[x] != NONE ? x : left;
@@ -86,46 +86,56 @@ static int32_t find_row(Search *search, int32_t y, TodGutterRun *runs)
         const int32_t to_right = right < search->width ? right - x : REACH + 1;
         int32_t source_y = 0, source_x = 0;
         if (find_source(search, y, x, to_left < to_right ? to_left : to_right, &source_y, &source_x))
-            n += extend(runs, n, x, source_y, source_x);
+            add_texel(found, first_run, x, (TodShift){(int8_t)(source_y - y), (int8_t)(source_x - x)});
     }
-    return n;
+}
+
+/* Room for what may be found: every texel of a gap, or every other one in a run of its own. */
+static int take_room(const Search *search, TodArena *scratch, Found *found)
+{
+    size_t n_gaps = 0, n_texels = 0;
+    for (int32_t y = 0; y < search->height; y++) {
+        const uint8_t *row = search->valid + (size_t)y * search->stride;
+        for (int32_t x = 0; x < search->width; x++) {
+            n_gaps += !row[x] && (x == 0 || row[x - 1]);
+            n_texels += !row[x];
+        }
+    }
+    found->runs = tod_arena_take(scratch, (n_texels + n_gaps) / 2, sizeof *found->runs);
+    found->shifts = tod_arena_take(scratch, n_texels, sizeof *found->shifts);
+    return found->runs && found->shifts;
+}
+
+static const void *keep_items(TodArena *keep, const void *items, size_t n, size_t item_bytes)
+{
+    void *kept = tod_arena_take(keep, n, item_bytes);
+    if (kept && n)
+        memcpy(kept, items, n * item_bytes);
+    return kept;
 }
 
 TodStatus tod_find_gutter(const uint8_t *valid, size_t stride, int32_t height, int32_t width, TodArena *keep,
                           TodArena *scratch, TodGutter *gutter)
 {
     TodMark mark = tod_arena_mark(scratch);
-    const size_t n = (size_t)width;
     Search search = {valid, stride, height, width, NULL, NULL, NULL};
-    search.above = tod_arena_take(scratch, n, sizeof(int32_t));
-    search.below = tod_arena_zeros(scratch, n, sizeof(int32_t));
-    search.nearest = tod_arena_take(scratch, n, sizeof(int32_t));
-    TodGutterRun *line = tod_arena_take(scratch, n, sizeof *line);
+    Found found = {NULL, NULL, 0, 0};
+    search.above = tod_arena_take(scratch, (size_t)width, sizeof(int32_t));
+    search.below = tod_arena_zeros(scratch, (size_t)width, sizeof(int32_t));
+    search.nearest = tod_arena_take(scratch, (size_t)width, sizeof(int32_t));
     int32_t *row = tod_arena_take(keep, (size_t)height + 1, sizeof *row);
-    if (!search.above || !search.below || !search.nearest || !line || !row)
+    if (!search.above || !search.below || !search.nearest || !row || !take_room(&search, scratch, &found))
         return TOD_NO_MEMORY;
-    size_t room = 4 * n; /* grows as runs are found */
-    TodGutterRun *runs = tod_arena_take(scratch, room, sizeof *runs);
     for (int32_t x = 0; x < width; x++)
         search.above[x] = NONE;
     row[0] = 0;
-    for (int32_t y = 0; y < height && runs; y++) {
-        const int32_t found = find_row(&search, y, line);
-        if ((size_t)row[y] + (size_t)found > room) {
-            TodGutterRun *more = tod_arena_take(scratch, 2 * room + n, sizeof *more);
-            if (more)
-                memcpy(more, runs, (size_t)row[y] * sizeof *runs);
-            runs = more;
-            room = 2 * room + n;
-        }
-        if (runs)
-            memcpy(runs + row[y], line, (size_t)found * sizeof *runs);
-        row[y + 1] = row[y] + found;
+    for (int32_t y = 0; y < height; y++) {
+        find_row(&search, y, &found);
+        row[y + 1] = (int32_t)found.n_runs;
     }
-    TodGutterRun *kept = runs ? tod_arena_take(keep, (size_t)row[height], sizeof *kept) : NULL;
-    if (kept)
-        memcpy(kept, runs, (size_t)row[height] * sizeof *kept);
+    gutter->runs = keep_items(keep, found.runs, found.n_runs, sizeof *found.runs);
+    gutter->shifts = keep_items(keep, found.shifts, found.n_texels, sizeof *found.shifts);
+    gutter->row = row;
     tod_arena_rewind(scratch, mark);
-    *gutter = (TodGutter){row, kept};
-    return kept ? TOD_OK : TOD_NO_MEMORY;
+    return gutter->runs && gutter->shifts ? TOD_OK : TOD_NO_MEMORY;
 }

@@ -8,15 +8,24 @@
 #include "memory.h"
 #include "status.h"
 
-/* n texels of a row from column x on; the source of the i-th is (source_y, source_x + i * step). */
+#define TOD_GUTTER_REACH 16 /* texels */
+
+/* Where the source of a texel is, from the texel on. */
+typedef struct TodShift {
+    int8_t rows, columns;
+} TodShift;
+
+/* n texels of a row from column x on; their sources are shifts[first] .. shifts[first + n - 1] away. */
 typedef struct TodGutterRun {
-    uint16_t x, n, source_y, source_x, step;
+    uint16_t x, n;
+    uint32_t first;
 } TodGutterRun;
 
 /* The runs of row y are row[y] .. row[y + 1] - 1; row is NULL where gutters are left as they are. */
 typedef struct TodGutter {
     const int32_t *row;
     const TodGutterRun *runs;
+    const TodShift *shifts;
 } TodGutter;
 
 /* Find the gutter of a mask of bytes 0 or 1. The nearest by the squared distance, at most 16 texels away; of several,

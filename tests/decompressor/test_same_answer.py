@@ -55,9 +55,12 @@ def everything(path: Path, threads: int | None, provider: str = "cpu") -> list[n
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_threads_and_repeats_are_identical(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "todpack.decompressor.daybasis.transform.reconstruct.SAMPLES_PER_THREAD", 1
-    )  # else maps so small take one thread
+    for limit in (  # else maps so small take one thread
+        "transform.reconstruct.SAMPLES_PER_THREAD",
+        "native_decoder.SAMPLES_PER_THREAD",
+        "native_decoder.FRAME_SAMPLES_PER_THREAD",
+    ):
+        monkeypatch.setattr(f"todpack.decompressor.daybasis.{limit}", 1)
     path = FOLDER / f"{name}.tod"
     alone = everything(path, 1)
     for threads in (1, 2, 4, None):

@@ -19,10 +19,15 @@ from todpack.decompressor.daybasis import native
 from todpack.decompressor.daybasis.entropy.header import split_stream
 from todpack.decompressor.daybasis.entry import CURVES
 from todpack.decompressor.daybasis.gutter import dilate
+from todpack.decompressor.daybasis.sums import apply_curve, in_order
+from todpack.decompressor.daybasis.temporal.matrix import TemporalMatrix
+from todpack.decompressor.frame import to_codes
 from todpack.decompressor.pixels import FORMATS
 
 N_HOURS = 3
 DAMAGED = 1
+LARGE = ((600, 9), (600, 1), (257, 26), (128, 80), (1, 80), (33, 79))
+"""Side of the tile and number of maps of the last cases."""
 
 
 def _blob(file: BinaryIO, data: bytes) -> None:
@@ -37,18 +42,17 @@ def basis_of(case: Case, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     return codes, hours, "".join(rng.choice(["L", "C"], N_HOURS))
 
 
-def frames_of(case: Case, codes: np.ndarray, hours: np.ndarray, modes: str, signal: native.Signal) -> list[bytes]:
-    """Frames at the times of `times_of`, in every format."""
-    entry = type(case.entry)(**{**vars(case.entry), "gap_modes": modes})
-    rotations = native.rotations_of_codes(case.rotation_codes, entry.n_components) if entry.n_classes > 1 else None
-    tile = native.decode_tile(case.stream, case.valid, entry, case.blocks, rotations, signal, dilates=True)
-    basis, (height, width), out = native.open_basis(codes, hours, entry), case.valid.shape, []
+def frames_of(maps: np.ndarray, case: Case, matrix: tuple[np.ndarray, np.ndarray, str], curve: str) -> list[bytes]:
+    """Frames at the times of `times_of`, in every format, by NumPy."""
+    codes, hours, modes = matrix
+    temporal, k = TemporalMatrix(codes, hours, modes, case.entry.exponents), len(maps)
+    out = []
     for time_h in times_of(hours):
-        for pixel_format in FORMATS.values():
-            pixels = pixel_format.empty(height, width)
-            whole = slice(0, height), slice(0, width)
-            native.draw(tile, basis.at(time_h), whole, pixel_format.number, pixels)
-            out.append(pixels.tobytes())
+        affine = temporal.at(time_h)
+        values = apply_curve(in_order(affine[: 3 * k].reshape(3, k), affine[3 * k :], maps), curve, np.float32(0))
+        values = np.ascontiguousarray(values.transpose(1, 2, 0))
+        for one in FORMATS.values():
+            out.append(one.of(to_codes(values) if one.is_8bit else values.copy(), "srgb8").tobytes())
     return out
 
 
@@ -71,10 +75,10 @@ def write_case(file: BinaryIO, case: Case, rng: np.random.Generator) -> None:
     except EntropyError:
         maps, status = np.zeros(0, np.float32), DAMAGED
     curve = str(rng.choice(["none", "square"]))
-    codes, hours, modes = basis_of(case, rng)
+    codes, hours, modes = matrix = basis_of(case, rng)
     expected = [maps.tobytes()]
     if status == 0:
-        expected += frames_of(case, codes, hours, modes, native.Signal(curve, 0.0, 255.0))
+        expected += frames_of(maps, case, matrix, curve)
     smoothing = entry.smoothing
     bounds = (smoothing.bound * entry.q_step, *smoothing.weights) if smoothing else (0.0, 0.0, 0.0)
     file.write(
@@ -99,6 +103,8 @@ def main(argv: list[str]) -> int:
     with path.open("wb") as file:
         for seed in range(count):
             write_case(file, random_case(seed), np.random.default_rng(seed))
+        for seed, (side, n_components) in enumerate(LARGE, start=count):
+            write_case(file, random_case(seed, side, n_components), np.random.default_rng(seed))
     return 0
 
 
