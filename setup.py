@@ -1,4 +1,4 @@
-"""The optional native core: built where there is a C compiler, else left out. All the rest is in pyproject.toml."""
+"""The optional native core of decoder and encoder: built where there is a C compiler. The rest is in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from setuptools.command.build_ext import build_ext
 
 STABLE_ABI = (3, 11)  # the first that has the buffer protocol
 IS_STABLE = sys.version_info >= STABLE_ABI
-SOURCES = sorted(str(path) for path in Path("native").glob("*/*.c") if path.parent.name in ("src", "python"))
+DECODER = sorted(str(path) for path in Path("native/src").glob("*.c"))
+ENCODER = sorted(str(path) for path in Path("native/encoder").glob("*.c"))
 # no fused multiply-add: results are the same bits on every machine
 UNIX_FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
 MICROSOFT_FLAGS = ["/std:c11", "/O2", "/fp:precise"]
@@ -24,17 +25,23 @@ class BuildNative(build_ext):
         super().build_extension(ext)
 
 
+def extension(name: str, sources: list[str]) -> Extension:
+    """A module in C, left out where it cannot be built."""
+    return Extension(
+        name,
+        sources,
+        include_dirs=["native/include", "native/src", "native/encoder"],
+        depends=sorted(str(path) for path in Path("native").glob("*/*.h")),
+        define_macros=[("Py_LIMITED_API", f"0x03{STABLE_ABI[1]:02X}0000")] if IS_STABLE else [],
+        py_limited_api=IS_STABLE,
+        optional=True,
+    )
+
+
 setup(
     ext_modules=[
-        Extension(
-            "todpack.decompressor._native",
-            SOURCES,
-            include_dirs=["native/include", "native/src"],
-            depends=sorted(str(path) for folder in ("include", "src") for path in Path("native", folder).glob("*.h")),
-            define_macros=[("Py_LIMITED_API", f"0x03{STABLE_ABI[1]:02X}0000")] if IS_STABLE else [],
-            py_limited_api=IS_STABLE,
-            optional=True,
-        )
+        extension("todpack.decompressor._native", [*DECODER, "native/python/_native.c"]),
+        extension("todpack.packer._native", [*DECODER, *ENCODER, "native/python/_encoder.c"]),
     ],
     cmdclass={"build_ext": BuildNative},
     options={"bdist_wheel": {"py_limited_api": f"cp3{STABLE_ABI[1]}"}} if IS_STABLE else {},

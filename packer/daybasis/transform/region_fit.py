@@ -10,14 +10,13 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
-from scipy.optimize import linear_sum_assignment
 
 from todpack.decompressor.bits import zigzag
 from todpack.decompressor.daybasis.transform.rotations import SKEW_SCALE
 
 from ...archive_writer import deflate
-from .rotation import ENERGY_GAIN, sparse_rotation
+from .assignment import assign, cluster
+from .rotation import neighborhood_rates, sparse_rotation
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -28,16 +27,6 @@ MAX_THREADS = 8
 CODED_PER_PROXY = 2.4
 """Bits that the coder saves for each bit of the rate proxy, which sees whole neighborhoods of details only; measured on
 three photographed days and the courtyard, from 2.3 to 2.7."""
-
-
-def neighborhood_rates(groups: Singles, rotation: Floats) -> Singles:
-    """Rate in nats (M,) of each neighborhood of groups (G, M, K) after a rotation, counted as in `rate_proxy`."""
-    energy = groups @ rotation.astype(np.float32)
-    energy *= energy
-    energy *= np.float32(ENERGY_GAIN)
-    local = np.log(1 + energy.mean(0)).sum(1)
-    energy += 1
-    return np.asarray((np.log(energy, out=energy).sum((0, 2)) + len(groups) * local) / 4, np.float32)
 
 
 def fit_regions(
@@ -64,11 +53,11 @@ def fit_regions(
     if n_classes < 2 or len(used) < n_classes:
         return classes, rotations
     profiles = energies[used] / np.linalg.norm(energies[used], axis=1, keepdims=True)
-    classes[used] = kmeans2(profiles, n_classes, seed=0, minit="++")[1]
+    classes[used] = cluster(profiles, n_classes)
     for step in range(n_rounds):
         sizes = np.bincount(classes[blocks], minlength=n_classes)
         fitted = np.flatnonzero(sizes >= MIN_NEIGHBORHOODS)
-        fit = partial(sparse_rotation, n_samples=40_000, n_rounds=4 if step == n_rounds - 1 else 2)
+        fit = partial(sparse_rotation, n_samples=40_000, n_rounds=2 if step == n_rounds - 1 else 1)
         with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
             found = list(pool.map(fit, [groups[:, classes[blocks] == c] for c in fitted]))
         for c, rotation in zip(fitted, found, strict=True):
@@ -122,7 +111,7 @@ def cheapest_classes(groups: Singles, blocks: Ints, n_blocks: int, rotations: Fl
 
 def align_columns(rotation: Floats) -> Floats:
     """Permute and flip columns so that the matrix is near the identity: components stay comparable over regions."""
-    columns = linear_sum_assignment(-np.abs(rotation))[1]
+    columns = assign(-np.abs(rotation))
     aligned = rotation[:, columns]
     return np.asarray(aligned * np.where(np.diag(aligned) < 0, -1.0, 1.0), np.float64)
 

@@ -7,7 +7,8 @@ constraint", 2018, whose preconditioner (the Hessian's diagonal in the planes of
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+
+from ..native import kernels
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -47,6 +48,22 @@ def rate_proxy(groups: Singles, rotation: Floats) -> tuple[float, Floats]:
     return float(value) / (4 * rotated.size), gradient.astype(np.float64) * (float(gain) / (2 * rotated.size))
 
 
+def neighborhood_rates(groups: Singles, rotation: Floats) -> Singles:
+    """Rate in nats (M,) of each neighborhood of groups (G, M, K) after a rotation, counted as in `rate_proxy`."""
+    if kernels is not None:
+        _, n_groups, n_components = groups.shape
+        rates = np.empty(n_groups, np.float32)
+        matrix = np.ascontiguousarray(rotation, np.float64)
+        kernels.neighborhood_rates(np.ascontiguousarray(groups), n_groups, n_components, matrix, rates)
+        return rates
+    energy = groups @ rotation.astype(np.float32)
+    energy *= energy
+    energy *= np.float32(ENERGY_GAIN)
+    local = np.log(1 + energy.mean(0)).sum(1)
+    energy += 1
+    return np.asarray((np.log(energy, out=energy).sum((0, 2)) + len(groups) * local) / 4, np.float32)
+
+
 def cayley(skew: Floats) -> Floats:
     """Orthogonal matrix (I - S/2)^-1 (I + S/2) of a skew-symmetric S."""
     unit = np.eye(len(skew))
@@ -69,8 +86,8 @@ def _skew(angles: Floats, n_components: int) -> Floats:
     return skew - skew.T
 
 
-def sparse_rotation(groups: Singles, n_samples: int = 100_000, n_rounds: int = 4, n_iterations: int = 20) -> Floats:
-    """Minimize `rate_proxy` over rotations.
+def sparse_rotation(groups: Singles, n_samples: int = 50_000, n_rounds: int = 2, n_iterations: int = 20) -> Floats:
+    """Minimize `rate_proxy` over rotations, in C where the kernels are there, by SciPy where they are not.
 
     Args:
         groups: (G, M, K) float32 as in `rate_proxy`, of the unrotated maps.
@@ -81,8 +98,14 @@ def sparse_rotation(groups: Singles, n_samples: int = 100_000, n_rounds: int = 4
     Returns:
         (K, K) float64 orthogonal, columns by falling rate. The same input gives the same result on the same machine.
     """
-    n_group, _, n_components = groups.shape
+    n_group, n_groups, n_components = groups.shape
     rotation = np.eye(n_components)
+    if kernels is not None:
+        sizes = n_groups, n_components, n_samples, n_rounds, n_iterations
+        kernels.sparse_rotation(np.ascontiguousarray(groups), *sizes, SIGNIFICANT, rotation)
+        return rotation
+    from scipy.optimize import minimize
+
     significant = groups[:, np.abs(groups).max((0, 2), initial=0) > SIGNIFICANT]
     if n_components < 2 or not significant.shape[1]:
         return rotation
