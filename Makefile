@@ -6,12 +6,14 @@ DATA ?= samples/courtyard
 OUT ?= out
 FAMILY ?= daybasis
 FUZZ_SECONDS ?= 60
+SETS ?=
+BENCH = $(if $(SETS),--sets $(SETS)) --results docs/benchmarks.json --docs docs/benchmarks.md --cache $(OUT)/bench-points
 STAMP = $(VENV)/.todpack-setup
 # passive waiting: a thread that waits leaves its core to others (shared and virtual machines)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submission test quick test-slow test-browser test-native test-oldest soak check format fuzz bench ab golden pictures clean
+.PHONY: help setup submission test quick test-slow test-browser test-native test-oldest soak check format fuzz peers bench bench-rate bench-speed bench-families ab golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -81,8 +83,20 @@ fuzz: $(STAMP)  ## coverage-guided fuzzing: FUZZ_SECONDS for each target, or RUN
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python -m tests.fuzz.run $(if $(RUNS),--total $(RUNS) --seconds 0,--seconds $(FUZZ_SECONDS)) --out $(OUT)/fuzz
 
-bench: $(STAMP)  ## size, quality, speed, memory beside the peers (DATA="DAY ..."); docs/benchmarks.md (15 minutes a day)
-	$(BIN)/todpack eval bench $(DATA) --families --json-out $(OUT)/bench.json --docs docs/benchmarks.md
+peers: $(STAMP)  ## install what the peers of the bench need beyond Python packages: aomenc
+	sh tests/eval/peers/install_aomenc.sh
+
+bench: bench-rate bench-speed  ## size, quality, speed and memory beside the peers, docs/benchmarks.md (SETS=FOLDER: more sets)
+
+bench-rate: $(STAMP)  ## of that, bytes and quality; what the machine's load does not change
+	-sh tests/eval/peers/install_aomenc.sh
+	$(BIN)/todpack eval bench --part rate $(BENCH)
+
+bench-speed: $(STAMP)  ## of that, times and memory of the sample, and of the courtyard where it is found
+	$(BIN)/todpack eval bench sample $(if $(wildcard $(SETS)/courtyard/png),courtyard) --part speed $(BENCH)
+
+bench-families: $(STAMP)  ## of that, trained families at their defaults (10 minutes)
+	$(BIN)/todpack eval bench sample --part families $(BENCH)
 
 ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=...), 3 seeds each (20 minutes)
 	$(BIN)/todpack eval ab $(DATA) -o $(OUT)/ab --json-out $(OUT)/ab.json
@@ -91,9 +105,8 @@ golden: $(STAMP)  ## write a golden archive for this version (a person's decisio
 	$(BIN)/python -m tests.golden.make_golden
 
 pictures: $(STAMP)  ## make the pictures of README (from the bench) and docs/daybasis.md
-	test -f $(OUT)/bench.json || $(MAKE) bench
 	$(BIN)/todpack compress $(DATA) -o $(OUT)/picture.tod --q-step 16
-	$(BIN)/python docs/make_pictures.py $(OUT)/bench.json --archive $(OUT)/picture.tod --data $(DATA) --out docs
+	$(BIN)/python docs/make_pictures.py docs/benchmarks.json --archive $(OUT)/picture.tod --data $(DATA) --out docs
 	$(BIN)/python docs/make_daybasis_figures.py $(DATA) --out docs
 
 clean:  ## remove what the targets made, but the virtual environment

@@ -106,7 +106,7 @@ sys.exit(main())
         "export-latent --ckpt c.ckpt -o {t}/e",
         "infer --ckpt c.ckpt --time 1 -o {t}/x.png",
         "batch-infer --ckpt c.ckpt -o {t}/f",
-        "eval bench {day} --quick --json-out {t}/b.json",
+        "eval bench {day} --quick --results {t}/b.json --cache {t}/points",
         "eval ab {day} --quick --no-lpips -o {t}/ab",
         "eval peers {day} --peers x265 --no-lpips",
         "eval rd {day} --no-lpips -o {t}/rd",

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from ..measures.latency import ComparedTimes
 from ..tables import figure, markdown
-from ..trials import mean_and_deviation
+from ..trials import with_deviation
 from .run import AbResult
 from .variants import PLAIN
 
@@ -56,14 +56,13 @@ def _mean(group: Group, name: str) -> float:
 
 
 def ab_table(results: Sequence[AbResult], times: Mapping[str, ComparedTimes]) -> str:
-    """A Markdown table: a row per variant, mean ± deviation over the seeds."""
+    """A Markdown table: a row per variant, mean and, of several seeds, ± deviation."""
     rows = []
     for name, group in by_variant(results).items():
         cells = [name]
         for measure, (_, digits) in _SPREADS.items():
             values = _values(group, measure)
-            mean, deviation = mean_and_deviation(values).values() if values else (0.0, 0.0)
-            cells.append(f"{mean:.{digits}f} ± {deviation:.{digits}f}" if values else "absent")
+            cells.append(with_deviation(values, digits) if values else "absent")
         cells += [f"{_mean(group, 'archive_bytes'):.0f}", f"{_mean(group, 'model_bytes'):.0f}"]
         cells += [f"{times[name].frame_ms:.1f}", f"{times[name].load_ms:.0f}", f"{_mean(group, 'train_s'):.0f}"]
         rows.append(cells)

@@ -1,10 +1,12 @@
-"""`todpack eval bench`: our default family beside x265 and JPEG XL on the same frames in one run, against the targets.
+"""`todpack eval bench`: sets of lightmaps, ours beside the peers, in one result file.
 
 command    the command
-result     what is measured, and what was found: plain records
-dataset    one dataset: rate curves, wall times, latencies, memory
+sets       the sets, and the PSNRs at which codecs are compared
+rate       one set's bytes and quality: ours and all peers
+speed      one set's times and memory: ours
+peak       a command of ours with its peak memory
 families   the trained families at their defaults
-targets    the figures against their targets
-report     tables for a terminal, and JSON
-document   docs/benchmarks.md
+result     the one file of all figures
+report     the figures as tables
+document   docs/benchmarks.md, from the file alone
 """

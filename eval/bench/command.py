@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import time
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,113 +11,115 @@ from todpack.packer.progress import ProgressLine
 
 from .. import options
 
-
-def _named_paths(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
-    named: dict[str, Path] = {}
-    for value in values:
-        name, separator, path = value.partition("=")
-        if not (name and separator and path) or name in named:
-            raise click.BadParameter(f"expected NAME=PATH, each name once, found {value!r}")
-        named[name] = Path(path)
-    return named
+PARTS = ("rate", "speed", "families")
+SETS_VARIABLE = "TODPACK_SETS"
 
 
 @options.command(
     "bench",
-    "Ours beside x265 and JPEG XL, against the targets.",
-    "todpack eval bench --json-out bench.json",
-    "todpack eval bench frames --q-step 8,16,24 --quick",
-    "todpack eval bench frames --archive gridmlp=gridmlp.tod",
+    "Ours beside the peers on many sets, in one result file.",
+    "todpack eval bench sample --part rate",
+    "todpack eval bench frames --quick",
+    "todpack eval bench --sets more --results docs/benchmarks.json --docs docs/benchmarks.md",
+    "todpack eval bench --part none --results docs/benchmarks.json --docs docs/benchmarks.md",
 )
-@click.argument("data_paths", metavar="[DATA]...", nargs=-1, type=options.PATH)
+@click.argument("data", metavar="[SET|DATA]...", nargs=-1)
 @options.of_level
-@options.json_out
-@click.option("--docs", type=options.PATH, metavar="FILE", help="Also write FILE (Markdown), with all peers.")
-@options.threads(2, "Threads of compressing and decoding.")
-@options.numbers("--q-step", "q_steps", (), "Steps of ours, and 16.  [default: 8,11,16,22,30]")
+@click.option("--sets", "more", type=options.PATH, envvar=SETS_VARIABLE, show_envvar=True, help="Folder of more sets.")
 @click.option(
-    "--archive",
-    "archives",
+    "--part",
+    "parts",
+    type=click.Choice([*PARTS, "none"]),
     multiple=True,
-    callback=_named_paths,
-    metavar="NAME=PATH",
-    help="Add a ready archive.",
+    default=("rate", "speed"),
+    help="rate: bytes and quality; speed: times and memory; families: training; may be repeated.",
 )
-@click.option("--quick", is_flag=True, help="Few settings, each timed once: a look, not a result.")
+@click.option("--results", type=options.PATH, metavar="FILE", help="The result file (JSON), kept up to date.")
+@click.option("--docs", type=options.PATH, metavar="FILE", help="Also write all results as FILE (Markdown).")
 @click.option(
-    "--families/--no-families",
-    default=None,
-    help="Also train and compare all families, on each DATA.  [default: on without DATA and --quick]",
+    "--cache", type=options.PATH, default=Path("out/bench-points"), help="Folder of points that were measured before."
 )
+@click.option("--ours/--no-ours", default=True, help="Measure our own points; without them the peers fill the cache.")
+@options.threads(2, "Threads of a training of --part families.")
+@click.option("--quick", is_flag=True, help="Few points of few codecs, each timed once: a look, not a result.")
+@options.lpips
 def bench(
-    data_paths: tuple[Path, ...],
+    data: tuple[str, ...],
     lightmap: str | None,
-    json_out: Path | None,
+    more: Path | None,
+    parts: tuple[str, ...],
+    results: Path | None,
     docs: Path | None,
+    cache: Path,
+    ours: bool,
     threads: int,
-    q_steps: tuple[float, ...],
-    archives: dict[str, Path],
     quick: bool,
-    families: bool | None,
+    lpips: options.LpipsChoice,
 ) -> None:
-    """Measure our default family beside x265 and JPEG XL on the same frames, in one run, against the targets.
+    """Measure ours and the peers on sets of lightmaps: known ones by name, folders of frames by path, or all.
 
-    DATA is a folder of frames, or several; without it: the sample. The targets belong to frames of 256 x 256 (the
-    sample) and 512 x 512 (the whole courtyard); other sizes have none.
+    Known sets are the repository's samples and those found in --sets. A result file keeps the figures of sets and parts
+    that are not measured now. Points are kept in --cache, ours by the code that made them, so that a second run
+    measures only what changed.
     """
+    import sys
+
     from todpack.decompressor.files import write_text
 
     from ..errors import EvalError
     from ..machine import machine
+    from ..measures.perceptual import LpipsAbsent
+    from ..peers.cache import PointCache
+    from ..peers.run import all_peers
     from ..tables import terminal
     from ..trials import require_families
-    from .dataset import QUICK, BenchSettings, DatasetBench, bench_dataset
-    from .families import Row, bench_families, daybasis_row, families_json, families_table
-    from .report import bench_json, dataset_table, footer
+    from .document import bench_document
+    from .families import bench_families
+    from .rate import RateSettings, rate_of_set
+    from .report import set_tables
+    from .result import add, commit, read_result, write_result
+    from .sets import bounds, chosen_sets
+    from .speed import QUICK, SpeedSettings, speed_of_set
 
-    if families is None:
-        families = not quick and not data_paths
-    data_paths = data_paths or (options.sample_frames(),)
-    if archives and len(data_paths) != 1:
-        raise click.UsageError("--archive belongs to one dataset: name one DATA")
-    require_families(["daybasis", "gridmlp"] if families else ["daybasis"], refined=bool(families))
-    settings = replace(QUICK if quick else BenchSettings(), threads=threads, lightmap=lightmap)
-    if q_steps:
-        settings = replace(settings, q_steps=q_steps)
-    for path in (json_out, docs):
+    parts = tuple(part for part in PARTS if part in parts)
+    for path in (results, docs):
         if path is not None:
             options.prepare_output(path)
-    described, start = machine(threads), time.monotonic()
-    benches: list[DatasetBench] = []
-    rows: dict[str, list[Row]] = {}
+    found = read_result(results) if results is not None else {}
+    chosen = chosen_sets(data, more, lightmap) if parts else []
+    require_families(["gridmlp"] if "families" in parts else ["daybasis"], refined="families" in parts)
+    measure = LpipsAbsent("left out by --quick") if quick or "rate" not in parts else lpips.load()
+    points = PointCache(cache) if "rate" in parts else None
+    command = f"todpack eval bench {' '.join(data)}".strip()
 
-    def keep() -> None:  # after each part: a bench takes minutes, and may be interrupted
-        if json_out is not None:
-            report = bench_json(benches, described) | ({"families": families_json(rows)} if rows else {})
-            write_text(json_out, json.dumps(report, indent=2, allow_nan=False) + "\n")
+    def measured(part: str, one: Any, tell: Any) -> Any:
+        if part == "rate":
+            return rate_of_set(one, RateSettings(measure, points, ours, quick), tell)
+        if part == "speed":
+            return speed_of_set(one, QUICK if quick else SpeedSettings(), bounds("speed").get(one.name, {}), tell)
+        return bench_families(one.path, lightmap=one.lightmap, threads=threads, progress=tell)
 
-    for data_path in data_paths:
-        with ProgressLine(str(data_path)) as line:
-            benches.append(bench_dataset(data_path, settings, archives, line.update))
-        click.echo(dataset_table(benches[-1]))
-        keep()
-    for one, data_path in zip(benches, data_paths, strict=True) if families else ():
-        with ProgressLine(str(data_path)) as line:
-            trained = bench_families(data_path, lightmap=lightmap, threads=threads, progress=line.update)
-        rows[str(data_path)] = daybasis_row(one) + trained
-        click.echo(terminal([families_table(rows[str(data_path)], str(data_path))]))
-        keep()
-    click.echo(footer(benches, described))
-    if not any(one.results.points for one in benches):
+    failed = 0
+    for part in parts:
+        for one in chosen:
+            if part == "families" and one.kind == "HDR":
+                continue
+            described = machine(threads)
+            try:
+                with ProgressLine(f"{part} {one.name}") as line:
+                    value = measured(part, one, line.update)
+            except EvalError as error:  # one set's error does not end the others
+                click.echo(f"{one.name} failed: {error}", err=True)
+                failed += 1
+                continue
+            add(found, part, one.name, value, {"machine": described, "commit": commit(), "command": command})
+            click.echo(terminal(set_tables(part, one.name, value, bounds("rate"))))
+            sys.stdout.flush()
+            if results is not None:
+                found["definitions"] = {peer.name: peer.definition for peer in all_peers()}
+                write_result(results, found)
+    if parts and failed == len(parts) * len(chosen):
         raise EvalError("nothing was measured")
     if docs is not None:
-        from .document import bench_peers, document
-
-        words = f"todpack eval bench {' '.join(map(str, data_paths))} --docs {docs}"
-        words += f"{' --quick' if quick else ''}{'' if lightmap is None else f' --lightmap {lightmap}'}"
-        tables = [families_table(found, path) for path, found in rows.items()]
-        with ProgressLine("peers") as line:
-            peers = bench_peers(benches[0].path, quick, line.update, lightmap)
-        minutes = (time.monotonic() - start) / 60
-        write_text(docs, document(benches, peers, described, words, minutes, quick, tables))
-        click.echo(f"\n{docs}")
+        write_text(docs, bench_document(found, bounds("rate")))
+        click.echo(str(docs))

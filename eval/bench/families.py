@@ -11,13 +11,10 @@ from todpack.frames import read_day
 
 from ..errors import EvalError
 from ..measures.latency import LatencySettings
-from ..peers.ours import DAYBASIS, REFINED
 from ..progress import Progress, silent
-from ..tables import Table
 from ..trials import Options, Trial, TrialSettings, measures_of, run_trial
-from .dataset import TIMED_Q_STEP, DatasetBench
 
-FAMILIES = ("gridmlp", "siren")  # that are trained; daybasis is in every bench
+FAMILIES = ("daybasis", "gridmlp", "siren")
 
 
 Row = dict[str, Any]
@@ -63,27 +60,3 @@ def bench_families(
             figures = {name: measures[name] for name in ("psnr_db", "open_ms", "frame_ms", "train_s")}
             rows.append({"family": family, "archive_bytes": measures["bytes"], **figures})
     return rows
-
-
-def daybasis_row(bench: DatasetBench) -> list[Row]:
-    """The row of daybasis at its defaults, the refined archive of the dataset's bench; none where torch is absent."""
-    setting, latency = f"q_step {TIMED_Q_STEP:g}", bench.refined_latency
-    points = [point for point in bench.results.curve(REFINED) if point.setting == setting]
-    if not points or latency is None:
-        return []
-    row: Row = {"family": DAYBASIS, "archive_bytes": points[0].size_bytes, "psnr_db": points[0].psnr_db}
-    times = {"open_ms": latency.open_ms, "frame_ms": latency.frame_ms_median, "train_s": bench.refined_s}
-    return [row | times]
-
-
-def families_json(rows: Mapping[str, list[Row]]) -> list[dict[str, object]]:
-    """The rows of each dataset for --json-out."""
-    return [{"path": path, **row} for path, family_rows in rows.items() for row in family_rows]
-
-
-def families_table(rows: list[Row], data_path: str) -> Table:
-    """The rows for people."""
-    digits = {"archive_bytes": 0, "psnr_db": 2, "open_ms": 0, "frame_ms": 1, "train_s": 0}
-    body = [(row["family"], *(f"{row[name]:.{n}f}" for name, n in digits.items())) for row in rows]
-    head = ("family", "bytes", "PSNR dB", "open ms", "frame ms", "training s")
-    return Table(f"Families at their defaults: {data_path}", head, body)

@@ -31,6 +31,11 @@ class RatePoint:
         decode_ms_per_frame: Wall time of decoding all frames, over their number.
         ssim: Of the day; None where it was not measured.
         lpips: Likewise.
+        border_db: PSNR of lookups half a texel over charts' borders, against the gutter that the codec was to give:
+            the original's own, or the one of FORMAT.md; None where it was not measured, or there are no borders.
+        mask_bytes: Of `size_bytes`, what tells valid texels from others.
+        encode_cpu_s: Processor time of encoding, all threads and processes together: nearly free of a machine's load.
+        decode_cpu_ms_per_frame: Likewise of decoding.
     """
 
     name: str
@@ -41,6 +46,10 @@ class RatePoint:
     decode_ms_per_frame: float = math.nan
     ssim: float | None = None
     lpips: float | None = None
+    border_db: float | None = None
+    mask_bytes: int = 0
+    encode_cpu_s: float = math.nan
+    decode_cpu_ms_per_frame: float = math.nan
 
     def bpt(self, n_valid: int, n_frames: int) -> float:
         """Bits per valid texel and frame."""
@@ -58,6 +67,10 @@ class RatePoint:
             "lpips": finite(self.lpips),
             "encode_s": finite(self.encode_s),
             "decode_ms_per_frame": finite(self.decode_ms_per_frame),
+            "border_db": finite(self.border_db),
+            "mask_bytes": self.mask_bytes,
+            "encode_cpu_s": finite(self.encode_cpu_s),
+            "decode_cpu_ms_per_frame": finite(self.decode_cpu_ms_per_frame),
         }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from todpack.packer.export.blocks import PROFILE, decode_blocks, encode_blocks, require_blocks
 from todpack.packer.export.textures import BC6H, BC7
 
-from .peer import Encode, Encoded, Peer, encode_frames
+from .peer import Encode, Encoded, Peer, encode_frames, package_version
 
 
 def _encode(is_bc7: bool, zstd: bool) -> Encode:
@@ -33,6 +35,7 @@ PEERS = tuple(
         "frame" if zstd else "yes",
         _encode(kind == "bc7", zstd),
         transfer,
+        version=partial(package_version, "ispc_texcomp", "imagecodecs"),
     )
     for kind, title, transfer in (("bc7", "BC7", "srgb8"), ("bc6h", "BC6H unsigned", "linear"))
     for zstd in (False, True)

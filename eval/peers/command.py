@@ -22,11 +22,19 @@ from .. import options
     "todpack eval peers frames --crf 12,16,20 --distance 1 --psnr 40,42 --json",
     "todpack eval peers frames --peers x265,svt-av1,avif --json-out peers.json",
     "todpack eval peers frames --peers mlp,ndgi --train-seconds 300",
+    "todpack eval peers frames --peer mypackage.codec:Mine",
 )
 @options.frames
 @frame_options
 @options.lightmap
 @click.option("--peers", "names", help="Some peers by name, separated by commas.  [default: all]")
+@click.option(
+    "--peer",
+    "own_names",
+    multiple=True,
+    metavar="MODULE:OBJECT",
+    help="Also a codec of yours, see docs/peers.md; may be repeated.",
+)
 @options.crf((8, 12, 16, 20))
 @options.distance((0.5, 1, 2, 3))
 @click.option(
@@ -46,6 +54,7 @@ def peers(
     reading: ReadOptions,
     lightmap: str | None,
     names: str | None,
+    own_names: tuple[str, ...],
     crfs: tuple[float, ...],
     distances: tuple[float, ...],
     train_s: float,
@@ -56,13 +65,15 @@ def peers(
 ) -> None:
     """Code the frames of INPUT by ours and by other codecs and models: bytes, quality, times, BD-rate against x265.
 
-    x265, SVT-AV1, JPEG XL, AVIF, WebP, PNG, BC7 (BC6H for radiance), and reimplementations: PCA with vector
-    quantization, the contest's kind of MLP, an NDGI-style model. What is not installed is named as absent.
+    x265, libaom, SVT-AV1 (4:2:0), JPEG XL, AVIF, WebP, PNG, BC7 (BC6H for radiance), and reimplementations: PCA with
+    vector quantization, the contest's kind of MLP, an NDGI-style model. Bytes are those of raw streams, without a
+    container. What is not installed is named as absent.
     """
 
     from ..errors import EvalError
     from ..measures.frames import day_frames
     from ..tables import terminal
+    from .own import own_peer
     from .report import peers_json, peers_tables
     from .run import all_peers, chosen_peers, run_peers
 
@@ -70,6 +81,7 @@ def peers(
     if json_out is not None:
         options.prepare_output(json_out)
     day = options.read_frames(data_path, reading, lightmap)
+    chosen += tuple(own_peer(name, day.hours) for name in own_names)
     measure = lpips.load()
     with ProgressLine("peers") as line:
         results = run_peers(day_frames(day), day.valid, chosen, lpips=measure, progress=line.update)

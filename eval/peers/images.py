@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from todpack.decompressor.errors import MissingPackageError, needs
 
-from .peer import Encoded, Peer, encode_frames
+from .peer import Encoded, Peer, encode_frames, package_version
 
 JPEG_XL_EFFORT = 7
 AVIF_SPEED = 4
 PNG_LEVEL = 9
+_VERSION = partial(package_version, "imagecodecs")
 
 
 def _codecs(name: str) -> Any:
@@ -29,7 +31,9 @@ def _jpeg_xl(frames: np.ndarray, _valid: np.ndarray, distance: float) -> Encoded
     exact = distance == 0.0  # without it, distance 0 is only nearly lossless
     return encode_frames(
         frames,
-        lambda frame: codecs.jpegxl_encode(frame, distance=distance, effort=JPEG_XL_EFFORT, lossless=exact),
+        lambda frame: codecs.jpegxl_encode(
+            frame, distance=distance, effort=JPEG_XL_EFFORT, lossless=exact, usecontainer=False
+        ),
         codecs.jpegxl_decode,
     )
 
@@ -60,17 +64,19 @@ def _png(frames: np.ndarray, _valid: np.ndarray, _level: float) -> Encoded:
 
 JPEG_XL = Peer(
     "jpegxl",
-    f"JPEG XL effort {JPEG_XL_EFFORT}, butteraugli distance, each frame alone",
+    f"JPEG XL effort {JPEG_XL_EFFORT}, butteraugli distance, each frame alone, raw codestreams",
     "distance",
     (0.5, 1.0, 2.0, 3.0),
     "frame",
     _jpeg_xl,
     bounds=(0.0, 25.0),
+    version=_VERSION,
 )
 OTHERS = (
     Peer("avif", f"AVIF 4:4:4, libavif speed {AVIF_SPEED}, each frame alone", "quality", (70.0, 80.0, 90.0, 95.0),
-         "frame", _avif),
+         "frame", _avif, version=_VERSION),
     Peer("webp", "WebP method 6 (lossy: 4:2:0; quality 100: lossless), each frame alone", "quality",
-         (70.0, 80.0, 90.0, 97.0, 100.0), "frame", _webp),
-    Peer("png", f"PNG, zlib level {PNG_LEVEL}, each frame alone", "level", (float(PNG_LEVEL),), "frame", _png),
+         (70.0, 80.0, 90.0, 97.0, 100.0), "frame", _webp, version=_VERSION),
+    Peer("png", f"PNG, zlib level {PNG_LEVEL}, each frame alone", "level", (float(PNG_LEVEL),), "frame", _png,
+         version=_VERSION),
 )  # fmt: skip

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import tempfile
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+import todpack
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import needs
 
+from ..archive import byte_budget
 from ..process import run_todpack
 from .peer import Encoded, Peer
 
@@ -42,24 +46,44 @@ def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -
         source, path = Path(folder) / "day", Path(folder) / "day.tod"
         source.mkdir()
         for index, frame in enumerate(frames):
-            Image.fromarray(frame).save(source / f"{index:03}.png", compress_level=1)
+            if frames.dtype.kind == "f":
+                np.save(source / f"{index:03}.npy", frame)
+            else:
+                Image.fromarray(frame).save(source / f"{index:03}.png", compress_level=1)
         Image.fromarray(np.where(valid, 255, 0).astype(np.uint8)).save(source / "valid.png")
         encode_s = compress(source, path, q_step, THREADS, refine)
         stored = path.read_bytes()
+        with open_archive(path, provider="cpu") as archive:
+            mask_bytes = sum(part["bytes"] for part in byte_budget(archive) if part["kind"] == "mask")
 
     def decode() -> np.ndarray:
         with tempfile.TemporaryDirectory(prefix="todpack-peers-") as folder:
             path = Path(folder) / "day.tod"
             path.write_bytes(stored)
             with open_archive(path, threads=THREADS, provider="cpu") as archive:
-                return np.stack([archive.decode(float(time_h), dtype="uint8") for time_h in archive.hours])
+                return np.stack([archive.decode(float(time_h), dtype=frames.dtype.name) for time_h in archive.hours])
 
-    return Encoded(len(stored), decode, encode_s)
+    return Encoded(len(stored), decode, encode_s, mask_bytes)
+
+
+@cache
+def sources_digest() -> str:
+    """SHA-256 of the code that makes and reads archives, as hexadecimal: points of other code are measured again."""
+    root = Path(todpack.__file__).parent
+    digest = hashlib.sha256()
+    for package in ("frames", "decompressor", "packer", "trainer"):
+        folder = Path(next(iter(importlib.import_module(f"todpack.{package}").__path__)))
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".py", ".toml", ".so", ".pyd", ".bin"):
+                digest.update(f"{package}/{path.relative_to(folder)}".encode())
+                digest.update(path.read_bytes())
+    digest.update((root / "compress_command.py").read_bytes())
+    return digest.hexdigest()
 
 
 def _peer(name: str, refine: str) -> Peer:
     definition = f"todpack compress --q-step Q --refine {refine}, a whole process; decoding counts opening the archive"
-    return Peer(name, definition, "q_step", Q_STEPS, "yes", partial(_encode, refine))
+    return Peer(name, definition, "q_step", Q_STEPS, "yes", partial(_encode, refine), "both", version=sources_digest)
 
 
 PEERS = (_peer(DAYBASIS, "none"), _peer(REFINED, "fast"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import zstandard
@@ -18,11 +20,13 @@ class Encoded:
         size_bytes: Everything the decoder reads.
         decode: Gives the frames back, (T, H, W, 3), same type as the original.
         encode_s: Wall time of coding (training included), where not all of the call was that.
+        mask_bytes: Of `size_bytes`, what tells valid texels from others; peers that hold no mask have 0.
     """
 
     size_bytes: int
     decode: Callable[[], np.ndarray]
     encode_s: float | None = None
+    mask_bytes: int = 0
 
 
 Encode = Callable[[np.ndarray, np.ndarray, float], Encoded]
@@ -41,8 +45,9 @@ class Peer:
         random_access: Whether one texel at one time decodes without the rest of its frame: "yes", "no" or "frame"
             (single frames, but no single texels).
         encode: Codes a day at a setting.
-        transfer: What it codes: "srgb8" or "linear".
+        transfer: What it codes: "srgb8", "linear" or "both".
         bounds: Least and largest setting.
+        version: What is run, as text: points of one version are not taken for those of another.
     """
 
     name: str
@@ -53,6 +58,16 @@ class Peer:
     encode: Encode
     transfer: str = "srgb8"
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    version: Callable[[], str] = lambda: ""
+
+
+def package_version(*names: str) -> str:
+    """Versions of packages, e.g. "av 18.1.0", whichever are installed."""
+    found = []
+    for name in names:
+        with contextlib.suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)
 
 
 def encode_frames(

@@ -20,15 +20,17 @@ BD_CAPTION = (
 )
 
 
-def bd_rates(results: PeerResults, names: Sequence[str]) -> tuple[dict[str, float | None], str | None]:
-    """BD-rates of codecs against x265, in percent, by name; None where the curves do not compare.
+def bd_rates(
+    results: PeerResults, names: Sequence[str], against: str = X265.name
+) -> tuple[dict[str, float | None], str | None]:
+    """BD-rates of codecs against one of them, in percent, by name; None where the curves do not compare.
 
     Returns:
         The rates, and why there are none at all, or None.
     """
-    anchor = results.curve(X265.name)
+    anchor = results.curve(against)
     if not anchor:
-        return {}, f"{X265.name} is not among the points"
+        return {}, f"{against} is not among the points"
     try:
         return {name: bd_rate_percent(anchor, results.curve(name)) for name in names}, None
     except MissingPackageError as error:

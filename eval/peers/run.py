@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,12 +12,14 @@ import numpy as np
 from todpack.decompressor.errors import TodpackError
 
 from ..errors import EvalError
+from ..measures.border import border_score
 from ..measures.figures import Figures
 from ..measures.metrics import psnr_linear_db, psnr_srgb_db
 from ..measures.perceptual import MIN_SIDE, Lpips, LpipsAbsent
 from ..measures.rate_curve import RatePoint
 from ..progress import Progress, silent
-from . import blocks, images, neural, ours, vector_quantization, video
+from . import blocks, images, libaom, neural, ours, vector_quantization, video
+from .cache import PointCache
 from .peer import Peer
 
 
@@ -67,6 +70,7 @@ def all_peers(
     return (
         *ours.PEERS,
         replace(video.X265, settings=tuple(crfs)),
+        replace(libaom.LIBAOM, settings=libaom.LIBAOM.settings if crfs else ()),
         replace(images.JPEG_XL, settings=tuple(distances)),
         video.SVT_AV1,
         *images.OTHERS,
@@ -101,6 +105,7 @@ def run_peers(
     *,
     lpips: Lpips | LpipsAbsent | None = None,
     progress: Progress = silent,
+    cache: PointCache | None = None,
 ) -> PeerResults:
     """Run peers one after another at all their settings.
 
@@ -109,6 +114,8 @@ def run_peers(
         valid: (H, W) bool, the texels that are measured.
         peers: Which.
         lpips: The measure, or why it is absent. None measures PSNR alone, which is what a rate curve needs.
+        progress: Told of each setting.
+        cache: Points that were measured before; new ones are put there.
 
     Returns:
         The points. A peer that fails, for whatever reason, is named with it, and the others go on.
@@ -129,13 +136,17 @@ def run_peers(
     points: list[RatePoint] = []
     absent: dict[str, str] = {}
     for done, (peer, setting) in enumerate(jobs):
-        if peer.transfer != transfer:
+        if peer.transfer not in ("both", transfer):
             absent[peer.name] = f"it codes {peer.transfer} frames, these are {transfer}"
         if peer.name in absent:
             continue
         progress(done, len(jobs), f"{peer.name} {peer.unit} {setting:g}")
         try:
-            points.append(_point(peer, setting, frames, valid, lpips))
+            found = cache.get(peer, setting, frames, valid, lpips) if cache is not None else None
+            point = found or _point(peer, setting, frames, valid, lpips)
+            if cache is not None and found is None:
+                cache.put(point, peer, setting, frames, valid, lpips)
+            points.append(point)
         except TodpackError as error:
             absent[peer.name] = str(error)
         except Exception as error:  # a codec raises what it likes
@@ -147,24 +158,43 @@ def run_peers(
     return PeerResults(tuple(points), absent, tuple(peers), lpips_absent, int(valid.sum()), len(frames), key)
 
 
+def _processor_s() -> float:
+    """Processor time of this process, its threads and its finished children, in seconds."""
+    children = os.times()
+    return time.process_time() + children.children_user + children.children_system
+
+
 def _point(
     peer: Peer, setting: float, frames: np.ndarray, valid: np.ndarray, lpips: Lpips | LpipsAbsent | None
 ) -> RatePoint:
     """Code the day by one peer at one setting, and measure what comes back."""
-    text, start = f"{peer.unit} {setting:g}", time.perf_counter()
+    text, start, start_cpu = f"{peer.unit} {setting:g}", time.perf_counter(), _processor_s()
     coded = peer.encode(frames, valid, setting)
-    encoded = time.perf_counter()
+    encoded, encoded_cpu = time.perf_counter(), _processor_s()
     back = coded.decode()
     decode_ms = 1e3 * (time.perf_counter() - encoded) / len(frames)
+    decode_cpu_ms = 1e3 * (_processor_s() - encoded_cpu) / len(frames)
     if back.shape != frames.shape or back.dtype != frames.dtype:
         raise EvalError(f"{text}: expected {frames.shape} {frames.dtype} back, found {back.shape} {back.dtype}")
     psnr_db = (psnr_srgb_db if frames.dtype.kind == "u" else psnr_linear_db)(frames, back, valid)
     encode_s = encoded - start if coded.encode_s is None else coded.encode_s
-    point = RatePoint(peer.name, text, coded.size_bytes, psnr_db, encode_s, decode_ms)
+    point = RatePoint(
+        peer.name,
+        text,
+        coded.size_bytes,
+        psnr_db,
+        encode_s,
+        decode_ms,
+        mask_bytes=coded.mask_bytes,
+        encode_cpu_s=encoded_cpu - start_cpu,
+        decode_cpu_ms_per_frame=decode_cpu_ms,
+    )
     if lpips is None:
         return point
+    border = border_score(frames, back, valid)
+    border_db = None if border is None else max(border.psnr_db[-1], border.own_gutter_db[-1])
     figures = Figures()
     for original, decoded in zip(frames, back, strict=True):
         figures.add_frame(original, decoded, valid, lpips if isinstance(lpips, Lpips) else None)
     _, similarity, distance = figures.means()
-    return replace(point, ssim=similarity, lpips=distance)
+    return replace(point, ssim=similarity, lpips=distance, border_db=border_db)

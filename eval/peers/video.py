@@ -1,9 +1,10 @@
-"""The day as one video: x265 and SVT-AV1, by PyAV."""
+"""The day as one video, counted as its raw stream: x265 (HEVC, Annex B) and SVT-AV1 (AV1 OBUs), by PyAV."""
 
 from __future__ import annotations
 
 import io
 import os
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from todpack.decompressor.errors import MissingPackageError, needs
 
 from ..errors import EvalError
-from .peer import Encoded, Peer
+from .peer import Encoded, Peer, package_version
 
 # FFmpeg's conversion of RGB to the 10-bit YUV that the encoders take is wrong at times, in up to 4 of 100 frames,
 # where a row is no multiple of 16 texels (seen with PyAV 18.1)
@@ -32,7 +33,7 @@ def filled_up(frames: np.ndarray) -> np.ndarray:
 
 
 def _encode(frames: np.ndarray, container: str, encoder: str, pixels: str, options: dict[str, str]) -> Encoded:
-    """Code (T, H, W, 3) uint8 frames by an encoder of FFmpeg, in a container of its."""
+    """Code (T, H, W, 3) uint8 frames by an encoder of FFmpeg, in a format that adds nothing to its stream."""
     with needs("peers", "a video"):
         import av
     height, width = frames.shape[1:3]
@@ -48,14 +49,16 @@ def _encode(frames: np.ndarray, container: str, encoder: str, pixels: str, optio
         for frame in filled:
             file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         file.mux(stream.encode())
+    data = stored.getvalue()
+    return Encoded(len(data), lambda: decoded_stream(data, container)[:, :height, :width])
 
-    def decode() -> np.ndarray:
-        stored.seek(0)
-        with av.open(stored, "r", format=container) as coded:
-            decoded = np.stack([frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)])
-        return decoded[:, :height, :width]
 
-    return Encoded(len(stored.getvalue()), decode)
+def decoded_stream(data: bytes, container: str) -> np.ndarray:
+    """(T, H, W, 3) uint8 frames of a raw stream, "hevc" or "obu"."""
+    import av
+
+    with av.open(io.BytesIO(data), "r", format=container) as coded:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)])
 
 
 def _x265(frames: np.ndarray, _valid: np.ndarray, crf: float) -> Encoded:
@@ -69,7 +72,7 @@ def _svt_av1(frames: np.ndarray, _valid: np.ndarray, crf: float) -> Encoded:
     if min(frames.shape[1:3]) < SVT_AV1_MIN_SIDE:
         raise EvalError(f"it takes no frames under {SVT_AV1_MIN_SIDE} texels a side")
     options = {"crf": f"{crf:g}", "preset": str(SVT_AV1_PRESET), "svtav1-params": "keyint=-1:tune=1"}
-    return _encode(frames, "matroska", "libsvtav1", "yuv420p10le", options)
+    return _encode(frames, "obu", "libsvtav1", "yuv420p10le", options)
 
 
 X265 = Peer(
@@ -80,13 +83,16 @@ X265 = Peer(
     "no",
     _x265,
     bounds=(0.0, 51.0),
+    version=partial(package_version, "av"),
 )
 SVT_AV1 = Peer(
-    "svt-av1",
-    f"SVT-AV1 preset {SVT_AV1_PRESET}, tune psnr, yuv420p10le (it has no 4:4:4), constant rate factor, in Matroska",
+    "svt-av1-420",
+    f"SVT-AV1 preset {SVT_AV1_PRESET}, tune psnr, yuv420p10le: it has no 4:4:4, which bounds its PSNR; constant rate "
+    "factor, raw AV1 stream (OBUs)",
     "crf",
     (8.0, 16.0, 24.0, 32.0),
     "no",
     _svt_av1,
     bounds=(0.0, 63.0),
+    version=partial(package_version, "av"),
 )

@@ -14,12 +14,26 @@ from todpack.packer.progress import ProgressLine
 
 from .. import options
 
+_NamedPaths = dict[str, list[Path]]
+
+
+def _named_paths(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> _NamedPaths:
+    named: _NamedPaths = {}
+    for value in values:
+        name, separator, path = value.partition("=")
+        if not (name and separator and path):
+            raise click.BadParameter(f"expected NAME=PATH, found {value!r}")
+        named.setdefault(name, []).append(Path(path))
+    return named
+
 
 @options.command(
     "rd",
     "Curves of size against quality of the families, as plots.",
     "todpack eval rd frames -o rd",
     "todpack eval rd frames -o rd --sweeps daybasis,gridmlp --repeats 3",
+    "todpack eval rd frames -o rd --sweeps gridmlp --repeats 2 --epochs 4",
+    "todpack eval rd frames -o rd --archive mine=a.tod --archive mine=b.tod --results other.json",
     'todpack eval rd frames -o rd --sweeps daybasis --crf "" --distance "" --no-lpips',
 )
 @options.frames
@@ -35,6 +49,24 @@ from .. import options
 @options.of_level
 @click.option("--sweeps", default="daybasis,refined,gridmlp", help="Some of daybasis, refined, gridmlp, siren.")
 @click.option("--repeats", type=options.COUNT, default=1, help="Trainings of each point of a family that has a seed.")
+@click.option("--preset", type=click.Choice(["fast", "full"]), default="fast", help="Of the neural families.")
+@click.option("--epochs", type=click.IntRange(min=2), help="Of the neural families, instead of the preset's.")
+@click.option(
+    "--archive",
+    "archives",
+    multiple=True,
+    callback=_named_paths,
+    metavar="NAME=PATH",
+    help="A ready archive of INPUT as a point of the curve NAME; may be repeated.",
+)
+@click.option(
+    "--results",
+    "results_paths",
+    multiple=True,
+    type=options.PATH,
+    metavar="FILE",
+    help="A curve in CompressAI's result format; may be repeated.",
+)
 @options.crf((8, 12, 16, 20))
 @options.distance((0.5, 1, 2))
 @options.threads(2, "Threads of a training.")
@@ -46,13 +78,18 @@ def rd(
     lightmap: str | None,
     sweeps: str,
     repeats: int,
+    preset: str,
+    epochs: int | None,
+    archives: _NamedPaths,
+    results_paths: tuple[Path, ...],
     crfs: tuple[float, ...],
     distances: tuple[float, ...],
     threads: int,
     lpips: options.LpipsChoice,
 ) -> None:
     """Sweep the families on the frames of INPUT: curves of size against PSNR, SSIM and LPIPS beside x265 and JPEG XL,
-    time against quality, quality per hour, bits by section. Plots as PNG and SVG, all figures in rd.json.
+    time against quality, quality per hour, bits by section. Plots as PNG and SVG, all figures in rd.json, each curve
+    in CompressAI's format in the folder results.
     """
     from todpack.decompressor.errors import require_packages
     from todpack.decompressor.files import make_folder
@@ -61,13 +98,17 @@ def rd(
     from ..peers.run import reference_peers, run_peers
     from ..trials import TrialSettings, frames_digest, require_families
     from .plots import write_plots
-    from .sweep import chosen_sweeps, peer_curves, run_sweeps
+    from .results_file import read_results, results_json
+    from .sweep import archive_curves, chosen_sweeps, peer_curves, run_sweeps, with_training
 
-    chosen = chosen_sweeps([name.strip() for name in sweeps.split(",")])
+    named = [name.strip() for name in sweeps.split(",") if name.strip()]
+    chosen = with_training(chosen_sweeps(named), preset, epochs)
     require_packages("a plot", "matplotlib")
     require_families(sorted({sweep.family for sweep in chosen}), refined="refined" in sweeps)
     measure = lpips.load()
     day = options.read_frames(data_path, reading, lightmap)  # bad frames stop here
+    added = [read_results(path, day) for path in results_paths]
+    added += archive_curves(archives, day, measure, threads)
     with ProgressLine("peers") as line:
         peers = reference_peers(crfs, distances)
         references = run_peers(day_frames(day), day.valid, peers, lpips=measure, progress=line.update)
@@ -83,10 +124,15 @@ def rd(
     )
     with ProgressLine("rd") as line:
         swept = run_sweeps(chosen, out_dir, settings, repeats, line.update)
-    swept["curves"] += peer_curves(references)
+    swept["curves"] += peer_curves(references) + added
     swept["absent"] = references.absent
     write_text(out_dir / "rd.json", json.dumps(swept, indent=2, allow_nan=False) + "\n")
+    make_folder(out_dir / "results")
     for curve in swept["curves"]:
+        result = results_json(curve, day)
+        if result is not None:
+            name = "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in curve["name"])
+            write_text(out_dir / "results" / f"{name}.json", json.dumps(result, indent=2, allow_nan=False) + "\n")
         for point in curve["points"]:
             psnr, size = point["psnr_db"], point["bytes"]["mean"]
             quality = f"{psnr['mean']:>7.2f} dB" if psnr is not None else "lossless"

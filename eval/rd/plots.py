@@ -90,7 +90,10 @@ def _curves(axes: Any, curves: list[Curve], x: str, y: str, x_label: str, y_labe
         if not points:
             continue
         points.sort(key=lambda point: float(point[0]["mean"]))
-        spreads = [[factor * at["deviation"] for at, _ in points], [value["deviation"] for _, value in points]]
+        spreads = [
+            [factor * (at["deviation"] or 0.0) for at, _ in points],
+            [value["deviation"] or 0.0 for _, value in points],
+        ]
         axes.errorbar(
             [factor * at["mean"] for at, _ in points],
             [value["mean"] for _, value in points],

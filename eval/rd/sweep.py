@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from todpack.decompressor import open_archive
+from todpack.frames import Day
 
-from ..archive import byte_budget
+from ..archive import archive_point, byte_budget, decode_day
 from ..errors import EvalError
+from ..measures.frames import day_frames
+from ..measures.perceptual import Lpips, LpipsAbsent
+from ..measures.score import score_frames
 from ..peers.run import PeerResults
 from ..progress import Progress, silent
+from ..tables import finite
 from ..trials import (
     ARCHIVE,
     MEASURES,
@@ -79,6 +84,12 @@ def chosen_sweeps(names: Sequence[str]) -> tuple[Sweep, ...]:
     return tuple(by_name[name] for name in names)
 
 
+def with_training(sweeps: Sequence[Sweep], preset: str, epochs: int | None) -> tuple[Sweep, ...]:
+    """Sweeps whose neural families are trained by a preset, for so many epochs or the preset's."""
+    more: Options = {"preset": preset, **({} if epochs is None else {"epochs": epochs})}
+    return tuple(replace(one, train={**one.train, **more}) if one.seeded else one for one in sweeps)
+
+
 def averaged(results: Sequence[Result]) -> dict[str, Any]:
     """Mean and deviation of each measure over repeated trainings.
 
@@ -125,6 +136,40 @@ def run_sweeps(
             points[sweep.name].append({"setting": setting, "budget": budget, **averaged(worked)})
     curves = [{"name": s.name, "family": s.family, "points": points[s.name]} for s in sweeps if points[s.name]]
     return {"curves": curves, "failed": failed}
+
+
+def archive_curves(
+    archives: Mapping[str, Sequence[Path]], day: Day, lpips: Lpips | LpipsAbsent, threads: int
+) -> list[dict[str, Any]]:
+    """Ready archives as curves, a point for each file.
+
+    Raises:
+        TodpackError: An archive cannot be read, or is of other frames.
+    """
+    curves = []
+    for name, paths in archives.items():
+        points = []
+        for path in paths:
+            point = archive_point(path, day, name=name, setting=path.name, threads=threads)
+            with open_archive(path, threads=threads, provider="cpu") as archive:
+                decoded, _ = decode_day(archive, day, str(path))
+                budget = {part["kind"]: part["bytes"] for part in byte_budget(archive)}
+            score = score_frames(
+                day_frames(day), decoded, day.valid, day.hours, archive_bytes=point.size_bytes, lpips=lpips
+            )
+            measures = {
+                "bytes": score.archive_bytes,
+                "bpt": score.bpt,
+                "psnr_db": finite(score.psnr_db),
+                "ssim": finite(score.ssim),
+                "lpips": score.lpips,
+                "frame_ms": point.decode_ms_per_frame,
+            }
+            averages = {key: None if value is None else mean_and_deviation([value]) for key, value in measures.items()}
+            per_hour = score.to_json()["per_hour"]
+            points.append({"setting": path.name, "runs": 1, "budget": budget, "per_hour": per_hour, **averages})
+        curves.append({"name": name, "family": "archive", "points": points})
+    return curves
 
 
 def peer_curves(results: PeerResults) -> list[dict[str, Any]]:

@@ -142,8 +142,8 @@ def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_bench_refuses_a_place_that_it_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["eval", "bench", str(tmp_path), "--json-out", str(tmp_path / "file" / "bench.json")]) == 1
-    assert main(["eval", "bench", str(tmp_path), "--json-out", str(tmp_path)]) == 1
+    assert main(["eval", "bench", str(tmp_path), "--results", str(tmp_path / "file" / "bench.json")]) == 1
+    assert main(["eval", "bench", str(tmp_path), "--results", str(tmp_path)]) == 1
     lines = capsys.readouterr().err.strip().splitlines()
     assert [line.startswith("todpack: error: ") for line in lines] == [True, True]
     assert "bench.json" in lines[0] or "file: expected a folder" in lines[0]

@@ -1,94 +1,137 @@
-"""The bench: arithmetic on made-up points, targets, and one small run from frames to pictures."""
+"""The bench: comparisons of made-up curves, the result file, the document, and a small run through the command."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image
 
 from tests.conftest import REPOSITORY
 from todpack.cli import main
-from todpack.eval.archive import archive_point
-from todpack.eval.bench.dataset import BenchSettings, DatasetBench, bench_dataset
-from todpack.eval.bench.report import bench_json, dataset_table, footer
-from todpack.eval.bench.targets import Row, ratios_at, rows
+from todpack.decompressor.errors import TodpackError
+from todpack.eval.bench.document import bench_document
+from todpack.eval.bench.rate import bracketing, compared
+from todpack.eval.bench.report import geometric_mean, ratio_table, set_tables
+from todpack.eval.bench.result import add, read_result, write_result
+from todpack.eval.bench.sets import bounds, chosen_sets, known_sets
+from todpack.eval.bench.speed import Row
 from todpack.eval.errors import EvalError
-from todpack.eval.machine import machine, machine_line
-from todpack.eval.measures.latency import LatencyReport, MemoryReport
 from todpack.eval.measures.rate_curve import RatePoint
 from todpack.eval.peers.ours import DAYBASIS, REFINED, compress
-from todpack.eval.peers.run import PeerResults
-from todpack.frames import read_day
+from todpack.eval.peers.peer import Encoded, Peer
+from todpack.eval.peers.run import PeerResults, all_peers, run_peers
 
-X265, JPEG_XL = "x265", "jpegxl"
-MINIMAL = BenchSettings((10.0, 30.0), (1.0,), (16.0, 24.0), threads=1, compress_runs=1, opens=1)
-MEMORY = MemoryReport(50_000_000, 80_000_000)
-LATENCY = LatencyReport(50.0, 2.0, 0.9, 1.2, 20.0, 2, 5, 48, 500, 256, 256, "cpu", "a processor, 2 cores")
+X265, LIBAOM = "x265", "libaom"
+LEVELS_DB = (46.0, 43.0, 40.0)
+MEASURED = {"machine": {"cpu": "one", "date": "today", "threads": 2, "load": None, "versions": {}}, "commit": "abc"}
 
 
-def exponential(name: str, scale: float, levels_db: tuple[float, ...] = (38.0, 41.0, 45.0, 48.0)) -> list[RatePoint]:
+def curve(name: str, scale: float, mask_bytes: int = 0) -> list[RatePoint]:
     """Points of bytes = scale * 2^(dB / 6): log-linear, so interpolation is exact up to rounding."""
-    return [RatePoint(name, f"at {db:g}", round(scale * 2 ** (db / 6)), db, 1.0, 1.0) for db in levels_db]
+    return [
+        RatePoint(
+            name,
+            f"at {db}",
+            round(scale * 2 ** (db / 6)) + mask_bytes,
+            db,
+            1.0,
+            1.0,
+            0.9,
+            None,
+            35.0,
+            mask_bytes,
+            2.0,
+            0.5,
+        )
+        for db in (38.0, 41.0, 45.0, 48.0)
+    ]
 
 
-def made_up(ours: float = 900.0, absent: dict[str, str] | None = None, height: int = 256) -> DatasetBench:
-    """A dataset whose x265 needs 1000 units and whose JPEG XL 4000; refined, ours needs 720."""
-    absent = absent or {}
-    points = exponential(DAYBASIS, ours) + exponential(REFINED, 720.0)
-    points += exponential(X265, 1000.0, (37.0, 44.0, 49.0)) if X265 not in absent else []
-    points += exponential(JPEG_XL, 4000.0) if JPEG_XL not in absent else []
-    results = PeerResults(tuple(points), absent)
-    one_thread = replace(LATENCY, threads=1, open_ms=70.0)
-    refined = {"refined_s": 12.0, "refined_latency": replace(LATENCY, frame_ms_median=0.99), "refined_frame_ratio": 1.1}
-    return DatasetBench(
-        "frames", "day", height, 256, 24, 40000, results, (9.0, 7.0, 30.0), (LATENCY, one_thread), MEMORY, **refined
-    )
+def made_up(ours: float = 5e3, mask_bytes: int = 0) -> dict[str, Any]:
+    """A set on which x265 needs 10,000 units, libaom 8,000, refined 0.9 times the closed form."""
+    points = curve(DAYBASIS, ours, mask_bytes) + curve(REFINED, 0.9 * ours, mask_bytes)
+    points += curve(X265, 1e4) + curve(LIBAOM, 8e3)
+    results = PeerResults(tuple(points), {}, all_peers())
+    return {
+        "kind": "baked",
+        "tuned": False,
+        "height": 64,
+        "width": 72,
+        "frames": 24,
+        "valid_texels": 4000,
+        "raw_bytes": 1,
+        "transfer": "srgb8",
+        "levels_db": list(LEVELS_DB),
+        "reference_bytes": [3, 2, 1],
+        "points": [],
+        "absent": {"avif": "why"},
+        "lpips_absent": None,
+        "random_access": {},
+        "compared": compared(results, LEVELS_DB),
+    }
 
 
-def test_ratio_at_equal_psnr_is_the_one_built_in() -> None:
-    results = made_up().results
-    assert ratios_at(results, X265, (40.0, 42.0, 46.0)) == pytest.approx([0.9] * 3, rel=1e-4)
-    assert ratios_at(results, JPEG_XL, (43.0,))[0] == pytest.approx(0.225, rel=1e-4)
+def test_ratios_at_equal_psnr_are_those_built_in() -> None:
+    found = made_up()["compared"]
+    assert found["ratios"][DAYBASIS] == {X265: pytest.approx(0.5, rel=1e-3), LIBAOM: pytest.approx(0.625, rel=1e-3)}
+    assert found["ratios"][REFINED][X265] == pytest.approx(0.45, rel=1e-3)
+    assert found["middle"][X265]["border_db"] == 35.0
+    assert found["middle"][X265]["lpips"] is None
 
 
-def test_ratio_is_absent_where_a_curve_does_not_reach() -> None:
-    results = PeerResults((*exponential(DAYBASIS, 1.0e3, (41.0, 45.0)), *exponential(X265, 1.0e3)), {})
-    assert ratios_at(results, X265, (40.0, 42.0, 46.0)) == [None, pytest.approx(1.0, rel=1e-3), None]
+def test_bd_rates_of_curves_scaled_in_bytes() -> None:
+    pytest.importorskip("bjontegaard", reason="needs the extra compare")
+    rates = made_up()["compared"]["bd_rate_percent"]
+    assert rates[X265][DAYBASIS] == pytest.approx(-50.0, abs=0.1)
+    assert rates[LIBAOM][REFINED] == pytest.approx(-43.75, abs=0.1)
 
 
-def test_mean_over_fewer_levels_is_not_given() -> None:
-    bench = made_up()
-    points = tuple(p for p in bench.results.points if p.name != DAYBASIS or p.psnr_db < 46.0)
-    row = rows(replace(bench, results=PeerResults(points, {})))[0]
-    assert (row.value, row.verdict) == (None, "not measured")
-    assert row.note == "0.900 at 40, 0.900 at 42, no points at 46"
+def test_ours_without_its_mask_is_a_second_figure() -> None:
+    found = made_up(mask_bytes=100_000)["compared"]
+    assert found["ratios"][DAYBASIS][X265] > 0.6
+    assert found["ratios_without_mask"][DAYBASIS][X265] == pytest.approx(0.5, rel=1e-3)
 
 
-def test_rows_against_the_targets() -> None:
-    table = rows(made_up())
-    closed, refined = table[:6], table[6:]
-    assert [row.value for row in closed] == pytest.approx([0.9, 0.225, 9.0, 50.0, 0.9, 20.0], rel=1e-4)
-    assert [row.target for row in closed] == [0.92, 0.26, 8.0, 60.0, 1.0, 30.0]
-    assert [row.verdict for row in closed] == ["met", "met", "missed", "met", "met", "met"]
-    assert rows(made_up(ours=930.0))[0].verdict == "missed"
-    assert [row.value for row in refined] == pytest.approx([0.72, 0.8, 12.0, 1.1], rel=1e-4)
-    assert [row.target for row in refined] == [0.78, 0.9, 90.0, 1.05]
-    assert [row.verdict for row in refined] == ["met", "met", "met", "missed"]
+def test_a_mean_over_fewer_levels_is_not_given() -> None:
+    points = [*curve(DAYBASIS, 1e3), *curve(X265, 1e3)[1:]]
+    found = compared(PeerResults(tuple(points), {}, all_peers()), LEVELS_DB)
+    assert found["bytes"][X265][2] is None
+    assert found["ratios"][DAYBASIS][X265] is None
 
 
-def test_refinement_that_is_absent_is_named() -> None:
-    bench = made_up()
-    points = tuple(p for p in bench.results.points if p.name != REFINED)
-    results = PeerResults(points, {REFINED: "torch is not installed"})
-    table = rows(replace(bench, results=results, refined_latency=None))
-    assert [(row.value, row.note) for row in table[6:]] == [(None, "absent: torch is not installed")] * 2
+def _ladder_peer(asked: list[float]) -> tuple[Peer, Any]:
+    """A peer whose PSNR is 60 dB less its setting, and what runs it."""
+
+    def encode(frames: np.ndarray, _valid: np.ndarray, setting: float) -> Encoded:
+        asked.append(setting)
+        error = 255 * 10 ** (-(60 - setting) / 20)
+        return Encoded(int(1000 - setting), lambda: (frames + round(error)).astype(np.uint8))
+
+    frames, valid = np.zeros((2, 8, 8, 3), np.uint8), np.ones((8, 8), bool)
+    return Peer("p", "", "s", (), "no", encode), lambda peer: run_peers(frames, valid, (peer,))
+
+
+def test_a_ladder_is_climbed_as_far_as_the_levels_are() -> None:
+    asked: list[float] = []
+    peer, run = _ladder_peer(asked)
+    results = bracketing(peer, tuple(range(10, 50, 2)), (44.0, 36.0), run)
+    reached = [point.psnr_db for point in results.points]
+    assert reached == sorted(reached, reverse=True)
+    assert max(reached) >= 44.0 and min(reached) <= 36.0
+    assert len(reached) >= 4
+    assert max(asked) <= 30 and min(asked) >= 12
+
+
+def test_an_absent_peer_has_no_ladder() -> None:
+    (peer,) = (one for one in all_peers() if one.name == "png")
+    frames = np.zeros((2, 8, 8, 3), np.float32)
+    found = bracketing(peer, (1.0, 2.0), (40.0,), lambda one: run_peers(frames, np.ones((8, 8), bool), (one,)))
+    assert found.absent == {"png": "it codes srgb8 frames, these are linear"}
 
 
 @pytest.mark.parametrize(
@@ -99,106 +142,108 @@ def test_verdict(value: float | None, target: float | None, verdict: str) -> Non
     assert Row("measure", value, target).verdict == verdict
 
 
-def test_targets_belong_to_sizes() -> None:
-    targets = [0.80, 0.23, 30.0, 200.0, 4.0, 30.0, 0.66, 0.9, 240.0, 1.05]
-    assert [row.target for row in rows(replace(made_up(height=512), width=512))] == targets
-    assert {row.verdict for row in rows(made_up(height=255))} == {""}
+def test_geometric_mean() -> None:
+    assert geometric_mean([0.5, None, 2.0]) == pytest.approx(1.0)
+    assert geometric_mean([None]) is None
 
 
-def test_absent_peers_are_named_and_the_rest_is_printed() -> None:
-    bench = made_up(absent={X265: "no package av", JPEG_XL: "no package imagecodecs"})
-    described = machine(2)
-    table = dataset_table(bench) + "\n" + footer([bench], described)
-    assert [row.verdict for row in rows(bench)][:3] == ["not measured", "not measured", "missed"]
-    assert "x265 absent: no package av" in table
-    assert "jpegxl absent: no package imagecodecs" in table
-    assert ["1", "70.0", "0.90", "1.20", "20.0"] in [line.split() for line in table.splitlines()]
-    assert "80 MB at the peak with every hour decoded, of which 50 MB are the imports" in table
-    assert table.splitlines()[-1] == machine_line(described)
-    assert json.loads(json.dumps(bench_json([bench], described), allow_nan=False))["datasets"][0]["absent"]
+def test_known_sets_are_the_samples_and_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    assert [one.name for one in known_sets(None)] == ["sample", "contest_courtyard"]
+    (tmp_path / "harbor" / "png").mkdir(parents=True)
+    harbor = {one.name: one for one in known_sets(tmp_path)}["harbor"]
+    assert (harbor.kind, harbor.tuned, harbor.reference[0]) == ("baked", False, (41874, 45.88))
+    assert [one.name for one in chosen_sets(("harbor", str(tmp_path)), tmp_path)] == ["harbor", tmp_path.name]
+    with pytest.raises(EvalError, match=r"one of the sets sample, .*found 'nowhere'"):
+        chosen_sets(("nowhere",), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EvalError, match="nor the repository's samples here"):
+        chosen_sets((), None)
 
 
-def test_table_has_each_figure_with_its_target() -> None:
-    lines = {" ".join(line.split()) for line in dataset_table(made_up()).splitlines()}
-    assert ("bytes / x265, mean, 40, 42, 46 dB 0.900 <= 0.92 met 0.900 at 40, 0.900 at 42, 0.900 at 46") in lines
-    assert "compress s, q_step 16 9.00 <= 8 missed median of 9.00, 7.00, 30.00" in lines
+def test_bounds_belong_to_known_sets_and_rows() -> None:
+    names = {one.name for one in known_sets(REPOSITORY)} | {"geometric mean"}
+    text = (REPOSITORY / "eval" / "bench" / "sets.toml").read_text()
+    for part in ("rate", "speed"):
+        assert all(name in names or f"[{name}]" in text for name in bounds(part))
 
 
-@pytest.fixture(scope="module")
-def small_bench(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> DatasetBench:
-    """A run on the tiny day with the fewest settings, and its own archive as a ready one."""
-    archive = tmp_path_factory.mktemp("ready") / "ready.tod"
-    assert compress(tiny_day, archive, 20.0, threads=1) > 0.0
-    done: list[tuple[int, int, str]] = []
-    bench = bench_dataset(tiny_day, MINIMAL, {"ready": archive}, lambda n, in_all, what: done.append((n, in_all, what)))
-    assert [n for n, _, _ in done][:8] == list(range(8))
-    return bench
+def test_a_result_keeps_what_is_not_measured_again(tmp_path: Path) -> None:
+    path, result = tmp_path / "b.json", {}
+    add(result, "rate", "a", {"x": 1}, MEASURED)
+    add(result, "speed", "a", {"x": 2}, MEASURED)
+    write_result(path, result)
+    again = read_result(path)
+    add(again, "rate", "b", {"x": 3}, MEASURED)
+    add(again, "rate", "a", {"x": 4}, MEASURED)
+    write_result(path, again)
+    assert read_result(path)["rate"]["sets"] == {"a": {"x": 4}, "b": {"x": 3}}
+    assert read_result(path)["speed"]["sets"] == {"a": {"x": 2}}
+    assert read_result(tmp_path / "none.json") == {}
+    for text in ("no json", "[]", '{"other": 1}'):
+        path.write_text(text)
+        with pytest.raises(TodpackError, match="expected results of a bench"):
+            read_result(path)
+
+
+def test_the_document_holds_every_table() -> None:
+    result: dict[str, Any] = {"definitions": {"png": "what it is"}}
+    add(result, "rate", "one", made_up(), MEASURED)
+    add(result, "rate", "two", made_up(2e4), {**MEASURED, "commit": "def"})
+    rows = [Row("open ms, threads 1", 20.0, 18.0, "how").to_json()]
+    add(result, "speed", "one", {"q_step": 16.0, "rows": rows}, MEASURED)
+    siren = {"archive_bytes": 81734, "psnr_db": 28.2612, "open_ms": 412.3, "frame_ms": 5.55, "train_s": 91.4}
+    add(result, "families", "one", [{"family": "siren", **siren}], MEASURED)
+    text = bench_document(result, {"one": {X265: 0.4}, "geometric mean": {X265: 1.0}})
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert (
+        "| one | baked | 46.00, 43.00, 40.00 | 0.450 | 0.500 | 0.562 | 0.625 | 0.450 | x265 missed: <= 0.4 |" in lines
+    )
+    assert "| geometric mean, all | | | 0.900 | 1.000 | 1.125 | 1.250 | 0.900 | met: <= 1 |" in lines
+    assert "| open ms, threads 1 | 20.00 | <= 18 | missed | how |" in lines
+    assert "| siren | 81734 | 28.26 | 412 | 5.5 | 91 |" in lines
+    assert "- one: commit abc, one, today, threads 2" in lines
+    assert "- two: commit def, one, today, threads 2" in lines
+    assert "- avif absent: why" in lines
+    assert "- png: what it is" in lines
+
+
+def test_a_single_set_has_no_means() -> None:
+    assert len(ratio_table({"one": made_up()}, {}).rows) == 1
+    assert set_tables("rate", "one", made_up(), {})[-1] == ["avif absent: why"]
 
 
 @pytest.mark.thorough
-def test_small_run(small_bench: DatasetBench) -> None:
-    fine, coarse = small_bench.results.curve(DAYBASIS)
-    assert fine.size_bytes > coarse.size_bytes > 500
-    assert fine.psnr_db > coarse.psnr_db > 25.0
-    (ready,) = small_bench.archives
-    assert coarse.size_bytes <= ready.point.size_bytes <= fine.size_bytes
-    assert len(small_bench.compress_s) == 1 and small_bench.compress_s[0] > 0.0
-    assert [latency.threads for latency in small_bench.latencies] == [1]
-    assert (small_bench.height, small_bench.width, small_bench.n_frames) == (64, 72, 24)
-    assert all(point.psnr_db < math.inf for point in small_bench.results.points)
-
-
-@pytest.mark.thorough
-def test_jpeg_xl_brackets_43_db(small_bench: DatasetBench) -> None:
-    if JPEG_XL in small_bench.results.absent:
-        pytest.skip("imagecodecs is not installed (pip install todpack[peers])")
-    curve = [point.psnr_db for point in small_bench.results.curve(JPEG_XL)]
-    assert min(curve) <= 43.0 <= max(curve)
-
-
-@pytest.mark.thorough
-def test_pictures_from_a_bench(small_bench: DatasetBench, tiny_day: Path, tmp_path: Path) -> None:
-    if importlib.util.find_spec("matplotlib") is None:
-        pytest.skip("matplotlib is not installed (pip install todpack[pictures])")
-    report, archive, out = tmp_path / "bench.json", tmp_path / "a.tod", tmp_path / "pictures"
-    report.write_text(json.dumps(bench_json([small_bench, small_bench], machine(1)), allow_nan=False))
-    compress(tiny_day, archive, 16.0, threads=1)
-    options = [report, "--archive", archive, "--data", tiny_day, "--out", out]
-    script = [sys.executable, REPOSITORY / "docs" / "make_pictures.py", *options]
-    done = subprocess.run(list(map(str, script)), cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    sizes = {}
-    for path in out.iterdir():
-        with Image.open(path) as picture:
-            sizes[path.name] = picture.size
-    assert sizes["rate_distortion.png"] == (1400, 560)
-    assert sizes["original_reconstruction_error.png"] == (52 + 3 * 72 + 2 * 8 + 12, 38 + 3 * 64 + 2 * 8 + 12)
-
-
-def test_an_archive_of_other_frames_is_refused(small_bench: DatasetBench, tiny_archive: Path) -> None:
-    day = read_day(REPOSITORY / "samples" / "courtyard")
-    with pytest.raises(EvalError, match="archive and data must have one size: expected 256 x 256"):
-        archive_point(tiny_archive, day, name="ours", setting="other")
+def test_small_run_through_the_command(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rates and speeds of a folder, a second run from the cache, and the document from the file alone."""
+    monkeypatch.setattr("todpack.eval.bench.rate.LEVEL_Q_STEPS", (20.0, 24.0))
+    results, docs, cache = (str(tmp_path / name) for name in ("b.json", "b.md", "points"))
+    command = ["eval", "bench", str(tiny_day), "--quick", "--results", results, "--cache", cache]
+    assert main([*command, "--part", "rate", "--part", "speed"]) == 0
+    printed = capsys.readouterr().out
+    assert "Bytes over those of the peer" in printed and "compress s, refined" in printed
+    found = json.loads(Path(results).read_text())
+    name = tiny_day.name
+    names = {point["name"] for point in found["rate"]["sets"][name]["points"]}
+    assert {DAYBASIS, REFINED} <= names
+    rows = {row["measure"]: row["value"] for row in found["speed"]["sets"][name]["rows"]}
+    assert rows["compress peak MiB, closed form"] > 20
+    assert all(value is None or math.isfinite(value) for value in rows.values())
+    monkeypatch.setattr("todpack.eval.peers.run._point", None)  # nothing is measured again
+    assert main([*command, "--part", "rate"]) == 0
+    assert json.loads(Path(results).read_text())["rate"]["sets"] == found["rate"]["sets"]
+    assert main(["eval", "bench", "--part", "none", "--results", results, "--docs", docs]) == 0
+    assert Path(docs).read_text().startswith("# Benchmarks")
 
 
 def test_compress_passes_the_reason_on(tmp_path: Path) -> None:
-    with pytest.raises(EvalError, match=r"todpack compress: .*gone: expected a folder"):
-        compress(tmp_path / "gone", tmp_path / "a.tod", 16.0, threads=1)
+    with pytest.raises(EvalError, match=r"todpack compress: .*no_such_folder"):
+        compress(tmp_path / "no_such_folder", tmp_path / "a.tod", 16.0, threads=1)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["a", "b", "--archive", "x=y.tod"], "belongs to one dataset"),
-        (["a", "--archive", "y.tod"], "expected NAME=PATH"),
-        (["a", "--q-step", "8,x"], "expected numbers separated by commas"),
-    ],
-)
-def test_wrong_usage(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["eval", "bench", *arguments]) == 2
-    assert said in capsys.readouterr().err
-
-
-def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["eval", "bench", "--help"]) == 0
-    assert "Examples:" in capsys.readouterr().out
+def test_replaced_code_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    (peer,) = (one for one in all_peers() if one.name == DAYBASIS)
+    assert len(peer.version()) == 64
+    assert replace(peer, version=lambda: "x").version() != peer.version()

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from todpack.decompressor.errors import TodpackError
 from todpack.eval.errors import EvalError
 from todpack.eval.measures.lpips_weights import LpipsAbsent
 from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.eval.measures.rate_curve import RatePoint
 from todpack.eval.measures.ssim import ssim
+from todpack.eval.peers import libaom, video
+from todpack.eval.peers.cache import PointCache
+from todpack.eval.peers.libaom import LIBAOM, PROGRAM
 from todpack.eval.peers.ours import DAYBASIS, REFINED
+from todpack.eval.peers.own import own_peer
 from todpack.eval.peers.peer import Encoded, Peer
 from todpack.eval.peers.report import peers_json, peers_tables
 from todpack.eval.peers.run import PeerResults, all_peers, chosen_peers, reference_peers, run_peers
@@ -31,7 +38,8 @@ FLOOR_DB = {
     "daybasis --refine fast": 38.0,
     "x265": 38.0,
     "jpegxl": 38.0,
-    "svt-av1": 32.0,
+    "libaom": 38.0,
+    "svt-av1-420": 32.0,
     "avif": 34.0,
     "webp": 32.0,
     "png": math.inf,
@@ -65,6 +73,8 @@ def run(day: tuple[np.ndarray, np.ndarray], *names: str, crf: float = 10.0, dist
 )
 def test_every_peer_gives_the_day_back(name: str, day: tuple[np.ndarray, np.ndarray]) -> None:
     (peer,) = chosen_peers(all_peers((10.0,), (0.5,), 0.5), (name,))
+    if name == LIBAOM.name and shutil.which(PROGRAM) is None:
+        pytest.skip("aomenc is not installed (apt-get install aom-tools)")
     if name in (DAYBASIS, REFINED):
         peer = replace(peer, settings=peer.settings[:1])  # a process each
     found = run_peers(*day, (peer,), lpips=ABSENT)
@@ -78,7 +88,7 @@ def test_every_peer_gives_the_day_back(name: str, day: tuple[np.ndarray, np.ndar
     assert 0.0 < first.ssim <= 1.0
     if name == "bc7":
         assert first.size_bytes == 5 * 68 * 72  # 8 bits a texel, sides rounded up to blocks
-    if name in ("avif", "webp", "svt-av1", "ndgi"):
+    if name in ("avif", "webp", "svt-av1-420", "libaom", "ndgi"):
         sizes = [point.size_bytes for point in found.points]
         assert len(set(sizes)) == len(peer.settings)
 
@@ -145,6 +155,93 @@ def test_x265_codes_sides_of_any_length_alike(day: tuple[np.ndarray, np.ndarray]
     assert most >= 8
 
 
+@pytest.mark.parametrize(("name", "start"), [("x265", b"\0\0\0\1"), ("svt-av1-420", b"\x12\0"), ("libaom", b"\x12\0")])
+def test_streams_are_raw(
+    name: str, start: bytes, day: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Annex B begins with a start code, AV1's low-overhead format with a temporal delimiter; no container's magic."""
+    if name == LIBAOM.name and shutil.which(PROGRAM) is None:
+        pytest.skip("aomenc is not installed (apt-get install aom-tools)")
+    decoded: list[bytes] = []
+    original = video.decoded_stream
+
+    def noted(data: bytes, kind: str) -> np.ndarray:
+        decoded.append(data)
+        return original(data, kind)
+
+    monkeypatch.setattr(libaom, "decoded_stream", noted)
+    monkeypatch.setattr(video, "decoded_stream", noted)
+    (point,) = run_peers(*day, [replace(*chosen_peers(all_peers((10.0,)), (name,)), settings=(20.0,))]).points
+    (stream,) = decoded
+    assert stream.startswith(start)
+    assert point.size_bytes == len(stream)
+    assert b"x265" not in stream
+
+
+def test_jpeg_xl_is_a_codestream(day: tuple[np.ndarray, np.ndarray]) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs", reason="imagecodecs is not installed")
+    assert imagecodecs.jpegxl_encode(day[0][0], distance=1.0, usecontainer=False)[:2] == b"\xff\x0a"
+
+
+def test_libaom_without_its_program_is_absent(
+    day: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    found = run(day, "libaom", "png")
+    assert found.absent == {"libaom": "aomenc is not installed: apt-get install aom-tools, or make peers"}
+    assert [point.name for point in found.points] == ["png"]
+
+
+def test_points_are_kept_by_what_decides_them(day: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    """The second run gives the first one's points, times included; another day, setting or measure is measured."""
+    cache = PointCache(tmp_path / "points")
+    (peer,) = chosen_peers(all_peers(), ("png",))
+
+    def measured(frames: np.ndarray, one: Peer = peer, lpips: LpipsAbsent | None = ABSENT) -> RatePoint:
+        return run_peers(frames, day[1], (one,), lpips=lpips, cache=cache).points[0]
+
+    first = measured(day[0])
+    assert math.isinf(first.psnr_db)
+    assert measured(day[0].copy()) == first
+    assert len(list((tmp_path / "points").iterdir())) == 1
+    assert measured(255 - day[0]).size_bytes != first.size_bytes
+    assert measured(day[0], replace(peer, version=lambda: "another")).size_bytes == first.size_bytes
+    assert measured(day[0], lpips=None).ssim is None
+    assert len(list((tmp_path / "points").iterdir())) == 4
+    for path in (tmp_path / "points").iterdir():
+        path.write_text("{}")
+    assert measured(day[0]).size_bytes == first.size_bytes
+
+
+def test_ours_tells_what_its_mask_takes(day: tuple[np.ndarray, np.ndarray]) -> None:
+    (peer,) = chosen_peers(all_peers(), (DAYBASIS,))
+    coded = peer.encode(*day, 20.0)
+    assert 0 < coded.mask_bytes < coded.size_bytes
+
+
+def test_a_codec_of_ones_own(day: tuple[np.ndarray, np.ndarray]) -> None:
+    """The example of docs/peers.md, found where the command runs."""
+    peer = own_peer("docs.examples.zlib_peer:ZlibPeer", np.arange(5.0))
+    found = run_peers(*day, (peer,), lpips=ABSENT)
+    assert found.absent == {}
+    assert [point.setting for point in found.points] == ["step 4", "step 8", "step 16", "step 24"]
+    assert found.points[0].psnr_db > 45.0
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("numpy", "expected package.module:object, found 'numpy'"),
+        ("no_such_module:X", "there is no module no_such_module"),
+        ("numpy:no_such_thing", "the module has no no_such_thing"),
+        ("numpy:pi", "expected settings, encode and decode, found no settings"),
+    ],
+)
+def test_an_object_that_is_no_codec_is_refused(name: str, message: str) -> None:
+    with pytest.raises(TodpackError, match=message):
+        own_peer(name, np.arange(5.0))
+
+
 def test_what_is_not_installed_is_named(day: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("av", "imagecodecs", "ispc_texcomp", "torch", "bjontegaard"):
         monkeypatch.setitem(sys.modules, module, None)
@@ -152,7 +249,7 @@ def test_what_is_not_installed_is_named(day: tuple[np.ndarray, np.ndarray], monk
     found = run_peers(*day, others, lpips=ABSENT)
     assert {point.name for point in found.points} == {"pca-vq"}
     assert found.absent["bc7"] == "block compression needs imagecodecs: pip install 'todpack[peers]'"
-    assert found.absent["svt-av1"] == found.absent["x265"] == "a video needs av: pip install 'todpack[peers]'"
+    assert found.absent["svt-av1-420"] == found.absent["x265"] == "a video needs av: pip install 'todpack[peers]'"
     assert found.absent[REFINED] == "the refinement needs torch: pip install 'todpack[train]'"
     assert found.absent["mlp"] == "a neural peer needs torch: pip install 'todpack[train]'"
     table = terminal(peers_tables(found))
@@ -167,12 +264,12 @@ def test_one_peer_that_fails_does_not_end_the_others() -> None:
         raise RuntimeError("out of luck\nand more")
 
     frames = np.random.default_rng(0).integers(0, 255, (2, 12, 12, 3)).astype(np.uint8)
-    others = chosen_peers(all_peers((16.0,)), ["x265", "svt-av1", "png"])
+    others = chosen_peers(all_peers((16.0,)), ["x265", "svt-av1-420", "png"])
     broken = Peer("broken", "it breaks", "level", (1.0, 2.0), "no", breaks)
     found = run_peers(frames, np.ones((12, 12), bool), [broken, *others], lpips=ABSENT)
     assert {point.name for point in found.points} == {"x265", "png"}
     assert found.absent["broken"] == "level 1 cannot code frames of 12 x 12: out of luck"
-    assert found.absent["svt-av1"] == "it takes no frames under 64 texels a side"
+    assert found.absent["svt-av1-420"] == "it takes no frames under 64 texels a side"
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from todpack.cli import main
 from todpack.eval.errors import EvalError
 from todpack.eval.rd import sweep
 from todpack.eval.rd.plots import write_plots
-from todpack.eval.rd.sweep import Sweep, averaged, chosen_sweeps
-from todpack.eval.trials import MEASURES
+from todpack.eval.rd.results_file import read_results, results_json
+from todpack.eval.rd.sweep import Sweep, averaged, chosen_sweeps, with_training
+from todpack.eval.trials import MEASURES, with_deviation
+from todpack.frames import Day
 
 
 def _result(psnr_db: float, lpips: float | None = None) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def test_repeated_trainings_become_mean_and_deviation() -> None:
     assert found["psnr_db"] == {"mean": 42.0, "deviation": 2.0}
     assert found["lpips"] is None
     assert found["runs"] == 3
-    assert averaged([_result(40.0)])["psnr_db"] == {"mean": 40.0, "deviation": 0.0}
+    assert averaged([_result(40.0)])["psnr_db"] == {"mean": 40.0, "deviation": None}
 
 
 def test_only_seeded_families_are_repeated() -> None:
@@ -38,6 +40,45 @@ def test_only_seeded_families_are_repeated() -> None:
         {"epochs": 1, "hidden": 16, "seed": 0},
         {"epochs": 1, "hidden": 16, "seed": 1},
     ]
+
+
+def test_no_deviation_of_a_single_run() -> None:
+    assert with_deviation([41.2], 2) == "41.20"
+    assert with_deviation([41.0, 42.0], 2) == "41.50 ± 0.71"
+
+
+def test_neural_sweeps_take_a_preset_and_epochs() -> None:
+    daybasis, gridmlp = with_training(chosen_sweeps(["daybasis", "gridmlp"]), "full", 3)
+    assert daybasis.train == {"refine": "none"}
+    assert gridmlp.train == {"preset": "full", "epochs": 3}
+
+
+def test_compressai_results_come_back_as_they_were_written(sequence: Day, tmp_path: Path) -> None:
+    texels = 24 * 20 * 4
+    stored = {"name": "a", "results": {"bpp": [0.5, 1.0], "psnr-rgb": [30.0, 40.0], "decoding_time": [0.1, 0.2]}}
+    (tmp_path / "a.json").write_text(json.dumps(stored))
+    curve = read_results(tmp_path / "a.json", sequence)
+    assert [point["bytes"]["mean"] for point in curve["points"]] == [texels / 16, texels / 8]
+    assert [point["frame_ms"]["mean"] for point in curve["points"]] == [100.0, 200.0]
+    written = results_json(curve, sequence)
+    assert written is not None
+    assert (written["name"], written["results"]) == ("a", stored["results"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no json", "expected results in JSON"),
+        ("[]", "expected an object with results"),
+        ('{"results": {"bpp": [1]}}', "expected lists bpp and psnr-rgb"),
+        ('{"results": {"bpp": [1], "psnr": [1, 2]}}', "expected psnr as a list of 1 finite numbers"),
+        ('{"results": {"bpp": [1], "psnr": ["x"]}}', "expected psnr as a list of 1 finite numbers"),
+    ],
+)
+def test_a_file_that_holds_no_results_is_refused(text: str, message: str, sequence: Day, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(EvalError, match=message):
+        read_results(tmp_path / "a.json", sequence)
 
 
 def test_an_unknown_sweep_is_refused() -> None:
@@ -53,13 +94,25 @@ def test_command_sweeps_and_draws(
     quick = Sweep("daybasis", "daybasis", {"max-classes": 1}, "pack", "q-step", (40, -1))
     monkeypatch.setattr(sweep, "SWEEPS", (quick,))
     out = tmp_path / "rd"
+    ready, other = tmp_path / "ready.tod", tmp_path / "other.json"
+    assert main(["compress", str(tiny_day), "-o", str(ready), "--q-step", "30"]) == 0
+    other.write_text(json.dumps({"name": "other", "results": {"bpp": [1.0, 2.0], "psnr-rgb": [30.0, 35.0]}}))
     peers = ["--crf", "", "--distance", "1,3", "--no-lpips", "--sweeps", "daybasis", "--threads", "1"]
+    peers += ["--archive", f"mine={ready}", "--results", str(other)]
+    capsys.readouterr()
     assert main(["eval", "rd", str(tiny_day), "-o", str(out), *peers]) == 0
     printed = capsys.readouterr().out
     assert "failed: daybasis q-step -1: todpack pack" in printed
     found = json.loads((out / "rd.json").read_text(encoding="utf-8"))
-    ours, jpeg_xl = found["curves"]
-    assert (ours["name"], jpeg_xl["name"]) == ("daybasis", "jpegxl")
+    ours, jpeg_xl, added, mine = found["curves"]
+    assert [one["name"] for one in (ours, jpeg_xl, added, mine)] == ["daybasis", "jpegxl", "other", "mine"]
+    assert mine["points"][0]["bytes"]["mean"] == ready.stat().st_size
+    assert sorted(path.name for path in (out / "results").iterdir()) == [
+        "daybasis.json",
+        "jpegxl.json",
+        "mine.json",
+        "other.json",
+    ]
     (point,) = ours["points"]
     assert sum(point["budget"].values()) == point["bytes"]["mean"]
     assert len(point["per_hour"]) == 24

@@ -1,0 +1,60 @@
+"""The one file of all figures: what a run measured replaces what the file had of the same sets, the rest stays."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from todpack.decompressor.files import write_text
+
+from ..errors import EvalError
+
+PARTS = ("rate", "speed", "families")
+Result = dict[str, Any]
+"""For each of PARTS: `measured` by set (`machine`, `commit`, `command`) and `sets` by name (see `rate_of_set`,
+`speed_of_set`, `bench_families`); `definitions` of the peers and `versions` of their programs."""
+
+
+def read_result(path: Path) -> Result:
+    """The file, or an empty result where there is none.
+
+    Raises:
+        EvalError: It is no such file.
+    """
+    if not path.exists():
+        return {}
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EvalError(f"{path}: expected results of a bench in JSON: {error}") from error
+    if not isinstance(stored, dict) or not set(stored) <= {*PARTS, "definitions"}:
+        raise EvalError(f"{path}: expected results of a bench, found something else")
+    return stored
+
+
+def commit() -> str:
+    """The commit that the code is of, with "+" where it was changed since; empty outside of a repository."""
+
+    def said(*words: str) -> str:
+        folder = Path(__file__).parent
+        try:
+            done = subprocess.run(["git", *words], capture_output=True, text=True, check=False, cwd=folder)
+        except OSError:
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    short = said("rev-parse", "--short=7", "HEAD")
+    return short and short + ("+" if said("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def add(result: Result, part: str, name: str, found: Any, measured: dict[str, Any]) -> None:
+    """Put a set's figures of one part into a result."""
+    section = result.setdefault(part, {"measured": {}, "sets": {}})
+    section["sets"][name], section["measured"][name] = found, measured
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Write the file."""
+    write_text(path, json.dumps(result, indent=1, allow_nan=False, sort_keys=False) + "\n")
