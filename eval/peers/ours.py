@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import todpack
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import needs
 
@@ -69,7 +68,6 @@ def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -
 @cache
 def sources_digest() -> str:
     """SHA-256 of the code that makes and reads archives, as hexadecimal: points of other code are measured again."""
-    root = Path(todpack.__file__).parent
     digest = hashlib.sha256()
     for package in ("frames", "decompressor", "packer", "trainer"):
         folder = Path(next(iter(importlib.import_module(f"todpack.{package}").__path__)))
@@ -77,7 +75,6 @@ def sources_digest() -> str:
             if path.suffix in (".py", ".toml", ".so", ".pyd", ".bin"):
                 digest.update(f"{package}/{path.relative_to(folder)}".encode())
                 digest.update(path.read_bytes())
-    digest.update((root / "compress_command.py").read_bytes())
     return digest.hexdigest()
 
 
