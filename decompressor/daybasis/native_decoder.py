@@ -113,7 +113,8 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
     def _draw(self, held: _native.Tile, part: Part, time_h: float, pixels: PixelFormat, out: np.ndarray) -> None:
         (rows, columns), pool, affine = part, self._file.runtime.pool, self._affine(time_h)
         n_rows, n_columns = out.shape[:2]
-        n_strips = min(pool.workers, self._stored.entry.n_components * n_rows * n_columns // FRAME_SAMPLES_PER_THREAD)
+        n_samples = self._stored.entry.n_components * n_rows * n_columns
+        n_strips = min(pool.workers, n_rows, n_samples // FRAME_SAMPLES_PER_THREAD)
         if n_strips <= 1:
             native.draw(held, affine, part, pixels.number, out)
             return
