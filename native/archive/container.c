@@ -83,7 +83,8 @@ TodStatus tod_read_metadata(TodContainer *container, TodArena *scratch, TodJson 
         read_bytes(container, HEADER_BYTES, u32_at(head.data + 12), "metadata.json", scratch, &stored, error) != TOD_OK)
         return error->status;
     const uint32_t crc = tod_crc32(&container->crc, 0, head.data, HEADER_CRC_BYTES);
-    if (tod_crc32(&container->crc, crc, stored.data, stored.n) != u32_at(head.data + HEADER_CRC_BYTES))
+    const uint32_t stated = u32_at(head.data + HEADER_CRC_BYTES);
+    if (!tod_crc_matches(tod_crc32(&container->crc, crc, stored.data, stored.n), stated))
         return tod_fail(error, TOD_DAMAGED, "header: checksum does not match; the file is damaged");
     const size_t n = u32_at(head.data + 16);
     char *text = tod_arena_take(scratch, n + 1, 1);
@@ -142,7 +143,7 @@ TodStatus tod_read_section(const TodContainer *container, const TodSection *sect
     if (read_bytes(container, section->offset, (size_t)section->stored_bytes, section->name, scratch, &stored, error) !=
         TOD_OK)
         return error->status;
-    if (tod_crc32(&container->crc, 0, stored.data, stored.n) != section->crc32)
+    if (!tod_crc_matches(tod_crc32(&container->crc, 0, stored.data, stored.n), section->crc32))
         return tod_fail(error, TOD_DAMAGED, "section %s: checksum does not match; the file is damaged", section->name);
     *bytes = stored;
     if (section->codec == TOD_CODEC_RAW)

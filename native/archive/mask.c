@@ -47,8 +47,9 @@ static void fill_from_corners(TodMask *mask)
 {
     for (int32_t y = 1; y < mask->height; y++) {
         uint8_t *row = mask->bits + (size_t)y * mask->stride;
+        const uint8_t *above = row - mask->stride;
         for (size_t i = 0; i < mask->stride; i++)
-            row[i] ^= row[i - mask->stride];
+            row[i] ^= above[i];
     }
     for (int32_t y = 0; y < mask->height; y++) {
         uint8_t *row = mask->bits + (size_t)y * mask->stride, carry = 0;
