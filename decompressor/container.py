@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .bits import EntropyError
+from .bits import EntropyError, zigzag
 from .errors import (
     ArchiveError,
     DamagedArchiveError,
@@ -246,12 +246,27 @@ class Container:
         stored = self.stored_bytes(section)
         if section.codec == "raw":
             return stored
+        if section.codec == "adaptive":
+            return self._unpack_integers(section, stored)
         where, by_dictionary = f"{self.path}: section {name}", section.codec == "zstd-1"
         decoded = _inflate(stored, section.decoded_bytes, where, name, by_dictionary=by_dictionary)
         width = section.dtype.itemsize
         if width > 1:
             decoded = np.frombuffer(decoded, np.uint8).reshape(width, -1).T.tobytes()
         return decoded
+
+    def _unpack_integers(self, section: Section, stored: bytes) -> bytes:
+        """Signed integers in adaptive bits, as the section has them."""
+        from .integer_array import unpack_integers  # what it takes is not loaded where nothing needs it
+
+        try:
+            coded = zigzag(unpack_integers(stored, section.shape))
+        except EntropyError as error:
+            raise self.invalid(section.name, error) from error
+        largest = 0 if section.dtype.kind == "f" else np.iinfo(section.dtype).max
+        if not 0 <= coded.min(initial=0) <= coded.max(initial=0) <= largest:
+            raise self.invalid(section.name, f"expected integers that {section.dtype} holds, found larger ones")
+        return coded.astype(section.dtype).tobytes()
 
     def read_array(self, name: str) -> np.ndarray:
         """The decoded array of section `name`, shaped and typed as its entry says (read-only memory).

@@ -13,7 +13,7 @@ from .errors import InvalidSectionError, LimitExceededError
 from .json_fields import Fields
 from .limits import Limits
 
-CODECS = ("raw", "zstd", "zstd-1")
+CODECS = ("raw", "zstd", "zstd-1", "adaptive")
 DTYPES = {"u1": "<u1", "i1": "<i1", "u2": "<u2", "i2": "<i2", "i4": "<i4", "f2": "<f2", "f4": "<f4"}
 MAX_DIMENSIONS = 8
 
@@ -24,7 +24,7 @@ class Section:
 
     Attributes:
         name: Unique path-like name, such as `0/grid/2`.
-        codec: "raw", "zstd" or "zstd-1".
+        codec: Of CODECS.
         offset: In the file, bytes (the table counts from the end of the metadata).
         stored_bytes: Size in the file.
         decoded_bytes: Size after decoding = product of `shape` times the item size.

@@ -17,12 +17,15 @@ import numpy as np
 import zstandard
 
 from todpack.decompressor.archive import Archive, open_archive
+from todpack.decompressor.bits import zigzag
 from todpack.decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR, MINOR
 from todpack.decompressor.errors import DamagedArchiveError, LimitExceededError
 from todpack.decompressor.files import write_atomic
 from todpack.decompressor.limits import DEFAULT_LIMITS, Limits
 from todpack.decompressor.sections import DTYPES, Section
 from todpack.decompressor.zstd_frames import DICTIONARY
+
+from .adaptive_bits import pack_integers
 
 Result = TypeVar("Result")
 
@@ -124,6 +127,17 @@ class ArchiveWriter:
         )
         entry = _entry(name, codec, array.nbytes, array.dtype, array.shape, zlib.crc32(stored))
         self._keep(entry, stored, lead)
+
+    def add_integers(self, name: str, values: np.ndarray, *, lead: bool = False) -> None:
+        """Add signed integers, stored by zigzag, in adaptive bits or as `add` has them; arguments as there."""
+        coded = zigzag(values)
+        array = coded.astype(np.uint16 if int(coded.max(initial=0)) <= 0xFFFF else np.int32)
+        packed = pack_integers(values)
+        if packed is None:
+            self.add(name, array, lead=lead)
+            return
+        entry = _entry(name, "adaptive", array.nbytes, array.dtype, array.shape, zlib.crc32(packed))
+        self._keep(entry, packed, lead)
 
     def add_stored(self, name: str, section: Section, stored: bytes) -> None:
         """Add a section of another archive as it is stored there.

@@ -3,7 +3,8 @@
 The way of a tile of h x w texels, from bytes to a frame; FORMAT.md says the same to the bit:
 
     bytes         i/j/coefficients of the archive: header, model section, symbol section, raw bits
-      |           entropy/header.py     takes them apart; entropy/tables.py reads the model section; entropy/stream.py:
+      |           entropy/header.py     takes them apart; entropy/packed_model.py unpacks the model section,
+      |           entropy/tables.py     reads it; entropy/stream.py:
     symbols       bits and tokens, from an ANS coder (entropy/ans.py) or zstd streams (entropy/zstd.py)
       |           entropy/contexts.py   says which class the next coefficients belong to, from those that are there
       |           entropy/symbols.py    tokens -> values; entropy/quincunx.py: the checkerboard of a band

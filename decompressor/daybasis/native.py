@@ -110,7 +110,9 @@ def decode_tile(
         BeyondExact: a map goes beyond its grid.
     """
     nothing = False, False, b"", b"", b""
-    is_wide, is_plain, model, coded, raw = split_stream(stream) if valid.any() else nothing
+    is_wide, is_plain, model, coded, raw = (
+        split_stream(stream, entry.n_components, 3 * entry.n_levels) if valid.any() else nothing
+    )
     symbols, lengths = (coded, b"") if not is_plain else plain_streams(model, coded, valid, entry)
     smoothing = entry.smoothing
     try:

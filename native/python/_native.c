@@ -8,8 +8,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "adaptive.h"
 #include "basis.h"
 #include "frame.h"
+#include "packed_model.h"
 #include "tile.h"
 
 static PyObject *raise_status(TodStatus status)
@@ -463,7 +465,64 @@ static PyObject *rotations_of_codes(PyObject *module, PyObject *args)
     return rotations;
 }
 
+static PyObject *unpack_integers(PyObject *module, PyObject *args)
+{
+    (void)module;
+    Py_buffer data;
+    Py_ssize_t n_planes, n_rows, n_columns;
+    if (!PyArg_ParseTuple(args, "y*nnn", &data, &n_planes, &n_rows, &n_columns))
+        return NULL;
+    PyObject *out = NULL;
+    const Py_ssize_t most = (Py_ssize_t)1 << 20;
+    if (n_planes < 0 || n_rows < 0 || n_columns < 0 || n_planes > most || n_rows > most || n_columns > most ||
+        (double)n_planes * (double)n_rows * (double)n_columns > (double)most) {
+        PyErr_SetString(PyExc_TypeError, "expected at most 2^20 integers");
+    } else {
+        int64_t *rests = PyMem_Calloc(2 * (size_t)n_columns + 4, sizeof *rests);
+        if (rests)
+            out = PyBytes_FromStringAndSize(NULL, n_planes * n_rows * n_columns * (Py_ssize_t)sizeof(int64_t));
+        else
+            PyErr_NoMemory();
+        if (out)
+            tod_unpack_integers(data.buf, (size_t)data.len, (size_t)n_planes, (size_t)n_rows, (size_t)n_columns, rests,
+                                (int64_t *)(void *)PyBytes_AsString(out));
+        PyMem_Free(rests);
+    }
+    PyBuffer_Release(&data);
+    return out;
+}
+
+static PyObject *unpack_model(PyObject *module, PyObject *args)
+{
+    (void)module;
+    Py_buffer data;
+    int n_maps, n_bands;
+    if (!PyArg_ParseTuple(args, "y*ii", &data, &n_maps, &n_bands))
+        return NULL;
+    PyObject *out = NULL;
+    if (n_maps < 1 || n_maps > 65535 || n_bands < 0 || n_bands > 3 * TOD_MAX_LEVELS) {
+        PyErr_SetString(PyExc_TypeError, "n_maps, n_bands: expected others");
+    } else {
+        TodArena scratch;
+        tod_arena_open(&scratch, tod_default_allocator(), 1 << 12);
+        size_t n_bytes = 0;
+        uint8_t *plain = tod_arena_take(&scratch, tod_model_bytes(n_maps, n_bands), 1);
+        const TodStatus status =
+            plain ? tod_unpack_model(data.buf, (size_t)data.len, n_maps, n_bands, &scratch, plain, &n_bytes)
+                  : TOD_NO_MEMORY;
+        out = status == TOD_OK ? PyBytes_FromStringAndSize((const char *)plain, (Py_ssize_t)n_bytes)
+                               : raise_status(status);
+        tod_arena_close(&scratch);
+    }
+    PyBuffer_Release(&data);
+    return out;
+}
+
 static PyMethodDef MODULE_METHODS[] = {
+    {"unpack_integers", unpack_integers, METH_VARARGS,
+     "unpack_integers(data, n_planes, n_rows, n_columns): int64 as bytes. FORMAT.md \"Integer arrays\"."},
+    {"unpack_model", unpack_model, METH_VARARGS,
+     "unpack_model(data, n_maps, n_bands): the plain model section, for Tile. FORMAT.md \"Packed model\"."},
     {"rotations_of_codes", rotations_of_codes, METH_VARARGS,
      "rotations_of_codes(codes, n_regions, n_maps): regional rotations for Tile, from (n_regions, K (K - 1) / 2) "
      "int64."},

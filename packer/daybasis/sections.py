@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from todpack.decompressor.bits import zigzag
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 from todpack.decompressor.metadata import FEATURES
 from todpack.frames import TileSource
@@ -72,9 +71,9 @@ def add_model(
     mask = None if valid.all() else "0/mask"
     if mask is not None:
         writer.add_bytes(mask, encode_mask(valid), lead=True)
-    writer.add("0/basis", _narrow(zigzag(model.basis_codes.transpose(2, 1, 0))), lead=True)
+    writer.add_integers("0/basis", model.basis_codes.transpose(2, 1, 0), lead=True)
     if n_classes > 1:
-        writer.add("0/turns", _narrow(zigzag(model.skew_codes)), lead=True)
+        writer.add_integers("0/turns", model.skew_codes, lead=True)
     graph = "0/frame.onnx"
     writer.add_bytes(graph, frame_graph(n_components, day.hours, day.transfer, curve, knee), lead=True)
     fields = {
@@ -107,10 +106,4 @@ def add_model(
         writer.add(lightmap["outliers"], day.stored(), lead=True)
     writer.metadata["lightmaps"] = [lightmap]
     required = [name for name in FEATURES if name in fields or name in lightmap]
-    if required:
-        writer.metadata["requires"] = required
-
-
-def _narrow(coded: np.ndarray) -> np.ndarray:
-    """Integers >= 0 as uint16, or int32 where that is too narrow."""
-    return coded.astype(np.uint16 if int(coded.max(initial=0)) <= 0xFFFF else np.int32)
+    writer.metadata["requires"] = [*required, "adaptive"]

@@ -67,7 +67,7 @@ def test_missing_field_of_the_model(micro_archive: Path, tmp_path: Path, field: 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"version": "1.7"}, r"version: expected 1\.2, found '1\.7'"),
+        ({"version": "1.7"}, r"version: expected 1\.3, found '1\.7'"),
         ({"version": 1.0}, "version: expected printable text"),
         ({"model_type": "nerf"}, 'model_type: expected one of .*gridmlp.*, found "nerf"'),
         ({"model_type": None}, "model_type: expected one of"),

@@ -198,14 +198,14 @@ def test_stream_that_is_signed_but_no_stream(tiled: Path, tmp_path: Path) -> Non
     metadata, stored = take_apart(tiled.read_bytes())
     with open_archive(tiled, provider="cpu") as archive:
         stream = archive.container.read_array("0/2/coefficients").copy()
-    stream[0] = 7
+    stream[0] = 8
     set_section(metadata, stored, "0/2/coefficients", stream, "u1")
     path = tmp_path / "bad.tod"
     path.write_bytes(put_together(metadata, stored))
     verdict = verify_archive(path, threads=1)
     assert [fault.place for fault in verdict.faults] == ["digest", "lightmap day"]
     assert verdict.faults[1].affects == "tile 2: rows 0:32, columns 64:72"
-    assert "0/2/coefficients: coefficient stream: kind 7" in verdict.faults[1].message
+    assert "0/2/coefficients: coefficient stream: kind 8" in verdict.faults[1].message
 
 
 def read(path: Path) -> np.ndarray:

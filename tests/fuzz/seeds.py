@@ -15,9 +15,11 @@ from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import take_apart
 from tests.fuzz.targets import N_MAPS, stream_sites
 from todpack.decompressor.container import Container
+from todpack.decompressor.daybasis.entropy.header import split_stream
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.frames import Day
+from todpack.packer.adaptive_bits import pack_integers
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.daybasis.entropy.encode import encode_bands
@@ -47,9 +49,8 @@ def _streams() -> list[bytes]:
 
 def _as_tables(stream: bytes) -> bytes:
     """A stream as the tables target takes it."""
-    kind, n_model, n_symbols, _ = struct.unpack_from("<B3I", stream)
-    model = zstandard.decompress(stream[13 : 13 + n_model])
-    return struct.pack("<BHH", kind, len(model), n_symbols) + model + stream[13 + n_model :]
+    is_wide, is_plain, model, symbols, raw = split_stream(stream, N_MAPS, 3 * (len(stream_sites()) - 1))
+    return struct.pack("<BHH", is_wide | is_plain << 1, len(model), len(symbols)) + model + symbols + raw
 
 
 def _raw_lightmap() -> bytes:
@@ -88,6 +89,7 @@ def seeds() -> dict[str, list[bytes]]:
         "zstd": [zstandard.compress(bytes(range(100))), (600).to_bytes(2, "little") + piece],
         "mask": [*masks[:2], packed, bytes([6, 8, 1]) + masks[0][3:]],
         "planes": [bytes([20, 30]) + rng.integers(0, 64, 21 * 31).astype("<u2").tobytes()],
+        "adaptive": [bytes([2, 3, 5]) + (pack_integers(rng.integers(-9, 9, (2, 3, 5))) or b""), *streams[:2]],
         "graph": graphs,
         "archive": archives,
         "verify": archives,

@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor import open_archive
+from todpack.decompressor.adaptive_bits import AdaptiveDecoder
 from todpack.decompressor.bits import EntropyError
+from todpack.decompressor.daybasis.entropy import header
 from todpack.decompressor.daybasis.entropy.header import HEADER
+from todpack.decompressor.daybasis.entropy.packed_model import unpack_model
 from todpack.decompressor.daybasis.entropy.stream import decode_bands
 from todpack.decompressor.daybasis.transform.charts import label_charts
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
@@ -26,6 +29,7 @@ from todpack.decompressor.graphs.check import check_graph
 from todpack.decompressor.graphs.dims import COLUMNS, ROWS
 from todpack.decompressor.graphs.session import make_session, run_session
 from todpack.decompressor.graphs.shapes import GraphInputs
+from todpack.decompressor.integer_array import Planes, unpack_integers
 from todpack.decompressor.json_fields import parse_json
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.mask import decode_mask
@@ -156,6 +160,26 @@ GRAPH_INPUTS = GraphInputs(
 )  # fmt: skip
 
 
+def adaptive(data: bytes) -> None:
+    """Planes, rows and columns (u1 each) of integers, or maps and bands (u1) of a packed model, in adaptive bits."""
+    if len(data) < 3:
+        return
+    shape = tuple(1 + side % 8 for side in data[:3])
+    coder, planes, values = AdaptiveDecoder(data[3:]), Planes(), np.zeros(shape, np.int64).tolist()
+    for rows in values:
+        planes.walk(coder, rows)
+    if not np.array_equal(unpack_integers(data[3:], shape), np.array(values)):
+        raise DefectError("integers differ")
+    found = []
+    for unpack in (unpack_model, header.unpack_model):
+        try:
+            found.append(unpack(data[2:], shape[0], shape[1]))
+        except EntropyError:
+            found.append(b"")
+    if found[0] != found[1]:
+        raise DefectError("models differ")
+
+
 def graph(data: bytes) -> None:
     """The graph of a `daybasis` lightmap: what the check lets pass must load and run, or fail in one typed line."""
     try:
@@ -234,6 +258,7 @@ TARGETS: dict[str, Target] = {
     "zstd": zstd,
     "mask": mask,
     "planes": planes,
+    "adaptive": adaptive,
     "graph": graph,
     "archive": archive,
     "verify": verify,

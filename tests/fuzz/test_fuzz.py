@@ -13,6 +13,7 @@ from tests.fuzz.targets import TARGETS
 COUNTS = {
     "container": 3000, "metadata": 3000, "stream": 1500, "tables": 1500, "zstd": 30000, "mask": 10000, "planes": 5000,
     "graph": 1500, "archive": 600, "verify": 150, "level": 600, "raw": 200,
+    "adaptive": 1500,
 }  # fmt: skip
 
 

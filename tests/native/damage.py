@@ -15,8 +15,7 @@ import zstandard
 from tests.native.cases import Case, random_case
 from todpack.decompressor.bits import EntropyError
 from todpack.decompressor.daybasis import native
-from todpack.decompressor.daybasis.entropy.header import HEADER
-from todpack.decompressor.zstd_frames import unzstd
+from todpack.decompressor.daybasis.entropy.header import HEADER, PACKED, split_stream
 
 BOUNDARY = (0, 1, 12, 47, 48, 99, 100, 127, 128, 254, 255)
 
@@ -43,17 +42,18 @@ def _changed(rng: np.random.Generator, data: bytes) -> bytes:
     return bytes(out)
 
 
-def damaged(rng: np.random.Generator, stream: bytes) -> bytes:
-    """A stream with one of its sections changed, or anything in it."""
+def damaged(rng: np.random.Generator, case: Case) -> bytes:
+    """A case's stream with one of its sections changed, or anything in it; models packed or plain."""
+    stream = case.stream
     if rng.random() < 0.2:
         return _changed(rng, stream)
     kind, *sizes = HEADER.unpack_from(stream)
     ends = np.cumsum([HEADER.size, *sizes]).tolist()
     sections = [stream[a:b] for a, b in pairwise(ends)]
     chosen = int(rng.integers(3))
-    if chosen == 0:
-        model = _changed(rng, unzstd(sections[0], 1 << 20))
-        sections[0] = zstandard.ZstdCompressor().compress(model)
+    if chosen == 0 and rng.random() < 0.5:
+        model = _changed(rng, split_stream(stream, case.entry.n_components, 3 * case.entry.n_levels)[2])
+        kind, sections[0] = kind & ~PACKED, zstandard.ZstdCompressor().compress(model)
     else:
         sections[chosen] = _changed(rng, sections[chosen])
     return HEADER.pack(kind, *(len(section) for section in sections)) + b"".join(sections)
@@ -95,7 +95,7 @@ def main(argv: list[str]) -> int:
         case = random_case(seed % 400)
         rng = np.random.default_rng(seed)
         for _ in range(20):
-            outcome = compare(Case(**{**vars(case), "stream": damaged(rng, case.stream)}))
+            outcome = compare(Case(**{**vars(case), "stream": damaged(rng, case)}))
             counts[outcome] = counts.get(outcome, 0) + 1
         seed += 1
     print(f"{sum(counts.values())} damaged streams: {counts}")

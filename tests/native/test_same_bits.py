@@ -72,4 +72,4 @@ def test_maps_of_16_and_of_32_bits_both_occur() -> None:
 def test_damaged_streams(seed: int) -> None:
     case, rng = random_case(seed), np.random.default_rng(seed)
     for _ in range(10):
-        compare(Case(**{**vars(case), "stream": damaged(rng, case.stream)}))
+        compare(Case(**{**vars(case), "stream": damaged(rng, case)}))

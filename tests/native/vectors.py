@@ -64,7 +64,7 @@ def times_of(hours: np.ndarray) -> list[float]:
 def write_case(file: BinaryIO, case: Case, rng: np.random.Generator) -> None:
     """Append a case in the layout that replay.c reads."""
     entry, (height, width) = case.entry, case.valid.shape
-    is_wide, is_plain, model, symbols, raw = split_stream(case.stream)
+    is_wide, is_plain, model, symbols, raw = split_stream(case.stream, entry.n_components, 3 * entry.n_levels)
     lengths = b""
     try:
         if is_plain:

@@ -56,8 +56,9 @@ def decode_bands(data: bytes, n_components: int, sites: Sites) -> Bands:
 
 def iter_bands(data: bytes, n_components: int, sites: Sites) -> Iterator[IntArray]:
     """`decode_bands`, band by band as they are decoded: the low band, then lh, hl, hh of each level, coarse to fine."""
-    is_wide, is_plain, model, coded, raw = split_stream(data)
-    tables = parse_tables(model, n_components, 3 * (len(sites) - 1))
+    n_bands = 3 * (len(sites) - 1)
+    is_wide, is_plain, model, coded, raw = split_stream(data, n_components, n_bands)
+    tables = parse_tables(model, n_components, n_bands)
     dtype = np.dtype(np.int32 if is_wide else np.int16)
     try:
         symbols = _SymbolDecoder(tables, _symbol_source(is_plain, tables, coded, n_components, sites), raw)

@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from todpack.decompressor.daybasis.entropy.contexts import N_FINE_CLASSES, N_SIGN_CLASSES
+from todpack.decompressor.daybasis.entropy.packed_model import FIRST_FREQUENCY, LOG_ODDS, ModelWalk
 from todpack.decompressor.daybasis.entropy.symbols import N_TOKENS, tokens_of
 from todpack.decompressor.daybasis.entropy.tables import Tables
 
+from ...adaptive_bits import AdaptiveEncoder
 from .symbols import LowBand, Phase
 
 Int64Array = npt.NDArray[np.int64]
@@ -16,7 +18,8 @@ FloatArray = npt.NDArray[np.float64]
 
 CLASS_BITS = 24.0  # cost of a class in the model section: start and probability
 TOKEN_BITS = 5.5  # cost of one frequency
-TOP_CODE = 96
+TOP_CODE = FIRST_FREQUENCY
+PROBABILITIES = np.array(sorted(LOG_ODDS))
 
 
 def fit_tables(phases: Sequence[Phase], mean_codes: Int64Array, low: LowBand) -> Tables:
@@ -43,8 +46,8 @@ def fit_tables(phases: Sequence[Phase], mean_codes: Int64Array, low: LowBand) ->
         starts.append(merge_classes(bits, lambda runs: CLASS_BITS, magnitude_starts))
         merged = np.add.reduceat(bits, starts[-1], axis=0)
         share = (65536 * merged[:, 1] + 0.5) // np.maximum(merged.sum(axis=1), 1)
-        significance.append(np.clip(share, 1, 65535).astype(np.int64))
-    differs = np.clip(65536 * signs[:, 1] // signs.sum(axis=1), 1, 65535)
+        significance.append(_on_grid(share))
+    differs = _on_grid(65536 * signs[:, 1] // signs.sum(axis=1))
     differs[0] = 32768
     low_tokens = frequency_codes(np.bincount(low.tokens, minlength=N_TOKENS))
     return Tables(
@@ -58,6 +61,13 @@ def fit_tables(phases: Sequence[Phase], mean_codes: Int64Array, low: LowBand) ->
         low.rice,
         low_tokens,
     )
+
+
+def _on_grid(probabilities: FloatArray | Int64Array) -> Int64Array:
+    """The nearest ones of those that a packed model has, by their log odds."""
+    grid, wanted = (np.log(p / (65536 - p)) for p in (PROBABILITIES, np.clip(probabilities, 1, 65535)))
+    nearest: Int64Array = PROBABILITIES[np.searchsorted((grid[1:] + grid[:-1]) / 2, wanted)]
+    return nearest
 
 
 def frequency_codes(counts: Int64Array) -> npt.NDArray[np.uint8]:
@@ -106,8 +116,15 @@ def merge_classes(
     return np.array(starts[::-1])
 
 
+def pack_model(plain: bytes, n_components: int, n_bands: int) -> bytes:
+    """The model section in adaptive bits; `packed_model.unpack_model` reads it."""
+    coder, tape = AdaptiveEncoder(), iter(plain)
+    ModelWalk(coder, lambda: next(tape)).walk(n_components, n_bands)
+    return coder.finish()
+
+
 def write_tables(tables: Tables) -> bytes:
-    """Serialize the model section (before zstd); parse_tables reads it."""
+    """Serialize the plain model section; parse_tables reads it."""
     parts = [
         counted(tables.magnitude_starts),
         *(counted(codes) for codes in tables.magnitudes),

@@ -8,18 +8,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import zstandard
 
 from todpack.decompressor.bits import EntropyError
 from todpack.decompressor.daybasis.entropy.contexts import N_SIGN_CLASSES
-from todpack.decompressor.daybasis.entropy.header import HEADER, WIDE, ZSTD
+from todpack.decompressor.daybasis.entropy.header import HEADER, PACKED, WIDE, ZSTD
 from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL, N_DIRECT, TOKEN_RAW_BITS, tokens_of
 from todpack.decompressor.daybasis.entropy.tables import LOW, SIGNS, Tables
 from todpack.decompressor.daybasis.entry import ENTROPY_CODERS
 from todpack.decompressor.daybasis.transform.pyramid import Bands, Sites
 
 from ...errors import PackError
-from .class_fit import fit_tables, write_tables
+from .class_fit import fit_tables, pack_model, write_tables
 from .sinks import AnsSink, SymbolSink, ZstdSink, pack_bits, without_models
 from .symbols import LowBand, Phase, mean_code, pairs, prepare_low_band, walk
 
@@ -66,14 +65,9 @@ def encode_bands(bands: Bands, sites: Sites, *, entropy: str = "ans") -> bytes:
     wide = any(np.abs(q).max(initial=0) > 32767 for q in [bands[0], *(q for q, _ in pairs(bands, sites))])
     sink = AnsSink(tables) if entropy == "ans" else ZstdSink(tables)
     raw = emit(phases, tables, low, sink)
-    sections = [
-        zstandard.ZstdCompressor(level=19).compress(
-            write_tables(tables if entropy == "ans" else without_models(tables))
-        ),
-        sink.finish(),
-        raw,
-    ]
-    kind = (WIDE if wide else 0) | (ZSTD if entropy == "zstd" else 0)
+    plain = write_tables(tables if entropy == "ans" else without_models(tables))
+    sections = [pack_model(plain, len(bands[0]), len(mean_codes)), sink.finish(), raw]
+    kind = PACKED | (WIDE if wide else 0) | (ZSTD if entropy == "zstd" else 0)
     return HEADER.pack(kind, *(len(s) for s in sections)) + b"".join(sections)
 
 

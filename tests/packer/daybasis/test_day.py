@@ -82,7 +82,12 @@ def test_smoothing_lies_between_the_maps_and_the_grid(tmp_path: Path) -> None:
         day = encode_day(sequence, DayBasisConfig(q_step=12.0, tile=32), options)
         day.write(tmp_path / "day.tod")
         with open_archive(tmp_path / "day.tod", provider="cpu") as archive:
-            assert archive.metadata.get("requires") == [*(["smoothing"] if smoothing else []), "dictionary", "digest"]
+            assert archive.metadata.get("requires") == [
+                *(["smoothing"] if smoothing else []),
+                "adaptive",
+                "dictionary",
+                "digest",
+            ]
             decoded.append(np.stack([archive.decode(float(t)) for t in sequence.hours]))
         measured = psnr_srgb_db(sequence.radiance.astype(np.uint8), decoded[-1], sequence.valid)
         assert measured == pytest.approx(day.psnr_db, abs=1e-9)

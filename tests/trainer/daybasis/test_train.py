@@ -48,7 +48,12 @@ def test_packing_a_run_needs_no_torch_and_is_what_compress_gives(run: Path, nois
     assert (tmp_path / "packed.tod").read_bytes() == (tmp_path / "direct.tod").read_bytes()
     with open_archive(tmp_path / "packed.tod", provider="cpu") as archive:
         uses_smoothing = "smoothing" in archive.metadata["lightmaps"][0]["model"]
-        assert archive.metadata["requires"] == [*(["smoothing"] if uses_smoothing else []), "dictionary", "digest"]
+        assert archive.metadata["requires"] == [
+            *(["smoothing"] if uses_smoothing else []),
+            "adaptive",
+            "dictionary",
+            "digest",
+        ]
         archive.decode(3.0)
 
 
