@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "adaptive.h"
+
 #define HEADER_BYTES 32
 #define HEADER_CRC_BYTES 28
 #define MAJOR 1
@@ -134,6 +136,35 @@ static void join_planes(const uint8_t *planes, size_t n_items, size_t width, uin
             items[i * width + plane] = planes[plane * n_items + i];
 }
 
+/* Integers in adaptive bits, as zigzag numbers of the section's type. */
+static TodStatus unpack_items(const TodSection *section, TodBytes stored, TodArena *scratch, uint8_t *items,
+                              TodError *error)
+{
+    const int64_t columns = section->rank > 0 ? section->shape[section->rank - 1] : 1;
+    const int64_t rows = section->rank > 1 ? section->shape[section->rank - 2] : 1;
+    const int64_t planes = section->rank > 2 ? section->shape[0] : 1;
+    const size_t width = tod_item_bytes(section->type), n = (size_t)section->decoded_bytes / width;
+    static const uint32_t LARGEST[] = {UINT8_MAX, INT8_MAX, UINT16_MAX, INT16_MAX, INT32_MAX, 0, 0};
+    if (section->rank > TOD_SHAPE_KEPT || n > (size_t)1 << 20)
+        return tod_fail(error, TOD_INVALID_SECTION, "section %s: expected at most 2^20 integers in three dimensions",
+                        section->name);
+    int64_t *values = tod_arena_take(scratch, n, sizeof *values);
+    int64_t *rests = tod_arena_take(scratch, 2 * (size_t)columns + 4, sizeof *rests);
+    if (!values || !rests)
+        return tod_fail_at(error, TOD_NO_MEMORY, section->name);
+    if (n)
+        tod_unpack_integers(stored.data, stored.n, (size_t)planes, (size_t)rows, (size_t)columns, rests, values);
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t coded = values[i] < 0 ? 2 * (uint64_t)-values[i] - 1 : 2 * (uint64_t)values[i];
+        if (coded > LARGEST[section->type])
+            return tod_fail(error, TOD_INVALID_SECTION, "section %s: an integer is larger than its items hold",
+                            section->name);
+        for (size_t byte = 0; byte < width; byte++)
+            items[i * width + byte] = (uint8_t)(coded >> 8 * byte);
+    }
+    return TOD_OK;
+}
+
 TodStatus tod_read_section(const TodContainer *container, const TodSection *section, TodArena *scratch, TodBytes *bytes,
                            TodError *error)
 {
@@ -150,6 +181,10 @@ TodStatus tod_read_section(const TodContainer *container, const TodSection *sect
         return TOD_OK;
     const size_t n = (size_t)section->decoded_bytes, width = tod_item_bytes(section->type);
     uint8_t *items = tod_arena_take(scratch, n, 1), *decoded = items;
+    if (items && section->codec == TOD_CODEC_ADAPTIVE) {
+        *bytes = (TodBytes){items, n};
+        return unpack_items(section, stored, scratch, items, error);
+    }
     if (width > 1)
         decoded = tod_arena_take(scratch, n, 1);
     if (!items || !decoded)

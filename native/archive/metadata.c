@@ -13,7 +13,7 @@
 /* Refuse an archive that would decode wrongly without something that is not known here. */
 static void check_required(TodFields *all)
 {
-    static const char *const FEATURES[] = {"smoothing", "curve", "dictionary"};
+    static const char *const FEATURES[] = {"smoothing", "curve", "dictionary", "digest", "adaptive"};
     if (tod_is_absent(all, "requires"))
         return;
     const TodItems items = tod_items(all, "requires", 0, MAX_FEATURES);

@@ -2,11 +2,13 @@
 
 #include <string.h>
 
+#include "packed_model.h"
+
 #define HEADER_BYTES 13
 #define MAX_MODEL_BYTES ((size_t)1 << 20)
 #define MAX_PADDING ((uint64_t)1 << 20) /* bytes: far above one byte for every run of bits */
 
-enum { WIDE = 1, PLAIN = 2 };
+enum { WIDE = 1, PLAIN = 2, PACKED = 4 };
 
 static uint32_t u32_at(const uint8_t *data)
 {
@@ -25,6 +27,17 @@ static TodStatus inflate(TodBytes frame, size_t most, TodStatus damaged, TodAren
     *decoded = (TodBytes){bytes, (size_t)n};
     const TodStatus status = tod_unzstd(frame, scratch->allocator, bytes, (size_t)n);
     return status == TOD_INVALID_SECTION ? damaged : status;
+}
+
+static TodStatus unpack(TodBytes packed, int32_t n_maps, int32_t n_bands, TodArena *scratch, TodBytes *model)
+{
+    uint8_t *bytes = tod_arena_take(scratch, tod_model_bytes(n_maps, n_bands), 1);
+    size_t n = 0;
+    if (!bytes)
+        return TOD_NO_MEMORY;
+    const TodStatus status = tod_unpack_model(packed.data, packed.n, n_maps, n_bands, scratch, bytes, &n);
+    *model = (TodBytes){bytes, n};
+    return status;
 }
 
 static TodStatus read_pieces(TodBytes pieces, const uint8_t *directory, size_t n_streams, uint8_t *bytes,
@@ -84,7 +97,7 @@ TodStatus tod_split_stream(TodBytes data, int32_t n_maps, int32_t n_levels, uint
                            TodStream *stream)
 {
     memset(stream, 0, sizeof *stream);
-    if (data.n < HEADER_BYTES || data.data[0] > (WIDE | PLAIN))
+    if (data.n < HEADER_BYTES || data.data[0] > (WIDE | PLAIN | PACKED))
         return TOD_DAMAGED_HEADER;
     const uint64_t n_model = u32_at(data.data + 1), n_symbols = u32_at(data.data + 5), n_raw = u32_at(data.data + 9);
     if (HEADER_BYTES + n_model + n_symbols + n_raw != data.n)
@@ -92,7 +105,8 @@ TodStatus tod_split_stream(TodBytes data, int32_t n_maps, int32_t n_levels, uint
     const TodBytes frame = {data.data + HEADER_BYTES, (size_t)n_model};
     const TodBytes section = {frame.data + n_model, (size_t)n_symbols};
     TodBytes model;
-    TodStatus status = inflate(frame, MAX_MODEL_BYTES, TOD_DAMAGED_MODEL, scratch, &model);
+    TodStatus status = data.data[0] & PACKED ? unpack(frame, n_maps, 3 * n_levels, scratch, &model)
+                                             : inflate(frame, MAX_MODEL_BYTES, TOD_DAMAGED_MODEL, scratch, &model);
     if (status != TOD_OK)
         return status;
     stream->is_wide = data.data[0] & WIDE;
