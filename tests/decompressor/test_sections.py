@@ -53,7 +53,11 @@ def refused(path: Path, data: bytes, kind: type[ArchiveError], words: str) -> No
             InvalidSectionError,
             "raw, but stored and decoded sizes differ",
         ),
-        (lambda s: s[1].update(codec="lzma"), InvalidMetadataError, "codec: expected one of raw, zstd, zstd-1, adaptive, found"),
+        (
+            lambda s: s[1].update(codec="lzma"),
+            InvalidMetadataError,
+            "codec: expected one of raw, zstd, zstd-1, adaptive, found",
+        ),
         (lambda s: s[1].update(dtype="f8"), InvalidMetadataError, "dtype: expected one of u1, i1"),
         (lambda s: s[1].update(dtype=["u1"]), InvalidMetadataError, "dtype: expected one of u1, i1"),
         (lambda s: s[1].update(offset="8"), InvalidMetadataError, "offset: expected an integer"),
