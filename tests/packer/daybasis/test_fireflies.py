@@ -75,7 +75,7 @@ def test_the_others_of_the_hour_are_as_good_as_without(tmp_path, value):
     assert abs(hot_db - clean_db) < 1.0
     assert hot_psnr == pytest.approx(clean_psnr, abs=0.5)  # what targets are for: fireflies do not count
     assert (
-        hot_bytes - clean_bytes < 24 * len(PLACES) + 0.02 * clean_bytes
+        hot_bytes - clean_bytes < 24 * len(PLACES) + 0.03 * clean_bytes
     )  # fits of rotations fall out a little otherwise
 
 
