@@ -23,3 +23,5 @@ need glslangValidator glslang-tools
 need npm nodejs npm
 cd "$(dirname "$0")"
 npm ci --no-audit --no-fund --silent
+cd ../../examples/three
+npm ci --no-audit --no-fund --silent
