@@ -21,6 +21,7 @@ from .perceptual import (
     LpipsAbsent,
     temporal_lpips,
 )
+from .robust import robust_psnr_db
 from .ssim import SSIM_DEFINITION, SSIM_LINEAR_DEFINITION
 
 _RAW_BYTES_PER_TEXEL = {"srgb8": 3, "linear": 12}
@@ -28,12 +29,16 @@ _RAW_BYTES_PER_TEXEL = {"srgb8": 3, "linear": 12}
 
 @dataclass(frozen=True)
 class HourScore:
-    """One stored time: hour of the day, PSNR in dB (infinite where exact), SSIM, LPIPS (None where absent)."""
+    """One stored time: hour of the day, PSNR in dB (infinite where exact), SSIM, LPIPS (None where absent).
+
+    Of radiance also `robust_psnr_db`, see there.
+    """
 
     hour: float
     psnr_db: float
     ssim: float
     lpips: float | None
+    robust_psnr_db: float | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,11 @@ class ScoreReport:
             "valid_texels": self.n_valid,
             "ssim_definition": SSIM_DEFINITION if codes else SSIM_LINEAR_DEFINITION,
             "lpips_definition": LPIPS_DEFINITION if codes else LPIPS_LINEAR_DEFINITION,
-            "per_hour": [{"hour": hour.hour, **measures(hour)} for hour in self.per_hour],
+            "per_hour": [
+                {"hour": hour.hour, **measures(hour)}
+                | ({} if codes else {"robust_psnr_db": finite(hour.robust_psnr_db)})
+                for hour in self.per_hour
+            ],
         }
 
     def table(self) -> str:
@@ -137,11 +146,18 @@ class ScoreReport:
             (name, f"{of.psnr_db:.2f}", f"{of.ssim:.4f}", figure(of.lpips, 4))
             for name, of in [*((f"{hour.hour:g}", hour) for hour in self.per_hour), ("day", day)]
         ]
+        head: tuple[str, ...] = ("hour", "PSNR dB", "SSIM", "LPIPS")
+        body: list[tuple[str, ...]] = [*rows]
+        if self.transfer == "linear":  # the worst hour stands for the day
+            robust = [hour.robust_psnr_db or math.nan for hour in self.per_hour]
+            worst = min((db for db in robust if not math.isnan(db)), default=math.nan)
+            head += ("robust dB",)
+            body = [(*row, f"{db:.2f}") for row, db in zip(rows, [*robust, worst], strict=True)]
         lines = [
             f"{len(self.per_hour)} frames of {self.width} x {self.height}, {self.n_valid} valid texels "
             f"({share:.1f} %), {self.transfer}",
             "",
-            *columns(("hour", "PSNR dB", "SSIM", "LPIPS"), rows, "r"),
+            *columns(head, body, "r"),
             "",
             f"temporal L1     {figure(self.temporal_l1, 5)}",
             f"temporal LPIPS  {figure(self.temporal_lpips, 5)}",
@@ -207,7 +223,8 @@ def score_frames(
         frame = Figures()
         frame.add_frame(reference[t], decoded[t], valid, measure)
         day.extend(frame)
-        per_hour.append(HourScore(float(hours[t]), *frame.means()))
+        robust = robust_psnr_db(reference[t], decoded[t], valid) if linear else None
+        per_hour.append(HourScore(float(hours[t]), *frame.means(), robust))
         progress(t + 1, n_frames, "scoring")
     psnr_db, similarity, distance = day.means()
     moving = n_frames > 1 and peak > 0.0
