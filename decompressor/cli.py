@@ -21,6 +21,7 @@ from .errors import (
     RequestError,
     TodpackError,
     missing_package,
+    require_packages,
 )
 from .files import check_output, check_replaced, make_folder, refuse_inputs, write_text
 from .frame_files import MovingAverage, preview, write_frame
@@ -220,6 +221,8 @@ def run(args: argparse.Namespace) -> None:
         raise RequestError(f"--limits: expected a number in 1..1000000, found {args.limits:g}")
     if not 0.0 <= args.ema < 1.0:
         raise RequestError(f"--ema: expected a number from 0 to under 1, found {args.ema:g}")
+    if args.format == "exr":
+        require_packages("--format exr", "OpenEXR")
     limits = DEFAULT_LIMITS.scaled(args.limits)
     with open_archive(
         args.archive,

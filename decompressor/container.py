@@ -152,7 +152,9 @@ class Container:
         self._file.seek(0)
         head = self._file.read(HEADER.size)
         if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
-            raise NotAnArchiveError(f"{path}: expected a todpack archive, found other content")
+            raise NotAnArchiveError(
+                f"{path}: expected a todpack archive, found {'other content' if head else 'an empty file'}"
+            )
         if len(head) < HEADER.size:
             raise TruncatedArchiveError(f"{path}: expected a header of {HEADER.size} bytes, found {len(head)}")
         _, major, minor, stored_bytes, metadata_bytes, file_bytes, crc = HEADER.unpack(head)

@@ -150,10 +150,13 @@ def _check_contest(
     device: str,
     seed: int,
 ) -> None:
+    from todpack.decompressor.errors import require_packages
     from todpack.eval.measures.contest import read_scorer, score_table
 
     from .contest.check import check_contest
 
+    if python is None:
+        require_packages("Interface.py, which the rehearsal runs,", "torch")
     ranges = read_scorer(scorer)
     result = check_contest(
         folder, data, scorer=ranges, lpips=lpips, python=python, device=device, threads=threads, seed=seed,

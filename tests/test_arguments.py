@@ -116,6 +116,8 @@ sys.exit(main())
         "nerf scene -o {t}/n",
         "tune {contest} --no-lpips -o {t}/t.json",
         "submit build --layout contest {contest} -o {t}/c",
+        "submit check --layout contest {t} --data {contest} --no-lpips --report {t}/r.json",
+        "decompress {linear} -o {t}/f --format exr",
     ],
 )
 def test_a_plain_install_names_what_is_missing_and_begins_nothing(
@@ -124,7 +126,8 @@ def test_a_plain_install_names_what_is_missing_and_begins_nothing(
     space, empty = tmp_path / "space.toml", tmp_path / "t"
     space.write_text("[train]\nq_step = [16.0]\n")
     empty.mkdir()
-    values = {"day": tiny_day, "archive": tiny_archive, "t": empty, "space": space}
+    linear = REPOSITORY / "tests" / "golden" / "daybasis-gamma-1.1.tod"
+    values = {"day": tiny_day, "archive": tiny_archive, "t": empty, "space": space, "linear": linear}
     filled = words.format(**values, contest=REPOSITORY / "samples" / "contest").split()
     done = subprocess.run([sys.executable, "-c", PLAIN, *filled], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr

@@ -50,7 +50,8 @@ def test_forged_archive_is_like_the_packer_s(micro_archive: Path, tmp_path: Path
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"PK\x03\x04" * 20, b"\x89PNG\r\n\x1a\n" + bytes(100)])
 def test_wrong_magic(tmp_path: Path, content: bytes) -> None:
-    refused(tmp_path, content, NotAnArchiveError, "expected a todpack archive, found other content")
+    found = "other content" if content else "an empty file"
+    refused(tmp_path, content, NotAnArchiveError, f"expected a todpack archive, found {found}")
 
 
 def test_header_cut_short(tmp_path: Path) -> None:

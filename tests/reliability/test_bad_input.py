@@ -117,7 +117,7 @@ def test_bad_input(
         (
             ["-m", "todpack"],
             ["inspect", "{m}/zero.tod"],
-            "{m}/zero.tod: expected a todpack archive, found other content",
+            "{m}/zero.tod: expected a todpack archive, found an empty file",
         ),
         (
             ["-m", "todpack"],
@@ -127,17 +127,17 @@ def test_bad_input(
         (
             ["-m", "todpack"],
             ["eval", "latency", "{m}/zero.tod"],
-            "{m}/zero.tod: expected a todpack archive, found other content",
+            "{m}/zero.tod: expected a todpack archive, found an empty file",
         ),
         (
             ["-m", "todpack"],
             ["submit", "build", "{m}/zero.tod", "-o", "{t}/s"],
-            "{m}/zero.tod: expected a todpack archive, found other content",
+            "{m}/zero.tod: expected a todpack archive, found an empty file",
         ),
         (
             ["-m", "decompressor"],
             ["{m}/zero.tod", "-o", "{t}/f"],
-            "{m}/zero.tod: expected a todpack archive, found other content",
+            "{m}/zero.tod: expected a todpack archive, found an empty file",
         ),
         (
             [str(REPOSITORY / "decompressor" / "decompress.py")],
