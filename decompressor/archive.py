@@ -24,8 +24,9 @@ from .metadata import LightmapEntry, read_archive_entry
 from .outliers import Outliers
 from .pixels import FLOAT32, FORMATS, UINT8
 from .pool import Pool
+from .tile_cache import TileCache
 from .time_account import TimeAccount
-from .working_set import reserve
+from .working_set import check_texels, reserve
 
 
 class Region(NamedTuple):
@@ -59,8 +60,16 @@ class Lightmap:
 
     @property
     def valid(self) -> np.ndarray:
-        """(H, W) bool, True where a texel belongs to a surface (read-only)."""
+        """(H, W) bool, True where a texel belongs to a surface (read-only); unpacked anew each time."""
         return self._file.mask.valid
+
+    def check_mask(self) -> None:
+        """Read the mask, without unpacking it.
+
+        Raises:
+            ArchiveError: its section is missing, damaged or no mask of the stated number of texels.
+        """
+        self._file.mask.check()
 
     @property
     def tiles(self) -> tuple[Region, ...]:
@@ -147,7 +156,7 @@ class Lightmap:
         self._file.outliers.put(values, time_h, checked, pixels)
         if self._file.gutter == "black":
             y0, y1, x0, x1 = checked
-            values[~self.valid[y0:y1, x0:x1]] = pixels.black
+            values[~self._file.mask.cut(slice(y0, y1), slice(x0, x1))] = pixels.black
         return values
 
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
@@ -214,14 +223,18 @@ class Archive:
         family = find_family(entry.model_type)
         n_hours, path = len(entry.hours), container.path
         models = [family.read(item, n_hours) for item in entry.lightmaps]
-        memory = self.memory = MemoryAccount(container.counted_bytes, container.limits, options.cache_bytes)
+        n_bytes, limits = container.counted_bytes, container.limits
+        check_texels(sum(item.height * item.width for item in entry.lightmaps), n_bytes, limits, str(path))
+        memory = self.memory = MemoryAccount(n_bytes, limits)
         pairs = list(zip(entry.lightmaps, models, strict=True))
-        needs = [family.memory(item, model, n_hours, memory.cache_bytes) for item, model in pairs]
-        decoded_bytes = sum(section.decoded_bytes for section in container.sections.values())
+        needs = [family.memory(item, model, n_hours, self.decoder) for item, model in pairs]
+        section_bytes = [section.decoded_bytes for section in container.sections.values()]
         workers = default_workers(self.threads)
-        at_once = reserve(memory, needs, decoded_bytes, workers, str(path))
+        at_once = reserve(memory, needs, section_bytes, workers, str(path))
         self._pool = Pool(workers)
-        runtime = Runtime(options.provider, memory, self._pool, at_once, options.decoder)
+        most = limits.latent_bytes if options.cache_bytes is None else min(options.cache_bytes, limits.latent_bytes)
+        tiles = TileCache[Any](lambda: min(most, memory.left))
+        runtime = Runtime(options.provider, memory, self._pool, at_once, options.decoder, tiles)
 
         def file_of(item: LightmapEntry) -> LightmapFile:
             time = TimeAccount(container.counted_bytes, container.limits)
@@ -367,7 +380,7 @@ def open_archive(
         decoder: Of daybasis: "native" (the C core), "onnx" (NumPy, and onnxruntime for frames), "reference" (NumPy), or
             "auto", native where it was built; None takes the environment's TODPACK_DECODER, or else "auto". All give
             the same bytes at stored hours.
-        cache_bytes: Room for decoded tiles of one lightmap; None takes what the limits allow. The last tile stays.
+        cache_bytes: Room for decoded tiles of all lightmaps; None takes what the limits allow. The last tile stays.
 
     Raises:
         ArchiveError: not an archive, damaged, of an unknown version, or over the limits.

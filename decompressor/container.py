@@ -162,7 +162,7 @@ class Container:
             raise UnsupportedVersionError(f"{path}: expected format {MAJOR}.x, found {major}.{minor}")
         if (file_bytes != size and not any_size) or HEADER.size + stored_bytes > min(size, file_bytes):
             raise TruncatedArchiveError(f"{path}: expected {file_bytes} bytes by its header, found {size}")
-        limit = self.limits.metadata_for(stored_bytes)
+        limit = self.limits.metadata_for(min(size, file_bytes))
         if metadata_bytes > limit or stored_bytes > limit:
             raise LimitExceededError(
                 f"{path}: metadata of {max(metadata_bytes, stored_bytes)} bytes is over the limit of {limit}"

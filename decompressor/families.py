@@ -44,14 +44,14 @@ class Family(Generic[Entry]):
     Attributes:
         read: (lightmap, number of stored times) -> the fields of `model`, checked.
         tiles: (lightmap, fields) -> what decodes on its own.
-        memory: (lightmap, fields, number of stored times, bytes of the tile cache) -> an estimate, before any work.
+        memory: (lightmap, fields, number of stored times, decoder) -> an estimate, before any work.
         open: (file, fields) -> the decoder; no section is read before.
         describe: fields -> lines for people.
     """
 
     read: Callable[[LightmapEntry, int], Entry]
     tiles: Callable[[LightmapEntry, Entry], TileGrid]
-    memory: Callable[[LightmapEntry, Entry, int, int], WorkingSet]
+    memory: Callable[[LightmapEntry, Entry, int, str], WorkingSet]
     open: Callable[[LightmapFile, Entry], Decoder]
     describe: Callable[[Entry], list[str]]
 

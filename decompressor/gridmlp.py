@@ -217,9 +217,9 @@ class GridMlpDecoder(LatentMapDecoder):
         return _stored_inputs(self._file.container, self._file.entry.index, self._entry)
 
 
-def working_set(lightmap: LightmapEntry, entry: GridMlpEntry, _n_hours: int, cache_bytes: int) -> WorkingSet:
+def working_set(lightmap: LightmapEntry, entry: GridMlpEntry, _n_hours: int, _decoder: str) -> WorkingSet:
     """What decoding needs, an estimate."""
-    return latent_maps.working_set(lightmap, entry.n_latents, entry.baseline is not None, cache_bytes)
+    return latent_maps.working_set(lightmap, entry.n_latents, entry.baseline is not None)
 
 
 def describe(entry: GridMlpEntry) -> list[str]:

@@ -20,10 +20,12 @@ from .lightmap_file import LightmapFile
 from .metadata import LightmapEntry
 from .reversible_wavelet import inverse_planes
 from .tiled import Part, TiledDecoder
-from .working_set import BASELINE_BYTES, TEXEL_BYTES, WorkingSet
+from .working_set import BASELINE_BYTES, WorkingSet, mask_bytes
 
 WEIGHT_DTYPES = ("fp16", "fp32", "int8")
 MAX_LAYERS = 1 << 10
+TILE_TEXEL_BYTES, TILE_SAMPLE_BYTES = 24, 12
+"""Of each texel of a tile, and of each texel of each map, while it is made and until it is drawn."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,13 @@ def read_baseline(model: Fields) -> BaselineEntry | None:
     return BaselineEntry(fields.number("time_h", 0.0, 24.0), fields.integer("q_step", 1, 64))
 
 
-def working_set(lightmap: LightmapEntry, n_latents: int, has_baseline: bool, cache_bytes: int) -> WorkingSet:
+def working_set(lightmap: LightmapEntry, n_latents: int, has_baseline: bool) -> WorkingSet:
     """Estimate for one lightmap of so many latent channels."""
     n_texels, tiles = lightmap.height * lightmap.width, tiles_of(lightmap)
     tile = min(tiles.side, lightmap.height) * min(tiles.side, lightmap.width)
-    maps = max(4 * n_latents * tile, min(4 * n_latents * n_texels, cache_bytes))
     baseline = BASELINE_BYTES * n_texels if has_baseline else 0
-    return WorkingSet(TEXEL_BYTES * n_texels + maps + baseline, len(tiles), 8 * n_latents * tile)
+    kept = mask_bytes(lightmap.height, lightmap.width) + baseline
+    return WorkingSet(kept, len(tiles), tile * (TILE_TEXEL_BYTES + TILE_SAMPLE_BYTES * n_latents))
 
 
 def tiles_of(lightmap: LightmapEntry) -> TileGrid:

@@ -13,13 +13,14 @@ GIB = 1 << 30
 class Limits:
     """Caps that are checked before anything is allocated.
 
-    What grows with the file is capped by the file's size too, so that a small file cannot make the reader take much
-    memory, however it was made: see `memory_for` and `decoded_for`.
+    What grows with the file is capped by the file's size too, so that a small file is cheap, however it was made:
+    opening it, `verify`, and each frame of 256 x 256 texels take no more than `memory_for` and `seconds_for` allow.
+    SECURITY.md states them.
 
     Attributes:
         metadata_bytes: Decoded size of metadata.json.
-        metadata_expansion: Decoded over stored bytes of metadata.json, once it is over `free_metadata_bytes`.
-        free_metadata_bytes: Decoded size of metadata.json up to which any expansion is fine.
+        metadata_per_byte: The same over bytes of the file, once it is over `free_metadata_bytes`.
+        free_metadata_bytes: Decoded size of metadata.json that any file may have.
         n_sections: Sections in an archive.
         section_bytes: Decoded size of one section.
         expansion: Decoded over stored bytes of one section, once it decodes to more than `free_expansion_bytes`; and
@@ -27,33 +28,41 @@ class Limits:
         free_expansion_bytes: Decoded size up to which any expansion of one section is fine.
         free_decoded_bytes: Decoded size of all sections together up to which any expansion is fine.
         texels: H * W of one lightmap.
-        latent_bytes: Size of one lightmap's latent maps in memory.
+        texels_per_byte: Texels of all lightmaps over bytes of the file, once they are over `free_texels`.
+        free_texels: Texels of all lightmaps that any file may have.
+        latent_bytes: Size of the latent maps of one tile, and of all that are held.
         graph_nodes: Nodes in one ONNX graph.
-        memory_per_byte: Estimated working memory over bytes of the file, once it is over `free_memory_bytes`.
-        free_memory_bytes: Estimated working memory that any file may take.
+        memory: Bytes, by estimate, that any file may take, beside whole frames that its reader asks for.
+        memory_per_byte: The same for each byte of the file.
         seconds: Estimated time of one core that a frame of 256 x 256 texels of any file may take.
         seconds_per_byte: The same for each byte of the file.
     """
 
     metadata_bytes: int = 16 * MIB
-    metadata_expansion: int = 64
-    free_metadata_bytes: int = 256 * KIB
+    metadata_per_byte: int = 8
+    free_metadata_bytes: int = MIB
     n_sections: int = 1 << 20
     section_bytes: int = GIB
     expansion: int = 2048
     free_expansion_bytes: int = 16 * MIB
     free_decoded_bytes: int = 2 * MIB
     texels: int = 1 << 28
+    texels_per_byte: int = 3 * KIB
+    free_texels: int = 3 * MIB
     latent_bytes: int = 8 * GIB
     graph_nodes: int = 512
-    memory_per_byte: int = 48 * KIB
-    free_memory_bytes: int = 48 * MIB
+    memory: int = 64 * MIB
+    memory_per_byte: int = 200
     seconds: float = 1.0
     seconds_per_byte: float = 20e-6
 
-    def metadata_for(self, stored_bytes: int) -> int:
-        """Largest metadata.json, decoded, of so many stored bytes."""
-        return min(self.metadata_bytes, max(self.free_metadata_bytes, self.metadata_expansion * stored_bytes))
+    def metadata_for(self, file_bytes: int) -> int:
+        """Largest metadata.json, decoded, in a file of this size."""
+        return min(self.metadata_bytes, max(self.free_metadata_bytes, self.metadata_per_byte * file_bytes))
+
+    def texels_for(self, file_bytes: int) -> int:
+        """Most texels of all lightmaps of a file of this size."""
+        return max(self.free_texels, self.texels_per_byte * file_bytes)
 
     def decoded_for(self, file_bytes: int) -> int:
         """Largest sum of decoded sections in a file of this size."""
@@ -61,7 +70,7 @@ class Limits:
 
     def memory_for(self, file_bytes: int) -> int:
         """Largest estimate of working memory for a file of this size."""
-        return max(self.free_memory_bytes, self.memory_per_byte * file_bytes)
+        return self.memory + self.memory_per_byte * file_bytes
 
     def seconds_for(self, file_bytes: int) -> float:
         """Largest estimate of time for a file of this size."""

@@ -5,6 +5,8 @@ Masks of atlases are unions of near-rectangles, so what is stored are the distan
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .container import Container
@@ -14,11 +16,17 @@ from .grid import ceil_div
 from .metadata import LightmapEntry
 
 ROWS, COLUMNS, PACKED = 0, 1, 2
-STRIP_TEXELS = 1 << 22  # at a time, so that a mask of gigatexels is held once
+STRIP_TEXELS = 1 << 22  # at a time, so that a mask of gigatexels is held as bits alone
+_ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1, dtype=np.uint8)  # of each byte
+
+
+def unpack_mask(packed: np.ndarray, width: int) -> np.ndarray:
+    """(H, W) bool of (H, ceil(W / 8)) uint8, the highest bit of a byte first."""
+    return np.unpackbits(packed, axis=1, count=width).view(bool)
 
 
 def decode_mask(data: bytes, height: int, width: int) -> np.ndarray:
-    """Decode a mask.
+    """Decode a mask, strip by strip.
 
     Args:
         data: Kind byte and payload.
@@ -26,7 +34,7 @@ def decode_mask(data: bytes, height: int, width: int) -> np.ndarray:
         width: W, columns.
 
     Returns:
-        (H, W) bool.
+        (H, ceil(W / 8)) uint8, one bit for each texel, see `unpack_mask`.
 
     Raises:
         ValueError: not a mask of this size.
@@ -35,26 +43,43 @@ def decode_mask(data: bytes, height: int, width: int) -> np.ndarray:
     if not data or data[0] > PACKED:
         raise ValueError("expected a mask of kind 0, 1 or 2, found another")
     stored = np.frombuffer(data, np.uint8, offset=1)
+    packed = np.empty((height, ceil_div(width, 8)), np.uint8)
     if data[0] == PACKED:
         if stored.size != ceil_div(n_texels, 8):
             raise ValueError(f"expected one bit for each of {n_texels} texels, found {stored.size} bytes")
-        return np.unpackbits(stored, count=n_texels).astype(bool).reshape(height, width)
+        step = 8 * max(1, STRIP_TEXELS // (8 * width))  # strips begin with a byte
+        for top in range(0, height, step):
+            rows = min(step, height - top)
+            bits = np.unpackbits(stored[top * width // 8 :][: ceil_div(rows * width, 8)], count=rows * width)
+            packed[top : top + rows] = np.packbits(bits.reshape(rows, width), axis=1)
+    elif data[0] == ROWS:
+        for top, strip in _filled(stored, height, width):
+            packed[top : top + len(strip)] = np.packbits(strip, axis=1)
+    else:
+        for left, strip in _filled(stored, width, height):
+            packed[:, left // 8 :][:, : ceil_div(len(strip), 8)] = np.packbits(strip.T, axis=1)
+    return packed
+
+
+def _filled(stored: np.ndarray, height: int, width: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Strips of rows between the corners: the first row's number, a multiple of 8, and (h, W) bool."""
+    n_texels = height * width
     if stored.size > n_texels + n_texels // 255 + 1:
         raise ValueError(f"expected at most one corner for each of {n_texels} texels, found {stored.size} bytes")
     corners = np.cumsum(stored, dtype=np.int64)[stored < 255]
     if corners.size and corners[-1] >= n_texels:
         raise ValueError("a corner lies beyond the last texel")
-    filled = np.zeros((height, width) if data[0] == ROWS else (width, height), bool)
-    filled.ravel()[corners] = True
-    step = max(1, STRIP_TEXELS // filled.shape[1])
-    above = np.zeros(filled.shape[1], bool)
-    for top in range(0, len(filled), step):
-        strip = filled[top : top + step]
+    step = 8 * max(1, STRIP_TEXELS // (8 * width))
+    above = np.zeros(width, bool)
+    for top in range(0, height, step):
+        strip = np.zeros((min(step, height - top), width), bool)
+        first, end = np.searchsorted(corners, (top * width, (top + len(strip)) * width))
+        strip.ravel()[corners[first:end] - top * width] = True
         strip[0] ^= above
         np.logical_xor.accumulate(strip, axis=0, out=strip)
         above = strip[-1].copy()
         np.logical_xor.accumulate(strip, axis=1, out=strip)
-    return filled if data[0] == ROWS else np.ascontiguousarray(filled.T)
+        yield top, strip
 
 
 def corner_runs(valid: np.ndarray) -> bytes:
@@ -73,39 +98,60 @@ def corner_runs(valid: np.ndarray) -> bytes:
     return out.tobytes()
 
 
-def read_mask(container: Container, lightmap: LightmapEntry) -> np.ndarray:
-    """The lightmap's mask: (H, W) bool, read-only.
-
-    Raises:
-        ArchiveError: the section is missing, damaged or no mask, or does not have the stated number of valid texels.
-    """
-    if lightmap.mask is None:
-        valid = np.broadcast_to(np.True_, (lightmap.height, lightmap.width))
-    else:
-        try:
-            valid = decode_mask(container.read_bytes(lightmap.mask), lightmap.height, lightmap.width)
-        except ValueError as error:
-            raise container.invalid(lightmap.mask, error) from error
-    if int(valid.sum()) != lightmap.n_valid:
-        raise InvalidMetadataError(
-            f"{container.path}: lightmap {lightmap.name}: expected {lightmap.n_valid} valid texels, "
-            f"found {int(valid.sum())}"
-        )
-    valid.flags.writeable = False
-    return valid
-
-
 class Mask:
-    """The mask of a lightmap, read when it is first asked for, by whichever thread comes first."""
+    """The mask of a lightmap, read when it is first asked for, by whichever thread comes first; held as bits."""
 
     def __init__(self, container: Container, lightmap: LightmapEntry) -> None:
         self._container, self._lightmap, self._lock = container, lightmap, Lock()
-        self._valid: np.ndarray | None = None
+        self._packed: np.ndarray | None = None
+
+    def cut(self, rows: slice, columns: slice) -> np.ndarray:
+        """(h, w) bool of a part, contiguous.
+
+        Raises:
+            ArchiveError: the section is missing, damaged or no mask, or does not have the stated number of valid
+                texels.
+        """
+        packed = self._read()
+        if packed is None:
+            return np.ones((rows.stop - rows.start, columns.stop - columns.start), bool)
+        first = columns.start // 8
+        part = unpack_mask(packed[rows, first : ceil_div(columns.stop, 8)], columns.stop - 8 * first)
+        return np.ascontiguousarray(part[:, columns.start - 8 * first :])
 
     @property
     def valid(self) -> np.ndarray:
-        """(H, W) bool, read-only; errors as of `read_mask`."""
+        """(H, W) bool, read-only; errors as of `cut`."""
+        packed, shape = self._read(), (self._lightmap.height, self._lightmap.width)
+        if packed is None:
+            return np.broadcast_to(np.True_, shape)
+        valid = unpack_mask(packed, shape[1])
+        valid.flags.writeable = False
+        return valid
+
+    def check(self) -> None:
+        """Read it; errors as of `cut`."""
+        self._read()
+
+    def _read(self) -> np.ndarray | None:
+        """The bits; None where every texel is valid."""
+        name, (height, width) = self._lightmap.mask, (self._lightmap.height, self._lightmap.width)
+        if name is None:
+            self._check_count(height * width)
+            return None
         with self._lock:
-            if self._valid is None:
-                self._valid = read_mask(self._container, self._lightmap)
-            return self._valid
+            if self._packed is None:
+                try:
+                    packed = decode_mask(self._container.read_bytes(name), height, width)
+                except ValueError as error:
+                    raise self._container.invalid(name, error) from error
+                self._check_count(int(_ONES[packed].sum(dtype=np.int64)))
+                self._packed = packed
+            return self._packed
+
+    def _check_count(self, n_found: int) -> None:
+        if n_found != self._lightmap.n_valid:
+            raise InvalidMetadataError(
+                f"{self._container.path}: lightmap {self._lightmap.name}: expected {self._lightmap.n_valid} valid "
+                f"texels, found {n_found}"
+            )

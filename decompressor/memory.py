@@ -6,16 +6,12 @@ from .errors import LimitExceededError
 from .forks import Lock
 from .limits import Limits
 
-CACHE_SHARE = 4  # the cache of decoded tiles gets 1 / this
-
 
 class MemoryAccount:
     """What is left of the memory that a file may take. Safe to use from several threads."""
 
-    def __init__(self, file_bytes: int, limits: Limits, cache_bytes: int | None = None) -> None:
+    def __init__(self, file_bytes: int, limits: Limits) -> None:
         self.total = limits.memory_for(file_bytes)
-        allowed = min(limits.latent_bytes, self.total // CACHE_SHARE)
-        self.cache_bytes = allowed if cache_bytes is None else min(allowed, cache_bytes)
         self._left, self._lock = self.total, Lock()
 
     @property

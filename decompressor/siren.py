@@ -139,9 +139,9 @@ class SirenDecoder(LatentMapDecoder):
         return {"grid_0": np.ascontiguousarray(values.transpose(2, 0, 1))}
 
 
-def working_set(lightmap: LightmapEntry, entry: SirenEntry, _n_hours: int, cache_bytes: int) -> WorkingSet:
+def working_set(lightmap: LightmapEntry, entry: SirenEntry, _n_hours: int, _decoder: str) -> WorkingSet:
     """What decoding needs, an estimate."""
-    return latent_maps.working_set(lightmap, entry.latent_dim + 3, entry.baseline is not None, cache_bytes)
+    return latent_maps.working_set(lightmap, entry.latent_dim + 3, entry.baseline is not None)
 
 
 def describe(entry: SirenEntry) -> list[str]:

@@ -26,7 +26,9 @@ class TiledDecoder(ABC, Generic[Held]):
 
     def __init__(self, file: LightmapFile, tiles: TileGrid) -> None:
         self._file, self._tiles = file, tiles
-        self._cache: TileCache[Held] = TileCache(file.runtime.memory.cache_bytes)
+        self._at_once = file.runtime.tiles_at_once
+        self._cache: TileCache[Held] = file.runtime.tiles
+        self._own = object()  # in the keys of its tiles
 
     @abstractmethod
     def _make(self, place: Place) -> Held:
@@ -45,12 +47,11 @@ class TiledDecoder(ABC, Generic[Held]):
         """(h, w, 3) of a part of a tile."""
 
     def _tile(self, place: Place, keep: bool = True) -> Held:
-        return self._cache.get(place.number, lambda: self._make(place), keep)
+        return self._cache.get((self._own, place.number), lambda: self._make(place), keep)
 
     def prepare(self) -> None:
         """Decode all tiles, several at a time; those that there is room for are kept."""
-        runtime = self._file.runtime
-        runtime.pool.map(self._visit, range(len(self._tiles)), runtime.tiles_at_once)
+        self._file.runtime.pool.map(self._visit, range(len(self._tiles)), self._at_once)
 
     def _visit(self, number: int) -> None:
         self._tile(self._tiles[number])
@@ -90,7 +91,7 @@ class TiledDecoder(ABC, Generic[Held]):
             drawn = out[top - y0 : bottom - y0, left - x0 : right - x0]
             self._draw(self._tile(place, keep), part, time_h, pixels, drawn)
 
-        self._file.runtime.pool.map(fill, list(self._tiles.within(*region)), self._file.runtime.tiles_at_once)
+        self._file.runtime.pool.map(fill, list(self._tiles.within(*region)), self._at_once)
         return out
 
     def _draw(self, held: Held, part: Part, time_h: float, pixels: PixelFormat, out: np.ndarray) -> None:

@@ -138,7 +138,7 @@ class _Decoding:
     def lightmap(self, lightmap: Lightmap) -> None:
         """Its mask; every tile at the first hour, and every hour in the first tile; then everything."""
         try:
-            _ = lightmap.valid
+            lightmap.check_mask()
         except ArchiveError as error:
             self._fault(lightmap, error)
         first, *later = lightmap.hours.tolist()

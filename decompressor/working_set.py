@@ -1,6 +1,6 @@
 """How much memory the lightmaps of a file need: an estimate from the metadata, taken before any work.
 
-The factors are measured peaks of numpy's allocations, rounded up; a test holds them to it.
+The factors are measured peaks, rounded up; a test holds them to it.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .errors import LimitExceededError
+from .limits import Limits
 from .memory import MemoryAccount
 
-TEXEL_BYTES = 16  # of a lightmap: its mask, and one frame of float32
-TILE_TEXEL_BYTES, TILE_SAMPLE_BYTES = 64, 24  # while a tile is decoded: of each texel, and of each texel of each map
-ROTATION_BYTES, BASIS_BYTES = 80, 160  # of each entry of a regional rotation, and of each entry of a temporal matrix
+BASIS_BYTES, ROTATION_BYTES = 160, 80  # of each entry of a temporal matrix, and of each entry of a regional rotation
 BASELINE_BYTES = 112  # of each texel, while the baseline frame is decoded
-SECTION_FACTOR = 20  # of decoded sections, while they become float32
+SECTION_BYTES, LARGEST_SECTION_BYTES = 5, 15  # of a decoded byte, as float32; of the largest section on its way there
+LIGHTMAP_BYTES = 8192  # of the objects that stand for a lightmap
 THREADS_SHARE = 2  # several threads only where they need at most 1 / this of what is left; the rest is for the graphs
 
 
@@ -23,9 +24,9 @@ class WorkingSet:
     """What one lightmap needs.
 
     Attributes:
-        kept: Bytes kept once it is decoded.
+        kept: Bytes kept once it is open, beside its tiles.
         n_tiles: Tiles that can be decoded at once.
-        at_work: Bytes for each tile while it is decoded.
+        at_work: Bytes for each tile while it is decoded, and until it is drawn.
     """
 
     kept: int
@@ -33,13 +34,31 @@ class WorkingSet:
     at_work: int
 
 
-def reserve(account: MemoryAccount, needs: Iterable[WorkingSet], decoded_bytes: int, threads: int, where: str) -> int:
-    """Reserve what decoding all lightmaps needs, apart from the graphs.
+def mask_bytes(height: int, width: int) -> int:
+    """One bit for each texel."""
+    return height * (width // 8 + 1)
+
+
+def check_texels(n_texels: int, file_bytes: int, limits: Limits, where: str) -> None:
+    """Refuse lightmaps that are larger than a file of this size may have.
+
+    Raises:
+        LimitExceededError: they are.
+    """
+    limit = limits.texels_for(file_bytes)
+    if n_texels > limit:
+        raise LimitExceededError(f"{where}: {n_texels} texels are over the limit of {limit} for a file of this size")
+
+
+def reserve(
+    account: MemoryAccount, needs: Iterable[WorkingSet], section_bytes: Iterable[int], threads: int, where: str
+) -> int:
+    """Reserve what decoding all lightmaps needs, apart from the graphs and from tiles that are held.
 
     Args:
         account: The file's account.
         needs: What each lightmap needs; one is decoded at a time.
-        decoded_bytes: Decoded size of all sections.
+        section_bytes: Decoded size of each section.
         threads: Threads that may decode tiles at once.
         where: The file, for messages.
 
@@ -49,8 +68,9 @@ def reserve(account: MemoryAccount, needs: Iterable[WorkingSet], decoded_bytes: 
     Raises:
         LimitExceededError: it is more than a file of this size may take.
     """
-    sets = list(needs)
-    kept = SECTION_FACTOR * decoded_bytes + sum(one.kept for one in sets)
+    sets, sizes = list(needs), list(section_bytes)
+    kept = sum(one.kept + LIGHTMAP_BYTES for one in sets)
+    kept += SECTION_BYTES * sum(sizes) + LARGEST_SECTION_BYTES * max(sizes, default=0)
 
     def needed(workers: int) -> int:
         return kept + max((min(workers, one.n_tiles) * one.at_work for one in sets), default=0)

@@ -19,7 +19,7 @@ from ..grid import Place
 from ..pixels import PixelFormat
 from ..tiled import Part, TiledDecoder
 from .entropy.stream import iter_bands
-from .entry import tiles_of
+from .entry import tile_bytes, tiles_of
 from .frame_graph import AffineFrame
 from .gutter import dilate
 from .stored import MAX_CACHED_TIMES, Stored
@@ -54,11 +54,20 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
     Args:
         stored: The lightmap's sections.
         by_graph: Frames by onnxruntime; else by NumPy, where the graph is the standard one.
+        instead: In the place of the native decoder, whose memory was counted.
+
+    Raises:
+        LimitExceededError: it takes more memory than the native one, and so much is not left.
     """
 
-    def __init__(self, stored: Stored, by_graph: bool = True) -> None:
+    def __init__(self, stored: Stored, by_graph: bool = True, *, instead: bool = False) -> None:
         file, entry = stored.file, stored.entry
         super().__init__(file, tiles_of(file.entry, entry))
+        if instead:
+            native, numpy = (tile_bytes(file.entry, entry, is_native) for is_native in (True, False))
+            more = max(0, numpy - native * min(self._at_once, len(self._tiles)))
+            file.runtime.memory.take(more, f"{file.container.path}: decoding by NumPy")
+            self._at_once = 1
         self._stored, self._entry, self._lock = stored, entry, Lock()
         self._affine: OrderedDict[float, tuple[np.ndarray, np.ndarray]] = OrderedDict()
         self._matrix, self._rotations = stored.matrix, self._read_rotations()
@@ -109,11 +118,17 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         return held.maps
 
     def _frame(self, held: TileMaps, part: Part, time_h: float, as_rgb8: bool) -> np.ndarray:
-        maps = held.maps[:, part[0], part[1]]
+        maps, step = held.maps[:, part[0], part[1]], self._stored.strip_rows
+        tops = range(0, maps.shape[1], step)
+        strips = [self._strip(maps[:, top : top + step], held.is_exact, time_h, as_rgb8) for top in tops]
+        return strips[0] if len(strips) == 1 else np.concatenate(strips)
+
+    def _strip(self, maps: np.ndarray, is_exact: bool, time_h: float, as_rgb8: bool) -> np.ndarray:
+        """(h, w, 3) of some rows of a tile."""
         if self._known is None:
             return self._any.decode(maps, time_h, as_rgb8)
-        if not held.is_exact or self._by_numpy:
-            sums = self._sums(maps, time_h) if held.is_exact else in_order(*self.affine_at(time_h), maps)
+        if not is_exact or self._by_numpy:
+            sums = self._sums(maps, time_h) if is_exact else in_order(*self.affine_at(time_h), maps)
             values = apply_curve(sums, self._known.curve, self._known.knee)
         elif as_rgb8 and self._known.has_codes:
             return self._graph.run("codes", self._feeds(maps, time_h), (*maps.shape[1:], 3), np.uint8)

@@ -11,14 +11,7 @@ from ..graphs.shapes import FRAME_SIDE
 from ..grid import TileGrid
 from ..json_fields import Fields
 from ..metadata import LightmapEntry
-from ..working_set import (
-    BASIS_BYTES,
-    ROTATION_BYTES,
-    TEXEL_BYTES,
-    TILE_SAMPLE_BYTES,
-    TILE_TEXEL_BYTES,
-    WorkingSet,
-)
+from ..working_set import BASIS_BYTES, ROTATION_BYTES, WorkingSet, mask_bytes
 from .temporal.ramps import CUBIC, LINEAR
 from .transform.smoothing import WEIGHT_SCALE, Smoothing
 
@@ -28,6 +21,8 @@ TILE_S, LEVEL_S, TEXEL_S, SAMPLE_S = 5e-4, 2e-4, 5e-8, 2e-8
 """Seconds on one core while a tile is decoded: of any tile, of each level, of each texel, of each texel of each map."""
 BASIS_ENTRY_S, ROTATION_STEP_S = 1e-7, 4e-9
 """Of each entry of the temporal matrices, and of each step of the elimination that gives the rotations."""
+NATIVE_BYTES, NUMPY_BYTES = (32, 4), (48, 9)
+"""Of each texel, and of each texel of each map, while a tile is decoded and until it is drawn."""
 MAX_COMPONENTS = 1024
 MAX_STEP_EXPONENT = 100  # 2^22 steps are a float32 too
 
@@ -123,15 +118,21 @@ def tiles_of(lightmap: LightmapEntry, entry: DayBasisEntry) -> TileGrid:
     return TileGrid(lightmap.height, lightmap.width, entry.tile)
 
 
-def working_set(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, cache_bytes: int) -> WorkingSet:
-    """What decoding needs, an estimate: the factors are measured peaks of numpy's allocations, rounded up."""
-    tile = min(entry.tile, lightmap.height) * min(entry.tile, lightmap.width)
-    n_texels, k = lightmap.height * lightmap.width, entry.n_components
+def tile_bytes(lightmap: LightmapEntry, entry: DayBasisEntry, is_native: bool) -> int:
+    """What decoding a tile takes: the factors are measured peaks, rounded up."""
+    texel, sample = NATIVE_BYTES if is_native else NUMPY_BYTES
+    n_texels = min(entry.tile, lightmap.height) * min(entry.tile, lightmap.width)
+    return n_texels * (texel + sample * entry.n_components)
+
+
+def working_set(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, decoder: str) -> WorkingSet:
+    """What decoding needs, an estimate."""
+    k = entry.n_components
     tables = BASIS_BYTES * n_hours * (3 * k + 3)
     if entry.n_classes > 1:
         tables += ROTATION_BYTES * entry.n_classes * k * k
-    kept = TEXEL_BYTES * n_texels + max(4 * k * tile, min(4 * k * n_texels, cache_bytes)) + tables
-    return WorkingSet(kept, len(tiles_of(lightmap, entry)), tile * (TILE_TEXEL_BYTES + TILE_SAMPLE_BYTES * k))
+    kept = mask_bytes(lightmap.height, lightmap.width) + tables
+    return WorkingSet(kept, len(tiles_of(lightmap, entry)), tile_bytes(lightmap, entry, decoder == "native"))
 
 
 def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int) -> float:

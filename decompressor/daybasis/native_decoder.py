@@ -62,7 +62,7 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
 
         with self._lock:
             if self._numpy is None:
-                self._numpy = DayBasisDecoder(self._stored)
+                self._numpy = DayBasisDecoder(self._stored, instead=True)
             return self._numpy
 
     def _or_plain(self, work: Callable[[], Result], otherwise: Callable[[DayBasisDecoder], Result]) -> Result:
@@ -142,7 +142,7 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         """One texel of uint8 or float32, equal to the same texel of the whole frame."""
         side, number = self._tiles.side, self._tiles.number_at(y, x)
         try:
-            held = self._cache.find(number) or self._tile(self._tiles[number])
+            held = self._cache.find((self._own, number)) or self._tile(self._tiles[number])
             return native.texel(held, self._affine(time_h), y % side, x % side, pixels.is_8bit)
         except native.BeyondExact:
             return self._plain().texel(y, x, time_h, pixels)

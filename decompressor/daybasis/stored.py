@@ -41,7 +41,7 @@ class Stored:
         self.file, self.entry = file, entry
         seconds = frame_seconds(file.entry, entry, len(file.archive.hours))
         file.time.take(seconds, f"{file.container.path}: decoding")
-        self.valid = file.mask.valid
+        file.mask.check()
 
     def _read_zigzag(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """int64 signed integers of one of the lightmap's sections."""
@@ -65,6 +65,12 @@ class Stored:
         n, n_classes = self.entry.n_components, self.entry.n_classes
         return self._read_zigzag(self.file.section("turns"), (n_classes, n * (n - 1) // 2))
 
+    @property
+    def strip_rows(self) -> int:
+        """Rows of a tile that the graph is run for at a time, which bounds its memory."""
+        rows, columns = min(self.entry.tile, self.file.entry.height), min(self.entry.tile, self.file.entry.width)
+        return min(rows, max(1, FRAME_TEXELS // columns))
+
     @cached_property
     def graph(self) -> Graph:
         """The graph `frame`, checked for what it will be fed."""
@@ -82,7 +88,7 @@ class Stored:
             "codes": (ROWS, COLUMNS, 3),
             "affine": (1, n_columns),
         }
-        side = min(entry.tile, lightmap.height), min(entry.tile, lightmap.width)
+        side = self.strip_rows, min(entry.tile, lightmap.width)
         texels = min(FRAME_TEXELS, lightmap.height * lightmap.width)
         return self.file.load(entry.frame_graph, GraphInputs(shapes, *side, outputs, texels), every_frame=True)
 
@@ -112,7 +118,7 @@ class Stored:
 
     def mask(self, place: Place) -> np.ndarray:
         """(h, w) bool of a tile, contiguous."""
-        return np.ascontiguousarray(place.cut(self.valid))
+        return self.file.mask.cut(place.rows, place.columns)
 
     def stream(self, place: Place) -> bytes:
         """Coefficient stream of a tile; refused where its maps would be too large."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ..errors import ArchiveError, InvalidGraphError
 from ..forks import Lock
 from ..memory import MemoryAccount
 from ..pool import Pool
+from ..tile_cache import TileCache
 from ..time_account import TimeAccount
 from .session import check_model, choose_provider, run_session, start_session
 from .shapes import GraphCost, GraphInputs, as_shape
@@ -66,6 +67,7 @@ class Runtime:
         pool: Threads of all its lightmaps.
         tiles_at_once: Tiles that there is memory for at once.
         decoder: "native", "onnx" or "reference", see decoders.py.
+        tiles: Decoded tiles of all its lightmaps.
     """
 
     provider: str
@@ -73,6 +75,7 @@ class Runtime:
     pool: Pool
     tiles_at_once: int = 1
     decoder: str = "onnx"
+    tiles: TileCache[Any] = field(default_factory=lambda: TileCache(lambda: 0))
     _sessions: dict[Hashable, Session] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 

@@ -13,7 +13,7 @@ from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoothing
 from todpack.decompressor.graphs.wire import FLOAT, parse_model
 from todpack.decompressor.grid import TileGrid
-from todpack.decompressor.mask import read_mask
+from todpack.decompressor.mask import Mask
 from todpack.decompressor.metadata import ArchiveEntry, LightmapEntry
 from todpack.decompressor.outliers import Outliers
 from todpack.packer.errors import PackError
@@ -59,7 +59,7 @@ def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: Lightma
     if not np.allclose(keys / HOUR_STEPS, archive.hours, atol=1e-9) or max(lightmap.height, lightmap.width) > 0xFFFF:
         raise PackError(f"{where}: expected times in hundredths of an hour and sides under 65536, found others")
     entry = read_entry(lightmap, len(archive.hours))
-    valid = read_mask(container, lightmap)
+    valid = Mask(container, lightmap).valid
     writer = BitWriter()
     writer.integers(keys, HOUR_BITS)
     writer.integers(entry.exponents + EXPONENT_BIAS, EXPONENT_BITS)

@@ -7,8 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from todpack.decompressor.mask import COLUMNS, PACKED, ROWS, corner_runs, decode_mask
+from todpack.decompressor.mask import COLUMNS, PACKED, ROWS, corner_runs, decode_mask, unpack_mask
 from todpack.packer.mask import encode_mask
+
+
+def decoded(data: bytes, height: int, width: int) -> np.ndarray:
+    return unpack_mask(decode_mask(data, height, width), width)
 
 
 def kinds_of(valid: np.ndarray) -> list[bytes]:
@@ -25,7 +29,7 @@ def kinds_of(valid: np.ndarray) -> list[bytes]:
 def test_any_mask(height: int, width: int, seed: int, share: float) -> None:
     valid = np.random.default_rng(seed).random((height, width)) < share
     for data in kinds_of(valid):
-        np.testing.assert_array_equal(decode_mask(data, height, width), valid)
+        np.testing.assert_array_equal(decoded(data, height, width), valid)
 
 
 def test_long_distances() -> None:
@@ -34,7 +38,7 @@ def test_long_distances() -> None:
         valid = np.zeros((1, 1000), bool)
         valid[0, at] = True
         for data in kinds_of(valid):
-            np.testing.assert_array_equal(decode_mask(data, 1, 1000), valid)
+            np.testing.assert_array_equal(decoded(data, 1, 1000), valid)
 
 
 def test_by_hand() -> None:
@@ -42,8 +46,8 @@ def test_by_hand() -> None:
     valid = np.zeros((4, 5), bool)
     valid[1:3, 1:3] = True
     assert corner_runs(valid) == bytes([6, 2, 8, 2])
-    np.testing.assert_array_equal(decode_mask(bytes([ROWS, 6, 2, 8, 2]), 4, 5), valid)
-    np.testing.assert_array_equal(decode_mask(bytes([PACKED, 0b00000011, 0b00011000, 0]), 4, 5), valid)
+    np.testing.assert_array_equal(decoded(bytes([ROWS, 6, 2, 8, 2]), 4, 5), valid)
+    np.testing.assert_array_equal(decoded(bytes([PACKED, 0b00000011, 0b00011000, 0]), 4, 5), valid)
 
 
 def test_an_atlas_is_small() -> None:
@@ -65,7 +69,7 @@ def test_an_atlas_is_small() -> None:
 )
 def test_refused(data: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        decode_mask(data, 4, 5)
+        decoded(data, 4, 5)
 
 
 @pytest.mark.parametrize("kind", [ROWS, COLUMNS])
@@ -73,7 +77,7 @@ def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch, kind: int) -> No
     valid = np.random.default_rng(4).random((23, 17)) < 0.6
     data = bytes([kind]) + corner_runs(valid if kind == ROWS else valid.T)
     monkeypatch.setattr("todpack.decompressor.mask.STRIP_TEXELS", 40)
-    np.testing.assert_array_equal(decode_mask(data, 23, 17), valid)
+    np.testing.assert_array_equal(decoded(data, 23, 17), valid)
 
 
 def test_a_large_mask_of_charts_is_not_tried_as_a_bitmap(monkeypatch: pytest.MonkeyPatch) -> None:

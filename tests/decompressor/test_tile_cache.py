@@ -32,7 +32,7 @@ class Slow:
 
 @pytest.mark.parametrize("room", [TILE_BYTES, 100 * TILE_BYTES])
 def test_first_requests_of_eight_threads_decode_once(room: int) -> None:
-    slow, cache, barrier = Slow(), TileCache(room), threading.Barrier(8)
+    slow, cache, barrier = Slow(), TileCache(lambda: room), threading.Barrier(8)
 
     def ask(n: int) -> float:
         place = (0, n % 2)
@@ -45,21 +45,21 @@ def test_first_requests_of_eight_threads_decode_once(room: int) -> None:
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    slow, cache = Slow(), TileCache(2 * TILE_BYTES)
+    slow, cache = Slow(), TileCache(lambda: 2 * TILE_BYTES)
     for place in ((0, 0), (0, 1), (0, 0), (0, 2), (0, 0), (0, 1)):
         cache.get(place, lambda place=place: slow.decode(place))  # type: ignore[misc]
     assert slow.decodes == {(0, 0): 1, (0, 1): 2, (0, 2): 1}
 
 
 def test_a_tile_larger_than_the_room_is_held_alone() -> None:
-    slow, cache = Slow(), TileCache(TILE_BYTES // 2)
+    slow, cache = Slow(), TileCache(lambda: TILE_BYTES // 2)
     for place in ((0, 0), (0, 0), (0, 1), (0, 0)):
         cache.get(place, lambda place=place: slow.decode(place))  # type: ignore[misc]
     assert slow.decodes == {(0, 0): 2, (0, 1): 1}
 
 
 def test_an_error_reaches_every_thread_and_is_not_kept() -> None:
-    cache, barrier = TileCache(TILE_BYTES), threading.Barrier(4)
+    cache, barrier = TileCache(lambda: TILE_BYTES), threading.Barrier(4)
 
     def fail() -> np.ndarray:
         time.sleep(0.05)

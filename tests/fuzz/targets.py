@@ -32,7 +32,7 @@ from todpack.decompressor.graphs.shapes import GraphInputs
 from todpack.decompressor.integer_array import Planes, unpack_integers
 from todpack.decompressor.json_fields import parse_json
 from todpack.decompressor.limits import DEFAULT_LIMITS
-from todpack.decompressor.mask import decode_mask
+from todpack.decompressor.mask import decode_mask, unpack_mask
 from todpack.decompressor.memory import MemoryAccount
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.decompressor.reversible_wavelet import inverse_bands
@@ -134,7 +134,7 @@ def mask(data: bytes) -> None:
     if len(data) < 2:
         return
     try:
-        valid = decode_mask(data[2:], data[0] + 1, data[1] + 1)
+        valid = unpack_mask(decode_mask(data[2:], data[0] + 1, data[1] + 1), data[1] + 1)
     except ValueError:
         return
     labels = label_charts(valid)

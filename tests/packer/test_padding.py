@@ -14,7 +14,7 @@ from todpack.packer.archive_writer import PADDING, ArchiveWriter
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 
-SMALL = Limits(free_memory_bytes=1 << 20, memory_per_byte=2 << 10)
+SMALL = Limits(memory=1 << 20, memory_per_byte=2 << 10)
 
 
 @pytest.fixture

@@ -1,0 +1,87 @@
+"""What reading files costs, measured in a process of its own: open, `verify`, a frame of 256 x 256 texels.
+
+    python -m tests.decompressor.promise WARM FILE...
+
+prints one JSON object for each file: "outcome", peak of resident memory over that before ("n_bytes"), seconds of the
+processor ("seconds"), and what the reader estimated ("counted_bytes", "counted_seconds"; null where it was refused).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import REPOSITORY
+from todpack.decompressor import TodpackError, open_archive
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.verify import verify_archive
+
+FACTOR = 5
+"""Between a second of an idle core and one of a slow and busy one."""
+
+
+def read(path: Path) -> tuple[str, int | None, float | None]:
+    """Open, verify, decode; the outcome, and the reader's own estimates."""
+    counted: tuple[int | None, float | None] = None, None
+    try:
+        with open_archive(path, threads=1, provider="cpu") as archive:
+            counted = archive.memory.total - archive.memory.left, 0.0
+            for lightmap in archive.lightmaps[:1]:
+                part = min(256, lightmap.height), min(256, lightmap.width)
+                lightmap.decode(6.5, (0, part[0], 0, part[1]), dtype="float32")
+                lightmap.texel(lightmap.height - 1, lightmap.width - 1, 6.5, dtype="float32")
+                counted = archive.memory.total - archive.memory.left, lightmap.seconds[0]
+    except TodpackError as error:
+        return f"{type(error).__name__}: {error}", *counted
+    return "decoded", *counted
+
+
+def _memory(name: str) -> int:
+    status = Path("/proc/self/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name))
+
+
+def _cost(path: Path) -> dict[str, Any]:
+    before, started = _memory("VmRSS"), time.process_time()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again
+    outcome, n_bytes, seconds = read(path)
+    took = time.process_time() - started
+    verdict = verify_archive(path, threads=1)
+    took = max(took, time.process_time() - started - took)
+    return {
+        "name": path.name, "size": path.stat().st_size, "outcome": outcome, "whole": verdict.whole,
+        "n_bytes": _memory("VmHWM") - before, "seconds": took, "counted_bytes": n_bytes, "counted_seconds": seconds,
+    }  # fmt: skip
+
+
+def costs(paths: Sequence[Path], warm: Path) -> list[dict[str, Any]]:
+    """What each file costs; `warm` is read first, so that imports and the runtime's tables are there."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.decompressor.promise", str(warm), *map(str, paths)],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def broken(cost: dict[str, Any]) -> list[str]:
+    """How a file breaks the promise."""
+    memory, seconds = DEFAULT_LIMITS.memory_for(cost["size"]), DEFAULT_LIMITS.seconds_for(cost["size"])
+    over = {
+        "memory": cost["n_bytes"] > memory,
+        "seconds of the processor": cost["seconds"] > FACTOR * seconds,
+        "counted memory": (cost["counted_bytes"] or 0) > memory,
+        "counted seconds": (cost["counted_seconds"] or 0.0) > seconds,
+    }
+    return [what for what, is_over in over.items() if is_over]
+
+
+if __name__ == "__main__":
+    assert read(Path(sys.argv[1]))[0] == "decoded"
+    for argument in sys.argv[2:]:
+        print(json.dumps(_cost(Path(argument))), flush=True)
