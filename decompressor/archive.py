@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
 
@@ -274,10 +276,15 @@ class Archive:
 
         A section that several lightmaps share counts for the one it is stored with.
         """
-        if len(self.lightmaps) == 1:
-            return self.file_bytes
-        sections = self._container.sections.values()
-        return sum(s.stored_bytes for s in sections if s.name.startswith(f"{index}/"))
+        return self.file_bytes if len(self.lightmaps) == 1 else self._own_bytes[str(index)]
+
+    @cached_property
+    def _own_bytes(self) -> Counter[str]:
+        """Stored bytes of the sections of each lightmap, by its position."""
+        own = Counter[str]()
+        for section in self._container.sections.values():
+            own[section.name.partition("/")[0]] += section.stored_bytes
+        return own
 
     @property
     def hours(self) -> np.ndarray:

@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 import time
+from collections import Counter
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from .plain_text import one_line, plain_streams
 log = logging.getLogger("todpack.decompress")
 
 MAX_NAME = 100
+MOST_NAMES = 5  # of frames in one line
 RESERVED_NAMES = frozenset(("CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))))
 """Of devices on Windows."""
 FORMATS = ("png", "npy", "bin", "exr")
@@ -247,7 +249,9 @@ def run(args: argparse.Namespace) -> None:
         folders = dict(zip(archive.lightmaps, safe_names([m.name for m in archive.lightmaps]), strict=True))
         places = {m: args.out / folders[m] if len(archive.lightmaps) > 1 else args.out for m in lightmaps}
         files = _frame_files(hours, args.format)
-        check_replaced([out / file for out in places.values() for file in files], overwrite=args.overwrite)
+        frames = [out / file for out in places.values() for file in files]
+        check_replaced(frames, overwrite=args.overwrite)
+        _say_missing(args.out, frames)
         lists = [out / HOURS_FILE for out in places.values() if hours_text(out, files) is not None]
         check_replaced(lists, overwrite=args.overwrite)
         for lightmap, out in places.items():
@@ -276,6 +280,17 @@ def run(args: argparse.Namespace) -> None:
     log.info("done in %.2f s", total_ms / 1e3)
 
 
+def _say_missing(out: Path, frames: list[Path]) -> None:
+    """Say what an earlier run that was stopped has left undone."""
+    missing = [path.name for path in frames if not path.exists()]
+    if 0 < len(missing) < len(frames):
+        more = ", ..." if len(missing) > MOST_NAMES else ""
+        log.info(
+            "%s: %d of %d frames are missing, by a run that was stopped or had other hours: %s%s; all are written",
+            out, len(missing), len(frames), ", ".join(missing[:MOST_NAMES]), more,
+        )  # fmt: skip
+
+
 def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:
     if lightmap is None:
         return archive.lightmaps
@@ -287,11 +302,11 @@ def safe_names(names: list[str]) -> list[str]:
     safe: list[str] = []
     taken: set[str] = set()
     plain = [re.sub(r"[^A-Za-z0-9._-]", "_", name)[:MAX_NAME].strip(".") or "lightmap" for name in names]
-    folded = [name.lower() for name in plain]
+    times = Counter(name.lower() for name in plain)
     for number, name in enumerate(plain):
         if name.split(".")[0].upper() in RESERVED_NAMES:
             name = f"_{name}"
-        if folded.count(folded[number]) > 1:
+        if times[plain[number].lower()] > 1 or name.lower() in taken:
             name = f"{name}-{number}"
         while name.lower() in taken:
             name += "_"

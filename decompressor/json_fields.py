@@ -6,14 +6,16 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .errors import InvalidMetadataError
 
 MAX_NESTING = 16
+Text = TypeVar("Text", str, bytes)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -43,21 +45,31 @@ def _check_nesting(value: Any, room: int = MAX_NESTING) -> None:
             _check_nesting(item, room - 1)
 
 
+def parse_shallow(parse: Callable[[Text], Any], text: Text) -> Any:
+    """What a parser of JSON or TOML makes of a text.
+
+    Raises:
+        ValueError: what the parser refuses, or what is nested deeper than MAX_NESTING levels.
+    """
+    try:
+        value = parse(text)
+        _check_nesting(value)
+    except RecursionError as error:  # of the parser too, for what is nested by the thousand
+        raise ValueError(f"nested deeper than {MAX_NESTING} levels") from error
+    return value
+
+
 def parse_json(data: bytes, path: Path) -> dict[str, Any]:
     """Parse the metadata: UTF-8, one object, no NaN, no key twice, at most 16 levels deep.
 
     Raises:
         InvalidMetadataError: it is not that.
     """
+    strict = partial(json.loads, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
     try:
-        fields = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite
-        )
-        _check_nesting(fields)
+        fields = parse_shallow(strict, data.decode("utf-8"))
     except ValueError as error:
         raise InvalidMetadataError(f"{path}: metadata.json: {error}") from error
-    except RecursionError as error:  # of the parser too, for what is nested by the thousand
-        raise InvalidMetadataError(f"{path}: metadata.json: nested deeper than {MAX_NESTING} levels") from error
     if not isinstance(fields, dict):
         raise InvalidMetadataError(f"{path}: metadata.json: expected an object, found {type(fields).__name__}")
     return fields

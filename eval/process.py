@@ -5,14 +5,33 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import EvalError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+_running: set[subprocess.Popen[str]] = set()
+_stopping = threading.Event()
+
+
+@contextmanager
+def stopped_together() -> Iterator[None]:
+    """What ends this block early ends the processes that threads have started meanwhile, and no more are started."""
+    _stopping.clear()
+    try:
+        yield
+    except BaseException:
+        _stopping.set()
+        for process in list(_running):
+            process.terminate()
+        raise
 
 
 @dataclass(frozen=True)
@@ -30,17 +49,27 @@ def run_module(
 
     Raises:
         EvalError: It failed or took too long; the message is the last line that it wrote to standard error.
+        KeyboardInterrupt: It was stopped, see `stopped_together`.
     """
     command, start = [sys.executable, "-m", module, *words], time.perf_counter()
     variables = {**os.environ, **(environment or {})}
-    try:
-        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=timeout_s)
-    except subprocess.TimeoutExpired as error:
-        raise EvalError(f"stopped after {timeout_s:g} s") from error
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        _running.add(process)
+        try:
+            if _stopping.is_set():
+                raise KeyboardInterrupt
+            out, err = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise EvalError(f"stopped after {timeout_s:g} s") from error
+        finally:
+            _running.discard(process)
+            process.kill()  # nothing to one that has ended
+    if _stopping.is_set():
+        raise KeyboardInterrupt
+    if process.returncode != 0:
+        lines = err.strip().splitlines() or [f"exit code {process.returncode}"]
         raise EvalError(lines[-1].removeprefix("todpack: error: "))
-    return Finished(done.stdout, time.perf_counter() - start)
+    return Finished(out, time.perf_counter() - start)
 
 
 def run_todpack(

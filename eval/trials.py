@@ -19,11 +19,12 @@ import numpy as np
 
 from todpack.decompressor.errors import require_packages
 from todpack.decompressor.files import make_folder, write_text
+from todpack.decompressor.json_fields import parse_shallow
 from todpack.frames import AS_FOUND, Day, ReadOptions
 
 from .errors import EvalError
 from .measures.latency import LatencySettings
-from .process import run_todpack
+from .process import run_todpack, stopped_together
 from .progress import Progress, silent
 
 Value = str | float | int | bool
@@ -134,7 +135,7 @@ def option_words(options: Mapping[str, Value | Path | None]) -> list[str]:
 def _stored(folder: Path, trial: Trial, settings: TrialSettings) -> Result | None:
     """What an earlier call wrote, if it was of the same values and frames."""
     try:
-        stored = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        stored = parse_shallow(json.loads, (folder / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     same = isinstance(stored, dict) and stored.get("values") == trial.values and stored.get("frames") == settings.frames
@@ -254,7 +255,7 @@ def run_trials(
         finally:
             gpus.put(gpu)
 
-    with ThreadPoolExecutor(n_workers) as pool:
+    with ThreadPoolExecutor(n_workers) as pool, stopped_together():
         jobs = {name: pool.submit(work, trial) for name, trial in {trial.name: trial for trial in trials}.items()}
         try:
             for done, job in enumerate(as_completed(jobs.values()), 1):

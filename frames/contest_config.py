@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
+
+from todpack.decompressor.json_fields import parse_shallow
 
 from .contest_first_layout import find_first_layout
 from .day import HOURS_PER_DAY
@@ -164,12 +167,12 @@ def read_config(path: Path) -> tuple[ContestEntry, ...]:
     """
     try:
         # from bytes: a byte order mark is common on Windows, and tells UTF-8 from UTF-16
-        config = json.loads(path.read_bytes(), object_pairs_hook=_no_twins)
+        config = parse_shallow(partial(json.loads, object_pairs_hook=_no_twins), path.read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected the dataset's config.json, found nothing there") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{path}: expected JSON, found something else: {error}") from error
     if not isinstance(config, dict):
         raise DataError(f"{path}: expected an object, found {type(config).__name__}")

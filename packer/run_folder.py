@@ -9,7 +9,10 @@ The trainer keeps logs and checkpoints beside them (trainer/run_folder.py).
 from __future__ import annotations
 
 import json
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
@@ -20,7 +23,7 @@ import numpy as np
 
 from todpack.decompressor.errors import InvalidMetadataError
 from todpack.decompressor.files import write_atomic, write_text
-from todpack.decompressor.json_fields import Fields
+from todpack.decompressor.json_fields import Fields, parse_shallow
 from todpack.frames import Day
 
 from .configuration import from_json
@@ -32,6 +35,11 @@ ARRAYS_NAME = "arrays.npz"
 CHECKPOINT_NAME = "last.ckpt"
 TRANSFERS = ("srgb8", "linear")
 MAX_HOURS, MAX_SIDE = 1 << 16, 1 << 24
+UNREADABLE = (
+    OSError, ValueError, EOFError, RuntimeError, MemoryError, SyntaxError, tokenize.TokenError, struct.error,
+    zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What NumPy and zipfile raise for files that are no NPZ of arrays which fit into memory."""
 Config = TypeVar("Config")
 
 
@@ -157,8 +165,8 @@ def read_run(path: str | Path) -> Run:
         hint = "; the training has not finished (continue it by --resume)" if is_begun else ""
         raise PackError(f"{folder}: expected a run folder with config.json, found none{hint}")
     try:
-        record = _record_of(json.loads(config_path.read_text(encoding="utf-8")), str(config_path))
-    except (OSError, ValueError, RecursionError) as error:
+        record = _record_of(parse_shallow(json.loads, config_path.read_text(encoding="utf-8")), str(config_path))
+    except (OSError, ValueError) as error:
         raise PackError(f"{config_path}: not readable as JSON: {error}") from error
     except InvalidMetadataError as error:
         raise PackError(str(error)) from error
@@ -201,5 +209,5 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
                 return {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise PackError(f"{path}: expected the model's arrays, found nothing there") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise PackError(f"{path}: not a readable NPZ file: {error}") from error

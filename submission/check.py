@@ -21,6 +21,7 @@ from PIL import Image
 
 from todpack.decompressor import open_archive
 from todpack.decompressor.files import check_output, write_text
+from todpack.decompressor.json_fields import parse_shallow
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
@@ -83,7 +84,7 @@ def _decompress(python: Path, bundle: Path, archive: str, out: Path, threads: in
     run_clean([*command, "--threads", str(threads)], "decompress.py", bundle)
     seconds = time.perf_counter() - started
     try:
-        frame_ms = json.loads(timings.read_text(encoding="utf-8"))["frame_ms"]
+        frame_ms = parse_shallow(json.loads, timings.read_text(encoding="utf-8"))["frame_ms"]
         return seconds, [float(ms) for times in frame_ms.values() for ms in times]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SubmissionError(f"decompress.py: expected it to write its timings, found {error!r}") from error

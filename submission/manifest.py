@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from todpack.decompressor.json_fields import parse_shallow
+
 from .errors import SubmissionError
 
 MANIFEST_NAME = "manifest.json"
@@ -72,7 +74,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         hint = "one in the contest's layout is checked by --layout contest" if other else "make one by `submit build`"
         raise SubmissionError(f"{folder}: expected a submission with {MANIFEST_NAME}, found none; {hint}")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = parse_shallow(json.loads, path.read_text(encoding="utf-8"))
         usable = (
             manifest["manifest_format"] == MANIFEST_FORMAT
             and isinstance(manifest["archive"], str)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from todpack.packer.daybasis.encoder import Refine
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 AGAIN_S = 0.02  # between looks whether an import is over
 
 COMMANDS = {
@@ -81,19 +81,25 @@ Examples:
 """
 
 
-def _interrupt_later() -> None:
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: everything ends as by Ctrl-C, workers and temporary files with it."""
+
+
+def _interrupt_later(number: int) -> None:
     time.sleep(AGAIN_S)
-    _thread.interrupt_main()
+    _thread.interrupt_main(number)  # type: ignore[arg-type]
 
 
-def _interrupt(_signal: int, frame: FrameType | None) -> None:
-    """Ctrl-C: as usual, but not in the middle of an import, which would swallow it or turn it into another error."""
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """A signal: as usual, but not in the middle of an import, which would swallow it or turn it into another error."""
+    import signal
+
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            _thread.start_new_thread(_interrupt_later, ())
+            _thread.start_new_thread(_interrupt_later, (number,))
             return
         frame = frame.f_back
-    raise KeyboardInterrupt
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 @contextmanager
@@ -101,15 +107,18 @@ def _interruptible() -> Iterator[None]:
     import signal
     import threading
 
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    signal.signal(signal.SIGINT, _interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 def command_group() -> click.Group:
@@ -186,20 +195,22 @@ def main(argv: list[str] | None = None) -> int:
         argv: Arguments without the program's name; None takes the process's.
 
     Returns:
-        0 done, 1 a typed error (one line on stderr), 2 wrong usage, 130 interrupted.
+        0 done, 1 a typed error (one line on stderr), 2 wrong usage, 130 interrupted, 143 terminated.
     """
-    from todpack.decompressor.plain_text import plain_streams
-
     try:
-        with plain_streams(), _interruptible():
-            return _run(sys.argv[1:] if argv is None else argv)
-    except KeyboardInterrupt:
+        with _interruptible():
+            from todpack.decompressor.plain_text import plain_streams
+
+            with plain_streams():
+                return _run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt as stop:
         if argv is None:  # the process ends: a second Ctrl-C changes nothing
             import signal
 
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.stderr.write("todpack: interrupted\n")
-        return INTERRUPTED
+        is_terminated = isinstance(stop, Terminated)
+        sys.stderr.write(f"todpack: {'terminated' if is_terminated else 'interrupted'}\n")
+        return TERMINATED if is_terminated else INTERRUPTED
 
 
 def _run(argv: list[str]) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from todpack.decompressor.errors import needs
+from todpack.decompressor.json_fields import parse_shallow
 
 from ..errors import EvalError
 from ..trials import Trial, Value
@@ -79,7 +80,7 @@ def _refuse(where: str, expected: str, found: Any) -> NoReturn:
 
 
 def _number(where: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         _refuse(where, "a finite number", value)
     return float(value)
 
@@ -108,7 +109,7 @@ def _option(where: str, value: Any) -> Option:
 def _parsed(path: Path) -> dict[str, Any]:
     kind, parse = ("JSON", json.loads) if path.suffix.lower() == ".json" else ("TOML", tomllib.loads)
     try:
-        fields = parse(path.read_text(encoding="utf-8"))
+        fields = parse_shallow(parse, path.read_text(encoding="utf-8"))
     except OSError as error:
         raise EvalError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # of the text's encoding as well

@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -68,15 +69,26 @@ def _failure(task: Task, do: Do, on_warning: Callable[[str], object]) -> str | N
 
 @contextlib.contextmanager
 def quiet_children() -> Iterator[None]:
-    """Ctrl-C goes to the parent alone: processes that are started meanwhile do not hear it, from their first moment."""
+    """Signals wait: a process that is started meanwhile starts whole, and hears no Ctrl-C from its first moment."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    heard: list[int] = []
+    handlers: dict[int, Any] = {}
+    if (
+        threading.current_thread() is threading.main_thread()
+    ):  # the mask is this thread's alone; others may take a signal
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handlers[number] = signal.signal(number, lambda number, _frame: heard.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for kind, handler in handlers.items():
+            signal.signal(kind, handler)
+        for kind in heard:
+            signal.raise_signal(kind)
 
 
 @contextlib.contextmanager
@@ -130,8 +142,8 @@ def run_local(
                 process = spawn.Process(target=work, args=(task, sender, do), daemon=True)
                 with _single_threads(), quiet_children():
                     process.start()
+                    running[receiver] = (task, process)
                 sender.close()
-                running[receiver] = (task, process)
             ready = set(wait(list(running)))
             for receiver in [one for one in running if one in ready]:
                 task, process = running[receiver]

@@ -30,6 +30,7 @@ from ..plain_bits.lightmap import (
     WORD_BITS,
     Header,
     region_bits,
+    with_checksum,
 )
 from ..plain_bits.zero_flags import N_LEVELS, write_flags
 from .write_bands import BitWriter, best_low_bits, write_bands
@@ -95,7 +96,7 @@ def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: Lightma
         smoothing_x=along_x,
         smoothing_y=along_y,
     )
-    return header.pack() + writer.to_bytes()
+    return with_checksum(header, writer.to_bytes())
 
 
 def _write_mask(writer: BitWriter, valid: np.ndarray) -> None:

@@ -6,6 +6,7 @@ What is stored and what it decodes to is the archive's, only packed otherwise.
 from __future__ import annotations
 
 import struct
+from binascii import crc32
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +25,10 @@ from todpack.decompressor.grid import TileGrid
 from .bands import read_bands, read_rice
 from .zero_flags import N_LEVELS, read_flags
 
-MAGIC, MAGIC_WITH_OUTLIERS = b"TDR1", b"TDR2"
+MAGIC, MAGIC_WITH_OUTLIERS = b"TDR3", b"TDR4"
+OLD_MAGIC, OLD_MAGIC_WITH_OUTLIERS = b"TDR1", b"TDR2"
+"""Of older files, which have no checksum."""
+CHECKSUM_BYTES = 4  # behind the header
 CURVES = ("none", "square", "exp")
 CENTROID_SCALE = 32
 TEXEL_BYTES, SAMPLE_BYTES, TABLE_BYTES, MEMORY_PER_BYTE = 64, 32, 160, 48 << 10
@@ -65,7 +69,8 @@ class Header(NamedTuple):
             ValueError: it is another kind of file; or the numbers make no sense, or ask for more memory than a file of
                 this size may.
         """
-        if len(data) < HEADER.size or data[: len(MAGIC)] not in (MAGIC, MAGIC_WITH_OUTLIERS):
+        magics = MAGIC, MAGIC_WITH_OUTLIERS, OLD_MAGIC, OLD_MAGIC_WITH_OUTLIERS
+        if len(data) < HEADER.size or data[: len(MAGIC)] not in magics:
             raise ValueError("expected a lightmap of plain bits, found something else")
         header = Header(*HEADER.unpack_from(data))
         if not (header._is_sound() and header._memory_bytes() <= MEMORY_PER_BYTE * max(len(data), 1024)):
@@ -192,7 +197,7 @@ def read_blocks(reader: BitReader, shape: tuple[int, int], last_region: int) -> 
 
 def read_outliers(reader: BitReader, header: Header) -> tuple[np.ndarray, np.ndarray]:
     """Places and values of outliers, see `PlainLightmap`."""
-    if header.magic == MAGIC:
+    if header.magic not in (MAGIC_WITH_OUTLIERS, OLD_MAGIC_WITH_OUTLIERS):
         return np.zeros((0, 2), np.int64), np.zeros((0, 3), np.float32)
     count = int(reader.integers(np.array([WORD_BITS]))[0])
     words = reader.integers(np.full(9 * count, WORD_BITS)).reshape(count, 9)
@@ -213,9 +218,30 @@ def read_lightmap(path: Path) -> PlainLightmap:
     """
     data = path.read_bytes()
     try:
-        return _decode(Header.unpack(data), BitReader(data[HEADER.size :]))
+        return _decode(Header.unpack(data), BitReader(_content(data)))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def with_checksum(header: Header, content: bytes) -> bytes:
+    """A file of its header and the bits that follow."""
+    head = header.pack()
+    return head + crc32(content, crc32(head)).to_bytes(CHECKSUM_BYTES, "little") + content
+
+
+def _content(data: bytes) -> bytes:
+    """What follows the header and the checksum.
+
+    Raises:
+        ValueError: the file was changed or cut off.
+    """
+    head, rest = data[: HEADER.size], data[HEADER.size :]
+    if head.startswith((OLD_MAGIC, OLD_MAGIC_WITH_OUTLIERS)):
+        return rest
+    content = rest[CHECKSUM_BYTES:]
+    if crc32(content, crc32(head)) != int.from_bytes(rest[:CHECKSUM_BYTES], "little"):
+        raise ValueError("checksum does not match; the file is damaged")
+    return content
 
 
 def _decode(header: Header, reader: BitReader) -> PlainLightmap:

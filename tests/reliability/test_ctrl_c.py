@@ -1,4 +1,7 @@
-"""Ctrl-C while packages load: one line and 130, from the first statement of `todpack` and `decompress.py` on."""
+"""Ctrl-C and SIGTERM: one line and 130 or 143, from the first statement of `todpack` and `decompress.py` on.
+
+Processes that a command has started end with it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, SAMPLE
+from tests.conftest import CONTEST_SAMPLE, REPOSITORY, SAMPLE
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches processes in another way")
 
@@ -88,3 +91,59 @@ def test_the_console_script_in_the_middle_of_its_work(tmp_path: Path) -> None:
     assert all(line.startswith("todpack: ") for line in err.splitlines())
     assert [path.name for path in tmp_path.iterdir()] == ["a.tod"]
     assert (tmp_path / "a.tod").read_text() == "older"
+
+
+def group_is_empty(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+SPACE = """
+train.q-step = [8.0, 16.0, 24.0, 32.0]
+"""
+
+
+@pytest.mark.parametrize("command", ["compress", "search"])
+def test_workers_end_with_a_command_that_is_terminated(command: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (tmp_path / "space.toml").write_text(SPACE)
+    words = {
+        "compress": ["compress", str(CONTEST_SAMPLE), "-o", f"{out}.tod", "--jobs", "2"],
+        "search": ["search", str(tmp_path / "space.toml"), "--data", str(SAMPLE), "-o", str(out), "--num-workers", "2"],
+    }[command]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "todpack", *words], cwd=REPOSITORY, start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        started = [n for task in children.parent.parent.glob("*/children") for n in task.read_text().split()]
+        if len(started) >= 2:  # workers
+            break
+        time.sleep(0.02)
+    assert process.poll() is None, process.communicate()[1]
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.splitlines()[-1]) == (143, "todpack: terminated")
+    deadline = time.monotonic() + 20
+    while not group_is_empty(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert group_is_empty(process.pid)
+    assert not (tmp_path / "out.tod").exists()
+    strays = [path.name for path in tmp_path.rglob("*") if path.name.endswith(".part")]
+    assert strays == []
+
+
+def test_decompress_says_what_a_stopped_run_has_left_undone(tmp_path: Path) -> None:
+    archive, out = REPOSITORY / "tests" / "golden" / "daybasis-zstd-1.0.tod", tmp_path / "frames"
+    command = [sys.executable, SCRIPT, str(archive), "-o", str(out)]
+    subprocess.run([*command, "--hours", "0,1,2"], check=True, capture_output=True)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert f"{out}: 21 of 24 frames are missing" in done.stderr
+    assert "tod_03.png, tod_04.png, tod_05.png, tod_06.png, tod_07.png, ...; all are written" in done.stderr
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "missing" not in done.stderr

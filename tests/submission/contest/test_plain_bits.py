@@ -24,7 +24,7 @@ from todpack.packer.errors import PackError
 from todpack.submission.contest.write_bands import BitWriter, best_low_bits, write_bands
 from todpack.submission.contest.write_lightmap import plain_bits_of
 from todpack.submission.plain_bits.bands import read_bands, read_rice
-from todpack.submission.plain_bits.lightmap import read_lightmap
+from todpack.submission.plain_bits.lightmap import CHECKSUM_BYTES, HEADER, MAGIC, OLD_MAGIC, read_lightmap
 from todpack.submission.plain_bits.zero_flags import N_LEVELS, padded, read_flags, write_flags
 
 CONFIG = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=3)
@@ -139,10 +139,24 @@ def test_decodes_to_the_archives_values(tmp_path, transfer, smoothing):
 def test_damage_is_one_error(tmp_path):
     path, _ = archive_of(tmp_path / "a.tod", 24, 24)
     data, target = bits_of(path), tmp_path / "a.bin"
-    for broken in (b"", b"nothing of the kind, but long enough for a header", data[: len(data) // 2]):
+    for broken in (b"", b"nothing of the kind, but long enough for a header"):
         target.write_bytes(broken)
         with pytest.raises(ValueError, match="expected"):
             read_lightmap(target)
+    changed = [data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] for at in range(HEADER.size, len(data))]
+    for broken in (data[: len(data) // 2], data[: HEADER.size], data + b"\0", *changed):
+        target.write_bytes(broken)
+        with pytest.raises(ValueError, match=r"a\.bin: checksum does not match; the file is damaged"):
+            read_lightmap(target)
+
+
+def test_older_files_have_no_checksum(tmp_path):
+    path, _ = archive_of(tmp_path / "a.tod", 24, 24)
+    data, target = bits_of(path), tmp_path / "a.bin"
+    target.write_bytes(data)
+    maps = read_lightmap(target).maps
+    target.write_bytes(OLD_MAGIC + data[len(MAGIC) : HEADER.size] + data[HEADER.size + CHECKSUM_BYTES :])
+    np.testing.assert_array_equal(read_lightmap(target).maps, maps)
 
 
 @pytest.mark.parametrize(

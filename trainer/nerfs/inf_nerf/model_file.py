@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from todpack.decompressor.files import write_atomic
+from todpack.decompressor.json_fields import parse_shallow
 from todpack.packer.configuration import from_json
 from todpack.packer.errors import ConfigError
 
@@ -128,11 +129,11 @@ class ModelFile:
         if n_header > MAX_HEADER_BYTES:
             raise self._wrong(f"expected a header of at most {MAX_HEADER_BYTES} bytes, found {n_header}")
         try:
-            header = json.loads(self._read(n_header, "header").decode("utf-8"))
+            header = parse_shallow(json.loads, self._read(n_header, "header").decode("utf-8"))
             n_nodes, n_parameters = header["n_nodes"], header["n_parameters"]
             self.cameras = _cameras(header["cameras"])
             self.config = from_json(InfNeRFConfig, header["config"], "config")
-        except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
+        except (ValueError, KeyError, TypeError, ConfigError) as error:
             raise self._wrong(f"damaged header: {error}") from error
         self.layout = FieldLayout(self.config)
         if n_parameters != self.layout.n_parameters:

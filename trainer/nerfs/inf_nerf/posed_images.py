@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from todpack.decompressor.json_fields import parse_shallow
 from todpack.frames.errors import DataError
 
 TRANSFORMS_NAME = "transforms.json"
@@ -123,8 +124,8 @@ def read_posed_images(folder: str | Path, transforms: str = TRANSFORMS_NAME) -> 
     if not path.is_file():
         raise DataError(f"{path}: expected a Blender-style {transforms}, found nothing there")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = parse_shallow(json.loads, path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON: {error}") from error
     frames = content.get("frames") if isinstance(content, dict) else None
     if not isinstance(frames, list) or not frames:

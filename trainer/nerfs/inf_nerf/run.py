@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 
 from todpack.decompressor.files import write_text
+from todpack.decompressor.json_fields import parse_shallow
 from todpack.frames.errors import DataError
 from todpack.packer.configuration import from_json
 from todpack.packer.errors import ConfigError
@@ -196,6 +197,6 @@ def scene_of_run(run: Path) -> SceneConfig:
     """
     path = run / CONFIG_NAME
     try:
-        return from_json(SceneConfig, json.loads(path.read_text(encoding="utf-8"))["scene"], str(path))
+        return from_json(SceneConfig, parse_shallow(json.loads, path.read_text(encoding="utf-8"))["scene"], str(path))
     except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise TrainingError(f"{path}: expected the config.json of a finished run of `todpack nerf train`") from error
