@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -14,11 +15,11 @@ from todpack.decompressor import Archive, open_archive
 from todpack.decompressor.files import write_atomic
 
 from .errors import SubmissionError
-from .folder import copy_package, replace_folder
+from .folder import copy_native, copy_package, replace_folder
 from .manifest import MANIFEST_NAME, bundle_files, make_manifest
 from .requirements import pinned_requirements
 
-OWN_NAMES = ("decompressor", "decompress.py", "requirements.txt", "README.md", MANIFEST_NAME)
+OWN_NAMES = ("decompressor", "native", "decompress.py", "requirements.txt", "README.md", MANIFEST_NAME)
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same input gives the same zip
 
 README = """# Lightmaps of a day: {names}
@@ -39,9 +40,15 @@ In Python, one hour or one texel at a time:
         noon = archive.decode(12.0)             # (H, W, 3) uint8
         texel = archive.texel(10, 20, 18.5)     # (3,) uint8, the same cost anywhere
 
-The decoder needs what `requirements.txt` names and nothing else; it uses CUDA where onnxruntime finds it, else the CPU.
+The decoder needs what `requirements.txt` names and nothing else; `--provider cuda` runs the archive's graph on a GPU.
+{core}
 `manifest.json` lists every file with its size and SHA-256; `decompressor/FORMAT.md` specifies the archive.
 """
+
+WITH_CORE = """`decompressor/_native*` is its native core, built for {platform} from `native/`; elsewhere, or without
+the file, NumPy and onnxruntime decode the same frames, slower. `python native/build.py` builds it anew."""
+WITHOUT_CORE = """Where `python native/build.py` has built its native core by a C compiler, it is faster; without it,
+NumPy and onnxruntime decode the same frames."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,7 @@ def _fill(folder: Path, archive_path: Path, archive: Archive) -> None:
     shutil.copyfile(archive_path, folder / archive_path.name)
     copy_package(Path(decompressor.__file__).resolve().parent, folder / "decompressor")
     (folder / "decompressor" / "decompress.py").replace(folder / "decompress.py")
+    has_library = copy_native(Path(decompressor.__file__).resolve().parent, folder)
     (folder / "requirements.txt").write_text(pinned_requirements(_needs_ans(archive)), encoding="utf-8")
     text = README.format(
         names=", ".join(lightmap.name for lightmap in archive.lightmaps[:8]),
@@ -86,6 +94,7 @@ def _fill(folder: Path, archive_path: Path, archive: Archive) -> None:
         archive_bytes=archive.file_bytes,
         model_type=archive.model_type,
         version=todpack_version(),
+        core=WITH_CORE.format(platform=f"{platform.system()} {platform.machine()}") if has_library else WITHOUT_CORE,
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
     manifest = make_manifest(folder, archive_path.name, todpack_version())

@@ -48,6 +48,7 @@ class Rehearsal:
         faults: What a grader would reject, one line each; empty is a pass.
         score: Quality and bytes; None where no frames could be scored.
         process_s: Seconds of the whole `python decompress.py` process, all hours.
+        process_without_core_s: The same without the native core; None where the bundle has none for this platform.
         frame_ms_median: Median decode time of a frame in it, without writing the file.
         threads: Decoder threads it was run with.
         cpu: Processor.
@@ -57,6 +58,7 @@ class Rehearsal:
     faults: list[str] = field(default_factory=list)
     score: ScoreReport | None = None
     process_s: float = 0.0
+    process_without_core_s: float | None = None
     frame_ms_median: float = 0.0
     threads: int = 0
     cpu: str = ""
@@ -68,6 +70,7 @@ class Rehearsal:
             "passed": not self.faults,
             "faults": self.faults,
             "process_s": self.process_s,
+            "process_without_core_s": self.process_without_core_s,
             "frame_ms_median": self.frame_ms_median,
             "threads": self.threads,
             "cpu": self.cpu,
@@ -107,6 +110,24 @@ def _read_frames(out: Path, day: Day, faults: list[str]) -> np.ndarray | None:
                 return None
             frames[t] = np.asarray(image)
     return frames
+
+
+def _without_core(python: Path, bundle: Path, archive: str, day: Day, frames: np.ndarray, result: Rehearsal) -> None:
+    """Run the bundle again as where its native core cannot be loaded: the frames must be the same."""
+    cores = sorted((bundle / "decompressor").glob("_native*"))
+    if not cores:
+        return
+    for core in cores:
+        core.unlink()
+    out = bundle.parent / "frames-without-core"
+    try:
+        result.process_without_core_s, _ = _decompress(python, bundle, archive, out, result.threads)
+    except SubmissionError as error:
+        result.faults.append(f"without the native core: {error}")
+        return
+    plain = _read_frames(out, day, result.faults)
+    if plain is not None and not np.array_equal(plain, frames):
+        result.faults.append("frames: expected the same without the native core, found others")
 
 
 def _compare_with_library(bundle: Path, archive: str, day: Day, frames: np.ndarray, faults: list[str]) -> None:
@@ -188,6 +209,8 @@ def check(
             result.frame_ms_median = float(np.median(frame_ms))
             frames = _read_frames(out, day, result.faults)
             if frames is not None:
+                say("python decompress.py without the native core")
+                _without_core(python, bundle, archive, day, frames, result)
                 say("comparing and scoring the frames")
                 _compare_with_library(bundle, archive, day, frames, result.faults)
                 _compare_with_flat_color(day, frames, result.faults)

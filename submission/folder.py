@@ -7,11 +7,13 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from todpack.decompressor.daybasis import native
 from todpack.packer.staging_folder import FolderKind
 
 from .errors import SubmissionError
 
 SHIPPED_SUFFIXES = {".py", ".md", ".typed", ".bin"}
+NATIVE_FILES = ("build.py", "include/*.h", "src/*.[ch]", "python/_native.c")
 
 
 def replace_folder(
@@ -37,6 +39,28 @@ def check_plain(folder: Path) -> None:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             found = "a symbolic link" if stat.S_ISLNK(mode) else "something else"
             raise SubmissionError(f"{path}: expected plain files in a submission, found {found}")
+
+
+def copy_native(package: Path, target: Path) -> bool:
+    """Copy the native core: its source, and the library where it was built for this platform.
+
+    Args:
+        package: The package `decompressor`, beside which the source is.
+        target: The bundle; the source goes into its folder `native`, the library into `decompressor`.
+
+    Returns:
+        Whether there is a library.
+    """
+    source = package.parent / "native"
+    for pattern in NATIVE_FILES:
+        for file in sorted(source.glob(pattern)):
+            copy = target / "native" / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+    if native.LIBRARY is None:
+        return False
+    shutil.copyfile(native.LIBRARY, target / "decompressor" / native.LIBRARY.name)
+    return True
 
 
 def copy_package(package: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ is there where a compiler built it; nothing needs it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -15,12 +16,14 @@ from ..pool import ALONE, Pool
 from .entropy.header import split_stream
 from .entry import CURVES, DayBasisEntry
 
+LIBRARY: Path | None = None
+"""The file that was built."""
 try:
     from .. import _native
 except ImportError:  # no compiler, or another platform's build
     IS_THERE = False
 else:
-    IS_THERE = True
+    IS_THERE, LIBRARY = True, Path(_native.__file__)
 
 
 class BeyondExact(ArithmeticError):  # noqa: N818
