@@ -131,11 +131,17 @@ def section_kind(name: str) -> str:
     return f"{words[-1]} graph" if name.endswith(".onnx") else words[-1]
 
 
-def byte_budget(archive: Archive) -> list[dict[str, Any]]:
-    """Stored bytes by kind of section, largest first; header and metadata are one kind. They add up to the file."""
+def byte_budget(archive: Archive, lightmap: int | None = None) -> list[dict[str, Any]]:
+    """Stored bytes by kind of section, largest first; header and metadata are one kind. They add up to the file.
+
+    Of an archive of several lightmaps and one that is named by its index: its own sections alone, as `lightmap_bytes`.
+    """
+    alone = lightmap is not None and len(archive.lightmaps) > 1
     sizes: dict[str, int] = {}
     for section in archive.container.sections.values():
-        kind = section_kind(section.name)
-        sizes[kind] = sizes.get(kind, 0) + section.stored_bytes
-    sizes["header and metadata"] = archive.file_bytes - sum(sizes.values())
+        if not alone or section.name.startswith(f"{lightmap}/"):
+            kind = section_kind(section.name)
+            sizes[kind] = sizes.get(kind, 0) + section.stored_bytes
+    if not alone:
+        sizes["header and metadata"] = archive.file_bytes - sum(sizes.values())
     return [{"kind": kind, "bytes": size} for kind, size in sorted(sizes.items(), key=lambda item: -item[1])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,6 +40,7 @@ def cli() -> None:
     "An archive against its frames, per hour and for the day.",
     "todpack eval score scene.tod --data frames",
     "todpack eval score scene.tod --data frames --no-lpips --json",
+    "todpack eval score level.tod --data Data_HPRC",
     "todpack eval score level.tod --data Data_HPRC --lightmap L_Courtyard_0",
     "todpack eval score scene.tod --data frames --lpips-weights alexnet.pth",
 )
@@ -61,22 +63,27 @@ def score_command(
     """Score ARCHIVE against the frames it was made from, per hour and for the day.
 
     PSNR, SSIM and LPIPS, the error of the changes over time, bytes, bits per valid texel and compression ratios. Where
-    the weights of LPIPS are not found it is absent, and the reason is said.
+    the weights of LPIPS are not found it is absent, and the reason is said. Of a level and its dataset, without
+    --lightmap: a row for each lightmap, the worst first, and the whole level.
     """
+    from todpack.decompressor import open_archive
+    from todpack.frames import is_dataset
+
     from .archive import score
+    from .level import LevelScore, score_level
+    from .measures.score import ScoreReport
 
     measure = lpips.load()
+    with open_archive(archive, threads=threads) as opened:
+        several = len(opened.lightmaps) > 1
+    measured: ScoreReport | LevelScore
     with ProgressLine("score") as line:
-        measured = score(
-            archive,
-            data_path,
-            lightmap=lightmap,
-            reading=reading,
-            lpips=measure,
-            threads=threads,
-            progress=line.update,
-            on_warning=options.warn,
-        )
+        common: dict[str, Any] = {"reading": reading, "lpips": measure, "threads": threads}
+        common |= {"progress": line.update, "on_warning": options.warn}
+        if several and lightmap is None and is_dataset(data_path):
+            measured = score_level(archive, data_path, **common)
+        else:
+            measured = score(archive, data_path, lightmap=lightmap, **common)
     click.echo(json.dumps(measured.to_json(), indent=2, allow_nan=False) if as_json else measured.table())
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from todpack.frames import Day, read_day
 
+from ..measures.contest import RAW_BYTES_PER_TEXEL
 from ..measures.frames import day_frames
 from ..measures.perceptual import Lpips, LpipsAbsent
 from ..measures.rate_curve import MIN_BD_POINTS, RatePoint, bytes_at_psnr
@@ -158,7 +159,7 @@ def rate_of_set(one: BenchSet, settings: RateSettings, progress: Progress = sile
         "width": day.width,
         "frames": day.n_frames,
         "valid_texels": results.n_valid,
-        "raw_bytes": int(frames.nbytes),
+        "raw_bytes": day.height * day.width * RAW_BYTES_PER_TEXEL if is_linear else int(frames.nbytes),
         "transfer": day.transfer,
         "levels_db": levels_db,
         "reference_bytes": [size for size, _ in one.reference],

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO
 from todpack.decompressor.errors import needs
 from todpack.decompressor.files import write_atomic
 
-COLORS = ("#d9480f", "#3b6fb6", "#2f9e44", "#9c36b5", "#868e96", "#e8a600", "#0c8599")
+from ..colors import codec_color
+
 INK, FAINT = "#22262b", "#6b7078"
 KINDS = ("png", "svg")
 QUALITIES = (("psnr_db", "PSNR, dB"), ("ssim", "SSIM"), ("lpips", "LPIPS (lower is better)"))
@@ -45,9 +46,17 @@ def write_plots(curves: list[Curve], out: Path) -> list[Path]:
 
     paths: list[Path] = []
     plots: dict[str, tuple[Any, ...]] = {
-        f"rd_{name}": (_curves, "bytes", name, "kB for the whole day", label) for name, label in QUALITIES
+        f"rd_{name}": (
+            _curves,
+            "bytes",
+            name,
+            "kB for the whole day (log)",
+            label,
+            f"Size and {label.split(',')[0].split(' ')[0]}",
+        )
+        for name, label in QUALITIES
     }
-    plots["latency"] = (_curves, "frame_ms", "psnr_db", "ms per frame", "PSNR, dB")
+    plots["latency"] = (_curves, "frame_ms", "psnr_db", "ms per frame (log)", "PSNR, dB", "Time of a frame and PSNR")
     with pyplot.rc_context(_STYLE):
         for name, (draw, *what) in {**plots, "per_hour": (_hours,), "bpt_by_section": (_budget,)}.items():
             figure, axes = pyplot.subplots(figsize=(6.2, 4.2))
@@ -80,16 +89,17 @@ def _plain(axes: Any, x: str, y: str) -> None:
     axes.set_ylabel(y, color=FAINT)
 
 
-def _curves(axes: Any, curves: list[Curve], x: str, y: str, x_label: str, y_label: str) -> bool:
+def _curves(axes: Any, curves: list[Curve], x: str, y: str, x_label: str, y_label: str, title: str) -> bool:
     """One measure over another, with deviations; whether there is anything to see."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     factor, drawn = 1e-3 if x == "bytes" else 1.0, False
-    for color, curve in zip(COLORS * len(curves), curves, strict=False):
-        points = [(p[x], p[y]) for p in curve["points"] if p.get(x) is not None and p.get(y) is not None]
-        if not points:
+    for curve in curves:
+        found = [p for p in curve["points"] if p.get(x) is not None and p.get(y) is not None]
+        if not found:
             continue
-        points.sort(key=lambda point: float(point[0]["mean"]))
+        found.sort(key=lambda point: float(point[x]["mean"]))
+        points, labels = [(p[x], p[y]) for p in found], [str(p["setting"]) for p in found]
         spreads = [
             [factor * (at["deviation"] or 0.0) for at, _ in points],
             [value["deviation"] or 0.0 for _, value in points],
@@ -99,7 +109,7 @@ def _curves(axes: Any, curves: list[Curve], x: str, y: str, x_label: str, y_labe
             [value["mean"] for _, value in points],
             xerr=spreads[0] if any(spreads[0]) else None,
             yerr=spreads[1] if any(spreads[1]) else None,
-            color=color,
+            color=codec_color(curve["name"]),
             marker="o",
             markersize=4,
             linewidth=1.6 if x == "bytes" else 0,
@@ -107,8 +117,19 @@ def _curves(axes: Any, curves: list[Curve], x: str, y: str, x_label: str, y_labe
             capsize=2,
             label=curve["name"],
         )
+        if x != "bytes":  # single points: each says what it is
+            for (at, value), point in zip(points, labels, strict=True):
+                axes.annotate(
+                    point,
+                    (factor * at["mean"], value["mean"]),
+                    (4, 4),
+                    textcoords="offset points",
+                    fontsize=7,
+                    color=FAINT,
+                )
         drawn = True
     if drawn:
+        axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -125,15 +146,18 @@ def _middle(curve: Curve) -> dict[str, Any]:
 
 def _hours(axes: Any, curves: list[Curve]) -> bool:
     """PSNR over the day, of the middle point of each curve."""
-    for color, curve in zip(COLORS * len(curves), curves, strict=False):
+    for curve in curves:
         point = _middle(curve)
         pairs = [(h["hour"], h.get("psnr_srgb_db", h.get("psnr_linear_db"))) for h in point.get("per_hour") or []]
         pairs = [(hour, value) for hour, value in pairs if value is not None]
         if pairs:
             label = f"{curve['name']}, {point['setting']}"
-            axes.plot(*zip(*pairs, strict=True), color=color, marker="o", markersize=3, label=label)
+            axes.plot(
+                *zip(*pairs, strict=True), color=codec_color(curve["name"]), marker="o", markersize=3, label=label
+            )
     if not axes.lines:
         return False
+    axes.set_title("PSNR over the day", loc="left", fontsize=10, fontweight="bold")
     _plain(axes, "hour", "PSNR, dB")
     axes.set_xticks(range(0, 25, 3))
     axes.legend(frameon=False)
@@ -150,11 +174,17 @@ def _budget(axes: Any, curves: list[Curve]) -> bool:
     if not shown:
         return False
     axes.figure.set_size_inches(6.6, 1.4 + 0.55 * len(shown))
-    kinds = sorted({kind for _, point in shown for kind in point["budget"]})
+    sizes: dict[str, float] = {}
+    for _, point in shown:
+        for kind, size in point["budget"].items():
+            sizes[kind] = sizes.get(kind, 0) + size
+    kinds = sorted(sizes, key=lambda kind: -sizes[kind])  # the order of the stacks and of the legend
     color = {kind: colormaps["tab20"](i % 20) for i, kind in enumerate(kinds)}
+    axes.set_title("Where the bits go", loc="left", fontsize=10, fontweight="bold")
     for row, (_, point) in enumerate(shown):
         scale, left = point["bpt"]["mean"] / sum(point["budget"].values()), 0.0
-        for kind, size in sorted(point["budget"].items(), key=lambda item: -item[1]):
+        for kind in kinds:
+            size = point["budget"].get(kind, 0)
             axes.barh(row, size * scale, left=left, color=color[kind], height=0.6)
             left += size * scale
     axes.set_yticks(range(len(shown)), [f"{name}\n{point['setting']}" for name, point in shown])

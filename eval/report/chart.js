@@ -1,6 +1,5 @@
-/** Line charts as SVG: series of points with one color and label each. */
+/** Line charts as SVG: series of points with one color and label each, and a legend in their order. */
 
-const CHART_COLORS = ["#f2b65a", "#74a9ff", "#c79bff", "#6fd58c", "#ff7a70"];
 const SVG = "http://www.w3.org/2000/svg";
 
 function svgNode(name, attributes, text) {
@@ -29,14 +28,11 @@ function logTicks(low, high) {
 }
 
 /**
- * series: [{label, points: [[x, y]], dot}]; options: xLabel, yLabel, logX, xTicks, fromZero, describe.
+ * series: [{label, color, points: [[x, y]], dot}]; options: xLabel, yLabel, logX, xTicks, fromZero, describe.
  */
 function lineChart(host, series, options) {
   const width = Math.max(320, Math.min(560, host.clientWidth || 560)); // letters keep their size on a phone
-  const legendWidth = (label) => 6.4 * label.length + 22;
-  const needed = series.reduce((sum, one) => sum + legendWidth(one.label), 0) + 6.4 * options.yLabel.length + 16;
-  const own = needed > width - 54 - 16 ? 16 : 0; // a line of its own for the legend
-  const [height, left, right, top, bottom] = [300, 54, 16, 26 + own, 38];
+  const [height, left, right, top, bottom] = [290, 54, 16, 26, 38];
   const scale = options.logX ? Math.log : (x) => x;
   const xs = series.flatMap((one) => one.points.map(([x]) => x));
   const ys = series.flatMap((one) => one.points.map(([, y]) => y));
@@ -49,7 +45,7 @@ function lineChart(host, series, options) {
   const py = (y) => height - bottom - ((height - top - bottom) * (y - y0)) / (y1 - y0);
   const root = svgNode("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": options.describe });
   for (const y of roundTicks(y0, y1)) {
-    root.append(svgNode("line", { x1: left, x2: width - right, y1: py(y), y2: py(y), stroke: "#2a2f34" }));
+    root.append(svgNode("line", { x1: left, x2: width - right, y1: py(y), y2: py(y)}));
     root.append(svgNode("text", { x: left - 8, y: py(y) + 4, "text-anchor": "end" }, y));
   }
   for (const x of options.logX ? logTicks(x0, x1) : (options.xTicks ?? roundTicks(x0, x1, 8)).filter((x) => x >= x0 && x <= x1)) {
@@ -57,18 +53,21 @@ function lineChart(host, series, options) {
   }
   root.append(svgNode("text", { x: (left + width - right) / 2, y: height - 4, "text-anchor": "middle" }, options.xLabel));
   root.append(svgNode("text", { x: left, y: 14 }, options.yLabel));
-  let legend = width - right;
-  series.forEach((one, i) => {
-    const color = CHART_COLORS[i % CHART_COLORS.length];
+  for (const one of series) {
     const sorted = [...one.points].sort((a, b) => a[0] - b[0]);
     const line = sorted.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`).join(" ");
-    root.append(svgNode("polyline", { points: line, fill: "none", stroke: color, "stroke-width": 2 }));
+    root.append(svgNode("polyline", { points: line, fill: "none", stroke: one.color, "stroke-width": 2 }));
     for (const [x, y] of one.dot === false ? [] : sorted) {
-      root.append(svgNode("circle", { cx: px(x), cy: py(y), r: sorted.length === 1 ? 5.5 : 3, fill: color }));
+      root.append(svgNode("circle", { cx: px(x), cy: py(y), r: sorted.length === 1 ? 5.5 : 3, fill: one.color }));
     }
-    legend -= legendWidth(one.label);
-    root.append(svgNode("circle", { cx: legend, cy: 10 + own, r: 4, fill: color }));
-    root.append(svgNode("text", { x: legend + 9, y: 14 + own }, one.label));
-  });
-  host.replaceChildren(root);
+  }
+  const legend = document.createElement("ul");
+  legend.className = "legend";
+  for (const one of series) {
+    const [item, dot] = [document.createElement("li"), document.createElement("i")];
+    dot.style.background = one.color;
+    item.append(dot, one.label);
+    legend.append(item);
+  }
+  host.replaceChildren(root, legend);
 }

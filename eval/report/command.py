@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -11,6 +12,8 @@ from todpack.frames.read_options import ReadOptions
 from todpack.packer.progress import ProgressLine
 
 from .. import options
+
+RADIANCE_PEERS = ("bc6h", "bc6h+zstd")
 
 
 @options.command(
@@ -50,7 +53,7 @@ def report(
     from todpack.decompressor.files import check_output, check_suffix, write_atomic, write_text
 
     from ..measures.latency import LatencySettings
-    from ..peers.run import reference_peers
+    from ..peers.run import all_peers, chosen_peers, reference_peers
     from .page import make_report
     from .pictures import encode_video
 
@@ -62,10 +65,13 @@ def report(
         check_output(video)
     measure = lpips.load()
     day = options.read_frames(data_path, reading, lightmap)
-    source = data_path.name if lightmap is None else f"{data_path.name} --lightmap {lightmap}"
-    peers, timing = reference_peers(crfs, distances), LatencySettings(threads=threads, opens=3, texels=200)
+    words = [str(data_path.absolute()), *reading.words, *([] if lightmap is None else ["--lightmap", lightmap])]
+    source, timing = shlex.join(words), LatencySettings(threads=threads, opens=3, texels=200)
+    peers = reference_peers(crfs, distances) if day.transfer == "srgb8" else chosen_peers(all_peers(), RADIANCE_PEERS)
     with ProgressLine("report") as line:
-        made = make_report(archive, day, source, lpips=measure, peers=peers, timing=timing, progress=line.update)
+        made = make_report(
+            archive, day, source, lpips=measure, lightmap=lightmap, peers=peers, timing=timing, progress=line.update
+        )
     write_text(out, made.page)
     click.echo(f"{out}: {out.stat().st_size} bytes")
     if video is not None:

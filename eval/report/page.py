@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from todpack.decompressor import open_archive
 from todpack.frames import Day
 
 from ..archive import byte_budget, decode_day
-from ..errors import EvalError
+from ..colors import codec_color
+from ..machine import machine, machine_line
 from ..measures.frames import day_frames
 from ..measures.latency import LatencyReport, LatencySettings, measure_latency
 from ..measures.metrics import frame_changes
@@ -28,7 +30,7 @@ from ..progress import Progress, silent
 from ..tables import figure, finite
 from ..web.page import embedded_json, filled_page
 from .findings import worst_texels, worst_tiles
-from .pictures import as_picture, data_url, white_of
+from .pictures import as_picture, data_url, error_scale, white_of
 
 STEPS = ("decoding", "score", "latency", "peers", "pictures")
 
@@ -52,9 +54,12 @@ class Report:
     white: float
 
 
-def _figures(score: ScoreReport, latency: LatencyReport, archive: str, source: str) -> list[tuple[str, str, str]]:
+def _figures(
+    score: ScoreReport, latency: LatencyReport, archive: str, source: str, lightmap: str | None
+) -> list[tuple[str, str, str]]:
     """Rows of label, value and the command that measures it again."""
     scored, timed = f"todpack eval score {archive} --data {source}", f"todpack eval latency {archive}"
+    timed += "" if lightmap is None else f" --lightmap {shlex.quote(lightmap)}"
     ratio = score.compression_ratio_png
     values = {
         "PSNR": figure(score.psnr_db, 2, " dB"),
@@ -82,6 +87,7 @@ def make_report(
     source: str,
     *,
     lpips: Lpips | LpipsAbsent,
+    lightmap: str | None = None,
     peers: Sequence[Peer] = (),
     timing: LatencySettings | None = None,
     progress: Progress = silent,
@@ -89,10 +95,11 @@ def make_report(
     """Measure an archive and lay it out.
 
     Args:
-        path: Archive of one lightmap.
+        path: The archive.
         day: The originals.
-        source: How the commands on the page name them, e.g. `"frames"`.
+        source: How the commands on the page name them, as words of a command line, e.g. `"frames"`.
         lpips: The measure, or why it is absent.
+        lightmap: Which one of an archive of several.
         peers: Which are drawn beside the archive.
         timing: How its latency is measured.
 
@@ -106,23 +113,26 @@ def make_report(
 
     step("decoding")
     with open_archive(path, threads=timing.threads) as archive:
-        if len(archive.lightmaps) != 1:
-            expected = "expected an archive of one lightmap, as of `todpack compress --lightmap`"
-            raise EvalError(f"{path}: {expected}, found {len(archive.lightmaps)}")
-        decoded, stored = decode_day(archive, day, str(path))
-        budget, n_bytes, family = byte_budget(archive), archive.file_bytes, archive.model_type
+        decoded, stored = decode_day(archive, day, str(path), lightmap)
+        index = archive.lightmaps.index(stored)
+        budget, n_bytes = byte_budget(archive, index), archive.lightmap_bytes(index)
+        family = archive.model_type
     original, valid, hours = day_frames(day), day.valid, day.hours
     step("score")
     score = score_frames(
         original, decoded, valid, hours, archive_bytes=n_bytes, lpips=lpips, source_bytes=day.source_bytes
     )
     step("latency")
-    latency = measure_latency(path, timing)
+    described = machine(timing.threads)
+    latency = measure_latency(path, replace(timing, lightmap=lightmap))
     step("peers")
     own = RatePoint(f"this archive ({family})", "", n_bytes, score.psnr_db)
     results = run_peers(original, valid, peers)
     step("pictures")
     white = 1.0 if day.transfer == "srgb8" else white_of(day.radiance, valid)
+    shown_original, shown_decoded = (
+        [as_picture(frame, valid, white) for frame in frames] for frames in (original, decoded)
+    )
     shown = {
         "title": stored.name,
         "family": family,
@@ -131,7 +141,8 @@ def make_report(
         "width": day.width,
         "valid_texels": score.n_valid,
         "hours": hours.tolist(),
-        "figures": _figures(score, latency, path.name, source),
+        "figures": _figures(score, latency, shlex.quote(str(path.absolute())), source, lightmap),
+        "machine": machine_line(described),
         "lpips_absent": score.lpips_absent,
         "per_hour": score.to_json()["per_hour"],
         "psnr_key": score.psnr_key,
@@ -140,6 +151,11 @@ def make_report(
             for point in (own, *results.points)
             if finite(point.psnr_db) is not None
         ],
+        "colors": {
+            own.name: codec_color("this archive"),
+            **{peer.name: codec_color(peer.name) for peer in results.measured},
+        },
+        "error_scale": error_scale(shown_original, shown_decoded, valid),
         "absent": results.absent,
         "definitions": {peer.name: peer.definition for peer in results.measured},
         "peers_command": _peers_command(source, peers),
@@ -150,8 +166,8 @@ def make_report(
             {"hour": float(hour), "change": change, "error": error}
             for hour, (change, error) in zip(hours[1:], frame_changes(original, decoded, valid), strict=True)
         ],
-        "original": [data_url(as_picture(frame, valid, white)) for frame in original],
-        "decoded": [data_url(as_picture(frame, valid, white)) for frame in decoded],
+        "original": [data_url(picture) for picture in shown_original],
+        "decoded": [data_url(picture) for picture in shown_decoded],
     }
     page = filled_page(
         "report/report.html",
@@ -167,6 +183,10 @@ def _peers_command(source: str, peers: Sequence[Peer]) -> str:
     """The command that measures the page's peers again."""
     chosen = [peer for peer in peers if peer.settings]
     option = {X265.name: "--crf", JPEG_XL.name: "--distance"}
-    settings = [f"{option[peer.name]} {','.join(f'{value:g}' for value in peer.settings)}" for peer in chosen]
+    settings = [
+        f"{option[peer.name]} {','.join(f'{value:g}' for value in peer.settings)}"
+        for peer in chosen
+        if peer.name in option
+    ]
     names = ",".join(peer.name for peer in chosen)
     return " ".join(["todpack eval peers", source, "--peers", names, *settings])

@@ -41,6 +41,22 @@ def as_picture(frame: np.ndarray, valid: np.ndarray, white: float) -> np.ndarray
     return shown
 
 
+def error_scale(originals: Iterable[np.ndarray], decodeds: Iterable[np.ndarray], valid: np.ndarray) -> int:
+    """Codes that the brightest color of the error stands for: 4, 8, .. 255, all but a thousandth of the errors below.
+
+    Args:
+        originals: (H, W, 3) uint8 pictures.
+        decodeds: Same.
+        valid: (H, W) bool.
+    """
+    counts = np.zeros(256, np.int64)
+    for original, decoded in zip(originals, decodeds, strict=True):
+        error = np.abs(original[valid].astype(np.int16) - decoded[valid]).max(axis=1)
+        counts += np.bincount(error, minlength=256)
+    most = int(np.searchsorted(np.cumsum(counts), 0.999 * counts.sum()))
+    return next((scale for scale in (4, 8, 16, 32, 64, 128) if most <= scale), 255)
+
+
 def data_url(picture: np.ndarray) -> str:
     """A lossless WebP as the text that an <img> takes."""
     stored = io.BytesIO()

@@ -18,6 +18,16 @@ const clock = (hour) => {
 const cell = (value, digits) => (value === null ? "absent" : value.toFixed(digits));
 const signal = (value) => (codes ? value.toFixed(0) : value.toPrecision(4));
 
+/** Black over red to pale yellow, 256 colors: larger errors are lighter, which gray paper keeps. */
+const HEAT = (() => {
+  const stops = [[0, 0, 4], [60, 9, 101], [136, 34, 106], [203, 65, 73], [245, 125, 21], [250, 193, 39], [252, 255, 164]];
+  return Array.from({ length: 256 }, (_, i) => {
+    const at = (i / 255) * (stops.length - 1);
+    const low = Math.min(Math.floor(at), stops.length - 2);
+    return stops[low].map((value, c) => Math.round(value + (at - low) * (stops[low + 1][c] - value)));
+  });
+})();
+
 class Panes {
   constructor() {
     this.canvases = [0, 1, 2].map((i) => element(`pane-${i}`));
@@ -96,14 +106,18 @@ class Panes {
     const [original, decoded] = await Promise.all([this.bitmap("original", frame), this.bitmap("decoded", frame)]);
     if (this.frame !== frame) return;
     this.pair = { original, decoded };
-    const gain = Number(element("gain").value);
+    const most = Number(element("most").value);
     const context = this.error.getContext("2d");
     const picture = context.createImageData(report.width, report.height);
-    for (let i = 0; i < picture.data.length; i++) {
-      picture.data[i] = i % 4 === 3 ? 255 : Math.abs(original.data[i] - decoded.data[i]) * gain;
+    for (let i = 0; i < picture.data.length; i += 4) {
+      let largest = 0;
+      for (let c = 0; c < 3; c++) largest = Math.max(largest, Math.abs(original.data[i + c] - decoded.data[i + c]));
+      picture.data.set(HEAT[Math.min(255, Math.round((255 * largest) / most))], i);
+      picture.data[i + 3] = 255;
     }
     context.putImageData(picture, 0, 0);
-    element("error-caption").textContent = `Error, ${gain} times${codes ? "" : ", of the pictures shown"}`;
+    element("error-caption").textContent = `Error of the largest channel${codes ? "" : ", of the pictures shown"}`;
+    element("greatest").textContent = `${most} codes or more`;
     this.draw();
     this.point(this.under);
   }
@@ -179,6 +193,7 @@ function fillPage() {
     element("figures").append(make("div", {}, make("dt", { textContent: label }), make("dd", { textContent: value })));
   }
   element("lpips-absent").textContent = report.lpips_absent ? `LPIPS is absent: ${report.lpips_absent}` : "";
+  element("machine").textContent = report.machine;
   const key = report.psnr_key;
   table("hours", ["hour", "PSNR dB", "SSIM", "LPIPS"], report.per_hour.map((h, i) => [hourButton(i, clock(h.hour)), cell(h[key], 2), cell(h.ssim, 4), cell(h.lpips, 4)]));
   table("texels", ["row, column", "hour", "original", "decoded", "error"], report.texels.map((t) => [goButton(t.row, t.column, t.hour, `${t.row}, ${t.column}`), clock(t.hour), swatch(t.original), swatch(t.decoded), signal(t.error)]));
@@ -194,7 +209,7 @@ function fillPage() {
 
 function fillCharts() {
   const names = [...new Set(report.points.map((point) => point.name))];
-  const curves = names.map((label) => ({ label, points: report.points.filter((p) => p.name === label).map((p) => [p.bytes / 1000, p.psnr_db]) }));
+  const curves = names.map((label) => ({ label, color: report.colors[label], points: report.points.filter((p) => p.name === label).map((p) => [p.bytes / 1000, p.psnr_db]) }));
   if (curves.length) lineChart(element("rate"), curves, { logX: true, xLabel: "kB for the whole day", yLabel: "PSNR, dB", describe: "PSNR over size" });
   const definitions = names.filter((name) => name in report.definitions).map((name) => `${name}: ${report.definitions[name]}.`);
   const absent = Object.entries(report.absent).map(([name, reason]) => `${name} absent: ${reason}.`);
@@ -202,10 +217,10 @@ function fillCharts() {
   element("peers").replaceChildren(...command, [...definitions, ...absent].join(" "));
   if (report.flicker.length) {
     const gaps = (name) => report.flicker.map((gap) => [gap.hour, gap[name]]);
-    lineChart(element("flicker"), [{ label: "error of the change", points: gaps("error") }, { label: "change of the original", points: gaps("change") }], { fromZero: true, xTicks: DAY_TICKS, xLabel: "hour", yLabel: codes ? "codes" : "radiance", describe: "Frame differences over the day" });
+    lineChart(element("flicker"), [{ label: "change of the original", color: "#3b82d0", points: gaps("change") }, { label: "error of the change", color: "#e8590c", points: gaps("error") }], { fromZero: true, xTicks: DAY_TICKS, xLabel: "hour", yLabel: codes ? "codes" : "radiance", describe: "Frame differences over the day" });
   }
   const finite = report.per_hour.filter((h) => h[report.psnr_key] !== null);
-  if (finite.length) lineChart(element("quality"), [{ label: "this archive", points: finite.map((h) => [h.hour, h[report.psnr_key]]) }], { xTicks: DAY_TICKS, xLabel: "hour", yLabel: "PSNR, dB", describe: "PSNR per hour" });
+  if (finite.length) lineChart(element("quality"), [{ label: "this archive", color: "#e8590c", points: finite.map((h) => [h.hour, h[report.psnr_key]]) }], { xTicks: DAY_TICKS, xLabel: "hour", yLabel: "PSNR, dB", describe: "PSNR per hour" });
 }
 
 document.documentElement.style.setProperty("--shape", `${report.width} / ${report.height}`);
@@ -214,7 +229,10 @@ fillCharts();
 const panes = new Panes();
 element("frame").max = report.hours.length - 1;
 element("frame").addEventListener("input", (event) => panes.show(Number(event.target.value)));
-element("gain").addEventListener("change", () => panes.show(panes.frame));
+element("most").append(...[4, 8, 16, 32, 64, 128, 255].map((n) => make("option", { textContent: n, selected: n === report.error_scale })));
+element("least").textContent = "0";
+document.querySelector("#scale i").style.background = `linear-gradient(90deg, ${HEAT.filter((_, i) => i % 15 === 0).map((c) => `rgb(${c.join(" ")})`).join(", ")})`;
+element("most").addEventListener("change", () => panes.show(panes.frame));
 element("fit").addEventListener("click", () => panes.fit());
 
 /** For tests: a promise of the panes with the first picture shown. */

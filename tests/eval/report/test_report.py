@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import CONTEST_SAMPLE
 from tests.contest_data import write_dataset
 from todpack.cli import main
 from todpack.decompressor import open_archive
 from todpack.eval.archive import byte_budget, section_kind
 from todpack.eval.report.findings import worst_texels, worst_tiles
-from todpack.eval.report.pictures import DARK, as_picture, encode_video, white_of
+from todpack.eval.report.pictures import DARK, as_picture, encode_video, error_scale, white_of
 
 HOURS = np.array([0.0, 12.0])
 VALID = np.ones((64, 64), bool)
@@ -73,6 +74,31 @@ def test_radiance_is_shown_through_one_exposure() -> None:
     assert (as_picture(np.full((4, 4, 3), 0.0, np.float32), valid, 2.0)[valid] == 0).all()
 
 
+def test_the_scale_of_errors_holds_all_but_a_thousandth(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    assert error_scale(*pair, VALID) == 4
+    original, decoded = pair[0], pair[0] + np.uint8(9)
+    assert error_scale(original, decoded, VALID) == 16
+    assert error_scale(np.zeros_like(original), np.full_like(original, 255), VALID) == 255
+
+
+def test_a_lightmap_of_a_level_beside_bc6h(tmp_path: Path) -> None:
+    """Names, bytes and commands are the lightmap's; radiance is compared with BC6H."""
+    pytest.importorskip("ispc_texcomp", reason="ispc_texcomp is not installed (pip install todpack[peers])")
+    archive, out = tmp_path / "level.tod", tmp_path / "report.html"
+    data = CONTEST_SAMPLE
+    assert main(["compress", str(data), "-o", str(archive), "--refine", "none"]) == 0
+    words = ["--data", str(data), "--lightmap", "L_Annex_0", "-o", str(out), "--no-lpips"]
+    assert main(["eval", "report", str(archive), *words]) == 0
+    found = re.search(r'id="report">(.+?)</script>', out.read_text(encoding="utf-8"))
+    assert found is not None
+    shown = json.loads(found.group(1))
+    assert (shown["title"], shown["width"], shown["height"]) == ("L_Annex_0", 40, 50)
+    assert [point["name"] for point in shown["points"]] == ["this archive (daybasis)", "bc6h", "bc6h+zstd"]
+    assert sum(part["bytes"] for part in shown["budget"]) == shown["points"][0]["bytes"] < archive.stat().st_size
+    assert shown["figures"][-1][2] == f"todpack eval latency {archive} --lightmap L_Annex_0 --threads 2"
+    assert shown["peers_command"] == f"todpack eval peers {data} --lightmap L_Annex_0 --peers bc6h,bc6h+zstd"
+
+
 def test_video_holds_the_hours_side_by_side() -> None:
     av = pytest.importorskip("av", reason="av is not installed (pip install todpack[peers])")
     original = np.zeros((3, 33, 40, 3), np.uint8)
@@ -102,7 +128,10 @@ def test_command_writes_page_and_video(
     assert shown["lpips_absent"] == "switched off by --no-lpips"
     assert len(shown["original"]) == len(shown["decoded"]) == len(shown["per_hour"]) == 24
     assert len(shown["flicker"]) == 23
-    assert shown["peers_command"] == f"todpack eval peers {tiny_day.name} --peers jpegxl --distance 2"
+    assert shown["peers_command"] == f"todpack eval peers {tiny_day} --peers jpegxl --distance 2"
+    assert shown["figures"][0][2] == f"todpack eval score {tiny_archive} --data {tiny_day}"
+    assert set(shown["colors"]) == {"this archive (gridmlp)", "jpegxl"}
+    assert "threads 2" in shown["machine"]
     assert video.stat().st_size > 1000
     assert str(out) in capsys.readouterr().out
 

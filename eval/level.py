@@ -1,0 +1,139 @@
+"""A whole level against its dataset: each lightmap's score, the worst first, and the totals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from todpack.decompressor import open_archive
+from todpack.frames import AS_FOUND, ReadOptions, open_dataset, read_day
+
+from .archive import decode_day
+from .errors import EvalError
+from .measures.contest import RAW_BYTES_PER_TEXEL
+from .measures.frames import day_frames
+from .measures.perceptual import Lpips, LpipsAbsent
+from .measures.score import ScoreReport, score_frames
+from .progress import Progress, silent
+from .tables import columns, figure, finite
+
+
+@dataclass(frozen=True)
+class LevelScore:
+    """Scores of a level.
+
+    Attributes:
+        lightmaps: By name, the worst PSNR first.
+        archive_bytes: The whole file.
+        missing: Lightmaps of the dataset that the archive has not.
+    """
+
+    lightmaps: dict[str, ScoreReport]
+    archive_bytes: int
+    missing: tuple[str, ...]
+
+    def _mean(self, name: str) -> float | None:
+        """Plain mean over the lightmaps, as the contest's; None where one lacks the figure."""
+        values = [getattr(score, name) for score in self.lightmaps.values()]
+        known = [value for value in values if value is not None and not math.isnan(value)]
+        return math.fsum(known) / len(known) if len(known) == len(values) else None
+
+    @property
+    def raw_bytes(self) -> int:
+        """Raw frames of all lightmaps: 8-bit RGB, or float32 RGB at 24 hours, as the contest counts."""
+        sizes = (
+            score.height * score.width * (3 * len(score.per_hour) if score.transfer == "srgb8" else RAW_BYTES_PER_TEXEL)
+            for score in self.lightmaps.values()
+        )
+        return sum(sizes)
+
+    def to_json(self) -> dict[str, object]:
+        """Plain numbers and strings for `json.dumps`."""
+        return {
+            "lightmaps": [{"name": name, **score.to_json()} for name, score in self.lightmaps.items()],
+            "archive_bytes": self.archive_bytes,
+            "raw_bytes": self.raw_bytes,
+            "ratio_percent": 100 * self.archive_bytes / self.raw_bytes,
+            "mean_psnr_db": finite(self._mean("psnr_db")),
+            "mean_ssim": finite(self._mean("ssim")),
+            "mean_lpips": finite(self._mean("lpips")),
+            "missing": list(self.missing),
+        }
+
+    def table(self) -> str:
+        """A row per lightmap, worst first, then the whole level."""
+
+        def row(name: str, size: str, texels: str, bpt: str, psnr: float | None, *more: float | None) -> list[str]:
+            ssim, lpips = more
+            return [name, size, texels, figure(psnr, 2), figure(ssim, 4), figure(lpips, 4), str(bpt)]
+
+        rows = [
+            row(
+                name,
+                str(score.archive_bytes),
+                f"{score.width} x {score.height}",
+                f"{score.bpt:.3f}",
+                score.psnr_db,
+                None if math.isnan(score.ssim) else score.ssim,
+                score.lpips,
+            )
+            for name, score in self.lightmaps.items()
+        ]
+        means = (self._mean(name) for name in ("psnr_db", "ssim", "lpips"))
+        rows.append(row("mean, whole file", str(self.archive_bytes), "", "", *means))
+        head = ("lightmap", "bytes", "texels", "PSNR dB", "SSIM", "LPIPS", "bits per texel")
+        lines = columns(head, rows, "l")
+        lines += ["", f"{100 * self.archive_bytes / self.raw_bytes:.3f} % of {self.raw_bytes} raw bytes"]
+        reasons = {score.lpips_absent for score in self.lightmaps.values() if score.lpips_absent}
+        lines += [f"LPIPS absent: {reason}" for reason in sorted(reasons)]
+        lines += [f"{name}: not in the archive" for name in self.missing]
+        return "\n".join(lines)
+
+
+def score_level(
+    archive_path: str | Path,
+    data_path: str | Path,
+    *,
+    reading: ReadOptions = AS_FOUND,
+    lpips: Lpips | LpipsAbsent,
+    threads: int | None = None,
+    progress: Progress = silent,
+    on_warning: Callable[[str], object] = lambda _line: None,
+) -> LevelScore:
+    """Score every lightmap of an archive against the one of the same name in a dataset, one in memory at a time.
+
+    Args:
+        archive_path: Archive of several lightmaps.
+        data_path: The dataset.
+        reading: How the originals are read.
+        lpips: The measure, or why it is absent.
+        threads: Decoder threads; None is the decoder's own choice.
+        progress: Told of each lightmap.
+        on_warning: Told what is unusual about the originals.
+
+    Raises:
+        EvalError: No lightmap of the archive is in the dataset, or one has another size or transfer.
+        TodpackError: The archive or the originals cannot be read.
+    """
+    names = [entry.name for entry in open_dataset(Path(data_path)).entries]
+    scores: dict[str, ScoreReport] = {}
+    with open_archive(archive_path, threads=threads) as archive:
+        shared = [one for one in archive.lightmaps if one.name in names]
+        if not shared:
+            found = ", ".join(one.name for one in archive.lightmaps)
+            raise EvalError(f"{archive_path}: expected lightmaps of {data_path} ({', '.join(names)}), found {found}")
+        for done, stored in enumerate(shared):
+            progress(done, len(shared), stored.name)
+            day = read_day(data_path, lightmap=stored.name, **vars(reading))
+            for line in day.warnings:
+                on_warning(f"{stored.name}: {line}")
+            decoded, _ = decode_day(archive, day, str(archive_path), stored.name)
+            n_bytes, first = archive.lightmap_bytes(archive.lightmaps.index(stored)), stored.tiles[0]
+            tile = max(first.y1 - first.y0, first.x1 - first.x0)
+            about = {"archive_bytes": n_bytes, "source_bytes": day.source_bytes, "tile": tile}
+            scores[stored.name] = score_frames(day_frames(day), decoded, day.valid, day.hours, lpips=lpips, **about)
+        file_bytes = archive.file_bytes
+    worst = sorted(scores.items(), key=lambda item: item[1].psnr_db)
+    return LevelScore(dict(worst), file_bytes, tuple(name for name in names if name not in scores))

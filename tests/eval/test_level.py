@@ -1,0 +1,54 @@
+"""A whole level scored against its dataset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CONTEST_SAMPLE
+from todpack.cli import main
+
+
+@pytest.fixture(scope="module")
+def level(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("level") / "level.tod"
+    assert main(["compress", str(CONTEST_SAMPLE), "-o", str(path), "--refine", "none"]) == 0
+    return path
+
+
+def test_rows_are_the_lightmaps_the_worst_first(level: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data", str(CONTEST_SAMPLE), "--no-lpips", "--json"]
+    assert main(["eval", "score", str(level), *words]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    alone = {}
+    for name in ("L_Courtyard_0", "L_Annex_0"):
+        assert main(["eval", "score", str(level), *words, "--lightmap", name]) == 0
+        alone[name] = json.loads(capsys.readouterr().out)
+    rows = {row.pop("name"): row for row in whole["lightmaps"]}
+    assert rows == alone
+    psnrs = [row["psnr_linear_db"] for row in rows.values()]
+    assert psnrs == sorted(psnrs)
+    assert whole["mean_psnr_db"] == pytest.approx(sum(psnrs) / 2)
+    assert whole["archive_bytes"] == level.stat().st_size
+    assert whole["raw_bytes"] == (56 * 48 + 40 * 50) * 12 * 24
+    assert whole["mean_lpips"] is None
+    assert whole["missing"] == []
+
+
+def test_the_table_ends_with_the_whole_level(level: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "score", str(level), "--data", str(CONTEST_SAMPLE), "--no-lpips"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3].startswith(f"mean, whole file  {level.stat().st_size}")
+    assert lines[-1] == "LPIPS absent: switched off by --no-lpips"
+
+
+def test_a_level_of_other_lightmaps_is_refused(
+    level: Path, tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "other" / name).symlink_to(tiny_day)
+    assert main(["eval", "score", str(level), "--data", str(tmp_path / "other"), "--no-lpips"]) == 1
+    assert "expected lightmaps of" in capsys.readouterr().err
