@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from todpack.decompressor import open_archive
 from todpack.frames import AS_FOUND, ReadOptions, open_dataset, read_day
@@ -132,7 +133,7 @@ def score_level(
             decoded, _ = decode_day(archive, day, str(archive_path), stored.name)
             n_bytes, first = archive.lightmap_bytes(archive.lightmaps.index(stored)), stored.tiles[0]
             tile = max(first.y1 - first.y0, first.x1 - first.x0)
-            about = {"archive_bytes": n_bytes, "source_bytes": day.source_bytes, "tile": tile}
+            about: dict[str, Any] = {"archive_bytes": n_bytes, "source_bytes": day.source_bytes, "tile": tile}
             scores[stored.name] = score_frames(day_frames(day), decoded, day.valid, day.hours, lpips=lpips, **about)
         file_bytes = archive.file_bytes
     worst = sorted(scores.items(), key=lambda item: item[1].psnr_db)
