@@ -149,7 +149,8 @@ static TodStatus unpack_items(const TodSection *section, TodBytes stored, TodAre
         return tod_fail(error, TOD_INVALID_SECTION, "section %s: expected at most 2^20 integers in three dimensions",
                         section->name);
     int64_t *values = tod_arena_take(scratch, n, sizeof *values);
-    int64_t *rests = tod_arena_take(scratch, 2 * (size_t)columns + 4, sizeof *rests);
+    /* of no items, whatever its sides */
+    int64_t *rests = tod_arena_take(scratch, n ? 2 * (size_t)columns + 4 : 0, sizeof *rests);
     if (!values || !rests)
         return tod_fail_at(error, TOD_NO_MEMORY, section->name);
     if (n)

@@ -6,6 +6,7 @@
 #define MASK_BYTES 2.5         /* of a texel of the lightmap, while its mask is read */
 #define BASIS_ENTRY_BYTES 48.0 /* of the temporal matrix */
 #define ROTATION_BYTES 24.0    /* of each entry of the regional rotations */
+#define OUTLIERS_BYTES 6e6     /* of all that there may be */
 
 /* Seconds on one core. */
 #define TILE_S 1e-4
@@ -39,7 +40,7 @@ TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *
     const double tile = smaller(info->height, info->tile) * smaller(info->width, info->tile);
     const double entries = 3.0 * (k + 1.0) * n_hours, turns = entry->n_classes > 1 ? entry->n_classes * k * k : 0.0;
     const double memory = BASIS_ENTRY_BYTES * entries + ROTATION_BYTES * turns + MASK_BYTES * texels +
-                          tile * (TEXEL_BYTES + SAMPLE_BYTES * k);
+                          (entry->outliers ? OUTLIERS_BYTES : 0.0) + tile * (TEXEL_BYTES + SAMPLE_BYTES * k);
     const double most = (double)limits->free_memory_bytes + n_bytes * (double)limits->memory_per_byte;
     if (memory > most)
         return tod_fail(error, TOD_OVER_LIMIT,

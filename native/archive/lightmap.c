@@ -133,6 +133,19 @@ static TodStatus read_mask(TodLightmap *lightmap, TodArena *scratch, TodError *e
     return TOD_OK;
 }
 
+static TodStatus read_outliers(TodLightmap *lightmap, const TodArchiveInfo *archive, TodArena *scratch, TodError *error)
+{
+    const TodSection *section;
+    TodBytes bytes;
+    if (!lightmap->entry->outliers)
+        return TOD_OK;
+    if (tod_find_section(lightmap->container, lightmap->entry->outliers, &section, error) != TOD_OK ||
+        tod_read_section(lightmap->container, section, scratch, &bytes, error) != TOD_OK)
+        return error->status;
+    return tod_read_outliers(section, bytes, archive, &lightmap->entry->info, &lightmap->arena, &lightmap->outliers,
+                             error);
+}
+
 /* In stages, each with its own scratch. */
 static TodStatus fill(TodLightmap *lightmap, const TodPlan *plan, TodError *error)
 {
@@ -149,6 +162,9 @@ static TodStatus fill(TodLightmap *lightmap, const TodPlan *plan, TodError *erro
     tod_arena_close(&scratch);
     if (error->status == TOD_OK)
         read_mask(lightmap, &scratch, error);
+    tod_arena_close(&scratch);
+    if (error->status == TOD_OK)
+        read_outliers(lightmap, &plan->metadata->info, &scratch, error);
     tod_arena_close(&scratch);
     lightmap->n_rows = (info->height - 1) / info->tile + 1;
     lightmap->n_columns = (info->width - 1) / info->tile + 1;

@@ -6,6 +6,7 @@
 #include "basis.h"
 #include "mask.h"
 #include "metadata.h"
+#include "outliers.h"
 #include "tile.h"
 
 /* Made when a lightmap is first used; never changes but for `tiles`. */
@@ -17,6 +18,7 @@ typedef struct TodLightmap {
     TodAllocator allocator;
     TodArena arena;
     TodMask mask;
+    TodOutliers outliers;
     TodBasis *basis;
     const float *rotations; /* NULL for none */
     TodOutput output;

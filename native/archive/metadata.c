@@ -13,7 +13,7 @@
 /* Refuse an archive that would decode wrongly without something that is not known here. */
 static void check_required(TodFields *all)
 {
-    static const char *const FEATURES[] = {"smoothing", "curve", "dictionary", "digest", "adaptive"};
+    static const char *const FEATURES[] = {"smoothing", "curve", "dictionary", "digest", "outliers", "adaptive"};
     if (tod_is_absent(all, "requires"))
         return;
     const TodItems items = tod_items(all, "requires", 0, MAX_FEATURES);
@@ -79,6 +79,7 @@ static void read_lightmap(TodFields *fields, const TodContainer *container, int3
     entry->info.name = tod_text(fields, "name", TOD_MAX_TEXT, held);
     entry->info.n_valid = (int32_t)tod_integer(fields, "valid_texels", 1, n_texels);
     entry->mask = tod_is_null(fields, "mask") ? NULL : tod_text(fields, "mask", TOD_MAX_TEXT, held);
+    entry->outliers = tod_is_absent(fields, "outliers") ? NULL : tod_text(fields, "outliers", TOD_MAX_TEXT, held);
     TodFields model = tod_child(fields, "model");
     tod_read_model(&model, n_hours, held, entry);
 }

@@ -21,6 +21,7 @@ typedef struct TodLightmapEntry {
     TodSmoothing smoothing;
     TodCurve curve;
     const char *frame_graph;
+    const char *outliers; /* name of their section; NULL for none */
 } TodLightmapEntry;
 
 typedef struct TodMetadata {

@@ -316,7 +316,13 @@ static TodStatus decode(const TodArchive *archive, Job *job, const double *times
     }
     job->strides = strides;
     job->affines = affines;
-    return draw(job, archive->options.scratch, error);
+    if (draw(job, archive->options.scratch, error) != TOD_OK)
+        return error->status;
+    const TodMask *mask = job->lightmap->gutters == TOD_BLACK ? &job->lightmap->mask : NULL;
+    for (size_t i = 0; i < n; i++)
+        tod_put_outliers(&job->lightmap->outliers, &archive->metadata.info, times_h[i], job->region, mask,
+                         job->targets[i].format, job->targets[i].pixels, strides[i]);
+    return TOD_OK;
 }
 
 TodStatus tod_decode_times(const TodArchive *archive, int32_t lightmap, const double *times_h, int32_t n,

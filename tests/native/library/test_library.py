@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.decompressor.forge import put_together, set_section, take_apart
 from todpack.decompressor import open_archive
 from todpack.decompressor.pixels import FORMATS
 from todpack.decompressor.zstd_frames import DICTIONARY
 
-from .binding import GUTTERS, Archive, Library
+from .binding import GUTTERS, Archive, Library, LibraryError
 from .build import NATIVE
 
 pytestmark = pytest.mark.thorough  # the library is compiled first
@@ -158,6 +160,41 @@ def test_threads_share_an_archive(library: Library) -> None:
         with ThreadPoolExecutor(4) as pool:
             for found, frame in zip(pool.map(work, range(32)), expected, strict=True):
                 np.testing.assert_array_equal(found, frame)
+
+
+@pytest.mark.parametrize("gutter", GUTTERS)
+def test_outliers_are_the_reference(library: Library, gutter: str) -> None:
+    metadata, stored = take_apart((GOLDEN / "daybasis-linear-1.0.tod").read_bytes())
+    with open_archive(GOLDEN / "daybasis-linear-1.0.tod") as archive:
+        valid = archive.lightmaps[0].valid
+    outside, inside = np.argwhere(~valid)[0], np.argwhere(valid)[-1]
+    rows = [(0, 3, 4), (5, *inside), (5, *outside), (25, 36, 44)]
+    values = np.array([[9e3, 0, 1e-9], [1e5, 7, 8], [1, 2, 3], [65500.0, 1, 2]], np.float32)
+    array = np.concatenate([np.array(sorted(rows), np.int32), values.view(np.int32)], axis=1)
+    metadata["lightmaps"][0]["outliers"] = "0/outliers"
+    metadata["requires"] = ["outliers"]
+    metadata["sections"].append({"name": "0/outliers"})
+    stored.append(b"")
+    set_section(metadata, stored, "0/outliers", array, "i4")
+    data = put_together(metadata, stored)
+    hours = metadata["hours"]
+    with (
+        library.open(data, library.options(gutter=gutter)) as found,
+        open_archive(io.BytesIO(data), gutter=gutter, decoder="reference") as reference,
+    ):
+        for time_h in (hours[0], hours[5], hours[25], hours[5] + 0.01):
+            for dtype in ("float32", "float16", "rgba16f", "rgb9e5"):
+                expected = reference.decode(time_h, (2, 37, 1, 45), dtype=dtype)
+                np.testing.assert_array_equal(found.decode(time_h, (2, 37, 1, 45), dtype), expected)
+        texel = reference.texel(*inside, hours[5], dtype="float32")
+        np.testing.assert_array_equal(found.texel(*map(int, inside), hours[5]), texel)
+    array[0, 1] = 37
+    set_section(metadata, stored, "0/outliers", array, "i4")
+    with (
+        library.open(put_together(metadata, stored)) as damaged,
+        pytest.raises(LibraryError, match="0/outliers: expected ascending places in the day"),
+    ):
+        damaged.decode(0.0, dtype="float32")
 
 
 def test_the_dictionary_is_the_decompressors() -> None:
