@@ -51,7 +51,8 @@ def archive_bytes(kind: str) -> bytes:
     rng = np.random.default_rng(0)
     frames = np.clip(frames + rng.normal(0, 6, frames.shape), 0, 255).astype(np.uint8)
     day = Day(frames, valid, np.arange(24.0), "srgb8", "day")
-    config = DayBasisConfig(q_step=8.0 if kind != "coarse" else 60.0, tile=256, max_classes=4 if kind == "classes" else 1)
+    q_step, max_classes = 60.0 if kind == "coarse" else 8.0, 4 if kind == "classes" else 1
+    config = DayBasisConfig(q_step=q_step, tile=256, max_classes=max_classes)
     return encode_day(day, config, DayBasisPackOptions(entropy="zstd" if kind == "zstd" else "ans")).writer.to_bytes()
 
 
