@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 from todpack.decompressor.errors import TodpackError
 from todpack.decompressor.files import write_atomic
@@ -20,6 +19,8 @@ from .job import LightmapJob
 
 ATTEMPTS = 3
 MEMORY_SHARE = 0.8  # of what is free at the start
+KEPT_BYTES = 1 << 30
+"""A process that did a task of more memory than this ends, so that what it does not give back is not counted twice."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -46,13 +47,17 @@ def available_bytes() -> int:
     return 4 << 30
 
 
-def work(task: Task, results: Connection, do: Do) -> None:
-    """Do a task in a process of its own; sends None or the message of a typed error, and lines for the user."""
+def serve(tasks: Connection, do: Do) -> None:
+    """Do tasks in a process of its own, one after another, until the other end is closed.
+
+    To each the answer is None or the message of a typed error, and lines for the user.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends this process
-    warnings: list[str] = []
-    failure = _failure(task, do, warnings.append)
-    with contextlib.suppress(BrokenPipeError):  # the parent was killed: the finished part stays for the next run
-        results.send((failure, warnings))
+    with contextlib.suppress(EOFError, OSError):  # the parent was killed: finished parts stay for the next run
+        while True:
+            task, warnings = tasks.recv(), list[str]()
+            failure = _failure(task, do, warnings.append)
+            tasks.send((failure, warnings))
 
 
 def _failure(task: Task, do: Do, on_warning: Callable[[str], object]) -> str | None:
@@ -106,6 +111,31 @@ def _single_threads() -> Iterator[None]:
                 os.environ[name] = value
 
 
+class _Worker:
+    """A process that does tasks; Python and the libraries start once, not for every lightmap."""
+
+    def __init__(self, do: Do) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, other = context.Pipe()
+        self.process = context.Process(target=serve, args=(other, do), daemon=True)
+        self.task: Task | None = None
+        self.process.start()
+        other.close()
+
+    def give(self, task: Task) -> None:
+        """Let it do a task."""
+        self.task = task
+        with contextlib.suppress(OSError):  # it was lost while it had nothing to do: the answer is the end of the pipe
+            self.connection.send(task)
+
+    def end(self, *, at_once: bool = False) -> None:
+        """End the process, after what it does unless `at_once`."""
+        if at_once:
+            self.process.terminate()
+        self.connection.close()
+        self.process.join()
+
+
 def run_local(
     tasks: Sequence[Task],
     n_jobs: int,
@@ -113,7 +143,7 @@ def run_local(
     do: Do = LightmapJob.encode,
     on_warning: Callable[[str], object] = lambda _line: None,
 ) -> list[str]:
-    """Run tasks, each in a process of its own.
+    """Run tasks in processes, the largest first.
 
     Args:
         tasks: What to do.
@@ -125,49 +155,50 @@ def run_local(
     Returns:
         One line for each task that failed: a typed error, or a worker lost ATTEMPTS times.
     """
-    spawn = multiprocessing.get_context("spawn")
     budget = MEMORY_SHARE * available_bytes()
-    waiting, attempts = list(tasks), dict.fromkeys(tasks, 0)
-    running: dict[Connection, tuple[Task, Any]] = {}
+    waiting, attempts = sorted(tasks, key=lambda task: -task.job.memory_bytes), dict.fromkeys(tasks, 0)
+    busy: dict[Connection, _Worker] = {}
+    idle: list[_Worker] = []
     failures: list[str] = []
     try:
-        while waiting or running:
-            while waiting and len(running) < n_jobs:
-                used = sum(task.job.memory_bytes for task, _ in running.values())
-                if running and used + waiting[0].job.memory_bytes > budget:
+        while waiting or busy:
+            while waiting and len(busy) < n_jobs:
+                used = sum(worker.task.job.memory_bytes for worker in busy.values() if worker.task is not None)
+                if busy and used + waiting[0].job.memory_bytes > budget:
                     break
-                task = waiting.pop(0)
-                attempts[task] += 1
-                receiver, sender = spawn.Pipe(duplex=False)
-                process = spawn.Process(target=work, args=(task, sender, do), daemon=True)
-                with _single_threads(), quiet_children():
-                    process.start()
-                    running[receiver] = (task, process)
-                sender.close()
-            ready = set(wait(list(running)))
-            for receiver in [one for one in running if one in ready]:
-                task, process = running[receiver]
+                with _single_threads(), quiet_children():  # it is among the busy ones before a signal is heard
+                    worker = idle.pop() if idle else _Worker(do)
+                    busy[worker.connection] = worker
+                attempts[waiting[0]] += 1
+                worker.give(waiting.pop(0))
+            ready = set(wait(list(busy)))
+            for connection in [one for one in busy if one in ready]:
+                worker = busy.pop(connection)
+                assert worker.task is not None
+                task, worker.task = worker.task, None
                 try:
-                    failure, warnings = receiver.recv()
-                    for warning in warnings:
-                        on_warning(warning)
-                except EOFError:
-                    process.join()
-                    failure = f"{task.job.entry.name}: its worker was lost {ATTEMPTS} times (exit {process.exitcode})"
+                    failure, warnings = connection.recv()
+                except (EOFError, OSError):
+                    worker.end()
+                    exit_code = worker.process.exitcode
+                    failure = f"{task.job.entry.name}: its worker was lost {ATTEMPTS} times (exit {exit_code})"
                     if attempts[task] < ATTEMPTS:
                         waiting.insert(0, task)
-                        failure = ""
-                process.join()
-                receiver.close()
-                del running[receiver]
+                        continue
+                else:
+                    for warning in warnings:
+                        on_warning(warning)
+                    if task.job.memory_bytes > KEPT_BYTES:
+                        worker.end()
+                    else:
+                        idle.append(worker)
                 if failure is None:
                     on_done(task)
-                elif failure:
+                else:
                     failures.append(failure)
     finally:
-        for _, process in running.values():
-            process.terminate()
-        for receiver, (_, process) in running.items():
-            process.join()
-            receiver.close()
+        for worker in busy.values():
+            worker.process.terminate()
+        for worker in [*busy.values(), *idle]:
+            worker.end(at_once=worker.task is not None)
     return failures

@@ -17,6 +17,7 @@ from todpack.cli import main
 from todpack.decompressor import open_archive
 from todpack.eval.measures.metrics import psnr_linear_db
 from todpack.frames import open_dataset
+from todpack.packer.dataset import workers
 from todpack.packer.dataset.compress import compress_level, parts_folder
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.merge import merge_archives
@@ -53,6 +54,12 @@ def killed_once(mark: Path, job: LightmapJob, on_warning: Callable[[str], object
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return job.encode(on_warning)
+
+
+def process_id(job: LightmapJob, on_warning: Callable[[str], object]) -> bytes:
+    """Which process it is."""
+    on_warning(f"{job.entry.name} was here")
+    return str(os.getpid()).encode()
 
 
 def killed_always(mark: Path, _job: LightmapJob, _on_warning: Callable[[str], object]) -> bytes:
@@ -109,6 +116,23 @@ def test_digest_follows_content_and_options(dataset, tmp_path):
     data[0] ^= 1
     path.write_bytes(data)
     assert moved.digest() != job.digest()
+
+
+def test_a_process_does_one_job_after_another(dataset, tmp_path):
+    tasks = [Task(job, tmp_path / job.entry.name) for job in jobs_of(dataset)]
+    done: list[Task] = []
+    lines: list[str] = []
+    assert run_local(tasks, 1, done.append, process_id, lines.append) == []
+    assert [task.job.memory_bytes for task in done] == sorted((t.job.memory_bytes for t in tasks), reverse=True)
+    assert len({task.part.read_text() for task in tasks}) == 1
+    assert sorted(lines) == [f"{task.job.entry.name} was here" for task in tasks]
+
+
+def test_a_process_that_took_much_memory_is_not_kept(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "KEPT_BYTES", 0)
+    tasks = [Task(job, tmp_path / job.entry.name) for job in jobs_of(dataset)]
+    assert run_local(tasks, 1, lambda _task: None, process_id) == []
+    assert len({task.part.read_text() for task in tasks}) == len(tasks)
 
 
 def test_lost_worker_is_replaced(dataset, tmp_path):
