@@ -55,7 +55,9 @@ def extension(name: str, sources: list[str]) -> Extension:
 setup(
     ext_modules=[
         extension("todpack.decompressor._native", [*DECODER, "native/python/_native.c"]),
-        extension("todpack.packer._native", [*DECODER, *ENCODER, "native/python/_encoder.c"]),
+        extension(
+            "todpack.packer._native", [*DECODER, *ENCODER, "native/python/_encoder.c", "native/python/_descent.c"]
+        ),
     ],
     cmdclass={"build_ext": BuildNative, "build_py": BuildPython},
     options={"bdist_wheel": {"py_limited_api": f"cp3{STABLE_ABI[1]}"}} if IS_STABLE else {},

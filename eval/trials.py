@@ -21,6 +21,7 @@ from todpack.decompressor.errors import require_packages
 from todpack.decompressor.files import make_folder, write_text
 from todpack.decompressor.json_fields import parse_shallow
 from todpack.frames import AS_FOUND, Day, ReadOptions
+from todpack.packer.daybasis.refine.refiner import refiner
 
 from .errors import EvalError
 from .measures.latency import LatencySettings
@@ -102,15 +103,15 @@ def require_families(families: Iterable[str], *, refined: bool) -> None:
 
     Args:
         families: Of models.
-        refined: Whether daybasis is refined, which takes torch.
+        refined: Whether daybasis is refined, which takes the encoder's kernels.
 
     Raises:
         MissingPackageError: one is not installed.
     """
     for family in families:
-        require_packages(family, "onnx", "scipy", "threadpoolctl")
-        if refined or family != "daybasis":
-            require_packages(family, "torch")
+        require_packages(family, "onnx", "threadpoolctl", *(() if family == "daybasis" else ("torch",)))
+        if refined and family == "daybasis":
+            refiner("fast", None)
 
 
 def frames_digest(day: Day) -> str:

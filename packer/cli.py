@@ -48,7 +48,7 @@ def pack(context: click.Context, /, run_dir: Path, out: Path, **options: Any) ->
     if run.family not in FAMILIES:
         raise PackError(f"{run_dir}: expected a family of {', '.join(FAMILIES)}, found {run.family!r}")
     refuse_foreign(context, FAMILIES, run.family, f"family {run.family} in {run_dir}")
-    FAMILIES[run.family].run(run, out, options, context.obj)
+    FAMILIES[run.family].run(run, out, options)
 
 
 add_options(pack, tuple(FAMILIES.values()))

@@ -18,7 +18,7 @@ class Family:
     Attributes:
         name: As `--family` and config.json have it.
         options: Its options; several families may have one of the same name, which then is the command's once.
-        run: What the command does for it: `pack(run, out, values, refiner)`, or `train(read, out_dir, values)`.
+        run: What the command does for it: `pack(run, out, values)`, or `train(read, out_dir, values)`.
     """
 
     name: str

@@ -119,11 +119,12 @@ class StageBars:
         self._line: ProgressLine | None = None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Tell that `done` of `total` tiles of a stage are done."""
+        """Tell that `done` of `total` tiles of a stage are done; a note may follow the stage's name after a comma."""
+        stage, _, note = stage.partition(", ")
         if self._line is None or stage != self._stage or done < self._line.done:
             self.close()
             self._stage, self._line = stage, ProgressLine(stage, "tile", total)
-        self._line.update(done, total)
+        self._line.update(done, total, note)
 
     def close(self) -> None:
         """End the last line."""

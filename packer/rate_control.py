@@ -20,6 +20,9 @@ PSNR_TOLERANCE_DB = 0.05  # above the target
 SIZE_TOLERANCE = 0.008  # of the target, below it
 NEIGHBORS = 0.008  # octaves between steps that count as neighbors: a smooth curve changes by less than the tolerances
 FIRST_STEP = 16.0
+AIM = 0.4  # share of the tolerance that is aimed at beyond the target, whose other side does not count
+NEAR_DB, NEAR_SIZE = 0.3, 0.05  # from where the slope leads to the target
+MAX_APPROACHES = 3
 PSNR_PER_OCTAVE_DB = -4.3  # first guess of the slopes, from the courtyard
 LOG_SIZE_PER_OCTAVE = -0.45
 CEILING_DB = 99.0  # stands for a lossless result
@@ -98,6 +101,7 @@ def search_step(
         return (-day.size_bytes, day.psnr_db) if by_psnr else (day.psnr_db, -day.size_bytes)
 
     tolerance = PSNR_TOLERANCE_DB if by_psnr else SIZE_TOLERANCE
+    aim = goal + AIM * (tolerance if by_psnr else -tolerance)
     low: tuple[float, float] | None = None  # (log2 step, height) with height above the goal
     high: tuple[float, float] | None = None  # ... at or below it
     allowed: list[AnyTrial] = []
@@ -119,7 +123,7 @@ def search_step(
             high = (at, value)
         if low is not None and high is not None and high[0] - low[0] <= NEIGHBORS:
             break
-        following = _next_step(low, high, goal, slope, width)
+        following = _next_step(low, high, aim, slope, width)
         following = min(max(following, math.log2(MIN_STEP)), math.log2(MAX_STEP))
         if following == at:
             break
@@ -132,6 +136,35 @@ def search_step(
         f"{wanted} cannot be met; the nearest is {nearest.psnr_db:.2f} dB in {nearest.size_bytes} bytes "
         f"(--q-step {nearest.q_step:g})"
     )
+
+
+def approach_step(
+    pack: Callable[[float], Trial], target_psnr_db: float | None, target_size_bytes: int | None, start: float
+) -> float:
+    """A step near a target, by a few trials that are not kept: where a search of dearer ones begins.
+
+    Args:
+        pack: Packs at a step.
+        target_psnr_db: The least PSNR; or None.
+        target_size_bytes: The largest size; or None.
+        start: Where to begin.
+    """
+    by_psnr = target_psnr_db is not None
+    goal = float(target_psnr_db) if target_psnr_db is not None else math.log(float(target_size_bytes or 1))
+    slope, near = (PSNR_PER_OCTAVE_DB, NEAR_DB) if by_psnr else (LOG_SIZE_PER_OCTAVE, NEAR_SIZE)
+    at, before = math.log2(start), None
+    for _ in range(MAX_APPROACHES):
+        day = pack(2.0**at)
+        value = min(day.psnr_db, CEILING_DB) if by_psnr else math.log(day.size_bytes)
+        if before is not None and before[0] != at:
+            found = (value - before[1]) / (at - before[0])
+            slope = min(max(found, 2 * slope), slope / 2)  # it is negative
+        before, gap = (at, value), goal - value
+        at += min(max(gap / slope, -3.0), 3.0)
+        at = min(max(at, math.log2(MIN_STEP)), math.log2(MAX_STEP))
+        if abs(gap) <= near:
+            break
+    return float(2.0**at)
 
 
 def _next_step(

@@ -69,7 +69,7 @@ def test_importing_and_decoding_load_nothing_heavy(tiny_archive: Path) -> None:
 def test_a_plain_install_names_the_extra(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "sys.modules['scipy'] = None\n"
+        "sys.modules['threadpoolctl'] = None\n"
         "import numpy, todpack\n"
         "try:\n"
         "    todpack.compress(numpy.zeros((2, 4, 4, 3), 'u1'), 'x.tod')\n"
@@ -77,7 +77,7 @@ def test_a_plain_install_names_the_extra(tmp_path: Path) -> None:
         "    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "compress needs scipy: pip install 'todpack[pack]'\n"
+    assert done.stdout == "compress needs threadpoolctl: pip install 'todpack[pack]'\n"
 
 
 def test_an_array_with_its_mask_and_hours(tmp_path: Path) -> None:

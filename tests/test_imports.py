@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from todpack.decompressor.daybasis import native
+from todpack.packer.daybasis.native import kernels
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("frames", "decompressor", "packer", "trainer", "eval", "submission", "todpack")
@@ -120,9 +121,13 @@ def test_packing_loads_no_torch(tiny_run: Path, tmp_path: Path) -> None:
     run_fresh(THROUGH_COMMAND, "torch,lpips", "pack", tiny_run, "-o", tmp_path / "a.tod")
 
 
-def test_training_without_refinement_loads_no_torch(tiny_day: Path, tmp_path: Path) -> None:
-    command = ["train", tiny_day, "-o", tmp_path / "run", "--refine", "none", "--q-step", "20"]
-    run_fresh(THROUGH_COMMAND, "torch,lpips", *command)
+def test_training_daybasis_loads_no_torch(tiny_day: Path, tmp_path: Path) -> None:
+    run_fresh(THROUGH_COMMAND, "torch,lpips", "train", tiny_day, "-o", tmp_path / "run", "--q-step", "20")
+
+
+@pytest.mark.skipif(kernels is None, reason="the encoder's kernels were not built")
+def test_compressing_loads_neither_torch_nor_scipy(tiny_day: Path, tmp_path: Path) -> None:
+    run_fresh(THROUGH_COMMAND, "torch,lpips,scipy", "compress", tiny_day, "-o", tmp_path / "a.tod")
 
 
 def test_decompressing_loads_neither_torch_nor_onnx(tiny_archive: Path, tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class CompressReport:
         q_step: Width of a quantizer bin; None for a level.
         n_components: K, latent maps; None for a level.
         n_kept: Lightmaps of a level that an earlier, interrupted run had finished.
+        is_refined: Whether codes were refined; None for a level.
         raw_bytes: Of a level: what its archive stands for: its 8-bit codes, or float32 at 24 hours as the contest
             counts it.
     """
@@ -53,6 +54,7 @@ class CompressReport:
     n_components: int | None = None
     n_kept: int = 0
     raw_bytes: int = 0
+    is_refined: bool | None = None
 
 
 def compress(
@@ -62,7 +64,7 @@ def compress(
     q_step: float | None = None,
     target_psnr_db: float | None = None,
     target_size_bytes: int | None = None,
-    refine: str = "none",
+    refine: str | None = None,
     hours: str | os.PathLike[str] | Sequence[float] | None = None,
     valid: str | os.PathLike[str] | np.ndarray | None = None,
     first_hour: float | None = None,
@@ -89,7 +91,8 @@ def compress(
         q_step: Width of a quantizer bin, in codes.  Default: 16, for linear radiance 2.5.
         target_psnr_db: Instead of a step: the smallest archive with at least this PSNR.
         target_size_bytes: Instead of a step: the best archive of at most this size.
-        refine: "none", "fast" or "full": descent over the codes, about 10 % fewer bytes in many times the time (torch).
+        refine: "none", "fast" or "full": descent over the codes, about 10 % fewer bytes. Default: "fast" where its
+            kernels were built and the day fits into memory.
         hours: Time of each frame in hours, of an array ascending in [0, 24); of a folder also a text or a file with
             them. Default: see `read_day`; of an array frame i of T is at 24 i / T.
         valid: Mask of an array, (H, W) bool; or for a folder the path of a mask image, "alpha" or "none". Default: see
@@ -118,6 +121,7 @@ def compress(
     with needs("pack", "compress"):
         from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
         from todpack.packer.daybasis.encoder import encode_day
+        from todpack.packer.daybasis.refine.refiner import refiner
     path = Path(out)
     if entropy in (None, "ans") and (options is None or options.entropy == "ans"):
         require_packages("--entropy ans", "constriction")
@@ -131,7 +135,7 @@ def compress(
         raise PackError("--q-step: expected a step or a target, found both")
     if jobs is not None and jobs < 1:
         raise PackError(f"--jobs: expected a number >= 1, found {jobs}")
-    refinement = refinement_of(refine, options.smoothing)
+    refinement = refiner(refine, options.smoothing, on_warning)
 
     def at_step(is_linear: bool) -> DayBasisConfig:
         step = q_step if q_step is not None else LINEAR_STEP if is_linear else config.q_step
@@ -180,24 +184,9 @@ def compress(
         if on_warning is not None:
             on_warning(warning)
     size = encoded.write(path)
-    return CompressReport(path, size, 1, encoded.psnr_db, encoded.q_step, encoded.n_components)
-
-
-def refinement_of(how: str | Mapping[str, Any], smoothing: bool | None) -> Refine | None:
-    """The refinement, which the packer is handed from here: it knows no trainer.
-
-    Args:
-        how: "none", a preset's name, or the fields of a configuration.
-        smoothing: False keeps decoded maps from being smoothed; None leaves it to the refinement.
-
-    Raises:
-        ConfigError: there is no such refinement.
-    """
-    if how == "none":
-        return None
-    from todpack.trainer.daybasis.refiner import refiner
-
-    return refiner(how, smoothing)
+    return CompressReport(
+        path, size, 1, encoded.psnr_db, encoded.q_step, encoded.n_components, is_refined=encoded.is_refined
+    )
 
 
 def _compress_level(

@@ -10,15 +10,14 @@ import _thread
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import click
 
-    from todpack.packer.daybasis.encoder import Refine
 
 INTERRUPTED, TERMINATED = 130, 143
 AGAIN_S = 0.02  # between looks whether an import is over
@@ -181,13 +180,6 @@ def command_group() -> click.Group:
     return cli
 
 
-def _refiner(how: str | Mapping[str, Any], smoothing: bool | None) -> Refine | None:
-    """The refinement, which `pack` is handed from here: packer knows no trainer."""
-    from todpack.api import refinement_of
-
-    return refinement_of(how, smoothing)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run one command.
 
@@ -225,7 +217,7 @@ def _run(argv: list[str]) -> int:
     try:
         group = command_group()
         # not group.main, which answers Ctrl-C by an empty line
-        with group.make_context("todpack", list(argv), obj=_refiner) as context:
+        with group.make_context("todpack", list(argv)) as context:
             result = group.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code

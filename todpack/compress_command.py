@@ -52,7 +52,7 @@ def compress(
 ) -> None:
     """Compress a folder of frames, or a dataset with all its lightmaps, into one archive.
 
-    Train and pack in one go, in closed form, without torch. A folder holds equally sized files of one
+    Train and pack in one go, without torch. A folder holds equally sized files of one
     kind: PNG, JPEG, TGA, BMP, TIFF, WebP, EXR, Radiance or NPY; arrays (NPY) are read tile by tile and may be larger
     than memory. A dataset is the contest's, or a folder that holds one folder of frames per lightmap.
     """
@@ -76,7 +76,7 @@ def compress(
             q_step=options["q_step"],
             target_psnr_db=options["target_psnr"],
             target_size_bytes=options["target_size"],
-            refine=options["refine"] or "none",
+            refine=options["refine"],
             valid=reading.mask,
             hours=reading.hours,
             first_hour=reading.first_hour,
@@ -94,6 +94,7 @@ def compress(
     line = f"{out}: {report.size_bytes} bytes, "
     if report.psnr_db is not None:
         line += f"{report.psnr_db:.2f} dB, q_step {report.q_step:g}, K = {report.n_components}"
+        line += ", refined" if report.is_refined else ", closed form"
     else:
         kept = f", {report.n_kept} of them finished before" if report.n_kept else ""
         share = 100 * report.size_bytes / report.raw_bytes

@@ -63,7 +63,7 @@ def train(
     """Train a model on a day of lightmaps: a folder of equally sized frames of one kind.
 
     The run folder gets config.json and arrays.npz for `todpack pack`, log.csv and checkpoints. daybasis is found in
-    closed form in seconds, then its codes are refined (torch; `--refine none` goes without); gridmlp and siren are
+    closed form in seconds, then its codes are refined (`--refine none` goes without); gridmlp and siren are
     trained by gradient descent and need torch.
     """
     if (input_dir is None) == (data_dir is None):

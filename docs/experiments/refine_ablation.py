@@ -18,10 +18,10 @@ import numpy as np
 from todpack.frames import read_day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import EncodedDay, encode_tiles
+from todpack.packer.daybasis.refine.config import PRESETS, RefineConfig
+from todpack.packer.daybasis.refine.refinement import refine
 from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import find_transform
-from todpack.trainer.daybasis.config import PRESETS, RefineConfig
-from todpack.trainer.daybasis.refinement import refine
 
 FAST = PRESETS["fast"]
 ROWS = {
@@ -35,7 +35,6 @@ ROWS = {
     "rd-0.12": replace(FAST, rd_weight=0.12),
     "rd-0.28": replace(FAST, rd_weight=0.28),
     "temporal": replace(FAST, temporal_weight=0.2),
-    "ssim": replace(FAST, ssim_weight=0.02),
 }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor import open_archive
-from todpack.decompressor.errors import needs
+from todpack.packer.daybasis.refine.refiner import refiner
 
 from ..archive import byte_budget
 from ..process import run_todpack
@@ -38,9 +38,7 @@ def compress(
 
 
 def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -> Encoded:
-    if refine != "none":
-        with needs("train", "the refinement"):
-            import torch  # noqa: F401
+    refiner(refine, None)  # says what it lacks
     with tempfile.TemporaryDirectory(prefix="todpack-peers-") as folder:
         source, path = Path(folder) / "day", Path(folder) / "day.tod"
         source.mkdir()

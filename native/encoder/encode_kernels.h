@@ -23,6 +23,16 @@ typedef struct TodEncodeKernels {
     void (*neighborhood_rates)(const float *rotated, size_t n, size_t lanes, float *rates);
     /* The sum of the rates of n neighborhoods, times TOD_GROUP; `rotated` becomes its slopes. */
     double (*rate_slopes)(float *rotated, size_t n, size_t lanes);
+    /* out[lanes] = sum of weights[height][width] times the samples of a window; rows of weights lie weight_row apart */
+    void (*gather)(const float *image, size_t row, size_t lanes, const float *weights, size_t weight_row, int height,
+                   int width, float *out);
+    /* The transpose: the samples of a window += weights times values[lanes]. */
+    void (*scatter)(const float *values, size_t lanes, const float *weights, size_t weight_row, int height, int width,
+                    float *image, size_t row);
+    /* to[n] += from[n] */
+    void (*add_rows)(const float *from, size_t n, float *to);
+    /* to[n] += scale * from[n] */
+    void (*add_scaled)(float scale, const float *from, size_t n, float *to);
 } TodEncodeKernels;
 
 /* Those of the machine that runs this. */

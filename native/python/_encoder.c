@@ -1,13 +1,11 @@
 /* The Python module todpack.packer._native: the encoder's kernels.
 
    Arrays come and go through the buffer protocol, of the sizes that the docstrings say. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
+#include "_descent.h"
 #include "encode_kernels.h"
 #include "sparse_rotation.h"
 
-static PyObject *raise_status(TodStatus status)
+PyObject *tod_raise_status(TodStatus status)
 {
     if (status == TOD_NO_MEMORY)
         return PyErr_NoMemory();
@@ -15,7 +13,7 @@ static PyObject *raise_status(TodStatus status)
     return NULL;
 }
 
-static int has_bytes(const Py_buffer *buffer, size_t n, const char *name)
+int tod_has_bytes(const Py_buffer *buffer, size_t n, const char *name)
 {
     if ((size_t)buffer->len == n)
         return 1;
@@ -34,8 +32,8 @@ static PyObject *sparse_rotation(PyObject *module, PyObject *args)
         return NULL;
     search.n_samples = (size_t)(n_samples > 0 ? n_samples : 1);
     const TodNeighborhoods neighborhoods = {groups.buf, (size_t)n, (size_t)k};
-    const int fits = has_bytes(&groups, TOD_GROUP * (size_t)n * (size_t)k * sizeof(float), "groups") &&
-                     has_bytes(&rotation, (size_t)k * (size_t)k * sizeof(double), "rotation");
+    const int fits = tod_has_bytes(&groups, TOD_GROUP * (size_t)n * (size_t)k * sizeof(float), "groups") &&
+                     tod_has_bytes(&rotation, (size_t)k * (size_t)k * sizeof(double), "rotation");
     TodStatus status = TOD_OK;
     if (fits) {
         Py_BEGIN_ALLOW_THREADS status = tod_sparse_rotation(&neighborhoods, &search, rotation.buf);
@@ -46,7 +44,7 @@ static PyObject *sparse_rotation(PyObject *module, PyObject *args)
     if (!fits)
         return NULL;
     if (status != TOD_OK)
-        return raise_status(status);
+        return tod_raise_status(status);
     Py_RETURN_NONE;
 }
 
@@ -58,9 +56,9 @@ static PyObject *neighborhood_rates(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "y*nny*w*", &groups, &n, &k, &rotation, &rates))
         return NULL;
     const TodNeighborhoods neighborhoods = {groups.buf, (size_t)n, (size_t)k};
-    const int fits = has_bytes(&groups, TOD_GROUP * (size_t)n * (size_t)k * sizeof(float), "groups") &&
-                     has_bytes(&rotation, (size_t)k * (size_t)k * sizeof(double), "rotation") &&
-                     has_bytes(&rates, (size_t)n * sizeof(float), "rates");
+    const int fits = tod_has_bytes(&groups, TOD_GROUP * (size_t)n * (size_t)k * sizeof(float), "groups") &&
+                     tod_has_bytes(&rotation, (size_t)k * (size_t)k * sizeof(double), "rotation") &&
+                     tod_has_bytes(&rates, (size_t)n * sizeof(float), "rates");
     TodStatus status = TOD_OK;
     if (fits) {
         Py_BEGIN_ALLOW_THREADS status = tod_rotated_rates(&neighborhoods, rotation.buf, rates.buf);
@@ -72,7 +70,7 @@ static PyObject *neighborhood_rates(PyObject *module, PyObject *args)
     if (!fits)
         return NULL;
     if (status != TOD_OK)
-        return raise_status(status);
+        return tod_raise_status(status);
     Py_RETURN_NONE;
 }
 
@@ -90,5 +88,10 @@ static struct PyModuleDef MODULE = {
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    return PyModule_Create(&MODULE);
+    PyObject *module = PyModule_Create(&MODULE);
+    if (module && !tod_add_descent(module)) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
 }

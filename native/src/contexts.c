@@ -15,6 +15,11 @@ static const TodWeights WEIGHTS[TOD_N_ORIENTATIONS][TOD_N_PHASES] = {
 };
 static const uint8_t LEVEL_SHIFT[5] = {0, 1, 1, 2, 3};
 
+const TodWeights *tod_context_weights(int orientation, int phase)
+{
+    return &WEIGHTS[orientation][phase];
+}
+
 static int take_stack(TodStack *stack, int32_t n_maps, int32_t rows, int32_t columns, TodArena *scratch)
 {
     stack->rows = rows;

@@ -79,6 +79,9 @@ void tod_contexts_after_first(TodContexts *contexts);
 /* The band is complete. Its phase 1 was added to siblings[1] by the caller; phase 0 is added here. */
 void tod_contexts_end_band(TodContexts *contexts);
 
+/* Weights of an orientation and phase. */
+const TodWeights *tod_context_weights(int orientation, int phase);
+
 /* Whether row y of map k holds coefficients. */
 static inline int tod_is_coded(const TodContexts *contexts, int32_t k, int32_t y)
 {

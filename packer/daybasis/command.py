@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from todpack.frames import TileSource
 
     from ..run_folder import Run
-    from .encoder import Progress, Refine, Refiner
+    from .encoder import Progress, Refine
     from .radiance import RadianceDomain
     from .transform.closed_form import TemporalTransform
 
@@ -31,7 +31,7 @@ OPTIONS = (
     click.Option(
         ["--refine"],
         type=click.Choice(["none", "fast", "full"]),
-        help="Descent over the codes: about 10 % fewer bytes; torch.  [default: as in the run; none for compress]",
+        help="Descent over the codes: about 10 % fewer bytes.  [default: as in the run; fast for compress]",
     ),
     *click_options(DayBasisPackOptions),
 )
@@ -49,19 +49,6 @@ def with_step(config: DayBasisConfig, options: dict[str, Any], is_linear: bool) 
     if options["target_psnr"] is not None or options["target_size"] is not None:
         raise PackError("--q-step: expected a step or a target, found both")
     return dataclasses.replace(config, q_step=q_step)
-
-
-def asked_refine(options: dict[str, Any], refiner: Refiner | None) -> Refine | None:
-    """The refinement that the option names; None: none is asked for.
-
-    Raises:
-        PackError: one is asked for where none can be had.
-    """
-    if options["refine"] in (None, "none"):
-        return None
-    if refiner is None:
-        raise PackError("--refine: expected none here; the refinement belongs to the command todpack")
-    return refiner(options["refine"], options["smoothing"])
 
 
 def encode(
@@ -107,23 +94,27 @@ def encode(
         progress=progress,
     )
     size = encoded.write(out)
-    click.echo(f"{out}: {size} bytes, {encoded.psnr_db:.2f} dB, q_step {encoded.q_step:g}, K = {encoded.n_components}")
+    how = "refined" if encoded.is_refined else "closed form"
+    figures = f"{encoded.psnr_db:.2f} dB, q_step {encoded.q_step:g}, K = {encoded.n_components}, {how}"
+    click.echo(f"{out}: {size} bytes, {figures}")
 
 
-def pack(run: Run, out: Path, options: dict[str, Any], refiner: Refiner | None = None) -> None:
+def pack(run: Run, out: Path, options: dict[str, Any]) -> None:
     """Code a run folder of this family."""
+    from ..progress import StageBars
+    from .refine.refiner import refiner
     from .run import read_daybasis_run
 
     held = read_daybasis_run(run)
     aims = ("q_step", "target_psnr", "target_size")
     as_trained = all(options[name] is None for name in aims) or options["q_step"] == held.config.q_step
-    refine = asked_refine(options, refiner)
-    if held.refinement is not None and options["refine"] is None:
-        if as_trained and options["smoothing"] is None:
-            refine = held.refined
-        elif refiner is not None:  # at another step the codes are refined anew, in the same way
-            refine = refiner(held.refinement, options["smoothing"])
-    encode(held.day, held.config, out, options, refine, held.transform, held.domain)
+    refine: Refine | None
+    if held.refinement is not None and options["refine"] is None and as_trained and options["smoothing"] is None:
+        refine = held.refined
+    else:  # at another step the codes are refined anew, in the same way
+        refine = refiner(options["refine"] or held.refinement or "none", options["smoothing"])
+    with StageBars() as bars:
+        encode(held.day, held.config, out, options, refine, held.transform, held.domain, bars)
 
 
 DAYBASIS = Family("daybasis", OPTIONS, pack)

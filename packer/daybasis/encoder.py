@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 from todpack.decompressor.daybasis.temporal.basis_codes import dequantize_basis
 from todpack.decompressor.daybasis.transform.pyramid import in_coding_order
 from todpack.decompressor.daybasis.transform.reconstruct import reconstruct_maps
-from todpack.decompressor.daybasis.transform.rotations import Regions, rotate_bands, rotations_of_codes
+from todpack.decompressor.daybasis.transform.rotations import Regions
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 from todpack.decompressor.errors import OutputError
 from todpack.decompressor.limits import DEFAULT_LIMITS, MIB, Limits
@@ -27,32 +27,30 @@ from todpack.frames import TileSource
 
 from ..archive_writer import ArchiveWriter, decode_everything
 from ..errors import PackError
-from ..rate_control import FIRST_STEP, check_targets, first_step, search_step
+from ..rate_control import FIRST_STEP, approach_step, check_targets, first_step, search_step
 from .basis import BasisFit, choose_gap_modes, quantize_basis, worthwhile_loss
 from .config import DayBasisConfig, DayBasisPackOptions, stored_step
 from .entropy.encode import encode_coefficients
 from .fireflies import CalmDay, without_fireflies
 from .measure import Measured, measure
-from .quantize import FIRST_CENTROIDS, CentroidFit, quantize, to_steps
 from .radiance import RadianceDomain, first_domain, reweighted
-from .rdoq import round_with_contexts
 from .refined import RefinedLightmap
+from .rounding import RoundedTiles, rotations_of
 from .sections import Model, add_model, add_tile, new_writer
 from .single_blas import single_blas
-from .tiles import DayTiles, Tile
+from .tiles import DayTiles
 from .transform.closed_form import TemporalTransform, find_transform
-from .transform.forward import forward
 
 CLOSED_FORM_SMOOTHING = Smoothing(0.16, (13 / 64, 13 / 64))
 """Where the rounding does not know of the smoothing, a smaller bound suits it than in the refinement."""
 DECODED_BYTES = 256 * MIB  # decoded tiles that measuring keeps
 
-Refine: TypeAlias = Callable[[DayTiles, TemporalTransform, float], RefinedLightmap]
+OnSweep: TypeAlias = Callable[[int, int, str], object]
+"""Told of tiles that were swept, of how many, and of rate and PSNR."""
+Refine: TypeAlias = Callable[[DayTiles, TemporalTransform, float, OnSweep], RefinedLightmap]
 """Codes of all tiles with valid texels that are better than rounding gives, for a transform and a step."""
-Refiner: TypeAlias = Callable[[str | Mapping[str, Any], bool | None], "Refine | None"]
-"""Makes a `Refine` of a preset's name or a configuration, and of whether maps may be smoothed (None: as it likes)."""
 Progress: TypeAlias = Callable[[str, int, int], object]
-"""Told of a stage: its name, tiles done, tiles in all."""
+"""Told of a stage: its name (and more to say of it, after a comma), tiles done, tiles in all."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,14 @@ class EncodedDay:
         tiles: Of the day, for measuring.
         q_step: Width of a bin.
         n_components: K.
+        is_refined: Whether the codes were given, rather than rounded here.
     """
 
     writer: ArchiveWriter
     tiles: DayTiles
     q_step: float
     n_components: int
+    is_refined: bool = False
     progress: Progress | None = field(default=None, repr=False)
 
     @property
@@ -161,13 +161,22 @@ def encode_day(
     if day.transfer == "linear" and domain is None:
         domain, n_trials = first_domain(day, config.transfer), config.reweight
     tiles = DayTiles(day, config.tile, config.n_levels, domain)
+    if not tiles.is_kept and getattr(refine, "is_default", False):
+        refine = None
     if refine is not None and not tiles.is_kept:
         raise PackError(f"{day.name}: --refine: expected a day that fits into memory; use --refine none")
 
+    def on_sweep(done: int, total: int, note: str) -> None:
+        if progress is not None:
+            progress(f"refine, {note}", done, total)
+
+    def transform_for(step: float) -> TemporalTransform:
+        return transform or find_transform(tiles, config, step, _Counter("transform", 2 * len(tiles), progress))
+
     def encode(q_step: float, refine: Refine | None) -> EncodedDay:
         step = stored_step(q_step)
-        found = transform or find_transform(tiles, config, step, _Counter("transform", 2 * len(tiles), progress))
-        refined = None if refine is None else refine(tiles, found, step)
+        found = transform_for(step)
+        refined = None if refine is None else refine(tiles, found, step, on_sweep)
         return encode_tiles(tiles, found, step, options, refined, progress)
 
     start = FIRST_STEP
@@ -179,6 +188,11 @@ def encode_day(
         tiles = DayTiles(day, config.tile, config.n_levels, reweighted(tiles.domain, trial.measured.frame_mse))
     if target_psnr_db is None and target_size_bytes is None:
         return encode(config.q_step, refine)
+    if refine is not None:  # the closed form says where about, and the search begins there in the one transform
+        if target_psnr_db is not None:
+            start = first_step(target_psnr_db)
+        start = approach_step(lambda step: encode(step, None), target_psnr_db, target_size_bytes, start)
+        transform = transform_for(stored_step(start))
     return search_step(lambda step: encode(step, refine), target_psnr_db, target_size_bytes, start)
 
 
@@ -215,8 +229,10 @@ def encode_tiles(
         _spool(writer)
     rotations = rotations_of(transform)
     valid = np.zeros((tiles.day.height, tiles.day.width), bool)
-    # refined codes may be of maps that are scaled against this basis; the fit is the same, its bound of sums wider
-    n_bytes, fit, on_tile = 0, BasisFit(transform.basis), _Counter("code", len(tiles), progress)
+    basis = transform.basis
+    if refined is not None and refined.gains is not None:
+        basis = replace(basis, matrix=basis.matrix * refined.gains)  # which is what its maps are of
+    n_bytes, fit, on_tile = 0, BasisFit(basis), _Counter("code", len(tiles), progress)
     for number, tile in enumerate(tiles):
         classes, stream = transform.classes[number], b""
         tile.place.cut(valid)[...] = tile.valid
@@ -260,12 +276,7 @@ def encode_tiles(
         options.entropy,
     )
     add_model(writer, tiles.day, valid, model, tiles.domain)
-    return EncodedDay(writer, tiles, q_step, transform.basis.matrix.shape[1], progress)
-
-
-def rotations_of(transform: TemporalTransform) -> np.ndarray:
-    """(n_classes, K, K) regional rotations, as the decoder makes them of their codes."""
-    return rotations_of_codes(transform.skew_codes, transform.basis.matrix.shape[1])
+    return EncodedDay(writer, tiles, q_step, transform.basis.matrix.shape[1], refined is not None, progress)
 
 
 def _spool(writer: ArchiveWriter) -> None:
@@ -275,42 +286,6 @@ def _spool(writer: ArchiveWriter) -> None:
     except OSError as error:
         raise OutputError(f"{tempfile.gettempdir()}: cannot be written: {error.strerror or error}") from error
     weakref.finalize(writer, writer.spool.close)
-
-
-class RoundedTiles:
-    """Codes of each tile, rounded for rate and distortion; and the reconstruction points of all.
-
-    The points are fitted to all tiles of a day that is kept in memory, whose codes are kept as well, and to the sample
-    tiles of another.
-    """
-
-    def __init__(self, tiles: DayTiles, transform: TemporalTransform, q_step: float, rd_weight: float) -> None:
-        self._tiles, self._transform, self._q_step, self._rd_weight = tiles, transform, q_step, rd_weight
-        self._back = np.asarray(np.linalg.inv(rotations_of(transform)), np.float64)
-        self._kept: dict[int, list[Any]] = {}
-        fit = CentroidFit()
-        numbers = range(len(tiles)) if tiles.is_kept else transform.samples or range(len(tiles))
-        for number in numbers:
-            if tiles[number].pyramid is not None:
-                steps, codes = self._round(tiles[number], number)
-                fit.add(steps, codes)
-                if tiles.is_kept:
-                    self._kept[number] = codes
-        self.centroids = fit.centroids()
-
-    def _round(self, tile: Tile, number: int) -> tuple[list[Any], list[Any]]:
-        """Coefficients in units of their steps, and their codes."""
-        assert tile.pyramid is not None
-        sites = tile.pyramid.sites
-        plain = to_steps(forward(tile.maps(self._transform.basis), tile.pyramid), tile.pyramid, self._q_step)
-        steps = rotate_bands(plain, sites, self._transform.classes[number], self._back)
-        codes = quantize(steps)
-        if self._rd_weight > 0.0:
-            codes = round_with_contexts(steps, codes, sites, self._rd_weight, FIRST_CENTROIDS)
-        return steps, codes
-
-    def __getitem__(self, number: int) -> list[Any]:
-        return self._kept.pop(number, None) or self._round(self._tiles[number], number)[1]
 
 
 class _GivenTiles:

@@ -23,12 +23,14 @@ class RefinedLightmap:
         smoothing: Of the decoded maps, None without.
         history: (bits, mean squared error) before and after each sweep; bits are the estimate of all coefficient
             streams, the error is that of the decoded values before they are rounded to 8 bits.
+        gains: (K,) factors on the steps of the components: maps were divided by them; None: 1.
     """
 
     codes: list[Any]
     centroids: tuple[float, float]
     smoothing: Smoothing | None
     history: list[tuple[float, float]]
+    gains: np.ndarray | None = None
 
 
 def arrays_of_refined(refined: RefinedLightmap) -> dict[str, np.ndarray]:
@@ -39,6 +41,8 @@ def arrays_of_refined(refined: RefinedLightmap) -> dict[str, np.ndarray]:
         "smoothing": np.zeros(3) if smoothing is None else np.array([smoothing.bound, *smoothing.weights]),
         "history": np.asarray(refined.history),
     }
+    if refined.gains is not None:
+        arrays["gains"] = refined.gains
     for index, bands in enumerate(refined.codes):
         arrays[f"codes_{index}_0_0"] = bands[0]
         for level, band in enumerate(bands[1:], 1):

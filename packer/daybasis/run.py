@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,9 +40,14 @@ class DayBasisRun:
     refinement: dict[str, Any] | None
     run: Run
 
-    def refined(self, tiles: DayTiles, _transform: TemporalTransform, _q_step: float) -> RefinedLightmap:
+    def refined(
+        self, tiles: DayTiles, _transform: TemporalTransform, _q_step: float, _on_sweep: object = None
+    ) -> RefinedLightmap:
         """The refined codes, which are for `config.q_step`; a `Refine` of the encoder."""
-        return refined_of_arrays(self.run.array, tiles)
+        refined = refined_of_arrays(self.run.array, tiles)
+        if "gains" not in self.run.arrays:  # of an earlier version
+            return refined
+        return replace(refined, gains=self.run.array("gains", self.transform.basis.matrix.shape[1]))
 
 
 def read_daybasis_run(run: Run) -> DayBasisRun:

@@ -35,7 +35,7 @@ class SirenPackOptions:
         check(self)
 
 
-def pack(run: Run, out: Path, values: dict[str, Any], _refiner: object = None) -> None:
+def pack(run: Run, out: Path, values: dict[str, Any]) -> None:
     """Quantize and code a run folder of this family."""
     from .pack import pack_siren
 

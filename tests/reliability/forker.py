@@ -27,7 +27,7 @@ IMPORTED = (
     "todpack.packer.daybasis.encoder", "todpack.packer.inspect",
     "todpack.packer.siren.pack", "todpack.submission.build", "todpack.submission.cli",
     "todpack.submission.contest.build",
-    "todpack.trainer.cli", "todpack.trainer.daybasis.refinement", "todpack.trainer.daybasis.train",
+    "todpack.trainer.cli", "todpack.packer.daybasis.refine.refinement", "todpack.trainer.daybasis.train",
     "todpack.trainer.gridmlp.train", "todpack.trainer.siren.train",
 )  # fmt: skip
 

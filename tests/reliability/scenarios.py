@@ -21,7 +21,7 @@ NEURAL = [
     "--epochs", "4", "--samples-per-epoch", "2048", "--batch-size", "512", "--device", "cpu", "--time-harmonics", "2",
 ]  # fmt: skip
 TRAININGS = {
-    "daybasis": ["--device", "cpu", "--equal-db"],
+    "daybasis": ["--equal-db"],
     "gridmlp": [
         "--family", "gridmlp", "--grid-levels", "4,8", "--channels-per-level", "2", "--hidden", "8", "--layers", "1",
         "--qat", "--qat-epochs", "2", *NEURAL,
@@ -32,7 +32,7 @@ TRAININGS = {
     ],
 }  # fmt: skip
 SWITCHES = {
-    "daybasis perceptual": (*TRAININGS["daybasis"][:2], "--loss-ssim-w", "0.05", "--temporal-loss"),
+    "daybasis temporal": ("--temporal-loss",),
     "gridmlp hash film": (
         *TRAININGS["gridmlp"], "--hash-top-levels", "1", "--hash-capacity", "64", "--hash-epochs", "1", "--film",
         "--temporal-loss",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,27 +14,30 @@ from todpack.decompressor.errors import needs
 from todpack.frames import Day
 from todpack.packer.configuration import click_options, option_values
 from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.refine.config import PRESETS, RefineConfig
+from todpack.packer.daybasis.refine.refiner import Refiner, refiner
 from todpack.packer.errors import ConfigError
 from todpack.packer.family import Family
 
-from ..neural.command import DEVICE, RESUME
-from .config import PRESETS, RefineConfig
+from ..neural.command import RESUME
 
+log = logging.getLogger("todpack.train")
 TEMPORAL_WEIGHT = 0.2
 TERMS = ("temporal_loss", *(option.name for option in click_options(RefineConfig)))
 
 
-def _refine_config(values: dict[str, Any]) -> RefineConfig | None:
+def _refiner(values: dict[str, Any]) -> Refiner | None:
     """What the options ask for; None: no refinement."""
-    if values["refine"] == "none":
-        asked = [name for name in TERMS if name is not None and values.get(name)]
+    found = refiner(values.get("refine"), None, log.warning)
+    asked = [name for name in TERMS if name is not None and values.get(name)]
+    if found is None:
         if asked:
             raise ConfigError(f"--{asked[0].replace('_', '-')}: a term of the refinement, found --refine none")
         return None
     changes = option_values(RefineConfig, values)
     if values.get("temporal_loss"):
         changes["temporal_weight"] = TEMPORAL_WEIGHT
-    return dataclasses.replace(PRESETS[values["refine"]], **changes)
+    return dataclasses.replace(found, config=dataclasses.replace(found.config, **changes))
 
 
 def train(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) -> None:
@@ -52,8 +56,8 @@ def train(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) -> Non
     with needs("pack", "daybasis"):
         from .train import train_daybasis
     config = DayBasisConfig(**option_values(DayBasisConfig, values))
-    refine = _refine_config(values)
-    switches = {name: values[name] for name in ("device", "resume", "overwrite", "quiet")}
+    refine = _refiner(values)
+    switches = {name: values[name] for name in ("resume", "overwrite", "quiet")}
     day = read()
     if "transfer" in values and day.transfer == "srgb8":
         raise ConfigError("--transfer: an option of linear radiance, found 8-bit frames")
@@ -67,12 +71,13 @@ def train(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) -> Non
 
 
 REFINE = click.Option(
-    ["--refine"], type=click.Choice(["none", *PRESETS]), default="fast",
-    help="Descent over the codes: about 10 % fewer bytes; none needs no torch.",
-)  # fmt: skip
+    ["--refine"],
+    type=click.Choice(["none", *PRESETS]),
+    help="Descent over the codes: about 10 % fewer bytes.  [default: fast where its kernels were built]",
+)
 TEMPORAL_LOSS = click.Option(
     ["--temporal-loss/--no-temporal-loss"], default=None, help="Count changes of the error from hour to hour."
 )
 TRANSFORM = [option for option in click_options(DayBasisConfig) if option.name != "reweight"]  # which is of packing
-OPTIONS = (*TRANSFORM, REFINE, TEMPORAL_LOSS, *click_options(RefineConfig), DEVICE, RESUME)
+OPTIONS = (*TRANSFORM, REFINE, TEMPORAL_LOSS, *click_options(RefineConfig), RESUME)
 DAYBASIS = Family("daybasis", OPTIONS, train)

@@ -250,7 +250,6 @@ def test_what_is_not_installed_is_named(day: tuple[np.ndarray, np.ndarray], monk
     assert {point.name for point in found.points} == {"pca-vq"}
     assert found.absent["bc7"] == "block compression needs imagecodecs: pip install 'todpack[peers]'"
     assert found.absent["svt-av1-420"] == found.absent["x265"] == "a video needs av: pip install 'todpack[peers]'"
-    assert found.absent[REFINED] == "the refinement needs torch: pip install 'todpack[train]'"
     assert found.absent["mlp"] == "a neural peer needs torch: pip install 'todpack[train]'"
     table = terminal(peers_tables(found))
     assert "BD-rate absent: x265 is not among the points" in table

@@ -17,10 +17,8 @@ from tests.conftest import make_day, write_day
 from todpack.cli import main
 from todpack.decompressor import open_archive
 
-pytest.importorskip("torch")
-
 ROOT = Path(__file__).resolve().parents[3]
-OPTIONS = ["--q-step", "12", "--levels", "3", "--quiet", "--device", "cpu"]
+OPTIONS = ["--q-step", "12", "--levels", "3", "--quiet"]
 
 
 @pytest.fixture(scope="module")
@@ -66,35 +64,32 @@ def test_other_steps_are_refined_again_and_none_goes_without(run: Path, tmp_path
 
 
 @pytest.mark.thorough
-def test_killed_training_goes_on_to_the_same_codes(noisy_day: Path, tmp_path: Path) -> None:
+def test_killed_training_starts_afresh(noisy_day: Path, tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    options = [*OPTIONS, "--refine", "full"]
-    command = [sys.executable, "-m", "todpack", "train", str(noisy_day), "-o", str(killed), *options]
+    command = [sys.executable, "-m", "todpack", "train", str(noisy_day), "-o", str(killed), *OPTIONS]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while not (killed / "log.csv").is_file():
+    while not killed.is_dir():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (killed / "config.json").exists()
-    assert main(["train", str(noisy_day), "-o", str(killed), *options, "--resume"]) == 0
-    assert main(["train", str(noisy_day), "-o", str(whole), *options]) == 0
+    assert main(["train", str(noisy_day), "-o", str(killed), *OPTIONS, "--resume"]) == 0
+    assert main(["train", str(noisy_day), "-o", str(whole), *OPTIONS]) == 0
     assert (killed / "arrays.npz").read_bytes() == (whole / "arrays.npz").read_bytes()
     logs = [(folder / "log.csv").read_text().splitlines() for folder in (killed, whole)]
-    assert logs[0] == logs[1] and len(logs[0]) == 26
+    assert logs[0] == logs[1] and 3 <= len(logs[0]) <= 10
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--resume", "--q-step", "13"], "is of other frames or options; give those of the run"),
         ([], "already holds a run; continue it by --resume, or replace it by --overwrite"),
         (["--resume", "--overwrite"], "--resume, --overwrite: expected one of them, found both"),
         (["--overwrite", "--refine", "none", "--equal-db"], "--equal-db: a term of the refinement"),
-        (["--overwrite", "--loss-ssim-w", "-1"], "--loss-ssim-w: expected a number in [0, 10], found -1"),
-        (["--overwrite", "--loss-lpips-w", "1"], "--loss-lpips-w: LPIPS is absent"),
+        (["--overwrite", "--loss-ssim-w", "1"], "--loss-ssim-w: an option of family gridmlp, found --family daybasis"),
     ],
 )
 def test_wrong_use(
@@ -104,22 +99,10 @@ def test_wrong_use(
     options: list[str],
     said: str,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("LPIPS_ALEXNET", "")
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     copy = shutil.copytree(run, tmp_path / "run")
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
     assert main(["train", str(noisy_day), "-o", str(copy), *OPTIONS, *options]) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert len(lines) == 1 and said in lines[0]
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
-
-
-def test_damaged_checkpoint_is_named(
-    run: Path, noisy_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    copy = shutil.copytree(run, tmp_path / "run")
-    (copy / "last.ckpt").write_bytes(b"nothing")
-    assert main(["train", str(noisy_day), "-o", str(copy), *OPTIONS, "--resume"]) == 1
-    assert "last.ckpt: not a readable checkpoint" in capsys.readouterr().err

@@ -6,14 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoothing
-from todpack.packer.configuration import check, option, require
+
+from ...configuration import check, option, require
 
 
 @dataclass(frozen=True)
 class RefineConfig:
     """How the codes are refined; symbols as in this package's docstring."""
 
-    n_sweeps: int = option(12, 1, 1000, flag="", help="Visits of every code.")
+    n_sweeps: int = option(8, 1, 1000, flag="", help="Visits of every code.")
     rd_weight: float = option(0.2, 0.0, 10.0, flag="", help="Squared steps that one bit is worth.")
     context_gain: float = option(
         1.5, 0.0, 10.0, flag="", help="Factor on what a magnitude costs the codes after it; 0 ignores that."
@@ -34,16 +35,6 @@ class RefineConfig:
         0.0, 0.0, 10.0, flag="", help="Of changes of the error from frame to frame, against squared errors."
     )
     equal_db: bool = option(False, help="Weigh the hours by their errors, towards one PSNR.")
-    ssim_weight: float = option(
-        0.0, 0.0, 10.0, flag="--loss-ssim-w", help="Weight of 1 - SSIM against the mean squared error over 255^2."
-    )
-    lpips_weight: float = option(
-        0.0, 0.0, 10.0, flag="--loss-lpips-w", help="Weight of LPIPS on patches; needs its weights."
-    )
-    lpips_every: int = option(
-        2, 0, 1000, flag="--lpips-freq", help="LPIPS is looked at every so many sweeps; 0: never."
-    )
-    seed: int = option(0, 0, (1 << 31) - 1, help="Seed of random numbers.")
 
     def __post_init__(self) -> None:
         check(self)

@@ -9,8 +9,7 @@ WARM_UP = 0.25
 EQUALIZING = 0.5
 """Exponent by which the weights of hours follow their errors from sweep to sweep; 1 would overshoot."""
 LARGEST = 2.5
-"""Squared weights of hours stay within 1 / this and this: beyond, components disturb each other in the descent."""
-State = dict[str, list[float]]
+"""Squared weights of hours stay within 1 / this and this."""
 
 
 class Metric:
@@ -31,6 +30,11 @@ class Metric:
         self._pairs = np.ones(max(0, len(self._squares) - 1))
         self._temporal_weight, self._equal_db = temporal_weight, equal_db
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether M stays as it is, so that no errors need be told."""
+        return not self._equal_db and not self._temporal_weight
+
     def matrix(self, progress: float) -> np.ndarray:
         """M: (3T, 3T) over all channels, column 3 t + c; `progress` of the refinement in 0..1."""
         form = np.diag(self._squares)
@@ -40,21 +44,17 @@ class Metric:
             form += weight * float(self._squares.mean()) * change.T @ (self._pairs[:, None] * change)
         return np.kron(form, np.eye(3))
 
-    def update_weights(self, errors: np.ndarray) -> None:
-        """Take w_t and p_t from the errors (N, 3T) as they are now."""
-        by_frame = errors.reshape(len(errors), -1, 3)
+    def update_weights(self, frame_mse: np.ndarray, changes: np.ndarray) -> None:
+        """Take w_t and p_t from the errors as they are now.
+
+        Args:
+            frame_mse: (T,) mean squared error of each hour.
+            changes: (T - 1,) mean absolute change of the error from hour to hour.
+        """
         if self._equal_db:
-            mse = np.maximum((by_frame.astype(np.float64) ** 2).mean((0, 2)), 1e-9)
+            mse = np.maximum(frame_mse, 1e-9)
             self._squares *= (mse / np.exp(np.log(mse).mean())) ** EQUALIZING
             self._squares = np.clip(self._squares / self._squares.mean(), 1 / LARGEST, LARGEST)
-        if self._temporal_weight and by_frame.shape[1] > 1:
-            changes = np.maximum(np.abs(np.diff(by_frame, axis=1)).mean((0, 2), dtype=np.float64), 1e-6)
-            self._pairs = changes.mean() / changes
-
-    def state(self) -> State:
-        """What the next matrix depends on."""
-        return {"squares": self._squares.tolist(), "pairs": self._pairs.tolist()}
-
-    def resume(self, state: State) -> None:
-        """Go on from a state."""
-        self._squares, self._pairs = (np.asarray(state[name], np.float64) for name in ("squares", "pairs"))
+        if self._temporal_weight and len(changes):
+            floored = np.maximum(changes, 1e-6)
+            self._pairs = floored.mean() / floored
