@@ -24,6 +24,12 @@ class Model:
     def __init__(self) -> None:
         self.probability, self.seen = WHOLE // 2, 0
 
+    def copy_once(self) -> Model:
+        """A model that begins with what this one knows, as if it had seen one bit."""
+        model = Model()
+        model.probability, model.seen = self.probability, min(self.seen, 1)
+        return model
+
     def learn(self, bit: int) -> None:
         """Move towards the bit."""
         rate = RATES[self.seen]

@@ -15,7 +15,7 @@ from .forks import Lock
 from .grid import ceil_div
 from .metadata import LightmapEntry
 
-ROWS, COLUMNS, PACKED = 0, 1, 2
+ROWS, COLUMNS, PACKED, ADAPTIVE = range(4)
 STRIP_TEXELS = 1 << 22  # at a time, so that a mask of gigatexels is held as bits alone
 _ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1, dtype=np.uint8)  # of each byte
 
@@ -40,8 +40,12 @@ def decode_mask(data: bytes, height: int, width: int) -> np.ndarray:
         ValueError: not a mask of this size.
     """
     n_texels = height * width
-    if not data or data[0] > PACKED:
-        raise ValueError("expected a mask of kind 0, 1 or 2, found another")
+    if not data or data[0] > ADAPTIVE:
+        raise ValueError("expected a mask of kind 0, 1, 2 or 3, found another")
+    if data[0] == ADAPTIVE:
+        from .packed_mask import unpack_texels  # what it takes is not loaded where nothing needs it
+
+        return np.packbits(unpack_texels(data[1:], height, width), axis=1)
     stored = np.frombuffer(data, np.uint8, offset=1)
     packed = np.empty((height, ceil_div(width, 8)), np.uint8)
     if data[0] == PACKED:

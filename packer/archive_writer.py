@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 ZSTD_LEVEL = 22
 PIECE_BYTES = 1 << 20
-ALWAYS_REQUIRED = ("dictionary", "digest")
+ALWAYS_REQUIRED = ("dictionary", "digest", "adaptive")
 """Features of every archive that is written."""
 PADDING = "padding"
 MIN_PADDING, MAX_PADDING = 512, 1 << 20

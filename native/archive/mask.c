@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-enum { ROWS, COLUMNS, PACKED };
+#include "packed_mask.h"
+
+enum { ROWS, COLUMNS, PACKED, ADAPTIVE };
 
 static TodStatus take_bits(int32_t height, int32_t width, TodArena *arena, TodMask *mask)
 {
@@ -74,14 +76,32 @@ static void transpose(const TodMask *from, TodMask *to)
             to->bits[y * to->stride + x / 8] |= (uint8_t)(bit_at(from->bits + x * from->stride, y) << (7 - x % 8));
 }
 
+static TodStatus read_adaptive(TodBytes payload, int32_t height, int32_t width, TodArena *held, TodArena *scratch,
+                               TodMask *mask)
+{
+    if ((int64_t)height * width > (int64_t)1 << 20)
+        return TOD_INVALID_SECTION;
+    uint8_t *texels = tod_arena_take(scratch, (size_t)height * (size_t)width, 1);
+    TodStatus status = texels ? tod_unpack_texels(payload.data, payload.n, height, width, scratch, texels)
+                              : TOD_NO_MEMORY;
+    if (status == TOD_OK)
+        status = take_bits(height, width, held, mask);
+    for (size_t y = 0; status == TOD_OK && y < (size_t)height; y++)
+        for (size_t x = 0; x < (size_t)width; x++)
+            mask->bits[y * mask->stride + x / 8] |= (uint8_t)(texels[y * (size_t)width + x] << (7 - x % 8));
+    return status;
+}
+
 TodStatus tod_read_mask(TodBytes section, int32_t height, int32_t width, TodArena *held, TodArena *scratch,
                         TodMask *mask)
 {
     const uint64_t n_texels = (uint64_t)height * (uint64_t)width;
-    if (section.n == 0 || section.data[0] > PACKED)
+    if (section.n == 0 || section.data[0] > ADAPTIVE)
         return TOD_INVALID_SECTION;
     const int kind = section.data[0];
     const TodBytes payload = {section.data + 1, section.n - 1};
+    if (kind == ADAPTIVE)
+        return read_adaptive(payload, height, width, held, scratch, mask);
     if (kind == PACKED ? payload.n != (n_texels + 7) / 8 : payload.n > n_texels + n_texels / 255 + 1)
         return TOD_INVALID_SECTION;
     if (take_bits(height, width, held, mask) != TOD_OK)

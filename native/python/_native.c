@@ -11,6 +11,7 @@
 #include "adaptive.h"
 #include "basis.h"
 #include "frame.h"
+#include "packed_mask.h"
 #include "packed_model.h"
 #include "tile.h"
 
@@ -518,7 +519,36 @@ static PyObject *unpack_model(PyObject *module, PyObject *args)
     return out;
 }
 
+static PyObject *unpack_texels(PyObject *module, PyObject *args)
+{
+    (void)module;
+    Py_buffer data;
+    int height, width;
+    if (!PyArg_ParseTuple(args, "y*ii", &data, &height, &width))
+        return NULL;
+    PyObject *out = NULL;
+    if (height < 1 || width < 1 || (double)height * (double)width > (double)(1 << 20)) {
+        PyErr_SetString(PyExc_TypeError, "height, width: expected at most 2^20 texels");
+    } else {
+        TodArena scratch;
+        tod_arena_open(&scratch, tod_default_allocator(), 1 << 12);
+        out = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)height * width);
+        const TodStatus status = out ? tod_unpack_texels(data.buf, (size_t)data.len, height, width, &scratch,
+                                                       (uint8_t *)(void *)PyBytes_AsString(out))
+                                     : TOD_NO_MEMORY;
+        tod_arena_close(&scratch);
+        if (status != TOD_OK) {
+            Py_XDECREF(out);
+            out = raise_status(status);
+        }
+    }
+    PyBuffer_Release(&data);
+    return out;
+}
+
 static PyMethodDef MODULE_METHODS[] = {
+    {"unpack_texels", unpack_texels, METH_VARARGS,
+     "unpack_texels(data, height, width): texels, a byte each. FORMAT.md \"Packed mask\"."},
     {"unpack_integers", unpack_integers, METH_VARARGS,
      "unpack_integers(data, n_planes, n_rows, n_columns): int64 as bytes. FORMAT.md \"Integer arrays\"."},
     {"unpack_model", unpack_model, METH_VARARGS,

@@ -34,7 +34,7 @@ void tod_integers_reset(TodIntegers *integers)
     tod_adaptive_reset(integers->halves, TOD_MOST_OCTAVES + 1);
 }
 
-static void learn(TodAdaptiveModel *model, int bit)
+void tod_adaptive_learn(TodAdaptiveModel *model, int bit)
 {
     const uint32_t rate = 131072u / (2u * model->seen + 3u), p = model->probability;
     model->probability = (uint16_t)(bit ? p + ((65536u - p) * rate >> 16) : p - (p * rate >> 16));
@@ -60,7 +60,7 @@ int tod_adaptive_bit(TodAdaptive *coder, TodAdaptiveModel *model)
         }
     }
     if (model)
-        learn(model, bit);
+        tod_adaptive_learn(model, bit);
     return bit;
 }
 

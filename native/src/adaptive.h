@@ -34,6 +34,9 @@ void tod_integers_reset(TodIntegers *integers);
 /* The next bit; a model of NULL has 0 and 1 alike. */
 int tod_adaptive_bit(TodAdaptive *coder, TodAdaptiveModel *model);
 
+/* Move a model towards a bit that came by another. */
+void tod_adaptive_learn(TodAdaptiveModel *model, int bit);
+
 /* The next integer of a class, 32 bits and a sign; a sign class of -1 has none. */
 int64_t tod_adaptive_integer(TodAdaptive *coder, TodIntegers *integers, int kind, int sign);
 

@@ -106,4 +106,5 @@ def add_model(
         writer.add(lightmap["outliers"], day.stored(), lead=True)
     writer.metadata["lightmaps"] = [lightmap]
     required = [name for name in FEATURES if name in fields or name in lightmap]
-    writer.metadata["requires"] = [*required, "adaptive"]
+    if required:
+        writer.metadata["requires"] = required

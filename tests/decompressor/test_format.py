@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from todpack import decompressor
-from todpack.decompressor import daybasis, gridmlp, mask, sections, siren
+from todpack.decompressor import daybasis, gridmlp, mask, packed_mask, sections, siren
 from todpack.decompressor import metadata as metadata_module
 from todpack.decompressor.container import HEADER, HEADER_CRC_BYTES, HEADER_FIELDS, MAGIC, MAJOR, MINOR, Container
 from todpack.decompressor.daybasis import entry
@@ -168,4 +168,6 @@ def test_mask_kinds_are_the_code() -> None:
     body = TEXT.split("\n## Mask\n")[1].split("\n## ")[0]
     assert f"Kind {mask.PACKED}: one bit per texel" in body
     assert f"Kind {mask.ROWS}: corner runs" in body
+    assert f"Kind {mask.ADAPTIVE}, since 1.3" in body
+    assert f"at most {packed_mask.MOST_TEXELS} texels" in TEXT
     assert f"Kind {mask.COLUMNS}: the same for the transposed mask" in body

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from todpack.decompressor.mask import COLUMNS, PACKED, ROWS, corner_runs, decode_mask, unpack_mask
+from todpack.decompressor.mask import ADAPTIVE, COLUMNS, PACKED, ROWS, corner_runs, decode_mask, unpack_mask
 from todpack.packer.mask import encode_mask
+
+L_SHAPE = np.array([[0, 0, 0, 0, 0], [0, 1, 1, 0, 0], [0, 1, 1, 0, 0], [0, 1, 1, 1, 1], [0, 1, 1, 1, 1], [0] * 5], bool)
 
 
 def decoded(data: bytes, height: int, width: int) -> np.ndarray:
@@ -53,14 +55,14 @@ def test_by_hand() -> None:
 def test_an_atlas_is_small() -> None:
     valid = np.zeros((256, 256), bool)
     valid[8:120, 8:120] = valid[8:120, 136:250] = valid[130:200, 20:240] = True
-    assert len(encode_mask(valid)) < 600 < len(np.packbits(valid))
+    assert len(encode_mask(valid)) < 100 < len(np.packbits(valid))
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "expected a mask of kind 0, 1 or 2"),
-        (b"\x03\x00", "expected a mask of kind 0, 1 or 2"),
+        (b"", "expected a mask of kind 0, 1, 2 or 3"),
+        (b"\x04\x00", "expected a mask of kind 0, 1, 2 or 3"),
         (b"\x02\x00\x00", "expected one bit for each of 20 texels, found 2 bytes"),
         (b"\x00\x14", "a corner lies beyond the last texel"),
         (b"\x01\x0a\x0a", "a corner lies beyond the last texel"),
@@ -70,6 +72,27 @@ def test_an_atlas_is_small() -> None:
 def test_refused(data: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         decoded(data, 4, 5)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_bytes_with_the_native_core_and_without(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    height, width, n_bytes = rng.integers(1, [30, 30, 60]).tolist()
+    data = b"\x03" + rng.bytes(n_bytes)
+    found = decoded(data, height, width)
+    monkeypatch.setattr("todpack.decompressor.packed_mask.IS_NATIVE", False)
+    np.testing.assert_array_equal(decoded(data, height, width), found)
+
+
+def test_bytes_of_a_packed_mask() -> None:
+    data = bytes.fromhex("03762c8b22")
+    assert encode_mask(L_SHAPE) == data
+    np.testing.assert_array_equal(decoded(data, 6, 5), L_SHAPE)
+
+
+def test_large_masks_are_not_packed() -> None:
+    with pytest.raises(ValueError, match="at most 1048576 texels, found 1049600"):
+        decoded(b"\x03", 1024, 1025)
 
 
 @pytest.mark.parametrize("kind", [ROWS, COLUMNS])
@@ -83,6 +106,8 @@ def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch, kind: int) -> No
 def test_a_large_mask_of_charts_is_not_tried_as_a_bitmap(monkeypatch: pytest.MonkeyPatch) -> None:
     charts = np.zeros((64, 64), bool)
     charts[3:40, 5:50] = True
+    assert encode_mask(charts)[0] == ADAPTIVE
+    monkeypatch.setattr("todpack.packer.mask.MOST_TEXELS", 100)
     expected = encode_mask(charts)
     assert expected[0] in (ROWS, COLUMNS)
     monkeypatch.setattr("todpack.packer.mask.LARGE_MASK", 100)

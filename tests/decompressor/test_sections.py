@@ -144,8 +144,8 @@ def test_section_that_is_not_zstd(micro_archive: Path, tmp_path: Path, codec: st
         ("0/baseline", np.zeros(191, "<u2"), "u2", "expected 3 H W values of u2"),
         ("0/baseline", np.zeros(192, "<i2"), "i2", "expected 3 H W values of u2"),
         ("0/mask", np.full(8, 2, "<u1"), "u1", "expected one bit for each of 64 texels, found 7 bytes"),
-        ("0/mask", np.full(8, 3, "<u1"), "u1", "expected a mask of kind 0, 1 or 2, found another"),
-        ("0/mask", np.zeros(0, "<u1"), "u1", "expected a mask of kind 0, 1 or 2, found another"),
+        ("0/mask", np.full(8, 4, "<u1"), "u1", "expected a mask of kind 0, 1, 2 or 3, found another"),
+        ("0/mask", np.zeros(0, "<u1"), "u1", "expected a mask of kind 0, 1, 2 or 3, found another"),
         ("0/mask", np.array([0, 1, 63], "<u1"), "u1", "a corner lies beyond the last texel"),
     ],
 )

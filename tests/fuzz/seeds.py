@@ -23,6 +23,7 @@ from todpack.packer.adaptive_bits import pack_integers
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.daybasis.entropy.encode import encode_bands
+from todpack.packer.mask import encode_mask
 from todpack.submission.contest.write_lightmap import plain_bits_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -87,7 +88,12 @@ def seeds() -> dict[str, list[bytes]]:
         "stream": streams,
         "tables": [_as_tables(stream) for stream in streams],
         "zstd": [zstandard.compress(bytes(range(100))), (600).to_bytes(2, "little") + piece],
-        "mask": [*masks[:2], packed, bytes([6, 8, 1]) + masks[0][3:]],
+        "mask": [
+            *masks[:2],
+            packed,
+            bytes([6, 8]) + encode_mask(rng.random((7, 9)) < 0.5),
+            bytes([6, 8, 1]) + masks[0][3:],
+        ],
         "planes": [bytes([20, 30]) + rng.integers(0, 64, 21 * 31).astype("<u2").tobytes()],
         "adaptive": [bytes([2, 3, 5]) + (pack_integers(rng.integers(-9, 9, (2, 3, 5))) or b""), *streams[:2]],
         "graph": graphs,

@@ -84,9 +84,9 @@ def test_smoothing_lies_between_the_maps_and_the_grid(tmp_path: Path) -> None:
         with open_archive(tmp_path / "day.tod", provider="cpu") as archive:
             assert archive.metadata.get("requires") == [
                 *(["smoothing"] if smoothing else []),
-                "adaptive",
                 "dictionary",
                 "digest",
+                "adaptive",
             ]
             decoded.append(np.stack([archive.decode(float(t)) for t in sequence.hours]))
         measured = psnr_srgb_db(sequence.radiance.astype(np.uint8), decoded[-1], sequence.valid)

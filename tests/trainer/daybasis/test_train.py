@@ -48,9 +48,9 @@ def test_packing_a_run_needs_no_torch_and_is_what_compress_gives(run: Path, nois
         uses_smoothing = "smoothing" in archive.metadata["lightmaps"][0]["model"]
         assert archive.metadata["requires"] == [
             *(["smoothing"] if uses_smoothing else []),
-            "adaptive",
             "dictionary",
             "digest",
+            "adaptive",
         ]
         archive.decode(3.0)
 
