@@ -232,10 +232,10 @@ class Archive:
         needs = [family.memory(item, model, n_hours, self.decoder) for item, model in pairs]
         section_bytes = [section.decoded_bytes for section in container.sections.values()]
         workers = default_workers(self.threads)
-        at_once = reserve(memory, needs, section_bytes, workers, str(path))
+        at_once = self._at_once = reserve(memory, needs, section_bytes, workers, str(path))
         self._pool = Pool(workers)
         most = limits.latent_bytes if options.cache_bytes is None else min(options.cache_bytes, limits.latent_bytes)
-        tiles = TileCache[Any](lambda: min(most, memory.left))
+        tiles = self._tiles = TileCache[Any](lambda: min(most, memory.left))
         runtime = Runtime(options.provider, memory, self._pool, at_once, options.decoder, tiles)
 
         def file_of(item: LightmapEntry) -> LightmapFile:
@@ -255,6 +255,11 @@ class Archive:
         """What makes frames: "native", "reference" (NumPy), or the provider of graphs."""
         by_graph = self.decoder == "onnx" or self.model_type != "daybasis"
         return self.provider if by_graph else self.decoder
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the tiles that are held decoded."""
+        return self._tiles.held_bytes
 
     @property
     def container(self) -> Container:
@@ -334,9 +339,8 @@ class Archive:
         return self.find(lightmap).texel(y, x, time_h, dtype)
 
     def prepare(self) -> None:
-        """`Lightmap.prepare` of every lightmap."""
-        for item in self.lightmaps:
-            item.prepare()
+        """`Lightmap.prepare` of every lightmap, several at a time."""
+        self._pool.map(Lightmap.prepare, self.lightmaps, None if self._at_once == self._pool.workers else 1)
 
     def __reduce__(self) -> tuple[Callable[..., Archive], tuple[Any, ...]]:
         """Pickled as its path and options: another process opens the file anew.

@@ -41,6 +41,11 @@ class TileCache(Generic[Held]):
         """Tiles that threads of the parent were decoding are decoded anew."""
         self._pending = {}
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory of all that are kept."""
+        return self._held
+
     def find(self, key: Hashable) -> Held | None:
         """The maps of a tile that is kept."""
         try:

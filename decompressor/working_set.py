@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nlargest
 
 from .errors import LimitExceededError
 from .limits import Limits
@@ -57,7 +58,7 @@ def reserve(
 
     Args:
         account: The file's account.
-        needs: What each lightmap needs; one is decoded at a time.
+        needs: What each lightmap needs; tiles of any are decoded at once.
         section_bytes: Decoded size of each section.
         threads: Threads that may decode tiles at once.
         where: The file, for messages.
@@ -73,7 +74,8 @@ def reserve(
     kept += SECTION_BYTES * sum(sizes) + LARGEST_SECTION_BYTES * max(sizes, default=0)
 
     def needed(workers: int) -> int:
-        return kept + max((min(workers, one.n_tiles) * one.at_work for one in sets), default=0)
+        at_work = (one.at_work for one in sets for _ in range(min(workers, one.n_tiles)))
+        return kept + sum(nlargest(workers, at_work))
 
     while threads > 1 and needed(threads) > account.left // THREADS_SHARE:
         threads //= 2

@@ -13,6 +13,7 @@ from typing import Any
 from ..measures.latency import LatencySettings, measure_latency, measure_memory
 from ..process import THREAD_VARIABLES, run_module
 from ..progress import Progress, silent
+from .decoding import decoding_rows
 from .sets import BenchSet
 
 Q_STEP = 16.0
@@ -91,7 +92,7 @@ def speed_of_set(
     Returns:
         Plain values for JSON: `rows`, and `machine`-independent `load` before it.
     """
-    step, in_all = 0, 2 * settings.runs + len(THREADS) + 1
+    step, in_all = 0, 2 * settings.runs + len(THREADS) + 2
 
     def told(what: str) -> None:
         nonlocal step
@@ -100,7 +101,7 @@ def speed_of_set(
 
     rows: list[Row] = []
 
-    def row(measure: str, value: float, note: str = "") -> None:
+    def row(measure: str, value: float | None, note: str = "") -> None:
         rows.append(Row(measure, value, targets.get(measure), note))
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
@@ -121,5 +122,7 @@ def speed_of_set(
         told("memory")
         memory = measure_memory(path, max(THREADS))
         row("decode peak MB", memory.decode_bytes / 1e6, f"of which imports {memory.imports_bytes / 1e6:.0f}")
+        told("decoding")
+        decoding_rows(path, one, settings.opens, row)
         size = path.stat().st_size
     return {"archive_bytes": size, "q_step": Q_STEP, "load": load, "rows": [one_row.to_json() for one_row in rows]}

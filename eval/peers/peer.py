@@ -21,12 +21,14 @@ class Encoded:
         decode: Gives the frames back, (T, H, W, 3), same type as the original.
         encode_s: Wall time of coding (training included), where not all of the call was that.
         mask_bytes: Of `size_bytes`, what tells valid texels from others; peers that hold no mask have 0.
+        data: The coded bytes, of a video.
     """
 
     size_bytes: int
     decode: Callable[[], np.ndarray]
     encode_s: float | None = None
     mask_bytes: int = 0
+    data: bytes = b""
 
 
 Encode = Callable[[np.ndarray, np.ndarray, float], Encoded]

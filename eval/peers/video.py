@@ -50,7 +50,7 @@ def _encode(frames: np.ndarray, container: str, encoder: str, pixels: str, optio
             file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         file.mux(stream.encode())
     data = stored.getvalue()
-    return Encoded(len(data), lambda: decoded_stream(data, container)[:, :height, :width])
+    return Encoded(len(data), lambda: decoded_stream(data, container)[:, :height, :width], data=data)
 
 
 def decoded_stream(data: bytes, container: str) -> np.ndarray:
