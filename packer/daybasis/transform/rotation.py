@@ -19,6 +19,10 @@ SIGNIFICANT = 0.6
 """Neighborhoods whose largest coefficient is below this many steps cost next to nothing and are left out."""
 
 
+KERNEL_GROUP = 4
+"""Coefficients of a neighborhood that the C kernels take; TOD_GROUP there."""
+
+
 def rate_proxy(groups: Singles, rotation: Floats) -> tuple[float, Floats]:
     """Rate of rotated coefficients in nats per coefficient, and its gradient.
 
@@ -50,7 +54,7 @@ def rate_proxy(groups: Singles, rotation: Floats) -> tuple[float, Floats]:
 
 def neighborhood_rates(groups: Singles, rotation: Floats) -> Singles:
     """Rate in nats (M,) of each neighborhood of groups (G, M, K) after a rotation, counted as in `rate_proxy`."""
-    if kernels is not None:
+    if kernels is not None and len(groups) == KERNEL_GROUP:
         _, n_groups, n_components = groups.shape
         rates = np.empty(n_groups, np.float32)
         matrix = np.ascontiguousarray(rotation, np.float64)
@@ -87,7 +91,7 @@ def _skew(angles: Floats, n_components: int) -> Floats:
 
 
 def sparse_rotation(groups: Singles, n_samples: int = 50_000, n_rounds: int = 2, n_iterations: int = 20) -> Floats:
-    """Minimize `rate_proxy` over rotations, in C where the kernels are there, by SciPy where they are not.
+    """Minimize `rate_proxy` over rotations, in C where the kernels are there and take such groups, else by SciPy.
 
     Args:
         groups: (G, M, K) float32 as in `rate_proxy`, of the unrotated maps.
@@ -100,7 +104,7 @@ def sparse_rotation(groups: Singles, n_samples: int = 50_000, n_rounds: int = 2,
     """
     n_group, n_groups, n_components = groups.shape
     rotation = np.eye(n_components)
-    if kernels is not None:
+    if kernels is not None and n_group == KERNEL_GROUP:
         sizes = n_groups, n_components, n_samples, n_rounds, n_iterations
         kernels.sparse_rotation(np.ascontiguousarray(groups), *sizes, SIGNIFICANT, rotation)
         return rotation

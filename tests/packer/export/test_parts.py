@@ -33,6 +33,7 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 SWITCHES: dict[str, dict[str, Any]] = {
     "plain": {"residual_mode": False},
+    "place": {"xy_harmonics": 2, "xy_include_input": True},
     "film": {"film": True, "layers": 3, "film_width": 5},
     "hash": {"hash_top_levels": 2, "hash_capacity": 16, "hash_seed": 7, "hash_epochs": 1},
     "everything": {
@@ -76,6 +77,12 @@ def latents_of(parts: Path) -> np.ndarray:
         found.append(merged @ np.load(parts / f"merge_{level}.npy").T if is_weighted else merged)
     if (parts / "f0.npy").exists():
         found.append(lookup(np.load(parts / "f0.npy"), HEIGHT, WIDTH))
+    place = fields["normalization"].get("xy", {"harmonics": 0, "include_input": False})
+    y, x = np.meshgrid(*((np.arange(n) + 0.5) / n for n in (HEIGHT, WIDTH)), indexing="ij")
+    for at in (x, y) if any(place.values()) else ():
+        angles = [2 * np.pi * k * at for k in range(1, place["harmonics"] + 1)]
+        planes = [at] * place["include_input"] + [np.sin(a) for a in angles] + [np.cos(a) for a in angles]
+        found.append(np.stack(planes, axis=-1))
     return np.concatenate(found, axis=-1)
 
 
