@@ -57,7 +57,8 @@ class AffineDay:
             return np.asarray(np.rint(np.clip(values, 0.0, SRGB_PEAK)))
         if self.curve == "square":
             return np.asarray(np.square(np.maximum(values, 0.0)))
-        light = np.exp(values) - np.float32(self.knee) if self.curve == "exp" else values
+        with np.errstate(over="ignore"):  # infinite light of an absurd file gives no picture, but no warning either
+            light = np.exp(values) - np.float32(self.knee) if self.curve == "exp" else values
         return np.asarray(np.maximum(light, 0.0))
 
     def psnr_db(self, values: np.ndarray, others: np.ndarray) -> float:

@@ -37,9 +37,20 @@ def metadata_text(data: bytes) -> bytes:
     frame = data[HEADER_BYTES : HEADER_BYTES + stored_bytes]
     if frame[:4] == b"\x28\xb5\x2f\xfd":
         return zstandard.decompress(frame)
+    return _by_dictionary(frame, n_text)
+
+
+def decoded_section(entry: dict[str, Any], stored: bytes) -> bytes:
+    """The content of a section's zstd frame, of either kind."""
+    if entry["codec"] == "zstd":
+        return zstandard.decompress(stored)
+    return _by_dictionary(stored, entry["decoded_bytes"])
+
+
+def _by_dictionary(frame: bytes, n_bytes: int) -> bytes:
     content = zstandard.ZstdCompressionDict(DICTIONARY.read_bytes(), zstandard.DICT_TYPE_RAWCONTENT)
     decompressor = zstandard.ZstdDecompressor(content, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
-    return decompressor.decompress(frame, max_output_size=n_text)
+    return decompressor.decompress(frame, max_output_size=n_bytes)
 
 
 def magicless(data: bytes) -> bytes:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import random
+import sys
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from tests.fuzz.mutators import MUTATORS, mutate_bytes
+from tests.fuzz.scratch import DefectError
 from tests.fuzz.seeds import seeds
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import PROMISED, TARGETS
+from todpack.decompressor.limits import DEFAULT_LIMITS
+
+FACTOR = 5
+"""Between a second of an idle core and one of a slow, busy and instrumented one."""
 
 
 class FindingError(AssertionError):
@@ -16,6 +26,31 @@ class FindingError(AssertionError):
     def __init__(self, target: str, data: bytes, error: BaseException) -> None:
         super().__init__(f"{target}: {type(error).__name__}: {error}")
         self.data = data
+
+
+def _resident(name: str) -> int:
+    status = Path("/proc/self/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name))
+
+
+@contextmanager
+def _promised(n_bytes: int) -> Iterator[None]:
+    """What runs inside keeps the promise of SECURITY.md for a file of so many bytes.
+
+    Raises:
+        DefectError: it took more time or memory.
+    """
+    measures_memory = sys.platform == "linux"
+    if measures_memory:
+        before = _resident("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts again
+    started = time.process_time()
+    yield
+    seconds = time.process_time() - started
+    if seconds > FACTOR * DEFAULT_LIMITS.seconds_for(n_bytes):
+        raise DefectError(f"{seconds:.1f} s for {n_bytes} bytes")
+    if measures_memory and (taken := _resident("VmHWM") - before) > DEFAULT_LIMITS.memory_for(n_bytes):
+        raise DefectError(f"{taken} bytes of memory for {n_bytes} bytes")
 
 
 def execute(target: str, data: bytes) -> None:
@@ -27,7 +62,8 @@ def execute(target: str, data: bytes) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            TARGETS[target](data)
+            with _promised(len(data)) if target in PROMISED else nullcontext():
+                TARGETS[target](data)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # panics of Rust code derive from it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from binascii import crc32
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 import onnx
 import zstandard
 
-from tests.decompressor.forge import put_together, take_apart, with_text
+from tests.decompressor.forge import decoded_section, put_together, take_apart, with_text
+from tests.fuzz.doors import joined
+from todpack.submission.plain_bits.lightmap import CHECKSUM_BYTES, HEADER
 
 Mutator = Callable[[bytes, random.Random], bytes]
 NUMBERS = (
@@ -124,9 +127,9 @@ def mutate_json(data: bytes, rng: random.Random) -> bytes:
 
 def _decoded(entry: dict[str, Any], stored: bytes) -> bytes:
     """A section's items in C order."""
-    plain = stored if entry["codec"] == "raw" else zstandard.decompress(stored)
+    plain = stored if entry["codec"] == "raw" else decoded_section(entry, stored)
     width = int(entry["dtype"][1:])
-    return np.frombuffer(plain, np.uint8).reshape(width, -1).T.tobytes() if entry["codec"] == "zstd" else plain
+    return np.frombuffer(plain, np.uint8).reshape(width, -1).T.tobytes() if entry["codec"] != "raw" else plain
 
 
 def _mutate_section(metadata: dict[str, Any], stored: list[bytes], rng: random.Random) -> None:
@@ -165,7 +168,7 @@ def mutate_archive(data: bytes, rng: random.Random) -> bytes:
             return put_together(metadata, stored)
         if kind < 0.75:
             text = mutate_bytes(json.dumps(metadata).encode(), rng)
-            return with_text(text, b"".join(stored), minor=rng.randrange(3))
+            return with_text(text, b"".join(stored), minor=rng.randrange(4))
         changed = rng.choice((1, 1, 2, 3))
 
         def spoil(tree: dict[str, Any]) -> None:
@@ -264,6 +267,29 @@ def mutate_graph(data: bytes, rng: random.Random) -> bytes:
         return mutate_bytes(data, rng)
 
 
+def mutate_space(data: bytes, rng: random.Random) -> bytes:
+    """A search space: JSON as a tree, TOML as text."""
+    return mutate_json(data, rng) if data.startswith(b"{") else mutate_bytes(data, rng)
+
+
+def mutate_run_folder(data: bytes, rng: random.Random) -> bytes:
+    """config.json as a tree, or the arrays as bytes."""
+    size = int.from_bytes(data[:4], "little")
+    config, arrays = data[4 : 4 + size], data[4 + size :]
+    if rng.random() < 0.6:
+        return joined(mutate_json(config, rng), arrays)
+    return joined(config, mutate_bytes(arrays, rng))
+
+
+def mutate_raw(data: bytes, rng: random.Random) -> bytes:
+    """A file of plain bits whose checksum fits again, most of the time."""
+    changed = mutate_bytes(data, rng)
+    head, content = changed[: HEADER.size], changed[HEADER.size + CHECKSUM_BYTES :]
+    if rng.random() < 0.1:
+        return changed
+    return head + crc32(content, crc32(head)).to_bytes(CHECKSUM_BYTES, "little") + content
+
+
 MUTATORS: dict[str, Mutator] = {
     "metadata": mutate_json,
     "graph": mutate_graph,
@@ -271,5 +297,11 @@ MUTATORS: dict[str, Mutator] = {
     "verify": mutate_archive,
     "level": mutate_archive,
     "container": mutate_archive,
+    **dict.fromkeys(("view", "inspect", "report", "decompress", "export"), mutate_archive),
+    **dict.fromkeys(("region", "threads", "decoders"), mutate_archive),
+    **dict.fromkeys(("manifest", "contest_config"), mutate_json),
+    "raw": mutate_raw,
+    "space": mutate_space,
+    "run_folder": mutate_run_folder,
 }
 """Of a target; others take `mutate_bytes`."""

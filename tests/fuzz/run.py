@@ -7,6 +7,7 @@ anything untyped out are copied to tests/fuzz/cases, where the test suite runs t
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
 import re
@@ -17,21 +18,31 @@ import time
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-MAX_INPUT_BYTES = 1 << 15
+MAX_INPUT_BYTES = 1 << 21
 TIMEOUT_S, MEMORY_MB = 30, 2048
 SHARES = {
-    "container": 40, "metadata": 100, "stream": 40, "tables": 30, "zstd": 250, "mask": 230, "planes": 150, "graph": 150,
-    "archive": 50, "verify": 8, "level": 20, "raw": 5,
+    "container": 40, "metadata": 100, "stream": 40, "tables": 30, "zstd": 150, "mask": 150, "planes": 100, "graph": 100,
+    "archive": 50, "verify": 30, "level": 10, "raw": 5, "view": 15, "inspect": 20, "report": 1, "decompress": 15,
+    "export": 10, "run_folder": 15, "manifest": 30, "contest_config": 30, "space": 30, "region": 30, "threads": 30,
+    "decoders": 30, "encode": 3,
 }  # fmt: skip
 """Executions of each target in a thousand or so of all; the slower a target, the fewer."""
+KEPT, KEPT_BYTES = 12, 4096
+"""Most inputs of a target, and bytes of each, that are kept in tests/fuzz/corpus: those that added coverage last."""
 
 
 def fuzz_one(target: str, corpus: Path, runs: int, seconds: int, seed: int) -> None:
     """Fuzz a target until it is done; does not return."""
     import atheris
 
-    with atheris.instrument_imports(include=["decompressor", "todpack.packer.dataset.merge"]):
-        import packer.level.merge  # noqa: F401
+    with atheris.instrument_imports(include=["todpack"]):
+        import tests.fuzz.targets  # noqa: F401
+        import todpack.eval.report.command
+        import todpack.eval.search.space
+        import todpack.eval.view.command
+        import todpack.export_command
+        import todpack.packer.cli
+        import todpack.submission.manifest  # noqa: F401
     from tests.fuzz.execute import execute
     from tests.fuzz.mutators import MUTATORS, mutate_bytes
     from tests.fuzz.seeds import seeds
@@ -39,6 +50,8 @@ def fuzz_one(target: str, corpus: Path, runs: int, seconds: int, seed: int) -> N
     corpus.mkdir(parents=True, exist_ok=True)
     for index, data in enumerate(seeds()[target]):
         (corpus / f"seed-{index}").write_bytes(data)
+    for path in (FOLDER / "corpus" / target).glob("*"):
+        shutil.copy(path, corpus / path.name)
     mutate = MUTATORS.get(target, mutate_bytes)
 
     def change(data: bytes, max_size: int, number: int) -> bytes:
@@ -61,6 +74,25 @@ def _executed(log: str) -> int:
     return int(found[-1]) if found else 0
 
 
+def _coverage(log: str) -> int:
+    """Edges of our own code that inputs reached."""
+    found = re.findall(r"\bcov: (\d+)", log)
+    return int(found[-1]) if found else 0
+
+
+def keep(corpus: Path, target: str) -> int:
+    """Copy some inputs that added coverage into the repository; how many."""
+    found = [path for path in corpus.iterdir() if not path.name.startswith("seed-")]
+    small = [path for path in found if path.stat().st_size <= KEPT_BYTES]
+    chosen = sorted(small, key=lambda path: path.stat().st_mtime)[-KEPT:]
+    folder = FOLDER / "corpus" / target
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for path in chosen:
+        shutil.copy(path, folder / hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+    return len(chosen)
+
+
 def run_target(target: str, out: Path, runs: int, seconds: int, seed: int) -> dict[str, object]:
     """Fuzz a target in a process of its own; findings go to tests/fuzz/cases."""
     started = time.time()
@@ -80,6 +112,7 @@ def run_target(target: str, out: Path, runs: int, seconds: int, seed: int) -> di
         findings.append(kept.name)
     return {
         "target": target, "executions": _executed(log), "seconds": round(time.time() - started), "findings": findings,
+        "coverage": _coverage(log), "corpus": len(list((out / f"corpus-{target}").glob("*"))),
         "exit_code": done.returncode,
     }  # fmt: skip
 
@@ -93,6 +126,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=60, help="seconds of each target; 0: no end but the runs")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("out/fuzz"), help="corpora, logs and report.jsonl")
+    parser.add_argument("--keep", action="store_true", help="keep some inputs in tests/fuzz/corpus")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
@@ -109,6 +143,8 @@ def main() -> int:
         with (args.out / "report.jsonl").open("a") as report:
             report.write(json.dumps(result) + "\n")
         print(json.dumps(result), flush=True)
+        if args.keep:
+            keep(args.out.resolve() / f"corpus-{target}", target)
         total += int(str(result["executions"]))
         failed += result["exit_code"] != 0
     print(f"{total} executions, {failed} targets with findings")

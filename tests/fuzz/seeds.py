@@ -13,7 +13,9 @@ import zstandard
 
 from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import take_apart
+from tests.fuzz.doors import joined
 from tests.fuzz.targets import N_MAPS, stream_sites
+from tests.packer.micro_run import write_micro_run
 from todpack.decompressor.container import Container
 from todpack.decompressor.daybasis.entropy.header import split_stream
 from todpack.decompressor.limits import DEFAULT_LIMITS
@@ -25,6 +27,7 @@ from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.daybasis.entropy.encode import encode_bands
 from todpack.packer.mask import encode_mask
 from todpack.submission.contest.write_lightmap import plain_bits_of
+from todpack.submission.manifest import make_manifest
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 CASES = Path(__file__).resolve().parent / "cases"
@@ -67,6 +70,44 @@ def _raw_lightmap() -> bytes:
             return plain_bits_of(container, archive, archive.lightmaps[0])
 
 
+SPACE_JSON = b'{"family":["daybasis","gridmlp"],"train":{"q-step":{"low":4,"high":40,"log":true},"seed":[1,2]}}'
+SPACE_TOML = b"""sampler = "random"
+trials = 5
+[train]
+q-step = { low = 4.0, high = 40.0 }
+transfer = ["gamma", "log"]
+[score]
+psnr_db = 1.0
+bpt = -6.0
+"""
+
+
+def _contest_config() -> bytes:
+    """Of one lightmap at three times."""
+    names = {key: [f"L_{key}.bin"] for key in ("0", "590", "1200")}
+    entry = {
+        "id": 0, "level": "L", "lightmaps": names, "masks": names, "parts": 1,
+        "resolution": {"width": 48, "height": 56},
+    }  # fmt: skip
+    return json.dumps({"lightmap_count": 1, "lightmap_list": [entry]}).encode()
+
+
+def _manifest() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "a.tod").write_bytes(b"")
+        return json.dumps(make_manifest(Path(folder), "a.tod", "0.1.0")).encode()
+
+
+def _run_folders() -> list[bytes]:
+    """With a baseline and without."""
+    made = []
+    with tempfile.TemporaryDirectory() as folder:
+        for residual in (True, False):
+            run = write_micro_run(Path(folder) / str(residual), residual=residual)
+            made.append(joined((run / "config.json").read_bytes(), (run / "arrays.npz").read_bytes()))
+    return made
+
+
 @lru_cache(maxsize=1)
 def seeds() -> dict[str, list[bytes]]:
     """Seeds by target."""
@@ -101,6 +142,13 @@ def seeds() -> dict[str, list[bytes]]:
         "verify": archives,
         "level": archives,
         "raw": [_raw_lightmap()],
+        **dict.fromkeys(("view", "inspect", "report", "decompress", "export"), archives),
+        **dict.fromkeys(("region", "threads", "decoders"), archives),
+        "encode": [bytes([8, 20, 2, 0, 0, 12, 8, 2]), bytes([3, 9, 0, 1, 7, 40, 0, 1]) + bytes(range(1, 60))],
+        "run_folder": _run_folders(),
+        "manifest": [_manifest()],
+        "contest_config": [_contest_config()],
+        "space": [SPACE_JSON, SPACE_TOML],
     }
 
 

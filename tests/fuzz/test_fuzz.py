@@ -12,7 +12,9 @@ from tests.fuzz.targets import TARGETS
 # executions, such that each target takes two to five seconds on one core
 COUNTS = {
     "container": 3000, "metadata": 3000, "stream": 1500, "tables": 1500, "zstd": 30000, "mask": 10000, "planes": 5000,
-    "graph": 1500, "archive": 600, "verify": 150, "level": 600, "raw": 200,
+    "graph": 1500, "archive": 400, "verify": 150, "level": 400, "raw": 100, "view": 60, "inspect": 60, "report": 8,
+    "decompress": 60, "export": 30, "run_folder": 60, "manifest": 1000, "contest_config": 1000, "space": 1000,
+    "region": 200, "threads": 150, "decoders": 150, "encode": 15,
     "adaptive": 1500,
 }  # fmt: skip
 
@@ -27,6 +29,12 @@ def test_seeds_are_not_refused_outright(target: str) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_short_run(target: str) -> None:
     assert mutated(target, COUNTS[target]) == COUNTS[target]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_kept_corpus(target: str) -> None:
+    for path in sorted((CASES.parent / "corpus" / target).glob("*")):
+        execute(target, path.read_bytes())
 
 
 @pytest.mark.parametrize("target", TARGETS)
