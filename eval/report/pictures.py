@@ -21,7 +21,8 @@ _GAP = 8  # texels between the two pictures
 
 def white_of(radiance: Iterable[np.ndarray], valid: np.ndarray) -> float:
     """Radiance that is shown as white: the brightest hour's 99th percentile over valid texels."""
-    return max(1e-12, max(float(np.percentile(frame[valid], 99.0)) for frame in radiance))
+    most = np.finfo(np.float32).max  # an absurd file's infinite light has no percentiles
+    return max(1e-12, max(float(np.percentile(np.minimum(frame[valid], most), 99.0)) for frame in radiance))
 
 
 def as_picture(frame: np.ndarray, valid: np.ndarray, white: float) -> np.ndarray:

@@ -1,0 +1,147 @@
+"""An open archive in forked children, in other processes, with many threads, and where no thread can be had."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.decompressor.small_bombs import daybasis
+from tests.golden.test_golden import FOLDER
+from todpack.decompressor import Archive, RequestError, open_archive
+
+NAMES = ("daybasis-ans-1.2", "daybasis-level-1.1", "gridmlp-1.1", "siren-weights-1.1")
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="threads are limited by RLIMIT_NPROC of Linux")
+
+
+def frames_of(archive: Archive, hours: tuple[float, ...] = (0.0, 5.25)) -> bytes:
+    return b"".join(item.decode(t, dtype="float32").tobytes() for item in archive.lightmaps for t in hours)
+
+
+def in_children(archive: Archive, n: int) -> list[bytes]:
+    """What `n` forked children, at the same time, decode."""
+    pipes = []
+    for _ in range(n):
+        out, into = os.pipe()
+        if os.fork() == 0:
+            try:
+                with os.fdopen(into, "wb") as file:
+                    file.write(frames_of(archive))
+            finally:
+                os._exit(0)
+        os.close(into)
+        pipes.append(out)
+    answers = []
+    for out in pipes:
+        with os.fdopen(out, "rb") as file:
+            answers.append(file.read())
+    for _ in range(n):
+        os.wait()
+    return answers
+
+
+@forks
+@pytest.mark.parametrize("is_warm", [False, True], ids=["fresh", "warm"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_forked_children_decode(name: str, is_warm: bool) -> None:
+    with open_archive(FOLDER / f"{name}.tod", threads=1, provider="cpu") as archive:
+        expected = frames_of(archive)
+    with open_archive(FOLDER / f"{name}.tod", threads=2, provider="cpu") as archive:
+        if is_warm:
+            archive.prepare()
+        assert in_children(archive, 4) == [expected] * 4
+        assert frames_of(archive) == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pickled_archive_is_opened_anew(name: str) -> None:
+    path = FOLDER / f"{name}.tod"
+    with (
+        open_archive(path, threads=1, gutter="black", provider="cpu") as archive,
+        pickle.loads(pickle.dumps(archive)) as other,
+    ):
+        assert frames_of(other) == frames_of(archive)
+        assert other.threads == 1
+
+
+def test_an_archive_in_memory_is_not_pickled() -> None:
+    with (
+        (FOLDER / f"{NAMES[0]}.tod").open("rb") as file,
+        open_archive(file) as archive,
+        pytest.raises(RequestError, match="expected one that was opened by its path"),
+    ):
+        pickle.dumps(archive)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_closed_archive_gives_an_error_never_another_frame(name: str) -> None:
+    with open_archive(FOLDER / f"{name}.tod", threads=1, provider="cpu") as archive:
+        pass
+    with pytest.raises(RequestError, match="expected an open archive, found a closed one"):
+        archive.decode(6.0, dtype="float32")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_shared_cannot_be_written(name: str) -> None:
+    with open_archive(FOLDER / f"{name}.tod", threads=1, provider="cpu") as archive:
+        lightmap = archive.lightmaps[0]
+        frame = lightmap.decode(6.0, dtype="float32")
+        frame[...] = -1  # its own
+        assert (lightmap.decode(6.0, dtype="float32") >= 0).all()
+        with pytest.raises(ValueError, match="read-only"):
+            lightmap.valid[0, 0] = False
+
+
+def test_lightmaps_share_threads(tmp_path: Path) -> None:
+    (tmp_path / "level.tod").write_bytes(daybasis(16, 8, lightmaps=100, coded=(8, 8)))
+    before = threading.active_count()
+    with open_archive(tmp_path / "level.tod", threads=64, provider="cpu") as archive:
+        for lightmap in archive.lightmaps:
+            try:
+                lightmap.decode(0.0, dtype="float32")
+            except Exception as error:  # only the first tile is there
+                assert "section" in str(error)
+            assert threading.active_count() <= before + 64 + 2
+
+
+WITHOUT_THREADS = """
+import resource, sys, threading
+from todpack.decompressor import TodpackError, open_archive
+with open_archive(sys.argv[1], threads=16, provider="cpu") as archive:
+    def refused(*_): raise RuntimeError("can't start new thread")
+    threading.Thread.start = refused
+    try:
+        print(sum(int(m.decode(6.0, dtype="float32").sum()) > 0 for m in archive.lightmaps))
+    except TodpackError as error:
+        print(f"error: {error}")
+"""
+
+
+@linux
+@pytest.mark.parametrize("name", NAMES)
+def test_where_no_thread_can_be_had(name: str) -> None:
+    """Answers of one's own thread, or one error; no hang."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THREADS, str(FOLDER / f"{name}.tod")],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.startswith(("error: ", "1", "2"))
+
+
+def test_no_frame_depends_on_the_cache() -> None:
+    """Tiles of several lightmaps in one cache stay apart."""
+    path = FOLDER / "daybasis-level-1.1.tod"
+    with open_archive(path, threads=1, provider="cpu", cache_bytes=0) as none, open_archive(path, threads=1) as all_of:
+        for t in (0.0, 6.5, 0.0):
+            for one, other in zip(none.lightmaps, all_of.lightmaps, strict=True):
+                np.testing.assert_array_equal(one.decode(t, dtype="float32"), other.decode(t, dtype="float32"))
