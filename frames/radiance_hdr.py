@@ -16,6 +16,7 @@ from .errors import DataError
 from .picture import Picture
 
 _MAX_HEADER = 1 << 16
+_MAX_TEXELS = 1 << 28
 _SIZE_LINE = re.compile(rb"([-+])([XY]) +(\d+) +([-+])([XY]) +(\d+)")
 
 
@@ -43,6 +44,8 @@ def read_radiance(path: Path) -> Picture:
         if name.strip() == b"EXPOSURE":
             exposure *= _number(value, path)
     n_lines, length = int(size[3]), int(size[6])
+    if n_lines * length > _MAX_TEXELS:
+        raise DataError(f"{path}: expected at most {_MAX_TEXELS} texels, found {n_lines} x {length}")
     # the pixels are stored in lines of the second axis; whatever it is called, the library reads it as +X
     plain = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y %d +X %d\n" % (n_lines, length)
     try:

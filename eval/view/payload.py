@@ -20,7 +20,7 @@ from todpack.decompressor.time_account import TimeAccount
 MAX_ERROR_CODES = 0.35  # that rounding of the maps may cost; with the decoder's own rounding within 1 code
 PACKED_BITS = (10, 11, 12, 13, 14, 15, 16)
 _GZIP_LEVEL = 9
-_CHECKED_TEXELS = 1 << 18  # at a time
+_CHECKED_TEXELS = 1 << 14  # at a time
 
 
 @dataclass(frozen=True)
