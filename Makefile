@@ -7,7 +7,7 @@ OUT ?= out
 FAMILY ?= daybasis
 FUZZ_SECONDS ?= 60
 SETS ?=
-BENCH = $(if $(SETS),--sets $(SETS)) --results docs/benchmarks.json --docs docs/benchmarks.md --cache $(OUT)/bench-points
+BENCH = $(if $(SETS),--sets $(SETS)) --results docs/benchmarks.json --docs docs/benchmarks.md --readme README.md --readme README.zh.md --cache $(OUT)/bench-points
 STAMP = $(VENV)/.todpack-setup
 # passive waiting: a thread that waits leaves its core to others (shared and virtual machines)
 export OMP_WAIT_POLICY ?= PASSIVE

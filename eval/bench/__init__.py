@@ -9,4 +9,5 @@ families   the trained families at their defaults
 result     the one file of all figures
 report     the figures as tables
 document   docs/benchmarks.md, from the file alone
+figures    README's table, likewise
 """

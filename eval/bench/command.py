@@ -37,6 +37,14 @@ SETS_VARIABLE = "TODPACK_SETS"
 @click.option("--results", type=options.PATH, metavar="FILE", help="The result file (JSON), kept up to date.")
 @click.option("--docs", type=options.PATH, metavar="FILE", help="Also write all results as FILE (Markdown).")
 @click.option(
+    "--readme",
+    "readmes",
+    type=options.PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Also replace the figures between their marks in FILE (Markdown); may be repeated.",
+)
+@click.option(
     "--cache", type=options.PATH, default=Path("out/bench-points"), help="Folder of points that were measured before."
 )
 @click.option("--ours/--no-ours", default=True, help="Measure our own points; without them the peers fill the cache.")
@@ -50,6 +58,7 @@ def bench(
     parts: tuple[str, ...],
     results: Path | None,
     docs: Path | None,
+    readmes: tuple[Path, ...],
     cache: Path,
     ours: bool,
     threads: int,
@@ -75,6 +84,7 @@ def bench(
     from ..trials import require_families
     from .document import bench_document
     from .families import bench_families
+    from .figures import write_figures
     from .rate import RateSettings, rate_of_set
     from .report import set_tables
     from .result import add, commit, read_result, write_result
@@ -123,3 +133,6 @@ def bench(
     if docs is not None:
         write_text(docs, bench_document(found, bounds("rate")))
         click.echo(str(docs))
+    for readme in readmes:
+        write_figures(readme, found)
+        click.echo(str(readme))

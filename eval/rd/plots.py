@@ -99,7 +99,7 @@ def _curves(axes: Any, curves: list[Curve], x: str, y: str, x_label: str, y_labe
         if not found:
             continue
         found.sort(key=lambda point: float(point[x]["mean"]))
-        points, labels = [(p[x], p[y]) for p in found], [str(p["setting"]) for p in found]
+        points, labels = [(p[x], p[y]) for p in found], [str(p["setting"]).split()[-1] for p in found]
         spreads = [
             [factor * (at["deviation"] or 0.0) for at, _ in points],
             [value["deviation"] or 0.0 for _, value in points],

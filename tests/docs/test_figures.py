@@ -1,0 +1,71 @@
+"""Figures of documents are those of docs/benchmarks.json; README and its translation show the same commands."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from todpack.eval.bench.document import bench_document
+from todpack.eval.bench.figures import BEGIN, END, readme_figures, with_figures
+from todpack.eval.bench.sets import bounds
+from todpack.eval.errors import EvalError
+
+READMES = {"en": "README.md", "zh": "README.zh.md"}
+
+
+def text_of(name: str) -> str:
+    return (REPOSITORY / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def result() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text_of("docs/benchmarks.json"))
+    return found
+
+
+def test_the_page_of_benchmarks_is_the_files(result: dict[str, Any]) -> None:
+    assert text_of("docs/benchmarks.md") == bench_document(result, bounds("rate"))
+
+
+@pytest.mark.parametrize(("language", "name"), READMES.items())
+def test_readmes_figures_are_the_files(language: str, name: str, result: dict[str, Any]) -> None:
+    text = text_of(name)
+    assert with_figures(text, result, language) == text
+
+
+def test_figures_stand_nowhere_else_in_readme() -> None:
+    """Decibels, milliseconds and percent are measured, so they come from the file."""
+    for name in READMES.values():
+        text = text_of(name)
+        outside = text[: text.index(BEGIN)] + text[text.index(END) :]
+        assert re.findall(r"\d+(?:\.\d+)? ?(?:dB|ms|us|kB|%)", outside) == []
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    english, chinese = (text_of(name) for name in READMES.values())
+
+    def blocks(text: str) -> list[str]:
+        return re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+    def spans(text: str) -> set[str]:
+        prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+        return set(re.findall(r"`((?:todpack|make|pip) [^`]*)`", prose))
+
+    def links(text: str) -> list[str]:
+        return [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("README")]
+
+    assert blocks(english) == blocks(chinese) != []
+    assert spans(english) == spans(chinese)
+    assert links(english) == links(chinese)
+    assert english.count("\n## ") == chinese.count("\n## ")
+
+
+def test_marks_are_asked_for(result: dict[str, Any]) -> None:
+    with pytest.raises(EvalError, match="once each"):
+        with_figures("no marks", result, "en")
+    with pytest.raises(EvalError, match="rates of the set sample"):
+        readme_figures({}, "en")
