@@ -32,13 +32,13 @@ ANCHORS = (X265.name, LIBAOM.name)
 LEVEL_Q_STEPS = (9.0, 16.0, 24.0)
 """Steps of the closed form whose PSNRs are the levels of a set without a reference."""
 LADDERS: dict[str, tuple[float, ...]] = {  # settings from fine to coarse; as many are run as bracket the levels
-    DAYBASIS: (3.0, 4.0, 5.5, 7.5, 10.0, 13.0, 17.0, 22.0, 28.0, 36.0, 46.0),
+    DAYBASIS: (2.0, 3.0, 4.5, 7.0, 10.5, 16.0, 24.0, 36.0, 54.0),
     X265.name: (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 24.0, 27.0, 30.0),
     LIBAOM.name: (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 24.0, 28.0, 32.0, 36.0, 40.0, 46.0),
     JPEG_XL.name: (0.03, 0.06, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0),
 }
 LADDERS[REFINED] = LADDERS[DAYBASIS]
-LINEAR_LADDER = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0)
+LINEAR_LADDER = (0.5, 0.75, 1.1, 1.7, 2.5, 3.75, 5.6, 8.4, 12.6)
 TRAINED = ("mlp", "ndgi")
 """Peers that train for minutes: on the sample alone."""
 
@@ -75,7 +75,7 @@ def bracketing(
     Returns:
         Its points from fine to coarse, or why it is absent.
     """
-    low = high = len(ladder) // 2
+    low = high = (len(ladder) + 1) // 2
     points: dict[int, RatePoint] = {}
     results = PeerResults((), {})
 
@@ -146,7 +146,8 @@ def rate_of_set(one: BenchSet, settings: RateSettings, progress: Progress = sile
         ):
             continue
         ladder = LINEAR_LADDER if name in OURS and is_linear else LADDERS.get(name)
-        found = run(peer) if ladder is None else bracketing(peer, ladder, levels_db, run, 2 if settings.quick else 4)
+        least = 2 if settings.quick or is_linear else MIN_BD_POINTS  # BD-rates are of codes alone
+        found = run(peer) if ladder is None else bracketing(peer, ladder, levels_db, run, least)
         points += found.points
         absent |= found.absent
     results = PeerResults(tuple(points), absent, tuple(peers.values()), n_valid=int(day.valid.sum()))
