@@ -81,9 +81,10 @@ def _described(one: Exported, where: Path, profile: str) -> str:
         return f"{size}, {', '.join(sorted(one.files))}"
     quality = "" if one.psnr_db is None else f", {one.psnr_db:.2f} dB against the archive"
     each = "" if profile != FRAMES else " each"
+    without = f", without {one.n_outliers} outlier{'s'[: one.n_outliers - 1]} of the archive" if one.n_outliers else ""
     return (
         f"{size}, {one.n_layers} x {one.texture}, "
-        f"{one.texel_bytes:.2f} bytes per texel{each} ({one.texel_bytes_with_mips:.2f} with mips){quality}"
+        f"{one.texel_bytes:.2f} bytes per texel{each} ({one.texel_bytes_with_mips:.2f} with mips){quality}{without}"
     )
 
 

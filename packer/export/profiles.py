@@ -43,6 +43,7 @@ class Exported:
         texel_bytes: Graphics memory for each texel of the lightmap: all maps, or one frame.
         texel_bytes_with_mips: The same with mip levels.
         psnr_db: Of maps: against the archive at its stored hours.
+        n_outliers: Of the archive, which maps cannot hold.
         files: By name, their sizes.
     """
 
@@ -53,6 +54,7 @@ class Exported:
     texel_bytes: float = 0.0
     texel_bytes_with_mips: float = 0.0
     psnr_db: float | None = None
+    n_outliers: int = 0
     files: dict[str, int] = field(default_factory=dict)
 
     def add(self, name: str, content: bytes) -> None:
@@ -145,6 +147,8 @@ def export_lightmap(
     if options.profile == FRAMES:
         _export_frames(archive.lightmaps[index], options, exported, progress)
         return exported
+    outliers = archive.metadata["lightmaps"][index].get("outliers")
+    exported.n_outliers = 0 if outliers is None else len(archive.container.read_array(outliers))
     day, maps = affine_day(archive, index)
     levels = chart_levels(day.valid, None if options.mips and options.profile == SAMPLE else 1)
     if options.profile == LOAD:

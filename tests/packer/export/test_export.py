@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.contest_data import KEYS, make_radiance
 from tests.packer.export.conftest import GOLDEN
 from todpack.cli import main
 from todpack.decompressor import open_archive
@@ -116,6 +117,22 @@ def test_a_level_becomes_a_folder_for_each_lightmap(exported: Callable[..., Path
     assert all(names(out / entry["folder"]) == MAPS for entry in manifest["lightmaps"])
     one = exported(LEVEL, "--profile", "load", "--lightmap", expected[1], name="one")
     assert len(names(one)) == 2
+
+
+def test_outliers_are_counted_where_they_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import todpack
+
+    radiance, valid = make_radiance(48, 44)
+    radiance[3, 10:12, 10:12], valid[10:12, 10:12] = 1000.0, True
+    hot = tmp_path / "hot.tod"
+    todpack.compress(radiance, hot, valid=valid, hours=[int(key) / 100 for key in KEYS], q_step=4.0)
+    words = ["export", str(hot), "-o", str(tmp_path / "out"), "--profile"]
+    assert main([*words, "sample", "--texture", "rgba8"]) == 0
+    assert "without 4 outliers of the archive" in capsys.readouterr().out
+    assert main([*words, "frames", "--hours", "3", "--no-mips", "--overwrite"]) == 0
+    assert "without" not in capsys.readouterr().out
+    (stored,) = read_ktx2(tmp_path / "out" / "tod_03.ktx2")
+    assert (stored[10:12, 10:12, :3] == 1000.0).all()
 
 
 def test_any_family_gives_frames(exported: Callable[..., Path]) -> None:
