@@ -6,6 +6,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from todpack.decompressor.plain_text import PlainText, printable
 
@@ -26,7 +27,16 @@ class ProgressLine:
     It also writes when no step is done for long: a thread sees to that until `close`.
     """
 
-    def __init__(self, label: str, unit: str = "", total: int = 0, done: int = 0, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        label: str,
+        unit: str = "",
+        total: int = 0,
+        done: int = 0,
+        *,
+        left_s: Callable[[], float] | None = None,
+        quiet: bool = False,
+    ) -> None:
         """Begin.
 
         Args:
@@ -34,9 +44,11 @@ class ProgressLine:
             unit: Of a step, such as "tile".
             total: Steps in all; 0: not known yet.
             done: Steps that were done before.
+            left_s: Says how many seconds are left; None takes all steps for equally long.
             quiet: Write nothing.
         """
         self._label, self._unit, self._total, self._done, self._note = label, unit, total, done, ""
+        self._left_s = left_s
         self._first, self._began, self._written = done, time.monotonic(), 0.0
         self._is_terminal, self._is_shown, self._lock = sys.stderr.isatty(), False, threading.Lock()
         self._ended = threading.Event()
@@ -58,9 +70,10 @@ class ProgressLine:
         seconds = time.monotonic() - self._began
         steps = f"{self._done} of {self._total}" if self._total else str(self._done)
         text = f"{self._label}: {steps}{f' {self._unit}s' if self._unit else ''}, {_clock(seconds)}"
-        fresh = self._done - self._first
-        if fresh > 0 and self._total > self._done:
-            text += f", {_clock(seconds * (self._total - self._done) / fresh)} left"
+        fresh, rest = self._done - self._first, self._total - self._done
+        if rest > 0 and (fresh > 0 or self._left_s is not None):
+            left = seconds * rest / fresh if self._left_s is None else self._left_s()
+            text += f", {_clock(left)} left"
         return f"{text}, {self._note}" if self._note else text
 
     def _write(self) -> None:

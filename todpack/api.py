@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from todpack.packer.errors import PackError
 
 if TYPE_CHECKING:
     from todpack.eval.measures.score import ScoreReport
+    from todpack.packer.dataset.compress import CodedLightmap
+    from todpack.packer.dataset.estimate import LevelPlan
     from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
     from todpack.packer.daybasis.encoder import Refine
 
@@ -42,6 +44,7 @@ class CompressReport:
         n_components: K, latent maps; None for a level.
         n_kept: Lightmaps of a level that an earlier, interrupted run had finished.
         is_refined: Whether codes were refined; None for a level.
+        lightmaps: Of a level: those with the most bits a texel first.
         raw_bytes: Of a level: what its archive stands for: its 8-bit codes, or float32 at 24 hours as the contest
             counts it.
     """
@@ -55,6 +58,7 @@ class CompressReport:
     n_kept: int = 0
     raw_bytes: int = 0
     is_refined: bool | None = None
+    lightmaps: tuple[CodedLightmap, ...] = ()
 
 
 def compress(
@@ -80,6 +84,8 @@ def compress(
     config: DayBasisConfig | None = None,
     options: DayBasisPackOptions | None = None,
     linear_options: Sequence[str] = (),
+    on_plan: Callable[[LevelPlan], object] = lambda _plan: None,
+    dry_run: bool = False,
 ) -> CompressReport:
     """Compress a day of lightmaps, or all lightmaps of a dataset, into one archive.
 
@@ -110,6 +116,8 @@ def compress(
         config: All options of the transform at once.
         options: All options of the coder at once.
         linear_options: Names of options that were given and are for linear radiance only.
+        on_plan: Told what will be done, before it begins.
+        dry_run: End after the plan: nothing is made, and the report says 0 bytes.
 
     Raises:
         DataError: the source cannot be read as a day.
@@ -119,6 +127,8 @@ def compress(
         MissingPackageError: a package is not installed; the message names the extra that brings it.
     """
     with needs("pack", "compress"):
+        from todpack.packer.dataset.estimate import plan_of
+        from todpack.packer.dataset.job import LightmapJob
         from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
         from todpack.packer.daybasis.encoder import encode_day
         from todpack.packer.daybasis.refine.refiner import refiner
@@ -157,7 +167,7 @@ def compress(
             if any(entry.transfer == "srgb8" for entry in dataset.entries):
                 refuse_linear_options(source)
             return _compress_level(
-                dataset, path, at_step, options, refinement, target_psnr_db, jobs, engine, on_warning
+                dataset, path, at_step, options, refinement, target_psnr_db, jobs, engine, on_warning, on_plan, dry_run
             )
         day: TileSource = open_day(Path(source), reading, lightmap=lightmap)
     else:
@@ -171,6 +181,10 @@ def compress(
             on_warning(warning)
     if day.transfer == "srgb8":
         refuse_linear_options(source if isinstance(source, str | os.PathLike) else day.name)
+    here = LightmapJob(path, cast(Any, day), config, options, target_psnr_db, refinement)
+    on_plan(plan_of([here], path, 1))
+    if dry_run:
+        return CompressReport(path, 0)
     encoded = encode_day(
         day,
         at_step(day.transfer == "linear"),
@@ -199,6 +213,8 @@ def _compress_level(
     n_jobs: int | None,
     engine: str,
     on_warning: Callable[[str], object] | None,
+    on_plan: Callable[[LevelPlan], object],
+    dry_run: bool,
 ) -> CompressReport:
     from todpack.packer.dataset.compress import compress_level
     from todpack.packer.dataset.job import LightmapJob
@@ -208,8 +224,12 @@ def _compress_level(
         is_linear = entry.transfer == "linear"
         jobs.append(LightmapJob(dataset.path, entry, at_step(is_linear), options, target_psnr_db, refine))
         raw += entry.width * entry.height * 3 * (4 * RAW_TIMES if is_linear else len(entry.hours))
-    done = compress_level(jobs, out, n_jobs=n_jobs, engine=engine, on_warning=on_warning)
-    return CompressReport(out, done.size_bytes, done.n_lightmaps, n_kept=done.n_kept, raw_bytes=raw)
+    done = compress_level(
+        jobs, out, n_jobs=n_jobs, engine=engine, on_warning=on_warning, on_plan=on_plan, dry_run=dry_run
+    )
+    return CompressReport(
+        out, done.size_bytes, done.n_lightmaps, n_kept=done.n_kept, raw_bytes=raw, lightmaps=done.lightmaps
+    )
 
 
 def _reading(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -15,7 +15,13 @@ from todpack.packer.configuration import click_options, option_values
 from todpack.packer.daybasis.command import OPTIONS
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 
+if TYPE_CHECKING:
+    from todpack.packer.dataset.estimate import LevelPlan
+
 log = logging.getLogger("todpack.compress")
+PLANNED_S = 60.0
+"""Of work that is told before it begins."""
+MOST_LISTED = 10
 LINEAR_OPTIONS = ("transfer", "reweight")
 
 
@@ -38,6 +44,7 @@ Examples:
 @click.option("--lightmap", help="Only this one of a dataset, such as L_Courtyard_0.")
 @click.option("--jobs", type=int, help="Lightmaps coded at once.  [default: the number of cores]")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where jobs run.")
+@click.option("--dry-run", is_flag=True, help="Say how much it is, and about how long it takes, and end.")
 @click.pass_context
 def compress(
     context: click.Context,
@@ -48,6 +55,7 @@ def compress(
     lightmap: str | None,
     jobs: int | None,
     engine: str,
+    dry_run: bool,
     **options: Any,
 ) -> None:
     """Compress a folder of frames, or a dataset with all its lightmaps, into one archive.
@@ -67,6 +75,12 @@ def compress(
         if line not in said:
             said.append(line)
             log.warning(line)
+
+    def on_plan(plan: LevelPlan) -> None:
+        if dry_run:
+            click.echo(plan.line())
+        elif plan.n_lightmaps > 1 or plan.seconds > PLANNED_S:
+            log.info(plan.line())
 
     given = [name for name in LINEAR_OPTIONS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     with StageBars() as bars:
@@ -90,7 +104,11 @@ def compress(
             config=DayBasisConfig(**option_values(DayBasisConfig, {**options, "q_step": None})),
             options=DayBasisPackOptions(**option_values(DayBasisPackOptions, options)),
             linear_options=given,
+            on_plan=on_plan,
+            dry_run=dry_run,
         )
+    if dry_run:
+        return
     line = f"{out}: {report.size_bytes} bytes, "
     if report.psnr_db is not None:
         line += f"{report.psnr_db:.2f} dB, q_step {report.q_step:g}, K = {report.n_components}"
@@ -99,6 +117,12 @@ def compress(
         kept = f", {report.n_kept} of them finished before" if report.n_kept else ""
         share = 100 * report.size_bytes / report.raw_bytes
         line = f"{out}: {report.n_lightmaps} lightmaps{kept}, {report.size_bytes} bytes, {share:.3f} % of raw"
+    if len(report.lightmaps) > 1:
+        click.echo(f"{'lightmap':<24} {'size':>11} {'bytes':>10} {'bits a texel and time':>22}")
+        for one in report.lightmaps[:MOST_LISTED]:
+            click.echo(f"{one.name:<24} {f'{one.width} x {one.height}':>11} {one.size_bytes:>10} {one.bits:>22.3f}")
+        if len(report.lightmaps) > MOST_LISTED:
+            click.echo(f"... and {len(report.lightmaps) - MOST_LISTED} with fewer bits a texel")
     click.echo(line)
     if len(said) > 1:
         log.warning("%d warnings, see above", len(said))

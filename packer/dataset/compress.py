@@ -15,11 +15,23 @@ from todpack.decompressor.staging import remove_strays
 
 from ..errors import PackError
 from ..progress import ProgressLine
+from .estimate import LevelClock, LevelPlan, plan_of
 from .job import LightmapJob
 from .merge import merge_archives
 from .workers import Task, run_local
 
 ENGINES = ("local", "ray")
+
+
+@dataclass(frozen=True)
+class CodedLightmap:
+    """One lightmap of the archive: its sections' bytes, and bits for each valid texel and time."""
+
+    name: str
+    width: int
+    height: int
+    size_bytes: int
+    bits: float
 
 
 @dataclass(frozen=True)
@@ -30,11 +42,13 @@ class LevelResult:
         size_bytes: Of the archive.
         n_lightmaps: In it.
         n_kept: Of these, how many an earlier run had finished.
+        lightmaps: All of them, those with the most bits a texel first.
     """
 
     size_bytes: int
     n_lightmaps: int
     n_kept: int
+    lightmaps: tuple[CodedLightmap, ...] = ()
 
 
 def parts_folder(out: Path) -> Path:
@@ -49,6 +63,8 @@ def compress_level(
     n_jobs: int | None = None,
     engine: str = "local",
     on_warning: Callable[[str], object] | None = None,
+    on_plan: Callable[[LevelPlan], object] = lambda _plan: None,
+    dry_run: bool = False,
 ) -> LevelResult:
     """Code lightmaps in parallel and write one archive; its bytes depend on the jobs alone, not on how they are run.
 
@@ -58,6 +74,8 @@ def compress_level(
         n_jobs: Jobs at once; None takes the number of cores.
         engine: "local" or "ray".
         on_warning: Told what is unusual about each lightmap that is coded.
+        on_plan: Told what will be done.
+        dry_run: End after the plan, with nothing made.
 
     Raises:
         PackError: a job failed; the others are finished, kept, and not done again by the next run.
@@ -79,12 +97,19 @@ def compress_level(
         )
     check_output(out)
     folder = parts_folder(out)
-    make_folder(folder)
     tasks = [Task(job, folder / f"{job.digest()}.tod") for job in jobs]
     todo = [task for task in tasks if not _is_finished(task.part)]
-    with ProgressLine("compress", "lightmap", len(tasks), len(tasks) - len(todo)) as line:
+    n_kept, n_workers = len(tasks) - len(todo), n_jobs or os.cpu_count() or 1
+    on_plan(plan_of([task.job for task in todo], out, n_workers, n_kept))
+    if dry_run:
+        return LevelResult(0, len(tasks), n_kept)
+    make_folder(folder)
+    clock = LevelClock(todo, n_workers)
+    left_s = clock.left_s if engine == "local" else None
+    with ProgressLine("compress", "lightmap", len(tasks), n_kept, left_s=left_s) as line:
 
-        def on_done(_task: Task) -> None:
+        def on_done(task: Task) -> None:
+            clock.finish(task)
             line.update(line.done + 1)
 
         tell = on_warning or (lambda _line: None)
@@ -94,14 +119,24 @@ def compress_level(
 
             failures = run_on_ray(todo, n_jobs, on_done, tell)
         else:
-            failures = run_local(todo, n_jobs or os.cpu_count() or 1, on_done, on_warning=tell)
+            failures = run_local(todo, n_workers, on_done, on_warning=tell, on_start=clock.start)
     if failures:
         raise PackError(
             f"{len(failures)} of {len(tasks)} lightmaps failed, the others are kept in {folder}; {'; '.join(failures)}"
         )
     size = merge_archives([task.part for task in tasks]).write(out)
+    coded = sorted((_coded(task) for task in tasks), key=lambda one: -one.bits)
     _clear(folder, tasks)
-    return LevelResult(size, len(tasks), len(tasks) - len(todo))
+    return LevelResult(size, len(tasks), n_kept, tuple(coded))
+
+
+def _coded(task: Task) -> CodedLightmap:
+    with Container(task.part, DEFAULT_LIMITS) as container:
+        n_bytes = sum(section.stored_bytes for section in container.sections.values())
+        n_valid = int(container.metadata["lightmaps"][0]["valid_texels"])
+    entry = task.job.entry
+    bits = 8 * n_bytes / (n_valid * len(entry.hours))
+    return CodedLightmap(entry.name, entry.width, entry.height, n_bytes, bits)
 
 
 def _is_finished(part: Path) -> bool:

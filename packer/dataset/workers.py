@@ -143,6 +143,7 @@ def run_local(
     on_done: Callable[[Task], None],
     do: Do = LightmapJob.encode,
     on_warning: Callable[[str], object] = lambda _line: None,
+    on_start: Callable[[Task], object] = lambda _task: None,
 ) -> list[str]:
     """Run tasks in processes, the largest first.
 
@@ -152,6 +153,7 @@ def run_local(
         on_done: Called after each task that succeeded.
         do: What is done for each job; sent to the processes.
         on_warning: Called with each line for the user.
+        on_start: Called when a process begins with a task.
 
     Returns:
         One line for each task that failed: a typed error, or a worker lost ATTEMPTS times.
@@ -171,6 +173,7 @@ def run_local(
                     worker = idle.pop() if idle else _Worker(do)
                     busy[worker.connection] = worker
                 attempts[waiting[0]] += 1
+                on_start(waiting[0])
                 worker.give(waiting.pop(0))
             ready = set(wait(list(busy)))
             for connection in [one for one in busy if one in ready]:
