@@ -13,8 +13,8 @@ from .workers import MEMORY_SHARE, Task, available_bytes
 
 VALUE_S, LIGHTMAP_S, PROCESS_S = 0.4e-6, 0.1, 1.0
 """Seconds of a core for each texel, time and channel (0.23 to 0.74e-6 measured), each lightmap, each process."""
-TARGET_TIMES, REFINED_TIMES = 3.0, 12.0
-"""So many times more where a PSNR is to be met (2.1 to 3 measured), and with `--refine fast` (7 to 15)."""
+TARGET_TIMES, REFINED_TIMES = 3.0, 1.7
+"""So many times more where a PSNR is to be met (2.1 to 3 measured), and where codes are refined (1.4 to 1.9)."""
 BITS = 0.7
 """Of the archive, for each texel and time, valid or not (0.27 to 1.4 measured at the default step)."""
 
