@@ -23,7 +23,7 @@ HASH_FACTORS = ((1_640_531_513, 805_459_861), (1_103_515_245, 1_597_334_677))
 MAX_LEVELS = 32
 MAX_NODES = 1 << 16
 MAX_CAPACITY = 1 << 24
-STRIP_TEXELS = 1 << 20  # looked up at a time, so that a large map takes no more memory than its latents
+STRIP_TEXELS = 1 << 14  # looked up at a time, so that many levels take little memory
 
 
 @dataclass(frozen=True)

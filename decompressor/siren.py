@@ -19,7 +19,7 @@ from .working_set import WorkingSet
 STORAGES = ("latent", "weights")
 F1_DTYPES = ("fp16", "int8", "fp32")
 MAX_NODES = 1 << 16
-STRIP_VALUES = 1 << 22  # of the widest activation at a time: 16 MiB
+STRIP_VALUES = 1 << 19  # of the widest activation at a time: 2 MiB
 
 
 @dataclass(frozen=True)

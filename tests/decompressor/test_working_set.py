@@ -72,6 +72,16 @@ def test_good_archives_need_a_small_part_of_what_they_may_take(archives: dict[st
         assert archive.memory.left > archive.memory.total // 2
 
 
+def test_networks_of_usual_size_keep_to_it(tmp_path: Path) -> None:
+    run = write_micro_run(
+        tmp_path / "run", height=256, width=256, levels=(16, 32, 64, 128, 256), channels=4, hidden=128, layers=4
+    )
+    pack_run(run, tmp_path / "a.tod")
+    with open_archive(tmp_path / "a.tod", threads=8, provider="cpu") as archive:
+        archive.decode(6.0)
+        assert archive.memory.left > archive.memory.total // 4
+
+
 def test_plain_archives_open_with_any_number_of_threads(tmp_path: Path) -> None:
     """A small file may take little memory: fewer threads decode tiles then."""
     frames = np.full((3, 768, 768, 3), 80.0, np.float32) + np.arange(3, dtype=np.float32)[:, None, None, None]
