@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from todpack.cli import main
+from todpack.decompressor.daybasis import native
 from todpack.decompressor.errors import TodpackError
 from todpack.eval.bench.document import bench_document
 from todpack.eval.bench.rate import bracketing, compared
@@ -230,6 +231,10 @@ def test_small_run_through_the_command(
     assert {DAYBASIS, REFINED} <= names
     rows = {row["measure"]: row["value"] for row in found["speed"]["sets"][name]["rows"]}
     assert rows["compress peak MiB, closed form"] > 20
+    assert 0 < rows["first frame s, fresh process"] < 60
+    if native.IS_THERE:
+        assert 2 <= rows["maps held, bytes for each of a texel's K"] < 4
+        assert rows["open, share of NumPy's"] < 1
     assert all(value is None or math.isfinite(value) for value in rows.values())
     monkeypatch.setattr("todpack.eval.peers.run._point", None)  # nothing is measured again
     assert main([*command, "--part", "rate"]) == 0
