@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, PngImagePlugin
 
 from .errors import OutputError
 from .files import write_atomic
+from .png import png_of
 
-PNG_COMPRESSION = 1  # fast; the frames are for a scorer or a tool, not for keeping
 SOFTWARE = "todpack"  # in PNG and EXR files, by which a later run knows that it may replace them
 
 
@@ -55,7 +53,7 @@ def write_frame(path: Path, frame: np.ndarray, kind: str) -> None:
 
     Args:
         path: The file.
-        frame: (h, w, 3) uint8 for "png", any array for "npy", float32 for "bin" and "exr".
+        frame: (h, w, 3) uint8 for "png" (or (h, w), gray), any array for "npy", float32 for "bin" and "exr".
         kind: "png", "npy", "bin" (little-endian float32 by rows, RGB interleaved, nothing else) or "exr".
 
     Raises:
@@ -68,12 +66,7 @@ def write_frame(path: Path, frame: np.ndarray, kind: str) -> None:
     elif kind == "exr":
         _write_exr(path, frame)
     else:
-        text = PngImagePlugin.PngInfo()
-        text.add_text("Software", SOFTWARE)
-        write_atomic(
-            path,
-            lambda file: Image.fromarray(frame).save(file, "PNG", compress_level=PNG_COMPRESSION, pnginfo=text),
-        )
+        write_atomic(path, lambda file: file.write(png_of(frame, SOFTWARE)))
 
 
 def _write_exr(path: Path, frame: np.ndarray) -> None:
@@ -82,6 +75,8 @@ def _write_exr(path: Path, frame: np.ndarray) -> None:
         import OpenEXR
     except ImportError as error:
         raise OutputError(f"--format exr needs OpenEXR: pip install 'todpack[exr]' ({error})") from error
+    import tempfile
+
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "software": SOFTWARE}
     with tempfile.TemporaryDirectory(prefix="todpack-exr-") as folder:
         made = Path(folder) / "frame.exr"

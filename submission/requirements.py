@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from .errors import SubmissionError
 
-PACKAGES = ("numpy", "pillow", "zstandard")
+PACKAGES = ("numpy", "zstandard")
 GPU_WHEELS = (
     "platform_machine == 'x86_64' and sys_platform == 'linux' or "
     "platform_machine == 'AMD64' and sys_platform == 'win32'"

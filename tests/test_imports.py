@@ -16,7 +16,7 @@ from todpack.packer.daybasis.native import kernels
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("frames", "decompressor", "packer", "trainer", "eval", "submission", "todpack")
-DECODER_PACKAGES = {"numpy", "onnxruntime", "zstandard", "PIL"}
+DECODER_PACKAGES = {"numpy", "onnxruntime", "zstandard"}
 # docs/architecture.md "Layers": what a folder may import beside itself. Always down, and only the command line may
 # name everything.
 MAY_IMPORT = {
@@ -86,7 +86,7 @@ def test_variables_of_the_environment_are_documented() -> None:
     assert sorted(name for name in used if f"`{name}" not in text) == []
 
 
-def test_decompressor_needs_four_packages() -> None:
+def test_decompressor_needs_three_packages() -> None:
     """And constriction, for archives that are coded by it, and OpenEXR, where such files are asked for."""
     found = {m.split(".")[0] for file in files_of("decompressor") for m in imports_of(file)}
     assert found - set(sys.stdlib_module_names) - {"decompressor", "constriction", "OpenEXR"} == DECODER_PACKAGES
