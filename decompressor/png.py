@@ -34,7 +34,7 @@ def png_of(codes: np.ndarray, software: str) -> bytes:
     chunks = (
         (b"IHDR", header),
         (b"tEXt", b"Software\0" + software.encode("latin-1")),
-        (b"IDAT", zlib.compress(filtered, COMPRESSION)),
+        (b"IDAT", zlib.compress(filtered.data, COMPRESSION)),
         (b"IEND", b""),
     )
     return SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
