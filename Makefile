@@ -56,6 +56,10 @@ test-native: $(STAMP)  ## the native core: builds by gcc, clang, for ARM, with s
 	mkdir -p $(OUT)/native
 	$(BIN)/python -m tests.native.vectors $(OUT)/native/cases.vec 300
 	sh native/tests/run.sh $(OUT)/native/cases.vec $(OUT)/native
+	$(BIN)/python -m tests.native.library.frames $(OUT)/native/library
+	sh native/tests/library.sh $(OUT)/native/library/frames.txt $(OUT)/native/library
+	$(BIN)/python -m tests.native.library.seeds $(OUT)/native/fuzz/seeds
+	sh native/fuzz/run.sh 5 $(OUT)/native/fuzz
 	sh native/tests/sanitized.sh $(CURDIR)/$(BIN)/python $(CURDIR)/$(OUT)/native/sanitized tests/native tests/golden tests/decompressor
 
 test-oldest: $(STAMP)  ## decoding and packing with the lowest versions that pyproject.toml allows, in .venv-oldest

@@ -10,6 +10,18 @@
 #define MAX_FEATURES 256
 #define DAY_H 24.0
 
+/* The digest itself is for `todpack verify`. */
+static void check_digest(TodFields *all)
+{
+    char digits[65] = "";
+    const TodPlace value = tod_find(all->json, all->object, "sha256");
+    const int is_text = value && all->json->text[value] == '"';
+    const TodText text = is_text ? tod_read_text(all->json, value, digits, 64) : (TodText){-1, 0};
+    if (text.n_bytes != 64 || strspn(digits, "0123456789abcdef") != 64)
+        tod_fail(all->error, TOD_INVALID_METADATA,
+                 "metadata.json.sha256: expected 64 hexadecimal digits, found others");
+}
+
 /* Refuse an archive that would decode wrongly without something that is not known here. */
 static void check_required(TodFields *all)
 {
@@ -27,6 +39,8 @@ static void check_required(TodFields *all)
         name[text.n_bytes < 0 ? 0 : text.n_bytes] = 0;
         for (size_t i = 0; i < sizeof FEATURES / sizeof *FEATURES; i++)
             is_known |= strcmp(name, FEATURES[i]) == 0;
+        if (strcmp(name, "digest") == 0)
+            check_digest(all);
         if (!is_known)
             tod_fail(all->error, TOD_UNSUPPORTED_FEATURE,
                      "metadata.json.requires: %.*s is not known to this version of the library; a newer one reads it",

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from .binding import Library
 from .build import SOURCES, compile_c, need_compiler
+
+
+@pytest.fixture(scope="session", autouse=True)
+def not_with_sanitizers_preloaded() -> None:
+    """Compilers and Mono would run with them too; native/tests/library.sh has sanitized builds of its own."""
+    if "asan" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip("the library has sanitized builds of its own")
 
 
 @pytest.fixture(scope="session")
