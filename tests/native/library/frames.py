@@ -1,6 +1,6 @@
 """Write a list of frames and their digests for native/tests/golden.c.
 
-    python -m tests.native.library.frames FOLDER
+python -m tests.native.library.frames FOLDER
 """
 
 from __future__ import annotations
