@@ -179,7 +179,7 @@ def _next_step(
         end = low or high
         assert end is not None
         move = (goal - end[1]) / slope
-        return end[0] + math.copysign(min(max(abs(move), 0.02), 3.0), move)
+        return end[0] + math.copysign(min(max(abs(move), NEIGHBORS), 3.0), move)
     width = high[0] - low[0]
     if width > width_before / 2 and math.isfinite(width_before):
         return low[0] + width / 2

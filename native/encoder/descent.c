@@ -3,10 +3,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis.h"
 #include "context_slopes.h"
 #include "images.h"
 
 #define LEAST_CURVATURE 1e-12f
+#define COPIED 64 /* places whose codes are copied at a time: they stay in the cache */
 #define MAX_CODE 524287 /* the coder's, TOD_MAX_DETAIL */
 
 /* The matrices of a region; k maps, `half` lanes of those of one parity. */
@@ -26,7 +28,7 @@ struct TodDescent {
     TodCodes codes;
     TodClassMaps classes;
     TodPrices prices;
-    int has_prices;
+    int is_prepared, has_classes; /* of the codes as they are */
     TodImage slopes[TOD_MAX_LEVELS + 1], changes[TOD_MAX_LEVELS + 1]; /* of each level's image; the last: low band */
     size_t lanes, half;
     uint8_t *valid, *blocks;
@@ -92,8 +94,6 @@ static TodStatus take_images(TodDescent *d)
         const TodSize size = depth < d->pyramid.n_levels ? d->pyramid.levels[depth].size : d->pyramid.low;
         if (tod_take_image(&d->slopes[depth], size, d->lanes, &d->arena) != TOD_OK)
             return TOD_NO_MEMORY;
-        if (depth && tod_take_image(&d->changes[depth], size, d->lanes, &d->arena) != TOD_OK)
-            return TOD_NO_MEMORY;
     }
     return TOD_OK;
 }
@@ -119,14 +119,26 @@ static TodStatus open_descent(TodDescent *d, const TodDescentSpec *spec)
     if (status == TOD_OK)
         status = tod_build_pyramid(&d->runs, spec->n_levels, 1.0, &d->arena, &d->scratch, &d->pyramid);
     if (status == TOD_OK)
-        status = tod_build_spreads(&d->pyramid, d->valid, &d->arena, &d->spreads);
-    if (status == TOD_OK)
         status = tod_take_codes(&d->codes, &d->pyramid, spec->n_maps, &d->arena);
     if (status == TOD_OK)
         status = take_regions(d, spec->rotations);
+    return status == TOD_OK ? take_images(d) : status;
+}
+
+/* What only the descent needs, and rounding does not. */
+static TodStatus prepare(TodDescent *d)
+{
+    if (d->is_prepared)
+        return TOD_OK;
+    TodStatus status = tod_build_spreads(&d->pyramid, d->valid, &d->arena, &d->spreads);
+    for (int32_t depth = 1; depth <= d->pyramid.n_levels && status == TOD_OK; depth++) {
+        const TodSize size = {d->slopes[depth].height, d->slopes[depth].width};
+        status = tod_take_image(&d->changes[depth], size, d->lanes, &d->arena);
+    }
     if (status == TOD_OK)
         status = take_class_maps(d);
-    return status == TOD_OK ? take_images(d) : status;
+    d->is_prepared = status == TOD_OK;
+    return status;
 }
 
 TodStatus tod_descent_open(const TodDescentSpec *spec, TodDescent **descent)
@@ -160,6 +172,11 @@ int32_t tod_descent_texels(const TodDescent *d)
     return d->runs.n_texels;
 }
 
+size_t tod_descent_regions(const TodDescent *d)
+{
+    return (size_t)d->n_regions;
+}
+
 TodStatus tod_descent_band(TodDescent *d, int32_t depth, int orientation, int is_set, int32_t *codes, size_t n_items)
 {
     const TodSize size = depth < 0 ? d->pyramid.low : d->pyramid.levels[depth].bands[orientation];
@@ -168,13 +185,18 @@ TodStatus tod_descent_band(TodDescent *d, int32_t depth, int orientation, int is
     const size_t area = (size_t)size.height * (size_t)size.width, k = (size_t)d->codes.n_maps;
     if (n_items != area * k)
         return TOD_BAD_ARGUMENT;
-    for (size_t i = 0; i < area; i++)
-        for (size_t j = 0; j < k; j++) {
-            if (is_set)
-                own[i * k + j] = sites[i] ? codes[j * area + i] : 0;
-            else
-                codes[j * area + i] = own[i * k + j];
-        }
+    if (is_set)
+        d->has_classes = 0;
+    for (size_t first = 0; first < area; first += COPIED) {
+        const size_t end = area - first < COPIED ? area : first + COPIED;
+        for (size_t j = 0; j < k; j++)
+            for (size_t i = first; i < end; i++) {
+                if (is_set)
+                    own[i * k + j] = sites[i] ? codes[j * area + i] : 0;
+                else
+                    codes[j * area + i] = own[i * k + j];
+            }
+    }
     return TOD_OK;
 }
 
@@ -182,8 +204,10 @@ TodStatus tod_descent_count(TodDescent *d, int64_t (*counts)[TOD_N_COSTS])
 {
     TodMark mark = tod_arena_mark(&d->scratch);
     memset(counts, 0, TOD_N_FINE_CLASSES * sizeof *counts);
-    const TodStatus status = tod_count_codes(&d->pyramid, &d->codes, &d->scratch, &d->classes, counts);
+    const TodStatus status = tod_count_codes(&d->pyramid, &d->codes, &d->scratch, d->is_prepared ? &d->classes : NULL,
+                                             counts);
     tod_arena_rewind(&d->scratch, mark);
+    d->has_classes = d->is_prepared && status == TOD_OK;
     return status;
 }
 
@@ -201,6 +225,41 @@ static float point_of(int32_t code, const float centroids[2])
         return 0.0f;
     const float magnitude = (float)(code < 0 ? -code : code), point = magnitude + centroids[magnitude > 1.5f];
     return code < 0 ? -point : point;
+}
+
+/* The code of least curvature * error^2 + cost + slope * magnitude among 0 and the integers around the value. */
+static int32_t cheapest(float value, float curvature, const float *costs, float slope, const float centroids[2])
+{
+    const float magnitude = fabsf(value);
+    float best_cost = curvature * magnitude * magnitude + costs[0];
+    const int32_t lower = magnitude < (float)MAX_CODE ? (int32_t)magnitude : MAX_CODE - 1;
+    int32_t best = 0;
+    for (int32_t candidate = lower ? lower : 1; candidate <= lower + 1; candidate++) {
+        const float error = magnitude - (float)candidate - centroids[candidate > 1];
+        const float rate = costs[candidate < TOD_LAST_MAGNITUDE ? candidate : TOD_LAST_MAGNITUDE];
+        const float cost = curvature * error * error + rate + slope * (float)candidate;
+        if (cost < best_cost) {
+            best_cost = cost;
+            best = candidate;
+        }
+    }
+    return value < 0.0f ? -best : best;
+}
+
+static void note_excess(double excess[2], double weights[2], int32_t code, float value, float curvature)
+{
+    const int32_t magnitude = code < 0 ? -code : code;
+    const int kind = magnitude > 1;
+    excess[kind] += (double)curvature * ((double)(code < 0 ? -value : value) - magnitude);
+    weights[kind] += (double)curvature;
+}
+
+static int32_t count_sites(const uint8_t *sites, TodSize size)
+{
+    int32_t n = 0;
+    for (size_t i = 0; i < (size_t)size.height * (size_t)size.width; i++)
+        n += sites[i];
+    return n;
 }
 
 /* ------------------------------------------------------------------------------------------------ maps */
@@ -279,6 +338,9 @@ static void smooth_texel(const TodDescent *d, const TodSmoothing *smoothing, int
 TodStatus tod_descent_maps(TodDescent *d, const float centroids[2], const TodSmoothing *smoothing, float *maps)
 {
     const int32_t n_levels = d->pyramid.n_levels;
+    const TodStatus status = prepare(d);
+    if (status != TOD_OK)
+        return status;
     for (int32_t depth = 0; depth <= n_levels; depth++)
         tod_clear_image(&d->slopes[depth]);
     draw_low(d);
@@ -299,6 +361,167 @@ TodStatus tod_descent_maps(TodDescent *d, const float centroids[2], const TodSmo
             maps += n;
         }
     return TOD_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------ rounding */
+
+/* Put rows of the valid texels into the finest image. */
+static void put_texels(TodDescent *d, const float *rows)
+{
+    const size_t n = (size_t)d->codes.n_maps;
+    for (int32_t y = 0; y < d->slopes[0].height; y++)
+        for (int32_t x = 0; x < d->slopes[0].width; x++)
+            if (d->valid[(size_t)y * (size_t)d->slopes[0].width + (size_t)x]) {
+                memcpy(tod_image_at(&d->slopes[0], y, x), rows, n * sizeof *rows);
+                rows += n;
+            }
+}
+
+TodStatus tod_descent_analyze(TodDescent *d, const float *maps)
+{
+    for (int32_t depth = 0; depth <= d->pyramid.n_levels; depth++)
+        tod_clear_image(&d->slopes[depth]);
+    put_texels(d, maps);
+    for (int32_t depth = 0; depth < d->pyramid.n_levels; depth++) {
+        TodImage *image = &d->slopes[depth], *low = &d->slopes[depth + 1];
+        tod_analyze_level(&d->pyramid.levels[depth], image);
+        for (int32_t y = 0; y < low->height; y++)
+            for (int32_t x = 0; x < low->width; x++)
+                memcpy(tod_image_at(low, y, x), tod_image_at(image, 2 * y, 2 * x), d->lanes * sizeof(float));
+    }
+    return TOD_OK;
+}
+
+static int32_t round_plainly(float value, float rounding)
+{
+    const float magnitude = floorf(fabsf(value) + rounding);
+    const int32_t code = magnitude < (float)MAX_CODE ? (int32_t)magnitude : MAX_CODE;
+    return value < 0.0f ? -code : code;
+}
+
+#define DEAD_ZONE 0.4f /* a magnitude r is coded as floor(r + this) where no rate is known */
+
+/* Coefficients of one site in steps, of its coded maps. */
+static void steps_of(const TodDescent *d, int32_t depth, int orientation, int32_t y, int32_t x, const float *inverses,
+                     float *steps)
+{
+    const int is_high_row = orientation == TOD_LH || orientation == TOD_HH;
+    const int is_high_column = orientation == TOD_HL || orientation == TOD_HH;
+    const TodLevel *level = &d->pyramid.levels[depth];
+    const size_t k = (size_t)d->codes.n_maps, region = (size_t)(region_at(d, depth, y, x) - d->regions);
+    const size_t place = (size_t)y * (size_t)level->bands[orientation].width + (size_t)x;
+    const float inverse = 1.0f / level->scale[orientation][place];
+    tod_encode_kernels()->multiply_rows(tod_image_at(&d->slopes[depth], 2 * y + is_high_row, 2 * x + is_high_column), 0,
+                                        1, k, inverses + region * k * d->lanes, d->lanes, steps);
+    for (size_t j = 0; j < k; j++)
+        steps[j] *= inverse;
+}
+
+/* Round the codes of one phase of a site, or of both where no costs are given. */
+static void round_site(TodDescent *d, const TodContexts *contexts, TodRounding *rounding, int phase, int32_t y,
+                       int32_t x, const float *steps, int32_t *codes)
+{
+    if (!rounding->bits) {
+        for (int32_t k = 0; k < d->codes.n_maps; k++) {
+            codes[k] = round_plainly(steps[k], DEAD_ZONE);
+            if (codes[k])
+                note_excess(rounding->excess, rounding->weights, codes[k], steps[k], 1.0f);
+        }
+        return;
+    }
+    for (int32_t k = (x + y + phase) & 1; k < d->codes.n_maps; k += 2) {
+        const uint8_t class = tod_class_at(contexts, k, y, x);
+        codes[k] = class < TOD_N_FINE_CLASSES && fabsf(steps[k]) >= 0.5f
+                       ? cheapest(steps[k], 1.0f, rounding->bits[class], 0.0f, rounding->centroids)
+                       : 0;
+        if (codes[k])
+            note_excess(rounding->excess, rounding->weights, codes[k], steps[k], 1.0f);
+    }
+}
+
+static TodStatus round_level(TodDescent *d, TodContexts *contexts, TodRounding *rounding, int32_t depth,
+                             const float *inverses, uint8_t *mean_codes)
+{
+    const TodLevel *level = &d->pyramid.levels[depth];
+    const TodStatus status = rounding->bits ? tod_contexts_level(contexts, level, depth, &d->scratch) : TOD_OK;
+    float *steps = d->buffers;
+    for (int o = 0; o < TOD_N_ORIENTATIONS && status == TOD_OK; o++) {
+        const TodSize size = level->bands[o];
+        int32_t *codes = d->codes.details[depth][o];
+        if (size.height == 0 || size.width == 0)
+            continue;
+        if (rounding->bits) {
+            tod_mean_codes(codes, size, d->codes.n_maps, count_sites(level->sites[o], size), mean_codes);
+            tod_contexts_band(contexts, o, mean_codes);
+        }
+        for (int phase = 0; phase < (rounding->bits ? TOD_N_PHASES : 1); phase++) {
+            if (phase)
+                tod_contexts_after_first(contexts);
+            if (rounding->bits)
+                tod_contexts_classes(contexts, phase);
+            for (int32_t y = 0; y < size.height; y++)
+                for (int32_t x = 0; x < size.width; x++) {
+                    const size_t place = (size_t)y * (size_t)size.width + (size_t)x;
+                    if (!level->sites[o][place])
+                        continue;
+                    steps_of(d, depth, o, y, x, inverses, steps);
+                    round_site(d, contexts, rounding, phase, y, x, steps, codes + place * (size_t)d->codes.n_maps);
+                }
+            if (rounding->bits)
+                tod_put_phase(contexts, phase, codes);
+        }
+        if (rounding->bits)
+            tod_contexts_end_band(contexts);
+    }
+    return status;
+}
+
+static void round_low(TodDescent *d)
+{
+    const TodImage *image = &d->slopes[d->pyramid.n_levels];
+    for (int32_t y = 0; y < image->height; y++)
+        for (int32_t x = 0; x < image->width; x++) {
+            const size_t place = (size_t)y * (size_t)image->width + (size_t)x;
+            const float *at = tod_image_at(image, y, x);
+            int32_t *codes = d->codes.low + place * (size_t)d->codes.n_maps;
+            for (int32_t k = 0; k < d->codes.n_maps && d->pyramid.low_sites[place]; k++) {
+                const float value = rintf(at[k] / d->pyramid.low_scale[place]);
+                codes[k] = (int32_t)(value > 1e9f ? 1e9f : value < -1e9f ? -1e9f : value);
+            }
+        }
+}
+
+TodStatus tod_descent_round(TodDescent *d, TodRounding *rounding)
+{
+    const size_t k = (size_t)d->codes.n_maps, n_regions = (size_t)d->n_regions;
+    TodMark mark = tod_arena_mark(&d->scratch);
+    TodContexts *contexts = tod_arena_zeros(&d->scratch, 1, sizeof *contexts);
+    uint8_t *mean_codes = tod_arena_take(&d->scratch, k, 1);
+    float *inverses = tod_arena_zeros(&d->scratch, n_regions * k * d->lanes, sizeof *inverses);
+    float(*costs)[TOD_N_COSTS] = tod_arena_take(&d->scratch, TOD_N_FINE_CLASSES, sizeof *costs);
+    if (!contexts || !mean_codes || !inverses || !costs)
+        return TOD_NO_MEMORY;
+    for (size_t r = 0; r < n_regions; r++) /* from maps to coded maps: transposed for multiply_rows */
+        for (size_t i = 0; i < k; i++)
+            for (size_t j = 0; j < k; j++)
+                inverses[(r * k + j) * d->lanes + i] = (float)rounding->inverses[(r * k + i) * k + j];
+    TodRounding weighted = *rounding;
+    TodStatus status = TOD_OK;
+    if (rounding->bits) {
+        for (int c = 0; c < TOD_N_FINE_CLASSES; c++)
+            for (int m = 0; m < TOD_N_COSTS; m++)
+                costs[c][m] = rounding->bits[c][m] * rounding->rd_weight;
+        weighted.bits = (const float(*)[TOD_N_COSTS])costs;
+        status = tod_contexts_open(contexts, &d->pyramid, d->codes.n_maps, &d->scratch);
+    }
+    d->has_classes = 0;
+    round_low(d);
+    for (int32_t depth = d->pyramid.n_levels - 1; depth >= 0 && status == TOD_OK; depth--)
+        status = round_level(d, contexts, &weighted, depth, inverses, mean_codes);
+    memcpy(rounding->excess, weighted.excess, sizeof rounding->excess);
+    memcpy(rounding->weights, weighted.weights, sizeof rounding->weights);
+    tod_arena_rewind(&d->scratch, mark);
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------------------ metric */
@@ -333,17 +556,15 @@ static void set_region(TodDescent *d, Region *region, const double *metric)
 TodStatus tod_descent_slopes(TodDescent *d, const float *slopes, const double *metric)
 {
     const size_t n = (size_t)d->codes.n_maps;
+    const TodStatus status = prepare(d);
+    if (status != TOD_OK)
+        return status;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++)
             d->metric[i * d->lanes + j] = (float)metric[i * n + j];
     for (int32_t c = 0; c < d->n_regions; c++)
         set_region(d, &d->regions[c], metric);
-    for (int32_t y = 0; y < d->slopes[0].height; y++)
-        for (int32_t x = 0; x < d->slopes[0].width; x++)
-            if (d->valid[(size_t)y * (size_t)d->slopes[0].width + (size_t)x]) {
-                memcpy(tod_image_at(&d->slopes[0], y, x), slopes, n * sizeof *slopes);
-                slopes += n;
-            }
+    put_texels(d, slopes);
     return TOD_OK;
 }
 
@@ -359,33 +580,6 @@ typedef struct Visit {
     int32_t depth;
     int orientation;
 } Visit;
-
-/* The code of least curvature * error^2 + cost + slope * magnitude among 0 and the integers around the value. */
-static int32_t cheapest(float value, float curvature, const float *costs, float slope, const float centroids[2])
-{
-    const float magnitude = fabsf(value);
-    float best_cost = curvature * magnitude * magnitude + costs[0];
-    const int32_t lower = magnitude < (float)MAX_CODE ? (int32_t)magnitude : MAX_CODE - 1;
-    int32_t best = 0;
-    for (int32_t candidate = lower ? lower : 1; candidate <= lower + 1; candidate++) {
-        const float error = magnitude - (float)candidate - centroids[candidate > 1];
-        const float rate = costs[candidate < TOD_LAST_MAGNITUDE ? candidate : TOD_LAST_MAGNITUDE];
-        const float cost = curvature * error * error + rate + slope * (float)candidate;
-        if (cost < best_cost) {
-            best_cost = cost;
-            best = candidate;
-        }
-    }
-    return value < 0.0f ? -best : best;
-}
-
-static void note_excess(TodSweep *sweep, int32_t code, float value, float curvature)
-{
-    const int32_t magnitude = code < 0 ? -code : code;
-    const int kind = magnitude > 1;
-    sweep->excess[kind] += (double)curvature * ((double)(code < 0 ? -value : value) - magnitude);
-    sweep->weights[kind] += (double)curvature;
-}
 
 /* Choose the codes of one phase of a site. */
 static void visit_site(Visit *v, int phase, int32_t y, int32_t x, const TodTaps *taps)
@@ -424,7 +618,7 @@ static void visit_site(Visit *v, int phase, int32_t y, int32_t x, const TodTaps 
                     tod_context_slope(&d->pyramid, &d->prices, n_maps, v->depth, v->orientation, y, x, k);
         const int32_t chosen = cheapest(value, curvature, v->costs[class], slope, v->centroids);
         if (chosen)
-            note_excess(v->sweep, chosen, value, curvature);
+            note_excess(v->sweep->excess, v->sweep->weights, chosen, value, curvature);
         if (chosen == code)
             continue;
         const float change = point_of(chosen, v->centroids) - before;
@@ -525,17 +719,18 @@ static void descend(TodDescent *d, int32_t depth)
     tod_add_metric(spread, &d->changes[depth], &d->slopes[depth]);
 }
 
-static int32_t count_sites(const uint8_t *sites, TodSize size)
-{
-    int32_t n = 0;
-    for (size_t i = 0; i < (size_t)size.height * (size_t)size.width; i++)
-        n += sites[i];
-    return n;
-}
-
 TodStatus tod_descent_sweep(TodDescent *d, const float centroids[2], TodSweep *sweep)
 {
     const int32_t n_levels = d->pyramid.n_levels;
+    if (!d->is_prepared)
+        return TOD_BAD_ARGUMENT;
+    if (!d->has_classes) {
+        int64_t counts[TOD_N_FINE_CLASSES][TOD_N_COSTS];
+        const TodStatus counted = tod_descent_count(d, counts);
+        if (counted != TOD_OK)
+            return counted;
+    }
+    d->has_classes = 0;
     TodMark mark = tod_arena_mark(&d->scratch);
     Visit *v = tod_arena_zeros(&d->scratch, 1, sizeof *v);
     uint8_t *mean_codes = tod_arena_take(&d->scratch, (size_t)d->codes.n_maps, 1);

@@ -43,6 +43,21 @@ TodStatus tod_descent_count(TodDescent *descent, int64_t (*counts)[TOD_N_COSTS])
 /* Decoded maps of the valid texels in units of q_step, [n_texels][n_maps]; smoothed where `smoothing` is on. */
 TodStatus tod_descent_maps(TodDescent *descent, const float centroids[2], const TodSmoothing *smoothing, float *maps);
 
+/* Take maps [n_texels][n_maps] in units of q_step apart into coefficients, which tod_descent_round rounds. */
+TodStatus tod_descent_analyze(TodDescent *descent, const float *maps);
+
+/* How coefficients are rounded, and what it left. */
+typedef struct TodRounding {
+    const double *inverses;           /* [n_regions][n_maps][n_maps] of the rotations */
+    const float (*bits)[TOD_N_COSTS]; /* costs of magnitudes by class; NULL: a dead zone alone */
+    float rd_weight;                  /* squared steps that a bit is worth */
+    float centroids[2];
+    double excess[2], weights[2]; /* as in TodSweep */
+} TodRounding;
+
+/* Choose all codes, in coding order, each by itself; after tod_descent_analyze. */
+TodStatus tod_descent_round(TodDescent *descent, TodRounding *rounding);
+
 /* Set the slopes [n_texels][n_maps] of the valid texels and the metric [n_maps][n_maps]. */
 TodStatus tod_descent_slopes(TodDescent *descent, const float *slopes, const double *metric);
 
@@ -50,5 +65,6 @@ TodStatus tod_descent_slopes(TodDescent *descent, const float *slopes, const dou
 TodStatus tod_descent_sweep(TodDescent *descent, const float centroids[2], TodSweep *sweep);
 
 int32_t tod_descent_texels(const TodDescent *descent);
+size_t tod_descent_regions(const TodDescent *descent);
 
 #endif

@@ -12,7 +12,7 @@ typedef struct Line {
     int32_t n_even, n_odd;
 } Line;
 
-static float join_weight(int joins, int side)
+float tod_join_weight(int joins, int side)
 {
     if (joins & TOD_PROMOTED || !(joins & side))
         return 0.0f;
@@ -22,12 +22,12 @@ static float join_weight(int joins, int side)
 /* What a neighbor on that side of even or odd sample i gives to it; 0 outside of the line. */
 static float even_gets(const Line *line, int32_t i, int side)
 {
-    return i >= 0 && i < line->n_even ? -UPDATE * join_weight(line->even[i * line->step], side) : 0.0f;
+    return i >= 0 && i < line->n_even ? -UPDATE * tod_join_weight(line->even[i * line->step], side) : 0.0f;
 }
 
 static float odd_gets(const Line *line, int32_t i, int side)
 {
-    return i >= 0 && i < line->n_odd ? -PREDICT * join_weight(line->odd[i * line->step], side) : 0.0f;
+    return i >= 0 && i < line->n_odd ? -PREDICT * tod_join_weight(line->odd[i * line->step], side) : 0.0f;
 }
 
 /* Weights of low sample i from position 2 i - 1 on. */

@@ -17,6 +17,10 @@ typedef struct TodTaps {
 /* The taps of sample (row, column) of a band; `orientation` is TOD_LH, TOD_HL, TOD_HH or TOD_LOW. */
 void tod_find_taps(const TodLevel *level, int orientation, int32_t row, int32_t column, TodTaps *taps);
 
+/* Share of a neighbor on a side (TOD_JOINS_BEFORE or TOD_JOINS_AFTER) in a sample of these joins: 1 beside another one,
+   2 alone, 0 where they do not join. */
+float tod_join_weight(int joins, int side);
+
 /* Those far from every border: of a sample of the band at row 0 and column 0. */
 void tod_inner_taps(int orientation, TodTaps *taps);
 

@@ -134,6 +134,51 @@ static PyObject *descent_maps(PyObject *self, PyObject *args)
     return fits ? done(status) : NULL;
 }
 
+static PyObject *descent_analyze(PyObject *self, PyObject *args)
+{
+    Py_buffer maps;
+    if (!PyArg_ParseTuple(args, "y*", &maps))
+        return NULL;
+    const int fits = tod_has_bytes(&maps, map_bytes(self), "maps");
+    TodStatus status = TOD_OK;
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS status = tod_descent_analyze(((Descent *)self)->descent, maps.buf);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&maps);
+    return fits ? done(status) : NULL;
+}
+
+static PyObject *descent_round(PyObject *object, PyObject *args)
+{
+    Descent *self = (Descent *)object;
+    TodRounding rounding;
+    Py_buffer inverses, bits;
+    memset(&rounding, 0, sizeof rounding);
+    if (!PyArg_ParseTuple(args, "y*y*f(ff)", &inverses, &bits, &rounding.rd_weight, &rounding.centroids[0],
+                          &rounding.centroids[1]))
+        return NULL;
+    const size_t k = (size_t)self->n_maps;
+    const int fits =
+        tod_has_bytes(&inverses, tod_descent_regions(self->descent) * k * k * sizeof(double), "inverses") &&
+        (bits.len == 0 || tod_has_bytes(&bits, TOD_N_FINE_CLASSES * TOD_N_COSTS * sizeof(float), "bits"));
+    TodStatus status = TOD_OK;
+    if (fits) {
+        rounding.inverses = inverses.buf;
+        rounding.bits = bits.len ? bits.buf : NULL;
+        Py_BEGIN_ALLOW_THREADS status = tod_descent_round(self->descent, &rounding);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&inverses);
+    PyBuffer_Release(&bits);
+    if (!fits)
+        return NULL;
+    if (status != TOD_OK)
+        return tod_raise_status(status);
+    return Py_BuildValue("((dd)(dd))", rounding.excess[0], rounding.excess[1], rounding.weights[0],
+                         rounding.weights[1]);
+}
+
 static PyObject *descent_slopes(PyObject *self, PyObject *args)
 {
     Py_buffer slopes, metric;
@@ -184,6 +229,11 @@ static PyMethodDef METHODS[] = {
     {"count", descent_count, METH_VARARGS, "count(counts): (100, 16) int64 magnitudes by class."},
     {"maps", descent_maps, METH_VARARGS,
      "maps(centroids, (is_on, bound, along_x, along_y), maps): (N, K) float32 at the valid texels, in units of q_step."},
+    {"analyze", descent_analyze, METH_VARARGS,
+     "analyze(maps): take (N, K) float32 maps of the valid texels, in units of q_step, apart into coefficients."},
+    {"round", descent_round, METH_VARARGS,
+     "round(inverses, bits, rd_weight, centroids): choose all codes, each by itself; inverses (n_regions, K, K) float64 "
+     "of the rotations, bits (100, 16) float32 or empty for a dead zone alone. Returns excess and weights as sweep."},
     {"slopes", descent_slopes, METH_VARARGS,
      "slopes(slopes, metric): half the gradient of the distortion in the maps (N, K) float32, and (K, K) float64."},
     {"sweep", descent_sweep, METH_VARARGS,

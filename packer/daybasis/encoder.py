@@ -6,6 +6,7 @@ needs is kept while the day fits into memory (`DayTiles`), and made again at eac
 
 from __future__ import annotations
 
+import math
 import tempfile
 import weakref
 from collections.abc import Callable
@@ -44,6 +45,8 @@ from .transform.closed_form import TemporalTransform, find_transform
 CLOSED_FORM_SMOOTHING = Smoothing(0.16, (13 / 64, 13 / 64))
 """Where the rounding does not know of the smoothing, a smaller bound suits it than in the refinement."""
 DECODED_BYTES = 256 * MIB  # decoded tiles that measuring keeps
+NEAR_OCTAVES = 0.15
+"""Between steps that one transform serves: the rotations hardly change, and K follows the step slowly."""
 
 OnSweep: TypeAlias = Callable[[int, int, str], object]
 """Told of tiles that were swept, of how many, and of rate and PSNR."""
@@ -170,12 +173,13 @@ def encode_day(
         if progress is not None:
             progress(f"refine, {note}", done, total)
 
-    def transform_for(step: float) -> TemporalTransform:
-        return transform or find_transform(tiles, config, step, _Counter("transform", 2 * len(tiles), progress))
+    latest: tuple[float, TemporalTransform] | None = None
 
     def encode(q_step: float, refine: Refine | None) -> EncodedDay:
+        nonlocal latest
         step = stored_step(q_step)
-        found = transform_for(step)
+        found = transform or find_transform(tiles, config, step, _Counter("transform", 2 * len(tiles), progress))
+        latest = step, found
         refined = None if refine is None else refine(tiles, found, step, on_sweep)
         return encode_tiles(tiles, found, step, options, refined, progress)
 
@@ -192,7 +196,8 @@ def encode_day(
         if target_psnr_db is not None:
             start = first_step(target_psnr_db)
         start = approach_step(lambda step: encode(step, None), target_psnr_db, target_size_bytes, start)
-        transform = transform_for(stored_step(start))
+        if latest is not None and abs(math.log2(start / latest[0])) < NEAR_OCTAVES:
+            transform = latest[1]
     return search_step(lambda step: encode(step, refine), target_psnr_db, target_size_bytes, start)
 
 

@@ -99,6 +99,11 @@ class CentroidFit:
                     self._totals[kind] += excess[chosen].sum(dtype=np.float64)
                     self._counts[kind] += chosen.sum()
 
+    def add_sums(self, totals: NDArray[np.float64], counts: NDArray[np.float64]) -> None:
+        """Take sums of excess and counts of magnitude 1, and of larger ones, into account."""
+        self._totals += totals
+        self._counts += counts
+
     def centroids(self) -> tuple[float, float]:
         """Reconstruction points in 1/32 within +-0.5."""
         one, more = np.clip(np.rint(32 * self._totals / np.maximum(self._counts, 1)), -16, 16) / 32

@@ -27,7 +27,8 @@ class Tile:
     Attributes:
         place: In the lightmap.
         valid: (h, w) bool.
-        days: (N, 3T) float32, its valid texels in raster order; column 3 t + c is channel c at time t.
+        days: (N, 3T), its valid texels in raster order; column 3 t + c is channel c at time t. float32, or uint8 where
+            all values are 8-bit codes.
         n_levels: Levels of its pyramid.
     """
 
@@ -97,7 +98,10 @@ class DayTiles(Sequence[Tile]):
         values, valid = self.day.read(place.rows, place.columns)
         n_hours = len(values)
         picked = values.reshape(n_hours, -1, 3)[:, np.flatnonzero(valid)]
-        days = np.ascontiguousarray(picked.transpose(1, 0, 2).reshape(-1, 3 * n_hours), np.float32)
+        days: np.ndarray = np.ascontiguousarray(picked.transpose(1, 0, 2).reshape(-1, 3 * n_hours), np.float32)
         if self.domain is not None:
             days = self.domain.encode(days)
+        elif days.size and days.min() >= 0.0 and days.max() <= 255.0:
+            codes = days.astype(np.uint8)
+            days = codes if np.array_equal(codes, days) else days
         return Tile(place, np.ascontiguousarray(valid), days, self.n_levels)

@@ -11,19 +11,18 @@ import numpy as np
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 from todpack.frames.psnr import psnr_db
 
-from ..native import kernels
 from ..quantize import FIRST_CENTROIDS, RD_WEIGHT
 from ..rdoq import bits_of_counts
 from ..refined import RefinedLightmap
-from ..rounding import RoundedTiles, rotations_of
+from ..rounding import rotations_of
 from ..single_blas import single_blas
-from ..tiles import DayTiles, Tile
+from ..tile_codes import TEXELS, Singles, TileCodes
+from ..tiles import DayTiles
 from ..transform.closed_form import TemporalTransform
 from .config import PRESETS, RefineConfig
 from .objective import Metric
 from .rate import side_bits
 
-Singles: TypeAlias = np.ndarray
 OnSweep: TypeAlias = Callable[[int, int, str], object]
 """Told of tiles that were swept, of how many, and of the state: rate and PSNR."""
 
@@ -36,11 +35,9 @@ USUAL_SHARE = 0.06
 """Share of nonzero detail codes at which a component keeps the common step."""
 OCTAVES = 2.5
 """Octaves of that share over which the step goes to its bounds."""
-TEXELS = 1 << 14
-"""Texels whose days are worked on at a time."""
 
 
-def component_gains(codes: Sequence[list[Any]], sites: Sequence[Any], spread: float) -> np.ndarray:
+def component_gains(codes: Sequence[list[Any]], tiles: Sequence[TileCodes], spread: float) -> np.ndarray:
     """(K,) factors on the step of each component: dense ones coarser, sparse ones finer.
 
     What a dead zone takes hurts most where few codes are left. A map may be divided by any factor if its column of the
@@ -48,14 +45,14 @@ def component_gains(codes: Sequence[list[Any]], sites: Sequence[Any], spread: fl
 
     Args:
         codes: Bands of each tile at equal steps.
-        sites: The coded places of each tile.
+        tiles: Of these.
         spread: Factors are within 1 - spread and 1 + spread.
     """
     nonzero, n_sites = np.zeros(len(codes[0][0])), 0
-    for bands, places in zip(codes, sites, strict=True):
+    for bands, tile in zip(codes, tiles, strict=True):
         for level, band in enumerate(bands[1:], 1):
             nonzero += sum(np.count_nonzero(orientation, axis=(1, 2)) for orientation in band)
-            n_sites += sum(int(site.sum()) for site in places[level])
+            n_sites += sum(int(site.sum()) for site in tile.sites[level])
     share = np.maximum(nonzero / max(n_sites, 1), 1e-9)
     return np.asarray(1 + spread * np.clip(np.log2(share / USUAL_SHARE) / OCTAVES, -1, 1))
 
@@ -73,92 +70,6 @@ class Fit:
     offset: np.ndarray
 
 
-class TileCodes:
-    """The codes of one tile, held by the kernels.
-
-    Args:
-        tile: With valid texels.
-        blocks: Regions of its blocks.
-        rotations: (n_regions, K, K).
-        codes: To begin with.
-    """
-
-    def __init__(self, tile: Tile, blocks: np.ndarray, rotations: np.ndarray, codes: Sequence[Any]) -> None:
-        assert tile.pyramid is not None and kernels is not None
-        self.tile, self.sites = tile, tile.pyramid.sites
-        self._shapes = [np.shape(codes[0]), *([np.shape(b) for b in level] for level in codes[1:])]
-        self._n_levels, self._n_maps = len(codes) - 1, len(codes[0])
-        self._descent = kernels.Descent(
-            tile.valid.astype(np.uint8),
-            tile.shape,
-            self._n_maps,
-            self._n_levels,
-            np.ascontiguousarray(blocks, np.uint8),
-            np.ascontiguousarray(rotations, np.float64),
-            len(rotations),
-        )
-        self.put(codes)
-
-    def put(self, codes: Sequence[Any]) -> None:
-        """Set all codes: bands coarse to fine."""
-        self._descent.band(-1, 0, True, np.array(codes[0], np.int32, order="C"))
-        for level in range(1, self._n_levels + 1):
-            for o, band in enumerate(codes[level]):
-                self._descent.band(self._n_levels - level, o, True, np.array(band, np.int32, order="C"))
-
-    def bands(self) -> list[Any]:
-        """The codes, as `put` takes them: int32 bands coarse to fine."""
-
-        def band(depth: int, orientation: int, shape: tuple[int, ...]) -> np.ndarray:
-            out = np.empty(shape, np.int32)
-            self._descent.band(depth, orientation, False, out)
-            return out
-
-        details = [
-            tuple(band(self._n_levels - level, o, shape) for o, shape in enumerate(self._shapes[level]))
-            for level in range(1, self._n_levels + 1)
-        ]
-        return [band(-1, 0, self._shapes[0]), *details]
-
-    def maps(self, centroids: tuple[float, float], smoothing: Smoothing | None) -> Singles:
-        """(N, K) decoded maps at the valid texels, in units of q_step."""
-        out = np.empty((len(self.tile.days), self._n_maps), np.float32)
-        terms = (False, 0.0, 0.0, 0.0) if smoothing is None else (True, smoothing.bound, *smoothing.weights)
-        self._descent.maps(centroids, terms, out)
-        return out
-
-    def counts(self) -> np.ndarray:
-        """(N_FINE_CLASSES, LAST + 1) magnitudes by fine class; larger ones count as LAST."""
-        out = np.empty((100, 16), np.int64)
-        self._descent.count(out)
-        return out
-
-    def sweep(
-        self,
-        slopes: Singles,
-        metric: np.ndarray,
-        bits: np.ndarray,
-        centroids: tuple[float, float],
-        config: RefineConfig,
-    ) -> np.ndarray:
-        """Visit every code once; after `counts`.
-
-        Args:
-            slopes: (N, K) half the gradient of D in the maps.
-            metric: G (K, K).
-            bits: Costs of magnitudes by class.
-            centroids: Reconstruction points.
-            config: How to weigh.
-
-        Returns:
-            (2, 2) weighted excess of the best values over codes of magnitude 1 and larger ones, and the weights.
-        """
-        self._descent.slopes(slopes, np.ascontiguousarray(metric))
-        weights = config.rd_weight, config.context_gain, config.energy_floor
-        excess, total, _ = self._descent.sweep(centroids, np.ascontiguousarray(bits, np.float32), *weights)
-        return np.array([excess, total])
-
-
 class Refinement:
     """All tiles of one lightmap, and how far they are; see `refine`.
 
@@ -168,18 +79,15 @@ class Refinement:
 
     def __init__(self, tiles: DayTiles, transform: TemporalTransform, q_step: float, config: RefineConfig) -> None:
         self.q_step, self.config = q_step, config
-        used = [number for number, tile in enumerate(tiles) if tile.pyramid is not None]
-
-        def rounded(gains: np.ndarray) -> RoundedTiles:
-            scaled = replace(transform, basis=replace(transform.basis, matrix=transform.basis.matrix / gains))
-            return RoundedTiles(tiles, scaled, q_step, RD_WEIGHT)
-
-        equal_steps = rounded(np.ones(transform.basis.matrix.shape[1]))
-        sites = [tiles[number].pyramid.sites for number in used]  # type: ignore[union-attr]
-        self.gains = component_gains([equal_steps[number] for number in used], sites, config.gain_spread)
-        del equal_steps
-        rotations, codes = rotations_of(transform), rounded(self.gains)
-        self.tiles = [TileCodes(tiles[n], transform.classes[n], rotations, codes[n]) for n in used]
+        rotations = rotations_of(transform)
+        used = [(tile, transform.classes[n]) for n, tile in enumerate(tiles) if tile.pyramid is not None]
+        self.tiles = [TileCodes(tile, classes, rotations) for tile, classes in used]
+        for tile in self.tiles:
+            tile.round(transform.basis, q_step, RD_WEIGHT)
+        self.gains = component_gains([tile.bands() for tile in self.tiles], self.tiles, config.gain_spread)
+        scaled = replace(transform.basis, matrix=transform.basis.matrix / self.gains)
+        for tile in self.tiles:
+            tile.round(scaled, q_step, RD_WEIGHT)
         self.centroids = FIRST_CENTROIDS
         self.metric = Metric(transform.basis.frame_weights, config.temporal_weight, config.equal_db)
         self.history: list[tuple[float, float]] = []
@@ -272,23 +180,24 @@ class Refinement:
             some[...] = self._errors(some, days, fit) @ to_slopes
         return maps, fit.matrix.T @ weighted, mse
 
-    def _measure_rate(self) -> tuple[np.ndarray, float]:
-        """Costs of magnitudes over all tiles, and the estimate of all bits."""
+    def _measure_rate(self) -> tuple[np.ndarray, float, list[Any]]:
+        """Costs of magnitudes over all tiles, the estimate of all bits, and the codes of each tile."""
         counts = sum(tile.counts() for tile in self.tiles)
         costs = bits_of_counts(np.asarray(counts))
-        side = sum(side_bits(tile.bands(), tile.sites) for tile in self.tiles)
-        return costs, float((counts * costs).sum()) + side
+        codes = [tile.bands() for tile in self.tiles]
+        side = sum(side_bits(bands, tile.sites) for bands, tile in zip(codes, self.tiles, strict=True))
+        return costs, float((counts * costs).sum()) + side, codes
 
     def run(self, on_sweep: OnSweep) -> RefinedLightmap:
         """Sweep as often as the configuration says."""
         config, n_tiles = self.config, len(self.tiles)
         setback = SETBACK if self.metric.is_plain else SETBACK_OF_TERMS
         slopes, metric, mse = self._refit(0.0)
-        costs, rate = self._measure_rate()
+        costs, rate, codes = self._measure_rate()
         self.history.append((rate, mse))
         for sweep in range(1, config.n_sweeps + 1):
             note = f"{rate / 8000:.1f} kB, {psnr_db(max(mse, 1e-9)):.2f} dB"
-            before = [tile.bands() for tile in self.tiles], self.centroids
+            before = codes, self.centroids
             excess = np.zeros((2, 2))
             for number, tile in enumerate(self.tiles, 1):
                 excess += tile.sweep(slopes[number - 1], metric, costs, self.centroids, config)
@@ -296,16 +205,14 @@ class Refinement:
             one, more = np.clip(np.rint(32 * excess[0] / np.maximum(excess[1], 1e-9)), -16, 16) / 32
             self.centroids = float(one), float(more)
             slopes, metric, mse = self._refit(sweep / config.n_sweeps)
-            costs, rate = self._measure_rate()
+            costs, rate, codes = self._measure_rate()
             if self._cost(rate, mse) > setback * min(self._cost(*point) for point in self.history):
-                for tile, codes in zip(self.tiles, before[0], strict=True):
-                    tile.put(codes)
-                self.centroids = before[1]
+                codes, self.centroids = before
+                for tile, bands in zip(self.tiles, codes, strict=True):
+                    tile.put(bands)
                 break
             self.history.append((rate, mse))
-        return RefinedLightmap(
-            [tile.bands() for tile in self.tiles], self.centroids, self.smoothing, self.history, self.gains
-        )
+        return RefinedLightmap(codes, self.centroids, self.smoothing, self.history, self.gains)
 
     def _cost(self, rate: float, mse: float) -> float:
         """J in squared steps, of plain squared errors."""

@@ -17,6 +17,7 @@ from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 from todpack.decompressor.errors import MissingPackageError
 from todpack.decompressor.grid import TileGrid, ceil_div
 from todpack.frames import Day
+from todpack.packer.daybasis import rounding
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import EncodedDay, encode_tiles
 from todpack.packer.daybasis.native import kernels
@@ -24,8 +25,10 @@ from todpack.packer.daybasis.rdoq import bits_of_counts, class_costs
 from todpack.packer.daybasis.refine import refiner as refiners
 from todpack.packer.daybasis.refine.config import RefineConfig
 from todpack.packer.daybasis.refine.objective import Metric
-from todpack.packer.daybasis.refine.refinement import Refinement, TileCodes, refine
+from todpack.packer.daybasis.refine.refinement import Refinement, refine
 from todpack.packer.daybasis.refine.refiner import refiner
+from todpack.packer.daybasis.rounding import RoundedTiles
+from todpack.packer.daybasis.tile_codes import TileCodes
 from todpack.packer.daybasis.tiles import DayTiles, Tile
 from todpack.packer.daybasis.transform.closed_form import TemporalTransform, find_transform
 from todpack.packer.errors import ConfigError, PackError
@@ -63,7 +66,9 @@ def tile_codes(valid: np.ndarray, n_maps: int, n_levels: int, n_regions: int = 3
     rotations = rotations_of_codes(skews, n_maps)
     assert tile.pyramid is not None
     bands = bands_on(tile.pyramid, n_maps, spread=spread)
-    return TileCodes(tile, blocks, rotations, bands), bands, Regions(blocks, rotations), tile.pyramid
+    codes = TileCodes(tile, blocks, rotations)
+    codes.put(bands)
+    return codes, bands, Regions(blocks, rotations), tile.pyramid
 
 
 def decoded(bands: list[Any], pyramid: Pyramid, regions: Regions, smoothing: Smoothing | None = None) -> np.ndarray:
@@ -124,6 +129,22 @@ def test_without_a_rate_every_code_ends_at_its_best(shape: tuple[int, int], n_ma
                     band[k, y, x] += step
                     assert distortion(found) >= after * (1 - 1e-6)
                     band[k, y, x] -= step
+
+
+@needs_kernels
+@pytest.mark.parametrize("rd_weight", [0.0, 0.14])
+def test_closed_form_rounding_is_that_of_numpy(
+    day: tuple[DayTiles, TemporalTransform], monkeypatch: pytest.MonkeyPatch, rd_weight: float
+) -> None:
+    """But for values at the very edge between two codes, and what these do to contexts."""
+    tiles, found = day
+    ours = RoundedTiles(tiles, found, 12.0, rd_weight)
+    monkeypatch.setattr(rounding, "kernels", None)
+    theirs = RoundedTiles(tiles, found, 12.0, rd_weight)
+    assert ours.centroids == theirs.centroids
+    for one, two in zip(in_coding_order(ours[0]), in_coding_order(theirs[0]), strict=True):
+        assert one.shape == two.shape
+        assert np.count_nonzero(one != two) <= 1 + one.size // 2000
 
 
 @needs_kernels
