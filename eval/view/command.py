@@ -30,9 +30,6 @@ def view(archive: Path, out: Path, lightmap: str) -> None:
 
     check_output(out)
     check_suffix(out, ".html")
-    page, packed = build_page(archive, lightmap)
-    write_text(out, page)
-    kind = "float32"
-    if packed.kind == "uint16":
-        kind = f"uint16, values within {packed.error_codes:.2f} codes before rounding"
-    click.echo(f"{out}: {out.stat().st_size} bytes, {len(packed.values)} latent maps as {kind}")
+    page = build_page(archive, lightmap)
+    write_text(out, page.text)
+    click.echo(f"{out}: {out.stat().st_size} bytes, with {page.carries}")

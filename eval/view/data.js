@@ -1,15 +1,5 @@
 /** Reads what the page carries: description, tables, mask, latent maps. */
 
-function parseElement(id) {
-  return JSON.parse(document.getElementById(id).textContent);
-}
-
-async function inflate(base64) {
-  const packed = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
 /** Undo byte planes and, for codes, the differences along the rows. */
 function restoreMaps(bytes, description) {
   const { channels, height, width, maps } = description;
@@ -34,9 +24,7 @@ function restoreMaps(bytes, description) {
 
 async function readArchive() {
   const description = parseElement("description");
-  const element = document.getElementById("blob");
-  const bytes = await inflate(element.textContent);
-  element.textContent = "";
+  const bytes = await unpacked("blob");
   const constants = new Map();
   let at = 0;
   for (const [name, shape] of description.constants) {

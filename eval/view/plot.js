@@ -2,6 +2,13 @@
 
 const PLOT_COLORS = ["#ff7a70", "#6fd58c", "#74a9ff"];
 const PLOT_STEPS = 96; // quarter hours
+const DAY_HOURS = Array.from({ length: PLOT_STEPS + 1 }, (_, i) => ((24 * i) / PLOT_STEPS) % 24);
+
+function roundHalfEven(x) {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  return rest < 0.5 ? floor : rest > 0.5 ? floor + 1 : floor % 2 === 0 ? floor : floor + 1;
+}
 
 function drawPlot(canvas, series, hour, peak) {
   const ratio = window.devicePixelRatio || 1;

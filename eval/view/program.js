@@ -6,12 +6,6 @@
 
 const f32 = Math.fround;
 
-function roundHalfEven(x) {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest < 0.5 ? floor : rest > 0.5 ? floor + 1 : floor % 2 === 0 ? floor : floor + 1;
-}
-
 const UNARY = {
   relu: (x) => Math.max(x, 0),
   sin: Math.sin,

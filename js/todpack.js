@@ -1,0 +1,226 @@
+/**
+ * Reads .tod archives in a browser or in Node: libtodpack, compiled to WebAssembly. Types and their documentation:
+ * todpack.d.ts.
+ *
+ *     const archive = await openTod(bytes);
+ *     const pixels = archive.decode(0, 17.5); // RGBA, 8 bits
+ */
+
+/** Of TodFormat in todpack.h: number, bytes of a pixel, array for its values. */
+const FORMATS = {
+  rgb8: [0, 3, Uint8Array],
+  rgba8: [1, 4, Uint8Array],
+  rgb32f: [2, 12, Float32Array],
+  rgb16f: [3, 6, Uint16Array],
+  rgba16f: [4, 8, Uint16Array],
+  rgb9e5: [5, 4, Uint32Array],
+};
+const GUTTERS = { dilate: 0, mean: 1, black: 2 };
+const STATUS_NO_MEMORY = -1;
+const ERROR_BYTES = 4 + 256;
+
+export class TodError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.name = "TodError";
+    this.status = status;
+  }
+}
+
+let standard = null;
+
+/** The module that lies beside this file, compiled once. */
+function standardModule() {
+  standard ??= (async () => {
+    const place = new URL("todpack.wasm", import.meta.url);
+    if (place.protocol === "file:") {
+      const { readFile } = await import("node:fs/promises");
+      return WebAssembly.compile(await readFile(place));
+    }
+    const answer = await fetch(place);
+    if (!answer.ok) throw new TodError(`${place}: HTTP ${answer.status}`, STATUS_NO_MEMORY);
+    return WebAssembly.compile(await answer.arrayBuffer());
+  })();
+  return standard;
+}
+
+/** What the C code is given and what it gives back, in its memory. */
+class Core {
+  constructor(instance) {
+    this.calls = instance.exports;
+    this.error = this.take(ERROR_BYTES);
+    this.blocks = new Map();
+  }
+
+  take(bytes) {
+    const at = this.calls.malloc(bytes);
+    if (!at) throw new TodError(`WebAssembly has no ${bytes} bytes of memory left`, STATUS_NO_MEMORY);
+    return at;
+  }
+
+  /** A block that is kept for the next call of the same use; what it held is lost when it grows. */
+  block(use, bytes) {
+    const [at, size] = this.blocks.get(use) ?? [0, 0];
+    if (at && size >= bytes) return at;
+    if (at) this.calls.free(at);
+    this.blocks.delete(use);
+    const taken = this.take(Math.max(bytes, 16));
+    this.blocks.set(use, [taken, Math.max(bytes, 16)]);
+    return taken;
+  }
+
+  bytes(at, length) {
+    return new Uint8Array(this.calls.memory.buffer, at, length);
+  }
+
+  words(at, length) {
+    return new Int32Array(this.calls.memory.buffer, at, length);
+  }
+
+  text(at) {
+    const bytes = new Uint8Array(this.calls.memory.buffer, at);
+    return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+  }
+
+  /** Throw what a call reports. */
+  check(status) {
+    if (status !== 0) throw new TodError(this.text(this.error + 4), status);
+  }
+}
+
+class TodArchive {
+  #core;
+  #handle;
+  #data;
+  #masks = new Map();
+
+  constructor(core, data, handle) {
+    this.#core = core;
+    this.#data = data;
+    this.#handle = handle;
+    const [major, minor, count, transfer, nHours, hours] = core.words(core.calls.tod_archive(handle), 6);
+    this.version = `${major}.${minor}`;
+    this.transfer = transfer === 0 ? "srgb8" : "linear";
+    this.hours = Array.from(new Float64Array(core.calls.memory.buffer, hours, nHours));
+    this.lightmaps = Array.from({ length: count }, (_, index) => {
+      const [name, height, width, validTexels, maps, tile] = core.words(core.calls.tod_lightmap(handle, index), 6);
+      const { hours, transfer } = this;
+      return Object.freeze({ index, name: core.text(name), height, width, validTexels, maps, tile, hours, transfer });
+    });
+  }
+
+  /** The lightmap of a name or position. */
+  #lightmap(which) {
+    if (!this.#handle) throw new TodError("the archive is closed", -3);
+    const found = typeof which === "string" ? this.lightmaps.find(({ name }) => name === which) : this.lightmaps[which];
+    if (!found) throw new TodError(`no lightmap ${which}; there are ${this.lightmaps.length}`, -3);
+    return found;
+  }
+
+  /** The region's place in C's memory. */
+  #region({ height, width }, region) {
+    const { y = 0, x = 0, height: rows = height - y, width: columns = width - x } = region ?? {};
+    const at = this.#core.block("region", 16);
+    this.#core.words(at, 4).set([y, y + rows, x, x + columns]);
+    return [at, rows, columns];
+  }
+
+  prepare(which, onProgress) {
+    const { index, height, width, tile } = this.#lightmap(which);
+    const [down, across] = [Math.ceil(height / tile), Math.ceil(width / tile)];
+    for (let i = 0; i < down * across; i++) {
+      const [y, x] = [tile * Math.floor(i / across), tile * (i % across)];
+      const part = { y, x, height: Math.min(tile, height - y), width: Math.min(tile, width - x) };
+      const [region] = this.#region({ height, width }, part);
+      this.#core.check(this.#core.calls.tod_prepare(this.#handle, index, region, this.#core.error));
+      onProgress?.(i + 1, down * across);
+    }
+  }
+
+  release(which) {
+    this.#core.calls.tod_release(this.#handle, this.#lightmap(which).index);
+  }
+
+  decode(which, hour, out = undefined, { format = "rgba8", region = undefined, active = undefined } = {}) {
+    const lightmap = this.#lightmap(which);
+    const kind = FORMATS[format];
+    if (!kind) throw new TodError(`format: expected one of ${Object.keys(FORMATS).join(", ")}, found ${format}`, -3);
+    const [number, pixelBytes, Values] = kind;
+    const core = this.#core;
+    const [place, rows, columns] = this.#region(lightmap, region);
+    if (!(rows > 0 && columns > 0)) throw new TodError("region: expected at least one texel", -3);
+    const n = rows * columns * pixelBytes;
+    if (out && (!(out instanceof Values) || out.byteLength < n)) {
+      throw new TodError(`out: expected a ${Values.name} of ${n / Values.BYTES_PER_ELEMENT} or more`, -3);
+    }
+    const pixels = core.block("pixels", n);
+    const target = core.block("target", 16);
+    core.words(target, 4).set([pixels, 0, n, number]);
+    core.check(core.calls.tod_wasm_decode(this.#handle, lightmap.index, hour, place, target, this.#active(lightmap, active), core.error));
+    const values = out ?? new Values(n / Values.BYTES_PER_ELEMENT);
+    values.set(new Values(core.calls.memory.buffer, pixels, n / Values.BYTES_PER_ELEMENT));
+    return values;
+  }
+
+  /** Which maps take part, as bytes in C's memory; 0 for all of them. */
+  #active({ maps }, active) {
+    if (!active || active.every(Boolean)) return 0;
+    const at = this.#core.block("active", maps);
+    this.#core.bytes(at, maps).set(Array.from(active, Number));
+    return at;
+  }
+
+  texel(which, row, column, hour, { active = undefined } = {}) {
+    return this.decode(which, hour, undefined, { format: "rgb32f", region: { y: row, x: column, height: 1, width: 1 }, active });
+  }
+
+  mask(which) {
+    const lightmap = this.#lightmap(which);
+    const { index, height, width } = lightmap;
+    if (!this.#masks.has(index)) {
+      const core = this.#core;
+      const [place] = this.#region(lightmap);
+      const valid = core.block("valid", height * width);
+      core.check(core.calls.tod_valid(this.#handle, index, place, valid, width, core.error));
+      this.#masks.set(index, core.bytes(valid, height * width).slice());
+    }
+    return this.#masks.get(index);
+  }
+
+  latent(which, k) {
+    const { index, height, width, maps } = this.#lightmap(which);
+    if (!(k >= 0 && k < maps)) throw new TodError(`map: expected 0..${maps - 1}, found ${k}`, -3);
+    const core = this.#core;
+    const values = core.block("pixels", 4 * height * width);
+    core.check(core.calls.tod_wasm_map(this.#handle, index, k, values, core.error));
+    return new Float32Array(core.calls.memory.buffer, values, height * width).slice();
+  }
+
+  get memoryBytes() {
+    return this.#core.calls.memory.buffer.byteLength;
+  }
+
+  close() {
+    if (!this.#handle) return;
+    const place = this.#core.block("handle", 4);
+    this.#core.words(place, 1)[0] = this.#handle;
+    this.#core.calls.tod_close(place);
+    this.#core.calls.free(this.#data);
+    this.#handle = 0;
+  }
+}
+
+export async function openTod(bytes, { wasm = undefined, gutters = "dilate" } = {}) {
+  if (!(gutters in GUTTERS)) throw new TodError(`gutters: expected dilate, mean or black, found ${gutters}`, -3);
+  const content = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  const compiled = wasm === undefined ? await standardModule() : wasm instanceof WebAssembly.Module ? wasm : await WebAssembly.compile(wasm);
+  // a memory of its own for every archive: all of it goes back with the archive
+  const instance = await WebAssembly.instantiate(compiled, { env: { emscripten_notify_memory_growth() {} } });
+  instance.exports._initialize?.();
+  const core = new Core(instance);
+  const data = core.take(content.length);
+  core.bytes(data, content.length).set(content);
+  const handle = core.block("handle", 4);
+  core.check(instance.exports.tod_wasm_open(data, content.length, GUTTERS[gutters], handle, core.error));
+  return new TodArchive(core, data, core.words(handle, 1)[0]);
+}

@@ -1,0 +1,153 @@
+"""The npm module in Node: WebAssembly decodes what the library decodes, bit for bit, and reports what is wrong."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from todpack.decompressor import open_archive
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+DAYBASIS = sorted(path.stem for path in GOLDEN.glob("daybasis-*.tod"))
+DTYPES = {"Uint8Array": np.uint8, "Uint16Array": np.uint16, "Uint32Array": np.uint32, "Float32Array": np.float32}
+HOURS = (0.0, 9.0, 17.6, 23.9)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("node") is None, reason="no Node: run `make test-browser`, which installs it"),
+]
+
+
+def asked(archive: Path, *calls: Sequence[Any], **options: Any) -> list[dict[str, Any]]:
+    """Answers to calls, arrays as NumPy's."""
+    module = (ROOT / "js" / "todpack.js").as_uri()
+    request = json.dumps({"module": module, "archive": str(archive), "calls": calls, "options": options})
+    command = ["node", str(Path(__file__).parent / "decode.mjs")]
+    done = subprocess.run(command, input=request, capture_output=True, text=True, check=True)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    for answer in answers:
+        value = answer.get("value")
+        if isinstance(value, dict) and "data" in value:
+            answer["value"] = np.frombuffer(base64.b64decode(value["data"]), DTYPES[value["type"]])
+    return answers
+
+
+@pytest.mark.parametrize("name", DAYBASIS)
+def test_frames_are_the_librarys(name: str) -> None:
+    path = GOLDEN / f"{name}.tod"
+    with open_archive(path) as archive:
+        lightmap = archive.lightmaps[-1]
+        which, is_codes = lightmap.name, lightmap.transfer == "srgb8"
+        kinds = [("rgb32f", "float32"), *([("rgb8", "uint8")] if is_codes else [])]
+        wanted = [(hour, form, dtype) for hour in HOURS for form, dtype in kinds]
+        calls = [("decode", which, hour, None, {"format": form}) for hour, form, _ in wanted]
+        for (hour, _, dtype), answer in zip(wanted, asked(path, *calls), strict=True):
+            expected = lightmap.decode(hour, dtype=dtype)
+            if is_codes or hour in lightmap.hours:
+                assert np.array_equal(answer["value"], expected.ravel())
+            else:  # exp is the machine's
+                assert np.allclose(answer["value"], expected.ravel(), rtol=1e-6)
+
+
+def test_regions_texels_masks_and_maps() -> None:
+    path = GOLDEN / "daybasis-ans-1.2.tod"
+    with open_archive(path) as archive:
+        lightmap = archive.lightmaps[0]
+        y, x = (int(i) for i in np.argwhere(lightmap.valid)[lightmap.n_valid // 2])
+        region = {"y": 3, "x": 5, "height": 7, "width": 11}
+        part, texel, mask, latent, frame, progress = (
+            answer["value"]
+            for answer in asked(
+                path,
+                ("decode", 0, 9.0, None, {"format": "rgb8", "region": region}),
+                ("texel", 0, y, x, 9.5),
+                ("mask", 0),
+                ("latent", 0, 1),
+                ("into", 0, 9.0, 4 * lightmap.height * lightmap.width),
+                ("progress", 0),
+            )
+        )
+        whole = lightmap.decode(9.0)
+        assert np.array_equal(part.reshape(7, 11, 3), whole[3:10, 5:16])
+        assert np.array_equal(texel, lightmap.texel(y, x, 9.5, dtype="float32"))
+        assert np.array_equal(mask.reshape(lightmap.valid.shape), lightmap.valid)
+        valid = lightmap.valid
+        assert np.array_equal(latent.reshape(valid.shape)[valid], lightmap.latents()[1][valid])
+        assert np.array_equal(frame.reshape(*valid.shape, 4)[..., :3], whole)
+        assert progress[-1][0] == progress[-1][1] >= 1
+
+
+def test_only_some_maps_take_part() -> None:
+    path = GOLDEN / "daybasis-ans-1.2.tod"
+    with open_archive(path) as archive:
+        lightmap = archive.lightmaps[0]
+        n = len(lightmap.latents())
+        one_by_one = [[i == k for i in range(n)] for k in range(n)]
+        calls = [("decode", 0, 9.0, None, {"format": "rgb32f", "active": active}) for active in ([False] * n, *one_by_one)]
+        none, *ones = (answer["value"].astype(np.float64) for answer in asked(path, *calls))
+        assert np.unique(none.reshape(-1, 3), axis=0).shape == (1, 3)  # b alone
+        frame = asked(path, ("decode", 0, 9.0, None, {"format": "rgb32f", "active": [True] * n}))[0]["value"]
+        inside = (frame > 1) & (frame < 254) & np.all([(one > 0) & (one < 255) for one in ones], axis=0)
+        assert inside.mean() > 0.3
+        assert np.abs((sum(one - none for one in ones) + none - frame)[inside]).max() < 0.01
+
+
+def test_gutters() -> None:
+    path = GOLDEN / "daybasis-ans-1.2.tod"
+    for gutters in ("mean", "black", "dilate"):
+        with open_archive(path, gutter=gutters) as archive:
+            expected = archive.lightmaps[0].decode(9.0)
+            answer = asked(path, ("decode", 0, 9.0, None, {"format": "rgb8"}), gutters=gutters)[0]
+            assert np.array_equal(answer["value"].reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (("decode", 0, 24.0), "time: expected hours in [0, 24), found 24"),
+        (("decode", "gone", 9.0), "no lightmap gone; there are 1"),
+        (("decode", 0, 9.0, None, {"format": "rgb"}), "format: expected one of rgb8,"),
+        (("decode", 0, 9.0, None, {"region": {"y": -1}}), "region: expected rows within"),
+        (("decode", 0, 9.0, None, {"region": {"height": 0}}), "region: expected at least one texel"),
+        (("into", 0, 9.0, 10), "out: expected a Uint8Array of"),
+        (("latent", 0, 1000), "map: expected 0.."),
+    ],
+)
+def test_errors_of_calls(call: Sequence[Any], message: str) -> None:
+    answer = asked(GOLDEN / "daybasis-ans-1.2.tod", call)[0]
+    assert answer["name"] == "TodError"
+    assert answer["error"].startswith(message)
+
+
+def test_errors_of_archives(tmp_path: Path) -> None:
+    other = asked(GOLDEN / "gridmlp-1.0.tod", ("describe",))
+    assert len(other) == 1
+    assert "gridmlp" in other[0]["error"]
+    data = bytearray((GOLDEN / "daybasis-ans-1.2.tod").read_bytes())
+    data[-100] ^= 1
+    damaged = tmp_path / "damaged.tod"
+    damaged.write_bytes(data)
+    described, frame = asked(damaged, ("describe",), ("decode", 0, 9.0))
+    assert described["value"]["version"] == "1.2"
+    assert frame["name"] == "TodError"
+    assert "section" in frame["error"]
+    (tmp_path / "text.tod").write_text("no archive")
+    assert asked(tmp_path / "text.tod", ("describe",))[0]["name"] == "TodError"
+
+
+def test_a_closed_archive_says_so() -> None:
+    _, after = asked(GOLDEN / "daybasis-ans-1.2.tod", ("close",), ("decode", 0, 9.0))
+    assert after["error"] == "the archive is closed"
+
+
+def test_the_binary_is_small() -> None:
+    assert (ROOT / "js" / "todpack.wasm").stat().st_size <= 150_000
