@@ -4,11 +4,25 @@ set -eu
 cd "$(dirname "$0")/.."
 out=${1:-js/todpack.wasm}
 command -v emcc >/dev/null 2>&1 || { echo "js/build.sh: no emcc found; install Emscripten" >&2; exit 1; }
-exports=$(sed -n 's/^KEEP [^;]*\b\(tod_[a-z_]*\)(.*/,_\1/p' js/native/exports.c | tr -d '\n')
-# size before speed where little time is spent; no fused multiply-add: the same bits as everywhere
-emcc -std=c11 -O3 -msimd128 -ffp-contract=off -fno-math-errno \
-    -DTODPACK_VENDORED_ZSTD -DZSTD_STRIP_ERROR_STRINGS -DHUF_FORCE_DECOMPRESS_X1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT \
-    -Inative/include -Inative/src -Inative/archive -Inative/third_party/zstd \
-    native/src/*.c native/archive/*.c js/native/exports.c \
-    --no-entry -sSTANDALONE_WASM -sFILESYSTEM=0 -sALLOW_MEMORY_GROWTH -sMAXIMUM_MEMORY=2147483648 -sINITIAL_MEMORY=1048576 \
-    -sTOTAL_STACK=262144 -sMALLOC=emmalloc -sEXPORTED_FUNCTIONS="_malloc,_free$exports" -o "$out"
+objects=$(mktemp -d)
+trap 'rm -rf "$objects"' EXIT
+# no fused multiply-add: the same bits as everywhere
+flags="-std=c11 -msimd128 -ffp-contract=off -fno-math-errno -Inative/include -Inative/src -Inative/archive"
+zstd="-Inative/third_party/zstd -DTODPACK_VENDORED_ZSTD -DHUF_FORCE_DECOMPRESS_X1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT"
+compile() { # compile LEVEL FILE...: speed where time is spent, else size
+    level=$1
+    shift
+    for file; do
+        emcc $flags $zstd "$level" -c "$file" -o "$objects/$(echo "$file" | tr / _).o"
+    done
+}
+fast="native/src/kernels_plain.c native/src/ans.c native/src/symbols.c"
+small=$(ls native/src/*.c | grep -v -x -F -e "$(echo $fast | tr ' ' '\n')")
+compile -O2 $fast
+compile -Os $small
+compile -Oz native/archive/*.c js/native/exports.c
+calls=_tod_close,_tod_archive,_tod_lightmap,_tod_decode_maps,_tod_map,_tod_valid,_tod_prepare,_tod_release
+emcc -Oz -msimd128 "$objects"/*.o --no-entry -sSTANDALONE_WASM -sFILESYSTEM=0 -sMALLOC=emmalloc -sALLOW_MEMORY_GROWTH \
+    -sINITIAL_MEMORY=1048576 -sMAXIMUM_MEMORY=2147483648 -sTOTAL_STACK=262144 \
+    -sEXPORTED_FUNCTIONS="_malloc,_free,$calls" -o "$out"
+chmod 644 "$out"

@@ -27,6 +27,12 @@ export class TodError extends Error {
   }
 }
 
+/** What Emscripten's C library asks for; nothing here is ever printed. */
+const IMPORTS = {
+  env: { emscripten_notify_memory_growth() {} },
+  wasi_snapshot_preview1: { proc_exit() {}, fd_close: () => 0, fd_write: () => 0, fd_seek: () => 0 },
+};
+
 let standard = null;
 
 /** The module that lies beside this file, compiled once. */
@@ -156,16 +162,17 @@ class TodArchive {
     const pixels = core.block("pixels", n);
     const target = core.block("target", 16);
     core.words(target, 4).set([pixels, 0, n, number]);
-    core.check(core.calls.tod_wasm_decode(this.#handle, lightmap.index, hour, place, target, this.#active(lightmap, active), core.error));
+    const kept = this.#kept(lightmap, active);
+    core.check(core.calls.tod_decode_maps(this.#handle, lightmap.index, hour, kept, place, target, core.error));
     const values = out ?? new Values(n / Values.BYTES_PER_ELEMENT);
     values.set(new Values(core.calls.memory.buffer, pixels, n / Values.BYTES_PER_ELEMENT));
     return values;
   }
 
   /** Which maps take part, as bytes in C's memory; 0 for all of them. */
-  #active({ maps }, active) {
+  #kept({ maps }, active) {
     if (!active || active.every(Boolean)) return 0;
-    const at = this.#core.block("active", maps);
+    const at = this.#core.block("kept", maps);
     this.#core.bytes(at, maps).set(Array.from(active, Number));
     return at;
   }
@@ -188,11 +195,12 @@ class TodArchive {
   }
 
   latent(which, k) {
-    const { index, height, width, maps } = this.#lightmap(which);
-    if (!(k >= 0 && k < maps)) throw new TodError(`map: expected 0..${maps - 1}, found ${k}`, -3);
+    const lightmap = this.#lightmap(which);
+    const { index, height, width } = lightmap;
     const core = this.#core;
+    const [place] = this.#region(lightmap);
     const values = core.block("pixels", 4 * height * width);
-    core.check(core.calls.tod_wasm_map(this.#handle, index, k, values, core.error));
+    core.check(core.calls.tod_map(this.#handle, index, k, place, values, 4 * width, core.error));
     return new Float32Array(core.calls.memory.buffer, values, height * width).slice();
   }
 
@@ -213,9 +221,10 @@ class TodArchive {
 export async function openTod(bytes, { wasm = undefined, gutters = "dilate" } = {}) {
   if (!(gutters in GUTTERS)) throw new TodError(`gutters: expected dilate, mean or black, found ${gutters}`, -3);
   const content = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
-  const compiled = wasm === undefined ? await standardModule() : wasm instanceof WebAssembly.Module ? wasm : await WebAssembly.compile(wasm);
+  const given = wasm === undefined ? await standardModule() : wasm;
+  const compiled = given instanceof WebAssembly.Module ? given : await WebAssembly.compile(given);
   // a memory of its own for every archive: all of it goes back with the archive
-  const instance = await WebAssembly.instantiate(compiled, { env: { emscripten_notify_memory_growth() {} } });
+  const instance = await WebAssembly.instantiate(compiled, IMPORTS);
   instance.exports._initialize?.();
   const core = new Core(instance);
   const data = core.take(content.length);

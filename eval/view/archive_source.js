@@ -5,7 +5,7 @@ class Decoder {
   constructor() {
     const text = document.getElementById("decoder").textContent;
     this.url = URL.createObjectURL(new Blob([JSON.parse(text)], { type: "text/javascript" }));
-    this.worker = new Worker(this.url, { type: "module" });
+    this.worker = new Worker(this.url);
     this.waiting = new Map();
     this.count = 0;
     this.worker.onmessage = ({ data }) => this.#answer(data);
@@ -20,11 +20,13 @@ class Decoder {
   }
 
   #fail(message) {
+    this.failed = message;
     for (const { reject } of this.waiting.values()) reject(new Error(message));
     this.waiting.clear();
   }
 
   ask(act, values = {}, onProgress = undefined) {
+    if (this.failed) return Promise.reject(new Error(this.failed));
     const id = this.count++;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject, onProgress });
@@ -45,7 +47,7 @@ class ArchiveSource {
    */
   static async open(display, bytes, { file, lightmap = 0, onProgress, onDecoder }) {
     const decoder = new Decoder();
-    onDecoder?.(decoder);
+    onDecoder(decoder);
     try {
       const wasm = await unpacked("wasm");
       const size = bytes.length;

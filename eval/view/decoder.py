@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 from todpack.decompressor.archive import Archive
@@ -21,8 +22,13 @@ def decoder_wasm() -> bytes:
 
 
 def decoder_script() -> str:
-    """Text of a module worker: the npm module, and the acts that a page asks for."""
-    return files(JS).joinpath("todpack.js").read_text(encoding="utf-8") + "\n" + asset("view/worker.js")
+    """Text of a worker: the npm module as a script, and the acts that a page asks for.
+
+    Browsers start no module worker from within a page that is a file.
+    """
+    module = files(JS).joinpath("todpack.js").read_text(encoding="utf-8")
+    script = re.sub(r"^export ", "", module, flags=re.MULTILINE).replace("import.meta.url", "location.href")
+    return script + "\n" + asset("view/worker.js")
 
 
 def _is_standard(archive: Archive, index: int) -> bool:

@@ -29,7 +29,10 @@ class Opener {
   async openBytes(bytes, file, lightmap = 0) {
     this.cancel?.();
     const state = { file, lightmap, onProgress: (done, all) => this.#progress(file, done, all) };
-    state.onDecoder = (decoder) => (this.cancel = () => decoder.close());
+    state.onDecoder = (decoder) => {
+      this.cancel = () => decoder.close();
+      this.#progress(file, 0, 1);
+    };
     return this.#busy(file, async () => {
       const source = await ArchiveSource.open(this.viewer.display, bytes, state);
       this.#pick(source);

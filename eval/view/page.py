@@ -1,7 +1,7 @@
 """The page: front-end files and data in one HTML text.
 
-An archive of daybasis is carried as it is, with the decoder as WebAssembly that a worker runs. Of other families, and of
-daybasis with a graph of its own, the page carries the latent maps of one lightmap and its graph, which WebGL2 runs.
+An archive of daybasis is carried as it is, with the decoder as WebAssembly that a worker runs. Of other families, and
+of daybasis with a graph of its own, the page carries the latent maps of one lightmap and its graph, which WebGL2 runs.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def _element(name: str, kind: str, text: str, coding: str = "") -> str:
     return f'<script type="{kind}" id="{name}"{coding}>{text}</script>'
 
 
-def _filled(title: str, carried: dict[str, Any], data: list[str], shaders: tuple[str, ...], scripts: tuple[str, ...]) -> str:
+def _filled(
+    title: str, carried: dict[str, Any], data: list[str], shaders: tuple[str, ...], scripts: tuple[str, ...]
+) -> str:
     return filled_page(
         "view/viewer.html",
         title=html.escape(f"{title} - todpack"),
@@ -96,7 +98,9 @@ def _filled(title: str, carried: dict[str, Any], data: list[str], shaders: tuple
 def _archive_page(archive: Archive, index: int) -> Page:
     path = archive.container.path
     if archive.file_bytes > MAX_ARCHIVE_BYTES:
-        raise EvalError(f"{path}: a page carries archives of up to {MAX_ARCHIVE_BYTES} bytes, found {archive.file_bytes}")
+        raise EvalError(
+            f"{path}: a page carries archives of up to {MAX_ARCHIVE_BYTES} bytes, found {archive.file_bytes}"
+        )
     carried = {"archive": True, "file": path.name, "lightmap": index}
     data = [_element("archive", "text/plain", _base64(path.read_bytes()))]
     text = _filled(archive.lightmaps[index].name, carried, data, ("display",), SHOWING + STARTING)

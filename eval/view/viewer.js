@@ -35,6 +35,7 @@ class Viewer {
     this.series = null;
     this.active = new Array(channels).fill(true);
     Object.assign(this.state, { width, height });
+    Object.assign(this.stale, { frame: true, plot: true });
     this.state.fit();
     this.#describe();
     this.#resize();
@@ -162,11 +163,12 @@ class Viewer {
 
   /** Bring up to date what is stale. A frame at a time: what is asked for meanwhile is made when it is there. */
   async #paint() {
-    const { source } = this;
     if (this.stale.screen) this.#draw();
     if (this.playing) this.#refresh();
-    this.painting ??= this.#update(source).finally(() => (this.painting = null));
-    await this.painting;
+    while (this.stale.frame || this.stale.plot) {
+      this.painting ??= this.#update(this.source).finally(() => (this.painting = null));
+      await this.painting;
+    }
   }
 
   async #update(source) {

@@ -219,6 +219,7 @@ static TodRegion overlap(TodRegion a, TodRegion b)
 typedef struct Job {
     const TodLightmap *lightmap;
     TodRegion region;
+    const uint8_t *kept; /* [n_maps] or NULL */
     int32_t n;
     const TodTarget *targets;
     const size_t *strides;
@@ -313,6 +314,8 @@ static TodStatus decode(const TodArchive *archive, Job *job, const double *times
         const TodStatus status = tod_basis_at(job->lightmap->basis, times_h[i], affines[i]);
         if (status != TOD_OK)
             return tod_fail_at(error, status, job->lightmap->entry->info.name);
+        if (job->kept)
+            tod_affine_keep(affines[i], job->kept);
     }
     job->strides = strides;
     job->affines = affines;
@@ -325,11 +328,11 @@ static TodStatus decode(const TodArchive *archive, Job *job, const double *times
     return TOD_OK;
 }
 
-TodStatus tod_decode_times(const TodArchive *archive, int32_t lightmap, const double *times_h, int32_t n,
-                           const TodRegion *region, const TodTarget *targets, TodError *to)
+static TodStatus decode_times(const TodArchive *archive, int32_t lightmap, const double *times_h, int32_t n,
+                              const uint8_t *kept, const TodRegion *region, const TodTarget *targets, TodError *to)
 {
     TodError error = {TOD_OK, ""};
-    Job job = {use_lightmap(archive, lightmap, &error), {0, 0, 0, 0}, n, targets, NULL, NULL};
+    Job job = {use_lightmap(archive, lightmap, &error), {0, 0, 0, 0}, kept, n, targets, NULL, NULL};
     if (job.lightmap && n < 0)
         tod_fail(&error, TOD_BAD_ARGUMENT, "times: expected some, found %d", n);
     else if (job.lightmap && check_region(&job.lightmap->entry->info, region, &job.region, &error) == TOD_OK && n) {
@@ -341,10 +344,67 @@ TodStatus tod_decode_times(const TodArchive *archive, int32_t lightmap, const do
     return tod_report(&error, to);
 }
 
+TodStatus tod_decode_times(const TodArchive *archive, int32_t lightmap, const double *times_h, int32_t n,
+                           const TodRegion *region, const TodTarget *targets, TodError *error)
+{
+    return decode_times(archive, lightmap, times_h, n, NULL, region, targets, error);
+}
+
 TodStatus tod_decode(const TodArchive *archive, int32_t lightmap, double time_h, const TodRegion *region,
                      const TodTarget *target, TodError *error)
 {
-    return tod_decode_times(archive, lightmap, &time_h, 1, region, target, error);
+    return decode_times(archive, lightmap, &time_h, 1, NULL, region, target, error);
+}
+
+TodStatus tod_decode_maps(const TodArchive *archive, int32_t lightmap, double time_h, const uint8_t *kept,
+                          const TodRegion *region, const TodTarget *target, TodError *error)
+{
+    return decode_times(archive, lightmap, &time_h, 1, kept, region, target, error);
+}
+
+/* A tile's part of a map. */
+static TodStatus copy_map(const TodLightmap *lightmap, int32_t number, int32_t k, TodRegion region, float *map,
+                          size_t stride, TodAllocator allocator, TodError *error)
+{
+    const TodRegion place = tod_tile_region(lightmap, number), part = overlap(place, region);
+    const size_t width = (size_t)(place.x1 - place.x0), n_bytes = (size_t)(part.x1 - part.x0) * sizeof *map;
+    const TodTileMemory memory = {allocator, allocator};
+    TodTile *held = tod_slot_get(&lightmap->tiles[number]), *tile = held;
+    TodArena scratch;
+    if (!held && tod_make_tile(lightmap, number, memory, &tile, error) != TOD_OK)
+        return error->status;
+    tod_arena_open(&scratch, allocator, SCRATCH_GRAIN);
+    float *whole = tod_arena_take(&scratch, (size_t)(place.y1 - place.y0) * width, sizeof *whole);
+    if (whole) {
+        tod_latent(tod_tile_maps(tile), k, lightmap->entry->exponents, lightmap->entry->precision, whole, width);
+        for (int32_t y = part.y0; y < part.y1; y++)
+            memcpy((uint8_t *)map + (size_t)(y - region.y0) * stride + (size_t)(part.x0 - region.x0) * sizeof *map,
+                   whole + (size_t)(y - place.y0) * width + (size_t)(part.x0 - place.x0), n_bytes);
+    } else {
+        tod_fail_at(error, TOD_NO_MEMORY, lightmap->entry->info.name);
+    }
+    tod_arena_close(&scratch);
+    if (!held)
+        tod_tile_free(tile);
+    return error->status;
+}
+
+TodStatus tod_map(const TodArchive *archive, int32_t lightmap, int32_t k, const TodRegion *region, float *map,
+                  size_t stride, TodError *to)
+{
+    TodError error = {TOD_OK, ""};
+    TodRegion checked;
+    const TodLightmap *used = use_lightmap(archive, lightmap, &error);
+    if (used && (k < 0 || k >= used->entry->info.n_maps))
+        tod_fail(&error, TOD_BAD_ARGUMENT, "map: expected 0..%d, found %d", used->entry->info.n_maps - 1, k);
+    else if (used && check_region(&used->entry->info, region, &checked, &error) == TOD_OK) {
+        const int32_t side = used->entry->info.tile;
+        for (int32_t row = checked.y0 / side; row <= (checked.y1 - 1) / side; row++)
+            for (int32_t column = checked.x0 / side; column <= (checked.x1 - 1) / side && error.status == TOD_OK;
+                 column++)
+                copy_map(used, row * used->n_columns + column, k, checked, map, stride, archive->options.scratch, &error);
+    }
+    return tod_report(&error, to);
 }
 
 TodStatus tod_texel(const TodArchive *archive, int32_t lightmap, double time_h, int32_t y, int32_t x, float rgb[3],

@@ -252,6 +252,15 @@ TOD_API TodStatus tod_decode(const TodArchive *archive, int32_t lightmap, double
 TOD_API TodStatus tod_decode_times(const TodArchive *archive, int32_t lightmap, const double *times_h, int32_t n,
                                    const TodRegion *region, const TodTarget *targets, TodError *error);
 
+/* The same with only some of the latent maps, to see what they hold: `kept` has a byte for each, 0 leaves it out. */
+TOD_API TodStatus tod_decode_maps(const TodArchive *archive, int32_t lightmap, double time_h, const uint8_t *kept,
+                                  const TodRegion *region, const TodTarget *target, TodError *error);
+
+/* Latent map k of a region, 0 <= k < n_maps: float32 into rows `stride` bytes apart; 0 where there is no texel of a
+   surface and no dilated gutter. */
+TOD_API TodStatus tod_map(const TodArchive *archive, int32_t lightmap, int32_t k, const TodRegion *region, float *map,
+                          size_t stride, TodError *error);
+
 /* One texel; rgb is not rounded. */
 TOD_API TodStatus tod_texel(const TodArchive *archive, int32_t lightmap, double time_h, int32_t y, int32_t x,
                             float rgb[3], TodError *error);

@@ -219,6 +219,21 @@ TodStatus tod_basis_at(const TodBasis *basis, double time_h, TodAffine *affine)
     return status;
 }
 
+void tod_affine_keep(TodAffine *affine, const uint8_t *kept)
+{
+    const int32_t n = affine->n_maps, n_pairs = (n + 1) / 2;
+    int32_t *pairs = affine->matrix + 3 * (size_t)n;
+    for (int32_t i = 0; i < 3 * n; i++) {
+        const int32_t channel = i / n, k = i % n;
+        if (kept[k])
+            continue;
+        affine->matrix[i] = 0;
+        uint32_t pair = (uint32_t)pairs[channel * n_pairs + k / 2];
+        pair &= k % 2 ? 0x0000FFFFu : 0xFFFF0000u;
+        memcpy(&pairs[channel * n_pairs + k / 2], &pair, sizeof pair);
+    }
+}
+
 void tod_basis_free(TodBasis *basis)
 {
     const TodAllocator allocator = basis->allocator;

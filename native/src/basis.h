@@ -36,6 +36,9 @@ int32_t tod_basis_maps(const TodBasis *basis);
 /* The matrix at 0 <= time_h < 24, into tod_affine_bytes; TOD_INEXACT where an entry does not fit 31 bits. */
 TodStatus tod_basis_at(const TodBasis *basis, double time_h, TodAffine *affine);
 
+/* Leave out the maps whose byte is 0. */
+void tod_affine_keep(TodAffine *affine, const uint8_t *kept);
+
 void tod_basis_free(TodBasis *basis);
 
 #endif

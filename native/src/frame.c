@@ -222,27 +222,31 @@ static int32_t step_of(const TodMaps *maps, int32_t texel, int32_t k)
     return ((const int16_t *)maps->steps)[(pair * TOD_BLOCK_TEXELS + place) * 2 + (size_t)k % 2];
 }
 
+void tod_latent(const TodMaps *maps, int32_t k, const int32_t *exponents, int32_t precision, float *out, size_t stride)
+{
+    const TodRuns *runs = &maps->runs;
+    const float step = ldexpf(1.0f, -(precision + exponents[k]));
+    for (int32_t y = 0; y < runs->height; y++) {
+        float *row = out + (size_t)y * stride;
+        memset(row, 0, (size_t)runs->width * sizeof *row);
+        for (int32_t i = runs->row[y]; i < runs->row[y + 1]; i++)
+            for (int32_t x = runs->start[i]; x < runs->end[i]; x++)
+                row[x] = (float)step_of(maps, runs->rank[i] + (x - runs->start[i]), k) * step;
+    }
+    for (int32_t y = 0; maps->gutter.row && y < runs->height; y++) {
+        for (int32_t i = maps->gutter.row[y]; i < maps->gutter.row[y + 1]; i++) {
+            const TodGutterRun run = maps->gutter.runs[i];
+            const TodShift *shifts = maps->gutter.shifts + run.first;
+            float *row = out + (size_t)y * stride + run.x;
+            for (ptrdiff_t x = 0; x < run.n; x++)
+                row[x] = row[x + shifts[x].rows * (ptrdiff_t)stride + shifts[x].columns];
+        }
+    }
+}
+
 void tod_latents(const TodMaps *maps, const int32_t *exponents, int32_t precision, float *out, size_t stride,
                  size_t map_stride)
 {
-    const TodRuns *runs = &maps->runs;
-    for (int32_t k = 0; k < maps->n_maps; k++) {
-        const float step = ldexpf(1.0f, -(precision + exponents[k]));
-        for (int32_t y = 0; y < runs->height; y++) {
-            float *row = out + (size_t)k * map_stride + (size_t)y * stride;
-            memset(row, 0, (size_t)runs->width * sizeof *row);
-            for (int32_t i = runs->row[y]; i < runs->row[y + 1]; i++)
-                for (int32_t x = runs->start[i]; x < runs->end[i]; x++)
-                    row[x] = (float)step_of(maps, runs->rank[i] + (x - runs->start[i]), k) * step;
-        }
-        for (int32_t y = 0; maps->gutter.row && y < runs->height; y++) {
-            for (int32_t i = maps->gutter.row[y]; i < maps->gutter.row[y + 1]; i++) {
-                const TodGutterRun run = maps->gutter.runs[i];
-                const TodShift *shifts = maps->gutter.shifts + run.first;
-                float *row = out + (size_t)k * map_stride + (size_t)y * stride + run.x;
-                for (ptrdiff_t x = 0; x < run.n; x++)
-                    row[x] = row[x + shifts[x].rows * (ptrdiff_t)stride + shifts[x].columns];
-            }
-        }
-    }
+    for (int32_t k = 0; k < maps->n_maps; k++)
+        tod_latent(maps, k, exponents, precision, out + (size_t)k * map_stride, stride);
 }

@@ -12,8 +12,11 @@
 TodStatus tod_frame(const TodMaps *maps, const TodAffine *affine, const TodOutput *output, TodRegion region, void *out,
                     size_t stride);
 
-/* The maps as the graph `frame` takes them, (n_maps, height, width) float32 with rows `stride` and maps `map_stride`
-   floats apart; 0 where texels are neither valid nor a gutter. exponents: [n_maps]. */
+/* Map k as the graph `frame` takes it, float32 with rows `stride` floats apart; 0 where texels are neither valid nor a
+   gutter. exponents: [n_maps]. */
+void tod_latent(const TodMaps *maps, int32_t k, const int32_t *exponents, int32_t precision, float *out, size_t stride);
+
+/* All of them, `map_stride` floats apart. */
 void tod_latents(const TodMaps *maps, const int32_t *exponents, int32_t precision, float *out, size_t stride,
                  size_t map_stride);
 

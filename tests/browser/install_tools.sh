@@ -1,5 +1,5 @@
 #!/bin/sh
-# What tests of exports read files and shaders with: npm's packages of package.json here, and glslang; Debian's programs
+# What tests of exports read files and shaders with (npm's packages of package.json here, glslang), and Emscripten: Debian's programs
 # where root may install them.
 set -eu
 fail() {
@@ -21,6 +21,7 @@ need() { # need COMMAND PACKAGE...
 }
 need glslangValidator glslang-tools
 need npm nodejs npm
+need emcc emscripten
 cd "$(dirname "$0")"
 npm ci --no-audit --no-fund --silent
 cd ../../examples/three

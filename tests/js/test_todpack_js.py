@@ -20,6 +20,7 @@ GOLDEN = ROOT / "tests" / "golden"
 DAYBASIS = sorted(path.stem for path in GOLDEN.glob("daybasis-*.tod"))
 DTYPES = {"Uint8Array": np.uint8, "Uint16Array": np.uint16, "Uint32Array": np.uint32, "Float32Array": np.float32}
 HOURS = (0.0, 9.0, 17.6, 23.9)
+BUILT_BY = "3.1.6 "  # of Debian 12: the Emscripten that made the committed binary
 
 pytestmark = [
     pytest.mark.browser,
@@ -92,7 +93,9 @@ def test_only_some_maps_take_part() -> None:
         lightmap = archive.lightmaps[0]
         n = len(lightmap.latents())
         one_by_one = [[i == k for i in range(n)] for k in range(n)]
-        calls = [("decode", 0, 9.0, None, {"format": "rgb32f", "active": active}) for active in ([False] * n, *one_by_one)]
+        calls = [
+            ("decode", 0, 9.0, None, {"format": "rgb32f", "active": active}) for active in ([False] * n, *one_by_one)
+        ]
         none, *ones = (answer["value"].astype(np.float64) for answer in asked(path, *calls))
         assert np.unique(none.reshape(-1, 3), axis=0).shape == (1, 3)  # b alone
         frame = asked(path, ("decode", 0, 9.0, None, {"format": "rgb32f", "active": [True] * n}))[0]["value"]
@@ -151,3 +154,13 @@ def test_a_closed_archive_says_so() -> None:
 
 def test_the_binary_is_small() -> None:
     assert (ROOT / "js" / "todpack.wasm").stat().st_size <= 150_000
+
+
+@pytest.mark.skipif(shutil.which("emcc") is None, reason="no Emscripten: run `make test-browser`, which installs it")
+def test_the_binary_is_built_from_the_sources(tmp_path: Path) -> None:
+    """What the sources build decodes what the committed binary decodes; with the same compiler it is the same file."""
+    built = tmp_path / "todpack.wasm"
+    subprocess.run(["sh", str(ROOT / "js" / "build.sh"), str(built)], check=True, capture_output=True)
+    if BUILT_BY in subprocess.run(["emcc", "--version"], check=True, capture_output=True, text=True).stdout:
+        assert built.read_bytes() == (ROOT / "js" / "todpack.wasm").read_bytes(), "run js/build.sh and commit its result"
+    assert built.stat().st_size <= 160_000

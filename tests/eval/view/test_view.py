@@ -14,13 +14,15 @@ import pytest
 
 from todpack.cli import main
 from todpack.decompressor import open_archive
+from todpack.eval.errors import EvalError
+from todpack.eval.view import page as page_module
 from todpack.eval.view.page import build_page
 from todpack.eval.view.payload import MAX_ERROR_CODES, encode_maps, graph_section, pack_maps
 from todpack.eval.view.program import frame_program
 from todpack.eval.web.page import embedded_json
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
-ARCHIVES = ("daybasis-ans-1.0.tod", "gridmlp-1.0.tod")
+ARCHIVES = ("daybasis-ans-1.2.tod", "gridmlp-1.0.tod")
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
@@ -61,8 +63,6 @@ def test_a_graph_that_the_decoder_refuses_does_not_run() -> None:
 def test_a_graph_that_the_viewer_does_not_know_is_refused() -> None:
     from onnx import helper
 
-    from todpack.eval.errors import EvalError
-
     turned = [helper.make_node("Transpose", ["z"], ["t"], perm=[0, 2, 1]), helper.make_node("Relu", ["t"], ["rgb"])]
     with pytest.raises(EvalError, match="Transpose t: the operator is not known"):
         frame_program(small_graph(*turned), {}, 3, "a.tod")
@@ -95,11 +95,24 @@ def test_embedded_json_cannot_end_its_script() -> None:
 
 
 def test_the_page_asks_nothing_of_a_network() -> None:
-    text, _ = build_page(GOLDEN / ARCHIVES[0])
-    assert re.search(r"(?:src|href)\s*=|@import|https?://|{{", text) is None
-    blob = re.search(r'id="blob">([^<]+)<', text)
-    assert blob is not None
-    assert len(gzip.decompress(base64.b64decode(blob.group(1)))) > 1000
+    for name, element in zip(ARCHIVES, ("archive", "blob"), strict=True):
+        text = build_page(GOLDEN / name).text
+        assert re.search(r"(?:src|href)\s*=|@import|https?://|{{", text) is None
+        found = re.search(rf'id="{element}"[^>]*>([^<]+)<', text)
+        assert found is not None
+        data = base64.b64decode(found.group(1))
+        assert data == (GOLDEN / name).read_bytes() if element == "archive" else len(gzip.decompress(data)) > 1000
+
+
+def test_a_page_is_little_more_than_its_archive(tmp_path: Path) -> None:
+    path = GOLDEN / ARCHIVES[0]
+    assert len(build_page(path).text.encode()) <= 1.4 * path.stat().st_size + 250_000
+
+
+def test_an_archive_too_large_for_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_module, "MAX_ARCHIVE_BYTES", 100)
+    with pytest.raises(EvalError, match="a page carries archives of up to 100 bytes, found"):
+        build_page(GOLDEN / ARCHIVES[0])
 
 
 def test_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

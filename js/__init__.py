@@ -1,0 +1,1 @@
+"""The npm module todpack.js and its WebAssembly, which pages of `todpack view` carry."""
