@@ -9,15 +9,15 @@ trap 'rm -rf "$objects"' EXIT
 # no fused multiply-add: the same bits as everywhere
 flags="-std=c11 -msimd128 -ffp-contract=off -fno-math-errno -Inative/include -Inative/src -Inative/archive"
 zstd="-Inative/third_party/zstd -DTODPACK_VENDORED_ZSTD -DHUF_FORCE_DECOMPRESS_X1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT"
-compile() { # compile LEVEL FILE...: speed where time is spent, else size
+compile() { # compile LEVEL FILE...: speed for the inner loops, else size
     level=$1
     shift
     for file; do
         emcc $flags $zstd "$level" -c "$file" -o "$objects/$(echo "$file" | tr / _).o"
     done
 }
-fast="native/src/kernels_plain.c native/src/ans.c native/src/symbols.c"
-small=$(ls native/src/*.c | grep -v -x -F -e "$(echo $fast | tr ' ' '\n')")
+fast=native/src/kernels_plain.c
+small=$(ls native/src/*.c | grep -v -x "$fast")
 compile -O2 $fast
 compile -Os $small
 compile -Oz native/archive/*.c js/native/exports.c

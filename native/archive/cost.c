@@ -44,14 +44,14 @@ TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *
     const double most = (double)limits->free_memory_bytes + n_bytes * (double)limits->memory_per_byte;
     if (memory > most)
         return tod_fail(error, TOD_OVER_LIMIT,
-                        "lightmap %s: decoding would take about %.0f bytes, over the limit of %.0f", info->name, memory,
-                        most);
+                        "lightmap %s: decoding would take about %llu bytes, over the limit of %llu", info->name,
+                        (unsigned long long)memory, (unsigned long long)most);
     const double n_tiles = tiles_of_frame(info->height, info->tile) * tiles_of_frame(info->width, info->tile);
     const double seconds = n_tiles * (TILE_S + entry->n_levels * LEVEL_S + tile * (TEXEL_S + SAMPLE_S * k)) +
                            MASK_S * texels + BASIS_ENTRY_S * entries + ROTATION_STEP_S * turns * k;
     const double longest = limits->free_seconds + n_bytes * limits->seconds_per_byte;
     if (seconds > longest)
-        return tod_fail(error, TOD_OVER_LIMIT, "lightmap %s: decoding would take about %.1f s, over the limit of %.1f",
-                        info->name, seconds, longest);
+        return tod_fail(error, TOD_OVER_LIMIT, "lightmap %s: decoding would take about %llu ms, over the limit of %llu",
+                        info->name, (unsigned long long)(1e3 * seconds), (unsigned long long)(1e3 * longest));
     return TOD_OK;
 }

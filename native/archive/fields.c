@@ -98,11 +98,9 @@ int64_t tod_integer(TodFields *fields, const char *name, int64_t low, int64_t hi
     return low;
 }
 
-double tod_number(TodFields *fields, const char *name, double low, double high)
+double tod_number(TodFields *fields, const char *name, double low, double high, const char *expected)
 {
-    char expected[80];
     double found = low;
-    tod_write(expected, sizeof expected, "a number in [%g, %g]", low, high);
     const TodPlace value = take(fields, name, expected);
     if (!value)
         return low;

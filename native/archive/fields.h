@@ -26,7 +26,7 @@ int tod_is_absent(const TodFields *fields, const char *name);
 int tod_is_null(TodFields *fields, const char *name);
 
 int64_t tod_integer(TodFields *fields, const char *name, int64_t low, int64_t high);
-double tod_number(TodFields *fields, const char *name, double low, double high);
+double tod_number(TodFields *fields, const char *name, double low, double high, const char *expected);
 
 /* Printable text of 1..max_characters characters: UTF-8 that ends with a 0, from the arena. */
 const char *tod_text(TodFields *fields, const char *name, size_t max_characters, TodArena *arena);

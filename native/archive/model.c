@@ -29,7 +29,7 @@ static void read_smoothing(TodFields *model, double q_step, TodSmoothing *smooth
     for (int i = 0; i < 2; i++)
         if (!(weights[i] >= 0.0 && weights[i] <= MAX_WEIGHT && is_multiple(weights[i], WEIGHT_SCALE)))
             refuse(&fields, "weights", "multiples of 1/64 in [0, 0.25]");
-    *smoothing = (TodSmoothing){1, (float)(tod_number(&fields, "bound", 0.0, 1e3) * q_step), (float)weights[0],
+    *smoothing = (TodSmoothing){1, (float)(tod_number(&fields, "bound", 0.0, 1e3, "a number in [0, 1000]") * q_step), (float)weights[0],
                                 (float)weights[1]};
 }
 
@@ -74,7 +74,7 @@ void tod_read_model(TodFields *model, int32_t n_hours, TodArena *held, TodLightm
             refuse(model, "centroids", "multiples of 1/32 in [-0.5, 0.5]");
     }
     entry->n_classes = (int32_t)tod_integer(model, "n_classes", 1, 256);
-    entry->q_step = tod_number(model, "q_step", 1e-9, 1e9);
+    entry->q_step = tod_number(model, "q_step", 1e-9, 1e9, "a number in [1e-9, 1e9]");
     entry->n_levels = (int32_t)tod_integer(model, "n_levels", 1, TOD_MAX_LEVELS);
     entry->info.tile = (int32_t)tod_integer(model, "tile", 8, TOD_MAX_TILE);
     (void)tod_choice(model, "entropy", CODERS, 2); /* each stream says its own */

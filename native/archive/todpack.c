@@ -296,6 +296,12 @@ static TodStatus check_target(const TodArchive *archive, const TodTarget *target
     return TOD_OK;
 }
 
+/* For messages. */
+static long long whole(double number)
+{
+    return number >= -1e15 && number <= 1e15 ? (long long)floor(number) : -1;
+}
+
 static TodStatus decode(const TodArchive *archive, Job *job, const double *times_h, TodArena *scratch, TodError *error)
 {
     const size_t n = (size_t)job->n, n_bytes = tod_affine_bytes(job->lightmap->entry->info.n_maps);
@@ -305,7 +311,7 @@ static TodStatus decode(const TodArchive *archive, Job *job, const double *times
         return tod_fail_at(error, TOD_NO_MEMORY, "times");
     for (size_t i = 0; i < n; i++) {
         if (!(times_h[i] >= 0.0 && times_h[i] < 24.0))
-            return tod_fail(error, TOD_BAD_ARGUMENT, "time: expected hours in [0, 24), found %g", times_h[i]);
+            return tod_fail(error, TOD_BAD_ARGUMENT, "time: expected hours in [0, 24), found %lld", whole(times_h[i]));
         if (check_target(archive, &job->targets[i], job->region, &strides[i], error) != TOD_OK)
             return error->status;
         affines[i] = tod_arena_take(scratch, n_bytes, 1);
