@@ -7,7 +7,7 @@ command -v emcc >/dev/null 2>&1 || { echo "js/build.sh: no emcc found; install E
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
 # no fused multiply-add: the same bits as everywhere
-flags="-std=c11 -msimd128 -ffp-contract=off -fno-math-errno -Inative/include -Inative/src -Inative/archive"
+flags="-std=c11 -DNDEBUG -msimd128 -ffp-contract=off -fno-math-errno -Inative/include -Inative/src -Inative/archive"
 zstd="-Inative/third_party/zstd -DTODPACK_VENDORED_ZSTD -DHUF_FORCE_DECOMPRESS_X1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT"
 compile() { # compile LEVEL FILE...: speed for the inner loops, else size
     level=$1
@@ -20,7 +20,7 @@ fast=native/src/kernels_plain.c
 small=$(ls native/src/*.c | grep -v -x "$fast")
 compile -O2 $fast
 compile -Os $small
-compile -Oz native/archive/*.c js/native/exports.c
+compile -Oz native/archive/*.c js/native/*.c
 calls=_tod_close,_tod_archive,_tod_lightmap,_tod_decode_maps,_tod_map,_tod_valid,_tod_prepare,_tod_release
 emcc -Oz -msimd128 "$objects"/*.o --no-entry -sSTANDALONE_WASM -sFILESYSTEM=0 -sMALLOC=emmalloc -sALLOW_MEMORY_GROWTH \
     -sINITIAL_MEMORY=1048576 -sMAXIMUM_MEMORY=2147483648 -sTOTAL_STACK=262144 \

@@ -14,11 +14,6 @@ static void end_whole(char *text, size_t n)
         text[at - 1] = 0;
 }
 
-#ifdef __EMSCRIPTEN__
-int vsniprintf(char *to, size_t room, const char *format, va_list arguments);
-#define vsnprintf vsniprintf /* no message has a floating-point number, whose formatting would be 10 kB */
-#endif
-
 static void write(char *to, size_t room, const char *format, va_list arguments)
 {
     const int n = vsnprintf(to, room, format, arguments);
