@@ -16,7 +16,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("frames", "decompressor", "packer", "trainer", "eval", "submission")
+FOLDERS = ("frames", "decompressor", "packer", "trainer", "eval", "submission", "js")
 
 
 def test_every_folder_with_code_is_in_the_list() -> None:
