@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-import zipfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from todpack import decompressor
 from todpack.decompressor import Archive, open_archive
-from todpack.decompressor.files import write_atomic
 
 from .errors import SubmissionError
-from .folder import copy_native, copy_package, replace_folder
+from .folder import copy_native, copy_package, replace_folder, write_zip
 from .manifest import MANIFEST_NAME, bundle_files, make_manifest
 from .requirements import pinned_requirements
 
 OWN_NAMES = ("decompressor", "native", "decompress.py", "requirements.txt", "README.md", MANIFEST_NAME)
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same input gives the same zip
 
 README = """# Lightmaps of a day: {names}
 
@@ -101,17 +98,6 @@ def _fill(folder: Path, archive_path: Path, archive: Archive) -> None:
     (folder / MANIFEST_NAME).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _write_zip(folder: Path, zip_path: Path) -> None:
-    def write(file: object) -> None:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:  # type: ignore[call-overload]
-            for name in [*bundle_files(folder), MANIFEST_NAME]:
-                entry = zipfile.ZipInfo(f"{folder.name}/{name}", ZIP_DATE)
-                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-                bundle.writestr(entry, (folder / name).read_bytes())
-
-    write_atomic(zip_path, write)
-
-
 def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
     """Make a submission of an archive.
 
@@ -137,6 +123,6 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
             overwrite,
         )
     zip_path = out.with_name(f"{out.name}.zip")
-    _write_zip(out, zip_path)
+    write_zip(out, [*bundle_files(out), MANIFEST_NAME], zip_path)
     total = sum((out / name).stat().st_size for name in [*bundle_files(out), MANIFEST_NAME])
     return Bundle(out, zip_path, (out / Path(archive_path).name).stat().st_size, total)

@@ -68,6 +68,7 @@ def build_command(
 
         made = build_from(archive, out_dir, target_psnr_db=target_psnr, steps=steps, n_jobs=jobs, overwrite=overwrite)
         click.echo(f"{made.folder}: {made.parameter_bytes} bytes in Parameters, {made.ratio_percent:.3f} % of raw")
+        click.echo(f"{made.folder}.zip; left to do: {made.folder}.checklist.md; figures: {made.folder}.facts.html")
         return
     if target_psnr is not None or steps is not None or jobs is not None:
         raise SubmissionError("--target-psnr, --steps, --jobs: expected them with --layout contest only")

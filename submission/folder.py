@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from todpack.decompressor.daybasis import native
+from todpack.decompressor.files import write_atomic
 from todpack.packer.staging_folder import FolderKind
 
 from .errors import SubmissionError
 
 SHIPPED_SUFFIXES = {".py", ".md", ".typed", ".bin"}
 NATIVE_FILES = ("build.py", "include/*.h", "src/*.[ch]", "python/_native.c")
+
+
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same input gives the same zip
+
+
+def write_zip(folder: Path, names: Sequence[str], zip_path: Path) -> None:
+    """Write files of a folder into a zip, in a folder of its name.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+
+    def write(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
+            for name in names:
+                entry = zipfile.ZipInfo(f"{folder.name}/{name}", ZIP_DATE)
+                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                bundle.writestr(entry, (folder / name).read_bytes())
+
+    write_atomic(zip_path, write)
 
 
 def replace_folder(

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from todpack import decompressor
 from todpack.decompressor.container import Container
 from todpack.decompressor.errors import require_packages
+from todpack.decompressor.files import check_replaced
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.contest import ratio_percent
@@ -22,6 +23,7 @@ from todpack.packer.dataset.plan import jobs_of
 from .. import plain_bits
 from ..errors import SubmissionError
 from ..folder import check_folder, copy_package, replace_folder
+from .handout import handout_files, write_handout
 from .write_lightmap import plain_bits_of
 
 TARGET_PSNR_DB = 55.05
@@ -105,7 +107,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
 
     Args:
         archive_path: The `.tod` file.
-        out: Folder to write.
+        out: Folder to write; beside it a zip of it, a checklist and a page of facts.
         overwrite: Replace a submission that is already there.
 
     Raises:
@@ -115,6 +117,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
         OutputError: it cannot be written.
     """
     check_folder(out, is_contest_folder, overwrite)
+    check_replaced(handout_files(out), overwrite=overwrite)
     with Container(archive_path, DEFAULT_LIMITS) as container:
         container.verify()
         archive = read_archive_entry(container.metadata, container.path, container.version, DEFAULT_LIMITS)
@@ -131,6 +134,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
             (folder / "README.md").write_text(text, encoding="utf-8")
 
         replace_folder(out, fill, is_contest_folder, overwrite)
+    write_handout(out)
     n_bytes = parameter_bytes(out)
     n_texels = sum(lightmap.height * lightmap.width for lightmap in archive.lightmaps)
     return ContestFolder(out, n_bytes, ratio_percent(n_bytes, n_texels))
@@ -166,6 +170,7 @@ def build_from(
         raise SubmissionError("--target-psnr, --steps: expected one of them, found both")
     require_packages("compressing a dataset", "scipy", "onnx", "threadpoolctl")
     check_folder(out, is_contest_folder, overwrite)
+    check_replaced(handout_files(out), overwrite=overwrite)
     archive = out.with_name(f"{out.name}.tod")
     if steps is None:
         jobs = jobs_of(source, target_psnr_db=TARGET_PSNR_DB if target_psnr_db is None else target_psnr_db)

@@ -27,6 +27,7 @@ from ..environment import clean_variables, last_line
 from ..errors import SubmissionError
 from ..folder import check_plain
 from .build import parameter_bytes
+from .handout import CHECKLIST, beside, write_handout
 
 PROBE = Path(__file__).with_name("shipped") / "probe.py"
 COMPRESSORS = {
@@ -265,5 +266,8 @@ def check_contest(
     if len(result.per_lightmap) == len(configs):
         n_texels = sum(entry.width * entry.height for entry in dataset.entries)
         result.measures = measures_of(figures, sum(result.frame_ms) / 1e3, result.parameter_bytes, n_texels)
-    write_text(target, json.dumps(result.to_json(scorer), indent=2, sort_keys=True) + "\n")
+    report = result.to_json(scorer)
+    write_text(target, json.dumps(report, indent=2, sort_keys=True) + "\n")
+    if beside(folder, CHECKLIST).is_file() and "measures" in report:
+        write_handout(folder, report)
     return result

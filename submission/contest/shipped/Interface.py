@@ -42,7 +42,8 @@ class Lightmap:
         blocks[:, :n_texels] = self._lightmap.maps.reshape(n_maps, n_texels)
         shaped = blocks.reshape(n_maps, -1, BLOCK).transpose(1, 0, 2)
         self._maps = torch.from_numpy(np.ascontiguousarray(shaped)).to(self.device)
-        self._time, self._values = 0.0, None  # type: float, torch.Tensor | None
+        self._time = 0.0
+        self._values: torch.Tensor | None = None
 
     def _affine(self, time: float) -> tuple[torch.Tensor, torch.Tensor]:
         """Matrix (3, K) and offset (3, 1) on the device."""
