@@ -117,7 +117,7 @@ def _checklist(
     rows = [
         ("Interface.py with get(lightmap_config, device)", DONE, "reconstruct, get_result, random_test"),
         ("Parameters/ holds every byte that is read", DONE, f"{n_lightmaps} lightmap(s), {n_bytes} bytes"),
-        ("no general-purpose compressor over them", DONE, "plain bits: todpack/submission/plain_bits/FORMAT.md"),
+        ("no general-purpose compressor over them", DONE, "plain bits: FORMAT.md beside their reader"),
         ("requirements.txt names additional packages only", DONE, ", ".join(packages) or "none"),
         ("the grader's Test.py", DONE, "copied over by the grader; the folder needs none"),
         ("rehearsed as the grader does it", *rehearsed),
