@@ -60,7 +60,10 @@ test-native: $(STAMP)  ## the native core: builds by gcc, clang, for ARM, with s
 	sh native/tests/library.sh $(OUT)/native/library/frames.txt $(OUT)/native/library
 	$(BIN)/python -m tests.native.library.seeds $(OUT)/native/fuzz/seeds
 	sh native/fuzz/run.sh 5 $(OUT)/native/fuzz
-	sh native/tests/sanitized.sh $(CURDIR)/$(BIN)/python $(CURDIR)/$(OUT)/native/sanitized tests/native tests/golden tests/decompressor
+	@# not those that measure memory, of which sanitizers take their own
+	sh native/tests/sanitized.sh $(CURDIR)/$(BIN)/python $(CURDIR)/$(OUT)/native/sanitized \
+		tests/native tests/golden tests/decompressor -m 'not slow and not browser and not thorough' \
+		--ignore tests/decompressor/test_small_bombs.py --ignore tests/decompressor/test_working_set.py
 
 test-oldest: $(STAMP)  ## decoding and packing with the lowest versions that pyproject.toml allows, in .venv-oldest
 	$(PYTHON) -m venv --clear $(VENV)-oldest
