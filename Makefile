@@ -9,6 +9,7 @@ FUZZ_SECONDS ?= 60
 SETS ?=
 BENCH = $(if $(SETS),--sets $(SETS)) --results docs/benchmarks.json --docs docs/benchmarks.md --readme README.md --readme README.zh.md --cache $(OUT)/bench-points
 STAMP = $(VENV)/.todpack-setup
+PACK_STAMP = $(VENV)/.todpack-pack
 # passive waiting: a thread that waits leaves its core to others (shared and virtual machines)
 export OMP_WAIT_POLICY ?= PASSIVE
 
@@ -27,9 +28,17 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps lpips
 	@touch $@
 
+# what the default family needs, where there is no more already: no torch
+$(PACK_STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "todpack needs Python 3.10 or newer; name one by PYTHON=..." >&2; exit 1; }
+	test -f $(STAMP) || $(PYTHON) -m venv $(VENV)
+	test -f $(STAMP) || $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[pack]'
+	@touch $@
+
 setup: $(STAMP)  ## create .venv with everything (once)
 
-submission: $(STAMP)  ## train on the sample (DATA=..., FAMILY=...), pack, bundle, rehearse the grading, print the score
+submission: $(if $(filter daybasis,$(FAMILY)),$(PACK_STAMP),$(STAMP))  ## train on the sample (DATA=..., FAMILY=...), pack, bundle, rehearse the grading, print the score
 	$(BIN)/todpack train $(DATA) -o $(OUT)/run --family $(FAMILY) --overwrite
 	$(BIN)/todpack pack $(OUT)/run -o $(OUT)/lightmaps.tod
 	$(BIN)/todpack inspect $(OUT)/lightmaps.tod --image $(OUT)/noon.png
