@@ -66,7 +66,11 @@ def build_command(
     if layout == "contest":
         from .contest.build import build_from
 
-        made = build_from(archive, out_dir, target_psnr_db=target_psnr, steps=steps, n_jobs=jobs, overwrite=overwrite)
+        made = build_from(
+            archive, out_dir, target_psnr_db=target_psnr, steps=steps, n_jobs=jobs, overwrite=overwrite,
+            on_plan=lambda plan: click.echo(f"todpack: {plan.line()}", err=True),
+            on_warning=lambda line: click.echo(f"todpack: {line}", err=True),
+        )  # fmt: skip
         click.echo(f"{made.folder}: {made.parameter_bytes} bytes in Parameters, {made.ratio_percent:.3f} % of raw")
         click.echo(f"{made.folder}.zip; left to do: {made.folder}.checklist.md; figures: {made.folder}.facts.html")
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.contest import ratio_percent
 from todpack.frames import is_contest
 from todpack.packer.dataset.compress import compress_level
+from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.dataset.plan import jobs_of
 
 from .. import plain_bits
@@ -148,6 +150,8 @@ def build_from(
     steps: Path | None = None,
     n_jobs: int | None = None,
     overwrite: bool = False,
+    on_plan: Callable[[LevelPlan], object] = lambda _plan: None,
+    on_warning: Callable[[str], object] | None = None,
 ) -> ContestFolder:
     """`build_contest` of an archive, or of a dataset that is compressed first, into `out` + `.tod`.
 
@@ -158,6 +162,8 @@ def build_from(
         steps: Report of `todpack tune`, instead.
         n_jobs: Lightmaps at once.
         overwrite: Replace a submission that is already there.
+        on_plan: Told what compressing the dataset takes, before it begins.
+        on_warning: Told what is unusual about its lightmaps.
 
     Raises:
         SubmissionError: options that do not go together.
@@ -176,5 +182,5 @@ def build_from(
         jobs = jobs_of(source, target_psnr_db=TARGET_PSNR_DB if target_psnr_db is None else target_psnr_db)
     else:
         jobs = jobs_of(source, q_steps=read_steps(steps))
-    compress_level(jobs, archive, n_jobs=n_jobs)
+    compress_level(jobs, archive, n_jobs=n_jobs, on_plan=on_plan, on_warning=on_warning)
     return build_contest(archive, out, overwrite=overwrite)

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.contest_data import KEYS, make_radiance
+from tests.contest_data import KEYS, make_radiance, write_dataset
 from todpack.decompressor.errors import OutputError
 from todpack.frames import Day
+from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
-from todpack.submission.contest.build import build_contest, parameter_bytes
+from todpack.submission.contest.build import build_contest, build_from, parameter_bytes
 from todpack.submission.contest.handout import handout_files, write_handout
 
 
@@ -103,3 +104,23 @@ def test_others_files_are_not_replaced(archive: Path, tmp_path: Path) -> None:
         build_contest(archive, tmp_path / "team")
     assert [path.name for path in tmp_path.iterdir()] == ["team.zip"]
     build_contest(archive, tmp_path / "team", overwrite=True)
+
+
+def test_a_build_from_a_dataset_says_its_plan(tmp_path: Path) -> None:
+    radiance, valid = make_radiance(16, 16)
+    radiance[5, 8, 8] = 1e4
+    valid[8, 8] = True
+    write_dataset(tmp_path / "set", {("L", 0): (radiance, valid)})
+    plans: list[LevelPlan] = []
+    lines: list[str] = []
+    build_from(
+        tmp_path / "set",
+        tmp_path / "team",
+        target_psnr_db=30.0,
+        n_jobs=1,
+        on_plan=plans.append,
+        on_warning=lines.append,
+    )
+    assert [plan.n_texels for plan in plans] == [256]
+    assert len(lines) == 1
+    assert "fireflies" in lines[0]
