@@ -183,7 +183,9 @@ TodItems tod_items(TodFields *fields, const char *name, size_t low, size_t high)
 {
     char expected[80];
     TodItems items = {0, 0};
-    if (low == high)
+    if (high == SIZE_MAX)
+        tod_write(expected, sizeof expected, "an array");
+    else if (low == high)
         tod_write(expected, sizeof expected, "an array of %zu values", low);
     else
         tod_write(expected, sizeof expected, "an array of %zu..%zu values", low, high);
