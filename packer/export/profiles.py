@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,7 @@ def export_lightmap(
 
     Raises:
         ArchiveError: it cannot be decoded.
+        PackError: its light is infinite.
         OSError: a file cannot be written.
     """
     exported = Exported(folder, archive.lightmaps[index].name)
@@ -162,6 +164,9 @@ def export_lightmap(
         coded = block_maps(day, maps, levels, options.map_format, n_textures, progress)
     _write_maps(day, coded, options, exported)
     exported.psnr_db = day.psnr_db(coded.values(), day.values(maps))
+    if not math.isfinite(exported.psnr_db):
+        where = f"{archive.container.path}: lightmap {exported.name}"
+        raise PackError(f"{where}: expected light that can be measured, found numbers that are too large")
     return exported
 
 

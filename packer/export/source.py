@@ -57,8 +57,7 @@ class AffineDay:
             return np.asarray(np.rint(np.clip(values, 0.0, SRGB_PEAK)))
         if self.curve == "square":
             return np.asarray(np.square(np.maximum(values, 0.0)))
-        with np.errstate(over="ignore"):  # infinite light of an absurd file gives no picture, but no warning either
-            light = np.exp(values) - np.float32(self.knee) if self.curve == "exp" else values
+        light = np.exp(values) - np.float32(self.knee) if self.curve == "exp" else values
         return np.asarray(np.maximum(light, 0.0))
 
     def psnr_db(self, values: np.ndarray, others: np.ndarray) -> float:
@@ -68,9 +67,12 @@ class AffineDay:
         """
         psnrs, errors = [], []
         for t in range(len(self.hours)):
-            wanted = self.displayed(others[:, 3 * t : 3 * t + 3])
-            error = self.displayed(values[:, 3 * t : 3 * t + 3]) - wanted
-            errors.append(float(np.square(error, dtype=np.float64).mean()))
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # infinite light of an absurd file: no number, no warning
+                wanted = self.displayed(others[:, 3 * t : 3 * t + 3])
+                error = self.displayed(values[:, 3 * t : 3 * t + 3]) - wanted
+                errors.append(float(np.square(error, dtype=np.float64).mean()))
             psnrs.append(_psnr_db(float(wanted.max()), errors[-1]))
         return _psnr_db(SRGB_PEAK, float(np.mean(errors))) if self.transfer == "srgb8" else float(np.mean(psnrs))
 
