@@ -16,7 +16,7 @@ from .memory import MemoryAccount
 BASIS_BYTES, ROTATION_BYTES = 160, 80  # of each entry of a temporal matrix, and of each entry of a regional rotation
 BASELINE_BYTES = 112  # of each texel, while the baseline frame is decoded
 SECTION_BYTES, LARGEST_SECTION_BYTES = 5, 15  # of a decoded byte, as float32; of the largest section on its way there
-LIGHTMAP_BYTES = 8192  # of the objects that stand for a lightmap
+LIGHTMAP_BYTES = 1 << 15  # of the objects that stand for a lightmap
 THREADS_SHARE = 2  # several threads only where they need at most 1 / this of what is left; the rest is for the graphs
 
 
