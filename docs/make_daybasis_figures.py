@@ -34,6 +34,7 @@ from todpack.packer.daybasis.entropy.symbols import mean_code, pairs, prepare_lo
 from todpack.packer.daybasis.quantize import RD_WEIGHT, to_steps
 from todpack.packer.daybasis.tiles import DayTiles, Tile
 from todpack.packer.daybasis.transform.closed_form import TemporalTransform, find_transform, survey
+from todpack.packer.daybasis.transform.components import CANDIDATES
 from todpack.packer.daybasis.transform.forward import forward
 
 if TYPE_CHECKING:
@@ -121,17 +122,19 @@ def draw_spectrum(tiles: DayTiles, found: Transforms, out: Path) -> None:
     """Variances of all components beside the share that is kept; bits of the codes under the three transforms."""
     from matplotlib import pyplot
 
-    variances = np.linalg.eigvalsh(survey(tiles).covariance)[::-1]
-    n_kept = found["KLT"].basis.matrix.shape[1]
-    share = variances[:n_kept].sum() / variances.sum()
+    variances, vectors = (part[..., ::-1] for part in np.linalg.eigh(survey(tiles).covariance))
+    kept = np.abs(vectors.T @ found["KLT"].basis.matrix).max(1) > 0.9
+    share = variances[kept].sum() / variances.sum()
     figure, (left, right) = pyplot.subplots(1, 2, layout="constrained", figsize=(7, 2.5), width_ratios=(1.6, 1))
     numbers = np.arange(1, len(variances) + 1)
     left.semilogy(numbers, np.maximum(variances, 1e-6), ".", color=FAINT, markersize=4)
-    left.semilogy(numbers[:n_kept], variances[:n_kept], ".", color=ACCENT, markersize=6)
-    left.axhline(STEP**2 / 60, color=COOL, linewidth=1)
-    left.text(len(variances), STEP**2 / 60 * 1.3, "q_step² / 60", color=COOL, ha="right")
+    left.semilogy(numbers[kept], variances[kept], ".", color=ACCENT, markersize=6)
+    left.axhline(STEP**2 / CANDIDATES, color=COOL, linewidth=1)
+    left.text(len(variances), STEP**2 / CANDIDATES * 1.3, f"q_step² / {CANDIDATES:.0f}", color=COOL, ha="right")
     left.set(xlabel="component", ylabel="variance, codes²", ylim=(1e-2, None))
-    left.set_title(f"{n_kept} of {len(variances)} components are kept: {100 * share:.2f} % of the variance", loc="left")
+    left.set_title(
+        f"{kept.sum()} of {len(variances)} components are kept: {100 * share:.2f} % of the variance", loc="left"
+    )
     kilobytes, error = {}, {}
     pyramid = tiles[0].pyramid
     assert pyramid is not None
@@ -147,7 +150,7 @@ def draw_spectrum(tiles: DayTiles, found: Transforms, out: Path) -> None:
     right.set_xticks([])
     right.spines["bottom"].set_visible(False)
     right.set_title("coefficients at one step", loc="left")
-    print(f"K = {n_kept} of {len(variances)}, {100 * share:.3f} % of the variance")
+    print(f"K = {kept.sum()} of {len(variances)}, {100 * share:.3f} % of the variance")
     _save(figure, out)
 
 

@@ -16,7 +16,7 @@ from .symbols import LowBand, Phase
 Int64Array = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-CLASS_BITS = 24.0  # cost of a class in the model section: start and probability
+CLASS_BITS = 11.0  # cost of a class in the model section: start and probability
 TOKEN_BITS = 5.5  # cost of one frequency
 TOP_CODE = FIRST_FREQUENCY
 PROBABILITIES = np.array(sorted(LOG_ODDS))

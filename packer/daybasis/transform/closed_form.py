@@ -19,6 +19,7 @@ from todpack.frames.errors import DataError
 from ..config import DayBasisConfig
 from ..single_blas import single_blas
 from ..tiles import DayTiles, Tile
+from .components import CANDIDATES, worthwhile_components
 from .forward import forward
 from .klt import TemporalBasis, basis_of_covariance
 from .neighborhoods import gather_neighborhoods
@@ -135,9 +136,11 @@ def find_transform(
     """
     step = config.q_step if q_step is None else q_step
     seen = survey(tiles, on_tile)
-    basis = basis_of_covariance(seen.covariance, seen.mean, np.ones(len(tiles.day.hours)), step)
-    n_components = basis.matrix.shape[1]
+    basis = basis_of_covariance(seen.covariance, seen.mean, np.ones(len(tiles.day.hours)), step, CANDIDATES)
     numbers = list(range(len(tiles))) if tiles.is_kept else sample_tiles(seen.spreads)
+    share = sum(len(tiles[n].days) for n in numbers) / seen.n_valid
+    basis = worthwhile_components([tiles[n] for n in numbers], basis, step, share)
+    n_components = basis.matrix.shape[1]
     if n_components > 1:
         stride = -(-sum(len(tiles[n].days) // 4 for n in numbers) // NEIGHBORHOODS) or 1
         samples = [_gather(tiles[n], basis, step, stride) for n in numbers]

@@ -11,10 +11,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from todpack.decompressor.bits import zigzag
 from todpack.decompressor.daybasis.transform.rotations import SKEW_SCALE
 
-from ...archive_writer import deflate
+from ...adaptive_bits import pack_integers
 from .assignment import assign, cluster
 from .rotation import neighborhood_rates, sparse_rotation
 
@@ -86,7 +85,7 @@ def worthwhile_rotations(groups: Singles, blocks: Ints, n_blocks: int, rotations
     unit = np.eye(n_components)[None]
     candidates = np.concatenate([unit, rotations])
     rates = np.stack([np.bincount(blocks, neighborhood_rates(groups, r), n_blocks) for r in candidates])
-    stored = [len(deflate(zigzag(codes).astype("<u2").tobytes())) for codes in skew_codes(rotations)]
+    stored = [len(pack_integers(codes) or b"") for codes in skew_codes(rotations)]
     fitted = 0.5 * n_components * (n_components - 1) / 2
     costs = np.array([0.0, *(8 * n_bytes * np.log(2) / CODED_PER_PROXY + fitted for n_bytes in stored)])
     kept = list(range(len(candidates)))
