@@ -30,10 +30,10 @@ _ACCESS = {
     "zh": {"yes": "可以", "frame": "需解整帧", "no": "不可以"},
 }
 _SENTENCES = {
-    "en": "The sample: {w} x {h} texels, {t} hours, {valid} valid texels; decoding is processor time. Over {n} sets of "
-    "8-bit frames (baked, photographed, smooth, tiny), bytes at equal PSNR are {x265} of x265's and {libaom} of "
-    "libaom's (geometric means; per set from {least} to {most} of x265's). {machine}",
-    "zh": "样例：{w} x {h} 纹素，{t} 个时刻，{valid} 个有效纹素；解码为处理器时间。"
+    "en": "The sample: {w} x {h} texels, {t} hours, {valid} valid texels; decoding is processor time of the whole day, "
+    "opening included. Over {n} sets of 8-bit frames (baked, photographed, smooth, tiny), bytes at equal PSNR are "
+    "{x265} of x265's and {libaom} of libaom's (geometric means; per set from {least} to {most} of x265's). {machine}",
+    "zh": "样例：{w} x {h} 纹素，{t} 个时刻，{valid} 个有效纹素；解码为解出全天（含打开文件）的处理器时间。"
     "在 {n} 组 8 位数据（烘焙、实拍、平滑、极小）上，相同 PSNR 下的字节数为 x265 的 {x265}、libaom 的 {libaom}"
     "（几何平均；各组为 x265 的 {least} 至 {most}）。{machine}",
 }
