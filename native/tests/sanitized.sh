@@ -10,5 +10,7 @@ CFLAGS="-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitiz
     "$python" -m pip install --quiet --no-deps --no-build-isolation --upgrade --target "$out" .
 rm -rf build
 # Python itself is not built for them: the runtime comes first, and what Python keeps until its end is no leak
-LD_PRELOAD=$(${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+# (with the C++ library, or onnxruntime could not throw)
+runtime="$(${CC:-cc} -print-file-name=libasan.so) $(${CC:-cc} -print-file-name=libstdc++.so.6)"
+LD_PRELOAD=$runtime ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
     PYTHONSAFEPATH=1 PYTHONPATH=$out:$PWD "$python" -m pytest -q -p no:cacheprovider "$@"
