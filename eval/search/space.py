@@ -108,8 +108,8 @@ def _option(where: str, value: Any) -> Option:
 
 def _parsed(path: Path) -> dict[str, Any]:
     kind, parse = ("JSON", json.loads) if path.suffix.lower() == ".json" else ("TOML", tomllib.loads)
-    if not path.is_file():
-        raise EvalError(f"{path}: cannot be read: expected a file, found none")
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or device: no waiting for its other end
+        raise EvalError(f"{path}: cannot be read: expected a file, found a pipe or device")
     try:
         fields = parse_shallow(parse, path.read_text(encoding="utf-8"))
     except OSError as error:
