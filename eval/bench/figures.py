@@ -22,7 +22,7 @@ _NAMES = {
     "zh": ("todpack", "todpack（闭式解）", "libaom (AV1)", "x265 (HEVC)", "JPEG XL", "BC7"),
 }
 _HEADS = {
-    "en": ("", "bytes", "dB", "decode ms a frame", "one texel alone", "held to read any texel of the day, MB"),
+    "en": ("", "bytes", "dB", "decode ms a frame", "one texel alone", "memory to read any texel of the day, MB"),
     "zh": ("", "字节", "dB", "解码毫秒/帧", "单个纹素随机访问", "随时读取全天任意纹素所占内存，MB"),
 }
 _ACCESS = {
@@ -31,9 +31,11 @@ _ACCESS = {
 }
 _SENTENCES = {
     "en": "The sample: {w} x {h} texels, {t} hours, {valid} valid texels; decoding is processor time of the whole day, "
-    "opening included. Over {n} sets of 8-bit frames (baked, photographed, smooth, tiny), bytes at equal PSNR are "
-    "{x265} of x265's and {libaom} of libaom's (geometric means; per set from {least} to {most} of x265's). {machine}",
-    "zh": "样例：{w} x {h} 纹素，{t} 个时刻，{valid} 个有效纹素；解码为解出全天（含打开文件）的处理器时间。"
+    "opening included; memory of ours is the peak of decoding every hour beside the imports, of others the decoded day. "
+    "Over {n} sets of 8-bit frames (baked, photographed, smooth, tiny), bytes at equal PSNR are {x265} of x265's and "
+    "{libaom} of libaom's (geometric means; per set from {least} to {most} of x265's). {machine}",
+    "zh": "样例：{w} x {h} 纹素，{t} 个时刻，{valid} 个有效纹素；解码为解出全天（含打开文件）的处理器时间；"
+    "内存一栏，todpack 为解出全天的峰值（不含导入），其他为解码后的全天数据。"
     "在 {n} 组 8 位数据（烘焙、实拍、平滑、极小）上，相同 PSNR 下的字节数为 x265 的 {x265}、libaom 的 {libaom}"
     "（几何平均；各组为 x265 的 {least} 至 {most}）。{machine}",
 }
