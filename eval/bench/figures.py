@@ -31,7 +31,7 @@ _ACCESS = {
 }
 _SENTENCES = {
     "en": "The sample: {w} x {h} texels, {t} hours, {valid} valid texels; decoding is processor time of the whole day, "
-    "opening included; memory of ours is the peak of decoding every hour beside the imports, of others the decoded day. "
+    "opening included; memory of ours is the peak of decoding every hour beside imports, of others the decoded day. "
     "Over {n} sets of 8-bit frames (baked, photographed, smooth, tiny), bytes at equal PSNR are {x265} of x265's and "
     "{libaom} of libaom's (geometric means; per set from {least} to {most} of x265's). {machine}",
     "zh": "样例：{w} x {h} 纹素，{t} 个时刻，{valid} 个有效纹素；解码为解出全天（含打开文件）的处理器时间；"
