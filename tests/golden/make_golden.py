@@ -19,6 +19,7 @@ from tests.conftest import make_day
 from tests.conftest import write_day as write_frames
 from tests.contest_data import KEYS, make_radiance
 from todpack.decompressor import Lightmap, open_archive
+from todpack.decompressor.container import MAJOR, MINOR
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.frames import Day, read_day
 from todpack.packer.dataset.merge import merge_archives
@@ -55,10 +56,13 @@ def frame_digests(frames: np.ndarray, times: tuple[float, ...] = TIMES) -> dict[
 
 
 NAMES = (
-    "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "daybasis-ans-1.2", "gridmlp-1.0",
-    "gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1",
+    "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "daybasis-ans-1.2", "daybasis-ans-1.3",
+    "gridmlp-1.0", "gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1",
 )  # fmt: skip
-CODINGS = {"daybasis-linear-1.0": "linear", "daybasis-gamma-1.1": "gamma", "daybasis-log-1.1": "log"}
+CODINGS = {
+    "daybasis-linear-1.0": "linear", "daybasis-gamma-1.1": "gamma", "daybasis-log-1.1": "log",
+    "daybasis-outliers-1.3": "gamma",
+}  # fmt: skip
 LEVEL, PLAIN_BITS = "daybasis-level-1.1", "contest-gamma"  # two lightmaps in one; the contest's file of the first
 PLAIN: dict[str, Any] = {
     "grid_levels": (4, 8), "channels_per_level": 2, "hidden": 8, "layers": 2, "time_harmonics": 2, "epochs": 3,
@@ -100,6 +104,9 @@ def _write_linear() -> None:
         path = FOLDER / f"{name}.tod"
         if not path.exists():
             day = _linear_day(HEIGHT, WIDTH, 0)
+            if "outliers" in name:
+                y, x = np.argwhere(day.valid)[day.valid.sum() // 2]
+                day.radiance[list(day.hours).index(12.0), y, x] = 1e3 * day.radiance.max()
             encode_day(day, replace(config, transfer=transfer), DayBasisPackOptions()).write(path)
             _write_expected(path)
     path = FOLDER / f"{LEVEL}.tod"
@@ -130,11 +137,11 @@ def _write_expected(path: Path) -> None:
 
 
 def _write_dilated() -> None:
-    """What archives of daybasis give with filled gutters, of those that are not listed yet."""
-    path = FOLDER / "dilate.json"
-    digests = json.loads(path.read_text()) if path.exists() else {}
+    """What archives of daybasis give with filled gutters: those that no file lists, in one of today's version."""
+    listed = {name for file in FOLDER.glob("dilate*.json") for name in json.loads(file.read_text())}
+    digests: dict[str, Any] = {}
     for archive_path in sorted(FOLDER.glob("daybasis*.tod")):
-        if archive_path.stem in digests:
+        if archive_path.stem in listed:
             continue
         with open_archive(archive_path, threads=1, provider="cpu") as archive:
             times = LINEAR_TIMES if archive.lightmaps[0].transfer == "linear" else TIMES
@@ -149,7 +156,9 @@ def _write_dilated() -> None:
                 }
                 for item in archive.lightmaps
             }
-    path.write_text(json.dumps(digests, indent=1, sort_keys=True) + "\n")
+    if digests:
+        path = FOLDER / f"dilate-{MAJOR}.{MINOR}.json"
+        path.write_text(json.dumps(digests, indent=1, sort_keys=True) + "\n")
 
 
 def _add_sums() -> None:
