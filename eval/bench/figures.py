@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from todpack.decompressor.files import write_text
+
 from ..errors import EvalError
 from ..machine import machine_line
 from ..peers.libaom import LIBAOM
@@ -104,4 +106,4 @@ def with_figures(text: str, result: Mapping[str, Any], language: str) -> str:
 def write_figures(path: Path, result: Mapping[str, Any]) -> None:
     """Replace the figures of a README; Chinese where its name says so."""
     text = path.read_text(encoding="utf-8")
-    path.write_text(with_figures(text, result, "zh" if ".zh." in path.name else "en"), encoding="utf-8")
+    write_text(path, with_figures(text, result, "zh" if ".zh." in path.name else "en"))

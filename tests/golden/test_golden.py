@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.golden import dilated_digests
 from todpack.decompressor import open_archive
 from todpack.submission.plain_bits.lightmap import read_lightmap
 
@@ -64,10 +65,7 @@ def test_golden_linear_archive_decodes_as_it_did(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in (*NAMES, *LINEAR_NAMES) if name.startswith("daybasis")])
 def test_golden_archive_decodes_dilated_as_it_did(name: str) -> None:
-    listed: dict[str, dict[str, dict[str, str]]] = {}
-    for file in FOLDER.glob("dilate*.json"):
-        listed |= json.loads(file.read_text())
-    digests = listed[name]
+    digests = dilated_digests()[name]
     with open_archive(FOLDER / f"{name}.tod", threads=1, provider="cpu") as archive:
         for lightmap in archive.lightmaps:
             for time_text, digest in digests[lightmap.name].items():

@@ -233,7 +233,7 @@ def test_small_run_through_the_command(
     assert rows["compress peak MiB, closed form"] > 20
     assert 0 < rows["first frame s, fresh process"] < 60
     if native.IS_THERE:
-        assert 2 <= rows["maps held, bytes for each of a texel's K"] < 4
+        assert 2 <= rows["maps held, bytes for each of a texel's K"] < 6
         assert rows["open, share of NumPy's"] < 1
     assert all(value is None or math.isfinite(value) for value in rows.values())
     monkeypatch.setattr("todpack.eval.peers.run._point", None)  # nothing is measured again

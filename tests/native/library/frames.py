@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 
+from tests.golden import dilated_digests
 from todpack.decompressor import open_archive
 from todpack.decompressor.pixels import FORMATS
 
@@ -24,7 +25,7 @@ Line = tuple[str, str, int, str, float, str]
 def golden() -> list[Line]:
     """The frames whose digests are kept beside the golden archives."""
     lines: list[Line] = []
-    dilated = json.loads((GOLDEN / "dilate.json").read_text())
+    dilated = dilated_digests()
     for path in sorted(GOLDEN.glob("daybasis*.tod")):
         if path.stem == LOG:
             continue

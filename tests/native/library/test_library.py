@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.decompressor.forge import put_together, set_section, take_apart
+from tests.golden import dilated_digests
 from todpack.decompressor import open_archive
 from todpack.decompressor.pixels import FORMATS
 from todpack.decompressor.zstd_frames import DICTIONARY
@@ -56,7 +57,7 @@ def test_golden_archive_decodes_to_its_digests(library: Library, name: str, is_p
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != LOG])
 def test_golden_archive_decodes_dilated_to_its_digests(library: Library, name: str, is_prepared: bool) -> None:
-    digests = json.loads((GOLDEN / "dilate.json").read_text())[name]
+    digests = dilated_digests()[name]
     with opened(library, name) as archive:
         for lightmap, frames in digests.items():
             index = archive.find(lightmap)

@@ -26,7 +26,7 @@ from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.daybasis.fireflies import CalmDay, without_fireflies
 from todpack.submission.contest.build import build_contest
 from todpack.submission.contest.write_lightmap import plain_bits_of
-from todpack.submission.plain_bits.lightmap import read_lightmap
+from todpack.submission.plain_bits.lightmap import CHECKSUM_BYTES, HEADER, Header, read_lightmap, with_checksum
 
 HOURS = np.array([int(key) / 100 for key in KEYS])
 HOUR = 14
@@ -111,9 +111,9 @@ def test_plain_bits_have_them_too(hot, tmp_path):
             expected = opened.decode(time_h % 24, dtype="float32")
             np.testing.assert_allclose(lightmap.radiance(time_h), expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(lightmap.radiance(float(HOURS[HOUR]))[11, 11], [1000.0] * 3)
-    broken = bytearray((tmp_path / "hot.bin").read_bytes())
-    broken[-12:] = b"\xff" * 12  # the last value is no number
-    (tmp_path / "hot.bin").write_bytes(broken)
+    data = (tmp_path / "hot.bin").read_bytes()
+    header, content = Header.unpack(data), data[HEADER.size + CHECKSUM_BYTES : -12]
+    (tmp_path / "hot.bin").write_bytes(with_checksum(header, content + b"\xff" * 12))  # the last value is no number
     with pytest.raises(ValueError, match="expected outliers in the day"):
         read_lightmap(tmp_path / "hot.bin")
 
