@@ -30,9 +30,10 @@ RUN_GRAPHS = "InferenceSession"
 CHECKED = {"decompressor/graphs/session.py"}
 """The one place where graphs of files are made ready to run, after they were checked."""
 COMPUTED_NAMES = {
-    "decompressor/__init__.py", "decompressor/graphs/session.py", "todpack/__init__.py", "eval/peers/peer.py",
+    "decompressor/__init__.py", "decompressor/families.py", "decompressor/graphs/session.py", "todpack/__init__.py",
+    "eval/peers/peer.py", "eval/peers/own.py",
 }  # fmt: skip
-"""Modules and libraries whose names are constants of the same file, but not of the call."""
+"""Modules and libraries whose names are constants of the same file, but not of the call; own.py: the user's --peer."""
 
 
 def imported_names(tree: ast.Module) -> dict[str, str]:

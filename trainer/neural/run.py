@@ -85,11 +85,11 @@ def train_run(
     has_checkpoint = (work / CHECKPOINT_NAME).is_file()
     with out_of_memory_is_one_line(chosen, family.memory_options):
         fit = make_fit(chosen, work)
+        if resume and has_checkpoint:
+            fit.resume()  # before anything is written: a checkpoint that cannot be read changes nothing
         baseline = fit.baseline
         if baseline is not None:
             write_atomic(work / BASELINE_NAME, lambda file: Image.fromarray(baseline).save(file, "PNG"))
-        if resume and has_checkpoint:
-            fit.resume()
         fit.run(quiet)
         frames = family.reconstruct(fit.model, baseline, day.hours)
     reference = day.radiance.astype(np.uint8)
