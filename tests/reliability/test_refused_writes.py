@@ -148,5 +148,5 @@ def test_interrupted_reading(world: World, command: list[str]) -> None:
         codes.append(outcome.code)
         if outcome.code == 130:
             assert one_line(outcome) == "todpack: interrupted"
-    assert 130 in codes
     assert set(codes) <= {0, 130}
+    assert 130 in codes or command[0] == "inspect"  # which may be done in less than 10 ms
