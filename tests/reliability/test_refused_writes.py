@@ -149,4 +149,4 @@ def test_interrupted_reading(world: World, command: list[str]) -> None:
         if outcome.code == 130:
             assert one_line(outcome) == "todpack: interrupted"
     assert set(codes) <= {0, 130}
-    assert 130 in codes or command[0] == "inspect"  # which may be done in less than 10 ms
+    assert 130 in codes or command[1] != "latency"  # the others may be done before they are interrupted
