@@ -258,6 +258,22 @@ static TodStatus draw_tile(const Job *job, const TodTile *tile, TodRegion place,
     return TOD_OK;
 }
 
+/* A tile that is held, or else one that is decoded for the caller alone; return_tile gives it back. */
+static TodTile *borrow_tile(const TodLightmap *lightmap, int32_t number, TodAllocator scratch, TodError *error)
+{
+    const TodTileMemory memory = {scratch, scratch};
+    TodTile *tile = tod_slot_get(&lightmap->tiles[number]);
+    if (!tile)
+        tod_make_tile(lightmap, number, memory, &tile, error);
+    return tile;
+}
+
+static void return_tile(const TodLightmap *lightmap, int32_t number, TodTile *tile)
+{
+    if (tile != tod_slot_get(&lightmap->tiles[number]))
+        tod_tile_free(tile);
+}
+
 /* Tile by tile: those that are held, and others, which are decoded for it alone. */
 static TodStatus draw(const Job *job, TodAllocator scratch, TodError *error)
 {
@@ -266,13 +282,11 @@ static TodStatus draw(const Job *job, TodAllocator scratch, TodError *error)
     for (int32_t row = job->region.y0 / side; row <= (job->region.y1 - 1) / side; row++) {
         for (int32_t column = job->region.x0 / side; column <= (job->region.x1 - 1) / side; column++) {
             const int32_t number = row * lightmap->n_columns + column;
-            TodTile *held = tod_slot_get(&lightmap->tiles[number]), *tile = held;
-            const TodTileMemory memory = {scratch, scratch};
-            if (!held && tod_make_tile(lightmap, number, memory, &tile, error) != TOD_OK)
+            TodTile *tile = borrow_tile(lightmap, number, scratch, error);
+            if (!tile)
                 return error->status;
             draw_tile(job, tile, tod_tile_region(lightmap, number), error);
-            if (!held)
-                tod_tile_free(tile);
+            return_tile(lightmap, number, tile);
             if (error->status != TOD_OK)
                 return error->status;
         }
@@ -374,10 +388,9 @@ static TodStatus copy_map(const TodLightmap *lightmap, int32_t number, int32_t k
 {
     const TodRegion place = tod_tile_region(lightmap, number), part = overlap(place, region);
     const size_t width = (size_t)(place.x1 - place.x0), n_bytes = (size_t)(part.x1 - part.x0) * sizeof *map;
-    const TodTileMemory memory = {allocator, allocator};
-    TodTile *held = tod_slot_get(&lightmap->tiles[number]), *tile = held;
+    TodTile *tile = borrow_tile(lightmap, number, allocator, error);
     TodArena scratch;
-    if (!held && tod_make_tile(lightmap, number, memory, &tile, error) != TOD_OK)
+    if (!tile)
         return error->status;
     tod_arena_open(&scratch, allocator, SCRATCH_GRAIN);
     float *whole = tod_arena_take(&scratch, (size_t)(place.y1 - place.y0) * width, sizeof *whole);
@@ -390,8 +403,7 @@ static TodStatus copy_map(const TodLightmap *lightmap, int32_t number, int32_t k
         tod_fail_at(error, TOD_NO_MEMORY, lightmap->entry->info.name);
     }
     tod_arena_close(&scratch);
-    if (!held)
-        tod_tile_free(tile);
+    return_tile(lightmap, number, tile);
     return error->status;
 }
 
