@@ -1,4 +1,4 @@
-"""Write coefficients in plain bits: what plain_bits/bands.py reads."""
+"""Write coefficients in plain bits: what plain_bits/sorted_bands.py reads."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor.bits import zigzag
+from todpack.decompressor.daybasis.entropy.quincunx import PHASES
+from todpack.packer.daybasis.entropy.symbols import mean_code, pairs, walk
 
-from ..plain_bits.bands import (
-    LOW_BITS,
-    N_CLASSES,
-    START_BITS,
-    activity_classes,
-)
-from ..plain_bits.zero_flags import N_LEVELS, halves, padded, pooled, write_flags
+from ..plain_bits.bands import LOW_BITS
+from ..plain_bits.flag_lists import N_STARTS
+from ..plain_bits.sorted_bands import COUNT_BITS, N_CLASSES, START_BITS, sort_by_class
+from .write_lists import count_flags, write_lists
+
+MAX_LOW_BITS = (1 << LOW_BITS) - 1
 
 
 class BitWriter:
@@ -47,6 +48,14 @@ class BitWriter:
         for plane in range(int(low_bits.max(initial=0))):
             self.flags(values[low_bits > plane] >> plane & 1)
 
+    def golomb(self, values: np.ndarray, orders: np.ndarray) -> None:
+        """Exponential Golomb codes, as `read_golomb` reads them."""
+        shifted = values + (1 << orders)
+        n_bits = np.frexp(shifted)[1] - 1
+        self.rice(n_bits - orders, np.zeros_like(orders))
+        for number, width in zip(shifted.tolist(), n_bits.tolist(), strict=True):
+            self.integers(np.array([number - (1 << width)]), width)
+
     def to_bytes(self) -> bytes:
         """All of it, the last byte filled up with zeros."""
         return np.packbits(np.concatenate([np.zeros(0, bool), *self._pieces])).tobytes()
@@ -59,35 +68,11 @@ def best_low_bits(values: np.ndarray, limit: int) -> int:
     return int(np.argmin(lengths))
 
 
-def _best_starts(exists: list[np.ndarray], truth: list[np.ndarray]) -> np.ndarray:
-    """(K,) level with which each map's flags are fewest; N_LEVELS for maps of zeros."""
-    n_maps = len(truth[0])
-    costs, below = np.empty((N_LEVELS, n_maps), np.int64), np.zeros(n_maps, np.int64)
-    for level in range(N_LEVELS):
-        costs[level] = np.count_nonzero(exists[level], axis=(1, 2)) + below
-        if level + 1 < N_LEVELS:
-            on_first, on_second = halves(exists[level], level + 1)
-            both = truth[level + 1] & on_first & on_second
-            first = halves(truth[level], level + 1)[0]
-            below = below + np.count_nonzero(both, axis=(1, 2)) + np.count_nonzero(both & first, axis=(1, 2))
-    starts = np.argmin(costs, axis=0)
-    starts[~truth[-1].any(axis=(1, 2))] = N_LEVELS
-    return np.asarray(starts)
-
-
-def _write_class(writer: BitWriter, sites: np.ndarray, codes: np.ndarray) -> None:
-    """Write the codes at the sites of one class."""
-    nonzero = (codes != 0) & sites
-    starts = _best_starts(pooled(padded(sites)), pooled(padded(nonzero)))
-    writer.integers(starts, START_BITS)
-    used = np.flatnonzero(starts < N_LEVELS)
-    values = [codes[k][nonzero[k]].astype(np.int64) for k in used]
-    low_bits = np.array([best_low_bits(np.abs(v) - 1, (1 << LOW_BITS) - 1) for v in values], np.int64)
-    writer.integers(low_bits, LOW_BITS)
-    write_flags(writer, sites[used], nonzero[used], starts[used])
-    chosen = np.concatenate([np.zeros(0, np.int64), *values])
-    writer.flags(chosen < 0)
-    writer.rice(np.abs(chosen) - 1, np.repeat(low_bits, [v.size for v in values]))
+def best_order(values: np.ndarray, limit: int) -> int:
+    """The order in 0..limit that makes exponential Golomb codes of these values shortest."""
+    numbers = np.asarray(values, np.int64)
+    lengths = [int((2 * np.frexp((numbers >> k) + 1)[1] - 1 + k).sum()) for k in range(limit + 1)]
+    return int(np.argmin(lengths))
 
 
 def write_bands(writer: BitWriter, codes: Any, sites: Any) -> None:
@@ -98,18 +83,43 @@ def write_bands(writer: BitWriter, codes: Any, sites: Any) -> None:
         codes: Bands of integers, coarse to fine, 0 outside the sites.
         sites: Where the tile's pyramid has coefficients.
     """
-    low = np.diff(codes[0][:, sites[0]].astype(np.int64), axis=1, prepend=0)
-    widths = np.array([best_low_bits(zigzag(row), (1 << LOW_BITS + 1) - 1) for row in low], np.int64)
+    _write_rice_rows(writer, np.diff(codes[0][:, sites[0]].astype(np.int64), axis=1, prepend=0))
+    means = np.array([mean_code(band, site) for band, site in pairs(codes, sites)], np.int64)
+    _write_rice_rows(writer, np.diff(means, axis=0, prepend=0))
+    phases = [phase for phase in walk(codes, sites, means.reshape(-1, len(codes[0]))) if phase.values.size]
+    lists = [sort_by_class(phase.classes) for phase in phases]
+    values = [phase.values[places].astype(np.int64) for phase, (places, _) in zip(phases, lists, strict=True)]
+    starts, low_bits = np.zeros((2, N_CLASSES), np.int64), np.zeros((2, N_CLASSES), np.int64)
+    for number in PHASES:
+        mine = [n for n, phase in enumerate(phases) if phase.phase == number]
+        of_class = [np.repeat(np.arange(N_CLASSES), lists[n][1]) for n in mine]
+        n_flags = sum((count_flags(values[n] != 0, lists[n][1]) for n in mine), np.zeros((N_STARTS, N_CLASSES), int))
+        starts[number] = np.argmin(n_flags, axis=0)
+        all_values = np.concatenate([np.zeros(0, np.int64), *(values[n] for n in mine)])
+        all_classes = np.concatenate([np.zeros(0, np.int64), *of_class])
+        low_bits[number] = _best_low_bits(np.abs(all_values[all_values != 0]) - 1, all_classes[all_values != 0])
+        n_used = int(all_classes.max(initial=-1)) + 1
+        writer.integers(np.array([n_used]), COUNT_BITS)
+        for start, bits in zip(starts[number, :n_used], low_bits[number, :n_used], strict=True):
+            writer.integers(start, START_BITS)
+            writer.integers(bits, LOW_BITS)
+    for phase, (_, counts), coded in zip(phases, lists, values, strict=True):
+        write_lists(writer, coded != 0, counts, starts[phase.phase])
+        nonzero = coded[coded != 0]
+        writer.flags(nonzero < 0)
+        writer.rice(np.abs(nonzero) - 1, np.repeat(low_bits[phase.phase], counts)[coded != 0])
+
+
+def _write_rice_rows(writer: BitWriter, rows: np.ndarray) -> None:
+    widths = np.array([best_low_bits(zigzag(row), (1 << LOW_BITS + 1) - 1) for row in rows], np.int64)
     writer.integers(widths, LOW_BITS + 1)
-    writer.rice(zigzag(low.ravel()), np.repeat(widths, low.shape[1]))
-    for level in range(1, len(sites)):
-        done: list[np.ndarray] = []
-        for orientation, site in enumerate(sites[level]):
-            band = codes[level][orientation]
-            if site.any():
-                classes = activity_classes(codes[level - 1] if level > 1 else None, done, orientation, band.shape)
-                for number in range(N_CLASSES):
-                    chosen = (classes == number) & site
-                    if chosen.any():
-                        _write_class(writer, chosen, band)
-            done.append(band)
+    writer.rice(zigzag(rows.ravel()), np.repeat(widths, rows.shape[1]))
+
+
+def _best_low_bits(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """(N_CLASSES,) low bits with which the Rice codes of the values of each class are shortest."""
+    lengths = [
+        np.bincount(classes, (values >> bits) + bits, minlength=N_CLASSES)[:N_CLASSES]
+        for bits in range(MAX_LOW_BITS + 1)
+    ]
+    return np.asarray(np.argmin(lengths, axis=0))

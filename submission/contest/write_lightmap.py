@@ -18,6 +18,7 @@ from todpack.decompressor.metadata import ArchiveEntry, LightmapEntry
 from todpack.decompressor.outliers import Outliers
 from todpack.packer.errors import PackError
 
+from ..plain_bits.golomb import MAX_BITS
 from ..plain_bits.lightmap import (
     CENTROID_SCALE,
     EXPONENT_BIAS,
@@ -33,9 +34,9 @@ from ..plain_bits.lightmap import (
     with_checksum,
 )
 from ..plain_bits.zero_flags import N_LEVELS, write_flags
-from .write_bands import BitWriter, best_low_bits, write_bands
+from .write_bands import BitWriter, best_order, write_bands
 
-MAX_RICE = (1 << RICE_BITS) - 1
+MAX_ORDER = MAX_BITS // 2
 
 
 def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: LightmapEntry) -> bytes:
@@ -115,10 +116,10 @@ def _write_outliers(writer: BitWriter, rows: np.ndarray) -> None:
 
 
 def _write_rows(writer: BitWriter, rows: np.ndarray) -> None:
-    """Signed integers, each row with low bits of its own."""
-    low_bits = np.array([best_low_bits(zigzag(row), MAX_RICE) for row in rows], np.int64)
-    writer.integers(low_bits, RICE_BITS)
-    writer.rice(zigzag(rows.ravel()), np.repeat(low_bits, rows.shape[1]))
+    """Signed integers, each row of an order of its own."""
+    orders = np.array([best_order(zigzag(row), MAX_ORDER) for row in rows], np.int64)
+    writer.integers(orders, RICE_BITS)
+    writer.golomb(zigzag(rows.ravel()), np.repeat(orders, rows.shape[1]))
 
 
 def _write_tiles(writer: BitWriter, container: Container, index: int, entry: DayBasisEntry, valid: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Coefficients in plain bits: bitmaps with flags for empty groups, signs, and magnitudes in planes.
+"""Coefficients in plain bits of the older layout: bitmaps with flags for empty groups, signs, and magnitudes in planes.
 
 Sites are sorted into classes by what is known already: magnitudes of the coarser level and of earlier orientations at
 the same place. Each (band, class, map) has bitmaps of its own with groups as large as suit it, and magnitudes with as

@@ -23,11 +23,15 @@ from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoo
 from todpack.decompressor.grid import TileGrid
 
 from .bands import read_bands, read_rice
+from .golomb import read_golomb
+from .sorted_bands import read_sorted_bands
 from .zero_flags import N_LEVELS, read_flags
 
-MAGIC, MAGIC_WITH_OUTLIERS = b"TDR3", b"TDR4"
-OLD_MAGIC, OLD_MAGIC_WITH_OUTLIERS = b"TDR1", b"TDR2"
-"""Of older files, which have no checksum."""
+MAGIC, MAGIC_WITH_OUTLIERS = b"TDR5", b"TDR6"
+OLD = b"TDR1", b"TDR2", b"TDR3", b"TDR4"
+"""Of files with another layout, whose details are bitmaps."""
+WITHOUT_CHECKSUM = b"TDR1", b"TDR2"
+WITH_OUTLIERS = b"TDR2", b"TDR4", MAGIC_WITH_OUTLIERS
 CHECKSUM_BYTES = 4  # behind the header
 CURVES = ("none", "square", "exp")
 CENTROID_SCALE = 32
@@ -69,8 +73,7 @@ class Header(NamedTuple):
             ValueError: it is another kind of file; or the numbers make no sense, or ask for more memory than a file of
                 this size may.
         """
-        magics = MAGIC, MAGIC_WITH_OUTLIERS, OLD_MAGIC, OLD_MAGIC_WITH_OUTLIERS
-        if len(data) < HEADER.size or data[: len(MAGIC)] not in magics:
+        if len(data) < HEADER.size or data[: len(MAGIC)] not in (MAGIC, MAGIC_WITH_OUTLIERS, *OLD):
             raise ValueError("expected a lightmap of plain bits, found something else")
         header = Header(*HEADER.unpack_from(data))
         if not (header._is_sound() and header._memory_bytes() <= MEMORY_PER_BYTE * max(len(data), 1024)):
@@ -178,10 +181,11 @@ def read_mask(reader: BitReader, height: int, width: int) -> np.ndarray:
     return filled
 
 
-def read_rows(reader: BitReader, n_rows: int, n_columns: int) -> np.ndarray:
-    """(n_rows, n_columns) signed integers, each row with low bits of its own."""
-    low_bits = reader.integers(np.full(n_rows, RICE_BITS))
-    return unzigzag(read_rice(reader, np.repeat(low_bits, n_columns))).reshape(n_rows, n_columns)
+def read_rows(reader: BitReader, n_rows: int, n_columns: int, *, is_old: bool = False) -> np.ndarray:
+    """(n_rows, n_columns) signed integers, each row of an order of its own, in older files with low bits of its own."""
+    low_bits = np.repeat(reader.integers(np.full(n_rows, RICE_BITS)), n_columns)
+    codes = read_rice(reader, low_bits) if is_old else read_golomb(reader, low_bits)
+    return unzigzag(codes).reshape(n_rows, n_columns)
 
 
 def region_bits(n_regions: int) -> int:
@@ -197,7 +201,7 @@ def read_blocks(reader: BitReader, shape: tuple[int, int], last_region: int) -> 
 
 def read_outliers(reader: BitReader, header: Header) -> tuple[np.ndarray, np.ndarray]:
     """Places and values of outliers, see `PlainLightmap`."""
-    if header.magic not in (MAGIC_WITH_OUTLIERS, OLD_MAGIC_WITH_OUTLIERS):
+    if header.magic not in WITH_OUTLIERS:
         return np.zeros((0, 2), np.int64), np.zeros((0, 3), np.float32)
     count = int(reader.integers(np.array([WORD_BITS]))[0])
     words = reader.integers(np.full(9 * count, WORD_BITS)).reshape(count, 9)
@@ -236,7 +240,7 @@ def _content(data: bytes) -> bytes:
         ValueError: the file was changed or cut off.
     """
     head, rest = data[: HEADER.size], data[HEADER.size :]
-    if head.startswith((OLD_MAGIC, OLD_MAGIC_WITH_OUTLIERS)):
+    if head.startswith(WITHOUT_CHECKSUM):
         return rest
     content = rest[CHECKSUM_BYTES:]
     if crc32(content, crc32(head)) != int.from_bytes(rest[:CHECKSUM_BYTES], "little"):
@@ -253,17 +257,20 @@ def _decode(header: Header, reader: BitReader) -> PlainLightmap:
         raise ValueError("expected times ascending within a day and steps that float32 has, found others")
     modes = "".join("C" if cubic else "L" for cubic in reader.flags(n_hours))
     valid = read_mask(reader, height, width)
-    codes = read_rows(reader, n_maps + 1, 3 * n_hours)
+    is_old = header.magic in OLD
+    codes = read_rows(reader, n_maps + 1, 3 * n_hours, is_old=is_old)
     matrix, offset = dequantize_basis(codes.reshape(n_maps + 1, 3, n_hours).transpose(2, 1, 0), exponents)
     values = np.concatenate([matrix.reshape(n_hours, -1), offset.reshape(n_hours, 3)], axis=1)
     rotations = np.eye(n_maps)[None]
     if header.last_region:
-        rotations = rotations_of_codes(read_rows(reader, header.last_region + 1, n_maps * (n_maps - 1) // 2), n_maps)
+        turns = read_rows(reader, header.last_region + 1, n_maps * (n_maps - 1) // 2, is_old=is_old)
+        rotations = rotations_of_codes(turns, n_maps)
     smoothing = None
     if header.smoothing_bound:
         weights = header.smoothing_x / WEIGHT_SCALE, header.smoothing_y / WEIGHT_SCALE
         smoothing = Smoothing(header.smoothing_bound, weights)
     maps = np.zeros((n_maps, height, width), np.float32)
+    read = read_bands if is_old else read_sorted_bands
     for place in TileGrid(height, width, header.tile):
         inside = np.ascontiguousarray(place.cut(valid))
         if not inside.any():
@@ -271,7 +278,7 @@ def _decode(header: Header, reader: BitReader) -> PlainLightmap:
         blocks = read_blocks(reader, TileGrid(*place.shape, BLOCK).shape, header.last_region)
         pyramid = build_pyramid(inside, header.n_levels)
         place.cut(maps)[...] = reconstruct_maps(
-            in_coding_order(read_bands(reader, n_maps, pyramid.sites)),
+            in_coding_order(read(reader, n_maps, pyramid.sites)),
             pyramid,
             Regions(blocks, rotations),
             q_step=header.q_step,

@@ -21,12 +21,17 @@ from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.errors import PackError
-from todpack.submission.contest.write_bands import BitWriter, best_low_bits, write_bands
+from todpack.submission.contest.write_bands import BitWriter, best_low_bits, best_order, write_bands
 from todpack.submission.contest.write_lightmap import plain_bits_of
-from todpack.submission.plain_bits.bands import read_bands, read_rice
-from todpack.submission.plain_bits.lightmap import CHECKSUM_BYTES, HEADER, MAGIC, OLD_MAGIC, read_lightmap
+from todpack.submission.contest.write_lists import count_flags, write_lists
+from todpack.submission.plain_bits.bands import read_rice
+from todpack.submission.plain_bits.flag_lists import INVERTED, N_STARTS, read_lists
+from todpack.submission.plain_bits.golomb import read_golomb
+from todpack.submission.plain_bits.lightmap import HEADER, Header, read_lightmap, with_checksum
+from todpack.submission.plain_bits.sorted_bands import read_sorted_bands
 from todpack.submission.plain_bits.zero_flags import N_LEVELS, padded, read_flags, write_flags
 
+GOLDEN = Path(__file__).parents[2] / "golden"
 CONFIG = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=3)
 
 
@@ -63,6 +68,58 @@ def test_best_low_bits_is_the_shortest():
     assert best_low_bits(values, 15) == min(range(16), key=length)
 
 
+def test_best_order_is_the_shortest():
+    values = np.array([0, 3, 9, 17, 4000, 5])
+
+    def length(order: int) -> int:
+        writer = BitWriter()
+        writer.golomb(values, np.full(6, order))
+        return sum(piece.size for piece in writer._pieces)
+
+    assert best_order(values, 12) == min(range(13), key=length)
+
+
+def test_golomb_codes_by_hand():
+    """5 of order 0: 6 is 110, two bits after the leading one, so 110 and 10; 0 of order 2: 4 is 100, so 0 and 00."""
+    writer = BitWriter()
+    writer.golomb(np.array([5, 0]), np.array([0, 2]))
+    # b = 2 and 0: flags "over 0" 1 0, "over 1" 1, "over 2" 0; then 10 and 00
+    assert writer.to_bytes() == bytes([0b10101000])
+    np.testing.assert_array_equal(read_golomb(BitReader(writer.to_bytes()), np.array([0, 2])), [5, 0])
+    writer = BitWriter()
+    writer.rice(np.array([30]), np.array([0]))
+    with pytest.raises(ValueError, match="expected values under 25 bits, found a larger one"):
+        read_golomb(BitReader(writer.to_bytes() + bytes(8)), np.array([0]))
+
+
+def test_lists_of_flags_by_hand():
+    """0 0 0 1 1 from level 2: both nodes hold a 1, the first in its second part; the second has but one part."""
+    flags, sizes, starts = np.array([0, 0, 0, 1, 1], bool), np.array([5]), np.array([2])
+    writer = BitWriter()
+    write_lists(writer, flags, sizes, starts)
+    assert writer.to_bytes() == bytes([0b11000000])  # 11, first half 0, first of the second half 0; the rest follows
+    assert count_flags(flags, sizes)[2, 0] == 4
+    np.testing.assert_array_equal(read_lists(BitReader(writer.to_bytes()), sizes, starts), flags)
+
+
+@pytest.mark.parametrize("density", [0.0, 0.02, 0.5, 0.97, 1.0])
+def test_lists_of_flags_come_back_from_every_start(density):
+    rng = np.random.default_rng(int(100 * density))
+    sizes = np.array([1, 0, 5, 64, 3000, 2, 777])
+    flags = rng.random(sizes.sum()) < density
+    counts = count_flags(flags, sizes)
+    for start in range(N_STARTS):
+        writer, starts = BitWriter(), np.full(sizes.size, start)
+        write_lists(writer, flags, sizes, starts)
+        np.testing.assert_array_equal(read_lists(BitReader(writer.to_bytes()), sizes, starts), flags)
+        if start < INVERTED or density == 1.0:  # of lists of zeros it is not counted what they take inverted
+            assert sum(piece.size for piece in writer._pieces) == counts[start].sum()
+    mixed = np.arange(sizes.size) * 3 % N_STARTS
+    writer = BitWriter()
+    write_lists(writer, flags, sizes, mixed)
+    np.testing.assert_array_equal(read_lists(BitReader(writer.to_bytes()), sizes, mixed), flags)
+
+
 def test_flags_of_a_lone_sample_by_hand():
     """The last of 16 x 16: a flag for the whole, then one at each of 8 levels; the other half is implied."""
     leaves = np.zeros((1, 16, 16), bool)
@@ -92,7 +149,7 @@ def test_bands_come_back(height, width, density):
     bands = [band(sites[0]) * 1000, *(tuple(band(site) for site in level) for level in sites[1:])]
     writer = BitWriter()
     write_bands(writer, bands, sites)
-    found = read_bands(BitReader(writer.to_bytes()), 5, sites)
+    found = read_sorted_bands(BitReader(writer.to_bytes()), 5, sites)
     np.testing.assert_array_equal(found[0], bands[0])
     for level, expected in zip(found[1:], bands[1:], strict=True):
         for one, other in zip(level, expected, strict=True):
@@ -150,13 +207,16 @@ def test_damage_is_one_error(tmp_path):
             read_lightmap(target)
 
 
-def test_older_files_have_no_checksum(tmp_path):
-    path, _ = archive_of(tmp_path / "a.tod", 24, 24)
-    data, target = bits_of(path), tmp_path / "a.bin"
-    target.write_bytes(data)
-    maps = read_lightmap(target).maps
-    target.write_bytes(OLD_MAGIC + data[len(MAGIC) : HEADER.size] + data[HEADER.size + CHECKSUM_BYTES :])
+def test_the_older_layout_with_and_without_a_checksum(tmp_path):
+    data, target = (GOLDEN / "contest-gamma.bin").read_bytes(), tmp_path / "a.bin"
+    old = Header.unpack(data)
+    assert old.magic == b"TDR1"
+    maps = read_lightmap(GOLDEN / "contest-gamma.bin").maps
+    target.write_bytes(with_checksum(old._replace(magic=b"TDR3"), data[HEADER.size :]))
     np.testing.assert_array_equal(read_lightmap(target).maps, maps)
+    target.write_bytes(target.read_bytes()[:-1] + b"\1")
+    with pytest.raises(ValueError, match="checksum does not match"):
+        read_lightmap(target)
 
 
 @pytest.mark.parametrize(
