@@ -8,15 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from . import c_module
 from .adaptive_bits import AdaptiveCoder, AdaptiveDecoder, Integers, Model, half_octave
 from .bits import EntropyError
-
-try:
-    from . import _native
-except ImportError:  # no compiler, or another platform's build
-    IS_NATIVE = False
-else:
-    IS_NATIVE = True
 
 MOST_ITEMS = 1 << 20
 MOST_NEIGHBORHOOD = 15
@@ -73,8 +67,8 @@ def unpack_integers(data: bytes, shape: Sequence[int]) -> NDArray[np.int64]:
     n_planes, n_rows, n_columns = planes_of(shape)
     if n_planes * n_rows * n_columns > MOST_ITEMS:
         raise EntropyError(f"expected at most {MOST_ITEMS} integers in adaptive bits, found {list(shape)}")
-    if IS_NATIVE:
-        return np.frombuffer(_native.unpack_integers(data, n_planes, n_rows, n_columns), np.int64).reshape(shape)
+    if c_module.IS_BUILT:
+        return np.frombuffer(c_module.native.unpack_integers(data, n_planes, n_rows, n_columns), np.int64).reshape(shape)
     coder, planes = AdaptiveDecoder(data), Planes()
     out = [[[0] * n_columns for _ in range(n_rows)] for _ in range(n_planes)]
     for rows in out:

@@ -7,14 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from . import c_module
 from .adaptive_bits import AdaptiveCoder, AdaptiveDecoder, Model
-
-try:
-    from . import _native
-except ImportError:  # no compiler, or another platform's build
-    IS_NATIVE = False
-else:
-    IS_NATIVE = True
 
 MOST_TEXELS = 1 << 20
 N_NEAR, N_WIDE = 16, 1 << 12
@@ -56,8 +50,8 @@ def unpack_texels(data: bytes, height: int, width: int) -> NDArray[np.bool_]:
     """
     if height * width > MOST_TEXELS:
         raise ValueError(f"expected a packed mask of at most {MOST_TEXELS} texels, found {height * width}")
-    if IS_NATIVE:
-        return np.frombuffer(_native.unpack_texels(data, height, width), np.bool_).reshape(height, width)
+    if c_module.IS_BUILT:
+        return np.frombuffer(c_module.native.unpack_texels(data, height, width), np.bool_).reshape(height, width)
     rows = [bytearray(width + 4) for _ in range(height)]
     walk_mask(AdaptiveDecoder(data), rows, width)
     return np.array([np.frombuffer(row, np.bool_)[2:-2] for row in rows])

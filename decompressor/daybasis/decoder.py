@@ -60,7 +60,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         LimitExceededError: it takes more memory than the native one, and so much is not left.
     """
 
-    def __init__(self, stored: Stored, by_graph: bool = True, *, instead: bool = False) -> None:
+    def __init__(self, stored: Stored, by_graph: bool, *, instead: bool = False) -> None:
         file, entry = stored.file, stored.entry
         super().__init__(file, tiles_of(file.entry, entry))
         if instead:

@@ -30,7 +30,7 @@ def open_decoder(file: LightmapFile, model: entry.DayBasisEntry) -> NativeDecode
             pass
     from .decoder import DayBasisDecoder
 
-    return DayBasisDecoder(stored, by_graph=decoder != "reference", instead=decoder == "native")
+    return DayBasisDecoder(stored, by_graph=decoder == "onnx", instead=decoder == "native")
 
 
 FAMILY = Family(

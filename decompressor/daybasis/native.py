@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import c_module
 from ..bits import EntropyError
 from ..pool import ALONE, Pool
 from .entropy.header import split_stream
 from .entry import CURVES, DayBasisEntry
 
-LIBRARY: Path | None = None
-"""The file that was built."""
-try:
+if TYPE_CHECKING:
     from .. import _native
-except ImportError:  # no compiler, or another platform's build
-    IS_THERE = False
-else:
-    IS_THERE, LIBRARY = True, Path(_native.__file__)
+
+IS_THERE = c_module.IS_BUILT
+LIBRARY: Path | None = Path(c_module.native.__file__) if IS_THERE else None
+"""The file that was built."""
 
 
 class BeyondExact(ArithmeticError):  # noqa: N818
@@ -47,7 +47,7 @@ class Signal:
 
 def kernels() -> str | None:
     """What the native core's inner loops are compiled for, None where it is not there."""
-    return _native.kernels if IS_THERE else None
+    return c_module.native.kernels if IS_THERE else None
 
 
 def rotations_of_codes(codes: np.ndarray, n_components: int) -> bytes:
@@ -57,7 +57,7 @@ def rotations_of_codes(codes: np.ndarray, n_components: int) -> bytes:
         BeyondExact: they are no rotations.
     """
     try:
-        return _native.rotations_of_codes(np.ascontiguousarray(codes, np.int64), len(codes), n_components)
+        return c_module.native.rotations_of_codes(np.ascontiguousarray(codes, np.int64), len(codes), n_components)
     except OverflowError as error:
         raise BeyondExact(str(error)) from error
 
@@ -74,7 +74,7 @@ def open_basis(codes: np.ndarray, hours: np.ndarray, entry: DayBasisEntry) -> _n
         BeyondExact: an entry is too large.
     """
     try:
-        return _native.Basis(
+        return c_module.native.Basis(
             codes=np.ascontiguousarray(codes, np.int64),
             hours=np.ascontiguousarray(hours, np.float64),
             gap_modes=entry.gap_modes,
@@ -119,7 +119,7 @@ def decode_tile(
     symbols, lengths = (coded, b"") if not is_plain else plain_streams(model, coded, valid, entry)
     smoothing = entry.smoothing
     try:
-        tile = _native.Tile(
+        tile = c_module.native.Tile(
             valid=valid,
             shape=valid.shape,
             n_levels=entry.n_levels,

@@ -62,7 +62,7 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
 
         with self._lock:
             if self._numpy is None:
-                self._numpy = DayBasisDecoder(self._stored, instead=True)
+                self._numpy = DayBasisDecoder(self._stored, by_graph=False, instead=True)
             return self._numpy
 
     def _or_plain(self, work: Callable[[], Result], otherwise: Callable[[DayBasisDecoder], Result]) -> Result:

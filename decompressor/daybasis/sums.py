@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import c_module
 from .transform.rotations import SMALL_PRODUCT
 
 MANTISSA_BITS = 24
@@ -87,13 +88,16 @@ def in_order(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray) -> np.nda
 
 
 def apply_curve(values: np.ndarray, curve: str, knee: np.float32) -> np.ndarray:
-    """FORMAT.md "Curve", in place."""
+    """FORMAT.md "Curve", of contiguous float32, in place; exp as the native core has it, where that is there."""
     if curve == "square":
         np.maximum(values, 0, out=values)
         values *= values
     elif curve == "exp":
-        with np.errstate(over="ignore"):
-            np.exp(values, out=values)
+        if c_module.IS_BUILT:
+            c_module.native.exponentials(values)
+        else:
+            with np.errstate(over="ignore"):
+                np.exp(values, out=values)
         values -= knee
         np.maximum(values, 0, out=values)
     return values

@@ -546,7 +546,27 @@ static PyObject *unpack_texels(PyObject *module, PyObject *args)
     return out;
 }
 
+static PyObject *exponentials(PyObject *module, PyObject *arg)
+{
+    (void)module;
+    Py_buffer values;
+    if (PyObject_GetBuffer(arg, &values, PyBUF_CONTIG | PyBUF_FORMAT) != 0)
+        return NULL;
+    const int is_float = values.itemsize == sizeof(float) && values.format && strcmp(values.format, "f") == 0;
+    if (is_float) {
+        float *each = values.buf;
+        for (Py_ssize_t i = 0; i < values.len / (Py_ssize_t)sizeof *each; i++)
+            each[i] = expf(each[i]);
+    }
+    PyBuffer_Release(&values);
+    if (!is_float)
+        return PyErr_Format(PyExc_TypeError, "values: expected float32");
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef MODULE_METHODS[] = {
+    {"exponentials", exponentials, METH_O,
+     "exponentials(values): float32 values, in place, become their exponentials, as frames of tiles have them."},
     {"unpack_texels", unpack_texels, METH_VARARGS,
      "unpack_texels(data, height, width): texels, a byte each. FORMAT.md \"Packed mask\"."},
     {"unpack_integers", unpack_integers, METH_VARARGS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from todpack.decompressor import integer_array
+from todpack.decompressor import c_module, integer_array
 from todpack.decompressor.adaptive_bits import AdaptiveDecoder, Integers, Model, half_octave
 from todpack.decompressor.bits import EntropyError
 from todpack.decompressor.daybasis.entropy import header, packed_model
@@ -15,8 +15,7 @@ from todpack.packer.adaptive_bits import AdaptiveEncoder, pack_integers
 @pytest.fixture(params=["here", "python"])
 def _both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "python":
-        monkeypatch.setattr(integer_array, "IS_NATIVE", False)
-        monkeypatch.setattr(header, "IS_NATIVE", False)
+        monkeypatch.setattr(c_module, "IS_BUILT", False)
 
 
 @pytest.mark.usefixtures("_both")
@@ -89,7 +88,7 @@ def test_half_octaves() -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_native_and_reference_agree_on_any_bytes(seed: int) -> None:
-    if not integer_array.IS_NATIVE:
+    if not c_module.IS_BUILT:
         pytest.skip("no native core here")
     rng = np.random.default_rng(seed)
     data = rng.bytes(int(rng.integers(200)))

@@ -80,7 +80,7 @@ def test_any_bytes_with_the_native_core_and_without(monkeypatch: pytest.MonkeyPa
     height, width, n_bytes = rng.integers(1, [30, 30, 60]).tolist()
     data = b"\x03" + rng.bytes(n_bytes)
     found = decoded(data, height, width)
-    monkeypatch.setattr("todpack.decompressor.packed_mask.IS_NATIVE", False)
+    monkeypatch.setattr("todpack.decompressor.c_module.IS_BUILT", False)
     np.testing.assert_array_equal(decoded(data, height, width), found)
 
 

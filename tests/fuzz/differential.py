@@ -76,7 +76,7 @@ def threads(data: bytes) -> None:
 
 
 def decoders(data: bytes) -> None:
-    """The native core and NumPy, at a stored hour; either may take less of what no writer makes."""
+    """The native core and NumPy, at a stored hour and between; either may take less of what no writer makes."""
     if not native.IS_THERE:
         return
     frames = []
@@ -84,13 +84,14 @@ def decoders(data: bytes) -> None:
         try:
             with open_archive(_written(data), threads=1, provider="cpu", decoder=decoder) as archive:
                 lightmap = archive.lightmaps[0]
-                if archive.model_type != "daybasis" or archive.metadata["lightmaps"][0]["model"].get("curve") == "exp":
+                if archive.model_type != "daybasis":
                     return
-                frames.append(lightmap.decode(float(lightmap.hours[0]), _corner(lightmap), "float32"))
+                frames.append([lightmap.decode(t, _corner(lightmap), "float32") for t in _times(lightmap)])
         except TodpackError:
             continue
     if len(frames) == 2:
-        _same(frames[0], frames[1], "decoders")
+        for one, other in zip(*frames, strict=True):
+            _same(one, other, "decoders")
 
 
 def encode(data: bytes) -> None:

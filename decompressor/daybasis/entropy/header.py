@@ -3,15 +3,9 @@
 import struct
 from itertools import accumulate, pairwise
 
+from ... import c_module
 from ...bits import EntropyError
 from ...zstd_frames import unzstd
-
-try:
-    from ... import _native
-except ImportError:  # no compiler, or another platform's build
-    IS_NATIVE = False
-else:
-    IS_NATIVE = True
 
 HEADER = struct.Struct("<B3I")
 WIDE, ZSTD, PACKED = 1, 2, 4  # bits of the kind
@@ -45,11 +39,11 @@ def split_stream(data: bytes, n_components: int, n_bands: int) -> tuple[bool, bo
 
 def unpack_model(data: bytes, n_components: int, n_bands: int) -> bytes:
     """`packed_model.unpack_model`, natively where that is there."""
-    if not IS_NATIVE:
+    if not c_module.IS_BUILT:
         from . import packed_model  # what it takes is not loaded where nothing needs it
 
         return packed_model.unpack_model(data, n_components, n_bands)
     try:
-        return _native.unpack_model(data, n_components, n_bands)
+        return c_module.native.unpack_model(data, n_components, n_bands)
     except ValueError as error:
         raise EntropyError(str(error)) from error

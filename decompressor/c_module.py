@@ -1,0 +1,8 @@
+"""The C module of the decoder, where a compiler built it; the one place that asks."""
+
+try:
+    from . import _native as native
+except ImportError:  # no compiler, or another platform's build
+    IS_BUILT = False
+else:
+    IS_BUILT = True
