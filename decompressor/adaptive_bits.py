@@ -79,7 +79,7 @@ class Integers:
 
     def __init__(self) -> None:
         self._nonzero, self._signs = [Model() for _ in range(N_CLASSES)], [Model() for _ in range(N_SIGNS)]
-        self._octaves = [[Model() for _ in range(MOST_OCTAVES)] for _ in range(N_CLASSES)]
+        self._octaves = list[list[Model] | None]([None]) * N_CLASSES  # a thousand, few of which are ever asked for
         self._halves = [Model() for _ in range(MOST_OCTAVES + 1)]
 
     def integer(self, coder: AdaptiveCoder, kind: int, sign: int | None, value: int = 0) -> int:
@@ -94,9 +94,12 @@ class Integers:
         if not coder.bit(self._nonzero[kind], value != 0):
             return 0
         is_negative = sign is not None and coder.bit(self._signs[sign], value < 0)
+        octaves = self._octaves[kind]
+        if octaves is None:
+            octaves = self._octaves[kind] = [Model() for _ in range(MOST_OCTAVES)]
         magnitude, octave = abs(value), 0
         highest = magnitude.bit_length() - 1
-        while octave < MOST_OCTAVES and coder.bit(self._octaves[kind][octave], octave < highest):
+        while octave < MOST_OCTAVES and coder.bit(octaves[octave], octave < highest):
             octave += 1
         found = 1
         for place in range(octave - 1, -1, -1):

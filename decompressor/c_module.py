@@ -1,8 +1,8 @@
 """The C module of the decoder, where a compiler built it; the one place that asks."""
 
 try:
-    from . import _native as native
+    from . import _native
 except ImportError:  # no compiler, or another platform's build
     IS_BUILT = False
 else:
-    IS_BUILT = True
+    IS_BUILT, native = True, _native

@@ -68,7 +68,9 @@ def unpack_integers(data: bytes, shape: Sequence[int]) -> NDArray[np.int64]:
     if n_planes * n_rows * n_columns > MOST_ITEMS:
         raise EntropyError(f"expected at most {MOST_ITEMS} integers in adaptive bits, found {list(shape)}")
     if c_module.IS_BUILT:
-        return np.frombuffer(c_module.native.unpack_integers(data, n_planes, n_rows, n_columns), np.int64).reshape(shape)
+        return np.frombuffer(c_module.native.unpack_integers(data, n_planes, n_rows, n_columns), np.int64).reshape(
+            shape
+        )
     coder, planes = AdaptiveDecoder(data), Planes()
     out = [[[0] * n_columns for _ in range(n_rows)] for _ in range(n_planes)]
     for rows in out:

@@ -42,6 +42,10 @@ class GraphInputs:
     outputs: Mapping[str, Sequence[int | Dim]] = field(default_factory=dict)
     frame_texels: int = FRAME_TEXELS
 
+    def __hash__(self) -> int:
+        names = tuple(sorted(self.shapes)), tuple(sorted(self.outputs))
+        return hash((*names, self.rows, self.columns, self.frame_texels))
+
     def items(self, shape: Shape) -> int:
         """Items of a value of the largest run."""
         size = product(shape)

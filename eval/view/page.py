@@ -10,6 +10,7 @@ import base64
 import gzip
 import html
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,11 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+@cache
+def _packed_wasm() -> str:
+    return _base64(gzip.compress(decoder_wasm(), _GZIP_LEVEL, mtime=0))
+
+
 def _element(name: str, kind: str, text: str, coding: str = "") -> str:
     return f'<script type="{kind}" id="{name}"{coding}>{text}</script>'
 
@@ -88,7 +94,7 @@ def _filled(
         carried=embedded_json(carried),
         data="\n".join(data),
         decoder=embedded_json(decoder_script()),
-        wasm=_base64(gzip.compress(decoder_wasm(), _GZIP_LEVEL, mtime=0)),
+        wasm=_packed_wasm(),
         shaders=embedded_json({name: asset(f"view/{name}.glsl") for name in shaders}),
         styles=("web/base.css", "view/viewer.css"),
         scripts=scripts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -10,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+_is_limited = ContextVar("is_limited", default=False)  # finding the libraries takes milliseconds, so once is enough
 
 
 def single_blas(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -20,7 +22,13 @@ def single_blas(function: Callable[Parameters, Result]) -> Callable[Parameters, 
 
     @wraps(function)
     def limited(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        with threadpool_limits(1, user_api="blas"):
+        if _is_limited.get():
             return function(*args, **kwargs)
+        with threadpool_limits(1, user_api="blas"):
+            token = _is_limited.set(True)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                _is_limited.reset(token)
 
     return limited

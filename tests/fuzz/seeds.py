@@ -15,6 +15,7 @@ from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import take_apart
 from tests.fuzz.doors import joined
 from tests.fuzz.targets import N_MAPS, stream_sites
+from tests.fuzz.tiny import tiny_archives
 from tests.packer.micro_run import write_micro_run
 from todpack.decompressor.container import Container
 from todpack.decompressor.daybasis.entropy.header import split_stream
@@ -111,7 +112,10 @@ def _run_folders() -> list[bytes]:
 @lru_cache(maxsize=1)
 def seeds() -> dict[str, list[bytes]]:
     """Seeds by target."""
-    archives = [path.read_bytes() for path in sorted(GOLDEN.glob("*.tod"))]
+    golden = [path.read_bytes() for path in sorted(GOLDEN.glob("*.tod"))]
+    neural = [path.read_bytes() for path in sorted(GOLDEN.glob("*.tod")) if not path.name.startswith("daybasis")]
+    tiny = tiny_archives()
+    archives = golden + tiny
     texts = [json.dumps(take_apart(data)[0]).encode() for data in archives]
     graphs, masks = [], []
     for path in sorted(GOLDEN.glob("*.tod")):
@@ -142,9 +146,10 @@ def seeds() -> dict[str, list[bytes]]:
         "verify": archives,
         "level": archives,
         "raw": [_raw_lightmap()],
-        **dict.fromkeys(("view", "inspect", "report", "decompress", "export"), archives),
-        **dict.fromkeys(("region", "threads", "decoders"), archives),
-        "encode": [bytes([8, 20, 2, 0, 0, 12, 8, 2]), bytes([3, 9, 0, 1, 7, 40, 0, 1]) + bytes(range(1, 60))],
+        **dict.fromkeys(("inspect", "report", "decompress", "export"), archives),
+        **dict.fromkeys(("view", "region", "threads"), tiny + neural),
+        "decoders": tiny,
+        "encode": [bytes([6, 5, 1, 0, 0, 12, 0, 2]), bytes([3, 6, 0, 1, 7, 40, 0, 1]) + bytes(range(1, 60))],
         "run_folder": _run_folders(),
         "manifest": [_manifest()],
         "contest_config": [_contest_config()],
