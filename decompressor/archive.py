@@ -13,7 +13,7 @@ import numpy as np
 
 from .container import Container
 from .decoders import choose_decoder
-from .errors import RequestError
+from .errors import ArchiveError, RequestError
 from .families import Decoder, Family, find_family
 from .forks import Lock
 from .graphs.runtime import Runtime, default_workers
@@ -73,6 +73,15 @@ class Lightmap:
         """
         self._file.mask.check()
 
+    def leave_out_outliers(self) -> ArchiveError | None:
+        """Go on without the outliers where they cannot be read; the error that says why."""
+        try:
+            self._file.outliers.read()
+        except ArchiveError as error:
+            self._file.outliers.leave_out()
+            return error
+        return None
+
     @property
     def tiles(self) -> tuple[Region, ...]:
         """What decodes on its own, row by row: a damaged section of one tile leaves the others whole."""
@@ -117,6 +126,7 @@ class Lightmap:
         Raises:
             ArchiveError: a section or graph is missing, damaged or not usable.
         """
+        self._file.outliers.read()
         self.decoder.prepare()
 
     def latents(self) -> np.ndarray:
@@ -240,7 +250,7 @@ class Archive:
 
         def file_of(item: LightmapEntry) -> LightmapFile:
             time = TimeAccount(container.counted_bytes, container.limits)
-            mask, outliers = Mask(container, item), Outliers(container, entry, item)
+            mask, outliers = Mask(container, item, time), Outliers(container, entry, item, time)
             return LightmapFile(container, entry, item, mask, outliers, runtime, time, options.gutter)
 
         self.lightmaps = tuple(Lightmap(family, file_of(item), model) for item, model in pairs)

@@ -167,6 +167,8 @@ def _decode_lightmap(
     dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
     region, damage = given or whole_frame(lightmap), list[Damage]()
     if args.keep_going:
+        outliers = lightmap.leave_out_outliers()
+        faults += [f"{outliers}; the frames are without outliers"] * (outliers is not None)
         damage = find_damage(lightmap, region)
         faults += [str(one.error) for one in damage]
     else:

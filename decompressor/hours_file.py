@@ -11,6 +11,7 @@ HEADING = "# hours of the frames, by todpack"
 UNSIGNED = (".npy", ".bin")
 """Files that do not say who wrote them; the list does."""
 DAY = 24
+MAX_BYTES = 1 << 20
 _OUR_NAME = re.compile(r"tod_([0-9]{2}(?:\.[0-9]+)?)\.[a-z]+")
 
 
@@ -32,8 +33,10 @@ def _names_tell(frames: Mapping[str, float]) -> bool:
 
 def listed(folder: Path) -> dict[str, float]:
     """Files and hours of an hours.txt that todpack wrote; of another, or where there is none, nothing."""
+    path = folder / NAME
     try:
-        lines = (folder / NAME).read_text("utf-8").splitlines()
+        is_ours = path.is_file() and path.stat().st_size <= MAX_BYTES
+        lines = path.read_text("utf-8").splitlines() if is_ours else []
     except (OSError, UnicodeDecodeError):
         return {}
     rows = [line.rsplit(" ", 1) for line in lines[1:]] if lines[:1] == [HEADING] else []

@@ -8,6 +8,7 @@ from .container import Container
 from .forks import Lock
 from .metadata import ArchiveEntry, LightmapEntry
 from .pixels import PixelFormat
+from .time_account import TimeAccount
 
 MAX_OUTLIERS = (1 << 16) - 1
 FIELDS = 6
@@ -23,10 +24,12 @@ class Outliers:
         container: The archive.
         archive: Its shared fields.
         lightmap: Which lightmap.
+        time: What is left to it.
     """
 
-    def __init__(self, container: Container, archive: ArchiveEntry, lightmap: LightmapEntry) -> None:
+    def __init__(self, container: Container, archive: ArchiveEntry, lightmap: LightmapEntry, time: TimeAccount) -> None:
         self._container, self._archive, self._lightmap, self._lock = container, archive, lightmap, Lock()
+        self._time = time
         self._times = archive.hours.astype(np.float32)
         self._rows: np.ndarray | None = None
 
@@ -41,12 +44,18 @@ class Outliers:
                 self._rows = self._read()
             return self._rows
 
+    def leave_out(self) -> None:
+        """Go on without them."""
+        with self._lock:
+            self._rows = np.zeros((0, FIELDS), np.int32)
+
     def _read(self) -> np.ndarray:
         name = self._lightmap.outliers
         if name is None:
             return np.zeros((0, FIELDS), np.int32)
         if self._archive.transfer != "linear":
             raise self._container.invalid(name, f"expected linear radiance, found {self._archive.transfer}")
+        self._time.take(self._container.serial_seconds(name), f"{self._container.path}: section {name}: decoding")
         rows = self._container.read_array(name)
         if rows.dtype.str != "<i4" or rows.ndim != 2 or rows.shape[1] != FIELDS or len(rows) > MAX_OUTLIERS:
             problem = f"expected i4 of shape [n, {FIELDS}], n up to {MAX_OUTLIERS}, found {rows.dtype}"

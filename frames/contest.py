@@ -26,6 +26,8 @@ FIRST_LAYOUT_HOURS = USUAL_HOURS[:6] + USUAL_HOURS[7:20] + USUAL_HOURS[21:]
 def is_contest(path: Path) -> bool:
     """Whether a folder looks like a contest dataset: it has config.json with a list of lightmaps."""
     try:
+        if not (path / CONFIG_NAME).is_file():  # a pipe would be waited for
+            return False
         return b'"lightmap_list"' in (path / CONFIG_NAME).read_bytes().replace(b"\0", b"")  # of UTF-16 as well
     except OSError:
         return False

@@ -165,11 +165,11 @@ def read_config(path: Path) -> tuple[ContestEntry, ...]:
     Raises:
         DataError: it is missing or not JSON, or a field is missing, of a wrong type or inconsistent.
     """
+    if not path.is_file():
+        raise DataError(f"{path}: expected the dataset's config.json, found nothing there")
     try:
         # from bytes: a byte order mark is common on Windows, and tells UTF-8 from UTF-16
         config = parse_shallow(partial(json.loads, object_pairs_hook=_no_twins), path.read_bytes())
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: expected the dataset's config.json, found nothing there") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:

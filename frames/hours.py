@@ -15,7 +15,7 @@ import numpy as np
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
-from .hours_file import hours_of_lines
+from .hours_file import MAX_BYTES, hours_of_lines
 from .time_text import WHOLE, TimeText, all_times, read_time
 
 USUAL_FRAMES = 24
@@ -194,6 +194,8 @@ def _given(hours: str | Path | Sequence[float] | None, files: Sequence[Path]) ->
         return hours_of_lines([hours], "--hours", files)
     if isinstance(hours, str | Path):
         try:
+            if (size := Path(hours).stat().st_size) > MAX_BYTES:
+                raise DataError(f"{hours}: expected a list of times of at most {MAX_BYTES} bytes, found {size}")
             text = Path(hours).read_bytes().decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{hours}: cannot be read as a list of times: {error}") from error

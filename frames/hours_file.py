@@ -9,6 +9,8 @@ from pathlib import Path
 from .errors import DataError
 from .time_text import parse_hour
 
+MAX_BYTES, MAX_ROWS = 1 << 20, 1 << 16
+
 
 def hours_of_lines(lines: Sequence[str], where: object, files: Sequence[Path]) -> list[float]:
     """The time of each frame.
@@ -25,8 +27,10 @@ def hours_of_lines(lines: Sequence[str], where: object, files: Sequence[Path]) -
         DataError: a time cannot be read, a frame has none or two, or a name is no frame.
     """
     rows = [(number, text.partition("#")[0].strip()) for number, text in enumerate(lines, 1)]
-    rows = [(number, text) for number, text in rows if text]
+    rows = [(number, text) for number, text in rows if text.strip(" ,;\t")]
     single = _fields(rows[0][1]) if len(rows) == 1 else []
+    if max(len(rows), len(single)) > MAX_ROWS:
+        raise DataError(f"{where}: expected at most {MAX_ROWS} times, found {max(len(rows), len(single))}")
     if single and all(parse_hour(field) is not None for field in single):
         rows = [(1, field) for field in single]
     times: list[float] = []
@@ -37,7 +41,7 @@ def hours_of_lines(lines: Sequence[str], where: object, files: Sequence[Path]) -
         if hour is None:
             if number == rows[0][0] and len(rows) > 1:
                 continue
-            raise DataError(f"{where}: line {number}: expected a time such as 5.9 or 05:54, found {fields[-1]!r}")
+            raise DataError(f"{where}: line {number}: expected a time such as 5.9 or 05:54, found {fields[-1]!r:.80}")
         if len(fields) > 1:
             if fields[0] in by_name:
                 raise DataError(f"{where}: line {number}: expected each frame once, found {fields[0]!r} again")
@@ -48,8 +52,8 @@ def hours_of_lines(lines: Sequence[str], where: object, files: Sequence[Path]) -
 
 
 def _fields(text: str) -> list[str]:
-    split = r"\s*[,;\t]\s*" if re.search(r"[,;\t]", text) else r"\s+"
-    return [field.strip("\"' ") for field in re.split(split, text) if field]
+    fields = re.split(r"[,;\t]", text) if re.search(r"[,;\t]", text) else text.split()
+    return [field.strip().strip("\"' ") for field in fields if field.strip()]
 
 
 def _of_order(times: list[float], where: object, files: Sequence[Path]) -> list[float]:

@@ -202,12 +202,12 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises:
         PackError: missing, or not a file of plain arrays.
     """
+    if not path.is_file():  # a pipe would be waited for
+        raise PackError(f"{path}: expected the model's arrays, found nothing there")
     try:
         with path.open("rb") as file, zipfile.ZipFile(file):  # NumPy would leave a damaged file open
             file.seek(0)
             with np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise PackError(f"{path}: expected the model's arrays, found nothing there") from error
     except UNREADABLE as error:
         raise PackError(f"{path}: not a readable NPZ file: {error}") from error

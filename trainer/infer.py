@@ -177,6 +177,8 @@ def _read_latents(path: Path) -> np.ndarray:
     Raises:
         DataError: it is none, or not of finite floating-point numbers.
     """
+    if not path.is_file():  # a pipe would be waited for
+        raise DataError(f"{path}: expected a latent map (NPY), found nothing there")
     try:
         latents: np.ndarray = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:

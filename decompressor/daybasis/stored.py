@@ -45,10 +45,12 @@ class Stored:
 
     def _read_zigzag(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """int64 signed integers of one of the lightmap's sections."""
-        codes = self.file.container.read_array(name)
+        container = self.file.container
+        self.file.time.take(container.serial_seconds(name), f"{container.path}: section {name}: decoding")
+        codes = container.read_array(name)
         if codes.shape != shape or codes.dtype.str not in ZIGZAG_DTYPES:
             problem = f"expected u2 or i4 of shape {list(shape)}, found {codes.dtype} {list(codes.shape)}"
-            raise self.file.container.invalid(name, problem)
+            raise container.invalid(name, problem)
         return unzigzag(codes.astype(np.int64))
 
     def invalid(self, section: str, problem: object) -> ArchiveError:

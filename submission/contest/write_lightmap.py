@@ -16,6 +16,7 @@ from todpack.decompressor.grid import TileGrid
 from todpack.decompressor.mask import Mask
 from todpack.decompressor.metadata import ArchiveEntry, LightmapEntry
 from todpack.decompressor.outliers import Outliers
+from todpack.decompressor.time_account import TimeAccount
 from todpack.packer.errors import PackError
 
 from ..plain_bits.golomb import MAX_BITS
@@ -61,7 +62,8 @@ def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: Lightma
     if not np.allclose(keys / HOUR_STEPS, archive.hours, atol=1e-9) or max(lightmap.height, lightmap.width) > 0xFFFF:
         raise PackError(f"{where}: expected times in hundredths of an hour and sides under 65536, found others")
     entry = read_entry(lightmap, len(archive.hours))
-    valid = Mask(container, lightmap).valid
+    time = TimeAccount(container.counted_bytes, container.limits)
+    valid = Mask(container, lightmap, time).valid
     writer = BitWriter()
     writer.integers(keys, HOUR_BITS)
     writer.integers(entry.exponents + EXPONENT_BIAS, EXPONENT_BITS)
@@ -72,7 +74,7 @@ def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: Lightma
     if entry.n_classes > 1:
         _write_rows(writer, unzigzag(container.read_array(f"{lightmap.index}/turns").astype(np.int64)))
     _write_tiles(writer, container, lightmap.index, entry, valid)
-    outliers = Outliers(container, archive, lightmap).read()
+    outliers = Outliers(container, archive, lightmap, time).read()
     if len(outliers):
         _write_outliers(writer, outliers)
     one, more = (round(CENTROID_SCALE * point) for point in entry.centroids)

@@ -257,6 +257,21 @@ def test_damage_in_floats_are_nan_and_of_previews_magenta(linear: Path, tmp_path
     assert not (image[:16, :16] == DAMAGE_COLOR).all(axis=2).any()
 
 
+def test_damaged_outliers_do_not_take_the_lightmap_along(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole = REPOSITORY / "tests" / "golden" / "daybasis-outliers-1.3.tod"
+    bad = damage(whole, tmp_path / "bad.tod", "0/outliers")
+    arguments = ["--hours", "12", "--format", "npy"]
+    assert decompress([str(bad), "-o", str(tmp_path / "a"), *arguments, "-q"]) == 1
+    assert not (tmp_path / "a").exists()
+    assert decompress([str(bad), "-o", str(tmp_path / "a"), *arguments, "--keep-going"]) == 1
+    problem = "checksum does not match; the file is damaged; the frames are without outliers"
+    assert f"damaged: {bad}: section 0/outliers: {problem}" in caplog.messages
+    with open_archive(whole, provider="cpu") as archive:
+        expected = archive.decode(12.0, dtype="float32")
+    differs = (np.load(tmp_path / "a" / "tod_12.npy") != expected).any(axis=2)
+    assert differs.sum() == 1
+
+
 def test_file_that_was_cut_off(tiled: Path, tmp_path: Path) -> None:
     """The tiles that are there decode."""
     with open_archive(tiled, provider="cpu") as archive:

@@ -186,6 +186,11 @@ def test_files_of_hours(tmp_path: Path, content: str, place: str) -> None:
         ("a,5\n6\nc,7\n", r"hours\.csv: expected a name beside every time, found 1 times without one"),
         ("5\nsix\n7\n", r"hours\.csv: line 2: expected a time such as 5\.9 or 05:54, found 'six'"),
         ("", r"hours\.csv: expected 3 times, one for each frame, found 0"),
+        (",;,\n", r"hours\.csv: expected 3 times, one for each frame, found 0"),
+        ("1 " * 70_000, r"hours\.csv: expected at most 65536 times, found 70000"),
+        ("1\n" * 70_000, r"hours\.csv: expected at most 65536 times, found 70000"),
+        ("a" + " " * 500_000 + ",1", r"hours\.csv: expected a time for each frame, found none for b\.png"),
+        ("#" * 2_000_000, r"hours\.csv: expected a list of times of at most 1048576 bytes, found 2000000"),
     ],
 )
 def test_bad_files_of_hours(tmp_path: Path, content: str, message: str) -> None:
