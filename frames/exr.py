@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,8 @@ from .errors import DataError
 from .picture import Picture, picture_of
 
 _MAGIC = b"\x76\x2f\x31\x01"
+_MAX_TEXELS = 1 << 28
+_SILENCED = threading.Lock()
 
 
 def read_exr(path: Path, layer: str | None = None) -> Picture:
@@ -34,7 +41,8 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
         if file.read(4) != _MAGIC:
             raise DataError(f"{path}: expected an EXR image, found something else")
     try:
-        parts = OpenEXR.File(str(path), separate_channels=True).parts
+        with _silence():
+            parts = OpenEXR.File(str(path), separate_channels=True).parts
     except (RuntimeError, ValueError, TypeError, MemoryError) as error:
         raise DataError(f"{path}: cannot be read as EXR: {' '.join(str(error).split())}") from error
     layers: dict[str, tuple[Any, dict[str, Any]]] = {}
@@ -57,6 +65,23 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
         raise DataError(f"{path}: expected half or float channels of one resolution, found {found}")
     values = np.stack([channels[name].pixels.astype(np.float32) for name in names], axis=2)
     return picture_of(_windowed(values, part.header, path), "A" in channels, path)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing reaches stdout or stderr: the library writes there what it raises as well, names of files unescaped."""
+    with _SILENCED, ExitStack() as stack:
+        for stream in (1, 2):
+            try:
+                kept, nowhere = os.dup(stream), os.open(os.devnull, os.O_WRONLY)
+            except OSError:  # it is closed
+                continue
+            stack.callback(os.close, kept)
+            stack.callback(os.dup2, kept, stream, inheritable=True)
+            os.dup2(nowhere, stream)
+            os.close(nowhere)
+        with redirect_stdout(StringIO()):  # its binding prints as Python does
+            yield
 
 
 def _chosen(path: Path, layers: dict[str, tuple[Any, dict[str, Any]]], layer: str | None) -> tuple[Any, dict[str, Any]]:
@@ -91,8 +116,8 @@ def _windowed(values: np.ndarray, header: dict[str, Any], path: Path) -> np.ndar
     height, width = bottom - top + 1, right - left + 1
     if (data_left, data_top) == (left, top) and values.shape[:2] == (height, width):
         return values
-    if not 0 < height <= 1 << 16 or not 0 < width <= 1 << 16:
-        raise DataError(f"{path}: expected a display window of 1..65536 a side, found {width} x {height}")
+    if min(height, width) < 1 or height * width > _MAX_TEXELS:
+        raise DataError(f"{path}: expected a display window of 1..{_MAX_TEXELS} texels, found {width} x {height}")
     whole = np.zeros((height, width, values.shape[2]), np.float32)
     rows, columns = data_top - top, data_left - left
     inside = values[max(0, -rows) : max(0, height - rows), max(0, -columns) : max(0, width - columns)]

@@ -46,15 +46,25 @@ def _opened(path: Path) -> Image.Image:
         raise DataError(f"{path}: expected {expected}, found something else (cannot be identified)") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{path}: image too large, expected frames of this size as arrays (.npy): {error}") from error
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's readers raise what a damaged file makes them stumble over
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: cannot be read: {reason}") from error
     return image
 
 
+def _orientation(image: Image.Image, path: Path) -> int:
+    try:
+        turned: int = image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception as error:  # as above
+        raise DataError(f"{path}: cannot be read: its EXIF block is damaged: {error}") from error
+    return turned
+
+
 def _read_8_bit(path: Path) -> Picture:
     image = _opened(path)
-    orientation = image.getexif().get(ORIENTATION_TAG, 1)
+    orientation = _orientation(image, path)
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         if image.mode not in _PLAIN_MODES | _ALPHA_MODES:
             raise DataError(f"{path}: expected 8-bit RGB, gray or palette, found mode {image.mode}")
@@ -80,7 +90,7 @@ def _read_png(path: Path) -> Picture:
         return _read_8_bit(path)
     with needs("hdr", f"{path}: a PNG of 16 bits"):
         import imagecodecs
-    orientation = _opened(path).getexif().get(ORIENTATION_TAG, 1)  # refuses animated ones, too
+    orientation = _orientation(_opened(path), path)  # refuses animated ones, too
     values = _decoded(path, "PNG", imagecodecs.png_decode)
     return picture_of(values, values.ndim == 3 and values.shape[2] in (2, 4), path).upright(orientation)
 

@@ -17,7 +17,7 @@ from .picture import Picture
 
 _MAX_HEADER = 1 << 16
 _MAX_TEXELS = 1 << 28
-_SIZE_LINE = re.compile(rb"([-+])([XY]) +(\d+) +([-+])([XY]) +(\d+)")
+_SIZE_LINE = re.compile(rb"([-+])([XY]) +(\d{1,9}) +([-+])([XY]) +(\d{1,9})")
 
 
 def read_radiance(path: Path) -> Picture:

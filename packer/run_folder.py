@@ -34,6 +34,7 @@ CONFIG_NAME = "config.json"
 ARRAYS_NAME = "arrays.npz"
 CHECKPOINT_NAME = "last.ckpt"
 TRANSFERS = ("srgb8", "linear")
+LARGEST_NUMBER = 1e9
 MAX_HOURS, MAX_SIDE = 1 << 16, 1 << 24
 UNREADABLE = (
     OSError, ValueError, EOFError, RuntimeError, MemoryError, SyntaxError, tokenize.TokenError, struct.error,
@@ -105,6 +106,18 @@ class Run(RunRecord):
             raise PackError(f"{where}: expected shape {list(shape)}, found {list(array.shape)}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise PackError(f"{where}: expected finite numbers, found NaN or infinity")
+        return array
+
+    def moderate(self, name: str, *shape: int | None, largest: float = LARGEST_NUMBER) -> np.ndarray:
+        """An array as `array` gives it, of numbers that can be computed with: of no magnitude over `largest`.
+
+        Raises:
+            PackError: as `array`, and where a number is larger.
+        """
+        array = self.array(name, *shape)
+        if array.size and (array.max() > largest or array.min() < -largest):
+            found = max(float(array.max()), -float(array.min()))
+            raise PackError(f"{self.path / ARRAYS_NAME}: {name}: expected numbers up to {largest:g}, found {found:g}")
         return array
 
     def valid(self) -> np.ndarray:
@@ -208,6 +221,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as file, zipfile.ZipFile(file):  # NumPy would leave a damaged file open
             file.seek(0)
             with np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
+                arrays = {name: archive[name] for name in archive.files}
     except UNREADABLE as error:
         raise PackError(f"{path}: not a readable NPZ file: {error}") from error
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.itemsize > 8:
+            found = array.dtype if isinstance(array, np.ndarray) else "bytes"
+            raise PackError(f"{path}: {name}: expected an array of real numbers, found {found}")
+    return arrays

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -178,3 +179,21 @@ def test_a_full_standard_output_is_one_line(tiny_archive: Path) -> None:
         )
     assert done.returncode == 1
     assert done.stderr == "todpack: error: standard output cannot be written: No space left on device\n"
+
+
+def test_a_tree_that_cannot_be_copied_is_one_reason(tmp_path: Path) -> None:
+    from todpack.cli import _system_error
+
+    (tmp_path / "a").mkdir()
+    for name in ("b", "c"):
+        (tmp_path / "a" / name).write_text("")
+
+    def full(_source: str, _target: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(shutil.Error) as caught:
+        shutil.copytree(tmp_path / "a", tmp_path / "d", copy_function=full)
+    said = _system_error(caught.value)
+    assert said.startswith(str(tmp_path / "d"))
+    assert said.endswith(": cannot be written: [Errno 28] No space left on device")
+    assert said.count("Errno") == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -255,4 +256,7 @@ def _system_error(error: OSError) -> str:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return f"standard output cannot be written: {reason}"
         at = at.tb_next
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):  # of a tree: one entry for each file
+        _, place, reason = error.args[0][0]
+        return f"{place}: cannot be written: {reason}"
     return reason if error.filename is None else f"{error.filename}: {reason}"

@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 
 from todpack.decompressor.errors import OutputError
-from todpack.decompressor.files import make_folder
+from todpack.decompressor.files import check_replaced, make_folder
 from todpack.packer.errors import ConfigError
 from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME
 from todpack.packer.staging_folder import put_folder, settle_folder
@@ -44,7 +44,7 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
 
     Raises:
         ConfigError: it holds a run, and is neither to be continued nor replaced; or it cannot be replaced.
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or it holds files named as those of a run that todpack did not write.
     """
     place = out_dir.resolve()
     if not place.name:
@@ -63,6 +63,7 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
             raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
         if not held or is_continued:
             if not resume:
+                check_replaced((place / name for name in RUN_NAMES), overwrite=overwrite)
                 clear_run(place)
             return out_dir
         if place.is_mount():

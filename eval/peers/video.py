@@ -17,18 +17,23 @@ from .peer import Encoded, Peer, package_version
 # FFmpeg's conversion of RGB to the 10-bit YUV that the encoders take is wrong at times, in up to 4 of 100 frames,
 # where a row is no multiple of 16 texels (seen with PyAV 18.1)
 VIDEO_UNIT = 16
+# x265 4.2 writes past its memory where frames are wider than half a coding unit and narrower than one
+BROKEN_WIDTHS, SOUND_WIDTH = range(33, 64), 64
 SVT_AV1_PRESET = 3
 SVT_AV1_MIN_SIDE = 64
 
 
 def filled_up(frames: np.ndarray) -> np.ndarray:
-    """Sides filled up to multiples of `VIDEO_UNIT` by their last texels; the decoder's frames are to be cropped.
+    """Sides filled up by their last texels to what the encoders take; the decoder's frames are to be cropped.
+
+    These are multiples of `VIDEO_UNIT`, but not of `BROKEN_WIDTHS`.
 
     Args:
         frames: (T, H, W, 3) uint8.
     """
     height, width = frames.shape[1:3]
-    margins = ((0, 0), (0, -height % VIDEO_UNIT), (0, -width % VIDEO_UNIT), (0, 0))
+    columns = SOUND_WIDTH - width if width in BROKEN_WIDTHS else -width % VIDEO_UNIT
+    margins = ((0, 0), (0, -height % VIDEO_UNIT), (0, columns), (0, 0))
     return np.pad(frames, margins, mode="edge")
 
 

@@ -121,9 +121,8 @@ def compress_level(
         else:
             failures = run_local(todo, n_workers, on_done, on_warning=tell, on_start=clock.start)
     if failures:
-        raise PackError(
-            f"{len(failures)} of {len(tasks)} lightmaps failed, the others are kept in {folder}; {'; '.join(failures)}"
-        )
+        kept = f", the others are kept in {folder}" if len(failures) < len(tasks) else ""
+        raise PackError(f"{len(failures)} of {len(tasks)} lightmaps failed{kept}; {'; '.join(failures)}")
     size = merge_archives([task.part for task in tasks]).write(out)
     coded = sorted((_coded(task) for task in tasks), key=lambda one: -one.bits)
     _clear(folder, tasks)

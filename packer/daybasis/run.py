@@ -19,6 +19,9 @@ from .tiles import DayTiles
 from .transform.closed_form import TemporalTransform, block_shape
 from .transform.klt import TemporalBasis
 
+LARGEST_RADIANCE = 1e30
+"""Squares of it are still numbers."""
+
 
 @dataclass(frozen=True)
 class DayBasisRun:
@@ -47,7 +50,7 @@ class DayBasisRun:
         refined = refined_of_arrays(self.run.array, tiles)
         if "gains" not in self.run.arrays:  # of an earlier version
             return refined
-        return replace(refined, gains=self.run.array("gains", self.transform.basis.matrix.shape[1]))
+        return replace(refined, gains=self.run.moderate("gains", self.transform.basis.matrix.shape[1]))
 
 
 def read_daybasis_run(run: Run) -> DayBasisRun:
@@ -57,7 +60,7 @@ def read_daybasis_run(run: Run) -> DayBasisRun:
         PackError: the run folder is not usable.
     """
     n_hours = len(run.hours)
-    matrix = run.array("matrix", 3 * n_hours, None)
+    matrix = run.moderate("matrix", 3 * n_hours, None)
     fields = dict(run.config)
     refinement = fields.pop("refine", None)
     try:
@@ -65,18 +68,20 @@ def read_daybasis_run(run: Run) -> DayBasisRun:
     except (TypeError, ConfigError) as error:
         raise PackError(f"{run.path / 'config.json'}: config: {error}") from error
     day = Day(
-        radiance=run.array("frames", n_hours, run.height, run.width, 3).astype(np.float32),
+        radiance=run.moderate(
+            "frames", n_hours, run.height, run.width, 3, largest=255.0 if run.transfer == "srgb8" else LARGEST_RADIANCE
+        ).astype(np.float32),
         valid=run.valid(),
         hours=np.asarray(run.hours, np.float64),
         transfer=run.transfer,
         name=run.name,
     )
     n_components = matrix.shape[1]
-    skew_codes = run.array("skew_codes", None, n_components * (n_components - 1) // 2)
-    basis = TemporalBasis(matrix, run.array("offset", 3 * n_hours), np.ones(n_hours))
+    skew_codes = run.moderate("skew_codes", None, n_components * (n_components - 1) // 2)
+    basis = TemporalBasis(matrix, run.moderate("offset", 3 * n_hours), np.ones(n_hours))
     domain = None
     if run.transfer == "linear":
-        scales, knee = run.array("frame_scales", n_hours), run.array("knee", 1)
+        scales, knee = run.moderate("frame_scales", n_hours), run.moderate("knee", 1)
         if scales.min() <= 0.0 or knee[0] <= 0.0:
             raise PackError(f"{run.path / 'arrays.npz'}: frame_scales, knee: expected numbers > 0, found others")
         domain = RadianceDomain(config.transfer, float(knee[0]), scales)

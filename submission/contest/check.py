@@ -240,7 +240,7 @@ def check_contest(
     target = report_path or folder.parent / "report.json"
     check_output(target)
     dataset = open_contest(data)
-    configs = json.loads((dataset.path / "config.json").read_text(encoding="utf-8"))["lightmap_list"]
+    configs = json.loads((dataset.path / "config.json").read_bytes())["lightmap_list"]  # of any encoding
     result = ContestRehearsal(faults=folder_faults(folder), device=device, threads=threads)
     measure = None if isinstance(lpips, LpipsAbsent) else lpips
     result.lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None

@@ -14,6 +14,8 @@ import pytest
 from tests.decompressor.forge import put_together, take_apart
 from todpack.decompressor import ArchiveError, open_archive
 from todpack.decompressor.cli import MAX_NAME, main, safe_names
+from todpack.decompressor.hours_file import listed
+from todpack.frames.contest import is_contest
 from todpack.packer.dataset.merge import merge_archives
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +66,17 @@ def test_commands_do_not_wait_for_a_pipe(command: str, tmp_path: Path) -> None:
     line = done.stdout if command == "verify" else done.stderr
     assert line.count("\n") == 1
     assert words in line
+
+
+def test_pipes_in_folders_are_not_waited_for(tmp_path: Path) -> None:
+    """A config.json or an hours.txt that is none is as good as absent."""
+    os.mkfifo(tmp_path / "config.json")
+    os.mkfifo(tmp_path / "hours.txt")
+    assert not is_contest(tmp_path)
+    assert listed(tmp_path) == {}
+    (tmp_path / "zero").mkdir()
+    (tmp_path / "zero" / "config.json").symlink_to("/dev/zero")
+    assert not is_contest(tmp_path / "zero")
 
 
 def test_names_of_lightmaps_stay_in_the_folder() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +125,23 @@ def test_no_exr_and_damaged(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
         with pytest.raises(DataError, match=r"b\.exr: ") as caught:
             read_exr(path)
         assert "\n" not in str(caught.value)
+
+
+def test_the_library_says_nothing_itself(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It would write the name of a damaged file to both streams, with what is in it."""
+    path = openexr_frame(tmp_path / "a\x1b[31m.exr", {"RGB": RADIANCE}, "ZIP_COMPRESSION")
+    path.write_bytes(path.read_bytes()[:-150])
+    with pytest.raises(DataError, match="cannot be read as EXR"):
+        read_exr(path)
+    assert capfd.readouterr() == ("", "")
+    os.write(1, b"heard again")
+    assert capfd.readouterr().out == "heard again"
+
+
+def test_a_small_file_asks_for_no_large_picture(tmp_path: Path) -> None:
+    path = openexr_frame(tmp_path / "a.exr", {"RGB": RADIANCE}, "ZIP_COMPRESSION")
+    data = path.read_bytes()
+    start = data.index(b"displayWindow\0box2i\0") + len(b"displayWindow\0box2i\0") + 4
+    path.write_bytes(data[:start] + np.array([0, 0, 65535, 65535], "<i4").tobytes() + data[start + 16 :])
+    with pytest.raises(DataError, match=r"display window of 1\.\.268435456 texels, found 65536 x 65536"):
+        read_exr(path)

@@ -307,6 +307,30 @@ def test_a_missing_package_is_one_line(tmp_path: Path, monkeypatch: Any, name: s
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+def test_a_damaged_exif_block(tmp_path: Path, name: str) -> None:
+    Image.fromarray(CODES).save(tmp_path / name, exif=b"Exif\0\0MM\0\xff\xff\xff\xff\x08")
+    with pytest.raises(DataError, match=rf"{name}: cannot be read: its EXIF block is damaged: ") as caught:
+        read_rgb_codes(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tiff_whose_offsets_are_no_integers(tmp_path: Path) -> None:
+    """Pillow stumbles over them with a TypeError."""
+    path = saved(tmp_path / "a.tif", Image.fromarray(CODES))
+    data = bytearray(path.read_bytes())
+    (start,) = np.frombuffer(data, "<u4", 1, 4)
+    (count,) = np.frombuffer(data, "<u2", 1, start)
+    for at in range(int(start) + 2, int(start) + 2 + 12 * int(count), 12):
+        if data[at : at + 2] == (273).to_bytes(2, "little"):
+            data[at + 2 : at + 4] = (11).to_bytes(2, "little")
+            data[at + 8 : at + 12] = np.array([8.0], "<f4").tobytes()
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.tif: ") as caught:
+        read_rgb_codes(path)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tga", "a.bmp", "a.webp", "a.tif", "a.npy", "a.hdr"])
 def test_damaged_files_of_every_kind(tmp_path: Path, name: str) -> None:
     """Changed, lost and inserted bytes: a picture, or one line."""

@@ -71,3 +71,8 @@ def test_something_else(tmp_path: Path) -> None:
     (tmp_path / "a.hdr").write_bytes(b"#?RADIANCE")
     with pytest.raises(DataError, match="expected a Radiance picture, found something else"):
         read_radiance(tmp_path / "a.hdr")
+
+
+def test_a_size_of_thousands_of_digits(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected a size such as -Y 256 \+X 512, found b'-Y 999"):
+        read_radiance(write(tmp_path / "a.hdr", f"-Y {'9' * 5000} +X 2"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -165,3 +167,32 @@ def test_options_out_of_range() -> None:
     for q_step in (0, 65):
         with pytest.raises(ConfigError, match=f"--baseline-q-step: expected an integer in 1..64, found {q_step}"):
             GridMlpPackOptions(baseline_q_step=q_step)
+
+
+@pytest.mark.parametrize(
+    ("array", "found"),
+    [
+        (np.full((2, 2), "abc"), "<U3"),
+        (np.full((2, 2), np.datetime64("2020-01-01")), r"datetime64\[D\]"),
+        (np.zeros((2, 2), [("a", "i4")]), r"\[\('a', '<i4'\)\]"),
+        (np.zeros((2, 2), complex), "complex128"),
+    ],
+)
+def test_arrays_of_other_things_than_real_numbers(run: Path, array: np.ndarray, found: str) -> None:
+    arrays = dict(np.load(run / "arrays.npz"))
+    name = next(iter(arrays))
+    np.savez(run / "arrays.npz", **(arrays | {name: array}))
+    refused(run, rf"arrays\.npz: {name}: expected an array of real numbers, found {found}")
+
+
+def test_a_member_that_is_no_array(run: Path) -> None:
+    with zipfile.ZipFile(run / "arrays.npz", "a") as archive:
+        archive.writestr("more", b"hello")
+    refused(run, r"arrays\.npz: more: expected an array of real numbers, found bytes")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes as files")
+def test_a_pipe_for_arrays_is_not_waited_for(run: Path) -> None:
+    (run / "arrays.npz").unlink()
+    os.mkfifo(run / "arrays.npz")
+    refused(run, r"arrays\.npz: expected the model's arrays, found nothing there")

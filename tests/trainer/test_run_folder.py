@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.trainer.small_run import SMALL, train
+from todpack.decompressor.errors import OutputError
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
 from todpack.trainer.run_folder import finish_run, work_folder
@@ -105,3 +106,14 @@ def test_what_a_kill_in_the_end_leaves_is_removed(tmp_path: Path) -> None:
 def test_the_root_is_no_run_folder() -> None:
     with pytest.raises(ConfigError, match="/: expected a folder for the run, found the root of the file system"):
         work_folder(Path("/"), resume=False, overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["log.csv", "baseline.png", "unfinished", "f2_state_dict.pt"])
+def test_files_of_a_folder_that_is_no_run_stay(tmp_path: Path, name: str) -> None:
+    """They are only called as those of a run."""
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(OutputError, match=f"{name}: .*--overwrite"):
+        work_folder(tmp_path, resume=False, overwrite=False)
+    assert content(tmp_path) == {name: b"mine"}
+    assert work_folder(tmp_path, resume=False, overwrite=True) == tmp_path
+    assert not content(tmp_path)

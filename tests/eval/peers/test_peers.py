@@ -213,6 +213,14 @@ def test_points_are_kept_by_what_decides_them(day: tuple[np.ndarray, np.ndarray]
     assert measured(day[0]).size_bytes == first.size_bytes
 
 
+@pytest.mark.parametrize("width", [33, 40, 48, 63])
+def test_widths_that_x265_does_not_survive(day: tuple[np.ndarray, np.ndarray], width: int) -> None:
+    """The process would end by a signal, with what was measured before."""
+    assert video.filled_up(day[0][:, :, :width]).shape == (5, 80, 64, 3)
+    found = run((day[0][:, :, :width].copy(), day[1][:, :width]), "x265")
+    assert found.points[0].psnr_db > 40.0
+
+
 def test_ours_tells_what_its_mask_takes(day: tuple[np.ndarray, np.ndarray]) -> None:
     (peer,) = chosen_peers(all_peers(), (DAYBASIS,))
     coded = peer.encode(*day, 20.0)

@@ -204,6 +204,10 @@ def test_commands(archive, dataset, tmp_path, capsys):
     assert "PASSED" in shown
     assert "LPIPS is absent: left out by --no-lpips" in shown
     assert (tmp_path / "report.json").is_file()
+    signed = tmp_path / "signed"  # config.json begins with a byte order mark
+    shutil.copytree(dataset, signed)
+    (signed / "config.json").write_text((dataset / "config.json").read_text("utf-8"), "utf-8-sig")
+    assert main([*check[:6], str(signed), *check[7:]]) == 0
     (out / "Parameters" / "L_B_0.bin").write_bytes(b"short")
     assert main(check) == 1
     shown = capsys.readouterr()

@@ -106,3 +106,18 @@ def test_wrong_use(
     lines = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert len(lines) == 1 and said in lines[0]
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+
+
+@pytest.mark.parametrize(("name", "value"), [("matrix", 1e300), ("offset", 1e300), ("frames", 3e38), ("frames", 256)])
+def test_numbers_that_cannot_be_computed_with(
+    run: Path, tmp_path: Path, name: str, value: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(run, changed)
+    arrays = dict(np.load(run / "arrays.npz"))
+    arrays[name] = np.full(arrays[name].shape, value)
+    np.savez(changed / "arrays.npz", **arrays)
+    assert main(["pack", str(changed), "-o", str(tmp_path / "out.tod")]) == 1
+    error = capsys.readouterr().err
+    assert f"arrays.npz: {name}: expected numbers up to " in error
+    assert error.count("\n") == 1
