@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import ParamSpec, TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-_is_limited = ContextVar("is_limited", default=False)  # finding the libraries takes milliseconds, so once is enough
+_is_limited = ContextVar("is_limited", default=False)
+
+
+@lru_cache(maxsize=1)
+def _libraries(n_modules: int) -> ThreadpoolController:
+    """Those that are loaded, which takes milliseconds to find; others come with modules that are imported."""
+    del n_modules
+    return ThreadpoolController()
 
 
 def single_blas(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -24,7 +32,7 @@ def single_blas(function: Callable[Parameters, Result]) -> Callable[Parameters, 
     def limited(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         if _is_limited.get():
             return function(*args, **kwargs)
-        with threadpool_limits(1, user_api="blas"):
+        with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
             token = _is_limited.set(True)
             try:
                 return function(*args, **kwargs)
