@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import queue
+import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from todpack.decompressor.files import make_folder, write_text
 from todpack.decompressor.json_fields import parse_shallow
 from todpack.frames import AS_FOUND, Day, ReadOptions
 from todpack.packer.daybasis.refine.refiner import refiner
+from todpack.packer.run_folder import CONFIG_NAME
 
 from .errors import EvalError
 from .measures.latency import LatencySettings
@@ -31,9 +34,9 @@ from .progress import Progress, silent
 Value = str | float | int | bool
 Options = dict[str, Value]
 Result = dict[str, Any]
-"""What came of a trial: `name`, `values`, `frames` and `asked_lpips` of the settings, `measures` (those of `MEASURES`,
-`temporal_l1`, `temporal_lpips`, `train_s` and `per_hour`; None where it failed), `error` (None where it did not), and
-`resumed`, whether an earlier call made it."""
+"""What came of a trial: `name`, `values`; `frames`, `code` and `asked_lpips` of the settings; `measures` (those of
+`MEASURES`, `temporal_l1`, `temporal_lpips`, `train_s` and `per_hour`; None where it failed), `error` (None where it did
+not), `spent_s`, wall time of all of it in this call, and `resumed`, whether an earlier call made it."""
 
 RESULT, ARCHIVE, RUN = "result.json", "archive.tod", "run"
 SHORT_TIMING = LatencySettings(opens=1, frames=12, texels=100)
@@ -50,6 +53,7 @@ class Trial:
         pack: Options of `todpack pack`.
         run_of: Name of a trial whose run is packed, which was trained by `train` before; None trains one.
         label: Name of its folder; None: the family and a hash of the values.
+        begun_by: Options of the training whose weights this one starts from, which make it another trial.
     """
 
     family: str
@@ -57,12 +61,14 @@ class Trial:
     pack: Options = field(default_factory=dict)
     run_of: str | None = None
     label: str | None = None
+    begun_by: Options | None = None
 
     @property
     def values(self) -> dict[str, Options]:
         """What is tried, for `result.json`."""
         family: Options = {"name": self.family} if self.run_of is None else {"name": self.family, "run_of": self.run_of}
-        return {"family": family, "train": self.train, "pack": self.pack}
+        begun: dict[str, Options] = {} if self.begun_by is None else {"begun_by": self.begun_by}
+        return {"family": family, "train": self.train, "pack": self.pack, **begun}
 
     @property
     def name(self) -> str:
@@ -84,6 +90,8 @@ class TrialSettings:
         lpips_weights: Weights that were named, or None.
         timeout_s: Wall time of one command, or None.
         frames: `frames_digest` of the day: trials of other frames are not taken up.
+        code: Digests of the code that trains, and of the code that packs and measures; trials of other code are not
+            taken up. Empty where that does not matter.
         timing: How archives are timed, but for the threads.
     """
 
@@ -95,6 +103,7 @@ class TrialSettings:
     lpips_weights: Path | None = None
     timeout_s: float | None = None
     frames: str = ""
+    code: tuple[str, str] = ("", "")
     timing: LatencySettings = SHORT_TIMING
 
 
@@ -133,29 +142,34 @@ def option_words(options: Mapping[str, Value | Path | None]) -> list[str]:
     return words
 
 
-def _stored(folder: Path, trial: Trial, settings: TrialSettings) -> Result | None:
-    """What an earlier call wrote, if it was of the same values and frames."""
+def stored_result(folder: Path) -> Result:
+    """What an earlier call wrote; nothing where that cannot be read."""
     try:
         stored = parse_shallow(json.loads, (folder / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    same = isinstance(stored, dict) and stored.get("values") == trial.values and stored.get("frames") == settings.frames
-    return stored if same else None
+        return {}
+    return stored if isinstance(stored, dict) else {}
+
+
+def _run_is_its(stored: Result, trial: Trial, settings: TrialSettings) -> bool:
+    """Whether the run in the folder, finished or not, is of the same training, frames and code."""
+    values, code = stored.get("values"), stored.get("code", ["", ""])
+    same_training = isinstance(values, dict) and all(
+        values.get(name) == trial.values.get(name) for name in ("family", "train", "begun_by")
+    )
+    return same_training and stored.get("frames") == settings.frames and code[:1] == [settings.code[0]]
 
 
 def finished_result(folder: Path, trial: Trial, settings: TrialSettings) -> Result | None:
     """The result of a trial that was done before, or None; one that failed or was interrupted is tried again.
 
-    It counts if it has the same values, is of the same frames, and LPIPS was measured where it is wanted.
+    It counts if it has the same values, is of the same frames and code, and LPIPS was measured where it is wanted.
     """
-    stored = _stored(folder, trial, settings)
-    if (
-        stored is None
-        or stored.get("measures") is None
-        or not (stored.get("asked_lpips") is True or not settings.lpips)
-    ):
-        return None
-    return stored
+    stored = stored_result(folder)
+    same = stored.get("values") == trial.values and stored.get("code", ["", ""]) == list(settings.code)
+    has_lpips = stored.get("asked_lpips") is True or not settings.lpips
+    is_done = stored.get("measures") is not None and has_lpips
+    return stored if same and is_done and _run_is_its(stored, trial, settings) else None
 
 
 def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None = None) -> Result:
@@ -172,9 +186,13 @@ def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None 
     if earlier is not None:
         return {**earlier, "resumed": True}
     make_folder(folder)
+    goes_on = _run_is_its(stored_result(folder), trial, settings)
+    if not goes_on:
+        shutil.rmtree(folder / RUN, ignore_errors=True)
     result: Result = {"name": folder.name, "values": trial.values, "frames": settings.frames}
+    result |= {"code": list(settings.code)} if any(settings.code) else {}
     result |= {"asked_lpips": settings.lpips, "measures": None, "error": "interrupted"}
-    goes_on = _stored(folder, trial, settings) is not None
+    begin = time.perf_counter()
 
     def write() -> None:
         write_text(folder / RESULT, json.dumps(result, indent=2, sort_keys=True, allow_nan=False) + "\n")
@@ -184,6 +202,7 @@ def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None 
         result |= {"measures": _measures(trial, folder, settings, gpu, goes_on), "error": None}
     except EvalError as error:
         result["error"] = str(error)
+    result["spent_s"] = round(time.perf_counter() - begin, 1)
     write()
     return {**result, "resumed": False}
 
@@ -199,7 +218,8 @@ def _measures(trial: Trial, folder: Path, settings: TrialSettings, gpu: str | No
 
     train_s, frames = 0.0, [str(settings.data), *settings.reading.words]
     frames += option_words({"lightmap": settings.lightmap})
-    if trial.run_of is None:
+    is_trained = goes_on and (folder / RUN / CONFIG_NAME).is_file()
+    if trial.run_of is None and not is_trained:
         train = ["train", *frames, "-o", str(folder / RUN), "--family", trial.family, "--quiet"]
         how = "--resume" if goes_on else "--overwrite"
         _, train_s = run(*train, how, *option_words(trial.train))

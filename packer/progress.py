@@ -16,7 +16,8 @@ REDRAW_S = 0.1
 CLEAR = "\r\x1b[K"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as minutes:seconds, from an hour on as hours:minutes:seconds."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
 
@@ -34,7 +35,7 @@ class ProgressLine:
         total: int = 0,
         done: int = 0,
         *,
-        left_s: Callable[[], float] | None = None,
+        left_s: Callable[[], float | None] | None = None,
         quiet: bool = False,
     ) -> None:
         """Begin.
@@ -44,7 +45,7 @@ class ProgressLine:
             unit: Of a step, such as "tile".
             total: Steps in all; 0: not known yet.
             done: Steps that were done before.
-            left_s: Says how many seconds are left; None takes all steps for equally long.
+            left_s: Says how many seconds are left, None while that is not known; without it all steps are equally long.
             quiet: Write nothing.
         """
         self._label, self._unit, self._total, self._done, self._note = label, unit, total, done, ""
@@ -69,11 +70,11 @@ class ProgressLine:
         """As it is written: label, steps, the time taken, the time left, what is done now."""
         seconds = time.monotonic() - self._began
         steps = f"{self._done} of {self._total}" if self._total else str(self._done)
-        text = f"{self._label}: {steps}{f' {self._unit}s' if self._unit else ''}, {_clock(seconds)}"
+        text = f"{self._label}: {steps}{f' {self._unit}s' if self._unit else ''}, {clock(seconds)}"
         fresh, rest = self._done - self._first, self._total - self._done
         if rest > 0 and (fresh > 0 or self._left_s is not None):
             left = seconds * rest / fresh if self._left_s is None else self._left_s()
-            text += f", {_clock(left)} left"
+            text += "" if left is None else f", {clock(left)} left"
         return f"{text}, {self._note}" if self._note else text
 
     def _write(self) -> None:

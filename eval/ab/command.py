@@ -46,7 +46,8 @@ def ab_command(
     """Train, pack and compare the variants of gridmlp on INPUT, a folder of frames; without it: the sample.
 
     Prints PSNR, SSIM, LPIPS, flicker, bytes and times of each variant, mean and deviation over seeds, and the recipe's
-    acceptance lines. What is finished in the folder is not trained again, so that an interrupted comparison goes on.
+    acceptance lines. What is in the folder of the same frames, options and code is not trained again: an interrupted
+    comparison goes on, and a changed one measures what changed.
     """
     from todpack.decompressor.files import write_text
     from todpack.frames import read_day
@@ -57,7 +58,7 @@ def ab_command(
     from ..measures.perceptual import LpipsAbsent
     from ..trials import Options, TrialSettings, frames_digest, require_families
     from .report import ab_json, ab_table, acceptance, acceptance_table
-    from .run import QUICK_TRAINING, run_ab
+    from .run import QUICK_TRAINING, ab_code, plan_ab, run_ab
     from .variants import PLAIN, VARIANTS
 
     known = {variant.name: variant for variant in VARIANTS}
@@ -78,6 +79,7 @@ def ab_command(
         lpips=not isinstance(lpips.load(), LpipsAbsent),
         lpips_weights=lpips.weights,
         frames=frames,
+        code=ab_code(),
     )
     training: Options = {
         "preset": preset,
@@ -85,10 +87,10 @@ def ab_command(
     }
     variants = tuple(known[name] for name in names) or VARIANTS
     described = machine(threads)
-    with ProgressLine("ab") as line:
-        results = run_ab(
-            out_dir, settings, variants, n_seeds=1 if quick else seeds, training=training, progress=line.update
-        )
+    plan = plan_ab(out_dir, settings, variants, n_seeds=1 if quick else seeds, training=training)
+    click.echo(f"todpack: ab: {plan.describe()}", err=True)
+    with ProgressLine("ab", "trial", left_s=plan.seconds_left) as line:
+        results = run_ab(plan, line.update)
     times = compare_times({result.variant: result.archive for result in reversed(results)}, threads, PLAIN)
     lines = acceptance(results, times)
     click.echo(f"{ab_table(results, times)}\n\n{acceptance_table(lines)}\n\n{machine_line(described)}")

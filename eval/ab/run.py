@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import json
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
 from todpack.decompressor import open_archive
+from todpack.packer.progress import clock
 
+from ..code_digest import code_digest
 from ..progress import Progress, silent
-from ..trials import ARCHIVE, RUN, Options, Result, Trial, TrialSettings, measures_of, run_trials
+from ..trials import (
+    ARCHIVE,
+    RUN,
+    Options,
+    Result,
+    Trial,
+    TrialSettings,
+    finished_result,
+    measures_of,
+    run_trials,
+    stored_result,
+)
 from .variants import PLAIN, VARIANTS, Variant
 
 _MODEL_SECTIONS = ("/grid/", "/hash/", "/merge/", "/encoder", "/frame.onnx")
 QUICK_TRAINING: Options = {"epochs": 2, "samples-per-epoch": 16384, "hash-epochs": 1, "qat-epochs": 1}
+_TRAINS = (
+    "trainer/gridmlp/*.py", "trainer/neural/*.py", "trainer/losses.py", "trainer/presets/gridmlp_*.toml",
+    "packer/gridmlp/config.py", "packer/neural_config.py",
+)  # fmt: skip
+_PACKS_AND_MEASURES = (
+    "packer/gridmlp/*.py", "packer/graph_builder.py", "packer/archive_writer.py", "packer/run_archive.py",
+    "eval/measures/*.py",
+)  # fmt: skip
+
+
+def ab_code() -> tuple[str, str]:
+    """Digests of the code that trains GridMLP, and of what packs and measures it: `TrialSettings.code`."""
+    return code_digest(_TRAINS, ("torch",)), code_digest(_PACKS_AND_MEASURES, ("numpy", "onnxruntime"))
 
 
 @dataclass(frozen=True)
@@ -35,12 +62,80 @@ class AbResult:
     figures: dict[str, float | None]
 
 
+@dataclass(frozen=True)
+class AbPlan:
+    """What is to be done: `jobs` are (variant, seed, trial), seed by seed, so that early results compare."""
+
+    out: Path
+    settings: TrialSettings
+    jobs: tuple[tuple[Variant, int, Trial], ...]
+
+    @property
+    def to_do(self) -> list[Trial]:
+        """Trials of which there is no result that counts."""
+        trials = [trial for _, _, trial in self.jobs]
+        return [trial for trial in trials if finished_result(self.out / trial.name, trial, self.settings) is None]
+
+    def seconds_left(self) -> float | None:
+        """By what the same variants took before, the others by the mean; None before there is any."""
+        took: dict[str, list[float]] = {}
+        for variant, _, trial in self.jobs:
+            stored = stored_result(self.out / trial.name)
+            if stored.get("measures") is not None and "spent_s" in stored:
+                took.setdefault(variant.name, []).append(float(stored["spent_s"]))
+        if not took:
+            return None
+        mean = statistics.fmean(seconds for group in took.values() for seconds in group)
+        left = {trial.name for trial in self.to_do}
+        names = [variant.name for variant, _, trial in self.jobs if trial.name in left]
+        return sum(statistics.fmean(took[name]) if name in took else mean for name in names)
+
+    def describe(self) -> str:
+        """In one line."""
+        n_seeds, n_left, left = len({seed for _, seed, _ in self.jobs}), len(self.to_do), self.seconds_left()
+        about = "" if left is None or not n_left else f", about {clock(left)}"
+        return (
+            f"{len(self.jobs) // n_seeds} variants x {n_seeds} seeds: {len(self.jobs) - n_left} trials are there, "
+            f"{n_left} to do{about}"
+        )
+
+
+def plan_ab(
+    out: Path,
+    settings: TrialSettings,
+    variants: tuple[Variant, ...] = VARIANTS,
+    *,
+    n_seeds: int = 3,
+    training: Options | None = None,
+) -> AbPlan:
+    """Plan all variants and seeds.
+
+    Args:
+        out: One folder per variant and seed, kept between calls.
+        settings: Frames, threads, LPIPS and code.
+        variants: What is compared; the plain one, and those that others start from, are always among them.
+        n_seeds: Seeds 0 .. n_seeds - 1.
+        training: Options of every training, e.g. its preset, or fewer epochs.
+    """
+    named = {variant.name for variant in variants} | {PLAIN}
+    named |= {one.run_of or one.starts_from or PLAIN for one in variants}
+    shared: Options = {"device": "cpu", "threads": settings.threads, **(training or {})}
+    chosen = tuple(variant for variant in VARIANTS if variant.name in named)
+    jobs = [(one, seed, _trial(one, seed, out, shared)) for seed in range(n_seeds) for one in chosen]
+    return AbPlan(out, settings, tuple(jobs))
+
+
 def _trial(variant: Variant, seed: int, out: Path, shared: Options) -> Trial:
-    run_of = None if variant.run_of is None else f"{variant.run_of}-s{seed}"
-    start = out / f"{variant.starts_from}-s{seed}" / RUN
-    starts: Options = {} if variant.starts_from is None else {"init-from": str(start)}
-    train = {"seed": seed, **starts, **variant.train, **shared}
-    return Trial("gridmlp", train, variant.pack, run_of, label=f"{variant.name}-s{seed}")
+    source = next((one for one in VARIANTS if one.name == (variant.run_of or variant.starts_from)), None)
+    train: Options = {"seed": seed, **variant.train, **shared}
+    label = f"{variant.name}-s{seed}"
+    if source is None:
+        return Trial("gridmlp", train, variant.pack, label=label)
+    first = _trial(source, seed, out, shared)
+    if variant.run_of is not None:
+        return Trial("gridmlp", first.train, variant.pack, first.name, label=label)
+    start: Options = {"init-from": str(out / first.name / RUN)}
+    return Trial("gridmlp", {**start, **train}, variant.pack, label=label, begun_by=first.train)
 
 
 def _result(variant: str, seed: int, out: Path, trial: Trial, result: Result) -> AbResult:
@@ -56,23 +151,8 @@ def _result(variant: str, seed: int, out: Path, trial: Trial, result: Result) ->
     return AbResult(variant, seed, archive, figures)
 
 
-def run_ab(
-    out: Path,
-    settings: TrialSettings,
-    variants: tuple[Variant, ...] = VARIANTS,
-    *,
-    n_seeds: int = 3,
-    training: Options | None = None,
-    progress: Progress = silent,
-) -> list[AbResult]:
-    """Train, pack and score all variants and seeds.
-
-    Args:
-        out: One folder per variant and seed, kept between calls.
-        settings: Frames, threads and LPIPS.
-        variants: What is compared; the plain one is always among them.
-        n_seeds: Seeds 0 .. n_seeds - 1.
-        training: Options of every training, e.g. its preset, or fewer epochs.
+def run_ab(plan: AbPlan, progress: Progress = silent) -> list[AbResult]:
+    """Train, pack and score what is planned.
 
     Returns:
         All results, variant by variant.
@@ -80,15 +160,11 @@ def run_ab(
     Raises:
         EvalError: a command failed.
     """
-    if PLAIN not in {variant.name for variant in variants}:
-        variants = (VARIANTS[0], *variants)
-    shared: Options = {"device": "cpu", "threads": settings.threads, **(training or {})}
-    jobs = [(seed, variant) for seed in range(n_seeds) for variant in variants]
-    trials = [_trial(variant, seed, out, shared) for seed, variant in jobs]
-    results = run_trials(trials, out, settings, progress, check=measures_of)
+    trials = [trial for _, _, trial in plan.jobs]
+    results = run_trials(trials, plan.out, plan.settings, progress, check=measures_of)
     measured = [
-        _result(variant.name, seed, out, trial, result)
-        for (seed, variant), trial, result in zip(jobs, trials, results, strict=True)
+        _result(variant.name, seed, plan.out, trial, result)
+        for (variant, seed, trial), result in zip(plan.jobs, results, strict=True)
     ]
-    order = [variant.name for variant in variants]
+    order = [variant.name for variant in VARIANTS]
     return sorted(measured, key=lambda result: (order.index(result.variant), result.seed))

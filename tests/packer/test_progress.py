@@ -46,5 +46,5 @@ def test_a_terminal_keeps_no_trace(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_hours_are_shown_as_hours() -> None:
-    assert progress._clock(59.9) == "0:59"
-    assert progress._clock(3 * 3600 + 61) == "3:01:01"
+    assert progress.clock(59.9) == "0:59"
+    assert progress.clock(3 * 3600 + 61) == "3:01:01"

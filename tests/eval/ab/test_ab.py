@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from tests.conftest import make_day, write_day
 from todpack.cli import main
 from todpack.eval.ab.report import ab_json, ab_table, acceptance, acceptance_table
-from todpack.eval.ab.run import QUICK_TRAINING, AbResult, run_ab
+from todpack.eval.ab.run import QUICK_TRAINING, AbResult, plan_ab, run_ab
 from todpack.eval.ab.variants import PLAIN, VARIANTS
+from todpack.eval.code_digest import code_digest
 from todpack.eval.measures.latency import ComparedTimes, compare_times
-from todpack.eval.trials import TrialSettings
+from todpack.eval.trials import RESULT, TrialSettings, finished_result
 
 pytest.importorskip("torch")
 
@@ -90,13 +92,17 @@ def test_real_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     frames, valid = make_day(24, 32, 4)
     day = write_day(tmp_path / "day", frames, valid)
     chosen = tuple(v for v in VARIANTS if v.name in (PLAIN, "ptq8"))
-    settings, out = TrialSettings(day, lpips=False), tmp_path / "ab"
+    settings, out = TrialSettings(day, lpips=False, code=("trains", "packs")), tmp_path / "ab"
 
-    def run() -> list[AbResult]:
-        return run_ab(out, settings, chosen, n_seeds=1, training={"preset": "ab", **QUICK_TRAINING})
+    def run(settings: TrialSettings = settings) -> list[AbResult]:
+        training: dict[str, Any] = {"preset": "ab", **QUICK_TRAINING}
+        return run_ab(plan_ab(out, settings, chosen, n_seeds=1, training=training))
 
     def logs() -> list[int]:
         return [(out / name / "log.txt").stat().st_mtime_ns for name in ("plain-s0", "ptq8-s0")]
+
+    def trained() -> int:
+        return (out / "plain-s0" / "run" / "log.csv").stat().st_mtime_ns
 
     results = run()
     assert [r.variant for r in results] == [PLAIN, "ptq8"]
@@ -112,11 +118,56 @@ def test_real_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     (out / "ptq8-s0" / "result.json").write_text("{")  # as if cut short
     assert run() == results
     assert [now == then for now, then in zip(logs(), first, strict=True)] == [True, False]
+    first, at = logs(), trained()
+    measured_anew = run(replace(settings, code=("trains", "packs otherwise")))
+    assert [one.figures for one in measured_anew] == [one.figures for one in results]
+    assert trained() == at  # the run is taken as it is
+    assert not set(logs()) & set(first)
+    run(replace(settings, code=("trains otherwise", "packs")))
+    assert trained() != at
     times = compare_times({r.variant: r.archive for r in results}, 1, PLAIN, 3)
     assert times[PLAIN].frame_ratio == 1.0
     assert all(one.frame_ms > 0.0 and one.load_ms > 0.0 for one in times.values())
     described = json.dumps(ab_json(results, times, acceptance(results, times), {}))
     assert json.loads(described)["results"][1]["variant"] == "ptq8"
+
+
+def test_plan_says_what_is_to_do(tmp_path: Path) -> None:
+    chosen = tuple(v for v in VARIANTS if v.name in ("ptq8", "qat8"))
+    settings = TrialSettings(tmp_path / "day", lpips=False, code=("a", "b"))
+    plan = plan_ab(tmp_path, settings, chosen, n_seeds=2, training={"epochs": 2})
+    assert [trial.name for _, _, trial in plan.jobs][:3] == ["plain-s0", "ptq8-s0", "qat8-s0"]
+    assert plan.describe() == "3 variants x 2 seeds: 0 trials are there, 6 to do"
+    for _, _, trial in plan.jobs[:2]:
+        result = {"values": trial.values, "frames": "", "code": ["a", "b"], "measures": {}, "spent_s": 40.0}
+        (tmp_path / trial.name).mkdir()
+        (tmp_path / trial.name / RESULT).write_text(json.dumps(result))
+    assert plan.describe() == "3 variants x 2 seeds: 2 trials are there, 4 to do, about 2:40"
+    for train, pack in (("a", "c"), ("c", "b")):
+        assert len(replace(plan, settings=replace(settings, code=(train, pack))).to_do) == 6
+
+
+def test_other_weights_to_start_from_are_another_trial(tmp_path: Path) -> None:
+    settings, chosen = TrialSettings(tmp_path, lpips=False), tuple(v for v in VARIANTS if v.name == "qat8")
+    plans = [plan_ab(tmp_path, settings, chosen, n_seeds=1, training={"epochs": n}) for n in (2, 2, 3)]
+    first, same, other = [next(trial for v, _, trial in plan.jobs if v.name == "qat8") for plan in plans]
+    result = {"values": first.values, "frames": "", "measures": {}}
+    (tmp_path / RESULT).write_text(json.dumps(result))
+    assert finished_result(tmp_path, same, settings) is not None
+    assert finished_result(tmp_path, other, settings) is None
+    assert first.begun_by != other.begun_by
+
+
+def test_comments_do_not_make_other_code(tmp_path: Path) -> None:
+    def digest(source: str, table: str = "a = 1") -> str:
+        (tmp_path / "a.py").write_text(source)
+        (tmp_path / "b.toml").write_text(table)
+        return code_digest(["*.py", "*.toml"], root=tmp_path)
+
+    before = digest('"""Says."""\ndef f(x):\n    """Says."""\n    return x + 1\n')
+    assert digest("def f(x):\n    # more\n    return (x + 1)\n") == before
+    assert digest("def f(x):\n    return x + 2\n") != before
+    assert digest("def f(x):\n    return x + 1\n", "a = 2") != before
 
 
 def test_bad_requests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
