@@ -35,7 +35,7 @@ from .zstd_frames import DICTIONARY, unzstd, unzstd_magicless
 from .zstd_frames import MAGIC as ZSTD_MAGIC
 
 MAGIC = b"\x89TOD\r\n\x1a\n"
-MAJOR, MINOR = 1, 3
+MAJOR, MINOR = 1, 4
 # (name, struct code, bytes), in file order; FORMAT.md has the same table
 HEADER_FIELDS = (
     ("magic", "8s", 8),

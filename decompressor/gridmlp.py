@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,8 @@ HASH_FACTORS = ((1_640_531_513, 805_459_861), (1_103_515_245, 1_597_334_677))
 MAX_LEVELS = 32
 MAX_NODES = 1 << 16
 MAX_CAPACITY = 1 << 24
+MAX_PROBES = 1 << 16
+CHOSEN_BYTES = 40  # of each node whose entry is stored, while that is read
 STRIP_TEXELS = 1 << 14  # looked up at a time, so that many levels take little memory
 
 
@@ -34,13 +36,24 @@ class HashEntry:
         top_levels: How many.
         capacity: M, entries of each.
         merge: "mean" or "learned".
-        seed: For people and other tools: the graph has it.
+        seed: Of the hash. Where nodes have one candidate it is for people and other tools: the graph has it.
+        probes: Entries that a node may have; of several, section `index` says which.
     """
 
     top_levels: int
     capacity: int
     merge: str
     seed: int
+    probes: int
+
+    def first_entries(self, rows: int, columns: int) -> np.ndarray:
+        """(rows, columns) int64 entry that each node of a level has by index 0."""
+        if self.probes == self.capacity:
+            return np.zeros((rows, columns), np.int64)
+        a, b = HASH_FACTORS[0]
+        mixed = (np.arange(rows)[:, None] * a + np.arange(columns) * b + self.seed) % HASH_PRIME
+        first: np.ndarray = mixed * mixed % HASH_PRIME % self.capacity
+        return first
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,13 @@ class GridMlpEntry:
         n_more += 0 if self.coordinates is None else self.coordinates.n_inputs
         return self.channels * len(self.level_shapes) + n_more + (0 if self.baseline is None else 3)
 
+    @property
+    def n_chosen(self) -> int:
+        """Nodes whose entries are stored."""
+        if self.hashing is None or self.hashing.probes == 1:
+            return 0
+        return sum(rows * columns for rows, columns in self.level_shapes[-self.hashing.top_levels :])
+
 
 def _level_shape(item: object, where: str) -> tuple[int, int]:
     if not isinstance(item, list) or len(item) != 2 or not all(type(n) is int and 0 < n <= MAX_NODES for n in item):
@@ -112,11 +132,15 @@ def _level_shape(item: object, where: str) -> tuple[int, int]:
 
 
 def _hash_entry(fields: Fields, n_levels: int) -> HashEntry:
+    top_levels, capacity = fields.integer("top_levels", 1, n_levels), fields.integer("capacity", 1, MAX_CAPACITY)
+    most = min(capacity, MAX_PROBES)
+    probes = 1 if fields.is_absent("probes") else fields.integer("probes", min(2, most), most)
     return HashEntry(
-        top_levels=fields.integer("top_levels", 1, n_levels),
-        capacity=fields.integer("capacity", 1, MAX_CAPACITY),
-        merge=fields.choice("merge", HASH_MERGES),
+        top_levels=top_levels,
+        capacity=capacity,
+        merge=fields.choice("merge", HASH_MERGES if probes == 1 else HASH_MERGES[:1]),
         seed=fields.integer("seed", 0, (1 << 31) - 1),
+        probes=probes,
     )
 
 
@@ -179,6 +203,26 @@ def _values(
     return values
 
 
+def _entries(container: Container, name: str, hashing: HashEntry, shape: tuple[int, int]) -> np.ndarray:
+    """(rows, columns) entry of each node, by the stored indices.
+
+    Raises:
+        ArchiveError: the section is missing, damaged, or of another shape or type.
+    """
+    n_nodes, n_bits = shape[0] * shape[1], (hashing.probes - 1).bit_length()
+    planes = container.read_array(name)
+    if planes.shape != (n_bits, -(-n_nodes // 8)) or planes.dtype != np.dtype("<u1"):
+        raise container.invalid(name, f"expected u1 of shape ({n_bits}, {-(-n_nodes // 8)})")
+    indices = np.zeros(n_nodes, np.int32)
+    for plane in planes:
+        indices += indices
+        indices += np.unpackbits(plane, count=n_nodes)
+    if int(indices.max()) >= hashing.probes:
+        raise container.invalid(name, f"expected indices under {hashing.probes}, found {int(indices.max())}")
+    entries: np.ndarray = (hashing.first_entries(*shape) + indices.reshape(shape)) % hashing.capacity
+    return entries
+
+
 def _stored_inputs(container: Container, index: int, entry: GridMlpEntry) -> dict[str, np.ndarray]:
     """The inputs of `latents` that do not depend on the texels: grids, hash tables, merges, the encoder's latents."""
     feeds: dict[str, np.ndarray] = {}
@@ -190,7 +234,12 @@ def _stored_inputs(container: Container, index: int, entry: GridMlpEntry) -> dic
             feeds[f"grid_{level}"] = _values(container, f"{index}/grid/{level}", shape, *quant)
             continue
         table = (entry.channels, entry.hashing.capacity)
-        feeds[f"grid_{level}"] = _values(container, f"{index}/hash/{level}", table, *quant)
+        values = _values(container, f"{index}/hash/{level}", table, *quant)
+        if entry.hashing.probes > 1:  # a dense grid for the graph
+            entries = _entries(container, f"{index}/index/{level}", entry.hashing, level_shape)
+            feeds[f"grid_{level}"] = values[:, entries]
+            continue
+        feeds[f"grid_{level}"] = values
         if entry.hashing.merge == "learned":
             name = f"{index}/merge/{level}"
             merge = container.read_array(name)
@@ -219,7 +268,8 @@ class GridMlpDecoder(LatentMapDecoder):
 
 def working_set(lightmap: LightmapEntry, entry: GridMlpEntry, _n_hours: int, _decoder: str) -> WorkingSet:
     """What decoding needs, an estimate."""
-    return latent_maps.working_set(lightmap, entry.n_latents, entry.baseline is not None)
+    one = latent_maps.working_set(lightmap, entry.n_latents, entry.baseline is not None)
+    return replace(one, kept=one.kept + (CHOSEN_BYTES + 4 * entry.channels) * entry.n_chosen)
 
 
 def describe(entry: GridMlpEntry) -> list[str]:
@@ -237,6 +287,7 @@ def describe(entry: GridMlpEntry) -> list[str]:
         lines.append(
             f"  hash: the last {hashing.top_levels} levels in tables of {hashing.capacity} entries, "
             f"merge {hashing.merge}, seed {hashing.seed}"
+            + (f", the best of {hashing.probes} for each node" if hashing.probes > 1 else "")
         )
     if entry.encoder is not None:
         lines.append(f"  encoder: latents of the baseline, {' x '.join(str(n) for n in entry.encoder.shape)}")

@@ -18,7 +18,7 @@ import zstandard
 
 from todpack.decompressor.archive import Archive, open_archive
 from todpack.decompressor.bits import zigzag
-from todpack.decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR, MINOR
+from todpack.decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
 from todpack.decompressor.errors import DamagedArchiveError, LimitExceededError
 from todpack.decompressor.files import write_atomic
 from todpack.decompressor.limits import DEFAULT_LIMITS, Limits
@@ -33,6 +33,9 @@ ZSTD_LEVEL = 22
 PIECE_BYTES = 1 << 20
 ALWAYS_REQUIRED = ("dictionary", "digest", "adaptive")
 """Features of every archive that is written."""
+OLDEST_MINOR = 3
+MINOR_OF_FEATURE = {"probes": 4}
+"""Minor versions: what readers of it need, and what features need beyond."""
 PADDING = "padding"
 MIN_PADDING, MAX_PADDING = 512, 1 << 20
 
@@ -181,9 +184,11 @@ class ArchiveWriter:
         for entry in [*(entry for entry, _ in self._lead), *self._entries]:
             entries.append({**entry, "offset": end})
             end += entry["stored_bytes"]
+        required = [*self.metadata.get("requires", ()), *ALWAYS_REQUIRED]
+        minor = max(MINOR_OF_FEATURE.get(name, OLDEST_MINOR) for name in required)
         own = {
-            "requires": [*self.metadata.get("requires", ()), *ALWAYS_REQUIRED],
-            "version": f"{MAJOR}.{MINOR}",
+            "requires": required,
+            "version": f"{MAJOR}.{minor}",
             "sections": entries,
             DIGEST_FIELD: "0" * 64,
         }
@@ -194,7 +199,7 @@ class ArchiveWriter:
         text = _json({**metadata, DIGEST_FIELD: digest.hexdigest()})
         packed = deflate_by_dictionary(text)
         file_bytes = HEADER.size + len(packed) + end
-        head = HEADER.pack(MAGIC, MAJOR, MINOR, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]
+        head = HEADER.pack(MAGIC, MAJOR, minor, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]
         crc = zlib.crc32(packed, zlib.crc32(head))
         return b"".join([head, crc.to_bytes(4, "little"), packed])
 

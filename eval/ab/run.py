@@ -26,7 +26,7 @@ from ..trials import (
 )
 from .variants import PLAIN, VARIANTS, Variant
 
-_MODEL_SECTIONS = ("/grid/", "/hash/", "/merge/", "/encoder", "/frame.onnx")
+_MODEL_SECTIONS = ("/grid/", "/hash/", "/merge/", "/index/", "/encoder", "/frame.onnx")
 QUICK_TRAINING: Options = {"epochs": 2, "samples-per-epoch": 16384, "hash-epochs": 1, "qat-epochs": 1}
 _TRAINS = (
     "trainer/gridmlp/*.py", "trainer/neural/*.py", "trainer/losses.py", "trainer/presets/gridmlp_*.toml",

@@ -85,7 +85,7 @@ def frame_graph(arrays: Mapping[str, np.ndarray], n_layers: int, n_features: int
         arrays: The run's MLP arrays, as trainer/gridmlp/export.py names them.
         n_layers: Number of hidden layers.
         n_features: Channels of z before the baseline.
-        residual: Whether z ends with the baseline.
+        residual: Whether z ends with the baseline; `mlp_input_features` may have three columns for it.
         dtype: Storage of the weight matrices: "fp32", "fp16" or "int8"; biases are fp32.
     """
     graph = GraphBuilder()
@@ -105,9 +105,13 @@ def frame_graph(arrays: Mapping[str, np.ndarray], n_layers: int, n_features: int
     n_latents = n_features + (3 if residual else 0)
     graph.constant("as_columns", np.array([n_latents, -1], np.int64))
     graph.node("Reshape", ["z", "as_columns"], "z_columns")
-    # the baseline's columns are zero: cheaper than slicing the features out of z for every frame
-    weight = np.pad(arrays["mlp_input_features"], ((0, 0), (0, n_latents - n_features)))
+    # where the baseline is no input, its columns are zero: cheaper than slicing the features out of z for every frame
+    inputs = arrays["mlp_input_features"]
+    weight = np.pad(inputs, ((0, 0), (0, n_latents - inputs.shape[1])))
     first, first_bias = stored_weight(graph, "weight_features", weight, dtype), "bias_at_time"
+    if inputs.shape[1] > n_features:  # the trained input is the baseline in units of 255 codes
+        units = np.where(np.arange(n_latents) < n_features, 1.0, 1.0 / SRGB_PEAK).astype(np.float32)
+        first = graph.node("Mul", [first, graph.constant("units", units[None])], "weight_inputs")
     if has_film:
         graph.constant("bias_0", arrays["mlp_0_bias"].astype(np.float32)[:, None])
         first, first_bias = _modulate(graph, first, "bias_0", 0)

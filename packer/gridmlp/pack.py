@@ -25,7 +25,7 @@ from .quantize import QuantizedGrid, quantize_grid, shortest_floats
 
 LATENTS_GRAPH, FRAME_GRAPH = "0/latents.onnx", "0/frame.onnx"
 MODEL_ARRAYS = ("grid_", "mlp_", "encoder")
-MODEL_SECTIONS = ("/grid/", "/hash/", "/merge/", "/encoder", "/frame.onnx")
+MODEL_SECTIONS = ("/grid/", "/hash/", "/merge/", "/index/", "/encoder", "/frame.onnx")
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,9 @@ def add_gridmlp(writer: ArchiveWriter, run: Run, options: GridMlpPackOptions, va
     hashing = None
     if config.hash_top_levels:
         hashing = HashTables(config.hash_top_levels, config.hash_capacity, config.hash_seed, config.hash_merge)
+    probes = {"probes": config.hash_probes} if config.hash_top_levels and config.hash_probes > 1 else {}
+    if probes:
+        writer.metadata["requires"] = ["probes"]
     grids: list[QuantizedGrid] = []
     shapes = config.level_shapes(run.height, run.width)
     for level in range(len(shapes)):
@@ -101,10 +104,14 @@ def add_gridmlp(writer: ArchiveWriter, run: Run, options: GridMlpPackOptions, va
             continue
         grids.append(_quantized(run, f"grid_{level}_table", level, options, config.hash_capacity, channels))
         writer.add(f"0/hash/{level}", grids[-1].codes[:, 0])
-        if config.hash_merge == "learned":
+        if config.hash_probes > 1:
+            writer.add(
+                f"0/index/{level}", packed_indices(run.array(f"index_{level}", *shapes[level]), config.hash_probes)
+            )
+        elif config.hash_merge == "learned":
             merge = run.array(f"grid_{level}_merge", channels, 2 * channels)
             writer.add(f"0/merge/{level}", merge.astype(np.float32))
-    encoder = quantize_grid(run.array("encoder", None, None, None)) if config.use_baseline_encoder else None
+    encoder = quantize_grid(run.array("encoder", None, None, None)) if config.n_encoded else None
     if encoder is not None:
         writer.add("0/encoder", encoder.codes)
     n_features = channels * len(shapes) + (0 if encoder is None else len(encoder.codes)) + config.n_coordinates
@@ -116,7 +123,8 @@ def add_gridmlp(writer: ArchiveWriter, run: Run, options: GridMlpPackOptions, va
         baseline = {"time_h": config.baseline_time, "q_step": options.baseline_q_step}
     encoded = None if encoder is None else encoder.codes.shape
     xy = config.xy_harmonics, config.xy_include_input
-    latents = latents_graph(shapes, channels, run.height, run.width, config.residual_mode, hashing, encoded, xy)
+    in_graph = hashing if config.hash_probes == 1 else None  # a reader makes dense grids of what nodes chose
+    latents = latents_graph(shapes, channels, run.height, run.width, config.residual_mode, in_graph, encoded, xy)
     writer.add_bytes(LATENTS_GRAPH, latents)
     frames = frame_graph(run.arrays, n_layers, n_features, config.residual_mode, options.mlp_dtype)
     writer.add_bytes(FRAME_GRAPH, frames)
@@ -129,7 +137,7 @@ def add_gridmlp(writer: ArchiveWriter, run: Run, options: GridMlpPackOptions, va
             "scales": [scale for grid in grids for scale in shortest_floats(grid.scales)],
             "zero_points": [int(zero) for grid in grids for zero in grid.zero_points],
         },
-        "hash": None if hashing is None else asdict(hashing),
+        "hash": None if hashing is None else asdict(hashing) | probes,
         "baseline": baseline,
         "normalization": {
             "xy_range": [0.0, 1.0],
@@ -152,6 +160,12 @@ def _quantized(run: Run, name: str, level: int, options: GridMlpPackOptions, *sh
     return quantize_grid(values[None] if values.ndim == 2 else values, options.grid_dtype, percentile, affine)
 
 
+def packed_indices(indices: np.ndarray, probes: int) -> np.ndarray:
+    """(rows, columns) indices of a level as bit planes, the highest first: (bits, ceil(rows * columns / 8)) uint8."""
+    shifts = np.arange((probes - 1).bit_length())[::-1, None]
+    return np.packbits((indices.reshape(1, -1) >> shifts) & 1, axis=1)
+
+
 def _described(grid: QuantizedGrid) -> dict[str, object]:
     zero_points = [int(zero) for zero in grid.zero_points]
     return {"shape": list(grid.codes.shape), "scales": shortest_floats(grid.scales), "zero_points": zero_points}
@@ -160,7 +174,7 @@ def _described(grid: QuantizedGrid) -> dict[str, object]:
 def _check_mlp(run: Run, config: GridMlpConfig, n_features: int) -> None:
     """Ask for all arrays of the MLP, whose shapes the graph takes for granted."""
     hidden, n_layers, n_times = config.hidden, config.layers, 2 * config.time_harmonics
-    run.array("mlp_input_features", hidden, n_features)
+    run.array("mlp_input_features", hidden, n_features + 3 * config.baseline_input)
     run.array("mlp_0_bias", hidden)
     if config.film:
         width = run.array("mlp_film_embed_weight", None, n_times).shape[0]

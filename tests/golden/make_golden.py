@@ -58,7 +58,7 @@ def frame_digests(frames: np.ndarray, times: tuple[float, ...] = TIMES) -> dict[
 
 NAMES = (
     "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "daybasis-ans-1.2", "daybasis-ans-1.3",
-    "gridmlp-1.0", "gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1",
+    "gridmlp-1.0", "gridmlp-1.1", "gridmlp-1.4", "siren-latent-1.1", "siren-weights-1.1",
 )  # fmt: skip
 CODINGS = {
     "daybasis-linear-1.0": "linear", "daybasis-gamma-1.1": "gamma", "daybasis-log-1.1": "log",
@@ -69,6 +69,7 @@ PLAIN: dict[str, Any] = {
     "grid_levels": (4, 8), "channels_per_level": 2, "hidden": 8, "layers": 2, "time_harmonics": 2, "epochs": 3,
     "samples_per_epoch": 24 * 1024, "batch_size": 24 * 128, "lr": 3e-3,
 }  # fmt: skip
+PROBES = {"hash_top_levels": 1, "hash_capacity": 24, "hash_probes": 5, "hash_seed": 3, "hash_dense_epochs": 1}
 SWITCHES: dict[str, Any] = {
     "hash_top_levels": 1, "hash_capacity": 21, "hash_merge": "learned", "hash_seed": 7, "hash_epochs": 1, "film": True,
     "use_baseline_encoder": True, "be_downsample": 4,
@@ -183,7 +184,7 @@ def main() -> int:
             print(f"{path.name}: kept")
             continue
         if name.startswith("gridmlp"):
-            _gridmlp(day, path, {} if name.endswith("1.0") else SWITCHES)
+            _gridmlp(day, path, {"1.0": {}, "1.1": SWITCHES, "1.4": PROBES}[name.split("-")[1]])
         elif name.startswith("siren"):
             _siren(day, path, name.split("-")[1])
         else:

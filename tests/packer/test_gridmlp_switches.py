@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from tests.conftest import make_day, write_day
-from tests.decompressor.forge import put_together, take_apart
+from tests.decompressor.forge import put_together, set_section, take_apart
 from todpack.decompressor import InvalidSectionError, gridmlp, open_archive
 from todpack.frames import Day, read_day
 from todpack.packer.configuration import from_json
+from todpack.packer.errors import ConfigError
 from todpack.packer.gridmlp.command import GridMlpPackOptions
 from todpack.packer.gridmlp.config import GridMlpConfig
 from todpack.packer.gridmlp.frame_graph import frame_graph
@@ -24,6 +25,7 @@ torch = pytest.importorskip("torch")
 
 from todpack.trainer.gridmlp.baseline_encoder import masked_frame  # noqa: E402
 from todpack.trainer.gridmlp.export import model_arrays, start_from_arrays  # noqa: E402
+from todpack.trainer.gridmlp.hash_grid import hash_nodes  # noqa: E402
 from todpack.trainer.gridmlp.model import GridMlp  # noqa: E402
 from todpack.trainer.gridmlp.train import train_gridmlp  # noqa: E402
 
@@ -34,7 +36,11 @@ PLAIN: dict[str, Any] = {
 HASH_1 = {"hash_top_levels": 1, "hash_capacity": 37, "hash_epochs": 1, "hash_seed": 2_147_483_647}
 HASH_2 = {"hash_top_levels": 2, "hash_capacity": 64, "hash_epochs": 1, "hash_merge": "learned", "hash_seed": 5}
 HASH_ALL = {"hash_top_levels": 3, "hash_capacity": 16, "hash_epochs": 0}
+PROBES = {"hash_top_levels": 1, "hash_capacity": 37, "hash_probes": 5, "hash_dense_epochs": 1, "hash_seed": 9}
+PROBES_ALL = {"hash_top_levels": 2, "hash_capacity": 20, "hash_probes": 20}
 ENCODER = {"use_baseline_encoder": True, "be_channels": 8, "be_downsample": 3}
+FOLD = {**ENCODER, "be_downsample": 2, "be_fold": True, "grid_levels": (4, 13, 26)}
+TIMES = {"times_per_step": 2, "warmup": 0.2, "adam_beta2": 0.99}
 XY = {"xy_harmonics": 3, "xy_include_input": True}
 FILM = {"film": True, "film_width": 5}
 PATCH = {"patch_size": 16}
@@ -47,7 +53,16 @@ SWITCHES = {
     "hash-1": HASH_1,
     "hash-2-learned": HASH_2,
     "hash-all": HASH_ALL,
+    "probes": PROBES,
+    "probes-all": PROBES_ALL,
+    "probes+film+qat": {**PROBES, **FILM, **QAT},
     "encoder": ENCODER,
+    "baseline-input": {"baseline_input": True},
+    "baseline-input+film+fold": {"baseline_input": True, **FILM, **FOLD},
+    "fold": FOLD,
+    "fold+qat": {**FOLD, **QAT},
+    "times": TIMES,
+    "times+temporal": {**TIMES, **TEMPORAL, "relative_weights": True},
     "xy": XY,
     "xy-alone": {"xy_include_input": True},
     "film": FILM,
@@ -92,6 +107,8 @@ def decoded_and_expected(run: Path, archive_path: Path, dtype: str) -> list[tupl
             both = np.array([quant["scales"], quant["zero_points"]], np.float32).reshape(2, -1, channels)
             model.affines = {level: torch.from_numpy(both[:, level]) for level in range(both.shape[1])}
         encoded = None
+        if config.be_fold:
+            encoded = model.encoded()  # the grid of the archive, which the encoder was taken out of
         if "encoder" in entry:
             codes = archive.container.read_array("0/encoder").astype(np.float32)
             zero, scale = (np.array(entry["encoder"][k], np.float32) for k in ("zero_points", "scales"))
@@ -123,6 +140,45 @@ def test_switch_decodes_as_trained(day: Day, tmp_path: Path, name: str) -> None:
         for decoded, expected in decoded_and_expected(tmp_path / "run", tmp_path / "a.tod", options.mlp_dtype):
             assert np.abs(expected - expected.mean()).max() > 5.0
             assert np.abs(decoded - expected).max() < 2e-3 * max(1.0, np.abs(expected).max() / 255.0)
+
+
+def test_nodes_take_the_nearest_of_their_candidates(day: Day, tmp_path: Path) -> None:
+    """Indices are packed bits of what training chose; a reader's hash is the trainer's."""
+    config = GridMlpConfig(**{**PLAIN, **PROBES})
+    train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
+    pack_run(tmp_path / "run", tmp_path / "a.tod", GridMlpPackOptions("float32"))
+    with np.load(tmp_path / "run" / "arrays.npz") as stored:
+        table, index = stored["grid_2_table"], stored["index_2"]
+    assert len(np.unique(index)) == 5
+    rows, columns = index.shape
+    first = hash_nodes(torch.arange(rows)[:, None], torch.arange(columns)[None], 37, 9, 0).numpy()
+    with open_archive(tmp_path / "a.tod", provider="cpu") as archive:
+        assert archive.metadata["version"] == "1.4"
+        assert archive.metadata["requires"][0] == "probes"
+        assert archive.container.sections["0/index/2"].shape == (3, -(-rows * columns // 8))
+        grid = archive.lightmaps[0].decoder.stored_inputs()["grid_2"]
+    np.testing.assert_array_equal(grid, table[(first + index) % 37].transpose(2, 0, 1))
+
+
+def test_folded_encoder_leaves_no_trace_in_the_archive(day: Day, tmp_path: Path) -> None:
+    """The same sections, graphs and sizes as plain, and the frames of the model whose latents are still apart."""
+    config = GridMlpConfig(**{**PLAIN, **FOLD})
+    model = GridMlp(config, 20, 26, masked_frame(day.radiance[0].astype(np.uint8), day.valid))
+    arrays = model_arrays(model)
+    assert model.encoder is not None
+    np.testing.assert_allclose(
+        arrays["grid_1"].reshape(-1, 2), (model.grids[1] + model.encoder()).detach().numpy(), atol=1e-7
+    )
+    assert arrays.keys() == model_arrays(GridMlp(GridMlpConfig(**{**PLAIN, "grid_levels": (4, 13, 26)}), 20, 26)).keys()
+    again = GridMlp(config, 20, 26, masked_frame(day.radiance[0].astype(np.uint8), day.valid))
+    start_from_arrays(again, arrays, "arrays")
+    texels, hour = torch.arange(520), torch.tensor([5.0])
+    torch.testing.assert_close(again(texels, hour), model(texels, hour), atol=1e-6, rtol=1e-4)
+
+
+def test_encoder_is_folded_into_a_grid_of_its_size_alone() -> None:
+    with pytest.raises(ConfigError, match=r"--be-fold: expected --be-downsample .* found latents of 10 x 13 beside"):
+        GridMlp(GridMlpConfig(**{**PLAIN, **FOLD, "grid_levels": (4, 8)}), 20, 26, np.zeros((20, 26, 3), np.uint8))
 
 
 def test_time_costs_nothing_per_texel(tmp_path: Path) -> None:
@@ -163,9 +219,10 @@ def test_large_maps_are_looked_up_in_strips(day: Day, tmp_path: Path, monkeypatc
     np.testing.assert_allclose(maps[2], maps[0], atol=1e-3)
 
 
-@pytest.mark.parametrize("section", ["0/hash/1", "0/merge/1", "0/encoder"])
+@pytest.mark.parametrize("section", ["0/hash/1", "0/merge/1", "0/encoder", "0/index/2"])
 def test_sections_of_another_shape_are_refused(day: Day, tmp_path: Path, section: str) -> None:
-    config = GridMlpConfig(**{**PLAIN, **HASH_2, **ENCODER, "epochs": 2})
+    hashing = PROBES if "index" in section else HASH_2
+    config = GridMlpConfig(**{**PLAIN, **hashing, **ENCODER, "epochs": 2})
     train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)
     pack_run(tmp_path / "run", tmp_path / "a.tod")
     data = (tmp_path / "a.tod").read_bytes()
@@ -177,6 +234,19 @@ def test_sections_of_another_shape_are_refused(day: Day, tmp_path: Path, section
 
     (tmp_path / "b.tod").write_bytes(put_together(*take_apart(data), spoil))
     with open_archive(tmp_path / "b.tod", provider="cpu") as archive, pytest.raises(InvalidSectionError, match=section):
+        archive.decode(0.0)
+
+
+def test_indices_beyond_the_candidates_are_refused(day: Day, tmp_path: Path) -> None:
+    train_gridmlp(day, GridMlpConfig(**{**PLAIN, **PROBES, "epochs": 2}), tmp_path / "run", device="cpu", quiet=True)
+    pack_run(tmp_path / "run", tmp_path / "a.tod")
+    metadata, stored = take_apart((tmp_path / "a.tod").read_bytes())
+    set_section(metadata, stored, "0/index/2", np.full((3, 24), 255, np.uint8), "u1")
+    (tmp_path / "b.tod").write_bytes(put_together(metadata, stored))
+    with (
+        open_archive(tmp_path / "b.tod", provider="cpu") as archive,
+        pytest.raises(InvalidSectionError, match=r"0/index/2.*expected indices under 5, found 7"),
+    ):
         archive.decode(0.0)
 
 

@@ -14,8 +14,9 @@ import pytest
 
 from tests.conftest import make_day, write_day
 from todpack.decompressor import open_archive
-from todpack.decompressor.container import MAJOR, MINOR
+from todpack.decompressor.container import MAJOR
 from todpack.frames import Day, read_day
+from todpack.packer.archive_writer import OLDEST_MINOR
 from todpack.packer.configuration import from_json
 from todpack.packer.gridmlp.config import GridMlpConfig
 from todpack.packer.gridmlp.pack import pack_run
@@ -66,7 +67,7 @@ def test_old_checkpoint_is_resumed(day: Day, tmp_path: Path) -> None:
 def test_old_run_packs_and_starts_a_new_one(day: Day, tmp_path: Path) -> None:
     pack_run(BEFORE, tmp_path / "a.tod")
     with open_archive(tmp_path / "a.tod", provider="cpu") as archive:
-        assert archive.container.version == (MAJOR, MINOR)
+        assert archive.container.version == (MAJOR, OLDEST_MINOR)
         assert archive.decode(6.0).shape == (12, 16, 3)
     fields = json.loads((BEFORE / "config.json").read_text())
     config = from_json(GridMlpConfig, {**fields["config"], "qat": True, "qat_epochs": 1})

@@ -9,6 +9,7 @@ import torch
 
 from todpack.packer.errors import ConfigError
 
+from .hash_probing import ProbedLevel
 from .model import GridMlp
 
 CHUNK_TEXELS = 4096
@@ -21,17 +22,19 @@ def model_arrays(model: GridMlp) -> dict[str, np.ndarray]:
     Returns:
         `grid_<l>` (rows, columns, C) float32 per dense level; `mlp_input_features` (hidden, L * C), `mlp_input_time`
         (hidden, 2F), `mlp_<i>_weight` / `mlp_<i>_bias` for layer i = 0 (bias only) .. layers, the last giving RGB.
-        Where they are switched on: `grid_<l>_table` (M, C) and `grid_<l>_merge` (C, 2C) of hash levels; `encoder`
-        (rows, columns, C0), the latents, not the network; `mlp_film_embed_weight` / `_bias` and
-        `mlp_film_<i>_weight` (2 hidden, width) / `_bias` instead of `mlp_input_time`; `quant_<l>` (2, C), scales and
-        zero points of calibrated levels.
+        Where they are switched on: `grid_<l>_table` (M, C), and `grid_<l>_merge` (C, 2C) or `index_<l>` (rows, columns)
+        int32 of hash levels; `encoder` (rows, columns, C0), the latents, not the network; `mlp_film_embed_weight` /
+        `_bias` and `mlp_film_<i>_weight` (2 hidden, width) / `_bias` instead of `mlp_input_time`; `quant_<l>` (2, C),
+        scales and zero points of calibrated levels.
     """
     arrays: dict[str, np.ndarray] = {}
-    for index, (grid, (rows, columns)) in enumerate(zip(model.grids, model.shapes, strict=False)):
-        arrays[f"grid_{index}"] = _to_numpy(grid).reshape(rows, columns, -1)
+    for index, (rows, columns) in enumerate(model.shapes[: len(model.grids)]):
+        arrays[f"grid_{index}"] = _to_numpy(model.level(index)).reshape(rows, columns, -1)
     for index, level in enumerate(model.hash_grids, start=len(model.grids)):
         arrays[f"grid_{index}_table"] = _to_numpy(level.table)
-        if level.merge is not None:
+        if isinstance(level, ProbedLevel):
+            arrays[f"index_{index}"] = level.index.cpu().numpy().astype(np.int32).reshape(level.shape)
+        elif level.merge is not None:
             arrays[f"grid_{index}_merge"] = _to_numpy(level.merge)
     for index, affine in model.affines.items():
         arrays[f"quant_{index}"] = _to_numpy(affine)
@@ -46,7 +49,7 @@ def model_arrays(model: GridMlp) -> dict[str, np.ndarray]:
         for name, layer in (("embed", model.film.embed), *enumerate(model.film.modulators)):
             arrays[f"mlp_film_{name}_weight"] = _to_numpy(layer.weight)
             arrays[f"mlp_film_{name}_bias"] = _to_numpy(layer.bias)
-    if model.encoder is not None:
+    if model.encoder is not None and model.folded_into is None:
         with torch.no_grad():
             arrays["encoder"] = _to_numpy(model.encoder()).reshape(*model.encoder.shape, -1)
     return arrays
@@ -57,7 +60,7 @@ def start_from_arrays(model: GridMlp, arrays: Mapping[str, np.ndarray], where: s
     """Start a model from another run's arrays; what that run did not have stays as it is.
 
     Args:
-        model: Model to fill. A hash level takes the mean of the dense nodes that share an entry.
+        model: Model to fill. A hash level takes the mean of the dense nodes that share an entry, or that choose it.
         arrays: As `model_arrays` gives them.
         where: The other run, for messages.
 
@@ -68,6 +71,9 @@ def start_from_arrays(model: GridMlp, arrays: Mapping[str, np.ndarray], where: s
         name = f"grid_{index}"
         if index < len(model.grids):
             _fill(model.grids[index], arrays, name, where)
+            if index == model.folded_into:
+                assert model.encoder is not None
+                model.grids[index].sub_(model.encoder())
             continue
         level = model.hash_grids[index - len(model.grids)]
         if name in arrays:
@@ -76,7 +82,10 @@ def start_from_arrays(model: GridMlp, arrays: Mapping[str, np.ndarray], where: s
             level.start_from(torch.from_numpy(arrays[name]).flatten(0, 1).to(level.table.device))
         else:
             _fill(level.table, arrays, f"{name}_table", where)
-            if level.merge is not None and f"{name}_merge" in arrays:
+            if isinstance(level, ProbedLevel):
+                _fill(level.index.view(level.shape), arrays, f"index_{index}", where)
+                level.nodes.copy_(level.table[level.entries])
+            elif level.merge is not None and f"{name}_merge" in arrays:
                 _fill(level.merge, arrays, f"{name}_merge", where)
     n_features = arrays["mlp_input_features"].shape[1] if "mlp_input_features" in arrays else 0
     _fill(model.input_features.weight[:, :n_features], arrays, "mlp_input_features", where)
@@ -125,7 +134,7 @@ def reconstruct(
     time_h = torch.as_tensor(hours, dtype=torch.float32, device=device)
     chosen = np.arange(model.height * model.width).reshape(model.height, model.width)[step]
     flat = np.ascontiguousarray(chosen).reshape(-1)
-    encoded = None if model.encoder is None else model.encoder()
+    encoded = model.encoded()
     frames = np.empty((len(hours), len(flat), 3), np.uint8)
     for start in range(0, len(flat), CHUNK_TEXELS):
         part = flat[start : start + CHUNK_TEXELS]

@@ -27,6 +27,8 @@ from .validation import Validation, frames_of, held_frames
 log = logging.getLogger("todpack.train")
 
 QAT_LR_FRACTION = 0.1  # of the learning rates, where fine-tuning begins
+SETTLED_SHARE = 0.25  # of the epochs, in which indices do not change any more
+CHOOSING_STEPS = 8
 HASH_LR_FACTOR = 2.0  # of the grids' learning rate
 
 
@@ -75,10 +77,10 @@ class GridMlpFit(Fit):
         self._reset_optimizer()
 
     def _reset_optimizer(self) -> None:
-        groups = [{"params": list(self.model.grids)}, {"params": self.model.mlp_parameters()}]
+        groups = [{"params": self.model.grid_parameters()}, {"params": self.model.mlp_parameters()}]
         if self.config.hash_top_levels:
             groups.append({"params": self.model.hash_parameters()})
-        self.optimizer = torch.optim.Adam(groups, lr=self.config.lr, eps=1e-10)
+        self.optimizer = torch.optim.Adam(groups, lr=self.config.lr, betas=(0.9, self.config.adam_beta2), eps=1e-10)
 
     def run(self, quiet: bool = False) -> None:
         """Train to the end, and find the grids' ranges where that is asked for."""
@@ -133,6 +135,13 @@ class GridMlpFit(Fit):
         log.info("ranges of the grids: %g %% of the values", calibration.percentile)
         return calibration.affines
 
+    def schedule(self, progress: float) -> float:
+        """Factor of the learning rates: a linear warm-up where there is one, then `Fit.schedule`."""
+        warmup = self.config.warmup
+        if progress < warmup:
+            return super().schedule(0.0) * progress / warmup
+        return super().schedule((progress - warmup) / (1.0 - warmup))
+
     def rates(self, epoch: int, step: int) -> tuple[float, ...]:
         """Learning rates of the grids, the MLP, and the hash grids where there are some."""
         config, start = self.config, self.state.qat_start
@@ -151,8 +160,10 @@ class GridMlpFit(Fit):
         return self.objective.batches(epoch)
 
     def train_epoch(self, epoch: int) -> Loss:
-        """One epoch; of the first ones, the hash grids alone where that is asked for."""
-        if self.config.hash_top_levels:
+        """One epoch; of the first ones, the hash grids alone or dense grids in their place where that is asked for."""
+        if self.model.probed_grids:
+            self._enter_stage(epoch)
+        elif self.config.hash_top_levels:
             alone = epoch < min(self.config.hash_epochs, self._n_main - 1)
             for parameter in self.model.parameters():
                 parameter.requires_grad_(not alone)
@@ -160,8 +171,27 @@ class GridMlpFit(Fit):
                 level.requires_grad_(True)
         return super().train_epoch(epoch)
 
+    def _enter_stage(self, epoch: int) -> None:
+        """Dense grids first, then tables that are fitted to them, whose indices are settled for the last epochs."""
+        n_dense, n_main, state = self.config.hash_dense_epochs, self._n_main, self.state
+        settled = max(n_dense + 1, n_main - round(SETTLED_SHARE * n_main))
+        if epoch == n_dense > 0:
+            self.model.fit_tables()
+        for level in self.model.probed_grids:
+            is_settled = epoch >= settled or state.qat_start >= 0
+            level.stage = "dense" if epoch < n_dense else "chosen" if is_settled else "choosing"
+        if epoch == n_dense and state.qat_start < 0:  # what dense grids reached does not count
+            state.best_loss = state.patience_loss = math.inf
+            state.patience_epoch = epoch
+
+    def is_stalled(self) -> bool:
+        """Whether patience is over; not before the tables are there."""
+        return self.state.epoch > self.config.hash_dense_epochs and super().is_stalled()
+
     def loss(self, batch: Batch, epoch: int, step: int) -> Loss:
         """See `Objective.loss`."""
+        if step % CHOOSING_STEPS == 0:
+            self.model.choose()
         progress = 1.0 if self.state.qat_start >= 0 else (epoch + step / self.n_steps) / self.config.epochs
         return self.objective.loss(self.model, batch, epoch * self.n_steps + step, progress, self.amp)
 

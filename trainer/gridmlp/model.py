@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from todpack.packer.configuration import require
 from todpack.packer.gridmlp.config import GridMlpConfig
 
 from .baseline_encoder import BaselineEncoder
 from .film import Film, modulate
 from .hash_grid import HashLevel
+from .hash_probing import ProbedLevel
 from .quantization import fake_grid, fake_weight
 
 
@@ -70,7 +72,10 @@ class GridMlp(nn.Module):
     Attributes:
         affines: Per level that is fake-quantized: (2, C) scales and zero points.
         mlp_dtype: How the MLP is fake-quantized; "off": not at all.
+        folded_into: The dense level that the encoder's latents are added to; None: they are features of their own.
     """
+
+    baseline: Tensor | None
 
     def __init__(self, config: GridMlpConfig, height: int, width: int, baseline: np.ndarray | None = None) -> None:
         """Make the network with random weights.
@@ -79,7 +84,7 @@ class GridMlp(nn.Module):
             config: Its sizes and switches.
             height: H of the lightmap.
             width: W of the lightmap.
-            baseline: (H, W, 3) uint8, what the BaselineEncoder looks at where it is switched on.
+            baseline: (H, W, 3) uint8, for the BaselineEncoder and as an input, where these are switched on.
         """
         super().__init__()
         self.height, self.width = height, width
@@ -92,23 +97,34 @@ class GridMlp(nn.Module):
             nn.Parameter(1e-2 * torch.randn(rows * columns, channels))
             for rows, columns in self.shapes[: config.n_dense]
         )
-        n_encoded = config.be_channels if config.use_baseline_encoder else 0
         self.xy = config.xy_harmonics, config.xy_include_input
-        self.input_features = nn.Linear(channels * len(self.shapes) + n_encoded + config.n_coordinates, hidden)
+        n_inputs = channels * len(self.shapes) + config.n_encoded + config.n_coordinates + 3 * config.baseline_input
+        self.input_features = nn.Linear(n_inputs, hidden)
         self.input_time = None if config.film else nn.Linear(2 * config.time_harmonics, hidden, bias=False)
         self.hidden = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(config.layers - 1))
         self.output = nn.Linear(hidden, 3)
         nn.init.uniform_(self.output.weight, -1e-3, 1e-3)
         nn.init.zeros_(self.output.bias)
         self.film = Film(2 * config.time_harmonics, config.film_width, hidden, config.layers) if config.film else None
+        capacity, seed = config.hash_capacity, config.hash_seed
         self.hash_levels = nn.ModuleList(
-            HashLevel(shape, channels, config.hash_capacity, config.hash_seed, config.hash_merge)
+            HashLevel(shape, channels, capacity, seed, config.hash_merge)
+            if config.hash_probes == 1
+            else ProbedLevel(shape, channels, capacity, seed, config.hash_probes)
             for shape in self.shapes[config.n_dense :]
         )
+        assert baseline is not None or not config.baseline_input  # the configuration asks for residual mode
+        seen = baseline if config.baseline_input else None
+        self.register_buffer(
+            "baseline", None if seen is None else torch.from_numpy(seen).flatten(0, 1), persistent=False
+        )
         self.encoder: BaselineEncoder | None = None
+        self.folded_into: int | None = None
         if config.use_baseline_encoder:
             assert baseline is not None  # the configuration asks for residual mode
-            self.encoder = BaselineEncoder(baseline, config.be_channels, config.be_downsample)
+            n_encoded = channels if config.be_fold else config.be_channels
+            self.encoder = BaselineEncoder(baseline, n_encoded, config.be_downsample)
+            self.folded_into = self._level_of_encoder(self.encoder.shape) if config.be_fold else None
 
     @property
     def hidden_layers(self) -> list[nn.Linear]:
@@ -116,24 +132,61 @@ class GridMlp(nn.Module):
         return cast("list[nn.Linear]", list(self.hidden))
 
     @property
-    def hash_grids(self) -> list[HashLevel]:
+    def hash_grids(self) -> list[HashLevel | ProbedLevel]:
         """Levels that hash, after the dense ones."""
-        return cast("list[HashLevel]", list(self.hash_levels))
+        return cast("list[HashLevel | ProbedLevel]", list(self.hash_levels))
+
+    @property
+    def probed_grids(self) -> list[ProbedLevel]:
+        """Those of them whose nodes choose their entries."""
+        return [level for level in self.hash_grids if isinstance(level, ProbedLevel)]
+
+    def _level_of_encoder(self, shape: tuple[int, int]) -> int:
+        dense = self.shapes[: len(self.grids)]
+        found = f"latents of {shape[0]} x {shape[1]} beside {', '.join(f'{a} x {b}' for a, b in dense)}"
+        require(shape in dense, "--be-fold", "--be-downsample that gives a dense level's size", found)
+        return dense.index(shape)
+
+    def fit_tables(self) -> None:
+        """Begin the tables of probed levels from the dense grids behind them."""
+        for level in self._weighed_levels():
+            level.fit()
+
+    def choose(self) -> None:
+        """Let nodes choose their entries where that is not settled."""
+        for level in self._weighed_levels():
+            if level.stage == "choosing":
+                level.choose()
+
+    def _weighed_levels(self) -> list[ProbedLevel]:
+        """Probed levels, whose distances are what the first layer makes of them."""
+        for index, level in enumerate(self.probed_grids, start=len(self.grids)):
+            channels = level.table.shape[1]
+            level.weigh(self.input_features.weight[:, index * channels : (index + 1) * channels])
+        return self.probed_grids
+
+    def grid_parameters(self) -> list[nn.Parameter]:
+        """The dense grids, and those behind tables."""
+        return [*self.grids, *(level.nodes for level in self.probed_grids)]
 
     def mlp_parameters(self) -> list[nn.Parameter]:
         """All parameters but the grids and the hash tables."""
-        return [
-            p for name, p in self.named_parameters() if not name.startswith("grids.") and not name.endswith("table")
-        ]
+        grids = {id(p) for p in (*self.grid_parameters(), *self.hash_parameters())}
+        return [p for p in self.parameters() if id(p) not in grids]
 
     def hash_parameters(self) -> list[nn.Parameter]:
         """The hash tables."""
         return [level.table for level in self.hash_grids]
 
     def level(self, index: int) -> Tensor:
-        """(nodes or entries, C) parameters of a level, as they are."""
+        """(nodes or entries, C) values of a level, as they are."""
         n_dense = len(self.grids)
-        return self.grids[index] if index < n_dense else self.hash_grids[index - n_dense].table
+        if index >= n_dense:
+            return self.hash_grids[index - n_dense].table
+        if index != self.folded_into:
+            return self.grids[index]
+        assert self.encoder is not None
+        return self.grids[index] + self.encoder()
 
     def _corners(self, rows: Tensor, columns: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """The four nodes around texels and their weights, both (N, 4)."""
@@ -147,33 +200,42 @@ class GridMlp(nn.Module):
         up, back = 1.0 - down, 1.0 - across
         return nodes, torch.stack([up * back, up * across, down * back, down * across], dim=1)
 
+    def encoded(self) -> Tensor | None:
+        """What the BaselineEncoder gives, (rows * columns, C): its latents, or the level that they are folded into."""
+        if self.encoder is None:
+            return None
+        return self.encoder() if self.folded_into is None else self.level(self.folded_into)
+
     def features(self, texels: Tensor, encoded: Tensor | None = None) -> Tensor:
-        """Bilinear lookup in every level, concatenated, with the BaselineEncoder's latents and the place behind.
+        """Bilinear lookup in every level, concatenated, with the encoder's latents, the place and the baseline behind.
 
         Args:
             texels: (N,) int64, row * W + column.
-            encoded: What the BaselineEncoder gives, if it is at hand.
+            encoded: `encoded()`, if it is at hand.
 
         Returns:
-            (N, L * C [+ C0] [+ 4 N'] [+ 2]) features.
+            (N, L * C [+ C0] [+ 4 N'] [+ 2] [+ 3]) features.
         """
         rows, columns = texels.div(self.width, rounding_mode="floor"), texels.remainder(self.width)
         out = []
         for index, shape in enumerate(self.shapes):
             nodes, weights = self._corners(rows, columns, shape)
-            grid = self.level(index)
+            is_made = index == self.folded_into and encoded is not None
+            grid = encoded if is_made else self.level(index)
             if index in self.affines:
                 grid = fake_grid(grid, self.affines[index])
             if index < len(self.grids):
                 out.append(functional.embedding_bag(nodes, grid, per_sample_weights=weights, mode="sum"))
             else:
                 out.append(self.hash_grids[index - len(self.grids)](grid, nodes, weights))
-        if self.encoder is not None:
+        if self.encoder is not None and self.folded_into is None:
             nodes, weights = self._corners(rows, columns, self.encoder.shape)
             latents = self.encoder() if encoded is None else encoded
             out.append(functional.embedding_bag(nodes, latents, per_sample_weights=weights, mode="sum"))
         for position, n_texels in ((columns, self.width), (rows, self.height)) if any(self.xy) else ():
             out.append(place_features((position.to(torch.float32) + 0.5) * (1.0 / n_texels), *self.xy))
+        if self.baseline is not None:
+            out.append(self.baseline[texels].to(torch.float32) / 255.0)
         return torch.cat(out, dim=1)
 
     def _linear(self, layer: nn.Linear, x: Tensor) -> Tensor:

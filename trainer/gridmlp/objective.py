@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -22,14 +23,17 @@ from ..neural.sampler import DaySampler
 from .model import GridMlp
 from .patch_sampler import PatchBatch, PatchSampler
 
+TIMES_SEED = 500_009  # apart from the draws of texels
+SMALLEST_TERM = 1e-8
 PATCH_SHARE = 0.5  # (texel, time) pairs in the patches of a step, of those in its single texels
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step: positions of texels, (B,) int64, each with all of its times; and patches, if any."""
+    """One step: positions of texels, (B,) int64; of times, (T',) int64, None: all of them; and patches, if any."""
 
     rows: Tensor
+    times: Tensor | None = None
     patches: PatchBatch | None = None
 
 
@@ -78,18 +82,40 @@ class Objective:
     def batches(self, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch; they depend on (seed, epoch) alone."""
         size = self._config.batch_size
-        texels = self.sampler.epoch(epoch, self.n_steps, size)
-        if self._patches is None:
-            yield from (Batch(rows) for rows in texels)
-            return
-        patches = self._patches.epoch(epoch, self.n_steps, int(size * PATCH_SHARE))
-        yield from (Batch(rows, patch) for rows, patch in zip(texels, patches, strict=True))
+        n_times, in_all = self._config.times_per_step, len(self.sampler.hours)
+        is_part = 0 < n_times < in_all
+        texels = self.sampler.epoch(epoch, self.n_steps, size * in_all // n_times if is_part else size)
+        times = self._draw_times(epoch, n_times) if is_part else repeat(None)
+        patches: Iterator[PatchBatch | None] = repeat(None)
+        if self._patches is not None:
+            patches = self._patches.epoch(epoch, self.n_steps, int(size * PATCH_SHARE))
+        yield from (Batch(*parts) for parts in zip(texels, times, patches, strict=False))
 
-    def target(self, rows: Tensor) -> Tensor:
-        """(N, T, 3) in units of 255 codes: RGB, or RGB - baseline."""
+    def _draw_times(self, epoch: int, n_times: int) -> Iterator[Tensor]:
+        """Some times for each step; the first two are neighbors where their difference counts."""
+        generator = torch.Generator().manual_seed(self.sampler.seed * 1_000_003 + epoch + TIMES_SEED)
+        in_all = len(self.sampler.hours)
+        for _ in range(self.n_steps):
+            if self._config.temporal_loss:
+                first = torch.randint(in_all - 1, (1,), generator=generator)
+                others = torch.randperm(in_all, generator=generator)[: max(0, n_times - 2)]
+                times = torch.cat([first, first + 1, others])
+            else:
+                times = torch.randperm(in_all, generator=generator)[:n_times]
+            yield times.to(self.sampler.hours.device)
+
+    def target(self, rows: Tensor, times: Tensor | None = None) -> Tensor:
+        """(N, T, 3) in units of 255 codes: RGB, or RGB - baseline; at some positions in the day, or all."""
         codes = self.sampler.codes[rows].to(torch.float32) / 255.0
         below = self._baseline_index
-        return codes if below is None else codes - codes[:, below : below + 1]
+        target = codes if below is None else codes - codes[:, below : below + 1]
+        return target if times is None else target[:, times]
+
+    def _weighed(self, weight: float, term: Tensor, mse: Tensor) -> Tensor:
+        """A further loss as it counts: by its weight, or as that share of the squared error."""
+        if self._config.relative_weights:
+            return weight * (mse.detach() / term.detach().clamp(min=SMALLEST_TERM)) * term
+        return weight * term
 
     def loss(self, model: GridMlp, batch: Batch, step: int, progress: float, amp: bool) -> Loss:
         """Loss of a batch.
@@ -103,20 +129,23 @@ class Objective:
         """
         config, device_type = self._config, self.sampler.texels.device.type
         with torch.autocast(device_type, dtype=torch.bfloat16, enabled=amp):
-            prediction = model(self.sampler.texels[batch.rows], self.sampler.hours)
-        target = self.target(batch.rows)
+            hours = self.sampler.hours if batch.times is None else self.sampler.hours[batch.times]
+            prediction = model(self.sampler.texels[batch.rows], hours)
+        target = self.target(batch.rows, batch.times)
         mse = functional.mse_loss(prediction.float(), target)
         total = mse
         if config.temporal_loss:
             weight = warmed_up(config.temporal_w_start, config.temporal_w, progress)
-            total = total + weight * temporal_l1(target, prediction.float())
+            compared = slice(None) if batch.times is None else slice(2)
+            changes = temporal_l1(target[:, compared], prediction[:, compared].float())
+            total = total + self._weighed(weight, changes, mse)
         if batch.patches is not None:
             with torch.autocast(device_type, dtype=torch.bfloat16, enabled=amp):
                 shown = model(batch.patches.texels, self.sampler.hours[batch.patches.times])
-            total = total + self._patch_loss(shown.float(), batch.patches, step)
+            total = total + self._patch_loss(shown.float(), batch.patches, step, mse)
         return Loss(total, mse)
 
-    def _patch_loss(self, prediction: Tensor, batch: PatchBatch, step: int) -> Tensor:
+    def _patch_loss(self, prediction: Tensor, batch: PatchBatch, step: int, mse: Tensor) -> Tensor:
         assert self._patches is not None
         config, side, n_times = self._config, self._patches.side, len(batch.times)
         codes = self._patches.codes[batch.texels].to(torch.float32) / 255.0
@@ -128,15 +157,16 @@ class Objective:
         total = prediction.new_zeros(())
         if config.loss_ssim_w > 0.0:
             valid = batch.valid.reshape(-1, side, side).to(torch.float32).repeat(n_times, 1, 1)
-            total = total + config.loss_ssim_w * (1.0 - ssim(original, shown, valid))
+            total = total + self._weighed(config.loss_ssim_w, 1.0 - ssim(original, shown, valid), mse)
         if self._lpips is not None and step % config.lpips_freq == 0:
             if config.loss_lpips_w > 0.0:
                 pictures = (_large_enough(2.0 * images - 1.0) for images in (shown, original))
                 distance = self._lpips.distance_tensor(*pictures).mean()
-                total = total + config.loss_lpips_w * distance
+                total = total + self._weighed(config.loss_lpips_w, distance, mse)
             if config.temporal_lpips_w > 0.0 and n_times > 1:
                 changes = (_large_enough(_images(v[:, 1::2] - v[:, ::2], side)) for v in (prediction, target))
-                total = total + config.temporal_lpips_w * self._lpips.distance_tensor(*changes).mean()
+                distance = self._lpips.distance_tensor(*changes).mean()
+                total = total + self._weighed(config.temporal_lpips_w, distance, mse)
         return total
 
 
