@@ -50,7 +50,7 @@ class ProbedLevel(nn.Module):
 
     def forward(self, table: Tensor, nodes: Tensor, weights: Tensor) -> Tensor:
         """Weighted sums of nodes' features, as `HashLevel.forward`."""
-        grid = self.nodes
+        grid: Tensor = self.nodes
         if self.stage != "dense":
             grid = table[self.entries]
             if self.stage == "choosing":

@@ -220,8 +220,8 @@ class GridMlp(nn.Module):
         out = []
         for index, shape in enumerate(self.shapes):
             nodes, weights = self._corners(rows, columns, shape)
-            is_made = index == self.folded_into and encoded is not None
-            grid = encoded if is_made else self.level(index)
+            grid = encoded if index == self.folded_into else None
+            grid = self.level(index) if grid is None else grid
             if index in self.affines:
                 grid = fake_grid(grid, self.affines[index])
             if index < len(self.grids):
