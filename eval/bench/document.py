@@ -13,6 +13,7 @@ from .report import (
     eight_bit,
     families_table,
     hdr_table,
+    parts_table,
     quality_table,
     ratio_table,
     speed_table,
@@ -76,6 +77,7 @@ def bench_document(result: Mapping[str, Any], targets: Mapping[str, Mapping[str,
         ]
         if len(eight_bit(sets)) < len(sets):
             parts.append(hdr_table(sets, targets))
+        parts.append(parts_table(sets))
         lines += ["## Bytes", "", *document(parts), *document([_notes(result, "rate")])]
         lines += ["## Every codec", ""]
         lines += document([quality_table(name, found) for name, found in eight_bit(sets).items()])

@@ -184,6 +184,17 @@ def _at(curve: Sequence[RatePoint], psnr_db: float, name: str) -> float | None:
     return float(np.interp(psnr_db, [db for db, _ in known], [value for _, value in known]))
 
 
+def _parts_at(curve: Sequence[RatePoint], psnr_db: float) -> dict[str, int]:
+    """Bytes by kind of section at a PSNR, largest first, on straight lines between points; empty beyond them."""
+    known = sorted((p for p in curve if p.parts and math.isfinite(p.psnr_db)), key=lambda p: p.psnr_db)
+    levels = [p.psnr_db for p in known]
+    if len(known) < 2 or not levels[0] <= psnr_db <= levels[-1]:
+        return {}
+    kinds = {kind for p in known for kind in p.parts}
+    sizes = {kind: round(np.interp(psnr_db, levels, [p.parts.get(kind, 0) for p in known])) for kind in kinds}
+    return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))
+
+
 def compared(results: PeerResults, levels_db: Sequence[float]) -> dict[str, Any]:
     """What follows from the points of one set.
 
@@ -193,9 +204,9 @@ def compared(results: PeerResults, levels_db: Sequence[float]) -> dict[str, Any]
 
     Returns:
         `bytes`: of each codec at the levels, None where its curve does not reach; `bytes_without_mask`: of ours
-        likewise; `ratios`: mean over the levels of ours over each anchor, with and without the mask, None unless all
-        were reached; `bd_rate_percent`: of each codec against each anchor; `middle`: figures of each codec at the
-        middle level.
+        likewise; `parts`: of the refined codec, bytes by kind of section at each level; `ratios`: mean over the levels
+        of ours over each anchor, with and without the mask, None unless all were reached; `bd_rate_percent`: of each
+        codec against each anchor; `middle`: figures of each codec at the middle level.
     """
     names = [peer.name for peer in results.peers if results.curve(peer.name)]
     curves = {name: results.curve(name) for name in names}
@@ -220,6 +231,7 @@ def compared(results: PeerResults, levels_db: Sequence[float]) -> dict[str, Any]
     return {
         "bytes": whole,
         "bytes_without_mask": without,
+        "parts": [_parts_at(curves.get(REFINED, []), level) for level in levels_db],
         "ratios": {
             name: {anchor: ratio(whole[name], whole[anchor]) for anchor in ANCHORS if anchor in whole} for name in bare
         },

@@ -86,6 +86,22 @@ def ratio_table(sets: Sets, targets: Mapping[str, Mapping[str, float]]) -> Table
     return Table("Bytes over those of the peer at equal PSNR, mean over three PSNRs:", head, body, "lll")
 
 
+def parts_table(sets: Sets) -> Table:
+    """Where the refined codec's bytes are at the highest and the lowest level."""
+    shown = ("coefficients", "basis", "mask", "model", "header and metadata")
+    body = []
+    for name, found in sets.items():
+        levels = found["levels_db"]
+        for index in (levels.index(max(levels)), levels.index(min(levels))):
+            parts = found["compared"].get("parts", [{}] * len(levels))[index]
+            if parts:
+                total = sum(parts.values())
+                cells = [f"{100 * parts.get(kind, 0) / total:.1f} %" for kind in shown]
+                rest = total - sum(parts.get(kind, 0) for kind in shown)
+                body.append((name, f"{levels[index]:.2f}", str(total), *cells, f"{100 * rest / total:.1f} %"))
+    return Table("Where the bytes of todpack are:", ("set", "dB", "bytes", *shown, "other"), body)
+
+
 def bd_rate_table(sets: Sets) -> Table:
     """BD-rates of ours and the best of the others against x265 and libaom."""
     body = []

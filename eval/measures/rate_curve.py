@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class RatePoint:
         lpips: Likewise.
         border_db: PSNR of lookups half a texel over charts' borders, against the gutter that the codec was to give:
             the original's own, or the one of FORMAT.md; None where it was not measured, or there are no borders.
-        mask_bytes: Of `size_bytes`, what tells valid texels from others.
+        parts: `size_bytes` by kind of section (`byte_budget`), where the codec tells.
         encode_cpu_s: Processor time of encoding, all threads and processes together: nearly free of a machine's load.
         decode_cpu_ms_per_frame: Likewise of decoding.
     """
@@ -47,9 +47,14 @@ class RatePoint:
     ssim: float | None = None
     lpips: float | None = None
     border_db: float | None = None
-    mask_bytes: int = 0
+    parts: Mapping[str, int] = field(default_factory=dict)
     encode_cpu_s: float = math.nan
     decode_cpu_ms_per_frame: float = math.nan
+
+    @property
+    def mask_bytes(self) -> int:
+        """Of `size_bytes`, what tells valid texels from others."""
+        return self.parts.get("mask", 0)
 
     def bpt(self, n_valid: int, n_frames: int) -> float:
         """Bits per valid texel and frame."""
@@ -68,7 +73,7 @@ class RatePoint:
             "encode_s": finite(self.encode_s),
             "decode_ms_per_frame": finite(self.decode_ms_per_frame),
             "border_db": finite(self.border_db),
-            "mask_bytes": self.mask_bytes,
+            "parts": dict(self.parts),
             "encode_cpu_s": finite(self.encode_cpu_s),
             "decode_cpu_ms_per_frame": finite(self.decode_cpu_ms_per_frame),
         }

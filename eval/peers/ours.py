@@ -51,7 +51,7 @@ def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -
         encode_s = compress(source, path, q_step, THREADS, refine)
         stored = path.read_bytes()
         with open_archive(path, provider="cpu") as archive:
-            mask_bytes = sum(part["bytes"] for part in byte_budget(archive) if part["kind"] == "mask")
+            parts = {part["kind"]: part["bytes"] for part in byte_budget(archive)}
 
     def decode() -> np.ndarray:
         with tempfile.TemporaryDirectory(prefix="todpack-peers-") as folder:
@@ -60,7 +60,7 @@ def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -
             with open_archive(path, threads=THREADS, provider="cpu") as archive:
                 return np.stack([archive.decode(float(time_h), dtype=frames.dtype.name) for time_h in archive.hours])
 
-    return Encoded(len(stored), decode, encode_s, mask_bytes)
+    return Encoded(len(stored), decode, encode_s, parts)
 
 
 @cache

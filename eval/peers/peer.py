@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -20,14 +20,14 @@ class Encoded:
         size_bytes: Everything the decoder reads.
         decode: Gives the frames back, (T, H, W, 3), same type as the original.
         encode_s: Wall time of coding (training included), where not all of the call was that.
-        mask_bytes: Of `size_bytes`, what tells valid texels from others; peers that hold no mask have 0.
+        parts: `size_bytes` by kind of section, where the codec tells; peers that hold no mask have no `mask`.
         data: The coded bytes, of a video.
     """
 
     size_bytes: int
     decode: Callable[[], np.ndarray]
     encode_s: float | None = None
-    mask_bytes: int = 0
+    parts: Mapping[str, int] = field(default_factory=dict)
     data: bytes = b""
 
 

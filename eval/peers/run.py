@@ -185,7 +185,7 @@ def _point(
         psnr_db,
         encode_s,
         decode_ms,
-        mask_bytes=coded.mask_bytes,
+        parts=coded.parts,
         encode_cpu_s=encoded_cpu - start_cpu,
         decode_cpu_ms_per_frame=decode_cpu_ms,
     )

@@ -17,7 +17,7 @@ from todpack.decompressor.daybasis import native
 from todpack.decompressor.errors import TodpackError
 from todpack.eval.bench.document import bench_document
 from todpack.eval.bench.rate import bracketing, compared
-from todpack.eval.bench.report import geometric_mean, ratio_table, set_tables
+from todpack.eval.bench.report import geometric_mean, parts_table, ratio_table, set_tables
 from todpack.eval.bench.result import add, read_result, write_result
 from todpack.eval.bench.sets import bounds, chosen_sets, known_sets
 from todpack.eval.bench.speed import Row
@@ -45,7 +45,7 @@ def curve(name: str, scale: float, mask_bytes: int = 0) -> list[RatePoint]:
             0.9,
             None,
             35.0,
-            mask_bytes,
+            {"mask": mask_bytes, "coefficients": round(scale * 2 ** (db / 6))},
             2.0,
             0.5,
         )
@@ -96,6 +96,17 @@ def test_ours_without_its_mask_is_a_second_figure() -> None:
     found = made_up(mask_bytes=300_000)["compared"]
     assert found["ratios"][DAYBASIS][X265] > 0.6
     assert found["ratios_without_mask"][DAYBASIS][X265] == pytest.approx(0.5, rel=1e-3)
+
+
+def test_the_refined_codec_tells_where_its_bytes_are() -> None:
+    found = made_up(mask_bytes=300)["compared"]
+    assert [parts["mask"] for parts in found["parts"]] == [300] * 3
+    lengths = [parts["coefficients"] for parts in found["parts"]]
+    assert lengths == sorted(lengths, reverse=True)
+    assert list(found["parts"][0]) == ["coefficients", "mask"]
+    (row, _lowest) = parts_table({"made up": {"levels_db": LEVELS_DB, "compared": found}}).rows
+    assert row[:3] == ("made up", "46.00", str(lengths[0] + 300))
+    assert row[3] == f"{100 * lengths[0] / (lengths[0] + 300):.1f} %"
 
 
 def test_a_mean_over_fewer_levels_is_not_given() -> None:

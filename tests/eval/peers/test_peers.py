@@ -221,10 +221,11 @@ def test_widths_that_x265_does_not_survive(day: tuple[np.ndarray, np.ndarray], w
     assert found.points[0].psnr_db > 40.0
 
 
-def test_ours_tells_what_its_mask_takes(day: tuple[np.ndarray, np.ndarray]) -> None:
+def test_ours_tells_where_its_bytes_are(day: tuple[np.ndarray, np.ndarray]) -> None:
     (peer,) = chosen_peers(all_peers(), (DAYBASIS,))
     coded = peer.encode(*day, 20.0)
-    assert 0 < coded.mask_bytes < coded.size_bytes
+    assert 0 < coded.parts["mask"] < coded.size_bytes
+    assert sum(coded.parts.values()) == coded.size_bytes
 
 
 def test_a_codec_of_ones_own(day: tuple[np.ndarray, np.ndarray]) -> None:
