@@ -15,6 +15,7 @@ from todpack.packer.progress import ProgressLine
 from . import options
 from .ab.command import ab_command
 from .bench.command import bench
+from .errors import EvalError
 from .measures.latency import LatencySettings
 from .peers.command import peers
 from .rd.command import rd
@@ -51,6 +52,7 @@ def cli() -> None:
 @options.lpips
 @options.threads(None, "Decoder threads.  [default: the decoder's own choice]")
 @options.as_json
+@click.option("--dry-run", is_flag=True, help="Of a level: say about how long it takes, and end.")
 def score_command(
     archive: Path,
     data_path: Path,
@@ -59,6 +61,7 @@ def score_command(
     lpips: options.LpipsChoice,
     threads: int | None,
     as_json: bool,
+    dry_run: bool,
 ) -> None:
     """Score ARCHIVE against the frames it was made from, per hour and for the day.
 
@@ -70,17 +73,27 @@ def score_command(
     from todpack.frames import is_dataset
 
     from .archive import score
-    from .level import LevelScore, score_level
+    from .level import LevelScore, plan_level, score_level
+    from .measures.perceptual import LpipsAbsent
     from .measures.score import ScoreReport
 
     measure = lpips.load()
     with open_archive(archive, threads=threads) as opened:
         several = len(opened.lightmaps) > 1
     measured: ScoreReport | LevelScore
-    with ProgressLine("score") as line:
+    is_level = several and lightmap is None and is_dataset(data_path)
+    if is_level:
+        plan = plan_level(archive, data_path, not isinstance(measure, LpipsAbsent)).line()
+        if dry_run:
+            click.echo(plan)
+            return
+        click.echo(f"todpack: {plan}", err=True)
+    elif dry_run:
+        raise EvalError("--dry-run: expected a level and its dataset, found one lightmap")
+    with ProgressLine("score", "kilotexel" if is_level else "") as line:
         common: dict[str, Any] = {"reading": reading, "lpips": measure, "threads": threads}
         common |= {"progress": line.update, "on_warning": options.warn}
-        if several and lightmap is None and is_dataset(data_path):
+        if is_level:
             measured = score_level(archive, data_path, **common)
         else:
             measured = score(archive, data_path, lightmap=lightmap, **common)

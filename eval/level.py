@@ -17,6 +17,7 @@ from .measures.contest import RAW_BYTES_PER_TEXEL
 from .measures.frames import day_frames
 from .measures.perceptual import Lpips, LpipsAbsent
 from .measures.score import ScoreReport, score_frames
+from .plan import SCORE_LPIPS_S, SCORE_S, MeasuringPlan, kilotexels, measuring_plan
 from .progress import Progress, silent
 from .tables import columns, figure, finite
 
@@ -93,6 +94,24 @@ class LevelScore:
         return "\n".join(lines)
 
 
+def plan_level(archive_path: str | Path, data_path: str | Path, has_lpips: bool) -> MeasuringPlan:
+    """What scoring a level takes, about.
+
+    Args:
+        archive_path: Archive of several lightmaps.
+        data_path: The dataset.
+        has_lpips: Whether LPIPS is measured.
+
+    Raises:
+        TodpackError: The archive or the dataset cannot be read.
+    """
+    with open_archive(archive_path) as archive:
+        names = {one.name for one in archive.lightmaps}
+    known = open_dataset(Path(data_path)).entries
+    entries = [entry for entry in known if entry.name in names] or known
+    return measuring_plan(entries, SCORE_S + (SCORE_LPIPS_S if has_lpips else 0.0))
+
+
 def score_level(
     archive_path: str | Path,
     data_path: str | Path,
@@ -111,22 +130,25 @@ def score_level(
         reading: How the originals are read.
         lpips: The measure, or why it is absent.
         threads: Decoder threads; None is the decoder's own choice.
-        progress: Told of each lightmap.
+        progress: Told of each lightmap, in thousands of texels.
         on_warning: Told what is unusual about the originals.
 
     Raises:
         EvalError: No lightmap of the archive is in the dataset, or one has another size or transfer.
         TodpackError: The archive or the originals cannot be read.
     """
-    names = [entry.name for entry in open_dataset(Path(data_path)).entries]
+    entries = {entry.name: entry for entry in open_dataset(Path(data_path)).entries}
+    names = list(entries)
     scores: dict[str, ScoreReport] = {}
     with open_archive(archive_path, threads=threads) as archive:
         shared = [one for one in archive.lightmaps if one.name in names]
         if not shared:
             found = ", ".join(one.name for one in archive.lightmaps)
             raise EvalError(f"{archive_path}: expected lightmaps of {data_path} ({', '.join(names)}), found {found}")
-        for done, stored in enumerate(shared):
-            progress(done, len(shared), stored.name)
+        works, done = [kilotexels(entries[one.name]) for one in shared], 0
+        for stored, work in zip(shared, works, strict=True):
+            progress(done, sum(works), stored.name)
+            done += work
             day = read_day(data_path, lightmap=stored.name, **vars(reading))
             for line in day.warnings:
                 on_warning(f"{stored.name}: {line}")

@@ -22,6 +22,19 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
 
 
+def texels_text(count: int) -> str:
+    """So many texels, for people."""
+    return f"{count} texels" if count < 1_000_000 else f"{count / 1e6:.1f} million texels"
+
+
+def duration_text(seconds: float) -> str:
+    """So long, for people."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
 class ProgressLine:
     """Progress of work that is done in steps. A context manager; `update` tells of steps.
 

@@ -49,6 +49,7 @@ LAYOUT = click.option(
 @click.option("--target-psnr", type=float, help="contest, of a dataset: tiled PSNR in dB.  [default: 55.05]")
 @click.option("--steps", type=click.Path(path_type=Path), help="contest, of a dataset: steps from todpack tune.")
 @click.option("--jobs", type=click.IntRange(1), help="contest, of a dataset: lightmaps at once.  [default: cores]")
+@click.option("--dry-run", is_flag=True, help="contest, of a dataset: say about how long it takes, and end.")
 def build_command(
     archive: Path,
     out_dir: Path,
@@ -58,6 +59,7 @@ def build_command(
     target_psnr: float | None,
     steps: Path | None,
     jobs: int | None,
+    dry_run: bool,
 ) -> None:
     """Bundle an archive with the standalone decompressor, requirements, README and manifest.
 
@@ -68,14 +70,16 @@ def build_command(
 
         made = build_from(
             archive, out_dir, target_psnr_db=target_psnr, steps=steps, n_jobs=jobs, overwrite=overwrite,
-            on_plan=lambda plan: click.echo(f"todpack: {plan.line()}", err=True),
-            on_warning=lambda line: click.echo(f"todpack: {line}", err=True),
+            on_plan=lambda plan: click.echo(plan.line() if dry_run else f"todpack: {plan.line()}", err=not dry_run),
+            on_warning=lambda line: click.echo(f"todpack: {line}", err=True), dry_run=dry_run,
         )  # fmt: skip
+        if made is None:
+            return
         click.echo(f"{made.folder}: {made.parameter_bytes} bytes in Parameters, {made.ratio_percent:.3f} % of raw")
         click.echo(f"{made.folder}.zip; left to do: {made.folder}.checklist.md; figures: {made.folder}.facts.html")
         return
-    if target_psnr is not None or steps is not None or jobs is not None:
-        raise SubmissionError("--target-psnr, --steps, --jobs: expected them with --layout contest only")
+    if target_psnr is not None or steps is not None or jobs is not None or dry_run:
+        raise SubmissionError("--target-psnr, --steps, --jobs, --dry-run: expected them with --layout contest only")
     from .build import build
 
     bundle = build(archive, out_dir, overwrite=overwrite)
@@ -101,6 +105,7 @@ def build_command(
 )
 @click.option("--device", default="cpu", show_default=True, help="contest: torch device, such as cuda.")
 @click.option("--seed", type=int, default=0, show_default=True, help="contest: of the random coordinates.")
+@click.option("--dry-run", is_flag=True, help="contest: say about how long it takes, and end.")
 def check_command(
     folder: Path,
     data: Path,
@@ -115,14 +120,17 @@ def check_command(
     scorer: Path | None,
     device: str,
     seed: int,
+    dry_run: bool,
 ) -> None:
     """Run the submission in FOLDER as a grader would, and score what it decodes against the originals."""
     from todpack.eval.measures.perceptual import LpipsAbsent, load_lpips
 
     lpips = LpipsAbsent("left out by --no-lpips") if no_lpips else load_lpips(lpips_weights)
     if layout == "contest":
-        _check_contest(folder, data, lpips, python, threads, report, as_json, scorer, device, seed)
+        _check_contest(folder, data, lpips, python, threads, report, as_json, scorer, device, seed, dry_run)
         return
+    if dry_run:
+        raise SubmissionError("--dry-run: expected it with --layout contest only")
     from .check import check
 
     result = check(
@@ -156,19 +164,31 @@ def _check_contest(
     scorer: Path | None,
     device: str,
     seed: int,
+    dry_run: bool,
 ) -> None:
     from todpack.decompressor.errors import require_packages
     from todpack.eval.measures.contest import read_scorer, score_table
+    from todpack.eval.measures.perceptual import LpipsAbsent
+    from todpack.eval.plan import CHECK_LPIPS_S, CHECK_S, measuring_plan
+    from todpack.frames import open_contest
+    from todpack.packer.progress import ProgressLine
 
     from .contest.check import check_contest
 
     if python is None:
         require_packages("Interface.py, which the rehearsal runs,", "torch")
     ranges = read_scorer(scorer)
-    result = check_contest(
-        folder, data, scorer=ranges, lpips=lpips, python=python, device=device, threads=threads, seed=seed,
-        report_path=report, say=lambda line: click.echo(f"todpack: {line}", err=True),
-    )  # fmt: skip
+    measured_s = CHECK_S + (0.0 if isinstance(lpips, LpipsAbsent) else CHECK_LPIPS_S)
+    plan = measuring_plan(open_contest(data).entries, measured_s).line()
+    if dry_run:
+        click.echo(plan)
+        return
+    click.echo(f"todpack: {plan}", err=True)
+    with ProgressLine("check", "kilotexel") as line:
+        result = check_contest(
+            folder, data, scorer=ranges, lpips=lpips, python=python, device=device, threads=threads, seed=seed,
+            report_path=report, progress=line.update,
+        )  # fmt: skip
     if as_json:
         click.echo(json.dumps(result.to_json(ranges), indent=2, sort_keys=True))
     else:

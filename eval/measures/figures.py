@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,10 +42,7 @@ class Figures:
         if not valid.any():
             return
         if original.dtype.kind == "f":
-            self.psnr_db += psnr_linear_tiles_db(original, reconstruction, valid)
-            self.ssim += ssim_linear_tiles(original, reconstruction, valid)
-            if lpips is not None:
-                self.lpips += lpips_linear_tiles(lpips, original, reconstruction, valid)
+            add_linear_frames([self], original, [reconstruction], valid, lpips)
             return
         self.psnr_db.append(psnr_srgb_db(original, reconstruction, valid))
         self.ssim.append(ssim(original, reconstruction, valid))
@@ -60,3 +58,21 @@ class Figures:
         self.psnr_db += other.psnr_db
         self.ssim += other.ssim
         self.lpips += other.lpips
+
+
+def add_linear_frames(
+    figures: Sequence[Figures],
+    original: np.ndarray,
+    reconstructions: Sequence[np.ndarray],
+    valid: np.ndarray,
+    lpips: Lpips | None,
+) -> None:
+    """`Figures.add_frame` of several reconstructions of one frame of radiance, each to its own figures."""
+    if not valid.any():
+        return
+    for of_one, reconstruction in zip(figures, reconstructions, strict=True):
+        of_one.psnr_db += psnr_linear_tiles_db(original, reconstruction, valid)
+        of_one.ssim += ssim_linear_tiles(original, reconstruction, valid)
+    if lpips is not None:
+        for of_one, row in zip(figures, lpips_linear_tiles(lpips, original, reconstructions, valid), strict=True):
+            of_one.lpips += row

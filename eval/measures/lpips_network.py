@@ -6,6 +6,7 @@ CVPR 2018, section 3 (the paper's w_l are the linear heads here) and the package
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,10 +116,22 @@ class Lpips:
             raise EvalError(f"LPIPS takes two batches (N, 3, H, W), found {tuple(a.shape)} and {tuple(b.shape)}")
         if min(a.shape[2:]) < MIN_SIDE:
             raise EvalError(f"LPIPS takes at least {MIN_SIDE} texels a side, found {a.shape[3]} x {a.shape[2]}")
-        total = a.new_zeros(a.shape[0])
-        for x, y, head in zip(self._features(a), self._features(b), self._heads, strict=True):
+        return self._between(self._features(a), self._features(b))
+
+    def _between(self, one: list[torch.Tensor], other: list[torch.Tensor]) -> torch.Tensor:
+        """(N,) distances of features."""
+        total = one[0].new_zeros(one[0].shape[0])
+        for x, y, head in zip(one, other, self._heads, strict=True):
             total = total + ((x - y).square() * head).sum(dim=1).mean(dim=(1, 2))
         return total
+
+    def distances_signed(self, reference: np.ndarray, others: Sequence[np.ndarray]) -> list[float]:
+        """`distance_signed` of several images to one, whose features are taken once."""
+        import torch
+
+        with torch.no_grad():
+            features = self._features(self._as_batch(reference))
+            return [float(self._between(features, self._features(self._as_batch(other)))[0]) for other in others]
 
     def _as_batch(self, image: np.ndarray) -> torch.Tensor:
         import torch

@@ -7,6 +7,7 @@ found.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,26 +52,28 @@ def load_lpips(explicit: Path | None = None, device: str = "cpu") -> Lpips | Lpi
 
 
 def lpips_linear_tiles(
-    lpips: Lpips, original: np.ndarray, reconstruction: np.ndarray, valid: np.ndarray
-) -> list[float]:
+    lpips: Lpips, original: np.ndarray, reconstructions: Sequence[np.ndarray], valid: np.ndarray
+) -> list[list[float]]:
     """LPIPS of each 256 x 256 tile of one frame of linear radiance, as the contest takes it.
 
     Args:
         lpips: The measure.
         original: (H, W, 3) floating point.
-        reconstruction: Same shape; taken as zero in the invalid texels.
+        reconstructions: Frames of the same shape; taken as zero in the invalid texels.
         valid: (H, W) bool.
 
     Returns:
-        At most one figure per tile; tiles under `MIN_SIDE` texels a side have none.
+        For each reconstruction at most one figure per tile; tiles under `MIN_SIDE` texels a side have none.
 
     Source: docs/contest.md "Measures".
     """
-    figures: list[float] = []
+    figures: list[list[float]] = [[] for _ in reconstructions]
     for rows, columns, _ in measured_tiles(original, valid):
         g, inside = original[rows, columns], valid[rows, columns, None]
         if min(g.shape[:2]) >= MIN_SIDE:
-            figures.append(lpips.distance_signed(g, np.where(inside, reconstruction[rows, columns], 0.0)))
+            zeroed = [np.where(inside, frame[rows, columns], 0.0) for frame in reconstructions]
+            for row, distance in zip(figures, lpips.distances_signed(g, zeroed), strict=True):
+                row.append(distance)
     return figures
 
 

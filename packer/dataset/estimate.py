@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..progress import duration_text, texels_text
 from .job import LightmapJob
 from .workers import MEMORY_SHARE, Task, available_bytes
 
@@ -23,7 +24,7 @@ def work_s(job: LightmapJob) -> float:
     """Seconds of a core that a job takes, a guess."""
     values = job.entry.width * job.entry.height * 3 * len(job.entry.hours)
     times = 1.0 if job.target_psnr_db is None else TARGET_TIMES
-    return LIGHTMAP_S + VALUE_S * values * (times if job.refine is None else times * REFINED_TIMES)
+    return LIGHTMAP_S + VALUE_S * values * job.n_codings * (times if job.refine is None else times * REFINED_TIMES)
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class LevelPlan:
         lightmaps = f"{self.n_lightmaps} lightmap{'s' if self.n_lightmaps > 1 else ''}{kept}"
         processes = f"{self.n_jobs} process{'es' if self.n_jobs > 1 else ''}"
         return (
-            f"{lightmaps}, {_texels(self.n_texels)} at {self.n_hours} times: about "
-            f"{_duration(self.seconds)} with {processes}, up to {self.memory_bytes / 1e9:.1f} GB of memory, about "
+            f"{lightmaps}, {texels_text(self.n_texels)} at {self.n_hours} times: about "
+            f"{duration_text(self.seconds)} with {processes}, up to {self.memory_bytes / 1e9:.1f} GB of memory, about "
             f"{_size(self.disk_bytes)} of disk ({_size(self.free_bytes)} free)"
         )
 
@@ -115,23 +116,16 @@ class LevelClock:
         self._done_s += self._now() - self._began.pop(task, self._now())
 
     def left_s(self) -> float:
-        """Seconds until all is done; the speed is that of what was done so far."""
+        """Seconds until all is done; the speed is that of what was done so far, less where jobs are overdue."""
         speed = self._done_work / self._done_s if self._done_s > 0.0 else 1.0
         now, began, left = self._now(), dict(self._began), dict(self._left)  # another thread may ask
+        running_s = sum(now - at for at in began.values())
+        if running_s > 0.0:
+            running = sum(left[task] for task in began if task in left)
+            speed = min(speed, (self._done_work + running) / (self._done_s + running_s))
         rest = {task: max(0.05 * work, work - speed * (now - began.get(task, now))) for task, work in left.items()}
         longest = max((rest[task] for task in began if task in rest), default=0.0)
         return max(sum(rest.values()) / self._n_jobs, longest) / speed
-
-
-def _texels(count: int) -> str:
-    return f"{count} texels" if count < 1_000_000 else f"{count / 1e6:.1f} million texels"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _size(n_bytes: int) -> str:

@@ -13,6 +13,7 @@ from todpack.frames import DatasetEntry, open_dataset
 
 from ..daybasis.config import DayBasisConfig, DayBasisPackOptions
 from ..daybasis.encoder import Refine, encode_day
+from ..daybasis.prepared import prepare_day
 
 ENCODER_VERSION = 6
 """Raised by hand when the encoder gives other bytes for the same job, so that old parts are not taken for new ones."""
@@ -32,6 +33,7 @@ class LightmapJob:
         options: How to code.
         target_psnr_db: Tiled linear PSNR to meet, or None for the configuration's step.
         refine: Gives the codes instead of rounding; its `repr` tells all that it depends on.
+        pack_step: Step to code with; trials and transform stay those of the configuration's, which is near it.
     """
 
     dataset: Path
@@ -40,6 +42,12 @@ class LightmapJob:
     options: DayBasisPackOptions
     target_psnr_db: float | None = None
     refine: Refine | None = None
+    pack_step: float | None = None
+
+    @property
+    def n_codings(self) -> float:
+        """So many times the work of coding it once."""
+        return 1.0
 
     @property
     def memory_bytes(self) -> int:
@@ -57,6 +65,8 @@ class LightmapJob:
             "target_psnr_db": self.target_psnr_db,
             "refine": repr(self.refine),
         }
+        if self.pack_step is not None:
+            options["pack_step"] = self.pack_step
         state.update(json.dumps(options, sort_keys=True).encode())
         for path in open_dataset(self.dataset).files(self.entry):
             with path.open("rb") as file:
@@ -77,7 +87,10 @@ class LightmapJob:
         source = open_dataset(self.dataset).read(self.entry)
         for warning in source.warnings:
             on_warning(warning)
-        day = encode_day(source, self.config, self.options, refine=self.refine, target_psnr_db=self.target_psnr_db)
+        if self.pack_step is not None:
+            day = prepare_day(source, self.config, self.options).encode(self.pack_step, self.options, self.refine)
+        else:
+            day = encode_day(source, self.config, self.options, refine=self.refine, target_psnr_db=self.target_psnr_db)
         for warning in day.warnings:
             on_warning(warning)
         return day.writer.to_bytes()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -144,6 +146,7 @@ def run_local(
     do: Do = LightmapJob.encode,
     on_warning: Callable[[str], object] = lambda _line: None,
     on_start: Callable[[Task], object] = lambda _task: None,
+    until: float = math.inf,
 ) -> list[str]:
     """Run tasks in processes, the largest first.
 
@@ -154,6 +157,7 @@ def run_local(
         do: What is done for each job; sent to the processes.
         on_warning: Called with each line for the user.
         on_start: Called when a process begins with a task.
+        until: Moment of `time.monotonic` at which tasks that are not done are given up.
 
     Returns:
         One line for each task that failed: a typed error, or a worker lost ATTEMPTS times.
@@ -164,7 +168,7 @@ def run_local(
     idle: list[_Worker] = []
     failures: list[str] = []
     try:
-        while waiting or busy:
+        while (waiting or busy) and time.monotonic() < until:
             while waiting and len(busy) < n_jobs:
                 used = sum(worker.task.job.memory_bytes for worker in busy.values() if worker.task is not None)
                 if busy and used + waiting[0].job.memory_bytes > budget:
@@ -175,7 +179,7 @@ def run_local(
                 attempts[waiting[0]] += 1
                 on_start(waiting[0])
                 worker.give(waiting.pop(0))
-            ready = set(wait(list(busy)))
+            ready = set(wait(list(busy), None if until == math.inf else max(0.0, until - time.monotonic())))
             for connection in [one for one in busy if one in ready]:
                 worker = busy.pop(connection)
                 assert worker.task is not None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,11 +19,13 @@ from todpack.frames import is_contest
 from todpack.packer.dataset.compress import compress_level
 from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.dataset.plan import jobs_of
+from todpack.packer.daybasis.refine.refiner import refiner
 
 from .. import plain_bits
 from ..errors import SubmissionError
 from ..folder import check_folder, copy_package, replace_folder
 from .handout import handout_files, write_handout
+from .settings import jobs_at, read_settings
 from .write_lightmap import plain_bits_of
 
 TARGET_PSNR_DB = 55.05
@@ -75,23 +75,6 @@ def parameter_bytes(folder: Path) -> int:
 def parameter_file(lightmap: str) -> str:
     """Name of the file of a lightmap."""
     return f"{quote(lightmap, safe='')}.bin"
-
-
-def read_steps(path: Path) -> dict[str, float]:
-    """Step of each lightmap from the report of `todpack tune`.
-
-    Raises:
-        SubmissionError: it is not such a report.
-    """
-    try:
-        steps = {str(name): float(step) for name, step in json.loads(path.read_text("utf-8"))["q_steps"].items()}
-    except OSError as error:
-        raise SubmissionError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SubmissionError(f"{path}: expected a report of `todpack tune`, found something else: {error}") from error
-    if not all(math.isfinite(step) and step > 0 for step in steps.values()):
-        raise SubmissionError(f"{path}: expected steps > 0, found others")
-    return steps
 
 
 def _write_decoder(folder: Path) -> None:
@@ -152,7 +135,8 @@ def build_from(
     overwrite: bool = False,
     on_plan: Callable[[LevelPlan], object] = lambda _plan: None,
     on_warning: Callable[[str], object] | None = None,
-) -> ContestFolder:
+    dry_run: bool = False,
+) -> ContestFolder | None:
     """`build_contest` of an archive, or of a dataset that is compressed first, into `out` + `.tod`.
 
     Args:
@@ -164,13 +148,16 @@ def build_from(
         overwrite: Replace a submission that is already there.
         on_plan: Told what compressing the dataset takes, before it begins.
         on_warning: Told what is unusual about its lightmaps.
+        dry_run: End after the plan, with nothing made and None for a result.
 
     Raises:
         SubmissionError: options that do not go together.
     """
     if not is_contest(source):
-        if target_psnr_db is not None or steps is not None:
-            raise SubmissionError(f"{source}: expected a dataset for --target-psnr or --steps, found no config.json")
+        if target_psnr_db is not None or steps is not None or dry_run:
+            raise SubmissionError(
+                f"{source}: expected a dataset for --target-psnr, --steps or --dry-run, found no config.json"
+            )
         return build_contest(source, out, overwrite=overwrite)
     if target_psnr_db is not None and steps is not None:
         raise SubmissionError("--target-psnr, --steps: expected one of them, found both")
@@ -179,8 +166,11 @@ def build_from(
     check_replaced(handout_files(out), overwrite=overwrite)
     archive = out.with_name(f"{out.name}.tod")
     if steps is None:
-        jobs = jobs_of(source, target_psnr_db=TARGET_PSNR_DB if target_psnr_db is None else target_psnr_db)
+        target = TARGET_PSNR_DB if target_psnr_db is None else target_psnr_db
+        jobs = [replace(job, refine=refiner(None, None)) for job in jobs_of(source, target_psnr_db=target)]
     else:
-        jobs = jobs_of(source, q_steps=read_steps(steps))
-    compress_level(jobs, archive, n_jobs=n_jobs, on_plan=on_plan, on_warning=on_warning)
+        jobs = jobs_at(source, read_settings(steps))
+    compress_level(jobs, archive, n_jobs=n_jobs, on_plan=on_plan, on_warning=on_warning, dry_run=dry_run)
+    if dry_run:
+        return None
     return build_contest(archive, out, overwrite=overwrite)

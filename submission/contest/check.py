@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +21,8 @@ from todpack.eval.measures.contest import Scorer, measures_of, score_json
 from todpack.eval.measures.figures import Figures
 from todpack.eval.measures.lpips_network import Lpips
 from todpack.eval.measures.lpips_weights import LpipsAbsent
+from todpack.eval.plan import kilotexels
+from todpack.eval.progress import Progress, silent
 from todpack.frames import ContestDataset, ContestEntry, open_contest
 
 from ..environment import clean_variables, last_line
@@ -37,7 +39,6 @@ COMPRESSORS = {
 SLOW_ACCESS = 10.0
 """Random access at one place may take so many times that at another; more is no random access."""
 ACCESS_FLOOR_S = 1e-3  # below that a clock tells nothing
-Say = Callable[[str], None]
 
 
 @dataclass
@@ -212,7 +213,7 @@ def check_contest(
     threads: int = 2,
     seed: int = 0,
     report_path: Path | None = None,
-    say: Say = lambda _: None,
+    progress: Progress = silent,
 ) -> ContestRehearsal:
     """Rehearse the contest's grader.
 
@@ -226,7 +227,7 @@ def check_contest(
         threads: How many torch may use.
         seed: Chooses the random coordinates.
         report_path: Where report.json goes; None is beside the folder.
-        say: Called with a line before each lightmap.
+        progress: Told of each lightmap, in thousands of texels.
 
     Returns:
         The figures and the faults; report.json holds the same.
@@ -255,8 +256,9 @@ def check_contest(
             (scratch / "stderr.txt").open("w+", encoding="utf-8") as log,
             _grader(python or Path(sys.executable), submission, device, threads, log) as grader,
         ):
+            works = [kilotexels(entry) for entry in dataset.entries]
             for index, config in enumerate(configs):
-                say(f"{dataset.entries[index].name} ({index + 1} of {len(configs)})")
+                progress(sum(works[:index]), sum(works), dataset.entries[index].name)
                 try:
                     figures.extend(_grade_lightmap(dataset, index, config, grader, scratch, measure, seed, result))
                 except SubmissionError as error:

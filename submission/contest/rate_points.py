@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +16,34 @@ from todpack.decompressor.container import Container
 from todpack.decompressor.files import write_text
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
-from todpack.eval.measures.figures import Figures
+from todpack.eval.measures.figures import Figures, add_linear_frames
 from todpack.eval.measures.lpips_weights import LpipsWeights
 from todpack.frames import open_contest
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.workers import Task, run_local
+from todpack.packer.daybasis.encoder import EncodedDay
+from todpack.packer.daybasis.prepared import Domains, PreparedDay, prepare_day
 
 from ..errors import SubmissionError
-from ..plain_bits.lightmap import read_lightmap
+from ..plain_bits.lightmap import MAGIC, PlainLightmap, read_lightmap
+from .settings import Setting
 from .write_lightmap import plain_bits_of
 
 SECONDS_PER_SAMPLE = 2.5e-10
 """Model of the time of one latent sample (K * H * W) at one time on two CPU cores: 1.6 ms for 25 maps of 512 x 512."""
 SECONDS_PER_TIME = 1e-4
+POINT_WORK, DOMAIN_WORK = 0.6, 0.5
+"""Work of a point, and of the trials and the transform that points of one domain share; 1 is a plain coding."""
 
 
 @dataclass(frozen=True)
 class RatePoint:
-    """One lightmap at one step.
+    """One lightmap at one setting.
 
     Attributes:
-        q_step: The step.
+        transfer: Of the setting.
+        reweight: Of the setting.
+        q_step: Of the setting.
         n_bytes: In Parameters/.
         psnr_db: Sum over the tiles that take part.
         n_psnr: How many these are.
@@ -47,6 +54,8 @@ class RatePoint:
         time_s: Modeled seconds of all times.
     """
 
+    transfer: str
+    reweight: int
     q_step: float
     n_bytes: int
     psnr_db: float
@@ -57,54 +66,111 @@ class RatePoint:
     n_lpips: int
     time_s: float
 
+    @property
+    def setting(self) -> Setting:
+        """How it was coded."""
+        return Setting(self.transfer, self.reweight, self.q_step)
+
     @staticmethod
     def from_json(stored: dict[str, Any]) -> RatePoint:
         """The inverse of `asdict`; what else is stored is left alone."""
         return RatePoint(**{spec.name: stored[spec.name] for spec in fields(RatePoint)})
 
 
-def measure(job: LightmapJob, weights: LpipsWeights | None) -> RatePoint:
-    """Code a lightmap, store it as plain bits, decode it and measure it.
+@dataclass(frozen=True)
+class MeasureJob(LightmapJob):
+    """Settings of one lightmap that are to be measured.
 
-    Args:
-        job: Lightmap and step.
+    Attributes:
+        settings: At least one.
         weights: Of LPIPS, or None.
-
-    Raises:
-        PackError: it cannot be coded.
-        DataError: it cannot be read.
+        key: Of the lightmap: its files, how codes are refined, versions.
     """
-    from threadpoolctl import threadpool_limits
 
-    lpips = None
-    if weights is not None:
-        from todpack.eval.measures.lpips_network import Lpips
+    settings: tuple[Setting, ...] = ()
+    weights: LpipsWeights | None = None
+    key: str = ""
 
-        lpips = Lpips(weights)
-    dataset = open_contest(job.dataset)
-    entry = next(entry for entry in dataset.entries if entry.name == job.entry.name)
-    with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch, threadpool_limits(1):
-        archive_path, bits_path = Path(scratch, "one.tod"), Path(scratch, "one.bin")
-        archive_path.write_bytes(job.encode())
-        with Container(archive_path, DEFAULT_LIMITS) as container:
-            archive = read_archive_entry(container.metadata, archive_path, container.version, DEFAULT_LIMITS)
-            bits_path.write_bytes(plain_bits_of(container, archive, archive.lightmaps[0]))
-        decoded, n_bytes = read_lightmap(bits_path), bits_path.stat().st_size
-        day, figures = dataset.read(entry), Figures()
-        for index, time_h in enumerate(entry.hours):
-            valid = dataset.mask(entry, index)
-            figures.add_frame(day.radiance[index], decoded.radiance(time_h), valid, lpips)
-    n_times = len(entry.hours)
+    @property
+    def n_codings(self) -> float:
+        """So many times the work of coding it once."""
+        n_domains = len({(one.transfer, one.reweight) for one in self.settings})
+        return POINT_WORK * len(self.settings) + DOMAIN_WORK * n_domains
+
+    def key_of(self, setting: Setting) -> str:
+        """Of a point, in the cache."""
+        return f"{self.key} {setting}"
+
+    def points(self) -> list[RatePoint]:
+        """Code the lightmap at each setting, store it as plain bits, decode and measure it.
+
+        What settings share is made once: the day that is read, its domains, transforms, and what LPIPS takes of the
+        original.
+
+        Raises:
+            PackError: it cannot be coded.
+            DataError: it cannot be read.
+        """
+        from threadpoolctl import threadpool_limits
+
+        lpips = None
+        if self.weights is not None:
+            from todpack.eval.measures.lpips_network import Lpips
+
+            lpips = Lpips(self.weights)
+        dataset = open_contest(self.dataset)
+        entry = next(entry for entry in dataset.entries if entry.name == self.entry.name)
+        day = dataset.read(entry)
+        domains: Domains = {}
+        prepared: dict[str, PreparedDay] = {}
+        decoded: list[tuple[PlainLightmap, int]] = []
+        with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch, threadpool_limits(1):
+            for setting in sorted(self.settings, key=lambda one: (one.transfer, one.reweight)):
+                config = setting.config
+                if repr(config) not in prepared:
+                    prepared.clear()  # one at a time is held
+                    prepared[repr(config)] = prepare_day(day, config, self.options, domains)
+                coded = prepared[repr(config)].encode(setting.q_step, self.options, self.refine)
+                decoded.append(_as_plain_bits(coded, Path(scratch)))
+            prepared.clear()
+            all_figures = [Figures() for _ in decoded]
+            for index, time_h in enumerate(entry.hours):
+                frames = [lightmap.radiance(time_h) for lightmap, _ in decoded]
+                add_linear_frames(all_figures, day.radiance[index], frames, dataset.mask(entry, index), lpips)
+        ordered = sorted(self.settings, key=lambda one: (one.transfer, one.reweight))
+        return [
+            _point(setting, n_bytes, len(entry.hours) * _time_s(lightmap), figures)
+            for setting, (lightmap, n_bytes), figures in zip(ordered, decoded, all_figures, strict=True)
+        ]
+
+
+def _as_plain_bits(coded: EncodedDay, scratch: Path) -> tuple[PlainLightmap, int]:
+    """A coded day, stored as plain bits and read again; and their size."""
+    archive_path, bits_path = scratch / "one.tod", scratch / "one.bin"
+    archive_path.write_bytes(coded.writer.to_bytes())
+    with Container(archive_path, DEFAULT_LIMITS) as container:
+        archive = read_archive_entry(container.metadata, archive_path, container.version, DEFAULT_LIMITS)
+        bits_path.write_bytes(plain_bits_of(container, archive, archive.lightmaps[0]))
+    return read_lightmap(bits_path), bits_path.stat().st_size
+
+
+def _time_s(lightmap: PlainLightmap) -> float:
+    return SECONDS_PER_TIME + SECONDS_PER_SAMPLE * lightmap.maps.size
+
+
+def _point(setting: Setting, n_bytes: int, time_s: float, figures: Figures) -> RatePoint:
     return RatePoint(
-        q_step=job.config.q_step,
-        n_bytes=n_bytes,
+        setting.transfer,
+        setting.reweight,
+        setting.q_step,
+        n_bytes,
         psnr_db=float(np.sum(figures.psnr_db)),
         n_psnr=len(figures.psnr_db),
         ssim=float(np.sum(figures.ssim)),
         n_ssim=len(figures.ssim),
         lpips=float(np.sum(figures.lpips)),
         n_lpips=len(figures.lpips),
-        time_s=n_times * (SECONDS_PER_TIME + SECONDS_PER_SAMPLE * decoded.maps.size),
+        time_s=time_s,
     )
 
 
@@ -126,65 +192,61 @@ class PointCache:
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise SubmissionError(f"{path}: expected points of `todpack tune`, found {error!r}") from error
 
-    def find(self, key: str) -> RatePoint | None:
-        """A point by its key."""
-        return self._points.get(key)
+    def find(self, job: MeasureJob, setting: Setting) -> RatePoint | None:
+        """The point of a lightmap at a setting."""
+        return self._points.get(job.key_of(setting))
 
-    def put(self, key: str, point: RatePoint) -> None:
-        """Keep a point.
+    def put(self, job: MeasureJob, points: Sequence[RatePoint]) -> None:
+        """Keep points of a lightmap.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        self._points[key] = point
+        self._points |= {job.key_of(point.setting): point for point in points}
         stored = {name: asdict(measured) for name, measured in self._points.items()}
         write_text(self._path, json.dumps({"points": stored}, indent=1) + "\n")
 
 
+def point_key(digest: str, weights: LpipsWeights | None) -> str:
+    """Key of a lightmap's points, by the digest of a job that codes it."""
+    return f"{digest}{'' if weights is None else '+lpips'} {MAGIC.decode()}"
+
+
 def measure_all(
-    jobs: Sequence[tuple[str, LightmapJob]],
-    weights: LpipsWeights | None,
+    jobs: Sequence[MeasureJob],
     cache: PointCache,
     n_jobs: int,
-    on_done: Callable[[], None],
-) -> list[RatePoint]:
-    """Points of jobs, in their order; those in the cache are not measured again.
+    on_done: Callable[[Task], None] = lambda _task: None,
+    on_start: Callable[[Task], object] = lambda _task: None,
+    until: float = math.inf,
+) -> None:
+    """Measure jobs in processes and put their points into the cache.
 
     Args:
-        jobs: Key and job of each.
-        weights: Of LPIPS, or None.
+        jobs: What is not in the cache.
         cache: Where points are kept.
-        n_jobs: Processes at once, fewer where memory is short; 1 measures in this one.
-        on_done: Called after each new point.
+        n_jobs: Processes at once, fewer where memory is short.
+        on_done: Called after each job, when its points are kept.
+        on_start: Called when a process begins with a job.
+        until: Moment of `time.monotonic` at which jobs that are not done are given up.
 
     Raises:
         SubmissionError: jobs failed; the points of the others are kept.
     """
-    missing = {key: job for key, job in jobs if cache.find(key) is None}
-    if n_jobs == 1 or len(missing) < 2:
-        for key, job in missing.items():
-            cache.put(key, measure(job, weights))
-            on_done()
-        return _found(jobs, cache)
     with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch:
-        tasks = [Task(job, Path(scratch, f"{number}.json")) for number, job in enumerate(missing.values())]
-        keys = dict(zip(tasks, missing, strict=True))
+        tasks = [Task(job, Path(scratch, f"{number}.json")) for number, job in enumerate(jobs)]
 
         def keep(task: Task) -> None:
-            cache.put(keys[task], RatePoint.from_json(json.loads(task.part.read_text("utf-8"))))
-            on_done()
+            assert isinstance(task.job, MeasureJob)
+            cache.put(task.job, [RatePoint.from_json(row) for row in json.loads(task.part.read_text("utf-8"))])
+            on_done(task)
 
-        failures = run_local(tasks, n_jobs, keep, partial(_measured, weights))
+        failures = run_local(tasks, n_jobs, keep, _measured, on_start=on_start, until=until)
     if failures:
         raise SubmissionError("; ".join(failures))
-    return _found(jobs, cache)
 
 
-def _found(jobs: Sequence[tuple[str, LightmapJob]], cache: PointCache) -> list[RatePoint]:
-    points = [cache.find(key) for key, _ in jobs]
-    return [point for point in points if point is not None]
-
-
-def _measured(weights: LpipsWeights | None, job: LightmapJob, _on_warning: Callable[[str], object]) -> bytes:
-    """`measure` in a process of its own."""
-    return json.dumps(asdict(measure(job, weights))).encode()
+def _measured(job: LightmapJob, _on_warning: Callable[[str], object]) -> bytes:
+    """What a process does."""
+    assert isinstance(job, MeasureJob)
+    return json.dumps([asdict(point) for point in job.points()]).encode()

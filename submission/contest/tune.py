@@ -1,47 +1,64 @@
-"""`todpack tune`: the step of each lightmap with which the contest's score is highest."""
+"""`todpack tune`: the domain and the step of each lightmap with which the contest's score is highest."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from todpack.eval.measures.contest import MEASURES, Scorer, ratio_percent
+from todpack.eval.measures.contest import Scorer
 from todpack.eval.measures.lpips_weights import LpipsWeights
+from todpack.frames import DatasetEntry, open_contest
+from todpack.packer.dataset.estimate import LevelClock, LevelPlan, plan_of
 from todpack.packer.dataset.job import LightmapJob
-from todpack.packer.dataset.plan import jobs_of
+from todpack.packer.dataset.workers import Task
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.refine.refiner import refiner
+from todpack.packer.progress import ProgressLine
 
-from .rate_points import PointCache, RatePoint, measure_all
+from ..errors import SubmissionError
+from .choice import NAMES, QUALITIES, Objective, choose, interpolated_curve, measured_curve, row_of
+from .rate_points import MeasureJob, PointCache, RatePoint, measure_all, point_key
+from .settings import Setting
 
-FIRST_STEPS = (2.5, 5.0, 10.0)
-SHARES_OF_CLIPPED = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""How much a measure that is clipped at its best counts in the search's starts: all, nothing, or in between."""
-CANDIDATES_PER_OCTAVE = 32
-MOST_PAIRED = 8  # lightmaps; with more, single changes are fine enough
-CANDIDATES_OF_A_PAIR = 24
-LEAST_STEP, LARGEST_STEP = 0.25, 512.0
-ENOUGH = 1e-3  # of the score: a gain below it is not worth another measurement
+FIRST = (Setting("gamma", 2, 4.0), Setting("gamma", 2, 5.6))
+"""What is measured of every lightmap before anything else."""
+OTHERS = (
+    Setting("gamma", 1, 4.0),
+    Setting("gamma", 3, 4.0),
+    Setting("linear", 1, 5.6),
+    Setting("log", 1, 4.0),
+)
+"""Then one step of every other domain."""
+USUAL_ROUNDS = 2
+ENOUGH = 5e-4  # of the score: a gain below it is not worth another measurement
+MOST_TRIALS = 6
+SAME_OCTAVES = 0.02
+"""Steps nearer than this are one."""
 LEAST_GAIN_DB = 0.2  # points nearer than this tell no slope
-QUALITIES = ("psnr_db", "ssim", "lpips")
+MOST_AT_ONCE = 1 << 20
+"""Texels of a lightmap that is measured at more than one setting in one job."""
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Curve:
-    """One lightmap's measures over its candidates, interpolated between measured points.
+class TunedLightmap:
+    """One lightmap of the result.
 
     Attributes:
-        steps: (G,) ascending.
-        values: (G,) each: n_bytes, time_s, and the sums psnr_db, ssim, lpips.
+        entry: Of the dataset.
+        point: Measured at the chosen setting.
+        lost: Of the score, by its bytes, time, and qualities under their best marks.
     """
 
-    steps: np.ndarray
-    values: dict[str, np.ndarray]
+    entry: DatasetEntry
+    point: RatePoint
+    lost: float
 
 
 @dataclass(frozen=True)
@@ -49,15 +66,17 @@ class Tuned:
     """The result.
 
     Attributes:
-        points: Measured, of each lightmap by name.
-        measures: The dataset's figures at these points.
+        lightmaps: Measured, those that cost most of the score first.
+        unmeasured: Settings of lightmaps that the time was too short for.
+        measures: The figures at these points; without the unmeasured.
         score: What these measures score.
         more_psnr: Change of the score by 1 dB more at the same bytes.
         psnr_bytes: Bytes that 1 dB more takes, from the measured points; NaN where they do not tell.
         more_bytes: Change of the score by 1 kB (1000 bytes) more at the same quality.
     """
 
-    points: dict[str, RatePoint]
+    lightmaps: tuple[TunedLightmap, ...]
+    unmeasured: dict[str, Setting]
     measures: dict[str, float | None]
     score: float
     more_psnr: float
@@ -65,9 +84,14 @@ class Tuned:
     more_bytes: float
 
     def to_json(self, scorer: Scorer) -> dict[str, Any]:
-        """As `todpack tune -o` writes it; `q_steps` is what `submit build --steps` reads."""
+        """As `todpack tune -o` writes it; `settings` is what `submit build --steps` reads."""
+        settings = {one.entry.name: one.point.setting for one in self.lightmaps} | self.unmeasured
         return {
-            "q_steps": {name: point.q_step for name, point in self.points.items()},
+            "settings": {
+                name: {"transfer": one.transfer, "reweight": one.reweight, "q_step": one.q_step}
+                for name, one in settings.items()
+            },
+            "unmeasured": sorted(self.unmeasured),
             "measures": self.measures,
             "points": {k: None if v is None else scorer.ranges[k].points(v) for k, v in self.measures.items()},
             "score": self.score,
@@ -77,121 +101,8 @@ class Tuned:
         }
 
 
-def curve_of(points: Sequence[RatePoint]) -> Curve:
-    """Interpolate over the logarithm of the step: bytes in their logarithm, the rest linearly."""
-    ordered = sorted(points, key=lambda point: point.q_step)
-    x = np.log2([point.q_step for point in ordered])
-    n = max(2, round((x[-1] - x[0]) * CANDIDATES_PER_OCTAVE) + 1)
-    at = np.union1d(np.linspace(x[0], x[-1], n), x)
-    values = {
-        name: np.interp(at, x, [float(getattr(point, name)) for point in ordered]) for name in ("time_s", *QUALITIES)
-    }
-    values["n_bytes"] = np.exp2(np.interp(at, x, np.log2([point.n_bytes for point in ordered])))
-    return Curve(np.exp2(at), values)
-
-
-class Objective:
-    """The score as a function of sums over the lightmaps."""
-
-    def __init__(self, scorer: Scorer, counts: Mapping[str, int], n_texels: int) -> None:
-        """`counts` are tiles by the names of QUALITIES."""
-        self._scorer, self._counts, self._n_texels = scorer, counts, n_texels
-
-    def measures(self, sums: Mapping[str, float]) -> dict[str, float | None]:
-        """The dataset's measures."""
-        means = {name: sums[name] / self._counts[name] if self._counts[name] else None for name in QUALITIES}
-        return {
-            **means,
-            "time_s": sums["time_s"],
-            "ratio_percent": ratio_percent(1, self._n_texels) * sums["n_bytes"],
-        }
-
-    def score(self, sums: Mapping[str, float]) -> float:
-        """The contest's score."""
-        return self._scorer.score(self.measures(sums))
-
-    def slopes(self, shares: Mapping[str, float]) -> dict[str, float]:
-        """Score per unit of each sum where nothing is clipped, times the share of each quality."""
-        spans = self._scorer.ranges
-        unit = {name: spans[name].weight / (spans[name].best - spans[name].worst) for name in MEASURES}
-        found = {
-            name: shares[name] * unit[name] / self._counts[name] if self._counts[name] else 0.0 for name in QUALITIES
-        }
-        return {
-            **found,
-            "time_s": unit["time_s"],
-            "n_bytes": unit["ratio_percent"] * ratio_percent(1, self._n_texels),
-        }
-
-
-def choose(curves: Sequence[Curve], objective: Objective, start: Sequence[int] | None = None) -> list[int]:
-    """The candidate of each lightmap with which the score of the whole is highest.
-
-    The score is a sum over lightmaps but for its clipped measures: it is maximized for several weights of these, each
-    lightmap by itself, and the best of these choices is then improved, one lightmap at a time and in pairs.
-
-    Args:
-        curves: Each lightmap's rate and quality over the step.
-        objective: What their sums score.
-        start: A choice that the result is not to be worse than.
-    """
-
-    def score_of(chosen: Sequence[int]) -> float:
-        return objective.score(
-            {
-                name: sum(float(curve.values[name][i]) for curve, i in zip(curves, chosen, strict=True))
-                for name in curves[0].values
-            }
-        )
-
-    starts = [] if start is None else [list(start)]
-    for shares in itertools.product(SHARES_OF_CLIPPED, repeat=len(QUALITIES)):
-        slopes = objective.slopes(dict(zip(QUALITIES, shares, strict=True)))
-        starts.append(
-            [int(np.argmax(sum(slopes[name] * values for name, values in curve.values.items()))) for curve in curves]
-        )
-    best = max(starts, key=score_of)
-    best_score = score_of(best)
-    sizes = [len(curve.steps) for curve in curves]
-    moves: list[tuple[int, ...]] = [(n,) for n in range(len(curves))]
-    moves += [pair for pair in itertools.combinations(range(len(curves)), 2) if len(curves) <= MOST_PAIRED]
-    improved = True
-    while improved:
-        improved = False
-        for move in moves:
-            strides = [max(1, sizes[n] // CANDIDATES_OF_A_PAIR) if len(move) == 2 else 1 for n in move]
-            for places in itertools.product(*(range(0, sizes[n], by) for n, by in zip(move, strides, strict=True))):
-                trial = list(best)
-                for n, place in zip(move, places, strict=True):
-                    trial[n] = place
-                score = score_of(trial)
-                if score > best_score + 1e-9:
-                    best, best_score, improved = trial, score, True
-    return best
-
-
-def _next_step(curve: Curve, index: int) -> float:
-    """The chosen step; an octave beyond where it lies at an end of what was measured."""
-    step = float(curve.steps[index])
-    if index == 0:
-        step /= 2
-    elif index == len(curve.steps) - 1:
-        step *= 2
-    return float(f"{min(max(step, LEAST_STEP), LARGEST_STEP):.4g}")
-
-
-def tune(
-    data: Path,
-    scorer: Scorer,
-    cache: PointCache,
-    *,
-    weights: LpipsWeights | None,
-    n_jobs: int = 1,
-    max_rounds: int = 4,
-    on_point: Callable[[], None] = lambda: None,
-    say: Say = lambda _: None,
-) -> Tuned:
-    """Choose the steps from measured points; each round measures what the last one's interpolation chose.
+class Tuning:
+    """A dataset that is being tuned: its lightmaps and the points that are known of them.
 
     Args:
         data: The dataset.
@@ -199,91 +110,186 @@ def tune(
         cache: Where points are kept.
         weights: Of LPIPS; None leaves it out of the score.
         n_jobs: Lightmaps at once.
-        max_rounds: Measurements after the first three steps, at most.
-        on_point: Called after each new point.
+        max_rounds: Measurements after the first ones, at most.
+        budget_s: Seconds after which the best of what was measured is taken.
         say: Called with a line after each round.
 
     Raises:
         DataError: the dataset cannot be read.
-        PackError: a lightmap cannot be coded.
     """
-    bases = jobs_of(data)
-    keys = [f"{job.digest()}{'' if weights is None else '+lpips'}" for job in bases]
 
-    def measured(steps: Sequence[tuple[int, float]]) -> list[RatePoint]:
-        jobs = [(f"{keys[n]}@{step:g}", _at_step(bases[n], step)) for n, step in steps]
-        return measure_all(jobs, weights, cache, n_jobs, on_point)
+    def __init__(
+        self,
+        data: Path,
+        scorer: Scorer,
+        cache: PointCache,
+        *,
+        weights: LpipsWeights | None,
+        n_jobs: int = 1,
+        max_rounds: int = 4,
+        budget_s: float = math.inf,
+        say: Say = lambda _: None,
+    ) -> None:
+        self._scorer, self._cache, self._n_jobs, self._say = scorer, cache, n_jobs, say
+        self._max_rounds, self._until = max_rounds, time.monotonic() + budget_s
+        dataset, refine = open_contest(data), refiner(None, None)
+        self._jobs = []
+        for entry in dataset.entries:
+            job = LightmapJob(dataset.path, entry, DayBasisConfig(), DayBasisPackOptions(), None, refine)
+            key = point_key(job.digest(), weights)
+            self._jobs.append(
+                MeasureJob(dataset.path, entry, job.config, job.options, None, refine, None, (), weights, key)
+            )
+        self._points: list[list[RatePoint]] = [[] for _ in self._jobs]
 
-    first = [(n, step) for n in range(len(bases)) for step in FIRST_STEPS]
-    points: list[list[RatePoint]] = [[] for _ in bases]
-    for (n, _), point in zip(first, measured(first), strict=True):
-        points[n].append(point)
-    counts = {
-        "psnr_db": sum(p[0].n_psnr for p in points),
-        "ssim": sum(p[0].n_ssim for p in points),
-        "lpips": sum(p[0].n_lpips for p in points),
-    }
-    objective = Objective(scorer, counts, sum(job.entry.width * job.entry.height for job in bases))
-    best = _best_measured(points, objective)
-    for number in range(max_rounds):
-        before = objective.score(_sums(best))
-        curves = [curve_of(row) for row in points]
-        chosen = choose(curves, objective)
-        wanted = [(n, _next_step(curves[n], chosen[n])) for n in range(len(bases))]
-        fresh = [(n, step) for n, step in wanted if all(point.q_step != step for point in points[n])]
-        if not fresh:
-            break
-        for (n, _), point in zip(fresh, measured(fresh), strict=True):
-            points[n].append(point)
-        best = _best_measured(points, objective, best)
-        after = objective.score(_sums(best))
-        say(f"round {number + 1}: score {after:.4f} ({after - before:+.4f})")
-        if number > 0 and after - before < ENOUGH:
-            break
-    sums = _sums(best)
-    score = objective.score(sums)
-    louder = {**sums, "psnr_db": sums["psnr_db"] + counts["psnr_db"]}
-    heavier = {**sums, "n_bytes": sums["n_bytes"] + 1000}
-    return Tuned(
-        {job.entry.name: point for job, point in zip(bases, best, strict=True)},
-        objective.measures(sums),
-        score,
-        objective.score(louder) - score,
-        _bytes_of_one_db(points, best),
-        objective.score(heavier) - score,
-    )
-
-
-def _at_step(job: LightmapJob, step: float) -> LightmapJob:
-    return replace(job, config=replace(job.config, q_step=step))
-
-
-def _sums(points: Sequence[RatePoint]) -> dict[str, float]:
-    return {name: math.fsum(float(getattr(p, name)) for p in points) for name in ("n_bytes", "time_s", *QUALITIES)}
-
-
-def _best_measured(
-    points: Sequence[Sequence[RatePoint]], objective: Objective, before: Sequence[RatePoint] | None = None
-) -> list[RatePoint]:
-    """The best choice among what was measured, not worse than `before`; without interpolation."""
-    ordered = [sorted(row, key=lambda point: point.q_step) for row in points]
-    names = ("n_bytes", "time_s", *QUALITIES)
-    curves = [
-        Curve(
-            np.array([point.q_step for point in row]),
-            {name: np.array([float(getattr(point, name)) for point in row]) for name in names},
+    def plan(self, out: Path) -> LevelPlan:
+        """What it takes, about; points that are kept need not be measured again."""
+        first = [job for settings in (FIRST, OTHERS) for job in self._missing([settings] * len(self._jobs))]
+        n_left = len({job.entry.name for job in first})
+        rounds = min(USUAL_ROUNDS, self._max_rounds) if first else 0
+        later = [replace(job, settings=FIRST[:1]) for job in self._jobs for _ in range(rounds)]
+        whole = plan_of([*first, *later], out, self._n_jobs, 0)
+        texels = sum(job.entry.width * job.entry.height for job in self._jobs)
+        return replace(
+            whole, n_lightmaps=len(self._jobs), n_kept=len(self._jobs) - n_left, n_texels=texels, disk_bytes=0
         )
-        for row in ordered
-    ]
-    start = None if before is None else [row.index(point) for row, point in zip(ordered, before, strict=True)]
-    return [row[i] for row, i in zip(ordered, choose(curves, objective, start), strict=True)]
+
+    def _missing(self, wanted: Sequence[Sequence[Setting]]) -> list[MeasureJob]:
+        """Jobs for what is not in the cache; of large lightmaps each measures one setting."""
+        jobs = []
+        for job, settings in zip(self._jobs, wanted, strict=True):
+            fresh = [one for one in settings if self._cache.find(job, one) is None]
+            size = 1 if job.entry.width * job.entry.height > MOST_AT_ONCE else max(1, len(fresh))
+            jobs += [replace(job, settings=tuple(fresh[n : n + size])) for n in range(0, len(fresh), size)]
+        return jobs
+
+    def _measure(self, label: str, wanted: Sequence[Sequence[Setting]]) -> bool:
+        """Measure settings of each lightmap; False where the time ended before."""
+        jobs = self._missing(wanted)
+        if jobs:
+            tasks = [Task(job, Path()) for job in jobs]
+            clock = LevelClock(tasks, self._n_jobs)
+            of_job = {id(task.job): task for task in tasks}
+            with ProgressLine(label, "lightmap", len(jobs), left_s=clock.left_s) as line:
+
+                def on_done(task: Task) -> None:
+                    clock.finish(of_job[id(task.job)])
+                    line.update(line.done + 1)
+
+                def on_start(task: Task) -> None:
+                    clock.start(of_job[id(task.job)])
+
+                measure_all(jobs, self._cache, self._n_jobs, on_done, on_start, self._until)
+        for job, known, settings in zip(self._jobs, self._points, wanted, strict=True):
+            found = (self._cache.find(job, setting) for setting in settings)
+            known += [point for point in found if point is not None and point not in known]
+        return time.monotonic() < self._until
+
+    def run(self) -> Tuned:
+        """Choose the settings from measured points; each round measures what the last one's interpolation chose.
+
+        Raises:
+            PackError: a lightmap cannot be coded.
+            SubmissionError: nothing was measured in the time.
+        """
+        goes_on = self._measure("tune: first steps", [FIRST] * len(self._jobs))
+        goes_on = goes_on and self._measure("tune: other domains", [OTHERS] * len(self._jobs))
+        used = [n for n, points in enumerate(self._points) if points]
+        if not used:
+            raise SubmissionError("--budget: expected the time of a few measurements at least, found none done")
+        objective = self._objective(used)
+        best = self._best(used, objective)
+        for number in range(self._max_rounds if goes_on else 0):
+            before = objective.score(_sums(best))
+            curves = [interpolated_curve(self._points[n]) for n in used]
+            chosen = [curve.settings[i] for curve, i in zip(curves, choose(curves, objective), strict=True)]
+            wanted: list[list[Setting]] = [[] for _ in self._jobs]
+            for n, setting in zip(used, chosen, strict=True):
+                wanted[n] = _worth_measuring(setting, [point.setting for point in self._points[n]])
+            if not any(wanted):
+                break
+            goes_on = self._measure(f"tune: round {number + 1}", wanted)
+            best = self._best(used, objective, best)
+            after = objective.score(_sums(best))
+            self._say(f"round {number + 1}: score {after:.4f} ({after - before:+.4f})")
+            if not goes_on or after - before < ENOUGH:
+                break
+        return self._result(used, objective, best)
+
+    def _objective(self, used: Sequence[int]) -> Objective:
+        firsts = [self._points[n][0] for n in used]
+        counts = {
+            "psnr_db": sum(point.n_psnr for point in firsts),
+            "ssim": sum(point.n_ssim for point in firsts),
+            "lpips": sum(point.n_lpips for point in firsts),
+        }
+        entries = [self._jobs[n].entry for n in used]
+        return Objective(self._scorer, counts, sum(entry.width * entry.height for entry in entries))
+
+    def _best(
+        self, used: Sequence[int], objective: Objective, before: Sequence[RatePoint] | None = None
+    ) -> list[RatePoint]:
+        """The best choice among what was measured, not worse than `before`; without interpolation."""
+        rows = [self._points[n] for n in used]
+        start = None if before is None else [row.index(point) for row, point in zip(rows, before, strict=True)]
+        chosen = choose([measured_curve(row) for row in rows], objective, start)
+        return [row[i] for row, i in zip(rows, chosen, strict=True)]
+
+    def _result(self, used: Sequence[int], objective: Objective, best: Sequence[RatePoint]) -> Tuned:
+        sums = _sums(best)
+        score = objective.score(sums)
+        counts = np.array([sum(getattr(point, f"n_{name}") for point in best) for name in ("psnr", "ssim", "lpips")])
+        louder, heavier = sums.copy(), sums.copy()
+        louder[NAMES.index("psnr_db")] += counts[0]
+        heavier[0] += 1000
+        slopes = objective.slopes(dict.fromkeys(QUALITIES, 1.0))
+        marks = np.array([0.0, 0.0, *(self._scorer.ranges[name].best for name in QUALITIES)])
+        lightmaps = []
+        for n, point in zip(used, best, strict=True):
+            full = marks * np.array([0, 0, point.n_psnr, point.n_ssim, point.n_lpips])
+            lightmaps.append(TunedLightmap(self._jobs[n].entry, point, float((full - row_of(point)) @ slopes)))
+        lightmaps.sort(key=lambda one: -one.lost)
+        settings = [point.setting for point in best]
+        usual = max(
+            settings, key=lambda one: sum((s.transfer, s.reweight) == (one.transfer, one.reweight) for s in settings)
+        )
+        usual = replace(usual, q_step=float(np.median([point.q_step for point in best])))
+        unmeasured = {job.entry.name: usual for n, job in enumerate(self._jobs) if n not in used}
+        return Tuned(
+            tuple(lightmaps),
+            unmeasured,
+            objective.measures(sums),
+            score,
+            objective.score(louder) - score,
+            _bytes_of_one_db([self._points[n] for n in used], best),
+            objective.score(heavier) - score,
+        )
+
+
+def _worth_measuring(chosen: Setting, measured: Sequence[Setting]) -> list[Setting]:
+    """The chosen setting, if it is not measured yet, and domains beside it that are not."""
+    trials = {one.reweight for one in measured if one.transfer == chosen.transfer}
+    steps = [one.q_step for one in measured if (one.transfer, one.reweight) == (chosen.transfer, chosen.reweight)]
+    is_new = all(abs(math.log2(chosen.q_step / step)) >= SAME_OCTAVES for step in steps)
+    beside = [n for n in (chosen.reweight - 1, chosen.reweight + 1) if 0 <= n <= MOST_TRIALS and n not in trials]
+    return [*([chosen] if is_new else []), *(replace(chosen, reweight=n) for n in beside)]
+
+
+def _sums(points: Sequence[RatePoint]) -> np.ndarray:
+    return np.asarray(np.sum([row_of(point) for point in points], axis=0))
 
 
 def _bytes_of_one_db(points: Sequence[Sequence[RatePoint]], best: Sequence[RatePoint]) -> float:
     """What 1 dB more in every lightmap adds, by the slope between each chosen point and the one nearest in quality."""
     total = 0.0
     for row, chosen in zip(points, best, strict=True):
-        others = [p for p in row if abs(p.psnr_db - chosen.psnr_db) > LEAST_GAIN_DB * chosen.n_psnr]
+        domain = chosen.transfer, chosen.reweight
+        others = [
+            point
+            for point in row
+            if (point.transfer, point.reweight) == domain
+            and abs(point.psnr_db - chosen.psnr_db) > LEAST_GAIN_DB * chosen.n_psnr
+        ]
         if not others:
             return math.nan
         near = min(others, key=lambda p, at=chosen.psnr_db: abs(p.psnr_db - at))  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Coefficients in plain bits, sorted by the archive's own context model: FORMAT.md "Tile", from TDR5 on.
+"""Coefficients in plain bits, sorted by the archive's own context model: FORMAT.md in this folder, from TDR5 on.
 
 Each band is coded in two checkerboard phases, each for all maps at once, as in the archive
 (decompressor/daybasis/entropy/stream.py). Coefficients of one phase are sorted by class. Those of one class are about

@@ -91,10 +91,13 @@ def test_temporal_lpips_sees_changes_and_not_levels(lpips: Lpips, examples: dict
 def test_linear_tiles_are_cut_at_256(lpips: Lpips) -> None:
     original = np.random.default_rng(0).random((300, 270, 3), np.float32)
     valid = np.ones((300, 270), bool)
-    assert len(lpips_linear_tiles(lpips, original, original, valid)) == 2  # 256 x 256, 44 x 256; 14 wide are too narrow
-    assert lpips_linear_tiles(lpips, original, original, valid)[0] == 0.0
+    other = original[::-1]
+    same, different = lpips_linear_tiles(lpips, original, [original, other], valid)
+    assert len(same) == len(different) == 2  # 256 x 256, 44 x 256; 14 wide are too narrow
+    assert same[0] == 0.0
+    assert different[0] == lpips.distance_signed(original[:256, :256], other[:256, :256])
     valid[:256, :128] = False  # the reconstruction becomes zero there, the original stays
-    assert lpips_linear_tiles(lpips, original, original, valid)[0] > 0.01
+    assert lpips_linear_tiles(lpips, original, [original], valid)[0][0] > 0.01
 
 
 def test_an_explicit_file_that_is_not_there_is_absence(tmp_path: Path) -> None:

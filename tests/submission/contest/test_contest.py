@@ -101,7 +101,8 @@ def test_an_independent_grader_accepts_it_and_agrees(built, dataset, tmp_path):
 def test_small_dataset(tmp_path):
     built = tmp_path / "built"
     steps = dict.fromkeys(("L_Courtyard_0", "L_Courtyard_1", "L_Annex_0"), 8.0)
-    (tmp_path / "tune.json").write_text(json.dumps({"q_steps": steps}))
+    settings = {name: {"transfer": "gamma", "reweight": 1, "q_step": step} for name, step in steps.items()}
+    (tmp_path / "tune.json").write_text(json.dumps({"settings": settings}))
     made = build_from(SHARED / "hprc_small", built, steps=tmp_path / "tune.json", n_jobs=1)
     assert made.ratio_percent < 0.6
     assert grade(built, SHARED / "hprc_small", tmp_path)["psnr_db"] > 49.0
@@ -225,7 +226,7 @@ def test_folders_of_others_stay(archive, tmp_path):
 
 
 def test_options_that_do_not_go_together(archive, dataset, tmp_path):
-    with pytest.raises(SubmissionError, match="expected a dataset for --target-psnr or --steps"):
+    with pytest.raises(SubmissionError, match="expected a dataset for --target-psnr, --steps or --dry-run"):
         build_from(archive, tmp_path / "x", target_psnr_db=50.0)
     with pytest.raises(SubmissionError, match="expected one of them, found both"):
         build_from(dataset, tmp_path / "x", target_psnr_db=50.0, steps=tmp_path / "tune.json")

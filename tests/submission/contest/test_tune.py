@@ -1,34 +1,47 @@
-"""The choice of steps against all choices, and the command over a micro dataset."""
+"""The choice of settings against all choices, and the command over a micro dataset."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.contest_data import make_radiance, write_dataset
 from todpack.cli import main
+from todpack.decompressor.container import Container
+from todpack.decompressor.daybasis.entry import read_entry
+from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.contest import read_scorer
-from todpack.submission.contest import rate_points
+from todpack.submission.contest import tune
+from todpack.submission.contest.choice import NAMES, Curve, Objective, choose, interpolated_curve
 from todpack.submission.contest.rate_points import PointCache, RatePoint
-from todpack.submission.contest.tune import Curve, Objective, choose, curve_of, tune
+from todpack.submission.contest.settings import Setting, jobs_at, read_settings
+from todpack.submission.contest.tune import FIRST, OTHERS, Tuning
 from todpack.submission.errors import SubmissionError
 
 
 def synthetic(rng: np.random.Generator, n: int, n_tiles: int, n_bytes: float) -> Curve:
     steps = np.geomspace(1.0, 16.0, n)
     noise = rng.uniform(0.9, 1.1, n)
-    psnr = 62.0 - 4.5 * np.log2(steps) * noise
     values = {
-        "psnr_db": n_tiles * psnr,
-        "ssim": n_tiles * (1.0 - 0.0002 * steps**1.3),
-        "lpips": n_tiles * 0.0002 * steps,
         "n_bytes": n_bytes * steps**-0.6,
         "time_s": np.full(n, 0.05),
+        "psnr_db": n_tiles * (62.0 - 4.5 * np.log2(steps) * noise),
+        "ssim": n_tiles * (1.0 - 0.0002 * steps**1.3),
+        "lpips": n_tiles * 0.0002 * steps,
     }
-    return Curve(steps, values)
+    settings = tuple(Setting("gamma", 1, float(step)) for step in steps)
+    return Curve(settings, np.stack([values[name] for name in NAMES], axis=1))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -40,22 +53,31 @@ def test_choice_is_nearly_the_best_of_all(seed):
     objective = Objective(read_scorer(), dict.fromkeys(("psnr_db", "ssim", "lpips"), sum(tiles)), texels)
 
     def score(chosen):
-        names = curves[0].values
-        return objective.score({n: sum(c.values[n][i] for c, i in zip(curves, chosen, strict=True)) for n in names})
+        return objective.score(np.sum([c.values[i] for c, i in zip(curves, chosen, strict=True)], axis=0))
 
     best = max(score(chosen) for chosen in itertools.product(range(9), repeat=3))
-    assert score(choose(curves, objective)) > best - 0.01
+    chosen = choose(curves, objective)
+    assert score(chosen) > best - 0.001
+    sums = np.sum([c.values[i] for c, i in zip(curves, chosen, strict=True)], axis=0)
+    assert objective.scores(sums) == pytest.approx(score(chosen), abs=1e-9)
 
 
-def point(q_step: float, n_bytes: int, psnr_db: float) -> RatePoint:
-    return RatePoint(q_step, n_bytes, psnr_db, 1, 0.99, 1, 0.0, 0, 0.1)
+def point(q_step: float, n_bytes: int, psnr_db: float, setting: tuple[str, int] = ("gamma", 2)) -> RatePoint:
+    return RatePoint(*setting, q_step, n_bytes, psnr_db, 1, 0.99, 1, 0.0, 0, 0.1)
 
 
-def test_curves_go_through_the_points():
-    curve = curve_of([point(8.0, 1000, 50.0), point(2.0, 4000, 60.0)])
-    middle = int(np.argmin(np.abs(curve.steps - 4.0)))
-    assert curve.values["psnr_db"][[0, middle, -1]] == pytest.approx([60.0, 55.0, 50.0])
-    assert curve.values["n_bytes"][[0, middle, -1]] == pytest.approx([4000, 2000, 1000])
+def test_curves_go_through_the_points_and_on():
+    curve = interpolated_curve([point(8.0, 1000, 50.0), point(2.0, 4000, 60.0), point(4.0, 1500, 58.0, ("linear", 1))])
+
+    def at(transfer: str, step: float) -> np.ndarray:
+        found = [n for n, s in enumerate(curve.settings) if s.transfer == transfer and abs(s.q_step - step) < 1e-6]
+        return curve.values[found[0], [0, 2]]
+
+    np.testing.assert_allclose([at("gamma", step)[1] for step in (2.0, 4.0, 8.0)], [60.0, 55.0, 50.0])
+    np.testing.assert_allclose([at("gamma", step)[0] for step in (1.0, 2.0, 4.0, 8.0)], [8000, 4000, 2000, 1000])
+    # one point takes the slopes of the other domain: 5 dB and half of the bytes in an octave
+    np.testing.assert_allclose([at("linear", step)[1] for step in (2.0, 4.0, 8.0)], [63.0, 58.0, 53.0])
+    np.testing.assert_allclose([at("linear", step)[0] for step in (2.0, 4.0, 8.0)], [3000, 1500, 750])
 
 
 @pytest.fixture(scope="module")
@@ -65,51 +87,102 @@ def dataset(tmp_path_factory):
     return folder
 
 
+def in_a_process(*arguments: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "todpack", *map(str, arguments)])
+
+
+def wait_for(done, seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 @pytest.mark.thorough
-def test_tunes_and_resumes(dataset, tmp_path, monkeypatch, capsys):
-    out = tmp_path / "tune.json"
+def test_the_flow_of_a_level_killed_and_resumed(dataset, tmp_path, monkeypatch, capsys):
+    """tune, kill it, tune again; build, kill it, build again: the bytes are those of a build that nobody disturbed."""
+    out, points = tmp_path / "tune.json", tmp_path / "tune.json.points.json"
     command = ["tune", str(dataset), "-o", str(out), "--no-lpips", "--jobs", "1", "--rounds", "1"]
+    assert main([*command, "--dry-run"]) == 0
+    assert "2 lightmaps, 736 texels at 26 times: about" in capsys.readouterr().out
+    process = in_a_process(*command)
+    wait_for(points.exists)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = json.loads(points.read_text())["points"]
+    assert len(FIRST) <= len(kept) <= len(FIRST) + len(OTHERS)
+    assert not out.exists()
     assert main(command) == 0
     shown = capsys.readouterr().out
     assert "1 dB more at the same bytes" in shown
     assert "LPIPS is absent: left out by --no-lpips" in shown
-    report, points = json.loads(out.read_text()), json.loads((tmp_path / "tune.json.points.json").read_text())["points"]
-    assert set(report["q_steps"]) == {"L_0", "L_1"}
-    assert len(points) >= 6
-    # the chosen steps are at least as good as any one of the first steps for both
-    scorer = read_scorer()
-    for step in (2.5, 5.0, 10.0):
-        both = [p for p in points.values() if p["q_step"] == step]
-        tiles = sum(p["n_psnr"] for p in both)
-        measures = {
-            "psnr_db": sum(p["psnr_db"] for p in both) / tiles,
-            "ssim": sum(p["ssim"] for p in both) / sum(p["n_ssim"] for p in both),
-            "lpips": None,
-            "time_s": sum(p["time_s"] for p in both),
-            "ratio_percent": 100 * sum(p["n_bytes"] for p in both) / (288 * (20 * 24 + 16 * 16)),
-        }
-        assert report["score"] >= scorer.score(measures) - 1e-9
+    assert kept.items() <= json.loads(points.read_text())["points"].items()
+    report = json.loads(out.read_text())
+    settings = read_settings(out)
+    assert set(settings) == {"L_0", "L_1"}
 
     def never(*_arguments):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(rate_points, "measure", never)
-    out.unlink()
-    assert main(command) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(tune, "measure_all", never)
+        assert main(command) == 0
     assert json.loads(out.read_text()) == report
 
+    build = ["submit", "build", "--layout", "contest", dataset, "--steps", out, "--jobs", "1", "-o"]
+    process = in_a_process(*build, tmp_path / "killed")
+    parts = tmp_path / "killed.tod.parts"
+    wait_for(lambda: list(parts.glob("*.tod")) or process.poll() is not None)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    for name in ("killed", "whole"):
+        assert main([*map(str, build), str(tmp_path / name)]) == 0
+    for file in (tmp_path / "whole" / "Parameters").iterdir():
+        assert file.read_bytes() == (tmp_path / "killed" / "Parameters" / file.name).read_bytes()
+    capsys.readouterr()
+    check = ["submit", "check", "--layout", "contest", str(tmp_path / "whole"), "--data", str(dataset), "--no-lpips"]
+    assert main([*check, "--dry-run"]) == 0
+    assert "2 lightmaps, 736 texels at 26 times: about 3 s, up to 0.3 GB of memory" in capsys.readouterr().out
+    assert main(check) == 0
+    checked = json.loads((tmp_path / "report.json").read_text())
+    for name in ("psnr_db", "ssim", "ratio_percent"):
+        assert checked["measures"][name] == pytest.approx(report["measures"][name], rel=1e-5)
 
-def test_an_interrupted_run_keeps_its_points(dataset, tmp_path, monkeypatch):
-    cache, done = PointCache(tmp_path / "points.json"), []
 
-    def stop():
-        done.append(1)
-        if len(done) == 2:
-            raise KeyboardInterrupt
+def test_a_budget_takes_what_was_measured(dataset, tmp_path):
+    cache = PointCache(tmp_path / "points.json")
+    with pytest.raises(SubmissionError, match="--budget: expected the time of a few measurements at least"):
+        Tuning(dataset, read_scorer(), cache, weights=None, budget_s=0.0).run()
+    tuning = Tuning(dataset, read_scorer(), cache, weights=None, budget_s=0.0)
+    job = tuning._missing([FIRST, ()])[0]
+    cache.put(job, [replace(point(4.0, 900, 50.0), n_ssim=1)])
+    tuned = tuning.run()
+    assert [one.entry.name for one in tuned.lightmaps] == ["L_0"]
+    assert tuned.unmeasured == {"L_1": Setting("gamma", 2, 4.0)}
+    assert tuned.to_json(read_scorer())["settings"]["L_1"] == {"transfer": "gamma", "reweight": 2, "q_step": 4.0}
 
-    with pytest.raises(KeyboardInterrupt):
-        tune(dataset, read_scorer(), cache, weights=None, max_rounds=0, on_point=stop)
-    assert len(json.loads((tmp_path / "points.json").read_text())["points"]) == 2
+
+@pytest.mark.parametrize(("text", "expected"), [("0s", "expected a time > 0"), ("2", "expected a time such as")])
+def test_bad_budgets(dataset, tmp_path, capsys, text, expected):
+    assert main(["tune", str(dataset), "-o", str(tmp_path / "t.json"), "--budget", text]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_steps_of_an_octave_share_a_transform(dataset):
+    steps = (2.9, 4.0, 5.6, 5.7)
+    jobs = [jobs_at(dataset, {"L_0": Setting("linear", 0, s), "L_1": Setting("gamma", 1, s)})[0] for s in steps]
+    assert [job.config.q_step for job in jobs] == [4.0, 4.0, 4.0, 8.0]
+    assert {job.config.transfer for job in jobs} == {"linear"}
+    assert len({job.digest() for job in jobs}) == 4
+
+
+def test_a_job_at_a_step_codes_with_that_step(dataset, tmp_path):
+    job = jobs_at(dataset, {"L_0": Setting("gamma", 1, 5.0), "L_1": Setting("gamma", 1, 5.0)})[1]
+    path = Path(tmp_path, "one.tod")
+    path.write_bytes(job.encode())
+    with Container(path, DEFAULT_LIMITS) as container:
+        archive = read_archive_entry(container.metadata, path, container.version, DEFAULT_LIMITS)
+        assert read_entry(archive.lightmaps[0], 26).q_step == 5.0
 
 
 def test_bad_point_files(tmp_path):
