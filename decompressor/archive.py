@@ -13,7 +13,7 @@ import numpy as np
 
 from .container import Container
 from .decoders import choose_decoder
-from .errors import ArchiveError, RequestError
+from .errors import ArchiveError, LimitExceededError, RequestError
 from .families import Decoder, Family, find_family
 from .forks import Lock
 from .graphs.runtime import Runtime, default_workers
@@ -238,11 +238,17 @@ class Archive:
         n_bytes, limits = container.counted_bytes, container.limits
         check_texels(sum(item.height * item.width for item in entry.lightmaps), n_bytes, limits, str(path))
         memory = self.memory = MemoryAccount(n_bytes, limits)
+        memory.take(container.metadata_memory, f"{path}: metadata.json")
         pairs = list(zip(entry.lightmaps, models, strict=True))
         needs = [family.memory(item, model, n_hours, self.decoder) for item, model in pairs]
         section_bytes = [section.decoded_bytes for section in container.sections.values()]
         workers = default_workers(self.threads)
-        at_once = self._at_once = reserve(memory, needs, section_bytes, workers, str(path))
+        try:
+            at_once = self._at_once = reserve(memory, needs, section_bytes, workers, str(path))
+        except LimitExceededError as error:
+            if self.model_type != "daybasis" or self.decoder == "native":
+                raise
+            raise LimitExceededError(f"{error}; the native core takes half of it, --limits 3 allows it") from error
         self._pool = Pool(workers)
         most = limits.latent_bytes if options.cache_bytes is None else min(options.cache_bytes, limits.latent_bytes)
         tiles = self._tiles = TileCache[Any](lambda: min(most, memory.left))

@@ -27,7 +27,7 @@ from .errors import (
     UnsupportedVersionError,
 )
 from .forks import Lock
-from .json_fields import parse_json
+from .json_fields import memory_of_json, parse_json
 from .limits import Limits
 from .metadata import is_digest
 from .sections import Section, read_section_table
@@ -120,6 +120,7 @@ class Container:
         sections: Sections by name, in file order.
         file_bytes: Size of the file.
         version: (major, minor) of the file.
+        metadata_memory: Bytes that `metadata` takes, an estimate.
         found_bytes: Size of the file as it was found; other than `file_bytes` only where `any_size` allows it.
     """
 
@@ -174,7 +175,14 @@ class Container:
         stored = self._file.read(stored_bytes)
         if zlib.crc32(stored, zlib.crc32(head[:HEADER_CRC_BYTES])) != crc:
             raise DamagedArchiveError(f"{path}: header: checksum does not match; the file is damaged")
-        self.metadata: dict[str, Any] = parse_json(self._inflate_metadata(stored, metadata_bytes), path)
+        text = self._inflate_metadata(stored, metadata_bytes)
+        self.metadata_memory, room = memory_of_json(text), self.limits.memory_for(min(size, file_bytes))
+        if self.metadata_memory > room:
+            raise LimitExceededError(
+                f"{path}: metadata.json would take about {self.metadata_memory} bytes of memory, over the limit of "
+                f"{room}"
+            )
+        self.metadata: dict[str, Any] = parse_json(text, path)
         self.version = (major, minor)
         self.file_bytes, self.found_bytes = int(file_bytes), int(size)
         start = HEADER.size + stored_bytes

@@ -12,7 +12,7 @@ import numpy as np
 import zstandard
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.decompressor.forge import put_together, with_text
+from tests.decompressor.forge import put_together, take_apart, with_text
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.packer.daybasis.entropy.encode import encode_bands
 
@@ -156,6 +156,14 @@ def _json_bombs() -> Iterator[tuple[str, bytes]]:
     yield "json text", with_text(b'{"version":"' + b"x" * 200_000 + b'"}')
 
 
+def _metadata_bombs() -> Iterator[tuple[str, bytes]]:
+    """Whole archives whose metadata has an unknown field of as many values as it may, beside maps that take memory."""
+    for side, piece in itertools.product((8, 512), ("[" * 13 + "]" * 13, "[[]]", '{"":0}')):
+        metadata, stored = take_apart(daybasis(side, 512, coded=(side, side)))
+        values = [json.loads(piece)] * (800_000 // (len(piece) + 2))
+        yield f"daybasis {side} with {piece}", put_together({**metadata, "x": values}, stored)
+
+
 def _section_bombs() -> Iterator[tuple[str, bytes]]:
     """All that a section may claim, several times."""
     for n, size in ((1, 2 << 20), (1, 16 << 20), (4, 512 << 10), (2, 1 << 20)):
@@ -192,6 +200,7 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         yield f"siren {side} {nodes} {dim}", siren(side, nodes, dim)
     yield from _section_bombs()
     yield from _json_bombs()
+    yield from _metadata_bombs()
 
 
 def write_small_bombs(folder: Any) -> int:

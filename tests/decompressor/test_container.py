@@ -162,7 +162,7 @@ def test_metadata_that_is_not_strict_json(tmp_path: Path, text: bytes, words: st
 def test_largest_metadata_is_looked_at_in_seconds(tmp_path: Path) -> None:
     started = time.monotonic()
     text = b'{"a": "' + b"x" * ((16 << 20) - 10) + b'"}'
-    limits = Limits(free_metadata_bytes=16 << 20)
+    limits = Limits(free_metadata_bytes=16 << 20, memory=1 << 30)
     refused(tmp_path, with_text(text), InvalidMetadataError, "expected the field 'sections'", limits)
     assert time.monotonic() - started < 20.0
 

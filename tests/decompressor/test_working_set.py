@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import make_day
+from tests.decompressor.small_bombs import daybasis
 from tests.packer.micro_run import write_micro_run
 from todpack.decompressor import LimitExceededError, Limits, open_archive
+from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.memory import MemoryAccount
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
@@ -116,3 +118,10 @@ def test_limits_by_the_size_of_the_file() -> None:
     twice = limits.scaled(2)
     assert twice.memory_for(1 << 20) == 2 * limits.memory_for(1 << 20)
     assert twice.metadata_bytes == 32 << 20
+
+
+def test_who_takes_more_than_the_native_core_says_what_helps(tmp_path: Path) -> None:
+    (tmp_path / "x.tod").write_bytes(daybasis(1024, 1024, coded=(512, 512)))
+    with pytest.raises(LimitExceededError, match=r"the native core takes half of it, --limits 3 allows it$"):
+        open_archive(tmp_path / "x.tod", provider="cpu", decoder="reference", threads=1)
+    open_archive(tmp_path / "x.tod", provider="cpu", decoder="reference", limits=DEFAULT_LIMITS.scaled(3)).close()
