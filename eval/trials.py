@@ -92,7 +92,7 @@ class TrialSettings:
         frames: `frames_digest` of the day: trials of other frames are not taken up.
         code: Digests of the code that trains, and of the code that packs and measures; trials of other code are not
             taken up. Empty where that does not matter.
-        timing: How archives are timed, but for the threads.
+        timing: How archives are timed, but for the threads; None: they are not, and `frame_ms` and `open_ms` are absent.
     """
 
     data: Path
@@ -104,7 +104,7 @@ class TrialSettings:
     timeout_s: float | None = None
     frames: str = ""
     code: tuple[str, str] = ("", "")
-    timing: LatencySettings = SHORT_TIMING
+    timing: LatencySettings | None = SHORT_TIMING
 
 
 def require_families(families: Iterable[str], *, refined: bool) -> None:
@@ -228,13 +228,15 @@ def _measures(trial: Trial, folder: Path, settings: TrialSettings, gpu: str | No
     lpips = option_words({"lpips-weights": settings.lpips_weights} if settings.lpips else {"lpips": False})
     words = ["eval", "score", archive, "--data", *frames, "--json", *lpips]
     score = json.loads(run(*words, threads=settings.threads)[0])
-    timing = {name: getattr(settings.timing, name) for name in ("provider", "opens", "frames", "texels")}
-    latency = json.loads(run("eval", "latency", archive, "--json", **timing, threads=settings.threads)[0])
+    times: dict[str, Any] = {}
+    if settings.timing is not None:
+        timing = {name: getattr(settings.timing, name) for name in ("provider", "opens", "frames", "texels")}
+        latency = json.loads(run("eval", "latency", archive, "--json", **timing, threads=settings.threads)[0])
+        times = {"frame_ms": latency["frame_ms_median"], "open_ms": latency["open_ms"]}
     return {
         "psnr_db": score.get("psnr_srgb_db", score.get("psnr_linear_db")),
         "bytes": score["archive_bytes"],
-        "frame_ms": latency["frame_ms_median"],
-        "open_ms": latency["open_ms"],
+        **times,
         "train_s": train_s,
         "made_s": train_s + pack_s,
         **{name: score[name] for name in ("ssim", "lpips", "temporal_l1", "temporal_lpips", "bpt", "per_hour")},

@@ -80,6 +80,7 @@ def ab_command(
         lpips_weights=lpips.weights,
         frames=frames,
         code=ab_code(),
+        timing=None,  # all archives are timed at the end, in turn
     )
     training: Options = {
         "preset": preset,

@@ -57,10 +57,21 @@ def test_a_table_begins_as_what_fits_the_dense_grid() -> None:
     """As many entries as different nodes give the grid itself; fewer give the means of those that share one."""
     level = a_level(16)
     dense = torch.randn(10, 3)[torch.arange(30) % 10]
-    level.start_from(dense)
     few = a_level(4, capacity=4)
-    few.start_from(dense)
+    for one in (level, few):
+        one.start_from(dense)
+        one.fit()
     errors = [(one.table[one.entries] - dense).square().mean() for one in (level, few)]
     assert errors[0] < 0.2 * errors[1] < 0.2 * dense.square().mean()
     for entry in range(4):
         torch.testing.assert_close(few.table[entry], dense[few.entries == entry].mean(dim=0))
+
+
+def test_a_node_is_near_by_what_the_next_layer_makes_of_it() -> None:
+    level = a_level(16)
+    columns = torch.tensor([[0.0, 3.0, 0.0], [0.0, 0.0, 0.0]])  # sees the second feature alone
+    level.weigh(columns)
+    level.choose()
+    found = level.table[level.entries][:, 1] - level.nodes[:, 1]
+    nearest = (level.table[None, :, 1] - level.nodes[:, None, 1]).abs().amin(dim=1)
+    torch.testing.assert_close(found.abs(), nearest)

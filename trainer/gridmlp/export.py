@@ -99,6 +99,8 @@ def start_from_arrays(model: GridMlp, arrays: Mapping[str, np.ndarray], where: s
         for key, film_layer in (("embed", model.film.embed), *enumerate(model.film.modulators)):
             _fill(film_layer.weight, arrays, f"mlp_film_{key}_weight", where)
             _fill(film_layer.bias, arrays, f"mlp_film_{key}_bias", where)
+    if not any(name.startswith("index_") for name in arrays):
+        model.fit_tables()
 
 
 def _fill(parameter: torch.Tensor, arrays: Mapping[str, np.ndarray], name: str, where: str) -> None:

@@ -96,6 +96,5 @@ class ProbedLevel(nn.Module):
 
     @torch.no_grad()
     def start_from(self, grid: Tensor) -> None:
-        """Begin from a dense level (rows * columns, C)."""
+        """Begin from a dense level (rows * columns, C); `fit` makes the table of it."""
         self.nodes.copy_(grid)
-        self.fit()

@@ -37,12 +37,13 @@ class Batch:
     patches: PatchBatch | None = None
 
 
-def temporal_l1(reference: Tensor, prediction: Tensor) -> Tensor:
+def temporal_l1(reference: Tensor, prediction: Tensor, step: int = 1) -> Tensor:
     """E |(I_t - I_t') - (G_t - G_t')| over neighbors along the axis of times.
 
     Args:
         reference: (N, T, 3), G; a baseline that both lack cancels.
         prediction: Same shape, I.
+        step: 1: all neighbors; 2: the times are pairs (t, t'), one after the other.
 
     Returns:
         Scalar; 0 for a single time.
@@ -50,7 +51,7 @@ def temporal_l1(reference: Tensor, prediction: Tensor) -> Tensor:
     error = prediction - reference
     if error.shape[1] < 2:
         return error.new_zeros(())
-    return (error[:, 1:] - error[:, :-1]).abs().mean()
+    return (error[:, 1::step] - error[:, :-1:step]).abs().mean()
 
 
 def warmed_up(start: float, end: float, progress: float) -> float:
@@ -92,17 +93,22 @@ class Objective:
         yield from (Batch(*parts) for parts in zip(texels, times, patches, strict=False))
 
     def _draw_times(self, epoch: int, n_times: int) -> Iterator[Tensor]:
-        """Some times for each step; the first two are neighbors where their difference counts."""
+        """Some times for each step; where changes count, about half are pairs of neighbors, which come first."""
         generator = torch.Generator().manual_seed(self.sampler.seed * 1_000_003 + epoch + TIMES_SEED)
         in_all = len(self.sampler.hours)
         for _ in range(self.n_steps):
             if self._config.temporal_loss:
-                first = torch.randint(in_all - 1, (1,), generator=generator)
-                others = torch.randperm(in_all, generator=generator)[: max(0, n_times - 2)]
-                times = torch.cat([first, first + 1, others])
+                first = torch.randperm(in_all - 1, generator=generator)[: self._n_pairs]
+                pairs = torch.stack([first, first + 1], dim=1).reshape(-1)
+                others = torch.randperm(in_all, generator=generator)[: max(0, n_times - len(pairs))]
+                times = torch.cat([pairs, others])
             else:
                 times = torch.randperm(in_all, generator=generator)[:n_times]
             yield times.to(self.sampler.hours.device)
+
+    @property
+    def _n_pairs(self) -> int:
+        return min(max(1, self._config.times_per_step // 4), len(self.sampler.hours) - 1)
 
     def target(self, rows: Tensor, times: Tensor | None = None) -> Tensor:
         """(N, T, 3) in units of 255 codes: RGB, or RGB - baseline; at some positions in the day, or all."""
@@ -136,8 +142,8 @@ class Objective:
         total = mse
         if config.temporal_loss:
             weight = warmed_up(config.temporal_w_start, config.temporal_w, progress)
-            compared = slice(None) if batch.times is None else slice(2)
-            changes = temporal_l1(target[:, compared], prediction[:, compared].float())
+            compared, step = (slice(None), 1) if batch.times is None else (slice(2 * self._n_pairs), 2)
+            changes = temporal_l1(target[:, compared], prediction[:, compared].float(), step)
             total = total + self._weighed(weight, changes, mse)
         if batch.patches is not None:
             with torch.autocast(device_type, dtype=torch.bfloat16, enabled=amp):
