@@ -92,7 +92,7 @@ class TrialSettings:
         frames: `frames_digest` of the day: trials of other frames are not taken up.
         code: Digests of the code that trains, and of the code that packs and measures; trials of other code are not
             taken up. Empty where that does not matter.
-        timing: How archives are timed, but for the threads; None: they are not, and `frame_ms` and `open_ms` are absent.
+        timing: How archives are timed, but for the threads; None: not at all, no `frame_ms` and `open_ms`.
     """
 
     data: Path

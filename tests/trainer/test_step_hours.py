@@ -44,10 +44,11 @@ def test_a_step_has_as_many_samples_of_fewer_hours(temporal: bool) -> None:
     seen = set()
     for batch in batches:
         assert batch.times is not None
-        assert (len(batch.rows), len(batch.times)) == (1024 // 12 * 12 // 8 + 1, 8)
-        seen |= set(batch.times.tolist())
-        pairs = batch.times[:4].reshape(2, 2)
-        assert bool((pairs[:, 1] == pairs[:, 0] + 1).all()) or not temporal
+        assert (len(batch.rows), len(batch.times)) == (1024 // 12 * 12 // 8 + 1, 10 if temporal else 8)
+        drawn, neighbors = batch.times[:8], batch.times[8:]
+        assert len(drawn.unique()) == 8
+        assert bool(((neighbors - drawn[: len(neighbors)]).abs() == 1).all())
+        seen |= set(drawn.tolist())
     assert seen == set(range(12))
     again = list(objective.batches(3))
     assert all(torch.equal(a.times, b.times) for a, b in zip(batches, again, strict=True))
@@ -58,6 +59,19 @@ def test_pairs_are_compared_and_not_what_lies_between_them() -> None:
     error = torch.tensor([0.0, 1.0, 5.0, 7.0])[None, :, None].expand(2, 4, 3)
     assert temporal_l1(torch.zeros(2, 4, 3), error, 2) == 1.5
     assert temporal_l1(torch.zeros(2, 4, 3), error) == pytest.approx(7 / 3)
+
+
+def test_neighbors_count_by_their_changes_alone(tmp_path: Path) -> None:
+    """An error that is the same at all hours has no changes, and neighbors have no part in the squared error."""
+    fit = a_fit(tmp_path, temporal_loss=True, times_per_step=4, temporal_w=1.0, temporal_w_start=1.0)
+    batch = next(fit.batches(0))
+    target = fit.objective.target(batch.rows, batch.times)
+
+    for of_neighbor, expected in ((0.5, 0.25), (0.75, 0.25 + 0.25)):
+        error = torch.tensor([0.5, 0.5, 0.5, 0.5, of_neighbor])[:, None]
+        loss = fit.objective.loss(lambda *_, e=error: target + e, batch, 0, 0.0, amp=False)
+        assert float(loss.mse) == pytest.approx(0.25)
+        assert float(loss.total) == pytest.approx(expected)
 
 
 def test_relative_weights_are_shares_of_the_squared_error(tmp_path: Path) -> None:

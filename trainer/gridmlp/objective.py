@@ -93,22 +93,19 @@ class Objective:
         yield from (Batch(*parts) for parts in zip(texels, times, patches, strict=False))
 
     def _draw_times(self, epoch: int, n_times: int) -> Iterator[Tensor]:
-        """Some times for each step; where changes count, about half are pairs of neighbors, which come first."""
+        """Some times for each step; where changes count, behind them neighbors of the first `_n_pairs`."""
         generator = torch.Generator().manual_seed(self.sampler.seed * 1_000_003 + epoch + TIMES_SEED)
         in_all = len(self.sampler.hours)
         for _ in range(self.n_steps):
+            times = torch.randperm(in_all, generator=generator)[:n_times]
             if self._config.temporal_loss:
-                first = torch.randperm(in_all - 1, generator=generator)[: self._n_pairs]
-                pairs = torch.stack([first, first + 1], dim=1).reshape(-1)
-                others = torch.randperm(in_all, generator=generator)[: max(0, n_times - len(pairs))]
-                times = torch.cat([pairs, others])
-            else:
-                times = torch.randperm(in_all, generator=generator)[:n_times]
+                some = times[: self._n_pairs]
+                times = torch.cat([times, torch.where(some + 1 < in_all, some + 1, some - 1)])
             yield times.to(self.sampler.hours.device)
 
     @property
     def _n_pairs(self) -> int:
-        return min(max(1, self._config.times_per_step // 4), len(self.sampler.hours) - 1)
+        return max(1, self._config.times_per_step // 4)
 
     def target(self, rows: Tensor, times: Tensor | None = None) -> Tensor:
         """(N, T, 3) in units of 255 codes: RGB, or RGB - baseline; at some positions in the day, or all."""
@@ -138,18 +135,26 @@ class Objective:
             hours = self.sampler.hours if batch.times is None else self.sampler.hours[batch.times]
             prediction = model(self.sampler.texels[batch.rows], hours)
         target = self.target(batch.rows, batch.times)
-        mse = functional.mse_loss(prediction.float(), target)
+        drawn = slice(None) if batch.times is None else slice(config.times_per_step)  # neighbors count by changes alone
+        mse = functional.mse_loss(prediction[:, drawn].float(), target[:, drawn])
         total = mse
         if config.temporal_loss:
             weight = warmed_up(config.temporal_w_start, config.temporal_w, progress)
-            compared, step = (slice(None), 1) if batch.times is None else (slice(2 * self._n_pairs), 2)
-            changes = temporal_l1(target[:, compared], prediction[:, compared].float(), step)
+            changes = self._changes(target, prediction.float(), batch.times)
             total = total + self._weighed(weight, changes, mse)
         if batch.patches is not None:
             with torch.autocast(device_type, dtype=torch.bfloat16, enabled=amp):
                 shown = model(batch.patches.texels, self.sampler.hours[batch.patches.times])
             total = total + self._patch_loss(shown.float(), batch.patches, step, mse)
         return Loss(total, mse)
+
+    def _changes(self, target: Tensor, prediction: Tensor, times: Tensor | None) -> Tensor:
+        """`temporal_l1` of all neighbors, or of those that were drawn as such."""
+        if times is None:
+            return temporal_l1(target, prediction)
+        first = torch.arange(self._n_pairs, device=times.device)
+        pairs = torch.stack([first, first + self._config.times_per_step], dim=1).reshape(-1)
+        return temporal_l1(target[:, pairs], prediction[:, pairs], 2)
 
     def _patch_loss(self, prediction: Tensor, batch: PatchBatch, step: int, mse: Tensor) -> Tensor:
         assert self._patches is not None
