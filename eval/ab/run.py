@@ -40,7 +40,7 @@ _PACKS_AND_MEASURES = (
 
 def ab_code() -> tuple[str, str]:
     """Digests of the code that trains GridMLP, and of what packs and measures it: `TrialSettings.code`."""
-    return code_digest(_TRAINS, ("torch",)), code_digest(_PACKS_AND_MEASURES, ("numpy", "onnxruntime"))
+    return code_digest(_TRAINS, ("torch",)), code_digest(_PACKS_AND_MEASURES, ("numpy",))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import make_day, write_day
 from todpack.cli import main
 from todpack.eval.ab.report import ab_json, ab_table, acceptance, acceptance_table
-from todpack.eval.ab.run import QUICK_TRAINING, AbResult, plan_ab, run_ab
+from todpack.eval.ab.run import QUICK_TRAINING, AbResult, ab_code, plan_ab, run_ab
 from todpack.eval.ab.variants import PLAIN, VARIANTS
 from todpack.eval.code_digest import code_digest
 from todpack.eval.measures.latency import ComparedTimes, compare_times
@@ -156,6 +156,12 @@ def test_other_weights_to_start_from_are_another_trial(tmp_path: Path) -> None:
     assert finished_result(tmp_path, same, settings) is not None
     assert finished_result(tmp_path, other, settings) is None
     assert first.begun_by != other.begun_by
+
+
+def test_code_of_training_and_of_measuring_are_told_apart() -> None:
+    trains, measures = ab_code()
+    assert len({trains, measures}) == 2
+    assert ab_code() == (trains, measures)
 
 
 def test_comments_do_not_make_other_code(tmp_path: Path) -> None:
