@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import latent_maps
+from . import coded_gridmlp, latent_maps
+from .coded_gridmlp import CodedEntry, CodedGridMlpDecoder
 from .container import Container
+from .daybasis.entry import tiles_of
 from .errors import InvalidMetadataError
 from .families import Family, one_tile
+from .grid import TileGrid
 from .json_fields import Fields
 from .latent_maps import BaselineEntry, LatentGraphs, LatentMapDecoder, MlpEntry, read_baseline, read_mlp
 from .lightmap_file import LightmapFile
@@ -156,13 +159,15 @@ def _coordinates_entry(fields: Fields) -> CoordinatesEntry:
     return CoordinatesEntry(fields.integer("harmonics", 0, 1 << 10), fields.boolean("include_input"))
 
 
-def read_entry(lightmap: LightmapEntry, _: int) -> GridMlpEntry:
+def read_entry(lightmap: LightmapEntry, n_hours: int) -> GridMlpEntry | CodedEntry:
     """Check the fields of `model` for this family.
 
     Raises:
         InvalidMetadataError: a field is missing, of a wrong type or out of range.
     """
     model = lightmap.model
+    if not model.is_absent(coded_gridmlp.FIELD):
+        return coded_gridmlp.read_entry(model, n_hours)
     shapes = tuple(_level_shape(item, f"{model.where}.levels") for item in model.items("levels", 1, MAX_LEVELS))
     channels = model.integer("channels_per_level", 1, 4096)
     hashing = None if model.is_null("hash") else _hash_entry(model.child("hash"), len(shapes))
@@ -266,14 +271,28 @@ class GridMlpDecoder(LatentMapDecoder):
         return _stored_inputs(self._file.container, self._file.entry.index, self._entry)
 
 
-def working_set(lightmap: LightmapEntry, entry: GridMlpEntry, _n_hours: int, _decoder: str) -> WorkingSet:
+def open_decoder(file: LightmapFile, entry: GridMlpEntry | CodedEntry) -> GridMlpDecoder | CodedGridMlpDecoder:
+    """The decoder of grids, or of coded maps."""
+    return CodedGridMlpDecoder(file, entry) if isinstance(entry, CodedEntry) else GridMlpDecoder(file, entry)
+
+
+def tiles(lightmap: LightmapEntry, entry: GridMlpEntry | CodedEntry) -> TileGrid:
+    """What decodes on its own."""
+    return tiles_of(lightmap, entry.maps) if isinstance(entry, CodedEntry) else one_tile(lightmap, entry)
+
+
+def working_set(lightmap: LightmapEntry, entry: GridMlpEntry | CodedEntry, n_hours: int, _decoder: str) -> WorkingSet:
     """What decoding needs, an estimate."""
+    if isinstance(entry, CodedEntry):
+        return coded_gridmlp.working_set(lightmap, entry, n_hours)
     one = latent_maps.working_set(lightmap, entry.n_latents, entry.baseline is not None)
     return replace(one, kept=one.kept + (CHOSEN_BYTES + 4 * entry.channels) * entry.n_chosen)
 
 
-def describe(entry: GridMlpEntry) -> list[str]:
+def describe(entry: GridMlpEntry | CodedEntry) -> list[str]:
     """The fields of `model`, for people."""
+    if isinstance(entry, CodedEntry):
+        return coded_gridmlp.describe(entry)
     sizes, hashing = [rows * columns for rows, columns in entry.level_shapes], entry.hashing
     if hashing is not None:
         sizes[-hashing.top_levels :] = [hashing.capacity] * hashing.top_levels
@@ -299,8 +318,8 @@ def describe(entry: GridMlpEntry) -> list[str]:
 
 FAMILY = Family(
     read=read_entry,
-    tiles=one_tile,
+    tiles=tiles,
     memory=working_set,
-    open=GridMlpDecoder,
+    open=open_decoder,
     describe=describe,
 )

@@ -34,7 +34,7 @@ PIECE_BYTES = 1 << 20
 ALWAYS_REQUIRED = ("dictionary", "digest", "adaptive")
 """Features of every archive that is written."""
 OLDEST_MINOR = 3
-MINOR_OF_FEATURE = {"probes": 4}
+MINOR_OF_FEATURE = {"probes": 4, "maps": 4}
 """Minor versions: what readers of it need, and what features need beyond."""
 PADDING = "padding"
 MIN_PADDING, MAX_PADDING = 512, 1 << 20

@@ -18,16 +18,11 @@ from ..frame import FrameDecoder, block_texels, to_codes
 from ..grid import Place
 from ..pixels import PixelFormat
 from ..tiled import Part, TiledDecoder
-from .entropy.stream import iter_bands
 from .entry import tile_bytes, tiles_of
 from .frame_graph import AffineFrame
-from .gutter import dilate
+from .maps import decode_maps, read_rotations
 from .stored import MAX_CACHED_TIMES, Stored
 from .sums import apply_curve, are_exact, in_order
-from .transform.pyramid import build_pyramid
-from .transform.reconstruct import Grids, pool_for, reconstruct_maps
-from .transform.rotations import MAX_ENTRY as MAX_ROTATION
-from .transform.rotations import Regions, rotations_of_codes
 
 
 @dataclass(frozen=True)
@@ -70,7 +65,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
             self._at_once = 1
         self._stored, self._entry, self._lock = stored, entry, Lock()
         self._affine: OrderedDict[float, tuple[np.ndarray, np.ndarray]] = OrderedDict()
-        self._matrix, self._rotations = stored.matrix, self._read_rotations()
+        self._matrix, self._rotations = stored.matrix, read_rotations(stored)
         self._graph, self._known = stored.graph, stored.frame
         self._by_numpy = not by_graph and stored.is_standard
         if not self._by_numpy:
@@ -82,36 +77,9 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         """What the graph computes; None where that is not the affine map and a curve."""
         return self._known
 
-    def _read_rotations(self) -> np.ndarray:
-        """(n_classes, K, K) float64 regional rotations."""
-        if self._entry.n_classes == 1:
-            return np.eye(self._entry.n_components)[None]
-        rotations = rotations_of_codes(self._stored.rotation_codes(), self._entry.n_components)
-        if not np.abs(rotations).max() <= MAX_ROTATION:
-            raise self._stored.invalid("turns", "these are no rotations")
-        return rotations
-
     def _make(self, place: Place) -> TileMaps:
         """Bytes -> maps on their grids."""
-        entry, stored, valid = self._entry, self._stored, self._stored.mask(place)
-        with stored.errors_of(place):
-            stream = stored.stream(place)
-            if not valid.any():
-                return TileMaps(np.broadcast_to(np.float32(0), (entry.n_components, *valid.shape)), True)
-            pyramid = build_pyramid(valid, entry.n_levels)
-            maps = reconstruct_maps(
-                iter_bands(stream, entry.n_components, pyramid.sites),
-                pyramid,
-                Regions(stored.blocks(place), self._rotations),
-                q_step=entry.q_step,
-                centroids=entry.centroids,
-                smoothing=entry.smoothing,
-                grids=Grids(entry.exponents[:-1], entry.precision),
-                pool=pool_for(entry.n_components * valid.size, self._file.runtime.pool),
-            )
-        if self._file.gutter == "dilate":
-            dilate(maps, valid)
-        maps.flags.writeable = False  # others get the same array
+        maps, entry = decode_maps(self._stored, place, self._rotations), self._entry
         return TileMaps(maps, are_exact(maps, self._matrix.reach, entry.exponents, entry.precision))
 
     def _maps(self, held: TileMaps) -> np.ndarray:

@@ -61,6 +61,16 @@ class DayBasisEntry:
     frame_graph: str
     curve: str
 
+    @property
+    def n_columns(self) -> int:
+        """Columns of the temporal matrix: K, and more where a graph makes something else of them."""
+        return len(self.exponents) - 1
+
+    @property
+    def map_exponents(self) -> np.ndarray:
+        """(K,) those of the columns that maps belong to."""
+        return self.exponents[: self.n_components]
+
 
 def _read_smoothing(model: Fields) -> Smoothing | None:
     if model.is_absent("smoothing"):
@@ -81,16 +91,24 @@ def read_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
         InvalidMetadataError: a field is missing, of a wrong type or out of range.
     """
     model = lightmap.model
+    curve = model.choice("curve", CURVES) if not model.is_absent("curve") else "none"
+    return read_fields(model, n_hours, 0, model.child("graphs").text("frame"), curve)
+
+
+def read_fields(model: Fields, n_hours: int, n_more: int, frame_graph: str, curve: str = "none") -> DayBasisEntry:
+    """Check the fields of maps and of a temporal matrix with so many more columns than maps; errors as above."""
     n_components = model.integer("n_components", 1, MAX_COMPONENTS)
+    n_columns = n_components + n_more
     one, more = model.numbers("centroids", 2, 2)
-    exponents = model.integers("exponents", n_components + 1, n_components + 1)
+    exponents = model.integers("exponents", n_columns + 1, n_columns + 1)
+    of_maps = exponents[:n_components]
     modes = model.text("gap_modes", n_hours)
     if len(modes) != n_hours or set(modes) - {LINEAR, CUBIC}:
         raise InvalidMetadataError(f"{model.where}.gap_modes: expected one of L, C for each of {n_hours} hours")
     if min(exponents) < -64 or max(exponents) > 64:
         raise InvalidMetadataError(f"{model.where}.exponents: expected integers in -64..64, found others")
     precision = model.integer("precision", -64, 64)
-    if precision + min(exponents[:-1]) < -MAX_STEP_EXPONENT or precision + max(exponents[:-1]) > MAX_STEP_EXPONENT:
+    if precision + min(of_maps) < -MAX_STEP_EXPONENT or precision + max(of_maps) > MAX_STEP_EXPONENT:
         raise InvalidMetadataError(f"{model.where}.precision: expected steps of maps that float32 has, found others")
     if any(abs(point) > 0.5 or 32.0 * point != round(32.0 * point) for point in (one, more)):
         raise InvalidMetadataError(
@@ -108,8 +126,8 @@ def read_entry(lightmap: LightmapEntry, n_hours: int) -> DayBasisEntry:
         gap_modes=modes,
         entropy=model.choice("entropy", ENTROPY_CODERS),
         smoothing=_read_smoothing(model),
-        frame_graph=model.child("graphs").text("frame"),
-        curve=model.choice("curve", CURVES) if not model.is_absent("curve") else "none",
+        frame_graph=frame_graph,
+        curve=curve,
     )
 
 
@@ -128,7 +146,7 @@ def tile_bytes(lightmap: LightmapEntry, entry: DayBasisEntry, is_native: bool) -
 def working_set(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, decoder: str) -> WorkingSet:
     """What decoding needs, an estimate."""
     k = entry.n_components
-    tables = BASIS_BYTES * n_hours * (3 * k + 3)
+    tables = BASIS_BYTES * n_hours * (3 * entry.n_columns + 3)
     if entry.n_classes > 1:
         tables += ROTATION_BYTES * entry.n_classes * k * k
     kept = mask_bytes(lightmap.height, lightmap.width) + tables
@@ -140,7 +158,7 @@ def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int) -
     rows, columns = (min(n, max(FRAME_SIDE, entry.tile)) for n in (lightmap.height, lightmap.width))
     n_tiles = len(TileGrid(rows, columns, entry.tile))
     texels, k = rows * columns, entry.n_components
-    tables = BASIS_ENTRY_S * n_hours * (3 * k + 3)
+    tables = BASIS_ENTRY_S * n_hours * (3 * entry.n_columns + 3)
     if entry.n_classes > 1:
         tables += ROTATION_STEP_S * entry.n_classes * k**3
     return n_tiles * (TILE_S + entry.n_levels * LEVEL_S) + texels * (TEXEL_S + k * SAMPLE_S) + tables

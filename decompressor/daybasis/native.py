@@ -126,7 +126,7 @@ def decode_tile(
             q_step=entry.q_step,
             centroids=entry.centroids,
             precision=entry.precision,
-            exponents=entry.exponents[:-1].astype(np.int32),
+            exponents=entry.map_exponents.astype(np.int32),
             smoothing=(True, smoothing.bound * entry.q_step, *smoothing.weights) if smoothing else (False, 0, 0, 0),
             dilates=dilates,
             rotations=rotations,

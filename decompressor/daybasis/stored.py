@@ -58,8 +58,8 @@ class Stored:
         return self.file.container.invalid(self.file.section(section), problem)
 
     def basis_codes(self) -> np.ndarray:
-        """(K + 1, 3, T) int64 codes of the temporal matrix."""
-        shape = (self.entry.n_components + 1, 3, len(self.file.archive.hours))
+        """(N + 1, 3, T) int64 codes of the temporal matrix of N columns."""
+        shape = (self.entry.n_columns + 1, 3, len(self.file.archive.hours))
         return self._read_zigzag(self.file.section("basis"), shape)
 
     def rotation_codes(self) -> np.ndarray:
@@ -77,7 +77,7 @@ class Stored:
     def graph(self) -> Graph:
         """The graph `frame`, checked for what it will be fed."""
         entry, lightmap = self.entry, self.file.entry
-        n, n_columns, n_hours = entry.n_components, 3 * entry.n_components + 3, len(self.file.archive.hours)
+        n, n_columns, n_hours = entry.n_components, 3 * entry.n_columns + 3, len(self.file.archive.hours)
         shapes: dict[str, Sequence[int | Dim]] = {
             "first": (1, n_columns),
             "steps": (3 * n_hours, n_columns),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 
 from todpack.decompressor.daybasis.temporal.ramps import HOURS_PER_DAY, gap_lengths
 
@@ -25,7 +26,46 @@ def frame_graph(n_components: int, hours: np.ndarray, transfer: str, curve: str 
         knee: Of "exp".
     """
     graph = GraphBuilder()
-    n_affine = 3 * n_components + 3
+    matrix, offset, columns = add_temporal_matrix(graph, n_components, n_components, hours)
+    values = graph.node("Gemm", [matrix, columns, offset], "values")
+    if curve == "square":
+        root = graph.node("Relu", [values], "root")
+        values = graph.node("Mul", [root, root], "squared")
+    elif curve == "exp":
+        shifted = graph.node(
+            "Sub", [graph.node("Exp", [values], "grown"), graph.constant("knee", np.float32(knee))], "shifted"
+        )
+        values = graph.node("Relu", [shifted], "risen")
+    tables = table_inputs(n_components, len(hours))
+    affine = [float_value("affine", [1, 3 * n_components + 3])]
+    return finish_frame(graph, values, n_components, transfer, tables, affine)
+
+
+def table_inputs(n_columns: int, n_hours: int) -> list[onnx.ValueInfoProto]:
+    """Inputs that hold the temporal matrix."""
+    n_affine = 3 * n_columns + 3
+    return [
+        float_value("first", [1, n_affine]),
+        float_value("steps", [3 * n_hours, n_affine]),
+        float_value("grid", [n_affine]),
+    ]
+
+
+def add_temporal_matrix(
+    graph: GraphBuilder, n_columns: int, n_components: int, hours: np.ndarray
+) -> tuple[str, str, str]:
+    """Add what depends on time alone, and the maps as columns.
+
+    Args:
+        graph: To add to.
+        n_columns: N, of the matrix.
+        n_components: K.
+        hours: (T,) stored times.
+
+    Returns:
+        Names of A(t) (3, N), b(t) (3, 1) and the maps (K, texels); `affine` (1, 3N + 3) holds the first two.
+    """
+    n_affine = 3 * n_columns + 3
     times = hours.astype(np.float32)
     graph.constant("hours", times)
     graph.constant("gaps", gap_lengths(hours))
@@ -46,27 +86,13 @@ def frame_graph(n_components: int, hours: np.ndarray, transfer: str, curve: str 
     # back onto the grid: at stored times nothing changes, between them sums of products stay exact as well
     whole = graph.node("Round", [graph.node("Div", [moved, "grid"], "in_steps")], "whole")
     affine = graph.node("Mul", [whole, "grid"], "affine")
-    for name, indices in (("from", [0, 0]), ("middle", [0, 3 * n_components]), ("to", [1, n_affine])):
+    for name, indices in (("from", [0, 0]), ("middle", [0, 3 * n_columns]), ("to", [1, n_affine])):
         graph.constant(name, np.array(indices, np.int64))
-    graph.constant("middle_end", np.array([1, 3 * n_components], np.int64))
-    graph.constant("matrix_shape", np.array([3, n_components], np.int64))
+    graph.constant("middle_end", np.array([1, 3 * n_columns], np.int64))
+    graph.constant("matrix_shape", np.array([3, n_columns], np.int64))
     graph.constant("offset_shape", np.array([3, 1], np.int64))
     graph.constant("columns_shape", np.array([n_components, -1], np.int64))
     matrix = graph.node("Reshape", [graph.node("Slice", [affine, "from", "middle_end"], "a"), "matrix_shape"], "matrix")
     offset = graph.node("Reshape", [graph.node("Slice", [affine, "middle", "to"], "b"), "offset_shape"], "offset")
     columns = graph.node("Reshape", ["z", "columns_shape"], "columns")
-    values = graph.node("Gemm", [matrix, columns, offset], "values")
-    if curve == "square":
-        root = graph.node("Relu", [values], "root")
-        values = graph.node("Mul", [root, root], "squared")
-    elif curve == "exp":
-        shifted = graph.node(
-            "Sub", [graph.node("Exp", [values], "grown"), graph.constant("knee", np.float32(knee))], "shifted"
-        )
-        values = graph.node("Relu", [shifted], "risen")
-    tables = [
-        float_value("first", [1, n_affine]),
-        float_value("steps", [3 * len(hours), n_affine]),
-        float_value("grid", [n_affine]),
-    ]
-    return finish_frame(graph, values, n_components, transfer, tables, [float_value("affine", [1, n_affine])])
+    return matrix, offset, columns

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from todpack.decompressor.daybasis.transform.pyramid import Pyramid
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
-
-from .tiles import Tile
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,15 @@ def arrays_of_refined(refined: RefinedLightmap) -> dict[str, np.ndarray]:
     return arrays
 
 
-def refined_of_arrays(array: Callable[..., np.ndarray], tiles: Sequence[Tile]) -> RefinedLightmap:
+def refined_of_arrays(array: Callable[..., np.ndarray], pyramids: Sequence[Pyramid]) -> RefinedLightmap:
     """The inverse of `arrays_of_refined`.
 
     Args:
         array: Gives an array by its name and shape (None fits any length), or raises.
-        tiles: Of the lightmap.
+        pyramids: Of the lightmap's tiles with valid texels.
     """
     codes = []
-    for index, pyramid in enumerate(tile.pyramid for tile in tiles if tile.pyramid is not None):
+    for index, pyramid in enumerate(pyramids):
         low = array(f"codes_{index}_0_0", None, *pyramid.sites[0].shape)
         bands: list[Any] = [low]
         for level, sites in enumerate(pyramid.sites[1:], 1):

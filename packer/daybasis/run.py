@@ -47,7 +47,7 @@ class DayBasisRun:
         self, tiles: DayTiles, _transform: TemporalTransform, _q_step: float, _on_sweep: object = None
     ) -> RefinedLightmap:
         """The refined codes, which are for `config.q_step`; a `Refine` of the encoder."""
-        refined = refined_of_arrays(self.run.array, tiles)
+        refined = refined_of_arrays(self.run.array, [tile.pyramid for tile in tiles if tile.pyramid is not None])
         if "gains" not in self.run.arrays:  # of an earlier version
             return refined
         return replace(refined, gains=self.run.moderate("gains", self.transform.basis.matrix.shape[1]))
@@ -85,11 +85,11 @@ def read_daybasis_run(run: Run) -> DayBasisRun:
         if scales.min() <= 0.0 or knee[0] <= 0.0:
             raise PackError(f"{run.path / 'arrays.npz'}: frame_scales, knee: expected numbers > 0, found others")
         domain = RadianceDomain(config.transfer, float(knee[0]), scales)
-    transform = TemporalTransform(basis, _tile_classes(run, config.tile, len(skew_codes)), skew_codes)
+    transform = TemporalTransform(basis, tile_classes(run, config.tile, len(skew_codes)), skew_codes)
     return DayBasisRun(day, config, transform, domain, refinement, run)
 
 
-def _tile_classes(run: Run, tile: int, n_classes: int) -> tuple[np.ndarray, ...]:
+def tile_classes(run: Run, tile: int, n_classes: int) -> tuple[np.ndarray, ...]:
     """The classes of the blocks of each tile, which the run keeps one after another."""
     shapes = [block_shape(place.shape) for place in TileGrid(run.height, run.width, tile)]
     sizes = [rows * columns for rows, columns in shapes]

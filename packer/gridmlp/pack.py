@@ -17,6 +17,7 @@ from ..errors import PackError
 from ..fill import fill_invalid
 from ..run_archive import write_run_archive
 from ..run_folder import CONFIG_NAME, Run, read_run
+from .coded import CONFIG_FIELD, add_coded
 from .command import GridMlpPackOptions
 from .config import GridMlpConfig
 from .frame_graph import frame_graph
@@ -24,8 +25,19 @@ from .latents_graph import HashTables, latents_graph
 from .quantize import QuantizedGrid, quantize_grid, shortest_floats
 
 LATENTS_GRAPH, FRAME_GRAPH = "0/latents.onnx", "0/frame.onnx"
-MODEL_ARRAYS = ("grid_", "mlp_", "encoder")
-MODEL_SECTIONS = ("/grid/", "/hash/", "/merge/", "/index/", "/encoder", "/frame.onnx")
+MODEL_ARRAYS = ("grid_", "mlp_", "encoder", "codes_", "head_")
+MODEL_SECTIONS = (
+    "/grid/",
+    "/hash/",
+    "/merge/",
+    "/index/",
+    "/encoder",
+    "/frame.onnx",
+    "/coefficients",
+    "/basis",
+    "/turns",
+    "/classes",
+)
 
 
 @dataclass(frozen=True)
@@ -63,12 +75,22 @@ def pack_run(
     if run.family != "gridmlp":
         raise PackError(f"{run.path / CONFIG_NAME}: expected family gridmlp, found {run.family!r}")
     how = options or GridMlpPackOptions()
-    size = write_run_archive(run, out_path, lambda writer, valid: add_gridmlp(writer, run, how, valid))
+    size = write_run_archive(run, out_path, lambda writer, valid: _add(writer, run, how, valid))
     fp32_bytes = sum(4 * array.size for name, array in run.arrays.items() if name.startswith(MODEL_ARRAYS))
     with Container(out_path, DEFAULT_LIMITS) as container:
         sections = container.sections.values()
         model_bytes = sum(s.stored_bytes for s in sections if any(part in s.name for part in MODEL_SECTIONS))
     return PackResult(out_path, size, model_bytes, fp32_bytes)
+
+
+def _add(writer: ArchiveWriter, run: Run, options: GridMlpPackOptions, valid: np.ndarray) -> dict[str, object]:
+    if CONFIG_FIELD not in run.config:
+        return add_gridmlp(writer, run, options, valid)
+    if options != GridMlpPackOptions():
+        raise PackError(
+            f"{run.path}: a run of the preset rd is coded as it was trained: expected no options, found some"
+        )
+    return add_coded(writer, run, valid)
 
 
 def add_gridmlp(writer: ArchiveWriter, run: Run, options: GridMlpPackOptions, valid: np.ndarray) -> dict[str, object]:

@@ -13,6 +13,7 @@ import zstandard
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.decompressor.forge import put_together, take_apart, with_text
+from todpack.decompressor.coded_gridmlp import more_columns
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.packer.daybasis.entropy.encode import encode_bands
 
@@ -71,10 +72,11 @@ def _stream(height: int, width: int, k: int, value: int, entropy: str) -> np.nda
 
 def daybasis(
     side: int, tile: int, k: int = 3, *, n_hours: int = 1, n_classes: int = 1, lightmaps: int = 1, grow: int = 0,
-    value: int = 0, coded: tuple[int, int] | None = None, entropy: str = "zstd",
+    value: int = 0, coded: tuple[int, int] | None = None, entropy: str = "zstd", hidden: int | None = None,
 ) -> bytes:  # fmt: skip
-    """Flat lightmaps; the graph's values are doubled `grow` times."""
-    n = 3 * k + 3
+    """Flat lightmaps; the graph's values are doubled `grow` times. With `hidden`, coded maps of gridmlp."""
+    n_columns = k if hidden is None else k + more_columns(hidden)
+    n = 3 * n_columns + 3
     nodes = [helper.make_node("Slice", ["z", "a", "b", "a"], ["v0"])]
     nodes += [helper.make_node("Concat", [f"v{i}", f"v{i}"], [f"v{i + 1}"], axis=1) for i in range(grow)]
     nodes += [helper.make_node("Relu", ["v0"], ["rgb"]), helper.make_node("Relu", ["first"], ["affine"])]
@@ -84,18 +86,22 @@ def daybasis(
     ]
     model = {
         "n_components": k, "n_classes": n_classes, "q_step": 1, "centroids": [0, 0], "n_levels": 1, "tile": tile,
-        "precision": 0, "exponents": [0] * (k + 1), "gap_modes": "L" * n_hours, "entropy": entropy,
+        "precision": 0, "exponents": [0] * (n_columns + 1), "gap_modes": "L" * n_hours, "entropy": entropy,
         "graphs": {"frame": "g"},
     }  # fmt: skip
+    if hidden is not None:
+        mlp = {"hidden": hidden, "layers": 1, "dtype": "fp16"}
+        model = {"maps": model, "mlp": mlp, "graphs": model.pop("graphs")}
     stream = _stream(*(coded or (8, 8)), k, value, entropy)
     for index in range(lightmaps):
-        stored.append((f"{index}/basis", np.zeros((k + 1, 3, n_hours), "<u2"), True))
+        stored.append((f"{index}/basis", np.zeros((n_columns + 1, 3, n_hours), "<u2"), True))
         if n_classes > 1:
             stored.append((f"{index}/turns", np.zeros((n_classes, k * (k - 1) // 2), "<u2"), True))
             stored.append((f"{index}/0/classes", np.zeros((-(-side // 16),) * 2, np.uint8), True))
         stored.append((f"{index}/0/coefficients", stream, True))
     entries = [_lightmap(str(index), side, side, model) for index in range(lightmaps)]
-    return _archive("daybasis", entries, [i / n_hours * 23 for i in range(n_hours)], stored)
+    family = "daybasis" if hidden is None else "gridmlp"
+    return _archive(family, entries, [i / n_hours * 23 for i in range(n_hours)], stored)
 
 
 def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, grow: int = 0) -> bytes:
@@ -191,6 +197,11 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         yield f"daybasis {n} lightmaps {side}", daybasis(side, side, lightmaps=n, coded=(side, side))
     for grow, side in itertools.product((1, 2, 4, 8, 16), (64, 256)):
         yield f"daybasis doubling {grow} {side}", daybasis(side, side, grow=grow, coded=(side, side))
+    for k, hidden, side in itertools.product((3, 24, 64), (0, 32), (64, 256, 400)):
+        yield f"coded maps {side} K {k} {hidden}", daybasis(side, side, k, coded=(side, side), hidden=hidden)
+    for n_hours, grow in ((24, 1), (24, 8), (1024, 1)):
+        yield f"coded maps {n_hours} hours {grow}", daybasis(64, 64, n_hours=n_hours, grow=grow, hidden=32)
+    yield "coded maps 64 classes", daybasis(16, 16, 64, n_classes=64, coded=(16, 16), hidden=8)
     for side, level, channels in itertools.product((64, 256, 512, 700, 1024, 4096), (2, 256, 700), (1, 4, 16)):
         yield f"gridmlp {side} {level} {channels}", gridmlp(side, level, channels)
     for side in (64, 256, 300, 400, 590):

@@ -22,7 +22,10 @@ from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 
-GOLDEN = ("daybasis-ans-1.0", "daybasis-level-1.1", "gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1")
+GOLDEN = (
+    "daybasis-ans-1.0", "daybasis-level-1.1", "gridmlp-1.1", "gridmlp-maps-1.4", "siren-latent-1.1",
+    "siren-weights-1.1",
+)  # fmt: skip
 N_THREADS, N_PROCESSES = 8, 4
 DIGESTS = """
 import sys
@@ -121,7 +124,7 @@ def test_a_tile_is_decoded_once_for_all_threads(tiled_archive: Path, monkeypatch
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", ["tiled", "gridmlp-1.1"])
+@pytest.mark.parametrize("name", ["tiled", "gridmlp-1.1", "gridmlp-maps-1.4"])
 def test_four_processes(tiled_archive: Path, name: str) -> None:
     path = tiled_archive if name == "tiled" else FOLDER / f"{name}.tod"
     started = [

@@ -17,7 +17,7 @@ from tests.decompressor.small_bombs import daybasis
 from tests.golden.test_golden import FOLDER
 from todpack.decompressor import Archive, RequestError, open_archive
 
-NAMES = ("daybasis-ans-1.2", "daybasis-level-1.1", "gridmlp-1.1", "siren-weights-1.1")
+NAMES = ("daybasis-ans-1.2", "daybasis-level-1.1", "gridmlp-1.1", "gridmlp-maps-1.4", "siren-weights-1.1")
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="threads are limited by RLIMIT_NPROC of Linux")
 

@@ -29,11 +29,13 @@ from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.gridmlp.command import GridMlpPackOptions
 from todpack.packer.gridmlp.config import GridMlpConfig
 from todpack.packer.gridmlp.pack import pack_run
+from todpack.packer.gridmlp.rd_config import RdConfig
 from todpack.packer.run_folder import read_run
 from todpack.packer.siren.command import SirenPackOptions
 from todpack.packer.siren.config import SirenConfig
 from todpack.packer.siren.pack import pack_siren
 from todpack.submission.contest.write_lightmap import plain_bits_of
+from todpack.trainer.gridmlp.rd.train import train_rd
 from todpack.trainer.gridmlp.train import train_gridmlp
 from todpack.trainer.siren.train import train_siren
 
@@ -58,7 +60,7 @@ def frame_digests(frames: np.ndarray, times: tuple[float, ...] = TIMES) -> dict[
 
 NAMES = (
     "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "daybasis-ans-1.2", "daybasis-ans-1.3",
-    "gridmlp-1.0", "gridmlp-1.1", "gridmlp-1.4", "siren-latent-1.1", "siren-weights-1.1",
+    "gridmlp-1.0", "gridmlp-1.1", "gridmlp-1.4", "gridmlp-maps-1.4", "siren-latent-1.1", "siren-weights-1.1",
 )  # fmt: skip
 CODINGS = {
     "daybasis-linear-1.0": "linear", "daybasis-gamma-1.1": "gamma", "daybasis-log-1.1": "log",
@@ -80,6 +82,13 @@ def _gridmlp(day: Day, path: Path, switches: dict[str, Any]) -> None:
     config = GridMlpConfig(**PLAIN, **switches)
     with tempfile.TemporaryDirectory() as scratch:
         train_gridmlp(day, config, Path(scratch) / "run", device="cpu", quiet=True)
+        pack_run(Path(scratch) / "run", path, GridMlpPackOptions())
+
+
+def _coded_maps(day: Day, path: Path) -> None:
+    config = RdConfig(q_step=12.0, tile=24, n_levels=3, units=4, steps=20, rounds=4, head_steps=10)
+    with tempfile.TemporaryDirectory() as scratch:
+        train_rd(day, config, Path(scratch) / "run", quiet=True)
         pack_run(Path(scratch) / "run", path, GridMlpPackOptions())
 
 
@@ -183,7 +192,9 @@ def main() -> int:
         if path.exists():
             print(f"{path.name}: kept")
             continue
-        if name.startswith("gridmlp"):
+        if "maps" in name:
+            _coded_maps(day, path)
+        elif name.startswith("gridmlp"):
             _gridmlp(day, path, {"1.0": {}, "1.1": SWITCHES, "1.4": PROBES}[name.split("-")[1]])
         elif name.startswith("siren"):
             _siren(day, path, name.split("-")[1])

@@ -24,8 +24,8 @@ DEVICE = click.Option(["--device"], type=click.Choice(["auto", "cpu", "cuda"]), 
 RESUME = click.Option(["--resume"], is_flag=True, help="Continue the run in --out-dir where it stopped.")
 SHARED = (
     click.Option(
-        ["--preset"], type=click.Choice(["fast", "full", "ab"]), default="fast",
-        help="fast: CPU; full: the recipe's numbers; ab: short, for comparisons.",
+        ["--preset"], type=click.Choice(["fast", "full", "ab", "rd"]), default="fast",
+        help="fast: CPU; full: the recipe's numbers; ab: short, for comparisons; rd: gridmlp under daybasis' coder.",
     ),
     DEVICE,
     click.Option(["--threads"], type=click.IntRange(1), help="CPU threads.  [default: torch's]"),
