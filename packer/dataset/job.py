@@ -33,7 +33,7 @@ class LightmapJob:
         options: How to code.
         target_psnr_db: Tiled linear PSNR to meet, or None for the configuration's step.
         refine: Gives the codes instead of rounding; its `repr` tells all that it depends on.
-        pack_step: Step to code with; trials and transform stay those of the configuration's, which is near it.
+        pack_step: Step to code with; the configuration's, finer one is that of the transform.
     """
 
     dataset: Path

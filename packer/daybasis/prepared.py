@@ -1,8 +1,9 @@
-"""A day in its domain and its transform, which codings at several steps near each other share."""
+"""A day in its domain and its transform, which codings at several steps share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from todpack.frames import TileSource
 
@@ -13,8 +14,11 @@ from .radiance import RadianceDomain, first_domain, reweighted
 from .tiles import DayTiles
 from .transform.closed_form import TemporalTransform, find_transform
 
-Domains = dict[tuple[str, int, float], RadianceDomain]
-"""By transfer, trial codings and their step."""
+DomainKey: TypeAlias = tuple[str, int, float]
+"""Transfer, trial codings and their step."""
+TRIAL_STEPS = 2.0
+"""Trials are coded with so many times the transform's step, about as what will be coded."""
+Domains: TypeAlias = dict[DomainKey, RadianceDomain]
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class PreparedDay:
 
     Attributes:
         tiles: In the domain.
-        transform: Found for the configuration's step.
+        transform: Found for the configuration's step; codings are about twice as coarse.
     """
 
     tiles: DayTiles
@@ -53,7 +57,7 @@ def prepare_day(
 
     Args:
         day: What will be compressed.
-        config: Tiles, levels, domain, and the step of the trials and the transform.
+        config: Tiles, levels, domain, and the step of the transform.
         options: How trials are coded.
         domains: Of the same day, from earlier calls; those found here are put there.
 
@@ -77,7 +81,9 @@ def prepare_day(
             known[key] = first_domain(day, config.transfer)
             continue
         before = known[config.transfer, n_trials - 1, step]
-        trial = PreparedDay(tiles := tiles_in(before), find_transform(tiles, config, step)).encode(step, options)
+        trial = PreparedDay(tiles := tiles_in(before), find_transform(tiles, config, step)).encode(
+            TRIAL_STEPS * step, options
+        )
         known[key] = reweighted(before, trial.measured.frame_mse)
     tiles = tiles_in(known[config.transfer, config.reweight, step])
     return PreparedDay(tiles, find_transform(tiles, config, step))

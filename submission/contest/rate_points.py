@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,12 +23,16 @@ from todpack.frames import open_contest
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.workers import Task, run_local
 from todpack.packer.daybasis.encoder import EncodedDay
-from todpack.packer.daybasis.prepared import Domains, PreparedDay, prepare_day
+from todpack.packer.daybasis.prepared import DomainKey, Domains, PreparedDay, prepare_day
+from todpack.packer.daybasis.radiance import RadianceDomain
 
 from ..errors import SubmissionError
 from ..plain_bits.lightmap import MAGIC, PlainLightmap, read_lightmap
 from .settings import Setting
 from .write_lightmap import plain_bits_of
+
+if TYPE_CHECKING:
+    from todpack.eval.measures.lpips_network import Lpips
 
 SECONDS_PER_SAMPLE = 2.5e-10
 """Model of the time of one latent sample (K * H * W) at one time on two CPU cores: 1.6 ms for 25 maps of 512 x 512."""
@@ -85,11 +90,13 @@ class MeasureJob(LightmapJob):
         settings: At least one.
         weights: Of LPIPS, or None.
         key: Of the lightmap: its files, how codes are refined, versions.
+        domains: Of the lightmap, from earlier jobs.
     """
 
     settings: tuple[Setting, ...] = ()
     weights: LpipsWeights | None = None
     key: str = ""
+    domains: tuple[tuple[DomainKey, RadianceDomain], ...] = field(default=(), compare=False)
 
     @property
     def n_codings(self) -> float:
@@ -97,11 +104,7 @@ class MeasureJob(LightmapJob):
         n_domains = len({(one.transfer, one.reweight) for one in self.settings})
         return POINT_WORK * len(self.settings) + DOMAIN_WORK * n_domains
 
-    def key_of(self, setting: Setting) -> str:
-        """Of a point, in the cache."""
-        return f"{self.key} {setting}"
-
-    def points(self) -> list[RatePoint]:
+    def measure(self) -> Measurements:
         """Code the lightmap at each setting, store it as plain bits, decode and measure it.
 
         What settings share is made once: the day that is read, its domains, transforms, and what LPIPS takes of the
@@ -113,15 +116,11 @@ class MeasureJob(LightmapJob):
         """
         from threadpoolctl import threadpool_limits
 
-        lpips = None
-        if self.weights is not None:
-            from todpack.eval.measures.lpips_network import Lpips
-
-            lpips = Lpips(self.weights)
+        lpips = None if self.weights is None else _lpips(self.weights)
         dataset = open_contest(self.dataset)
         entry = next(entry for entry in dataset.entries if entry.name == self.entry.name)
         day = dataset.read(entry)
-        domains: Domains = {}
+        domains: Domains = dict(self.domains)
         prepared: dict[str, PreparedDay] = {}
         decoded: list[tuple[PlainLightmap, int]] = []
         with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch, threadpool_limits(1):
@@ -138,10 +137,45 @@ class MeasureJob(LightmapJob):
                 frames = [lightmap.radiance(time_h) for lightmap, _ in decoded]
                 add_linear_frames(all_figures, day.radiance[index], frames, dataset.mask(entry, index), lpips)
         ordered = sorted(self.settings, key=lambda one: (one.transfer, one.reweight))
-        return [
+        points = [
             _point(setting, n_bytes, len(entry.hours) * _time_s(lightmap), figures)
             for setting, (lightmap, n_bytes), figures in zip(ordered, decoded, all_figures, strict=True)
         ]
+        return Measurements(points, domains)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What a job gives: points, and the domains that it knows of."""
+
+    points: list[RatePoint]
+    domains: Domains
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, from which `from_json` makes the same again."""
+        rows = [
+            {"key": list(key), "knee": domain.knee, "frame_scales": domain.frame_scales.tolist()}
+            for key, domain in self.domains.items()
+        ]
+        return {"points": [asdict(point) for point in self.points], "domains": rows}
+
+    @staticmethod
+    def from_json(stored: dict[str, Any]) -> Measurements:
+        """The inverse of `to_json`."""
+        domains: Domains = {}
+        for row in stored["domains"]:
+            transfer, n_trials, step = row["key"]
+            scales = np.array(row["frame_scales"], np.float64)
+            domains[str(transfer), int(n_trials), float(step)] = RadianceDomain(transfer, float(row["knee"]), scales)
+        return Measurements([RatePoint.from_json(point) for point in stored["points"]], domains)
+
+
+@functools.lru_cache(maxsize=1)
+def _lpips(weights: LpipsWeights) -> Lpips:
+    """Loaded once in a process."""
+    from todpack.eval.measures.lpips_network import Lpips
+
+    return Lpips(weights)
 
 
 def _as_plain_bits(coded: EncodedDay, scratch: Path) -> tuple[PlainLightmap, int]:
@@ -184,27 +218,35 @@ class PointCache:
             SubmissionError: the file is something else.
         """
         self._path = path
-        self._points: dict[str, RatePoint] = {}
+        self._lightmaps: dict[str, Measurements] = {}
         if path.exists():
             try:
-                stored = json.loads(path.read_text("utf-8"))["points"]
-                self._points = {key: RatePoint.from_json(point) for key, point in stored.items()}
+                stored = json.loads(path.read_text("utf-8"))["lightmaps"]
+                self._lightmaps = {key: Measurements.from_json(row) for key, row in stored.items()}
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise SubmissionError(f"{path}: expected points of `todpack tune`, found {error!r}") from error
 
     def find(self, job: MeasureJob, setting: Setting) -> RatePoint | None:
         """The point of a lightmap at a setting."""
-        return self._points.get(job.key_of(setting))
+        known = self._lightmaps.get(job.key)
+        return None if known is None else next((point for point in known.points if point.setting == setting), None)
 
-    def put(self, job: MeasureJob, points: Sequence[RatePoint]) -> None:
-        """Keep points of a lightmap.
+    def domains(self, job: MeasureJob) -> Domains:
+        """What is known of a lightmap's domains."""
+        known = self._lightmaps.get(job.key)
+        return {} if known is None else known.domains
+
+    def put(self, job: MeasureJob, found: Measurements) -> None:
+        """Keep what was measured of a lightmap.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        self._points |= {job.key_of(point.setting): point for point in points}
-        stored = {name: asdict(measured) for name, measured in self._points.items()}
-        write_text(self._path, json.dumps({"points": stored}, indent=1) + "\n")
+        known = self._lightmaps.get(job.key, Measurements([], {}))
+        fresh = [point for point in found.points if self.find(job, point.setting) is None]
+        self._lightmaps[job.key] = Measurements([*known.points, *fresh], known.domains | found.domains)
+        stored = {key: measured.to_json() for key, measured in self._lightmaps.items()}
+        write_text(self._path, json.dumps({"lightmaps": stored}, indent=1) + "\n")
 
 
 def point_key(digest: str, weights: LpipsWeights | None) -> str:
@@ -238,7 +280,7 @@ def measure_all(
 
         def keep(task: Task) -> None:
             assert isinstance(task.job, MeasureJob)
-            cache.put(task.job, [RatePoint.from_json(row) for row in json.loads(task.part.read_text("utf-8"))])
+            cache.put(task.job, Measurements.from_json(json.loads(task.part.read_text("utf-8"))))
             on_done(task)
 
         failures = run_local(tasks, n_jobs, keep, _measured, on_start=on_start, until=until)
@@ -249,4 +291,4 @@ def measure_all(
 def _measured(job: LightmapJob, _on_warning: Callable[[str], object]) -> bytes:
     """What a process does."""
     assert isinstance(job, MeasureJob)
-    return json.dumps([asdict(point) for point in job.points()]).encode()
+    return json.dumps(job.measure().to_json()).encode()

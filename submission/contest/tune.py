@@ -26,7 +26,7 @@ from .choice import NAMES, QUALITIES, Objective, choose, interpolated_curve, mea
 from .rate_points import MeasureJob, PointCache, RatePoint, measure_all, point_key
 from .settings import Setting
 
-FIRST = (Setting("gamma", 2, 4.0), Setting("gamma", 2, 5.6))
+FIRST = (Setting("gamma", 2, 3.4), Setting("gamma", 2, 4.4))
 """What is measured of every lightmap before anything else."""
 OTHERS = (
     Setting("gamma", 1, 4.0),
@@ -160,7 +160,9 @@ class Tuning:
         for job, settings in zip(self._jobs, wanted, strict=True):
             fresh = [one for one in settings if self._cache.find(job, one) is None]
             size = 1 if job.entry.width * job.entry.height > MOST_AT_ONCE else max(1, len(fresh))
-            jobs += [replace(job, settings=tuple(fresh[n : n + size])) for n in range(0, len(fresh), size)]
+            domains = tuple(self._cache.domains(job).items())
+            parts = [tuple(fresh[n : n + size]) for n in range(0, len(fresh), size)]
+            jobs += [replace(job, settings=part, domains=domains) for part in parts]
         return jobs
 
     def _measure(self, label: str, wanted: Sequence[Sequence[Setting]]) -> bool:

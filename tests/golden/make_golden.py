@@ -66,7 +66,8 @@ CODINGS = {
     "daybasis-linear-1.0": "linear", "daybasis-gamma-1.1": "gamma", "daybasis-log-1.1": "log",
     "daybasis-outliers-1.3": "gamma",
 }  # fmt: skip
-LEVEL, PLAIN_BITS = "daybasis-level-1.1", "contest-gamma"  # two lightmaps in one; the contest's file of the first
+LEVEL = "daybasis-level-1.1"  # two lightmaps in one
+PLAIN_BITS = "contest-gamma", "contest-tdr5"  # the contest's file of the first, today's layout last
 PLAIN: dict[str, Any] = {
     "grid_levels": (4, 8), "channels_per_level": 2, "hidden": 8, "layers": 2, "time_harmonics": 2, "epochs": 3,
     "samples_per_epoch": 24 * 1024, "batch_size": 24 * 128, "lr": 3e-3,
@@ -128,7 +129,7 @@ def _write_linear() -> None:
                 encode_day(_linear_day(*size, seed), config, DayBasisPackOptions()).write(part)
             merge_archives(parts).write(path)
         _write_expected(path)
-    path = FOLDER / f"{PLAIN_BITS}.bin"
+    path = FOLDER / f"{PLAIN_BITS[-1]}.bin"
     if not path.exists():
         with open_archive(FOLDER / f"{LEVEL}.tod", provider="cpu") as archive:
             held = archive.container

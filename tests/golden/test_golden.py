@@ -21,7 +21,7 @@ NAMES = (
 LINEAR_NAMES = (
     "daybasis-linear-1.0", "daybasis-gamma-1.1", "daybasis-log-1.1", "daybasis-level-1.1", "daybasis-outliers-1.3",
 )  # fmt: skip
-PLAIN_BITS = "contest-gamma.bin"  # of the level's first lightmap
+PLAIN_BITS = {"contest-gamma.bin": b"TDR1", "contest-tdr5.bin": b"TDR5"}  # of the level's first lightmap
 LINEAR_TIMES = (0.0, 5.9, 12.0, 18.1)
 DATA_SUFFIXES = (".tod", ".npz", ".json", ".bin")
 
@@ -75,8 +75,10 @@ def test_golden_archive_decodes_dilated_as_it_did(name: str) -> None:
                 assert hashlib.sha256(decoded.tobytes()).hexdigest() == digest
 
 
-def test_golden_contest_file_decodes_as_the_archive_did() -> None:
-    lightmap = read_lightmap(FOLDER / PLAIN_BITS)
+@pytest.mark.parametrize("name", PLAIN_BITS)
+def test_golden_contest_file_decodes_as_the_archive_did(name: str) -> None:
+    assert (FOLDER / name).read_bytes().startswith(PLAIN_BITS[name])
+    lightmap = read_lightmap(FOLDER / name)
     assert lightmap.curve == "square"
     with np.load(FOLDER / "daybasis-level-1.1.npz") as stored:
         expected = stored[stored.files[0]]
