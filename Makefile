@@ -14,7 +14,7 @@ PACK_STAMP = $(VENV)/.todpack-pack
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submission test quick test-slow test-browser test-native test-oldest soak check format fuzz peers bench bench-rate bench-speed bench-families ab golden pictures clean
+.PHONY: help setup submission test quick test-slow test-browser test-native test-ray test-oldest soak check format fuzz peers bench bench-rate bench-speed bench-families ab golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,6 +73,10 @@ test-native: $(STAMP)  ## the native core: builds by gcc, clang, for ARM, with s
 	sh native/tests/sanitized.sh $(CURDIR)/$(BIN)/python $(CURDIR)/$(OUT)/native/sanitized \
 		tests/native tests/golden tests/decompressor -m 'not slow and not browser and not thorough' \
 		--ignore tests/decompressor/test_small_bombs.py --ignore tests/decompressor/test_working_set.py
+
+test-ray: $(STAMP)  ## `--engine ray` on a cluster of two nodes on this machine, where Ray can be installed
+	-$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ray]'
+	$(BIN)/python -m pytest -m ray tests/cluster
 
 test-oldest: $(STAMP)  ## decoding and packing with the lowest versions that pyproject.toml allows, in .venv-oldest
 	$(PYTHON) -m venv --clear $(VENV)-oldest

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from todpack.decompressor.errors import needs
+from todpack.packer.dataset.workers import ATTEMPTS
+from todpack.packer.ray_cluster import Call, Lost, ray_cluster
 
 from ..errors import EvalError
 from ..progress import Progress, silent
@@ -22,13 +23,28 @@ def score_of(measures: dict[str, Any] | None, weights: dict[str, float]) -> floa
     return float(sum(weight * measures[name] for name, weight in weights.items()))
 
 
-def _run_ray(trials: Sequence[Trial], out: Path, settings: TrialSettings, per_gpu: float) -> list[Result]:
-    with needs("ray", "--engine ray"):
-        import ray
-    ray.init(ignore_reinit_error=True, log_to_driver=False)
-    remote = ray.remote(run_trial).options(num_cpus=settings.threads, num_gpus=per_gpu)
-    results: list[Result] = ray.get([remote.remote(trial, out.resolve(), settings) for trial in trials])
-    return results
+def _run_ray(
+    trials: Sequence[Trial], out: Path, settings: TrialSettings, per_gpu: float, n_workers: int, progress: Progress
+) -> list[Result]:
+    """Results in the order of the trials; one whose worker was lost too often is one that failed."""
+    here = replace(settings, data=settings.data.absolute())
+    if settings.lpips_weights is not None:
+        here = replace(here, lpips_weights=settings.lpips_weights.absolute())
+    needed = {"num_cpus": settings.threads, "num_gpus": per_gpu}
+    calls = [Call(trial.name, (trial, out.absolute(), here), needed) for trial in trials]
+    results: dict[str, Result] = {}
+    with ray_cluster(n_workers * settings.threads) as cluster:
+        for name, found in cluster.run(run_trial, list({call.key: call for call in calls}.values())):
+            results[name] = found
+            progress(len(results), len(calls), name)
+    return [_lost(trial, results[trial.name]) for trial in trials]
+
+
+def _lost(trial: Trial, found: Result | Lost) -> Result:
+    if not isinstance(found, Lost):
+        return found
+    error = f"its worker was lost {ATTEMPTS} times ({found.reason})"
+    return {"name": trial.name, "values": trial.values, "measures": None, "error": error, "resumed": False}
 
 
 def _mean_of(trial: Trial, found: Sequence[Result]) -> Result:
@@ -92,7 +108,7 @@ def run_search(
             progress(repeats * before + done, repeats * (len(drawn) or space.trials), name)
 
         if engine == "ray":
-            return _run_ray(trials, out, settings, 1.0 if gpu_ids else 0.0)
+            return _run_ray(trials, out, settings, 1.0 if gpu_ids else 0.0, num_workers, told)
         return run_trials(trials, out, settings, told, n_workers=num_workers, gpu_ids=gpu_ids)
 
     def run_repeats(trials: Sequence[Trial]) -> list[Result]:

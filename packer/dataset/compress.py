@@ -117,7 +117,7 @@ def compress_level(
         if engine == "ray" and todo:
             from .ray_engine import run_on_ray
 
-            failures = run_on_ray(todo, n_jobs, on_done, tell)
+            failures = run_on_ray(todo, n_jobs, on_done, on_warning=tell)
         else:
             failures = run_local(todo, n_workers, on_done, on_warning=tell, on_start=clock.start)
     if failures:

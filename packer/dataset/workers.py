@@ -59,11 +59,11 @@ def serve(tasks: Connection, do: Do) -> None:
     with contextlib.suppress(EOFError, OSError):  # the parent was killed: finished parts stay for the next run
         while True:
             task, warnings = tasks.recv(), list[str]()
-            failure = _failure(task, do, warnings.append)
+            failure = do_task(task, do, warnings.append)
             tasks.send((failure, warnings))
 
 
-def _failure(task: Task, do: Do, on_warning: Callable[[str], object]) -> str | None:
+def do_task(task: Task, do: Do, on_warning: Callable[[str], object]) -> str | None:
     """Write the task's part; None, or the message of a typed error."""
     try:
         data = do(task.job, on_warning)

@@ -218,13 +218,6 @@ def test_command(dataset, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_ray_gives_the_same_bytes(dataset, level, tmp_path):
-    pytest.importorskip("ray", reason="needs the extra ray")
-    compress_level(jobs_of(dataset), tmp_path / "ray.tod", n_jobs=2, engine="ray")
-    assert (tmp_path / "ray.tod").read_bytes() == level.read_bytes()
-
-
-@pytest.mark.slow
 @pytest.mark.skipif(not SMALL.is_dir(), reason="needs ../shared/data/hprc_small")
 def test_shared_dataset(tmp_path):
     out = tmp_path / "small.tod"
