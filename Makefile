@@ -14,7 +14,7 @@ PACK_STAMP = $(VENV)/.todpack-pack
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submission test quick test-slow test-browser test-native test-ray test-oldest soak check format fuzz peers bench bench-rate bench-speed bench-families ab golden pictures clean
+.PHONY: help setup submission test quick test-slow test-browser test-native test-ray test-oldest soak check format fuzz peers bench bench-rate bench-speed bench-families gpu ab golden pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -117,6 +117,9 @@ bench-speed: $(STAMP)  ## of that, times and memory of the sample, and of the co
 
 bench-families: $(STAMP)  ## of that, trained families at their defaults (10 minutes)
 	$(BIN)/todpack eval bench sample --part families $(BENCH)
+
+gpu: $(STAMP)  ## check and time what a CUDA device does, docs/gpu.md; without one, say so
+	$(BIN)/python -m todpack.eval.gpu
 
 ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=...), 3 seeds each (20 minutes)
 	$(BIN)/todpack eval ab $(DATA) -o $(OUT)/ab --json-out $(OUT)/ab.json
