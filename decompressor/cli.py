@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import re
 import sys
@@ -24,7 +23,7 @@ from .errors import (
     missing_package,
     require_packages,
 )
-from .files import check_output, check_replaced, make_folder, refuse_inputs, write_text
+from .files import check_output, check_replaced, make_folder, refuse_inputs, write_figures, write_text
 from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
 from .hours_file import hours_text
@@ -271,8 +270,7 @@ def run(args: argparse.Namespace) -> None:
             )  # fmt: skip
     total_ms = 1e3 * (time.perf_counter() - started)
     if args.timings is not None:
-        text = json.dumps({"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads}) + "\n"
-        write_text(args.timings, text)
+        write_figures(args.timings, {"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads})
     for fault in faults:
         log.warning("damaged: %s", fault)
     if faults:
@@ -355,7 +353,9 @@ def _main(argv: list[str] | None, prog: str) -> int:
     except MemoryError:
         sys.stderr.write(f"todpack: error: {args.archive}: not enough memory; decode a part of it by --region\n")
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        if type(stop) is not KeyboardInterrupt:  # the caller's own, who knows what ended it
+            raise
         sys.stderr.write("todpack: interrupted\n")
         return 130
     return 0

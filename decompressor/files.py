@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .errors import OutputError
 from .staging import staged
 
+WRITTEN_BY = {"written_by": "todpack"}
+"""The first field of figures in JSON."""
+SIGNATURES = {
+    ".json": json.dumps(WRITTEN_BY)[1:-1].encode(),
+    ".html": b'<meta name="generator" content="todpack">',
+    ".png": b"Software\0todpack",
+}
+"""How files of ours say so; in others it is the name alone."""
 NEVER_READ = (".tod", ".html", ".mp4")
 """Suffixes of outputs that may lie in a folder of inputs: no command reads them there."""
 
@@ -57,12 +66,12 @@ def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
 
 
 def is_earlier_output(path: Path) -> bool:
-    """Whether a file may be replaced without asking: it is empty, or todpack wrote it, or it holds figures (JSON).
+    """Whether a file may be replaced without asking: it is empty, or says that todpack wrote it.
 
     Files that have no place for a name, arrays and plain floats, are ours where our hours.txt lists them.
     """
     from .container import MAGIC
-    from .hours_file import listed
+    from .hours_file import UNSIGNED, listed
 
     try:
         with path.open("rb") as file:
@@ -71,24 +80,29 @@ def is_earlier_output(path: Path) -> bool:
             tail = file.read()
     except OSError:
         return False
-    is_figures = path.suffix.lower() == ".json" and head.lstrip()[:1] in (b"{", b"[")
-    is_ours = not head or head.startswith(MAGIC) or b"todpack" in head or b"todpack" in tail or is_figures
-    return is_ours or path.name in listed(path.parent)
+    if not head or head.startswith(MAGIC):
+        return True
+    suffix = path.suffix.lower()
+    if suffix in UNSIGNED:
+        return path.name in listed(path.parent)
+    mark = SIGNATURES.get(suffix, b"todpack")
+    return mark in head or mark in tail
 
 
-def check_replaced(paths: Iterable[Path], *, overwrite: bool) -> None:
+def check_replaced(paths: Iterable[Path], *, overwrite: bool, way: str = "replace it by --overwrite") -> None:
     """Refuse to replace files that todpack did not write.
 
     Args:
         paths: Outputs.
         overwrite: Replace whatever is there.
+        way: What the user can do about it.
 
     Raises:
         OutputError: one is there, and is another's.
     """
     for path in paths if not overwrite else ():
         if path.is_file() and not is_earlier_output(path):
-            raise OutputError(f"{path}: is there, and was not written by todpack; replace it by --overwrite")
+            raise OutputError(f"{path}: is there, and was not written by todpack; {way}")
 
 
 def check_suffix(path: Path, suffix: str) -> None:
@@ -137,6 +151,11 @@ def write_atomic(
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
     """`write_atomic` of UTF-8 text; arguments and errors as there."""
     write_atomic(path, lambda file: file.write(text.encode("utf-8")), durable=durable)
+
+
+def write_figures(path: Path, figures: Mapping[str, Any]) -> None:
+    """`write_text` of figures as JSON that says who wrote it (`WRITTEN_BY`); arguments and errors as there."""
+    write_text(path, json.dumps({**WRITTEN_BY, **figures}, indent=2, allow_nan=False) + "\n")
 
 
 def make_folder(path: Path) -> None:

@@ -55,7 +55,11 @@ def hours_text(folder: Path, frames: Mapping[str, float]) -> str | None:
     """
     before = listed(folder)
     names = [path.name for path in sorted(folder.iterdir())] if folder.is_dir() else []
-    hours = {name: float(found[1]) for name in names if (found := _OUR_NAME.fullmatch(name))}
+    hours = {
+        name: float(found[1])
+        for name in names
+        if (found := _OUR_NAME.fullmatch(name)) and Path(name).suffix not in UNSIGNED  # who wrote those, this list says
+    }
     hours |= {name: hour for name, hour in before.items() if name in names} | dict(frames)
     kinds = {suffix: dict[str, float]() for suffix in sorted({Path(name).suffix for name in hours})}
     for name, hour in sorted(hours.items(), key=lambda row: row[1]):

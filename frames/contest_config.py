@@ -18,6 +18,8 @@ from .errors import DataError
 CONFIG_NAME = "config.json"
 KEYS_PER_HOUR = 100
 MAX_SIDE = 1 << 16
+MAX_LEVEL = 200
+"""Characters; an archive's names are of 1 to 255, with the number."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ def _read_entry(item: Any, where: str, folder: Path) -> ContestEntry:
     level = "" if is_first_layout else _field(item, "level", str, where)
     if number < 0 or not (level or is_first_layout):
         raise DataError(f"{where}: expected an id >= 0 and the name of a level, found {number} and {level!r}")
+    if not level.isprintable() or len(level) > MAX_LEVEL:
+        raise DataError(f"{where}: level: expected printable text of 1..{MAX_LEVEL} characters, found {level[:60]!a}")
     where = f"{where} ({level}, {number})" if level else f"{where} ({number})"
     resolution = _field(item, "resolution", dict, where)
     width, height = (_side(resolution, name, f"{where}.resolution") for name in ("width", "height"))

@@ -32,9 +32,10 @@ class Listing:
 
     @property
     def name(self) -> str:
-        """Short name of the day, from the folder."""
+        """Short name of the day, from the folder; characters that no terminal shows are spaces or underscores."""
         folder = self.folder.resolve()
-        return (folder.parent if self.folder.name == "png" else folder).name or "lightmap"
+        name = (folder.parent if self.folder.name == "png" else folder).name or "lightmap"
+        return "".join(c if c.isprintable() else " " if c.isspace() else "_" for c in name)
 
 
 def is_mask_name(name: str) -> bool:

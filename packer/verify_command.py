@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.plain_text import one_line
 from todpack.decompressor.verify import Verdict, verify_archive
 
 from .progress import ProgressLine
@@ -24,14 +25,12 @@ def _decoded(verdict: Verdict) -> str:
 
 
 def _lines(verdict: Verdict) -> list[str]:
+    path = one_line(str(verdict.path))  # it may have line ends
     if not verdict.whole:
-        return [f"{verdict.path}: damaged: {fault}" for fault in verdict.faults]
+        return [f"{path}: damaged: {fault}" for fault in verdict.faults]
     sealed = ", digest matches" if verdict.digest == "matches" else ""
     whole = "whole" if sealed else "whole, unsealed"
-    return [
-        f"{verdict.path}: {whole}: {verdict.file_bytes} bytes, {verdict.n_sections} sections{sealed}, "
-        f"{_decoded(verdict)}"
-    ]
+    return [f"{path}: {whole}: {verdict.file_bytes} bytes, {verdict.n_sections} sections{sealed}, {_decoded(verdict)}"]
 
 
 @click.command(

@@ -13,7 +13,7 @@ from todpack import decompressor
 from todpack.decompressor import Archive, open_archive
 
 from .errors import SubmissionError
-from .folder import copy_native, copy_package, replace_folder, write_zip
+from .folder import check_name, copy_native, copy_package, replace_folder, write_zip
 from .manifest import MANIFEST_NAME, bundle_files, make_manifest
 from .requirements import pinned_requirements
 
@@ -111,6 +111,8 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
         SubmissionError: the folder is there already, or holds something else than a submission.
         OutputError: it cannot be written.
     """
+    for path in (Path(archive_path), Path(out)):
+        check_name(path)
     if Path(archive_path).name in OWN_NAMES:
         raise SubmissionError(f"{archive_path}: expected another name; the bundle has a file of this name itself")
     with open_archive(archive_path, provider="cpu") as archive:

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor import open_archive
-from todpack.decompressor.files import check_output, write_text
+from todpack.decompressor.files import check_output, check_replaced, write_figures
 from todpack.decompressor.json_fields import parse_shallow
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import as_codes
@@ -185,7 +185,9 @@ def check(
     """
     check_plain(folder)
     manifest = read_manifest(folder)
-    report_path = report_path or folder.parent / "report.json"
+    if report_path is None:
+        report_path = folder.parent / "report.json"
+        check_replaced([report_path], overwrite=False, way="name another place by --report")
     check_output(report_path)
     archive: str = manifest["archive"]
     day = read_day(data, **vars(reading))
@@ -218,5 +220,5 @@ def check(
                     as_codes(day.radiance), frames, day.valid, day.hours,
                     archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,
                 )  # fmt: skip
-    write_text(report_path, json.dumps(result.to_json(), indent=2, sort_keys=True) + "\n")
+    write_figures(report_path, result.to_json())
     return result

@@ -22,6 +22,18 @@ NATIVE_FILES = ("build.py", "include/*.h", "src/*.[ch]", "python/_native.c")
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same input gives the same zip
 
 
+def check_name(path: Path) -> None:
+    """Refuse a name that a zip and a manifest cannot hold.
+
+    Raises:
+        SubmissionError: it is no UTF-8.
+    """
+    try:
+        path.name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise SubmissionError(f"{path}: expected a name in UTF-8, which a zip can hold, found another") from error
+
+
 def write_zip(folder: Path, names: Sequence[str], zip_path: Path) -> None:
     """Write files of a folder into a zip, in a folder of its name.
 

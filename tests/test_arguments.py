@@ -11,12 +11,13 @@ import click
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tests.conftest import REPOSITORY
 from todpack.arguments import normalize, prepare
 from todpack.cli import main
 from todpack.decompressor.errors import OutputError
-from todpack.decompressor.files import check_replaced, is_earlier_output, refuse_inputs
+from todpack.decompressor.files import check_replaced, is_earlier_output, refuse_inputs, write_figures
 
 
 def switches(*words: str) -> dict[str, object]:
@@ -61,17 +62,40 @@ def test_what_is_no_truth_stays_where_it_is() -> None:
 def test_only_files_of_ours_are_replaced_unasked(tmp_path: Path, tiny_archive: Path) -> None:
     note, figures, empty, frame = (tmp_path / name for name in ("note", "x.json", "empty", "x.png"))
     note.write_text("of the user")
-    figures.write_text(json.dumps({"bytes": 1}))
+    write_figures(figures, {"bytes": 1})
+    assert json.loads(figures.read_text()) == {"written_by": "todpack", "bytes": 1}
     empty.touch()
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(frame)
     assert [is_earlier_output(path) for path in (tiny_archive, figures, empty)] == [True] * 3
-    for foreign in (note, frame):
+    package, page = tmp_path / "package.json", tmp_path / "notes.html"
+    package.write_text('{"name": "about todpack"}')
+    page.write_text("<p>My notes about todpack</p>")
+    titled = PngInfo()
+    titled.add_text("Comment", "made for the todpack paper")
+    picture = tmp_path / "paper.png"
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(picture, pnginfo=titled)
+    for foreign in (note, frame, package, page, picture):
         with pytest.raises(OutputError, match="--overwrite"):
             check_replaced([foreign], overwrite=False)
         check_replaced([foreign], overwrite=True)
     assert main(["decompress", str(tiny_archive), "-o", str(tmp_path / "f"), "--hours", "6", "-q"]) == 0
     assert is_earlier_output(tmp_path / "f" / "tod_06.png")
     assert main(["decompress", str(tiny_archive), "-o", str(tmp_path / "f"), "--hours", "6", "-q"]) == 0
+
+
+def test_frames_beside_ours_do_not_become_ours(
+    tiny_archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list of arrays' hours that is written beside them does not claim them."""
+    mine = {"tod_06.png": b"x", "tod_07.npy": b"y"}
+    for name, content in mine.items():
+        (tmp_path / name).write_bytes(content)
+    words = ["decompress", str(tiny_archive), "-o", str(tmp_path), "-q"]
+    assert main([*words, "--hours", "6", "--format", "npy"]) == 0
+    for hour, kind in (("6", "png"), ("7", "npy")):
+        assert main([*words, "--hours", hour, "--format", kind]) == 1
+        assert "was not written by todpack" in capsys.readouterr().err
+    assert {name: (tmp_path / name).read_bytes() for name in mine} == mine
 
 
 def test_a_link_to_an_input_is_that_input(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from .siren.export import frame_of, latent_map
 from .siren.model import F2, Siren
 
 Predict = Callable[[float], np.ndarray]
+MAX_TEXELS = 1 << 28
 Config = TypeVar("Config")
 
 
@@ -52,6 +53,17 @@ def _config_of(identity: dict[str, Any], kind: type[Config]) -> Config:
     """The configuration among what a checkpoint says of its run."""
     names = {spec.name for spec in dataclasses.fields(kind)}  # type: ignore[arg-type]
     return from_json(kind, {name: value for name, value in identity.items() if name in names})
+
+
+def _size_of(identity: dict[str, Any]) -> tuple[int, int]:
+    """Height and width of a checkpoint's lightmap."""
+    height, width = identity["height"], identity["width"]
+    for side in (height, width):
+        if type(side) is not int or side < 1:
+            raise ValueError(f"expected sides of whole numbers of texels, found {side!r}")
+    if height * width > MAX_TEXELS:
+        raise ValueError(f"expected at most {MAX_TEXELS} texels, found {height} x {width}")
+    return height, width
 
 
 @contextmanager
@@ -85,7 +97,7 @@ def load_siren(ckpt: Path) -> Siren:
 def _siren(ckpt: Path, saved: dict[str, Any]) -> Siren:
     with _misfit_is_one_line(ckpt, "siren"):
         identity = saved["identity"]
-        model = Siren(_config_of(identity, SirenConfig), identity["height"], identity["width"])
+        model = Siren(_config_of(identity, SirenConfig), *_size_of(identity))
         model.load_state_dict(saved["model"])
     return model.eval()
 
@@ -112,7 +124,7 @@ def _gridmlp_predictor(ckpt: Path, saved: dict[str, Any], baseline_path: Path | 
     with _misfit_is_one_line(ckpt, "gridmlp"):
         identity = saved["identity"]
         config = _config_of(identity, GridMlpConfig)
-        height, width = int(identity["height"]), int(identity["width"])
+        height, width = _size_of(identity)
     baseline = _baseline_of(ckpt, baseline_path, config.residual_mode, (height, width))
     encoded = None
     if config.use_baseline_encoder and baseline is not None:

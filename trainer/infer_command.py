@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from todpack.decompressor.errors import needs
+from todpack.decompressor.errors import OutputError, needs
 from todpack.packer.errors import ConfigError
 from todpack.packer.progress import ProgressLine
 
@@ -60,7 +60,8 @@ Examples:
 )
 @click.option("--ckpt", type=_PATH, required=True, help="Checkpoint of a siren run.")
 @click.option("--out-dir", "-o", type=_PATH, required=True, help="Folder to write.")
-def export_latent(ckpt: Path, out_dir: Path) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace files of these names.")
+def export_latent(ckpt: Path, out_dir: Path, overwrite: bool) -> None:
     """Evaluate F1 of a siren once and write what deployment needs.
 
     latent_map.npy (H x W x D, float32), f2_state_dict.pt, and f2_ts.pt, TorchScript that takes (N, D) latents and (T,)
@@ -71,6 +72,9 @@ def export_latent(ckpt: Path, out_dir: Path) -> None:
         from .infer import load_siren
         from .run_folder import EXPORT_NAMES
         from .siren.export import write_exports
+    there = [out_dir / name for name in EXPORT_NAMES if (out_dir / name).exists()]
+    if there and not overwrite:
+        raise OutputError(f"{there[0]}: is there already; replace it by --overwrite")
     write_exports(load_siren(ckpt), out_dir)
     click.echo(f"{out_dir}: {', '.join(EXPORT_NAMES)}")
 

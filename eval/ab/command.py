@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -49,7 +48,7 @@ def ab_command(
     acceptance lines. What is in the folder of the same frames, options and code is not trained again: an interrupted
     comparison goes on, and a changed one measures what changed.
     """
-    from todpack.decompressor.files import write_text
+    from todpack.decompressor.files import write_figures
     from todpack.frames import read_day
 
     from ..errors import EvalError
@@ -96,4 +95,4 @@ def ab_command(
     lines = acceptance(results, times)
     click.echo(f"{ab_table(results, times)}\n\n{acceptance_table(lines)}\n\n{machine_line(described)}")
     if json_out is not None:
-        write_text(json_out, json.dumps(ab_json(results, times, lines, described), indent=2, allow_nan=False) + "\n")
+        write_figures(json_out, ab_json(results, times, lines, described))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from todpack.decompressor.files import write_text
+from todpack.decompressor.files import write_figures
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 from todpack.packer.progress import ProgressLine
@@ -87,7 +87,7 @@ def peers(
         results = run_peers(day_frames(day), day.valid, chosen, lpips=measure, progress=line.update)
     text = json.dumps(peers_json(results, targets_db), indent=2, allow_nan=False)
     if json_out is not None:
-        write_text(json_out, text + "\n")
+        write_figures(json_out, peers_json(results, targets_db))
     click.echo(text if as_json else terminal(peers_tables(results, targets_db)).rstrip())
     if not results.points:
         raise EvalError(f"nothing was measured: {'; '.join(f'{name}: {why}' for name, why in results.absent.items())}")

@@ -23,7 +23,7 @@ from todpack.packer.daybasis.refine.refiner import refiner
 
 from .. import plain_bits
 from ..errors import SubmissionError
-from ..folder import check_folder, copy_package, replace_folder
+from ..folder import check_folder, check_name, copy_package, replace_folder
 from .handout import handout_files, write_handout
 from .settings import jobs_at, read_settings
 from .write_lightmap import plain_bits_of
@@ -101,6 +101,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
         SubmissionError: the folder is there already, or holds something else than a submission.
         OutputError: it cannot be written.
     """
+    check_name(out)
     check_folder(out, is_contest_folder, overwrite)
     check_replaced(handout_files(out), overwrite=overwrite)
     with Container(archive_path, DEFAULT_LIMITS) as container:

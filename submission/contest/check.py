@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from todpack.decompressor.files import check_output, write_text
+from todpack.decompressor.files import check_output, check_replaced, write_figures
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.contest import Scorer, measures_of, score_json
 from todpack.eval.measures.figures import Figures
@@ -239,6 +239,8 @@ def check_contest(
     if not folder.is_dir():
         raise SubmissionError(f"{folder}: expected a folder with Interface.py and Parameters, found none")
     target = report_path or folder.parent / "report.json"
+    if report_path is None:
+        check_replaced([target], overwrite=False, way="name another place by --report")
     check_output(target)
     dataset = open_contest(data)
     configs = json.loads((dataset.path / "config.json").read_bytes())["lightmap_list"]  # of any encoding
@@ -269,7 +271,7 @@ def check_contest(
         n_texels = sum(entry.width * entry.height for entry in dataset.entries)
         result.measures = measures_of(figures, sum(result.frame_ms) / 1e3, result.parameter_bytes, n_texels)
     report = result.to_json(scorer)
-    write_text(target, json.dumps(report, indent=2, sort_keys=True) + "\n")
+    write_figures(target, report)
     if beside(folder, CHECKLIST).is_file() and "measures" in report:
         write_handout(folder, report)
     return result

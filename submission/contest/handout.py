@@ -202,7 +202,7 @@ def _pictures(path: Path) -> list[tuple[float, bytes]]:
 
 def _html(title: str, parts: Sequence[Part], lightmap: str, pictures: Sequence[tuple[float, bytes]]) -> str:
     lines = [f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"]
-    lines += ["<meta name=generator content=todpack>", f"<h1>{title}</h1>", "<figure>"]
+    lines += ['<meta name="generator" content="todpack">', f"<h1>{title}</h1>", "<figure>"]
     for hour, data in pictures:
         lines.append(f'<img alt="{hour:g} h" src="data:image/png;base64,{base64.b64encode(data).decode()}">')
     hours = ", ".join(f"{hour:g}" for hour, _ in pictures)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -70,7 +69,7 @@ def tune_command(
     Measured points are kept in OUT.points.json; a rerun takes them up, also one after Ctrl-C or a kill.
     """
     from todpack.decompressor.errors import require_packages
-    from todpack.decompressor.files import check_output, write_text
+    from todpack.decompressor.files import check_output, write_figures
     from todpack.eval.measures.contest import read_scorer, score_table
     from todpack.eval.measures.lpips_weights import LpipsAbsent, find_weights
 
@@ -98,7 +97,7 @@ def tune_command(
         return
     click.echo(f"todpack: {plan}", err=True)
     tuned = tuning.run()
-    write_text(out, json.dumps(tuned.to_json(scorer), indent=2, sort_keys=True) + "\n")
+    write_figures(out, tuned.to_json(scorer))
     for line in _lightmap_lines(tuned):
         click.echo(line)
     click.echo(score_table(tuned.measures, scorer, reason))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.decompressor.forge import put_together, take_apart
+from todpack.cli import main as verify_command
 from todpack.decompressor import ArchiveError, open_archive
 from todpack.decompressor.cli import MAX_NAME, main, safe_names
 from todpack.decompressor.hours_file import listed
@@ -138,3 +139,12 @@ def test_a_link_in_the_place_of_a_frame_is_not_followed(micro_archive: Path, tmp
     assert main([str(micro_archive), "-o", str(out), "--hours", "0", "-q", "--overwrite"]) == 0
     assert victim.read_text() == "mine"
     assert not (out / "tod_00.png").is_symlink()
+
+
+def test_line_ends_of_names_forge_no_verdict(
+    tiny_archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a\nb.tod: whole: 9 sections"
+    path.write_bytes(tiny_archive.read_bytes())
+    assert verify_command(["verify", str(path)]) == 0
+    assert capsys.readouterr().out.count("\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,14 @@ def test_a_contest_dataset_says_itself_how_it_is_read(tmp_path: Path, capsys: py
         assert f"expected no {'--encoding or --layer' if name in ('--encoding', '--layer') else name}" in (
             capsys.readouterr().err
         )
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("day\u3000one", "day one"), ("day\u200done", "day_one"), ("a\nb", "a b")]
+)
+def test_folders_whose_names_no_terminal_shows(tiny_day: Path, tmp_path: Path, folder: str, name: str) -> None:
+    shutil.copytree(tiny_day, tmp_path / folder)
+    out = tmp_path / "out.tod"
+    assert main(["compress", str(tmp_path / folder), "-o", str(out), "--refine", "none"]) == 0
+    with open_archive(out, provider="cpu") as archive:
+        assert archive.lightmaps[0].name == name

@@ -147,3 +147,18 @@ def test_decompress_says_what_a_stopped_run_has_left_undone(tmp_path: Path) -> N
     assert "tod_03.png, tod_04.png, tod_05.png, tod_06.png, tod_07.png, ...; all are written" in done.stderr
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "missing" not in done.stderr
+
+
+def test_decompress_tells_a_termination_from_an_interrupt(tiny_archive: Path, tmp_path: Path, monkeypatch, capsys):
+    """The command's own handling of Ctrl-C leaves SIGTERM to the program around it."""
+    from todpack import cli
+    from todpack.decompressor import cli as decompressor_cli
+
+    for stop, code, word in ((KeyboardInterrupt, 130, "interrupted"), (cli.Terminated, 143, "terminated")):
+
+        def stopped(_args: object, stop: type[BaseException] = stop) -> None:
+            raise stop
+
+        monkeypatch.setattr(decompressor_cli, "run", stopped)
+        assert cli.main(["decompress", str(tiny_archive), "-o", str(tmp_path)]) == code
+        assert capsys.readouterr().err == f"todpack: {word}\n"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from todpack.decompressor.errors import OutputError
 from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.submission.build import OWN_NAMES, build
 from todpack.submission.check import check
@@ -75,3 +77,21 @@ def test_zip_has_plain_names_under_one_folder(bundle: Path) -> None:
         assert entry.filename.startswith("bundle/")
         assert is_inside(entry.filename)
         assert entry.external_attr >> 16 == 0o644
+
+
+@pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="names that are no UTF-8")
+def test_names_that_no_zip_can_hold(tiny_archive: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"a\xff.tod")
+    odd.write_bytes(tiny_archive.read_bytes())
+    for archive, out in ((odd, tmp_path / "out"), (tiny_archive, tmp_path / os.fsdecode(b"out\xff"))):
+        with pytest.raises(SubmissionError, match="expected a name in UTF-8"):
+            build(archive, out)
+        assert not out.exists()
+
+
+def test_a_report_of_others_stays(bundle: Path, tiny_day: Path) -> None:
+    report = bundle.parent / "report.json"
+    report.write_text('{"mine": 1}')
+    with pytest.raises(OutputError, match="was not written by todpack; name another place by --report"):
+        check(bundle, tiny_day, lpips=NO_LPIPS)
+    assert report.read_text() == '{"mine": 1}'

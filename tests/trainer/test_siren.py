@@ -20,6 +20,7 @@ torch = pytest.importorskip("torch")
 
 from todpack.packer.errors import ConfigError  # noqa: E402
 from todpack.packer.siren.config import SirenConfig  # noqa: E402
+from todpack.trainer.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from todpack.trainer.errors import TrainingError  # noqa: E402
 from todpack.trainer.infer import checkpoint_predictor, exported_predictor  # noqa: E402
 from todpack.trainer.siren import train as siren_train  # noqa: E402
@@ -208,12 +209,28 @@ def test_archive_is_within_one_code_of_torch(run: Path, storage: str, tmp_path: 
         assert (np.abs(error).max(axis=-1)[:, arrays["valid"]] <= 1).mean() >= 0.999
 
 
-def test_commands_give_the_same_frames(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("height", [-1, "x", True, 10**9])
+def test_checkpoints_of_odd_sizes_are_one_line(
+    run: Path, tmp_path: Path, height: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = load_checkpoint(run / "best.ckpt")
+    saved["identity"]["height"] = height
+    save_checkpoint(tmp_path / "odd.ckpt", saved)
+    assert main(["infer", "--ckpt", str(tmp_path / "odd.ckpt"), "--time", "3", "-o", str(tmp_path / "x.png")]) == 1
+    error = capsys.readouterr().err
+    assert "odd.ckpt: not a checkpoint of a siren: expected " in error
+    assert error.count("\n") == 1
+
+
+def test_commands_give_the_same_frames(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ckpt = str(run / "best.ckpt")
     assert main(["infer", "--ckpt", ckpt, "--time", "12", "--out", str(tmp_path / "one.png")]) == 0
     assert main(["export-latent", "--ckpt", ckpt, "-o", str(tmp_path / "exports")]) == 0
     for name in ("latent_map.npy", "f2_state_dict.pt"):
         assert (tmp_path / "exports" / name).stat().st_size == (run / name).stat().st_size
+    assert main(["export-latent", "--ckpt", ckpt, "-o", str(tmp_path / "exports")]) == 1
+    assert "latent_map.npy: is there already; replace it by --overwrite" in capsys.readouterr().err
+    assert main(["export-latent", "--ckpt", ckpt, "-o", str(tmp_path / "exports"), "--overwrite"]) == 0
     hours = ["--start-hour", "11", "--end-hour", "12"]
     assert main(["batch-infer", "--ckpt", ckpt, *hours, "--out-dir", str(tmp_path / "frames")]) == 0
     assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == ["recon_11.png", "recon_12.png"]
