@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
+
+from .machine import package_version
 
 ROOT = Path(__file__).parents[1]
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -39,5 +40,5 @@ def code_digest(patterns: Iterable[str], distributions: Iterable[str] = (), root
             f"{path.relative_to(root).as_posix()}\0{_meaning(text) if path.suffix == '.py' else text}\0".encode()
         )
     for name in distributions:
-        digest.update(f"{name} {metadata.version(name)}\0".encode())
+        digest.update(f"{name} {package_version(name)}\0".encode())
     return digest.hexdigest()

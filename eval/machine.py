@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,8 +33,9 @@ def cpu_name() -> str:
     return f"{name}, {usable_cores()} cores"
 
 
-def _version(names: Sequence[str]) -> str:
-    for name in names:
+def package_version(package: str) -> str:
+    """Version of a package, under whichever name it was installed, or "absent"."""
+    for name in _PACKAGES.get(package, (package,)):
         with contextlib.suppress(PackageNotFoundError):
             return version(name)
     return "absent"
@@ -49,7 +49,7 @@ def machine(threads: int) -> dict[str, object]:
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "threads": threads,
         "load": load,
-        "versions": {name: _version(distributions) for name, distributions in _PACKAGES.items()},
+        "versions": {name: package_version(name) for name in _PACKAGES},
     }
 
 

@@ -29,8 +29,10 @@ def is_contest(path: Path) -> bool:
         if not (path / CONFIG_NAME).is_file():  # a pipe would be waited for
             return False
         return b'"lightmap_list"' in (path / CONFIG_NAME).read_bytes().replace(b"\0", b"")  # of UTF-16 as well
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise DataError(f"{path / CONFIG_NAME}: cannot be read: {error.strerror or error}") from error
 
 
 def _find(root: Path, name: str, folders: tuple[str, ...], where: str) -> Path:

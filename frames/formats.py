@@ -130,6 +130,8 @@ def _tiff_tags(path: Path) -> TiffImagePlugin.ImageFileDirectory_v2:
 def _read_tiff(path: Path) -> Picture:
     tags = _tiff_tags(path)
     bits, kinds = tags.get(258, (1,)), tags.get(339, (1,))
+    if not all(isinstance(value, tuple) and all(isinstance(one, int) for one in value) for value in (bits, kinds)):
+        raise DataError(f"{path}: expected whole numbers of bits a sample, found {bits!r}")
     if max(bits) <= 8 and set(kinds) == {1}:
         return _read_8_bit(path)
     if tags.get(262) not in (1, 2):

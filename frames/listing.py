@@ -104,7 +104,7 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
         raise DataError(f"{folder}: expected a day of at least 2 frames (usually 24), found 1: {files[0].name}")
     for file in files:
         if not file.is_file():
-            found = "a folder" if file.is_dir() else "a link to nothing" if file.is_symlink() else "a device"
+            found = "a folder" if file.is_dir() else "a device" if file.exists() else "a link to nothing"
             raise DataError(f"{file}: expected a {kind.name} frame, found {found}")
     others = [f"{len(found)} {name}" for name, found in counts.items() if found and name != kind.name]
     lines = (

@@ -9,6 +9,9 @@ from .errors import DataError
 TINY_SHARE = 1e-3
 """Of the mean of the day: values down to minus this are noise of a filter, and become 0."""
 
+LARGEST_RADIANCE = 1e30
+"""Squares of it are still numbers."""
+
 
 class RadianceCheck:
     """Looks at all values of a day, part by part, and puts 0 for those that cannot stay."""
@@ -30,14 +33,15 @@ class RadianceCheck:
             left: The same for its column.
 
         Raises:
-            DataError: a valid texel is NaN or infinite.
+            DataError: a valid texel is NaN, infinite or over LARGEST_RADIANCE.
         """
-        if not (values.min() >= 0 and values.max() < np.inf):  # NaN is neither
-            unusable = ~(np.isfinite(values) & (values >= 0))
+        if not (values.min() >= 0 and values.max() <= LARGEST_RADIANCE):  # NaN is neither
+            usable = np.abs(values) <= LARGEST_RADIANCE
+            unusable = ~(usable & (values >= 0))
             inside = np.argwhere(unusable & valid[..., None])
             found = values[tuple(inside.T)]
             if len(inside):
-                odd = np.flatnonzero(~np.isfinite(found))
+                odd = np.flatnonzero(~(np.abs(found) <= LARGEST_RADIANCE))
                 worst = int(odd[0] if len(odd) else found.argmin())
                 y, x, _ = (int(i) for i in inside[worst])
                 place = (

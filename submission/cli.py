@@ -173,11 +173,12 @@ def _check_contest(
     from todpack.frames import open_contest
     from todpack.packer.progress import ProgressLine
 
-    from .contest.check import check_contest
+    from .contest.check import check_contest, require_folder
 
     if python is None:
         require_packages("Interface.py, which the rehearsal runs,", "torch")
     ranges = read_scorer(scorer)
+    require_folder(folder)
     measured_s = CHECK_S + (0.0 if isinstance(lpips, LpipsAbsent) else CHECK_LPIPS_S)
     plan = measuring_plan(open_contest(data).entries, measured_s).line()
     if dry_run:

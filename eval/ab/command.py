@@ -48,7 +48,7 @@ def ab_command(
     acceptance lines. What is in the folder of the same frames, options and code is not trained again: an interrupted
     comparison goes on, and a changed one measures what changed.
     """
-    from todpack.decompressor.files import write_figures
+    from todpack.decompressor.files import make_folder, write_figures
     from todpack.frames import read_day
 
     from ..errors import EvalError
@@ -87,6 +87,7 @@ def ab_command(
     }
     variants = tuple(known[name] for name in names) or VARIANTS
     described = machine(threads)
+    make_folder(out_dir)
     plan = plan_ab(out_dir, settings, variants, n_seeds=1 if quick else seeds, training=training)
     click.echo(f"todpack: ab: {plan.describe()}", err=True)
     with ProgressLine("ab", "trial", left_s=plan.seconds_left) as line:

@@ -153,7 +153,8 @@ def build_page(path: Path, lightmap: str = "0") -> Page:
         shown = archive.choose(lightmap)
         if max(shown.height, shown.width) > MAX_SIDE:
             raise EvalError(f"{path}: a page shows sides up to {MAX_SIDE}, found {shown.width} x {shown.height} texels")
-        shown.prepare()  # whatever `verify` refuses is refused here
+        archive.container.verify()  # whatever `verify` refuses is refused here
+        shown.prepare()
         index = archive.lightmaps.index(shown)
         make = _archive_page if decodes(archive) else _maps_page
         return make(archive, index)

@@ -55,7 +55,10 @@ class LightmapJob:
         return BASE_BYTES + BYTES_PER_VALUE * self.entry.width * self.entry.height * 3 * len(self.entry.hours)
 
     def digest(self) -> str:
-        """SHA-256 over the content of the files, the options and the versions: the same digest, the same bytes."""
+        """SHA-256 over the content of the files, the options and the versions.
+
+        The same digest, the same bytes, on processors that compute alike.
+        """
         state = hashlib.sha256()
         options = {
             "versions": [MAJOR, MINOR, ENCODER_VERSION],

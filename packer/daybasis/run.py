@@ -9,6 +9,7 @@ import numpy as np
 
 from todpack.decompressor.grid import TileGrid
 from todpack.frames import Day
+from todpack.frames.radiance import LARGEST_RADIANCE
 
 from ..errors import ConfigError, PackError
 from ..run_folder import Run
@@ -18,9 +19,6 @@ from .refined import RefinedLightmap, refined_of_arrays
 from .tiles import DayTiles
 from .transform.closed_form import TemporalTransform, block_shape
 from .transform.klt import TemporalBasis
-
-LARGEST_RADIANCE = 1e30
-"""Squares of it are still numbers."""
 
 
 @dataclass(frozen=True)

@@ -202,6 +202,16 @@ def _grade_lightmap(
     return figures
 
 
+def require_folder(folder: Path) -> None:
+    """Refuse what is no submission's folder.
+
+    Raises:
+        SubmissionError: it is none.
+    """
+    if not folder.is_dir():
+        raise SubmissionError(f"{folder}: expected a folder with Interface.py and Parameters, found none")
+
+
 def check_contest(
     folder: Path,
     data: Path,
@@ -236,8 +246,7 @@ def check_contest(
         SubmissionError: there is no such folder, or nothing can be run.
         DataError: the dataset cannot be read.
     """
-    if not folder.is_dir():
-        raise SubmissionError(f"{folder}: expected a folder with Interface.py and Parameters, found none")
+    require_folder(folder)
     target = report_path or folder.parent / "report.json"
     if report_path is None:
         check_replaced([target], overwrite=False, way="name another place by --report")
@@ -272,6 +281,6 @@ def check_contest(
         result.measures = measures_of(figures, sum(result.frame_ms) / 1e3, result.parameter_bytes, n_texels)
     report = result.to_json(scorer)
     write_figures(target, report)
-    if beside(folder, CHECKLIST).is_file() and "measures" in report:
+    if beside(folder, CHECKLIST).is_file() and "measures" in report and not result.faults:
         write_handout(folder, report)
     return result

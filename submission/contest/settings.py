@@ -71,6 +71,15 @@ def jobs_at(data: Path, settings: Mapping[str, Setting]) -> list[LightmapJob]:
     return jobs
 
 
+def _of_steps(q_steps: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a report of version 0.1.0 and earlier, which chose steps alone."""
+    usual = DayBasisConfig()
+    return {
+        name: {"transfer": usual.transfer, "reweight": usual.reweight, "q_step": q_step}
+        for name, q_step in q_steps.items()
+    }
+
+
 def read_settings(path: Path) -> dict[str, Setting]:
     """Settings of each lightmap from the report of `todpack tune`.
 
@@ -78,7 +87,8 @@ def read_settings(path: Path) -> dict[str, Setting]:
         SubmissionError: it is not such a report.
     """
     try:
-        stored: dict[str, Any] = json.loads(path.read_text("utf-8"))["settings"]
+        report = json.loads(path.read_text("utf-8"))
+        stored: dict[str, Any] = report["settings"] if "settings" in report else _of_steps(report["q_steps"])
         settings = {
             str(name): Setting(str(row["transfer"]), int(row["reweight"]), float(row["q_step"]))
             for name, row in stored.items()

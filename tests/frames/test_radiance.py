@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from todpack.frames import DataError, Day, day_of_array, read_day
+from todpack.frames.radiance import RadianceCheck
 from todpack.frames.tile_source import FrameArrays
 
 RADIANCE = np.random.default_rng(0).random((3, 5, 4, 3), np.float32) + np.float32(0.5)
@@ -109,3 +110,12 @@ def test_codes_of_an_array_are_a_day_of_8_bits() -> None:
     day = day_of_array(codes, hours=[6, 18])
     assert (day.transfer, day.hours.tolist()) == ("srgb8", [6, 18])
     np.testing.assert_array_equal(day.radiance, codes)
+
+
+def test_radiance_near_the_end_of_the_numbers_is_refused() -> None:
+    """Its squares would be infinite."""
+    values = np.full((2, 2, 3), 3e38, np.float32)
+    with pytest.raises(
+        DataError, match=r"x: expected finite radiance >= 0 .* found 3.* at row 0, column 0"
+    ):
+        RadianceCheck().clean(values, np.ones((2, 2), bool), "x")

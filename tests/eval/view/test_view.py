@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from todpack.cli import main
-from todpack.decompressor import open_archive
+from todpack.decompressor import ArchiveError, open_archive
 from todpack.eval.errors import EvalError
 from todpack.eval.view import page as page_module
 from todpack.eval.view.page import build_page
@@ -123,3 +123,13 @@ def test_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["view", str(tmp_path / "gone.tod"), "-o", str(out)]) == 1
     assert main(["view", str(GOLDEN / ARCHIVES[0]), "-o", str(tmp_path / "no" / "view.html")]) == 1
     assert len(capsys.readouterr().err.strip().splitlines()) == 3
+
+
+def test_a_level_damaged_behind_the_lightmap_that_is_shown_is_refused(tmp_path: Path) -> None:
+    data = bytearray((GOLDEN / "daybasis-level-1.1.tod").read_bytes())
+    with open_archive(GOLDEN / "daybasis-level-1.1.tod", provider="cpu") as archive:
+        section = archive.container.sections["1/0/coefficients"]
+    data[section.offset + section.stored_bytes // 2] ^= 1
+    (tmp_path / "damaged.tod").write_bytes(data)
+    with pytest.raises(ArchiveError, match="1/0/coefficients"):
+        build_page(tmp_path / "damaged.tod", "0")

@@ -191,3 +191,8 @@ def test_bad_point_files(tmp_path):
     (tmp_path / "points.json").write_text('{"lightmaps": {"a": {"points": [{"q_step": 1}], "domains": []}}}')
     with pytest.raises(SubmissionError, match="expected points of `todpack tune`"):
         PointCache(tmp_path / "points.json")
+
+
+def test_steps_of_an_earlier_report_are_read(tmp_path: Path) -> None:
+    (tmp_path / "tune.json").write_text('{"q_steps": {"L_A_0": 2.5}}')
+    assert read_settings(tmp_path / "tune.json") == {"L_A_0": Setting("gamma", 1, 2.5)}

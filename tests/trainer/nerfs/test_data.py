@@ -151,6 +151,8 @@ FRAME = {"file_path": "r_0", "transform_matrix": np.eye(4).tolist()}
         ({"w": 7}, "expected an image with w = 7, found 6"),
         ({"cx": "left"}, "numbers `cx`"),
         ({"scene_bound": -1}, "positive number `scene_bound`"),
+        ({"scene_bound": 10**400}, "positive number `scene_bound`"),
+        ({"fl_x": 10**400, "camera_angle_x": None}, "expected `fl_x` or `camera_angle_x`"),
         ({"sparse_points": "gone.npz"}, "gone.npz: expected an .npz"),
         ({"sparse_points": "r_0.png"}, "r_0.png: expected an .npz"),
         ({"sparse_points": "bad.npz"}, "points \\(P, 3\\)"),

@@ -110,6 +110,8 @@ class ModelFile:
             TrainingError: missing, not such a file, damaged, or of another size than its header says.
         """
         self.path = path
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise TrainingError(f"{path}: expected a model of `todpack nerf train`, found a folder or a device")
         try:
             self._file = path.open("rb")
         except OSError as error:

@@ -163,7 +163,7 @@ def _read_image(folder: Path, file_path: str, where: str) -> np.ndarray:
 def _pose(matrix: Any, where: str) -> np.ndarray:
     try:
         pose = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{where}: expected a 4 x 4 `transform_matrix` of numbers, found {_kind(matrix)}") from error
     if pose.shape != (4, 4):
         raise DataError(f"{where}: expected a 4 x 4 `transform_matrix`, found shape {pose.shape}")
@@ -232,7 +232,10 @@ def _unit_rows(rows: np.ndarray) -> np.ndarray:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def _kind(value: Any) -> str:
