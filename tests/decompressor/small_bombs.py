@@ -104,8 +104,8 @@ def daybasis(
     return _archive(family, entries, [i / n_hours * 23 for i in range(n_hours)], stored)
 
 
-def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, grow: int = 0) -> bytes:
-    """A grid of zeros, and a graph that spreads it over the texels."""
+def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, grow: int = 0, probes: int = 0) -> bytes:
+    """A grid of zeros, or one of nodes that all take the first of so many entries, and a graph that spreads it."""
     n_latents = channels + (3 if baseline else 0)
     inputs: dict[str, list[Any]] = {"rows": ["h"], "columns": ["w"], "grid_0": [channels, level, level]}
     names = {"rows": np.array([1]), "c": np.zeros((n_latents, 1, 1), np.float32)}
@@ -120,13 +120,18 @@ def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, gro
         {"i": np.zeros(3, np.int64)},
     )  # fmt: skip
     model = {
-        "residual_mode": baseline, "levels": [[level, level]], "channels_per_level": channels, "hash": None,
+        "residual_mode": baseline, "levels": [[level, level]], "channels_per_level": channels,
+        "hash": {"top_levels": 1, "capacity": probes, "seed": 0, "merge": "mean", "probes": probes} if probes else None,
         "quant": {"dtype": "uint8", "scales": [1] * channels, "zero_points": [0] * channels},
         "baseline": {"time_h": 12, "q_step": 1} if baseline else None, **MLP,
         "graphs": {"latents": "l", "frame": "f"},
     }  # fmt: skip
     stored: list[Stored] = [("l", latents, True), ("f", frame, True)]
-    stored.append(("0/grid/0", np.zeros((channels, level, level), np.uint8), True))
+    if probes:
+        stored.append(("0/hash/0", np.zeros((channels, probes), np.uint8), True))
+        stored.append(("0/index/0", np.zeros(((probes - 1).bit_length(), -(-level * level // 8)), np.uint8), True))
+    else:
+        stored.append(("0/grid/0", np.zeros((channels, level, level), np.uint8), True))
     if baseline:
         stored.append(("0/baseline", np.zeros(3 * side * side, "<u2"), True))
     return _archive("gridmlp", [_lightmap("a", side, side, model)], [0.0], stored)
@@ -204,6 +209,8 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
     yield "coded maps 64 classes", daybasis(16, 16, 64, n_classes=64, coded=(16, 16), hidden=8)
     for side, level, channels in itertools.product((64, 256, 512, 700, 1024, 4096), (2, 256, 700), (1, 4, 16)):
         yield f"gridmlp {side} {level} {channels}", gridmlp(side, level, channels)
+    for level, channels in itertools.product((256, 700, 1024, 4096), (1, 16, 256)):
+        yield f"gridmlp probes {level} {channels}", gridmlp(64, level, channels, probes=2)
     for side in (64, 256, 300, 400, 590):
         yield f"gridmlp baseline {side}", gridmlp(side, 2, 1, baseline=True)
         yield f"gridmlp doubling {side}", gridmlp(side, 2, 1, grow=4)
