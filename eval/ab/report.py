@@ -103,12 +103,12 @@ def acceptance(results: Sequence[AbResult], times: Mapping[str, ComparedTimes]) 
         passed = _both(psnr_db >= -0.2, None if lpips is None else lpips <= 0.01)
         text = "against fp32: PSNR loss <= 0.2 dB and LPIPS + <= 0.01"
         lines.append(Acceptance(text, name, f"{psnr_db:+.2f} dB, LPIPS {signed(lpips)}", passed))
-    for name in some("temporal", "temporal-low"):
+    for name in some("temporal"):
         psnr_db, lpips = change(name, "psnr_db") or 0.0, change(name, "temporal_lpips")
         passed = _both(psnr_db >= -0.1, None if lpips is None else lpips < 0.0)
         text = "temporal LPIPS better at PSNR loss <= 0.1 dB"
         lines.append(Acceptance(text, name, f"temporal LPIPS {signed(lpips)}, {psnr_db:+.2f} dB", passed))
-    for name in some("patch-ssim", "baseline-encoder", "hybrid"):
+    for name in some("patch-lpips", "baseline-input", "baseline-encoder", "hybrid"):
         psnr_db, ssim, lpips = change(name, "psnr_db") or 0.0, change(name, "ssim") or 0.0, change(name, "lpips")
         passed = _both(psnr_db >= -0.3, True if ssim >= 0.02 else None if lpips is None else lpips <= -0.02)
         text = "SSIM + >= 0.02 or LPIPS - >= 0.02 at PSNR loss <= 0.3 dB"

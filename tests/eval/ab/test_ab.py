@@ -62,14 +62,13 @@ def test_without_lpips_nothing_is_said_to_pass() -> None:
     assert "absent" in ab_table(results, {name: ComparedTimes(1.0, 1.0, 1.0) for name in (PLAIN, "ptq8")})
 
 
-@pytest.mark.parametrize("variant", ["temporal", "temporal-low"])
-def test_temporal_line(variant: str) -> None:
-    assert verdict(variant, "temporal LPIPS", temporal_lpips=0.19, psnr_db=29.91) is True
-    assert verdict(variant, "temporal LPIPS", temporal_lpips=0.19, psnr_db=29.89) is False
-    assert verdict(variant, "temporal LPIPS", temporal_lpips=0.21) is False
+def test_temporal_line() -> None:
+    assert verdict("temporal", "temporal LPIPS", temporal_lpips=0.19, psnr_db=29.91) is True
+    assert verdict("temporal", "temporal LPIPS", temporal_lpips=0.19, psnr_db=29.89) is False
+    assert verdict("temporal", "temporal LPIPS", temporal_lpips=0.21) is False
 
 
-@pytest.mark.parametrize("variant", ["patch-ssim", "baseline-encoder", "hybrid"])
+@pytest.mark.parametrize("variant", ["patch-lpips", "baseline-input", "baseline-encoder", "hybrid"])
 def test_looks_line(variant: str) -> None:
     assert verdict(variant, "SSIM", ssim=0.921, psnr_db=29.71) is True
     assert verdict(variant, "SSIM", lpips=0.079, psnr_db=29.71) is True
