@@ -116,7 +116,7 @@ def _valid_of(ckpt: Path) -> np.ndarray:
     try:
         valid: np.ndarray = read_arrays(path)["valid"]
     except (PackError, KeyError) as error:
-        raise DataError(f"{path}: expected the mask of the run, which its BaselineEncoder needs: {error}") from error
+        raise DataError(f"{path}: expected the mask of the run, whose model sees the baseline: {error}") from error
     return valid.astype(bool)
 
 
@@ -127,7 +127,7 @@ def _gridmlp_predictor(ckpt: Path, saved: dict[str, Any], baseline_path: Path | 
         height, width = _size_of(identity)
     baseline = _baseline_of(ckpt, baseline_path, config.residual_mode, (height, width))
     encoded = None
-    if config.use_baseline_encoder and baseline is not None:
+    if (config.use_baseline_encoder or config.baseline_input) and baseline is not None:
         encoded = masked_frame(baseline, _valid_of(ckpt))
     with _misfit_is_one_line(ckpt, "gridmlp"):
         model = GridMlp(config, height, width, encoded)

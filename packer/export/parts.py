@@ -37,7 +37,7 @@ class Parts:
         mlp: Weights by the names of `trainer/gridmlp/export.py:model_arrays`; float32, in units of 255 codes.
         tensors: By file name without suffix: `grid_<l>` (rows, columns, C) of dense levels, `hash_<l>` (M, C) and
             `merge_<l>` (C, 2C) of levels that hash, `f0` (rows, columns, C0) of a BaselineEncoder.
-        latents: (H, W, D) float32, what the MLP takes at each texel.
+        latents: (H, W, D) float32, what the MLP takes at each texel; the baseline as an input comes last, 0..1.
         baseline: (H, W, 3) uint8 in residual mode, else None.
         valid: (H, W) bool.
         metadata: Fields by the names of FORMAT.md "gridmlp" and "siren".
@@ -96,6 +96,8 @@ def parts_of(archive: Archive, index: int) -> Parts:
         mlp = _mlp_of(archive.container.read_bytes(section), model["mlp"]["layers"], latents.shape[-1])
     except (KeyError, ValueError) as error:
         raise PackError(f"{archive.container.path}: {section}: expected the graph of an MLP: {error}") from error
+    if baseline is not None and mlp["mlp_input_features"].shape[1] > latents.shape[-1]:
+        latents = np.concatenate([latents, baseline.astype(np.float32) / np.float32(SRGB_PEAK)], axis=-1)
     return Parts(
         name=lightmap.name,
         family=archive.model_type,
@@ -119,6 +121,8 @@ def parts_of(archive: Archive, index: int) -> Parts:
 
 def _fields_of(model: dict[str, Any]) -> dict[str, Any]:
     fields = {name: value for name, value in model.items() if name not in ("graphs", "storage", "latent", "f1")}
+    if fields.get("hash") and "probes" in fields["hash"]:
+        fields["hash"] = None  # the tensors are dense grids
     if fields.get("hash"):
         hashing, n_levels = fields["hash"], len(fields["levels"])
         layers = list(range(n_levels - hashing["top_levels"], n_levels))
@@ -156,7 +160,8 @@ def _mlp_of(graph: bytes, n_layers: int, n_features: int) -> dict[str, np.ndarra
     def bias(name: str) -> np.ndarray:
         return np.asarray(constants[name][:, 0], np.float32)
 
-    arrays = {"mlp_input_features": weight("weight_features")[:, :n_features], "mlp_0_bias": bias("bias_0")}
+    n_inputs = n_features + (3 if "units" in constants else 0)  # the baseline too
+    arrays = {"mlp_input_features": weight("weight_features")[:, :n_inputs], "mlp_0_bias": bias("bias_0")}
     for layer in range(1, n_layers + 1):
         unit = np.float32(SRGB_PEAK if layer == n_layers else 1.0)
         arrays[f"mlp_{layer}_weight"] = weight(f"weight_{layer}") / unit

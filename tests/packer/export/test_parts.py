@@ -36,6 +36,11 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "place": {"xy_harmonics": 2, "xy_include_input": True},
     "film": {"film": True, "layers": 3, "film_width": 5},
     "hash": {"hash_top_levels": 2, "hash_capacity": 16, "hash_seed": 7, "hash_epochs": 1},
+    "probes": {"hash_top_levels": 1, "hash_capacity": 16, "hash_probes": 5},
+    "baseline-input": {
+        "baseline_input": True, "use_baseline_encoder": True, "be_fold": True, "be_downsample": 4, "film": True,
+        "grid_levels": (3, 6),
+    },
     "everything": {
         "hash_top_levels": 1, "hash_capacity": 16, "hash_merge": "learned", "hash_epochs": 1, "film": True,
         "use_baseline_encoder": True, "be_channels": 8, "be_downsample": 2,
@@ -83,6 +88,9 @@ def latents_of(parts: Path) -> np.ndarray:
         angles = [2 * np.pi * k * at for k in range(1, place["harmonics"] + 1)]
         planes = [at] * place["include_input"] + [np.sin(a) for a in angles] + [np.cos(a) for a in angles]
         found.append(np.stack(planes, axis=-1))
+    n_inputs = np.load(parts / "latent_map.npy").shape[-1]
+    if n_inputs > sum(one.shape[-1] for one in found):
+        found.append(np.array(Image.open(parts / "baseline.png")) / 255.0)
     return np.concatenate(found, axis=-1)
 
 
