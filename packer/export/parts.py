@@ -16,6 +16,7 @@ from todpack.decompressor.latent_maps import LatentMapDecoder
 
 from ..errors import PackError
 from ..graph_builder import SRGB_PEAK
+from ..gridmlp.coded import CONFIG_FIELD
 from ..gridmlp.command import GridMlpPackOptions
 from ..gridmlp.pack import add_gridmlp
 from ..run_archive import AddModel, write_run_archive
@@ -70,6 +71,8 @@ def exact_archive(run: Run, out: Path) -> None:
             f"{run.path / CONFIG_NAME}: expected family gridmlp or siren for --profile parts, found {run.family!r}; "
             "`todpack pack` makes an archive of it, which the other profiles take"
         )
+    if CONFIG_FIELD in run.config:
+        raise PackError(f"{run.path / CONFIG_NAME}: expected grids for --profile parts, found a run of the preset rd")
     write_run_archive(run, out, add_model[run.family])
 
 

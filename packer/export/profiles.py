@@ -14,6 +14,7 @@ from PIL import Image
 
 from todpack.decompressor.archive import Archive, Lightmap
 from todpack.decompressor.cli import frame_names
+from todpack.decompressor.coded_gridmlp import FIELD as CODED_MAPS
 from todpack.decompressor.frame_files import preview
 from todpack.frames.encodings import srgb_to_linear
 
@@ -109,7 +110,13 @@ def check_lightmap(archive: Archive, index: int, options: ExportOptions) -> None
                 f"{where}: expected an archive of gridmlp or siren for --profile parts, found {archive.model_type}; "
                 "--profile load takes its maps apart"
             )
-        if archive.metadata["lightmaps"][index]["model"].get("encoder"):
+        model = archive.metadata["lightmaps"][index]["model"]
+        if model.get(CODED_MAPS):
+            raise PackError(
+                f"{where}: expected grids or a latent map for --profile parts, found maps under daybasis' coder; "
+                "--profile frames takes any"
+            )
+        if model.get("encoder"):
             require_blocks("F0 as BC7")
         return
     elif archive.model_type != "daybasis":

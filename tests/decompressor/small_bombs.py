@@ -204,8 +204,8 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         yield f"daybasis doubling {grow} {side}", daybasis(side, side, grow=grow, coded=(side, side))
     for k, hidden, side in itertools.product((3, 24, 64), (0, 32), (64, 256, 400)):
         yield f"coded maps {side} K {k} {hidden}", daybasis(side, side, k, coded=(side, side), hidden=hidden)
-    for n_hours, grow in ((24, 1), (24, 8), (1024, 1)):
-        yield f"coded maps {n_hours} hours {grow}", daybasis(64, 64, n_hours=n_hours, grow=grow, hidden=32)
+    for n_hours in (24, 1024):
+        yield f"coded maps {n_hours} hours", daybasis(64, 64, n_hours=n_hours, coded=(64, 64), hidden=32)
     yield "coded maps 64 classes", daybasis(16, 16, 64, n_classes=64, coded=(16, 16), hidden=8)
     for side, level, channels in itertools.product((64, 256, 512, 700, 1024, 4096), (2, 256, 700), (1, 4, 16)):
         yield f"gridmlp {side} {level} {channels}", gridmlp(side, level, channels)
