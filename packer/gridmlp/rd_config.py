@@ -40,7 +40,7 @@ class RdConfig:
     )
     lr: float = option(0.02, 0.0, 0.05, ends="(]", flag="--rd-lr", help="Learning rate of the latents there.")
     rounds: int = option(
-        60, 0, 100_000, flag="--rd-rounds", help="Rounds of descent over the head, then over every code."
+        40, 0, 100_000, flag="--rd-rounds", help="Rounds of descent over the head, then over every code."
     )
     head_steps: int = option(60, 0, 100_000, flag="--rd-head-steps", help="Steps for the head in a round.")
     seed: int = with_default(NeuralConfig, "seed", 0)

@@ -43,10 +43,21 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     path = made["gridmlp"] = folder / "gridmlp.tod"
     run = write_micro_run(folder / "run", height=160, width=160, levels=(16, 64), channels=4, hidden=32, layers=2)
     pack_run(run, path)
-    return made | {name: GOLDEN / f"{name}.tod" for name in ("gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1")}
+    return made | {
+        name: GOLDEN / f"{name}.tod"
+        for name in ("gridmlp-1.1", "gridmlp-maps-1.4", "siren-latent-1.1", "siren-weights-1.1")
+    }
 
 
-NAMES = ("daybasis ans", "daybasis zstd", "gridmlp", "gridmlp-1.1", "siren-latent-1.1", "siren-weights-1.1")
+NAMES = (
+    "daybasis ans",
+    "daybasis zstd",
+    "gridmlp",
+    "gridmlp-1.1",
+    "gridmlp-maps-1.4",
+    "siren-latent-1.1",
+    "siren-weights-1.1",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
