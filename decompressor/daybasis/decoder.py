@@ -95,6 +95,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         """(h, w, 3) of some rows of a tile."""
         if self._known is None:
             return self._any.decode(maps, time_h, as_rgb8)
+        self.affine_at(time_h)  # it is looked at
         if not is_exact or self._by_numpy:
             sums = self._sums(maps, time_h) if is_exact else in_order(*self.affine_at(time_h), maps)
             values = apply_curve(sums, self._known.curve, self._known.knee)
@@ -128,6 +129,8 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
             values = self._matrix.at(time_h)
         else:
             values = self._graph.run("affine", self._feeds(np.zeros((n, 1, 1), np.float32), time_h), (1, 3 * n + 3))[0]
+            if not np.isfinite(values).all():
+                raise self._graph.invalid(f"it gives what is no number, at {time_h:g} h")
         affine = np.ascontiguousarray(values[: 3 * n].reshape(3, n)), values[3 * n :].copy()
         with self._lock:
             self._affine[time_h] = affine

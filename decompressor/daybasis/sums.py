@@ -83,7 +83,8 @@ def in_order(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray) -> np.nda
         total = np.zeros(maps.shape[1:])
         for entry, values in zip(row.astype(np.float64), maps, strict=True):
             total += entry * values
-        out[channel] = total + np.float64(offset[channel])
+        with np.errstate(over="ignore"):
+            out[channel] = total + np.float64(offset[channel])
     return out
 
 
@@ -91,7 +92,8 @@ def apply_curve(values: np.ndarray, curve: str, knee: np.float32) -> np.ndarray:
     """FORMAT.md "Curve", of contiguous float32, in place; exp as the native core has it, where that is there."""
     if curve == "square":
         np.maximum(values, 0, out=values)
-        values *= values
+        with np.errstate(over="ignore"):
+            values *= values
     elif curve == "exp":
         if c_module.IS_BUILT:
             c_module.native.exponentials(values)
