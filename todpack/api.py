@@ -170,6 +170,7 @@ def compress(
                 dataset, path, at_step, options, refinement, target_psnr_db, jobs, engine, on_warning, on_plan, dry_run
             )
         day: TileSource = open_day(Path(source), reading, lightmap=lightmap)
+        day = day.compact() if isinstance(day, Day) else day
     else:
         if lightmap is not None or isinstance(valid, str | os.PathLike) or isinstance(hours, str | os.PathLike):
             raise DataError("frames in memory: expected valid and hours as arrays and no lightmap, found others")

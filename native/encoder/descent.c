@@ -21,7 +21,7 @@ typedef struct Region {
 } Region;
 
 struct TodDescent {
-    TodArena arena, scratch;
+    TodArena arena, scratch; /* for good; and for one call, after which the system has it back */
     TodPyramid pyramid;
     TodRuns runs;
     TodSpreads spreads;
@@ -85,7 +85,7 @@ static TodStatus take_class_maps(TodDescent *d)
             if (!d->classes.classes[depth][o] || !d->classes.shifts[depth][o])
                 return TOD_NO_MEMORY;
         }
-    return tod_take_prices(&d->prices, &d->pyramid, d->codes.n_maps, &d->arena);
+    return TOD_OK;
 }
 
 static TodStatus take_images(TodDescent *d)
@@ -202,11 +202,10 @@ TodStatus tod_descent_band(TodDescent *d, int32_t depth, int orientation, int is
 
 TodStatus tod_descent_count(TodDescent *d, int64_t (*counts)[TOD_N_COSTS])
 {
-    TodMark mark = tod_arena_mark(&d->scratch);
     memset(counts, 0, TOD_N_FINE_CLASSES * sizeof *counts);
     const TodStatus status = tod_count_codes(&d->pyramid, &d->codes, &d->scratch, d->is_prepared ? &d->classes : NULL,
                                              counts);
-    tod_arena_rewind(&d->scratch, mark);
+    tod_arena_close(&d->scratch);
     d->has_classes = d->is_prepared && status == TOD_OK;
     return status;
 }
@@ -494,7 +493,6 @@ static void round_low(TodDescent *d)
 TodStatus tod_descent_round(TodDescent *d, TodRounding *rounding)
 {
     const size_t k = (size_t)d->codes.n_maps, n_regions = (size_t)d->n_regions;
-    TodMark mark = tod_arena_mark(&d->scratch);
     TodContexts *contexts = tod_arena_zeros(&d->scratch, 1, sizeof *contexts);
     uint8_t *mean_codes = tod_arena_take(&d->scratch, k, 1);
     float *inverses = tod_arena_zeros(&d->scratch, n_regions * k * d->lanes, sizeof *inverses);
@@ -520,7 +518,7 @@ TodStatus tod_descent_round(TodDescent *d, TodRounding *rounding)
         status = round_level(d, contexts, &weighted, depth, inverses, mean_codes);
     memcpy(rounding->excess, weighted.excess, sizeof rounding->excess);
     memcpy(rounding->weights, weighted.weights, sizeof rounding->weights);
-    tod_arena_rewind(&d->scratch, mark);
+    tod_arena_close(&d->scratch);
     return status;
 }
 
@@ -731,10 +729,9 @@ TodStatus tod_descent_sweep(TodDescent *d, const float centroids[2], TodSweep *s
             return counted;
     }
     d->has_classes = 0;
-    TodMark mark = tod_arena_mark(&d->scratch);
     Visit *v = tod_arena_zeros(&d->scratch, 1, sizeof *v);
     uint8_t *mean_codes = tod_arena_take(&d->scratch, (size_t)d->codes.n_maps, 1);
-    if (!v || !mean_codes)
+    if (!v || !mean_codes || tod_take_prices(&d->prices, &d->pyramid, d->codes.n_maps, &d->scratch) != TOD_OK)
         return TOD_NO_MEMORY;
     *v = (Visit){.d = d, .sweep = sweep, .centroids = {centroids[0], centroids[1]}, .kernels = tod_encode_kernels()};
     for (int c = 0; c < TOD_N_FINE_CLASSES; c++)
@@ -761,6 +758,6 @@ TodStatus tod_descent_sweep(TodDescent *d, const float centroids[2], TodSweep *s
             visit_band(v, mean_codes);
         }
     }
-    tod_arena_rewind(&d->scratch, mark);
+    tod_arena_close(&d->scratch);
     return status;
 }

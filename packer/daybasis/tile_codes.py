@@ -55,13 +55,14 @@ class TileCodes:
                 self._descent.band(self._n_levels - level, o, True, np.array(band, np.int32, order="C"))
 
     def bands(self) -> list[Any]:
-        """The codes, as `put` takes them: bands coarse to fine, int16, or int32 where that is too narrow."""
+        """The codes, bands coarse to fine: int32, details in the narrowest type that has their magnitudes."""
 
         def band(depth: int, orientation: int, shape: tuple[int, ...]) -> np.ndarray:
             out = np.empty((self._n_maps, *shape), np.int32)
             self._descent.band(depth, orientation, False, out)
-            narrow = out.astype(np.int16)
-            return narrow if np.array_equal(narrow, out) else out
+            largest = max(-int(out.min(initial=0)), int(out.max(initial=0)))
+            narrow = np.int8 if largest < 128 else np.int16 if largest < 32768 else np.int32
+            return out if depth < 0 else out.astype(narrow)
 
         details = [
             tuple(band(self._n_levels - level, o, site.shape) for o, site in enumerate(self.sites[level]))
@@ -85,6 +86,7 @@ class TileCodes:
             some = slice(first, first + TEXELS)
             np.multiply(basis.analyze(days[some]), np.float32(1 / q_step), out=maps[some])
         self._descent.analyze(maps)
+        del maps
         inverses = np.ascontiguousarray(np.linalg.inv(self._rotations))
         found = self._descent.round(inverses, np.zeros(0, np.float32), 0.0, FIRST_CENTROIDS)
         if rd_weight > 0.0:
@@ -105,19 +107,19 @@ class TileCodes:
         self._descent.count(out)
         return out
 
-    def sweep(
-        self,
-        slopes: Singles,
-        metric: np.ndarray,
-        bits: np.ndarray,
-        centroids: tuple[float, float],
-        config: RefineConfig,
-    ) -> np.ndarray:
-        """Visit every code once; after `counts`.
+    def aim(self, slopes: Singles, metric: np.ndarray) -> None:
+        """Say where a sweep is to go.
 
         Args:
             slopes: (N, K) half the gradient of D in the maps.
             metric: G (K, K).
+        """
+        self._descent.slopes(slopes, np.ascontiguousarray(metric))
+
+    def sweep(self, bits: np.ndarray, centroids: tuple[float, float], config: RefineConfig) -> np.ndarray:
+        """Visit every code once; after `counts` and `aim`.
+
+        Args:
             bits: Costs of magnitudes by class.
             centroids: Reconstruction points.
             config: How to weigh.
@@ -125,7 +127,6 @@ class TileCodes:
         Returns:
             (2, 2) weighted excess of the best values over codes of magnitude 1 and larger ones, and the weights.
         """
-        self._descent.slopes(slopes, np.ascontiguousarray(metric))
         weights = config.rd_weight, config.context_gain, config.energy_floor
         excess, total, _ = self._descent.sweep(centroids, np.ascontiguousarray(bits, np.float32), *weights)
         return np.array([excess, total])

@@ -98,10 +98,11 @@ class DayTiles(Sequence[Tile]):
         values, valid = self.day.read(place.rows, place.columns)
         n_hours = len(values)
         picked = values.reshape(n_hours, -1, 3)[:, np.flatnonzero(valid)]
-        days: np.ndarray = np.ascontiguousarray(picked.transpose(1, 0, 2).reshape(-1, 3 * n_hours), np.float32)
+        kind = np.uint8 if values.dtype == np.uint8 and self.domain is None else np.float32
+        days: np.ndarray = np.ascontiguousarray(picked.transpose(1, 0, 2).reshape(-1, 3 * n_hours), kind)
         if self.domain is not None:
             days = self.domain.encode(days)
-        elif days.size and days.min() >= 0.0 and days.max() <= 255.0:
+        elif days.dtype != np.uint8 and days.size and days.min() >= 0.0 and days.max() <= 255.0:
             codes = days.astype(np.uint8)
             days = codes if np.array_equal(codes, days) else days
         return Tile(place, np.ascontiguousarray(valid), days, self.n_levels)

@@ -163,11 +163,11 @@ class Refinement:
         fit = self._fit(maps)[0]
         return np.concatenate([self._errors(some, days, fit) for some, days in self._pieces(maps)])
 
-    def _refit(self, progress: float) -> tuple[list[Singles], np.ndarray, float]:
-        """Fit A and b and take the metric anew.
+    def _aim(self, progress: float) -> float:
+        """Fit A and b, take the metric anew, and give the tiles the slopes of D in their maps.
 
         Returns:
-            Slopes (N, K) of D in the maps of each tile, G (K, K), and the mean squared error.
+            The mean squared error.
         """
         maps = self._maps(self.smoothing)
         fit, mse = self._fit(maps)
@@ -178,7 +178,10 @@ class Refinement:
         to_slopes = (weighted / self.q_step).astype(np.float32)
         for some, days in self._pieces(maps):
             some[...] = self._errors(some, days, fit) @ to_slopes
-        return maps, fit.matrix.T @ weighted, mse
+        metric = fit.matrix.T @ weighted
+        for tile in self.tiles:
+            tile.aim(maps.pop(0), metric)
+        return mse
 
     def _measure_rate(self) -> tuple[np.ndarray, float, list[Any]]:
         """Costs of magnitudes over all tiles, the estimate of all bits, and the codes of each tile."""
@@ -192,26 +195,27 @@ class Refinement:
         """Sweep as often as the configuration says."""
         config, n_tiles = self.config, len(self.tiles)
         setback = SETBACK if self.metric.is_plain else SETBACK_OF_TERMS
-        slopes, metric, mse = self._refit(0.0)
         costs, rate, codes = self._measure_rate()
+        mse = self._aim(0.0)
         self.history.append((rate, mse))
         for sweep in range(1, config.n_sweeps + 1):
             note = f"{rate / 8000:.1f} kB, {psnr_db(max(mse, 1e-9)):.2f} dB"
-            before = codes, self.centroids
             excess = np.zeros((2, 2))
             for number, tile in enumerate(self.tiles, 1):
-                excess += tile.sweep(slopes[number - 1], metric, costs, self.centroids, config)
+                excess += tile.sweep(costs, self.centroids, config)
                 on_sweep((sweep - 1) * n_tiles + number, config.n_sweeps * n_tiles, note)
             one, more = np.clip(np.rint(32 * excess[0] / np.maximum(excess[1], 1e-9)), -16, 16) / 32
+            before = codes, self.centroids
             self.centroids = float(one), float(more)
-            slopes, metric, mse = self._refit(sweep / config.n_sweeps)
             costs, rate, codes = self._measure_rate()
+            mse = self._aim(sweep / config.n_sweeps)
             if self._cost(rate, mse) > setback * min(self._cost(*point) for point in self.history):
                 codes, self.centroids = before
                 for tile, bands in zip(self.tiles, codes, strict=True):
                     tile.put(bands)
                 break
             self.history.append((rate, mse))
+            del before
         return RefinedLightmap(codes, self.centroids, self.smoothing, self.history, self.gains)
 
     def _cost(self, rate: float, mse: float) -> float:

@@ -113,7 +113,8 @@ def test_without_a_rate_every_code_ends_at_its_best(shape: tuple[int, int], n_ma
     for _ in range(60):
         codes.counts()
         slopes = (codes.maps(CENTROIDS, None) - target) @ metric.astype(np.float32)
-        codes.sweep(slopes.astype(np.float32), metric, np.zeros((100, 16)), CENTROIDS, config)
+        codes.aim(slopes.astype(np.float32), metric)
+        codes.sweep(np.zeros((100, 16)), CENTROIDS, config)
         after = distortion(codes.bands())
         assert after <= before * (1 + 1e-5)
         if after >= before * (1 - 1e-7):
@@ -154,7 +155,8 @@ def test_a_component_that_no_time_uses_is_left_alone() -> None:
     codes.counts()
     slopes = np.random.default_rng(0).normal(size=(int(pyramid.valid.sum()), 3)).astype(np.float32)
     slopes[:, 1] = 0
-    codes.sweep(slopes, np.diag([1.0, 0.0, 2.0]), np.zeros((100, 16)), CENTROIDS, RefineConfig())
+    codes.aim(slopes, np.diag([1.0, 0.0, 2.0]))
+    codes.sweep(np.zeros((100, 16)), CENTROIDS, RefineConfig())
     assert [np.array_equal(a, b) for a, b in zip(codes.bands()[0], bands[0], strict=True)] == [False, True, False]
 
 
