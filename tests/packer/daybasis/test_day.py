@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import make_day
+from tests.conftest import SAMPLE, make_day
 from tests.decompressor.forge import put_together, take_apart
 from todpack.decompressor import (
     InvalidMetadataError,
@@ -20,9 +21,10 @@ from todpack.decompressor import (
 )
 from todpack.decompressor.daybasis.decoder import DayBasisDecoder
 from todpack.eval.measures.metrics import psnr_srgb_db
-from todpack.frames import Day
+from todpack.frames import Day, read_day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
+from todpack.packer.daybasis.refine.refiner import refiner
 from todpack.packer.daybasis.tiles import DayTiles
 from todpack.packer.daybasis.transform.closed_form import find_transform
 
@@ -258,3 +260,15 @@ def test_eight_callers_share_one_archive(tmp_path: Path) -> None:
 
         with ThreadPoolExecutor(8) as pool:
             assert list(pool.map(wrong, range(8))) == [0] * 8
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rotations of regions are fitted in a thread for each core."""
+    sample, found = read_day(SAMPLE), set()
+    corner = Day(sample.radiance[:, :128, 128:], sample.valid[:128, 128:], sample.hours, "srgb8", "corner")
+    for n_cores in (1, 2, 4):
+        monkeypatch.setattr(os, "cpu_count", lambda n=n_cores: n)
+        day = encode_day(corner, DayBasisConfig(q_step=6.0), DayBasisPackOptions(), refine=refiner(None, None))
+        found.add(day.writer.to_bytes())
+        assert day.writer.metadata["lightmaps"][0]["model"]["n_classes"] > 1
+    assert len(found) == 1
