@@ -19,6 +19,7 @@ from .bits import EntropyError, zigzag
 from .errors import (
     ArchiveError,
     DamagedArchiveError,
+    InvalidMetadataError,
     InvalidSectionError,
     LimitExceededError,
     NotAnArchiveError,
@@ -52,6 +53,8 @@ HEADER_CRC_BYTES = HEADER.size - 4
 DIGEST_FIELD = "sha256"
 INTEGER_S = 6e-6
 """Seconds on one core for each integer in adaptive bits, where no C module reads them."""
+PACKED = b"\x0f"
+"""First byte of packed metadata; in a frame by the dictionary it would be a reserved bit."""
 
 
 def _inflate(
@@ -190,9 +193,24 @@ class Container:
         self._metadata_bytes = stored_bytes, metadata_bytes
 
     def _inflate_metadata(self, stored: bytes, metadata_bytes: int) -> bytes:
-        """metadata.json: an ordinary frame, or since 1.2 one by the dictionary, which has no magic number."""
+        """metadata.json: a frame, since 1.2 one by the dictionary, which has no magic number, or since 1.4 packed."""
+        if stored.startswith(PACKED):
+            return self._unpack_metadata(stored, metadata_bytes)
         by_dictionary = not stored.startswith(ZSTD_MAGIC)
         return _inflate(stored, metadata_bytes, f"{self.path}: metadata.json", by_dictionary=by_dictionary)
+
+    def _unpack_metadata(self, stored: bytes, metadata_bytes: int) -> bytes:
+        from .packed_metadata import unpack_metadata  # what it takes is not loaded where nothing needs it
+
+        try:
+            text = unpack_metadata(stored)
+        except EntropyError as error:
+            raise InvalidMetadataError(f"{self.path}: metadata.json: {error}") from error
+        if len(text) != metadata_bytes:
+            raise InvalidMetadataError(
+                f"{self.path}: metadata.json: expected {metadata_bytes} bytes by the header, found {len(text)}"
+            )
+        return text
 
     @property
     def counted_bytes(self) -> int:
@@ -262,6 +280,8 @@ class Container:
             return stored
         if section.codec == "adaptive":
             return self._unpack_integers(section, stored)
+        if section.codec == "standard":
+            return self._standard_frame(section)
         where, by_dictionary = f"{self.path}: section {name}", section.codec == "zstd-1"
         decoded = _inflate(stored, section.decoded_bytes, where, name, by_dictionary=by_dictionary)
         width = section.dtype.itemsize
@@ -274,6 +294,18 @@ class Container:
         section = self.find(name)
         is_fast = c_module.IS_BUILT or section.codec != "adaptive"
         return 0.0 if is_fast else INTEGER_S * math.prod(section.shape)
+
+    def _standard_frame(self, section: Section) -> bytes:
+        """A graph that the metadata tell."""
+        from .daybasis.standard_frame import frame_of
+
+        try:
+            graph = frame_of(self.metadata, section.name)
+        except EntropyError as error:
+            raise self.invalid(section.name, error) from error
+        if section.stored_bytes or section.dtype != np.uint8 or len(graph) != section.decoded_bytes:
+            raise self.invalid(section.name, f"expected no stored bytes and {len(graph)} decoded, found others")
+        return graph
 
     def _unpack_integers(self, section: Section, stored: bytes) -> bytes:
         """Signed integers in adaptive bits, as the section has them."""

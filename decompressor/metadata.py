@@ -15,7 +15,7 @@ from .limits import Limits
 
 MODEL_TYPES = ("daybasis", "gridmlp", "siren")
 TRANSFERS = ("srgb8", "linear")
-FEATURES = ("smoothing", "curve", "dictionary", "digest", "outliers", "adaptive", "probes", "maps")
+FEATURES = ("smoothing", "curve", "dictionary", "digest", "outliers", "adaptive", "probes", "maps", "packed")
 """What an archive may require of a reader beyond version 1.0."""
 MAX_SIDE = 1 << 20
 MAX_HOURS = 4096

@@ -13,7 +13,7 @@ from .errors import InvalidSectionError, LimitExceededError
 from .json_fields import Fields
 from .limits import Limits
 
-CODECS = ("raw", "zstd", "zstd-1", "adaptive")
+CODECS = ("raw", "zstd", "zstd-1", "adaptive", "standard")
 DTYPES = {"u1": "<u1", "i1": "<i1", "u2": "<u2", "i2": "<i2", "i4": "<i4", "f2": "<f2", "f4": "<f4"}
 MAX_DIMENSIONS = 8
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -17,15 +16,19 @@ import numpy as np
 import zstandard
 
 from todpack.decompressor.archive import Archive, open_archive
-from todpack.decompressor.bits import zigzag
+from todpack.decompressor.bits import EntropyError, zigzag
 from todpack.decompressor.container import DIGEST_FIELD, HEADER, HEADER_CRC_BYTES, MAGIC, MAJOR
+from todpack.decompressor.daybasis.standard_frame import frame_of
 from todpack.decompressor.errors import DamagedArchiveError, LimitExceededError
 from todpack.decompressor.files import write_atomic
 from todpack.decompressor.limits import DEFAULT_LIMITS, Limits
+from todpack.decompressor.packed_metadata import REQUIRED as PACKED_REQUIRED
+from todpack.decompressor.packed_metadata import canonical
 from todpack.decompressor.sections import DTYPES, Section
 from todpack.decompressor.zstd_frames import DICTIONARY
 
 from .adaptive_bits import pack_integers
+from .packed_metadata import pack_metadata
 
 Result = TypeVar("Result")
 
@@ -34,8 +37,10 @@ PIECE_BYTES = 1 << 20
 ALWAYS_REQUIRED = ("dictionary", "digest", "adaptive")
 """Features of every archive that is written."""
 OLDEST_MINOR = 3
-MINOR_OF_FEATURE = {"probes": 4, "maps": 4}
+MINOR_OF_FEATURE = {"probes": 4, "maps": 4, "packed": 4}
 """Minor versions: what readers of it need, and what features need beyond."""
+SAVED_SHARE = 200
+"""Metadata are packed where that saves one byte in so many."""
 PADDING = "padding"
 MIN_PADDING, MAX_PADDING = 512, 1 << 20
 
@@ -55,10 +60,6 @@ def deflate_by_dictionary(data: bytes) -> bytes:
     )
     content = zstandard.ZstdCompressionDict(DICTIONARY, zstandard.DICT_TYPE_RAWCONTENT)
     return zstandard.ZstdCompressor(dict_data=content, compression_params=parameters).compress(data)
-
-
-def _json(metadata: dict[str, Any]) -> bytes:
-    return json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8")
 
 
 def _entry(
@@ -103,13 +104,16 @@ class ArchiveWriter:
     Attributes:
         metadata: Everything in metadata.json but `version` and `sections`.
         spool: Open file that keeps the sections until `write`; None keeps them in memory.
+        packs_metadata: Whether metadata may go into adaptive bits, which version 1.4 of the format reads.
     """
 
     metadata: dict[str, Any]
     spool: BinaryIO | None = None
+    packs_metadata: bool = False
     _lead: list[tuple[dict[str, Any], bytes]] = field(default_factory=list)
     _entries: list[dict[str, Any]] = field(default_factory=list)
     _stored: list[bytes] = field(default_factory=list)
+    _graph_crcs: dict[str, int] = field(default_factory=dict)
     _padding: int = 0
 
     def add(self, name: str, array: np.ndarray, *, lead: bool = False) -> None:
@@ -166,11 +170,38 @@ class ArchiveWriter:
 
     def add_bytes(self, name: str, data: bytes, *, lead: bool = False) -> None:
         """Add a section of plain bytes, such as an ONNX graph; arguments as of `add`."""
+        if name.endswith("/frame.onnx"):
+            self._graph_crcs[name] = zlib.crc32(data)
         self.add(name, np.frombuffer(data, np.uint8), lead=lead)
 
-    def _sections(self) -> Iterator[bytes]:
+    def _layout(self) -> tuple[bytes, list[bytes]]:
+        """The file up to its first section, and the stored bytes of the sections that lead."""
+        lead = [stored for _, stored in self._lead]
+        entries = [*(entry for entry, _ in self._lead), *self._entries]
+        head = self._head(entries, lead, packs=False)
+        assert head is not None
+        if self.packs_metadata:
+            known = [self._known(entry) for entry in entries]
+            told_lead = [b"" if entry["codec"] == "standard" else s for entry, s in zip(known, lead, strict=False)]
+            packed = self._head(known, told_lead, packs=True)
+            saved = len(head) + sum(map(len, lead)) - len(packed or head) - sum(map(len, told_lead))
+            if packed is not None and saved * SAVED_SHARE > sum(entry["stored_bytes"] for entry in entries):
+                return packed, told_lead
+        return head, lead
+
+    def _known(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """A section's entry; of a graph that the metadata tell, without its bytes."""
+        if not entry["name"].endswith("/frame.onnx"):
+            return entry
+        try:
+            is_told = zlib.crc32(frame_of(self.metadata, entry["name"])) == self._graph_crcs.get(entry["name"])
+        except EntropyError:
+            return entry
+        return {**entry, "codec": "standard", "stored_bytes": 0, "crc32": 0} if is_told else entry
+
+    def _sections(self, lead: list[bytes]) -> Iterator[bytes]:
         """What follows the head, in pieces."""
-        yield from (stored for _, stored in self._lead)
+        yield from lead
         if self.spool is None:
             yield from self._stored
         else:
@@ -178,44 +209,47 @@ class ArchiveWriter:
             while piece := self.spool.read(PIECE_BYTES):
                 yield piece
 
-    def _head(self) -> bytes:
-        """The file up to its first section."""
-        entries, end = [], 0
-        for entry in [*(entry for entry, _ in self._lead), *self._entries]:
-            entries.append({**entry, "offset": end})
+    def _head(self, entries: list[dict[str, Any]], lead: list[bytes], *, packs: bool) -> bytes | None:
+        """The file up to its first section; None where its metadata cannot be packed."""
+        placed, end = [], 0
+        for entry in entries:
+            placed.append({**entry, "offset": end})
             end += entry["stored_bytes"]
-        required = [*self.metadata.get("requires", ()), *ALWAYS_REQUIRED]
-        minor = max(MINOR_OF_FEATURE.get(name, OLDEST_MINOR) for name in required)
+        required = [*self.metadata.get("requires", ()), *(PACKED_REQUIRED if packs else ALWAYS_REQUIRED)]
+        version = MAJOR, max(MINOR_OF_FEATURE.get(name, OLDEST_MINOR) for name in required)
         own = {
             "requires": required,
-            "version": f"{MAJOR}.{minor}",
-            "sections": entries,
+            "version": f"{version[0]}.{version[1]}",
+            "sections": placed,
             DIGEST_FIELD: "0" * 64,
         }
         metadata = {**self.metadata, **own}
-        digest = hashlib.sha256(_json(metadata))
-        for piece in self._sections():
+        digest = hashlib.sha256(canonical(metadata))
+        for piece in self._sections(lead):
             digest.update(piece)
-        text = _json({**metadata, DIGEST_FIELD: digest.hexdigest()})
-        packed = deflate_by_dictionary(text)
-        file_bytes = HEADER.size + len(packed) + end
-        head = HEADER.pack(MAGIC, MAJOR, minor, len(packed), len(text), file_bytes, 0)[:HEADER_CRC_BYTES]
-        crc = zlib.crc32(packed, zlib.crc32(head))
-        return b"".join([head, crc.to_bytes(4, "little"), packed])
+        text = canonical({**metadata, DIGEST_FIELD: digest.hexdigest()})
+        packed = pack_metadata(text) if packs else deflate_by_dictionary(text)
+        if packed is None:
+            return None
+        sizes = len(packed), len(text), HEADER.size + len(packed) + end
+        head = HEADER.pack(MAGIC, *version, *sizes, 0)[:HEADER_CRC_BYTES]
+        return b"".join([head, zlib.crc32(packed, zlib.crc32(head)).to_bytes(4, "little"), packed])
 
     @property
     def size_bytes(self) -> int:
         """Size of the file if it were written now."""
-        stored = sum(entry["stored_bytes"] for entry in [*(entry for entry, _ in self._lead), *self._entries])
-        return len(self._head()) + int(stored)
+        head, lead = self._layout()
+        return len(head) + sum(map(len, lead)) + sum(int(entry["stored_bytes"]) for entry in self._entries)
 
     def to_bytes(self) -> bytes:
         """The whole file, in memory."""
-        return b"".join([self._head(), *self._sections()])
+        head, lead = self._layout()
+        return b"".join([head, *self._sections(lead)])
 
     def _copy_to(self, file: BinaryIO) -> None:
-        file.write(self._head())
-        file.writelines(self._sections())
+        head, lead = self._layout()
+        file.write(head)
+        file.writelines(self._sections(lead))
 
     def reopened(self, use: Callable[[Archive], Result], limits: Limits = DEFAULT_LIMITS) -> Result:
         """What `use` makes of the archive as it stands, read back from memory or from a temporary file.

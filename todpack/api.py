@@ -138,7 +138,7 @@ def compress(
     config = config or DayBasisConfig()
     if transfer is not None:
         config = replace(config, transfer=transfer)
-    options = options or DayBasisPackOptions()
+    options = replace(options or DayBasisPackOptions(), packs_metadata=True)
     if entropy is not None:
         options = replace(options, entropy=entropy)
     if q_step is not None and (target_psnr_db is not None or target_size_bytes is not None):

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adaptive.h"
+#include "packed_metadata.h"
 
 #define HEADER_BYTES 32
 #define HEADER_CRC_BYTES 28
@@ -92,12 +93,17 @@ TodStatus tod_read_metadata(TodContainer *container, TodArena *scratch, TodJson 
     char *text = tod_arena_take(scratch, n + 1, 1);
     if (!text)
         return tod_fail_at(error, TOD_NO_MEMORY, "metadata.json");
-    const TodBytes dictionary = {tod_dictionary, tod_dictionary_bytes};
-    const TodStatus status = tod_has_magic(stored)
-                                 ? tod_unzstd(stored, scratch->allocator, (uint8_t *)text, n)
-                                 : tod_unzstd_magicless(stored, dictionary, scratch->allocator, (uint8_t *)text, n);
-    if (status != TOD_OK)
-        return tod_fail_at(error, status, "metadata.json");
+    if (tod_is_packed_metadata(stored)) {
+        if (tod_unpack_metadata(stored, scratch, text, n, error) != TOD_OK)
+            return error->status;
+    } else {
+        const TodBytes dictionary = {tod_dictionary, tod_dictionary_bytes};
+        const TodStatus status = tod_has_magic(stored)
+                                     ? tod_unzstd(stored, scratch->allocator, (uint8_t *)text, n)
+                                     : tod_unzstd_magicless(stored, dictionary, scratch->allocator, (uint8_t *)text, n);
+        if (status != TOD_OK)
+            return tod_fail_at(error, status, "metadata.json");
+    }
     text[n] = 0;
     *json = (TodJson){text, n};
     container->start = HEADER_BYTES + stored.n;
@@ -178,6 +184,9 @@ TodStatus tod_read_section(const TodContainer *container, const TodSection *sect
     if (!tod_crc_matches(tod_crc32(&container->crc, 0, stored.data, stored.n), section->crc32))
         return tod_fail(error, TOD_DAMAGED, "section %s: checksum does not match; the file is damaged", section->name);
     *bytes = stored;
+    if (section->codec == TOD_CODEC_STANDARD)
+        return tod_fail(error, TOD_INVALID_SECTION, "section %s: expected stored bytes, found the codec standard",
+                        section->name);
     if (section->codec == TOD_CODEC_RAW)
         return TOD_OK;
     const size_t n = (size_t)section->decoded_bytes, width = tod_item_bytes(section->type);

@@ -7,7 +7,7 @@
 #include "json.h"
 #include "unzstd.h"
 
-typedef enum TodCodec { TOD_CODEC_RAW, TOD_CODEC_ZSTD, TOD_CODEC_ZSTD_1, TOD_CODEC_ADAPTIVE } TodCodec;
+typedef enum TodCodec { TOD_CODEC_RAW, TOD_CODEC_ZSTD, TOD_CODEC_ZSTD_1, TOD_CODEC_ADAPTIVE, TOD_CODEC_STANDARD } TodCodec;
 typedef enum TodItemType { TOD_U1, TOD_I1, TOD_U2, TOD_I2, TOD_I4, TOD_F2, TOD_F4 } TodItemType;
 
 #define TOD_SHAPE_KEPT 3 /* dimensions; no section that is read has more */

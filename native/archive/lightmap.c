@@ -63,13 +63,22 @@ static TodStatus read_graph(TodLightmap *lightmap, const TodArchiveInfo *archive
     const TodLightmapEntry *entry = lightmap->entry;
     const TodSection *section;
     TodBytes bytes;
-    if (tod_find_section(lightmap->container, entry->frame_graph, &section, error) != TOD_OK ||
-        tod_read_section(lightmap->container, section, scratch, &bytes, error) != TOD_OK)
+    TodOutput *output = &lightmap->output;
+    if (tod_find_section(lightmap->container, entry->frame_graph, &section, error) != TOD_OK)
+        return error->status;
+    if (section->codec == TOD_CODEC_STANDARD) { /* the metadata tell all of it */
+        if (section->stored_bytes || archive->transfer != TOD_SRGB8 || entry->curve != TOD_CURVE_NONE)
+            return tod_fail(error, TOD_INVALID_SECTION, "section %s: expected the frame of 8-bit codes, found another",
+                            section->name);
+        output->curve = TOD_CURVE_NONE;
+        output->highest = 255.0f;
+        return TOD_OK;
+    }
+    if (tod_read_section(lightmap->container, section, scratch, &bytes, error) != TOD_OK)
         return error->status;
     TodGraph *graph = tod_arena_take(scratch, 1, sizeof *graph);
     if (!graph)
         return tod_fail_at(error, TOD_NO_MEMORY, section->name);
-    TodOutput *output = &lightmap->output;
     if (!tod_read_graph(bytes, graph) || !tod_is_standard_graph(graph, entry->info.n_maps, archive->hours,
                                                                 archive->n_hours, &output->curve, &output->knee))
         return tod_fail(error, TOD_UNSUPPORTED_GRAPH,

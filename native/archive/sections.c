@@ -36,7 +36,7 @@ static void read_shape(TodFields *fields, TodSection *section, uint64_t *n_items
 
 static void read_section(const TodContainer *container, TodFields *fields, TodArena *held, TodSection *section)
 {
-    static const char *const CODECS[] = {"raw", "zstd", "zstd-1", "adaptive"};
+    static const char *const CODECS[] = {"raw", "zstd", "zstd-1", "adaptive", "standard"};
     static const char *const TYPES[] = {"u1", "i1", "u2", "i2", "i4", "f2", "f4"};
     const TodLimits *limits = &container->limits;
     uint64_t n_items, n_counted;
@@ -44,7 +44,7 @@ static void read_section(const TodContainer *container, TodFields *fields, TodAr
     section->name = tod_text(fields, "name", TOD_MAX_TEXT, held);
     section->type = (TodItemType)tod_choice(fields, "dtype", TYPES, 7);
     read_shape(fields, section, &n_items, &n_counted);
-    section->codec = (TodCodec)tod_choice(fields, "codec", CODECS, 4);
+    section->codec = (TodCodec)tod_choice(fields, "codec", CODECS, 5);
     section->offset = (uint64_t)tod_integer(fields, "offset", 0, MAX_BYTES);
     section->stored_bytes = (uint64_t)tod_integer(fields, "stored_bytes", 0, MAX_BYTES);
     section->decoded_bytes = (uint64_t)tod_integer(fields, "decoded_bytes", 0, MAX_BYTES);

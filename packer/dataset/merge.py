@@ -10,7 +10,7 @@ from todpack.decompressor.families import read_entry
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 
-from ..archive_writer import ALWAYS_REQUIRED, ArchiveWriter
+from ..archive_writer import PACKED_REQUIRED, ArchiveWriter
 from ..errors import PackError
 
 SHARED_FIELDS = ("model_type", "transfer", "hours")
@@ -47,20 +47,24 @@ def merge_archives(paths: Sequence[Path]) -> ArchiveWriter:
             names = {name: f"{index}/{name.removeprefix('0/')}" for name in container.sections}
             frame = container.find(lightmap["model"]["graphs"]["frame"]).name
             for name, section in container.sections.items():
-                stored = container.stored_bytes(section)
+                is_told = section.codec == "standard"
+                stored = container.read_bytes(name) if is_told else container.stored_bytes(section)
                 if name == frame:
                     if stored in graphs:
                         names[name] = graphs[stored]
                         continue
                     graphs[stored] = names[name]
-                writer.add_stored(names[name], section, stored)
+                if is_told:
+                    writer.add_bytes(names[name], stored)
+                else:
+                    writer.add_stored(names[name], section, stored)
             model = {**lightmap["model"], "graphs": {**lightmap["model"]["graphs"], "frame": names[frame]}}
             mask = None if lightmap["mask"] is None else names[container.find(lightmap["mask"]).name]
             entry = {**lightmap, "mask": mask, "model": model}
             if lightmap.get("outliers") is not None:
                 entry["outliers"] = names[container.find(lightmap["outliers"]).name]
             writer.metadata["lightmaps"].append(entry)
-            required |= set(metadata.get("requires") or []) - set(ALWAYS_REQUIRED)
+            required |= set(metadata.get("requires") or []) - set(PACKED_REQUIRED)
     if writer is None:
         raise PackError("expected at least one archive to merge, found none")
     if required:

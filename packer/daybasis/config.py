@@ -18,7 +18,14 @@ class DayBasisConfig:
 
     q_step: float = option(16.0, 0.05, 1e6, help="Quantizer step in codes; packing may use another near it.")
     tile: int = option(512, 8, 1 << 14, help="Side of the independent tiles.")
-    n_levels: int = option(5, 1, 12, flag="--levels", help="Levels of the wavelet pyramid.")
+    n_levels: int | None = option(
+        None,
+        1,
+        12,
+        of=int,
+        flag="--levels",
+        help="Levels of the pyramid.  [default: 5, under 192 texels fewer]",
+    )
     rotate: bool = option(True, help="Find the sparse rotation; without it the basis is the plain KLT.")
     max_classes: int = option(12, 1, 256, help="Regional rotations at most; 1: none.")
     transfer: str = option("gamma", choices=TRANSFERS, help="Domain in which linear radiance is coded.")
@@ -41,6 +48,7 @@ class DayBasisPackOptions:
     smoothing: bool | None = option(
         None, of=bool, help="Smooth decoded maps: 2 % fewer bytes, opens slower.  [default: where refined]"
     )
+    packs_metadata: bool = option(False, flag="", help="Metadata in adaptive bits where that is worth format 1.4.")
 
     def __post_init__(self) -> None:
         check(self)

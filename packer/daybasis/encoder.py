@@ -230,6 +230,7 @@ def encode_tiles(
     else:
         codes, smoothing = _GivenTiles(tiles, refined), refined.smoothing
     writer = new_writer(tiles.day)
+    writer.packs_metadata = options.packs_metadata
     if not tiles.is_kept:
         _spool(writer)
     rotations = rotations_of(transform)

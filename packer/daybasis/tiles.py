@@ -19,6 +19,14 @@ from .transform.klt import TemporalBasis
 KEPT_BYTES = 1 << 30
 """Days of up to so many bytes as float32 are kept in memory; of larger ones every pass reads its tiles again."""
 
+MOST_LEVELS, LEAST_LOW = 5, 6
+"""Levels of the pyramids where nobody says how many, as long as the low band has so many samples along a side."""
+
+
+def usual_levels(side: int) -> int:
+    """Levels for tiles whose longer side has so many texels."""
+    return max(1, next(n for n in range(MOST_LEVELS, -1, -1) if side >> n >= LEAST_LOW or n == 0))
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -60,12 +68,15 @@ class DayTiles(Sequence[Tile]):
     Args:
         day: What is read; the same values at every reading.
         side: Of a tile, texels.
-        n_levels: Levels of the pyramids.
+        n_levels: Levels of the pyramids; None: `usual_levels`.
         domain: Domain in which linear radiance is coded; None takes the day's values as they are.
     """
 
-    def __init__(self, day: TileSource, side: int, n_levels: int, domain: RadianceDomain | None = None) -> None:
-        self.day, self.side, self.n_levels, self.domain = day, side, n_levels, domain
+    def __init__(
+        self, day: TileSource, side: int, n_levels: int | None = None, domain: RadianceDomain | None = None
+    ) -> None:
+        self.day, self.side, self.domain = day, side, domain
+        self.n_levels = n_levels or usual_levels(min(side, max(day.height, day.width)))
         self.grid = TileGrid(day.height, day.width, side)
         self._kept: dict[int, Tile] = {}
 

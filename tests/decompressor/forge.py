@@ -16,6 +16,7 @@ import zstandard
 import todpack.decompressor
 from todpack.decompressor import open_archive
 from todpack.decompressor.container import MINOR
+from todpack.decompressor.packed_metadata import unpack_metadata
 
 HEADER = "<8sHHIIQI"
 HEADER_BYTES = 32
@@ -32,11 +33,13 @@ def take_apart(data: bytes) -> tuple[dict[str, Any], list[bytes]]:
 
 
 def metadata_text(data: bytes) -> bytes:
-    """metadata.json of an archive, by either kind of frame."""
+    """metadata.json of an archive, by either kind of frame, or packed."""
     _, _, _, stored_bytes, n_text, _, _ = struct.unpack(HEADER, data[:HEADER_BYTES])
     frame = data[HEADER_BYTES : HEADER_BYTES + stored_bytes]
     if frame[:4] == b"\x28\xb5\x2f\xfd":
         return zstandard.decompress(frame)
+    if frame[:1] == b"\x0f":
+        return unpack_metadata(frame)
     return _by_dictionary(frame, n_text)
 
 

@@ -56,7 +56,7 @@ def refused(path: Path, data: bytes, kind: type[ArchiveError], words: str) -> No
         (
             lambda s: s[1].update(codec="lzma"),
             InvalidMetadataError,
-            "codec: expected one of raw, zstd, zstd-1, adaptive, found",
+            "codec: expected one of raw, zstd, zstd-1, adaptive, standard, found",
         ),
         (lambda s: s[1].update(dtype="f8"), InvalidMetadataError, "dtype: expected one of u1, i1"),
         (lambda s: s[1].update(dtype=["u1"]), InvalidMetadataError, "dtype: expected one of u1, i1"),

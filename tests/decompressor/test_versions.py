@@ -65,7 +65,7 @@ def test_unknown_feature_is_refused(name: str, tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "a.tod").write_bytes(put_together(metadata, stored))
     assert refusal(tmp_path / "a.tod", capsys) == (
         "todpack: error: FILE: metadata.json.requires: expected features of smoothing, curve, dictionary, digest, "
-        "outliers, adaptive, probes, maps, found 'holograms'; a newer todpack reads it"
+        "outliers, adaptive, probes, maps, packed, found 'holograms'; a newer todpack reads it"
     )
 
 

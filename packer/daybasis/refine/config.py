@@ -23,7 +23,7 @@ class RefineConfig:
         16.0, 1.0, 1e4, flag="", help="Added to context energies where slopes are taken, which are steep near 0."
     )
     gain_spread: float = option(
-        0.35, 0.0, 0.5, flag="", help="Steps of the components run from 1 + this (dense) to 1 - this (sparse)."
+        0.35, 0.0, 0.5, flag="", help="Steps of dense components are coarser by up to this share."
     )
     smoothing_bound: float = option(
         0.375, 0.0, 10.0, flag="", help="Bound of the decoder's smoothing in steps; 0 does without."

@@ -31,14 +31,16 @@ SETBACK, SETBACK_OF_TERMS = 1.0, 1.25
 errors otherwise may raise it somewhat."""
 PROBED_BOUND = 0.16
 """Bound that tells whether smoothing suits the data, before the codes know of it (larger ones suit them later)."""
+LEAST_GAIN = 1.1
+"""Factor on the common step: what refined codes need less than rounded ones is bits, rather than finer steps."""
 USUAL_SHARE = 0.06
-"""Share of nonzero detail codes at which a component keeps the common step."""
+"""Share of nonzero detail codes from which on a component is dense."""
 OCTAVES = 2.5
-"""Octaves of that share over which the step goes to its bounds."""
+"""Octaves of that share over which the step becomes the coarsest."""
 
 
 def component_gains(codes: Sequence[list[Any]], tiles: Sequence[TileCodes], spread: float) -> np.ndarray:
-    """(K,) factors on the step of each component: dense ones coarser, sparse ones finer.
+    """(K,) factors on the step of each component: dense ones are coarser.
 
     What a dead zone takes hurts most where few codes are left. A map may be divided by any factor if its column of the
     temporal matrix is multiplied by it, so steps of their own cost no change of the format.
@@ -46,7 +48,7 @@ def component_gains(codes: Sequence[list[Any]], tiles: Sequence[TileCodes], spre
     Args:
         codes: Bands of each tile at equal steps.
         tiles: Of these.
-        spread: Factors are within 1 - spread and 1 + spread.
+        spread: How much coarser the densest are.
     """
     nonzero, n_sites = np.zeros(len(codes[0][0])), 0
     for bands, tile in zip(codes, tiles, strict=True):
@@ -54,7 +56,7 @@ def component_gains(codes: Sequence[list[Any]], tiles: Sequence[TileCodes], spre
             nonzero += sum(np.count_nonzero(orientation, axis=(1, 2)) for orientation in band)
             n_sites += sum(int(site.sum()) for site in tile.sites[level])
     share = np.maximum(nonzero / max(n_sites, 1), 1e-9)
-    return np.asarray(1 + spread * np.clip(np.log2(share / USUAL_SHARE) / OCTAVES, -1, 1))
+    return np.asarray(LEAST_GAIN * (1 + spread * np.clip(np.log2(share / USUAL_SHARE) / OCTAVES, 0, 1)))
 
 
 @dataclass(frozen=True)
