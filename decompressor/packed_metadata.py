@@ -148,8 +148,8 @@ class MetadataWalk:
         for number, (y, x) in enumerate(places):
             wanted.append((f"0/{number}/coefficients", None, False))
             if n_classes > 1:
-                shape = [-(-min(side, height - y) // BLOCK), -(-min(side, width - x) // BLOCK)]
-                wanted.append((f"0/{number}/classes", shape, False))
+                blocks = [-(-min(side, height - y) // BLOCK), -(-min(side, width - x) // BLOCK)]
+                wanted.append((f"0/{number}/classes", blocks, False))
         out, at = list[dict[str, Any]](), 0
         for index, (name, shape, is_wide) in enumerate(wanted):
             out.append(self._section(name, shape, is_wide, at, told[index] if told else {}))

@@ -9,8 +9,9 @@ from todpack.decompressor.container import Container
 from todpack.decompressor.families import read_entry
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
+from todpack.decompressor.packed_metadata import REQUIRED as PACKED_REQUIRED
 
-from ..archive_writer import PACKED_REQUIRED, ArchiveWriter
+from ..archive_writer import ArchiveWriter
 from ..errors import PackError
 
 SHARED_FIELDS = ("model_type", "transfer", "hours")

@@ -60,7 +60,8 @@ def frame_digests(frames: np.ndarray, times: tuple[float, ...] = TIMES) -> dict[
 
 NAMES = (
     "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "daybasis-ans-1.2", "daybasis-ans-1.3",
-    "gridmlp-1.0", "gridmlp-1.1", "gridmlp-1.4", "gridmlp-maps-1.4", "siren-latent-1.1", "siren-weights-1.1",
+    "daybasis-ans-smooth-packed-1.4", "gridmlp-1.0", "gridmlp-1.1", "gridmlp-1.4", "gridmlp-maps-1.4",
+    "siren-latent-1.1", "siren-weights-1.1",
 )  # fmt: skip
 CODINGS = {
     "daybasis-linear-1.0": "linear", "daybasis-gamma-1.1": "gamma", "daybasis-log-1.1": "log",
@@ -200,7 +201,9 @@ def main() -> int:
         elif name.startswith("siren"):
             _siren(day, path, name.split("-")[1])
         else:
-            options = DayBasisPackOptions(entropy=name.split("-")[1], smoothing="smooth" in name or None)
+            options = DayBasisPackOptions(
+                entropy=name.split("-")[1], smoothing="smooth" in name or None, packs_metadata="packed" in name
+            )
             encode_day(day, DayBasisConfig(q_step=12.0, tile=24, n_levels=3), options).write(path)
         with open_archive(path, threads=1, provider="cpu", gutter="mean") as archive:
             decoded = stored_frames(archive.lightmaps[0])

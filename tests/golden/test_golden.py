@@ -16,7 +16,8 @@ from todpack.submission.plain_bits.lightmap import read_lightmap
 FOLDER = Path(__file__).resolve().parent
 NAMES = (
     "daybasis-ans-1.0", "daybasis-zstd-1.0", "daybasis-ans-smooth-1.1", "daybasis-ans-1.2", "daybasis-ans-1.3",
-    "gridmlp-1.0", "gridmlp-1.1", "gridmlp-1.4", "gridmlp-maps-1.4", "siren-latent-1.1", "siren-weights-1.1",
+    "daybasis-ans-smooth-packed-1.4", "gridmlp-1.0", "gridmlp-1.1", "gridmlp-1.4", "gridmlp-maps-1.4",
+    "siren-latent-1.1", "siren-weights-1.1",
 )  # fmt: skip
 LINEAR_NAMES = (
     "daybasis-linear-1.0", "daybasis-gamma-1.1", "daybasis-log-1.1", "daybasis-level-1.1", "daybasis-outliers-1.3",
