@@ -131,7 +131,8 @@ class Rounds:
         """Visit every code once; reconstruction points follow."""
         model, excess, metric = self._model, np.zeros((2, 2)), self._metric(maps)
         for number, held in enumerate(self._held):
-            excess += held.sweep(self._slopes(maps[number], number), metric, costs, model.centroids, self._refine)
+            held.aim(self._slopes(maps[number], number), metric)
+            excess += held.sweep(costs, model.centroids, self._refine)
         one, more = np.clip(np.rint(32 * excess[0] / np.maximum(excess[1], 1e-9)), -16, 16) / 32
         model.centroids = float(one), float(more)
 
