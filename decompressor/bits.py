@@ -39,15 +39,16 @@ class BitReader:
 
     def __init__(self, data: bytes) -> None:
         self._bytes = np.frombuffer(data, np.uint8)
-        self._at = 0  # bits taken so far
+        self.position = 0
+        """Bits taken so far."""
         padded = np.frombuffer(data + bytes(4), np.uint8).astype(np.uint32)
         # window i: the 32 bits that begin with byte i, so that a gather finds any integer of up to MAX_WIDTH bits
         self._windows = padded[:-3] << 24 | padded[1:-2] << 16 | padded[2:-1] << 8 | padded[3:]
 
     def _advance(self, n_bits: int) -> int:
-        start, self._at = self._at, self._at + n_bits
-        if self._at > 8 * self._bytes.size:
-            raise EntropyError(f"expected {self._at} bits or more, found {8 * self._bytes.size}")
+        start, self.position = self.position, self.position + n_bits
+        if self.position > 8 * self._bytes.size:
+            raise EntropyError(f"expected {self.position} bits or more, found {8 * self._bytes.size}")
         return start
 
     def integers(self, widths: Integers) -> Integers:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .. import c_module
 from ..bits import EntropyError
 from ..pool import ALONE, Pool
-from .entropy.header import split_stream
 from .entry import CURVES, DayBasisEntry
 
 if TYPE_CHECKING:
@@ -43,6 +42,10 @@ class Signal:
     curve: str
     knee: float
     highest: float
+
+
+RADIANCE = Signal("none", 0.0, float("inf"))
+"""Of tiles whose maps alone are asked for."""
 
 
 def kernels() -> str | None:
@@ -112,11 +115,75 @@ def decode_tile(
         EntropyError: the stream is truncated or inconsistent.
         BeyondExact: a map goes beyond its grid.
     """
-    nothing = False, False, b"", b"", b""
-    is_wide, is_plain, model, coded, raw = (
-        split_stream(stream, entry.n_components, 3 * entry.n_levels) if valid.any() else nothing
-    )
-    symbols, lengths = (coded, b"") if not is_plain else plain_streams(model, coded, valid, entry)
+    from .entropy.header import split_stream  # zstandard, which plain bits do without
+
+    coded = Coded()
+    if valid.any():
+        is_wide, is_plain, model, symbols, raw = split_stream(stream, entry.n_components, 3 * entry.n_levels)
+        parts = plain_streams(model, symbols, valid, entry) if is_plain else (symbols, b"")
+        coded = Coded(raw, is_wide, is_plain, model, *parts)
+    return _decode(coded, valid, entry, blocks, rotations, signal, dilates, pool)
+
+
+def decode_plain_bits(
+    content: bytes, bits_at: int, valid: np.ndarray, entry: DayBasisEntry, blocks: np.ndarray, rotations: bytes | None
+) -> tuple[_native.Tile, int]:
+    """`decode_tile` of coefficients without an entropy coder, as the contest's files have them.
+
+    Args:
+        content: The bits of all tiles.
+        bits_at: The first one of this tile's coefficients.
+        valid: As of `decode_tile`, and what follows too.
+        entry: ...
+        blocks: ...
+        rotations: ...
+
+    Returns:
+        The tile, and the first bit behind it.
+
+    Raises:
+        EntropyError: the bits end early, or a code is too large.
+        BeyondExact: a map goes beyond its grid.
+    """
+    tile = _decode(Coded(content, bits_at=bits_at), valid, entry, blocks, rotations, RADIANCE, False, ALONE)
+    return tile, tile.bits_at
+
+
+def read_plain_mask(content: bytes, bits_at: int, shape: tuple[int, int]) -> tuple[np.ndarray, int]:
+    """(H, W) bool mask of a file of plain bits, and the first bit behind it.
+
+    Raises:
+        EntropyError: the bits end early.
+    """
+    valid = np.empty(shape, bool)
+    try:
+        return valid, c_module.native.read_plain_mask(content, bits_at, shape, valid.view(np.uint8))
+    except ValueError as error:
+        raise EntropyError(str(error)) from error
+
+
+class Coded(NamedTuple):
+    """The parts of a coefficient stream; or plain bits, where `bits_at` says where they begin in `raw`."""
+
+    raw: bytes = b""
+    is_wide: bool = False
+    is_plain: bool = False
+    model: bytes = b""
+    symbols: bytes = b""
+    lengths: bytes | np.ndarray = b""
+    bits_at: int = -1
+
+
+def _decode(
+    coded: Coded,
+    valid: np.ndarray,
+    entry: DayBasisEntry,
+    blocks: np.ndarray,
+    rotations: bytes | None,
+    signal: Signal,
+    dilates: bool,
+    pool: Pool,
+) -> _native.Tile:
     smoothing = entry.smoothing
     try:
         tile = c_module.native.Tile(
@@ -132,12 +199,7 @@ def decode_tile(
             rotations=rotations,
             n_regions=entry.n_classes,
             blocks=blocks,
-            is_wide=is_wide,
-            is_plain=is_plain,
-            model=model,
-            symbols=symbols,
-            lengths=lengths,
-            raw=raw,
+            **coded._asdict(),
             curve=CURVES.index(signal.curve),
             knee=signal.knee,
             highest=signal.highest,

@@ -13,6 +13,7 @@
 #include "frame.h"
 #include "packed_mask.h"
 #include "packed_model.h"
+#include "plain_bits.h"
 #include "tile.h"
 
 static PyObject *raise_status(TodStatus status)
@@ -140,6 +141,7 @@ typedef struct Tile {
     PyObject *rotations;
     TodOutput output;
     int32_t precision;
+    long long bits_at;
 } Tile;
 
 static void tile_dealloc(PyObject *object)
@@ -202,12 +204,23 @@ static int keep_parts(Tile *self, const Py_buffer *valid, const Py_buffer *expon
     return self->blocks != NULL;
 }
 
+static TodStatus read_plain_bands(void *bits, const TodBandsSpec *spec, const TodPyramid *pyramid, TodArena *keep,
+                                  TodArena *scratch, TodBands *bands)
+{
+    return tod_read_plain_bands(bits, spec, pyramid, keep, scratch, bands);
+}
+
+/* Coefficients are plain bits of `raw` where bits_at is a place in it, else of a stream. */
 static int open_tile(Tile *self, const TodTileSpec *spec, const TodStream *stream)
 {
     const TodTileMemory memory = {tod_default_allocator(), tod_scratch_allocator()};
+    TodRawBits bits = {stream->raw, (uint64_t)self->bits_at, 8 * (uint64_t)stream->raw_bytes};
     TodStatus status;
-    Py_BEGIN_ALLOW_THREADS status = tod_tile_open(spec, stream, memory, &self->tile);
+    Py_BEGIN_ALLOW_THREADS if (self->bits_at < 0) status = tod_tile_open(spec, stream, memory, &self->tile);
+    else status = tod_tile_open_from(spec, (TodBandsSource){read_plain_bands, &bits}, memory, &self->tile);
     Py_END_ALLOW_THREADS if (status != TOD_OK) raise_status(status);
+    if (self->bits_at >= 0)
+        self->bits_at = (long long)bits.position;
     return status == TOD_OK;
 }
 
@@ -216,22 +229,23 @@ static PyObject *tile_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     static char *names[] = {"valid",     "shape",     "n_levels", "q_step",    "centroids", "precision",
                             "exponents", "smoothing", "dilates",  "rotations", "n_regions", "blocks",
                             "is_wide",   "is_plain",  "model",    "symbols",   "lengths",   "raw",
-                            "curve",     "knee",      "highest",  NULL};
+                            "curve",     "knee",      "highest",  "bits_at",   NULL};
     Py_buffer valid, exponents, blocks, model, symbols, lengths, raw;
     PyObject *rotations;
     TodTileSpec spec;
     TodStream stream;
     int curve, n_regions;
+    long long bits_at = -1;
     double highest;
     memset(&spec, 0, sizeof spec);
     memset(&stream, 0, sizeof stream);
     float knee;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*(ii)id(ff)iy*(pfff)pOiy*ppy*y*y*y*ifd", names, &valid,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*(ii)id(ff)iy*(pfff)pOiy*ppy*y*y*y*ifd|L", names, &valid,
                                      &spec.height, &spec.width, &spec.n_levels, &spec.q_step, &spec.centroids[0],
                                      &spec.centroids[1], &spec.precision, &exponents, &spec.smoothing.is_on,
                                      &spec.smoothing.bound, &spec.smoothing.along_x, &spec.smoothing.along_y,
                                      &spec.dilates, &rotations, &n_regions, &blocks, &stream.is_wide, &stream.is_plain,
-                                     &model, &symbols, &lengths, &raw, &curve, &knee, &highest))
+                                     &model, &symbols, &lengths, &raw, &curve, &knee, &highest, &bits_at))
         return NULL;
     spec.regions.n_regions = n_regions;
     stream.model = model.buf;
@@ -243,13 +257,15 @@ static PyObject *tile_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     stream.raw = raw.buf;
     stream.raw_bytes = (size_t)raw.len;
     Tile *self = NULL;
-    if (spec.height < 1 || spec.width < 1 || n_regions < 1 || n_regions > 256 || curve < 0 || curve > TOD_CURVE_EXP)
-        PyErr_SetString(PyExc_TypeError, "shape, n_regions or curve: expected others");
+    if (spec.height < 1 || spec.width < 1 || n_regions < 1 || n_regions > 256 || curve < 0 || curve > TOD_CURVE_EXP ||
+        bits_at > 8 * (long long)raw.len)
+        PyErr_SetString(PyExc_TypeError, "shape, n_regions, curve or bits_at: expected others");
     else
         self = (Tile *)new_object(type);
     if (self) {
         self->output = (TodOutput){TOD_RGB8, (TodCurve)curve, knee, (float)highest};
         self->precision = spec.precision;
+        self->bits_at = bits_at;
         if (!keep_parts(self, &valid, &exponents, &blocks, rotations, &spec) || !open_tile(self, &spec, &stream)) {
             Py_DECREF(self);
             self = NULL;
@@ -404,6 +420,12 @@ static PyObject *tile_shape(PyObject *self, void *unused)
     return Py_BuildValue("(iii)", maps->n_maps, maps->runs.height, maps->runs.width);
 }
 
+static PyObject *tile_bits_at(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromLongLong(((Tile *)self)->bits_at);
+}
+
 static PyMethodDef TILE_METHODS[] = {
     {"restore", tile_restore, METH_VARARGS,
      "restore(first, end): restore groups of maps. False: they need 32 bits; widen, and restore all."},
@@ -420,6 +442,8 @@ static PyGetSetDef TILE_MEMBERS[] = {
     {"shape", tile_shape, NULL, "(K, h, w).", NULL},
     {"bits", tile_bits, NULL, "Of a map's integers: 16 or 32.", NULL},
     {"nbytes", tile_bytes, NULL, "Bytes that the tile holds.", NULL},
+    {"bits_at", tile_bits_at, NULL, "The first bit of `raw` that is not the tile's; -1 where it came from a stream.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 static PyType_Slot TILE_SLOTS[] = {
@@ -534,7 +558,7 @@ static PyObject *unpack_texels(PyObject *module, PyObject *args)
         tod_arena_open(&scratch, tod_default_allocator(), 1 << 12);
         out = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)height * width);
         const TodStatus status = out ? tod_unpack_texels(data.buf, (size_t)data.len, height, width, &scratch,
-                                                       (uint8_t *)(void *)PyBytes_AsString(out))
+                                                         (uint8_t *)(void *)PyBytes_AsString(out))
                                      : TOD_NO_MEMORY;
         tod_arena_close(&scratch);
         if (status != TOD_OK) {
@@ -564,9 +588,37 @@ static PyObject *exponentials(PyObject *module, PyObject *arg)
     Py_RETURN_NONE;
 }
 
+static PyObject *read_plain_mask(PyObject *module, PyObject *args)
+{
+    (void)module;
+    Py_buffer data, valid;
+    long long at;
+    int height, width;
+    if (!PyArg_ParseTuple(args, "y*L(ii)w*", &data, &at, &height, &width, &valid))
+        return NULL;
+    TodStatus status = TOD_BAD_ARGUMENT;
+    TodRawBits bits = {data.buf, (uint64_t)at, 8 * (uint64_t)data.len};
+    const int fits = height >= 1 && width >= 1 && height <= UINT16_MAX && width <= UINT16_MAX && at >= 0 &&
+                     bits.position <= bits.n_bits && has_bytes(&valid, (size_t)height * (size_t)width, "valid");
+    if (fits) {
+        TodArena scratch;
+        tod_arena_open(&scratch, tod_scratch_allocator(), 1 << 16);
+        Py_BEGIN_ALLOW_THREADS status = tod_read_plain_mask(&bits, height, width, &scratch, valid.buf);
+        Py_END_ALLOW_THREADS tod_arena_close(&scratch);
+    }
+    PyBuffer_Release(&data);
+    PyBuffer_Release(&valid);
+    if (PyErr_Occurred())
+        return NULL;
+    return status == TOD_OK ? PyLong_FromUnsignedLongLong(bits.position) : raise_status(status);
+}
+
 static PyMethodDef MODULE_METHODS[] = {
     {"exponentials", exponentials, METH_O,
      "exponentials(values): float32 values, in place, become their exponentials, as frames of tiles have them."},
+    {"read_plain_mask", read_plain_mask, METH_VARARGS,
+     "read_plain_mask(data, bits_at, (height, width), valid): a mask in plain bits, a byte each into a buffer; the bit "
+     "behind it."},
     {"unpack_texels", unpack_texels, METH_VARARGS,
      "unpack_texels(data, height, width): texels, a byte each. FORMAT.md \"Packed mask\"."},
     {"unpack_integers", unpack_integers, METH_VARARGS,

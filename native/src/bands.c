@@ -6,7 +6,7 @@
 #include "phase.h"
 
 static TodStatus decode_level(TodDecoder *decoder, const TodLevel *level, int32_t depth, const uint8_t *mean_codes,
-                              TodArena *keep, TodArena *scratch, TodBand *bands)
+                              TodPhaseReader read, TodArena *keep, TodArena *scratch, TodBand *bands)
 {
     TodContexts *contexts = &decoder->contexts;
     TodStatus status = tod_contexts_level(contexts, level, depth, scratch);
@@ -24,10 +24,22 @@ static TodStatus decode_level(TodDecoder *decoder, const TodLevel *level, int32_
         tod_contexts_band(contexts, o, codes);
         for (int phase = 0; phase < TOD_N_PHASES && status == TOD_OK; phase++) {
             TodMark mark = tod_arena_mark(scratch);
-            status = tod_decode_phase(decoder, phase, keep, scratch, &bands[o]);
+            status = read(decoder, phase, keep, scratch, &bands[o]);
             tod_arena_rewind(scratch, mark);
         }
         tod_contexts_end_band(contexts);
+    }
+    return status;
+}
+
+TodStatus tod_decode_details(TodDecoder *decoder, const TodPyramid *pyramid, const uint8_t *mean_codes,
+                             TodPhaseReader read, TodArena *keep, TodArena *scratch, TodBands *bands)
+{
+    TodStatus status = TOD_OK;
+    for (int32_t depth = pyramid->n_levels - 1; depth >= 0 && status == TOD_OK; depth--) {
+        status = decode_level(decoder, &pyramid->levels[depth], depth, mean_codes, read, keep, scratch,
+                              bands->details[depth]);
+        mean_codes += (size_t)TOD_N_ORIENTATIONS * (size_t)decoder->spec->n_maps;
     }
     return status;
 }
@@ -53,12 +65,9 @@ TodStatus tod_decode_bands(const TodStream *stream, const TodBandsSpec *spec, co
         status = tod_decode_low_band(decoder, pyramid->n_low_sites, stream->is_wide, keep, scratch, &bands->low);
     bands->n_maps = k;
     bands->is_wide = stream->is_wide;
-    for (int32_t i = 0; i < n_levels && status == TOD_OK; i++) {
-        const int32_t depth = n_levels - 1 - i;
-        const uint8_t *mean_codes = decoder->tables.mean_codes + (size_t)TOD_N_ORIENTATIONS * (size_t)(i * k);
+    if (status == TOD_OK)
         status =
-            decode_level(decoder, &pyramid->levels[depth], depth, mean_codes, keep, scratch, bands->details[depth]);
-    }
+            tod_decode_details(decoder, pyramid, decoder->tables.mean_codes, tod_decode_phase, keep, scratch, bands);
     tod_arena_rewind(scratch, mark);
     return status;
 }

@@ -35,6 +35,13 @@ typedef struct TodBandsSpec {
     float centroids[2]; /* a code c means c + sign(c) * centroids[|c| > 1]; multiples of 1/32 within +-0.5 */
 } TodBandsSpec;
 
+/* Where the coefficients of a tile come from: `read` gives them, what `bands` points to is taken from `keep`. */
+typedef struct TodBandsSource {
+    TodStatus (*read)(void *context, const TodBandsSpec *spec, const TodPyramid *pyramid, TodArena *keep,
+                      TodArena *scratch, TodBands *bands);
+    void *context;
+} TodBandsSource;
+
 /* Decode a stream; what `bands` points to is taken from `keep`. */
 TodStatus tod_decode_bands(const TodStream *stream, const TodBandsSpec *spec, const TodPyramid *pyramid, TodArena *keep,
                            TodArena *scratch, TodBands *bands);

@@ -3,14 +3,6 @@
 #include <string.h>
 
 #include "ones.h"
-#include "placing.h"
-
-/* What is known of the nonzero coefficients of a phase. */
-typedef struct Nonzeros {
-    TodNonzeros at;
-    uint32_t *magnitudes; /* [n] in coding order; after read_signs times 2, plus 1 where negative */
-    int8_t *scores;       /* [n] in coding order; NULL where all are 0 */
-} Nonzeros;
 
 static TodStatus read_significance(TodDecoder *decoder, int phase, TodArena *scratch, TodNonzeros *found)
 {
@@ -46,7 +38,7 @@ static TodStatus read_significance(TodDecoder *decoder, int phase, TodArena *scr
     return TOD_OK;
 }
 
-static TodStatus read_magnitudes(TodDecoder *decoder, TodArena *scratch, Nonzeros *found)
+static TodStatus read_magnitudes(TodDecoder *decoder, TodArena *scratch, TodCoded *found)
 {
     const TodStarts *starts = &decoder->tables.magnitude_starts;
     uint8_t *tokens = tod_arena_take(scratch, found->at.n, 1);
@@ -72,7 +64,7 @@ static TodStatus read_magnitudes(TodDecoder *decoder, TodArena *scratch, Nonzero
 }
 
 /* Signs around the coefficients of phase 1: sum along an edge minus sum across. */
-static void find_scores(const TodContexts *contexts, Nonzeros *found)
+static void find_scores(const TodContexts *contexts, TodCoded *found)
 {
     const int32_t rows = contexts->band.height, half = contexts->half;
     const uint32_t *ranks = found->at.ranks;
@@ -91,7 +83,7 @@ static void find_scores(const TodContexts *contexts, Nonzeros *found)
     }
 }
 
-static TodStatus read_signs(TodDecoder *decoder, TodArena *scratch, Nonzeros *found)
+static TodStatus read_signs(TodDecoder *decoder, TodArena *scratch, TodCoded *found)
 {
     size_t counts[TOD_N_SIGN_CLASSES] = {0}, at[TOD_N_SIGN_CLASSES], offset = 0;
     if (!found->scores)
@@ -120,7 +112,7 @@ static TodStatus read_signs(TodDecoder *decoder, TodArena *scratch, Nonzeros *fo
 }
 
 /* A row's entries go into the band and into what later contexts see. Returns their largest magnitude. */
-static uint32_t emit_row(TodDecoder *decoder, int phase, int32_t k, int32_t y, const Nonzeros *found, size_t first,
+static uint32_t emit_row(TodDecoder *decoder, int phase, int32_t k, int32_t y, const TodCoded *found, size_t first,
                          size_t n, TodEntry *entries)
 {
     TodContexts *contexts = &decoder->contexts;
@@ -156,8 +148,8 @@ static uint32_t emit_row(TodDecoder *decoder, int phase, int32_t k, int32_t y, c
     return largest;
 }
 
-static TodStatus emit(TodDecoder *decoder, int phase, const Nonzeros *found, TodArena *keep, TodArena *scratch,
-                      TodBand *band)
+TodStatus tod_emit_phase(TodDecoder *decoder, int phase, const TodCoded *found, TodArena *keep, TodArena *scratch,
+                         TodBand *band)
 {
     const TodContexts *contexts = &decoder->contexts;
     const int32_t n_maps = contexts->n_maps, rows = contexts->band.height, side = decoder->spec->maps_per_bucket;
@@ -191,10 +183,23 @@ static TodStatus emit(TodDecoder *decoder, int phase, const Nonzeros *found, Tod
     return TOD_OK;
 }
 
+TodStatus tod_place_phase(TodDecoder *decoder, TodArena *scratch, TodCoded *found)
+{
+    const TodContexts *contexts = &decoder->contexts;
+    const size_t n_rows = (size_t)contexts->n_maps * (size_t)contexts->band.height;
+    found->at.ranks = tod_arena_take(scratch, found->at.n, sizeof *found->at.ranks);
+    found->at.columns = tod_arena_take(scratch, found->at.n, sizeof *found->at.columns);
+    found->at.row_counts = tod_arena_take(scratch, n_rows, sizeof *found->at.row_counts);
+    if (!found->at.ranks || !found->at.columns || !found->at.row_counts)
+        return TOD_NO_MEMORY;
+    tod_place_nonzeros(contexts, &found->at);
+    return TOD_OK;
+}
+
 TodStatus tod_decode_phase(TodDecoder *decoder, int phase, TodArena *keep, TodArena *scratch, TodBand *band)
 {
     TodContexts *contexts = &decoder->contexts;
-    Nonzeros found;
+    TodCoded found;
     memset(&found, 0, sizeof found);
     if (phase == 1)
         tod_contexts_after_first(contexts);
@@ -206,16 +211,14 @@ TodStatus tod_decode_phase(TodDecoder *decoder, int phase, TodArena *keep, TodAr
     if (status != TOD_OK)
         return status;
     const int has_scores = phase == 1 && contexts->orientation != TOD_HH;
-    const size_t n_rows = (size_t)contexts->n_maps * (size_t)contexts->band.height;
-    found.at.ranks = tod_arena_take(scratch, found.at.n, sizeof *found.at.ranks);
-    found.at.columns = tod_arena_take(scratch, found.at.n, sizeof *found.at.columns);
-    found.at.row_counts = tod_arena_take(scratch, n_rows, sizeof *found.at.row_counts);
+    status = tod_place_phase(decoder, scratch, &found);
+    if (status != TOD_OK)
+        return status;
     found.scores = has_scores ? tod_arena_take(scratch, found.at.n, sizeof *found.scores) : NULL;
-    if (!found.at.ranks || !found.at.columns || !found.at.row_counts || (has_scores && !found.scores))
+    if (has_scores && !found.scores)
         return TOD_NO_MEMORY;
-    tod_place_nonzeros(contexts, &found.at);
     if (has_scores)
         find_scores(contexts, &found);
     status = read_signs(decoder, scratch, &found);
-    return status == TOD_OK ? emit(decoder, phase, &found, keep, scratch, band) : status;
+    return status == TOD_OK ? tod_emit_phase(decoder, phase, &found, keep, scratch, band) : status;
 }

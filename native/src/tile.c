@@ -46,7 +46,7 @@ static int is_possible(const TodTileSpec *spec)
            spec->n_maps >= 1 && spec->n_maps <= UINT16_MAX && spec->n_levels >= 1 && spec->n_levels <= TOD_MAX_LEVELS;
 }
 
-static TodStatus decode(TodTile *tile, const TodStream *stream)
+static TodStatus decode(TodTile *tile, TodBandsSource source)
 {
     const TodTileSpec *spec = &tile->spec;
     const int has_rotations = spec->regions.rotations != NULL;
@@ -66,7 +66,7 @@ static TodStatus decode(TodTile *tile, const TodStream *stream)
         status =
             tod_build_pyramid(&tile->maps.runs, spec->n_levels, spec->q_step, &tile->work, &scratch, &tile->pyramid);
     if (status == TOD_OK && !is_empty)
-        status = tod_decode_bands(stream, &bands, &tile->pyramid, &tile->work, &scratch, &tile->bands);
+        status = source.read(source.context, &bands, &tile->pyramid, &tile->work, &scratch, &tile->bands);
     tod_arena_close(&scratch);
     tile->maps.n_maps = spec->n_maps;
     tile->maps.reach = tod_arena_zeros(&tile->held, (size_t)tod_lanes_of(spec->n_maps), sizeof *tile->maps.reach);
@@ -75,7 +75,7 @@ static TodStatus decode(TodTile *tile, const TodStream *stream)
     return status == TOD_OK ? take_maps(tile, 0) : status;
 }
 
-TodStatus tod_tile_open(const TodTileSpec *spec, const TodStream *stream, TodTileMemory memory, TodTile **tile)
+TodStatus tod_tile_open_from(const TodTileSpec *spec, TodBandsSource source, TodTileMemory memory, TodTile **tile)
 {
     *tile = NULL;
     if (!is_possible(spec))
@@ -88,12 +88,24 @@ TodStatus tod_tile_open(const TodTileSpec *spec, const TodStream *stream, TodTil
     made->memory = memory;
     tod_arena_open(&made->held, memory.held, HELD_GRAIN);
     tod_arena_open(&made->work, memory.scratch, grain_of(spec));
-    const TodStatus status = decode(made, stream);
+    const TodStatus status = decode(made, source);
     if (status == TOD_OK)
         *tile = made;
     else
         tod_tile_free(made);
     return status;
+}
+
+static TodStatus read_stream(void *stream, const TodBandsSpec *spec, const TodPyramid *pyramid, TodArena *keep,
+                             TodArena *scratch, TodBands *bands)
+{
+    return tod_decode_bands((const TodStream *)stream, spec, pyramid, keep, scratch, bands);
+}
+
+TodStatus tod_tile_open(const TodTileSpec *spec, const TodStream *stream, TodTileMemory memory, TodTile **tile)
+{
+    TodStream copy = *stream;
+    return tod_tile_open_from(spec, (TodBandsSource){read_stream, &copy}, memory, tile);
 }
 
 int32_t tod_tile_groups(const TodTile *tile)

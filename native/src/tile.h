@@ -33,6 +33,9 @@ typedef struct TodTileMemory {
 /* A tile without a valid texel takes no stream, and has nothing to restore. */
 TodStatus tod_tile_open(const TodTileSpec *spec, const TodStream *stream, TodTileMemory memory, TodTile **tile);
 
+/* The same, of coefficients from elsewhere. */
+TodStatus tod_tile_open_from(const TodTileSpec *spec, TodBandsSource source, TodTileMemory memory, TodTile **tile);
+
 /* Groups there are to restore. */
 int32_t tod_tile_groups(const TodTile *tile);
 

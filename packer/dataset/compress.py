@@ -18,7 +18,7 @@ from ..progress import ProgressLine
 from .estimate import LevelClock, LevelPlan, plan_of
 from .job import LightmapJob
 from .merge import merge_archives
-from .workers import Task, run_local
+from .workers import Task, available_bytes, run_local
 
 ENGINES = ("local", "ray")
 
@@ -96,6 +96,8 @@ def compress_level(
             f"found {odd.entry.transfer}; an archive holds 8-bit or HDR lightmaps (use --lightmap)"
         )
     check_output(out)
+    if engine == "local":
+        _check_memory(jobs, available_bytes())
     folder = parts_folder(out)
     tasks = [Task(job, folder / f"{job.digest()}.tod") for job in jobs]
     todo = [task for task in tasks if not _is_finished(task.part)]
@@ -127,6 +129,17 @@ def compress_level(
     coded = sorted((_coded(task) for task in tasks), key=lambda one: -one.bits)
     _clear(folder, tasks)
     return LevelResult(size, len(tasks), n_kept, tuple(coded))
+
+
+def _check_memory(jobs: Sequence[LightmapJob], free_bytes: int) -> None:
+    for job in jobs:
+        if job.values_bytes > free_bytes:
+            entry = job.entry
+            raise PackError(
+                f"{job.dataset}: {entry.name}: expected values that fit into {free_bytes / 1e9:.1f} GB of free memory, "
+                f"found {job.values_bytes / 1e9:.1f} GB: {entry.width} x {entry.height} at {len(entry.hours)} times; "
+                "as a folder of .npy frames it is coded tile by tile (docs/frames.md)"
+            )
 
 
 def _coded(task: Task) -> CodedLightmap:

@@ -54,6 +54,11 @@ class LightmapJob:
         """Estimate of the memory the job takes."""
         return BASE_BYTES + BYTES_PER_VALUE * self.entry.width * self.entry.height * 3 * len(self.entry.hours)
 
+    @property
+    def values_bytes(self) -> int:
+        """Of the float32 values, which are in memory all at once."""
+        return 4 * self.entry.width * self.entry.height * 3 * len(self.entry.hours)
+
     def digest(self) -> str:
         """SHA-256 over the content of the files, the options and the versions.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from todpack.packer.daybasis.refine.refiner import refiner
 
 from .. import plain_bits
 from ..errors import SubmissionError
-from ..folder import check_folder, check_name, copy_package, replace_folder
+from ..folder import check_folder, check_name, copy_native, copy_package, replace_folder
 from .handout import handout_files, write_handout
 from .settings import jobs_at, read_settings
 from .write_lightmap import plain_bits_of
@@ -38,12 +39,23 @@ README = """# Lightmaps of a day, in the contest's layout
 
 `Interface.py` gives `get(lightmap_config, device)`; `Parameters/` holds one file of plain quantized bits for each of
 the {n_lightmaps} lightmap(s), {n_bytes} bytes in all; `todpack/` reads them. Python 3.10 or newer, PyTorch and NumPy.
+{core}
 
     from Interface import get
     lightmap = get(config["lightmap_list"][0], "cuda")
     lightmap.reconstruct(12.0)
     noon = lightmap.get_result()                            # (1, 3, H, W) float32, linear radiance
     texel = lightmap.random_test([[10, 20, 18.5]])          # (1, 3): row 10, column 20, at 18:30
+"""
+
+WITH_CORE = """
+`todpack/decompressor/_native*` is a native core, built for {platform} from `todpack/native/`, by which the constructor
+takes a fraction of the time. Elsewhere, or without the file, NumPy reads the same maps;
+`python todpack/native/build.py` builds it anew.
+"""
+WITHOUT_CORE = """
+Where `python todpack/native/build.py` has built a native core by a C compiler, the constructor takes a fraction of the
+time; without it, NumPy reads the same maps.
 """
 
 
@@ -77,14 +89,15 @@ def parameter_file(lightmap: str) -> str:
     return f"{quote(lightmap, safe='')}.bin"
 
 
-def _write_decoder(folder: Path) -> None:
-    """Copy `Interface.py` and the packages that it imports."""
+def _write_decoder(folder: Path) -> bool:
+    """Copy `Interface.py`, the packages that it imports, and the native core; whether that is built."""
     for package in SHIPPED:
         name = package.__name__.removeprefix("todpack.").replace(".", "/")
         copy_package(Path(package.__path__[0]), folder / "todpack" / name)
     for inner in ("todpack", "todpack/submission"):
         (folder / inner / "__init__.py").write_text('"""Reads the files of Parameters/."""\n', encoding="utf-8")
     shutil.copyfile(INTERFACE, folder / INTERFACE.name)
+    return copy_native(Path(decompressor.__path__[0]), folder / "todpack")
 
 
 def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> ContestFolder:
@@ -114,9 +127,10 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
             for lightmap in archive.lightmaps:
                 data = plain_bits_of(container, archive, lightmap)
                 (parameters / parameter_file(lightmap.name)).write_bytes(data)
-            _write_decoder(folder)
+            has_core = _write_decoder(folder)
             (folder / "requirements.txt").write_text(REQUIREMENTS, encoding="utf-8")
-            text = README.format(n_lightmaps=len(archive.lightmaps), n_bytes=parameter_bytes(folder))
+            core = WITH_CORE.format(platform=f"{platform.system()} {platform.machine()}") if has_core else WITHOUT_CORE
+            text = README.format(n_lightmaps=len(archive.lightmaps), n_bytes=parameter_bytes(folder), core=core)
             (folder / "README.md").write_text(text, encoding="utf-8")
 
         replace_folder(out, fill, is_contest_folder, overwrite)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +37,7 @@ COMPRESSORS = {
     b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"BZh": "bzip2",
     b"7z\xbc\xaf": "7-Zip", b"\x04\x22\x4d\x18": "LZ4",
 }  # fmt: skip
+CORE_LIBRARY = "_native*.so"
 SLOW_ACCESS = 10.0
 """Random access at one place may take so many times that at another; more is no random access."""
 ACCESS_FLOOR_S = 1e-3  # below that a clock tells nothing
@@ -54,6 +56,7 @@ class ContestRehearsal:
         parameter_bytes: Size of Parameters/.
         device: Where it ran.
         threads: How many torch may use.
+        without_core_s: Seconds that all constructors took without the native core; None where there is none.
         lpips_absent: Why there is no LPIPS, else None.
     """
 
@@ -65,6 +68,7 @@ class ContestRehearsal:
     parameter_bytes: int = 0
     device: str = "cpu"
     threads: int = 0
+    without_core_s: float | None = None
     lpips_absent: str | None = None
 
     @property
@@ -89,6 +93,7 @@ class ContestRehearsal:
             "parameter_bytes": self.parameter_bytes,
             "device": self.device,
             "threads": self.threads,
+            "without_core_s": self.without_core_s,
             "cpu": cpu_name(),
             "lpips_absent": self.lpips_absent,
             **(score_json(self.measures, scorer) if self.measures else {}),
@@ -165,8 +170,8 @@ def _write_masks(dataset: ContestDataset, entry: ContestEntry, scratch: Path) ->
 
 
 def _grade_lightmap(
-    dataset: ContestDataset, index: int, config: dict[str, Any], grader: _Grader, scratch: Path,
-    lpips: Lpips | None, seed: int, result: ContestRehearsal,
+    dataset: ContestDataset, index: int, config: dict[str, Any], grader: _Grader, without_core: _Grader | None,
+    scratch: Path, lpips: Lpips | None, seed: int, result: ContestRehearsal,
 ) -> Figures:  # fmt: skip
     """Decode and measure one lightmap; what is wrong goes to the faults."""
     entry, figures = dataset.entries[index], Figures()
@@ -186,6 +191,8 @@ def _grade_lightmap(
         valid = np.load(masks[t], allow_pickle=False) > 0
         figures.add_frame(day.radiance[t], np.asarray(frames[t]), valid, lpips)
     del frames
+    if without_core is not None:
+        _compare_without_core(without_core, job, entry.name, result)
     result.frame_ms += [1e3 * s for s in answer["seconds"]]
     first, last = (1e6 * s for s in answer["access_s"])
     result.access_us = max(result.access_us, (first, last), key=max)
@@ -210,6 +217,29 @@ def require_folder(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise SubmissionError(f"{folder}: expected a folder with Interface.py and Parameters, found none")
+
+
+def _compare_without_core(grader: _Grader, job: dict[str, Any], name: str, result: ContestRehearsal) -> None:
+    """The same frames where the native core cannot be loaded."""
+    out = Path(f"{job['out']}.without-core")
+    answer = grader.ask({**job, "out": str(out)})
+    if "fault" in answer:
+        result.faults.append(f"{name}: without the native core: {answer['fault']}")
+        return
+    result.without_core_s = (result.without_core_s or 0.0) + answer["constructor_s"]
+    with_core, plain = np.memmap(job["out"], np.float32, "r"), np.memmap(out, np.float32, "r")
+    if not np.array_equal(with_core, plain):
+        result.faults.append(f"{name}: expected the same frames without the native core, found others")
+    del plain
+    out.unlink()
+
+
+def _copy_without_core(submission: Path, copy: Path) -> bool:
+    """A copy of a submission without its native core; False where it has none."""
+    if not list(submission.rglob(CORE_LIBRARY)):
+        return False
+    shutil.copytree(submission, copy, ignore=shutil.ignore_patterns(CORE_LIBRARY))
+    return True
 
 
 def check_contest(
@@ -260,18 +290,23 @@ def check_contest(
     check_plain(folder)
     with tempfile.TemporaryDirectory(prefix="todpack-contest-") as name:
         scratch = Path(name)
-        submission = scratch / "submission"
+        submission, without_core = scratch / "submission", scratch / "without-core"
         shutil.copytree(folder, submission)
         (scratch / "elsewhere").mkdir()
-        with (
-            (scratch / "stderr.txt").open("w+", encoding="utf-8") as log,
-            _grader(python or Path(sys.executable), submission, device, threads, log) as grader,
-        ):
+        with contextlib.ExitStack() as stack:
+            log = stack.enter_context((scratch / "stderr.txt").open("w+", encoding="utf-8"))
+            start = partial(_grader, python or Path(sys.executable), device=device, threads=threads, log=log)
+            grader = stack.enter_context(start(submission))
+            has_core = _copy_without_core(submission, without_core)
+            other = stack.enter_context(start(without_core)) if has_core else None
             works = [kilotexels(entry) for entry in dataset.entries]
             for index, config in enumerate(configs):
                 progress(sum(works[:index]), sum(works), dataset.entries[index].name)
                 try:
-                    figures.extend(_grade_lightmap(dataset, index, config, grader, scratch, measure, seed, result))
+                    part = _grade_lightmap(
+                        dataset, index, config, grader, other, scratch, measure, seed, result
+                    )  # fmt: skip
+                    figures.extend(part)
                 except SubmissionError as error:
                     log.seek(0)
                     result.faults.append(f"{dataset.entries[index].name}: {error}: {last_line(log.read())}")

@@ -19,11 +19,14 @@ from PIL import Image
 
 from todpack.decompressor.files import write_text
 from todpack.decompressor.frame_files import preview
+from todpack.decompressor.grid import ceil_div
 from todpack.eval.measures.contest import ratio_percent
 from todpack.eval.tables import Part, Table, document, figure
 
 from ..folder import write_zip
-from ..plain_bits.lightmap import Header, PlainLightmap, read_lightmap
+from ..plain_bits.header import Header
+from ..plain_bits.lightmap import times_of
+from ..plain_bits.opened import PlainFile
 
 CHECKLIST, FACTS_MD, FACTS_HTML = "checklist.md", "facts.md", "facts.html"
 REPORT_NAME = "report.json"
@@ -187,9 +190,16 @@ def _markdown(title: str, parts: Sequence[Part]) -> str:
 
 def _pictures(path: Path) -> list[tuple[float, bytes]]:
     """PNG of the lightmap at SHOWN_HOURS, in one exposure."""
-    lightmap: PlainLightmap = read_lightmap(path)
-    step = -(-max(lightmap.maps.shape[1:]) // SHOWN_SIDE)
-    frames = {hour: lightmap.radiance(hour)[::step, ::step] for hour in SHOWN_HOURS}
+    lightmap = PlainFile(path)
+    height, width = lightmap.header.height, lightmap.header.width
+    step = ceil_div(max(height, width), SHOWN_SIDE)
+    shown = np.zeros((lightmap.header.n_maps, ceil_div(height, step), ceil_div(width, step)), np.float32)
+    for place, maps in lightmap.tiles():  # one at a time, of a lightmap of any size
+        top, left = ceil_div(place.rows.start, step), ceil_div(place.columns.start, step)
+        part = maps[:, top * step - place.rows.start :: step, left * step - place.columns.start :: step]
+        shown[:, top : top + part.shape[1], left : left + part.shape[2]] = part
+    times = times_of(lightmap)
+    frames = {hour: times.radiance(shown, hour) for hour in SHOWN_HOURS}
     white = max(float(np.percentile(frame, WHITE_PERCENT)) for frame in frames.values())
     exposure = -float(np.log2(white)) if white > 0.0 else 0.0
     pictures = []

@@ -27,7 +27,8 @@ from todpack.packer.daybasis.prepared import DomainKey, Domains, PreparedDay, pr
 from todpack.packer.daybasis.radiance import RadianceDomain
 
 from ..errors import SubmissionError
-from ..plain_bits.lightmap import MAGIC, PlainLightmap, read_lightmap
+from ..plain_bits.header import MAGIC
+from ..plain_bits.lightmap import PlainLightmap, read_lightmap
 from .settings import Setting
 from .write_lightmap import plain_bits_of
 

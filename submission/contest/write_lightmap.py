@@ -20,20 +20,9 @@ from todpack.decompressor.time_account import TimeAccount
 from todpack.packer.errors import PackError
 
 from ..plain_bits.golomb import MAX_BITS
-from ..plain_bits.lightmap import (
-    CENTROID_SCALE,
-    EXPONENT_BIAS,
-    EXPONENT_BITS,
-    HOUR_BITS,
-    HOUR_STEPS,
-    MAGIC,
-    MAGIC_WITH_OUTLIERS,
-    RICE_BITS,
-    WORD_BITS,
-    Header,
-    region_bits,
-    with_checksum,
-)
+from ..plain_bits.header import CENTROID_SCALE, MAGIC, MAGIC_WITH_OUTLIERS, Header, with_checksum
+from ..plain_bits.opened import WORD_BITS, region_bits
+from ..plain_bits.tables import EXPONENT_BIAS, EXPONENT_BITS, HOUR_BITS, HOUR_STEPS, RICE_BITS
 from ..plain_bits.zero_flags import N_LEVELS, write_flags
 from .write_bands import BitWriter, best_order, write_bands
 
@@ -68,7 +57,7 @@ def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: Lightma
     writer.integers(keys, HOUR_BITS)
     writer.integers(entry.exponents + EXPONENT_BIAS, EXPONENT_BITS)
     writer.flags(np.array([mode == CUBIC for mode in entry.gap_modes]))
-    _write_mask(writer, valid)
+    write_mask(writer, valid)
     basis = unzigzag(container.read_array(f"{lightmap.index}/basis").astype(np.int64))
     _write_rows(writer, basis.reshape(entry.n_components + 1, -1))
     if entry.n_classes > 1:
@@ -102,7 +91,8 @@ def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: Lightma
     return with_checksum(header, writer.to_bytes())
 
 
-def _write_mask(writer: BitWriter, valid: np.ndarray) -> None:
+def write_mask(writer: BitWriter, valid: np.ndarray) -> None:
+    """Write (H, W) bool valid texels, as `read_mask` reads them."""
     edges = valid.copy()
     edges[1:] ^= valid[:-1]
     corners = edges.copy()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor.bits import BitReader, unzigzag
+from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL
 
 from .zero_flags import N_LEVELS, read_flags
 
@@ -24,6 +25,7 @@ OWN, RING, OTHERS, SIBLING, SIBLING_RING = 6, 1, 2, 4, 1
 orientations at the same place with their four neighbors."""
 MAX_MAGNITUDE = 8  # larger ones count as this
 MAX_UNARY = 1 << 16
+MAX_LOW = (1 << 31) - 1
 
 
 def read_rice(reader: BitReader, low_bits: np.ndarray) -> np.ndarray:
@@ -106,8 +108,17 @@ def activity_classes(
 def low_differences(low_sites: np.ndarray, values: np.ndarray) -> np.ndarray:
     """(K, n) the low band's codes from their differences along the sites, put in place: (K, h, w) int32."""
     out = np.zeros((len(values), *low_sites.shape), np.int32)
-    out[:, low_sites] = np.cumsum(values, axis=1)
+    codes = np.cumsum(values, axis=1)
+    check_codes(codes, MAX_LOW)
+    out[:, low_sites] = codes
     return out
+
+
+def check_codes(codes: np.ndarray, largest: int) -> None:
+    """Raise ValueError where one is larger than any writer's."""
+    found = max(int(codes.max(initial=0)), -int(codes.min(initial=0)))
+    if found > largest:
+        raise ValueError(f"expected codes up to {largest}, found {found}")
 
 
 def _read_class(reader: BitReader, sites: np.ndarray, out: np.ndarray) -> None:
@@ -119,6 +130,7 @@ def _read_class(reader: BitReader, sites: np.ndarray, out: np.ndarray) -> None:
     counts = np.count_nonzero(nonzero, axis=(1, 2))
     signs = reader.flags(int(counts.sum()))
     magnitudes = 1 + read_rice(reader, np.repeat(low_bits, counts))
+    check_codes(magnitudes, MAX_DETAIL)
     part = np.zeros(nonzero.shape, out.dtype)
     part[nonzero] = np.where(signs, -magnitudes, magnitudes)
     out[used] += part

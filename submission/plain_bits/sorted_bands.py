@@ -16,8 +16,9 @@ import numpy as np
 from todpack.decompressor.bits import BitReader, unzigzag
 from todpack.decompressor.daybasis.entropy.contexts import MAX_MEAN_CODE, N_FINE_CLASSES, ContextState
 from todpack.decompressor.daybasis.entropy.quincunx import PHASES, plain_index
+from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL
 
-from .bands import LOW_BITS, low_differences, read_rice
+from .bands import LOW_BITS, check_codes, low_differences, read_rice
 from .flag_lists import read_lists
 
 FINE_CLASSES_PER_CLASS = 2
@@ -78,6 +79,7 @@ def _read_phase(reader: BitReader, classes: np.ndarray, fields: ClassFields) -> 
     low_bits = np.repeat(fields.low_bits, counts)[nonzero]
     negative = reader.flags(low_bits.size)
     magnitudes = 1 + read_rice(reader, low_bits)
+    check_codes(magnitudes, MAX_DETAIL)
     values = np.zeros(classes.size, np.int32)
     values[places[nonzero]] = np.where(negative, -magnitudes, magnitudes)
     return values.reshape(classes.shape)

@@ -14,7 +14,7 @@ import zstandard
 
 from tests.decompressor.forge import decoded_section, put_together, take_apart, with_text
 from tests.fuzz.doors import joined
-from todpack.submission.plain_bits.lightmap import CHECKSUM_BYTES, HEADER
+from todpack.submission.plain_bits.header import CHECKSUM_BYTES, HEADER
 
 Mutator = Callable[[bytes, random.Random], bytes]
 NUMBERS = (

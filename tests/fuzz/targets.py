@@ -235,7 +235,7 @@ def raw(data: bytes) -> None:
     path = scratch("fuzzed.tod")
     path.write_bytes(data)
     try:
-        read_lightmap(path).affine(6.5)
+        read_lightmap(path).times.affine(6.5)
     except ValueError:
         return
 

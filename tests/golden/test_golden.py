@@ -80,11 +80,11 @@ def test_golden_archive_decodes_dilated_as_it_did(name: str) -> None:
 def test_golden_contest_file_decodes_as_the_archive_did(name: str) -> None:
     assert (FOLDER / name).read_bytes().startswith(PLAIN_BITS[name])
     lightmap = read_lightmap(FOLDER / name)
-    assert lightmap.curve == "square"
+    assert lightmap.times.curve == "square"
     with np.load(FOLDER / "daybasis-level-1.1.npz") as stored:
         expected = stored[stored.files[0]]
     for frame, time_h in zip(expected, LINEAR_TIMES, strict=True):
-        matrix, offset = lightmap.affine(time_h)
+        matrix, offset = lightmap.times.affine(time_h)
         root = np.maximum(np.tensordot(matrix, lightmap.maps, 1) + offset[:, :, None], 0)
         np.testing.assert_array_equal((root * root).transpose(1, 2, 0), frame)
 

@@ -223,3 +223,13 @@ def test_shared_dataset(tmp_path):
     out = tmp_path / "small.tod"
     assert main(["compress", str(SMALL), "-o", str(out), "--jobs", "2"]) == 0
     assert out.stat().st_size < 130_000
+
+
+def test_values_that_do_not_fit_into_memory(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before a file is read or made."""
+    job = jobs_of(dataset)[0]
+    huge = replace(job, entry=replace(job.entry, width=16384, height=16384))
+    monkeypatch.setattr("todpack.packer.dataset.compress.available_bytes", lambda: 20_000_000_000)
+    with pytest.raises(PackError, match=r"L_A_0: expected values that fit into 20\.0 GB .*, found 83\.8 GB"):
+        compress_level([huge], tmp_path / "a.tod", n_jobs=1)
+    assert not list(tmp_path.iterdir())

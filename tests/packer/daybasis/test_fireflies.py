@@ -26,7 +26,8 @@ from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.daybasis.fireflies import CalmDay, without_fireflies
 from todpack.submission.contest.build import build_contest
 from todpack.submission.contest.write_lightmap import plain_bits_of
-from todpack.submission.plain_bits.lightmap import CHECKSUM_BYTES, HEADER, Header, read_lightmap, with_checksum
+from todpack.submission.plain_bits.header import CHECKSUM_BYTES, HEADER, Header, with_checksum
+from todpack.submission.plain_bits.lightmap import read_lightmap
 
 HOURS = np.array([int(key) / 100 for key in KEYS])
 HOUR = 14

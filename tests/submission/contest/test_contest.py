@@ -15,6 +15,7 @@ import pytest
 
 from tests.contest_data import micro_dataset
 from todpack.cli import main
+from todpack.decompressor.daybasis import native
 from todpack.eval.measures.contest import read_scorer
 from todpack.eval.measures.figures import Figures
 from todpack.eval.measures.perceptual import LpipsAbsent
@@ -83,6 +84,7 @@ def test_an_independent_grader_accepts_it_and_agrees(built, dataset, tmp_path):
     graded = grade(built, dataset, tmp_path)
     found = rehearse(built, dataset, report_path=tmp_path / "report.json")
     assert found.faults == []
+    assert (found.without_core_s is not None) == native.IS_THERE
     assert found.measures["psnr_db"] == pytest.approx(graded["psnr_db"], abs=1e-4)
     assert found.measures["ratio_percent"] == pytest.approx(100 * graded["ratio"], rel=1e-9)
     assert found.measures["psnr_db"] > 45.0
@@ -159,13 +161,22 @@ RETURN = "return planes[:, : self._height * self._width].reshape(1, 3, self._hei
         ),
         (edit("int(y) * self._width", "int(x) * self._width"), "random_test at row .* expected the frame's value"),
         (edit("def get(", "def other("), "AttributeError: .*has no attribute 'get'"),
-        (edit("        self._values: ", "        import os; os._exit(3)\n        self._values: "), "exit code 3"),
+        (edit("        self._time = 0.0\n", "        import os; os._exit(3)\n"), "exit code 3"),
     ],
 )
 def test_what_a_grader_rejects(submission, dataset, change, message):
     change(submission)
     faults = rehearse(submission, dataset).faults
     assert any(re.search(message, fault) for fault in faults), faults
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not native.IS_THERE, reason="the native core was not built")
+def test_other_frames_without_the_core(submission, dataset):
+    reader = submission / "todpack/submission/plain_bits/opened.py"
+    reader.write_text(reader.read_text().replace("q_step=entry.q_step", "q_step=2 * entry.q_step"))
+    faults = rehearse(submission, dataset).faults
+    assert any("without the native core" in fault for fault in faults), faults
 
 
 def test_files_that_a_grader_rejects(submission):
@@ -183,7 +194,7 @@ def test_files_that_a_grader_rejects(submission):
 def test_slow_random_access_is_found(submission, dataset):
     edit(
         "        matrix, offset = self._affine(time)\n",
-        "        import time as clock\n        clock.sleep(0.003 if place > 600 else 0.0)\n"
+        "        import time as clock\n        clock.sleep(0.003 if texel > 600 else 0.0)\n"
         "        matrix, offset = self._affine(time)\n",
     )(submission)
     faults = rehearse(submission, dataset).faults

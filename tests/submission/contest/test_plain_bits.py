@@ -27,7 +27,8 @@ from todpack.submission.contest.write_lists import count_flags, write_lists
 from todpack.submission.plain_bits.bands import read_rice
 from todpack.submission.plain_bits.flag_lists import INVERTED, N_STARTS, read_lists
 from todpack.submission.plain_bits.golomb import read_golomb
-from todpack.submission.plain_bits.lightmap import HEADER, Header, read_lightmap, with_checksum
+from todpack.submission.plain_bits.header import HEADER, Header, with_checksum
+from todpack.submission.plain_bits.lightmap import read_lightmap
 from todpack.submission.plain_bits.sorted_bands import read_sorted_bands
 from todpack.submission.plain_bits.zero_flags import N_LEVELS, padded, read_flags, write_flags
 
@@ -185,11 +186,11 @@ def test_decodes_to_the_archives_values(tmp_path, transfer, smoothing):
     lightmap = read_lightmap(tmp_path / "a.bin")
     with open_archive(path, gutter="mean") as archive:
         np.testing.assert_array_equal(lightmap.maps, archive.lightmaps[0].latents())
-        np.testing.assert_array_equal(lightmap.hours, day.hours)
+        np.testing.assert_array_equal(lightmap.times.hours, day.hours)
         for time_h in (0.0, 5.9, 5.95, 6.0, 18.1, 23.7):
             expected = archive.decode(time_h, dtype="float32")
             np.testing.assert_allclose(lightmap.radiance(time_h), expected, rtol=1e-5, atol=1e-6)
-        np.testing.assert_array_equal(lightmap.affine(24.0)[0], lightmap.affine(0.0)[0])
+        np.testing.assert_array_equal(lightmap.times.affine(24.0)[0], lightmap.times.affine(0.0)[0])
     assert len(data) < 1.4 * path.stat().st_size  # of so small a lightmap, whose side information the archive codes
 
 
@@ -221,7 +222,7 @@ def test_the_older_layout_with_and_without_a_checksum(tmp_path):
 
 @pytest.mark.parametrize(
     ("at", "code", "value"),
-    [(4, "<H", 0xFFFF), (6, "<H", 0xFFFF), (8, "<H", 0), (10, "<H", 0), (10, "<H", 0xFFFF), (13, "<B", 0),
+    [(4, "<I", 0xFFFF_FFFF), (4, "<H", 0), (6, "<H", 0), (8, "<H", 0), (10, "<H", 0), (10, "<H", 0xFFFF), (13, "<B", 0),
      (14, "<H", 0), (17, "<B", 9), (20, "<d", float("nan")), (20, "<d", 1e300),
      (28, "<f", float("inf")), (32, "<d", -1.0)],
 )  # fmt: skip
