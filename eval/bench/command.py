@@ -88,7 +88,7 @@ def bench(
     from .rate import RateSettings, rate_of_set
     from .report import set_tables
     from .result import add, commit, read_result, write_result
-    from .sets import bounds, chosen_sets
+    from .sets import bounds, chosen_sets, decisions
     from .speed import QUICK, SpeedSettings, speed_of_set
 
     parts = tuple(part for part in PARTS if part in parts)
@@ -131,7 +131,7 @@ def bench(
     if parts and failed == len(parts) * len(chosen):
         raise EvalError("nothing was measured")
     if docs is not None:
-        write_text(docs, bench_document(found, bounds("rate")))
+        write_text(docs, bench_document(found, bounds("rate"), decisions()))
         click.echo(str(docs))
     for readme in readmes:
         write_figures(readme, found)

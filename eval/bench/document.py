@@ -53,8 +53,16 @@ def _notes(result: Mapping[str, Any], part: str) -> list[str]:
     return [f"{', '.join(names)}: {line}" for line, names in lines.items()]
 
 
-def bench_document(result: Mapping[str, Any], targets: Mapping[str, Mapping[str, float]]) -> str:
-    """The whole document."""
+def bench_document(
+    result: Mapping[str, Any], targets: Mapping[str, Mapping[str, float]], decided: Mapping[str, str]
+) -> str:
+    """The whole document.
+
+    Args:
+        result: The result file.
+        targets: Upper bounds by set.
+        decided: What decided between the codecs on a set, by name.
+    """
     lines = ["# Benchmarks", "", *INTRODUCTION.splitlines(), ""]
     parts: list[Part]
     if "rate" in result:
@@ -77,7 +85,10 @@ def bench_document(result: Mapping[str, Any], targets: Mapping[str, Mapping[str,
         ]
         if len(eight_bit(sets)) < len(sets):
             parts.append(hdr_table(sets, targets))
-        parts.append(parts_table(sets))
+        table = parts_table(sets)
+        parts += [table] if table.rows else []
+        texts = [f"{name}: {text}" for name, text in decided.items() if name in sets]
+        parts += ["What decided it, as far as these figures tell:", texts] if texts else []
         lines += ["## Bytes", "", *document(parts), *document([_notes(result, "rate")])]
         lines += ["## Every codec", ""]
         lines += document([quality_table(name, found) for name, found in eight_bit(sets).items()])

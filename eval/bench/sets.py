@@ -58,6 +58,12 @@ def known_sets(more: Path | None) -> list[BenchSet]:
     return found
 
 
+def decisions() -> dict[str, str]:
+    """What decided between the codecs on a set, by name, of those where it was written down."""
+    about = tomllib.loads(SETS.read_text(encoding="utf-8"))
+    return {name: str(one["decided"]) for name, one in about.items() if "decided" in one}
+
+
 def chosen_sets(data: tuple[str, ...], more: Path | None, lightmap: str | None = None) -> list[BenchSet]:
     """Sets by name, folders of frames by path, or all known ones where nothing is named.
 

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from todpack.eval.bench.document import bench_document
 from todpack.eval.bench.figures import BEGIN, END, readme_figures, with_figures
-from todpack.eval.bench.sets import bounds
+from todpack.eval.bench.sets import bounds, decisions
 from todpack.eval.errors import EvalError
 
 READMES = {"en": "README.md", "zh": "README.zh.md"}
@@ -28,7 +28,7 @@ def result() -> dict[str, Any]:
 
 
 def test_the_page_of_benchmarks_is_the_files(result: dict[str, Any]) -> None:
-    assert text_of("docs/benchmarks.md") == bench_document(result, bounds("rate"))
+    assert text_of("docs/benchmarks.md") == bench_document(result, bounds("rate"), decisions())
 
 
 @pytest.mark.parametrize(("language", "name"), READMES.items())

@@ -206,7 +206,9 @@ def test_the_document_holds_every_table() -> None:
     add(result, "speed", "one", {"q_step": 16.0, "rows": rows}, MEASURED)
     siren = {"archive_bytes": 81734, "psnr_db": 28.2612, "open_ms": 412.3, "frame_ms": 5.55, "train_s": 91.4}
     add(result, "families", "one", [{"family": "siren", **siren}], MEASURED)
-    text = bench_document(result, {"one": {X265: 0.4}, "geometric mean": {X265: 1.0}})
+    text = bench_document(result, {"one": {X265: 0.4}, "geometric mean": {X265: 1.0}}, {"one": "noise", "gone": "x"})
+    assert "- one: noise\n" in text
+    assert "gone" not in text
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert (
         "| one | baked | 46.00, 43.00, 40.00 | 0.450 | 0.500 | 0.563 | 0.625 | 0.450 | x265 missed: <= 0.4 |" in lines
