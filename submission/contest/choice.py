@@ -23,7 +23,7 @@ FINER = (0.125, 0.0625)
 """Between the best of these once more, so far to both sides."""
 MOST_PAIRED = 8  # lightmaps; with more, single changes are fine enough
 CANDIDATES_PER_OCTAVE = 24
-REACH_OCTAVES = 1.0
+REACH_OCTAVES = 2.0
 """Beyond measured steps, where the slopes at their ends are followed."""
 USUAL_SLOPES = (-0.6, 0.0, -4.3, 1.2, 1.2)
 """Of the columns below over an octave, where no two points tell."""
