@@ -15,7 +15,7 @@ from ..daybasis.config import DayBasisConfig, DayBasisPackOptions
 from ..daybasis.encoder import Refine, encode_day
 from ..daybasis.prepared import prepare_day
 
-ENCODER_VERSION = 6
+ENCODER_VERSION = 7
 """Raised by hand when the encoder gives other bytes for the same job, so that old parts are not taken for new ones."""
 BYTES_PER_VALUE = 60
 """Memory of one job per value (texel, time, channel), and BASE_BYTES besides: docs/contest.md "Compress a level"."""
