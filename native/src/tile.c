@@ -151,9 +151,9 @@ void tod_tile_finish(TodTile *tile)
     tod_arena_close(&tile->work);
 }
 
-TodStatus tod_tile_decode(const TodTileSpec *spec, const TodStream *stream, TodTileMemory memory, TodTile **tile)
+TodStatus tod_tile_decode_from(const TodTileSpec *spec, TodBandsSource source, TodTileMemory memory, TodTile **tile)
 {
-    TodStatus status = tod_tile_open(spec, stream, memory, tile);
+    TodStatus status = tod_tile_open_from(spec, source, memory, tile);
     if (status == TOD_OK) {
         status = tod_tile_restore(*tile, 0, tod_tile_groups(*tile));
         if (status == TOD_TOO_LARGE) {
@@ -169,6 +169,12 @@ TodStatus tod_tile_decode(const TodTileSpec *spec, const TodStream *stream, TodT
         *tile = NULL;
     }
     return status;
+}
+
+TodStatus tod_tile_decode(const TodTileSpec *spec, const TodStream *stream, TodTileMemory memory, TodTile **tile)
+{
+    TodStream copy = *stream;
+    return tod_tile_decode_from(spec, (TodBandsSource){read_stream, &copy}, memory, tile);
 }
 
 const TodMaps *tod_tile_maps(const TodTile *tile)

@@ -49,6 +49,7 @@ void tod_tile_finish(TodTile *tile);
 
 /* All of the above in one thread. */
 TodStatus tod_tile_decode(const TodTileSpec *spec, const TodStream *stream, TodTileMemory memory, TodTile **tile);
+TodStatus tod_tile_decode_from(const TodTileSpec *spec, TodBandsSource source, TodTileMemory memory, TodTile **tile);
 
 const TodMaps *tod_tile_maps(const TodTile *tile);
 

@@ -3,6 +3,7 @@
    replay FILE            decode every case and check it
    replay FILE bench N    the first case N times; CPU time of the fastest in milliseconds
 
+   Where IS_PLAIN is 2, coefficients are plain bits of `raw`, from the first one on.
    A case: 14 int32, 7 doubles, then blobs (u32 length, bytes): valid, exponents, blocks, codes of rotations, model,
    symbols, lengths, raw, hours, gap modes, basis codes, times, expected CRC-32s: of the maps, then by time of each
    format asked for. All little-endian. */
@@ -13,6 +14,7 @@
 #include <time.h>
 
 #include "frame.h"
+#include "plain_bits.h"
 #include "tile.h"
 
 enum {
@@ -110,6 +112,12 @@ static uint32_t crc32_of(const void *data, size_t n)
     return ~crc;
 }
 
+static TodStatus read_plain(void *bits, const TodBandsSpec *spec, const TodPyramid *pyramid, TodArena *keep,
+                            TodArena *scratch, TodBands *bands)
+{
+    return tod_read_plain_bands(bits, spec, pyramid, keep, scratch, bands);
+}
+
 static TodStatus decode(const Case *item, TodTile **tile)
 {
     const int32_t *n = item->numbers;
@@ -141,9 +149,12 @@ static TodStatus decode(const Case *item, TodTile **tile)
         spec.regions =
             (TodRegions){n[N_REGIONS], rotations, b[BLOCKS].data, (n[HEIGHT] + 15) / 16, (n[WIDTH] + 15) / 16};
     }
-    if (status == TOD_OK)
-        status =
-            tod_tile_decode(&spec, &stream, (TodTileMemory){tod_default_allocator(), tod_scratch_allocator()}, tile);
+    const TodTileMemory memory = {tod_default_allocator(), tod_scratch_allocator()};
+    TodRawBits bits = {stream.raw, 0, 8 * (uint64_t)stream.raw_bytes};
+    if (status == TOD_OK && n[IS_PLAIN] == 2)
+        status = tod_tile_decode_from(&spec, (TodBandsSource){read_plain, &bits}, memory, tile);
+    else if (status == TOD_OK)
+        status = tod_tile_decode(&spec, &stream, memory, tile);
     free(rotations);
     return status;
 }

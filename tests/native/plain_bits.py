@@ -15,10 +15,10 @@ from todpack.submission.contest.write_bands import BitWriter, write_bands
 from todpack.submission.plain_bits.sorted_bands import read_sorted_bands
 
 
-def bits_of(case: Case) -> bytes:
-    """Three bits of something else, then the coefficients of a case."""
+def bits_of(case: Case, skipped: int = 3) -> bytes:
+    """Some bits of something else, then the coefficients of a case."""
     writer, sites = BitWriter(), build_pyramid(case.valid, case.entry.n_levels).sites
-    writer.flags(np.ones(3, bool))
+    writer.flags(np.ones(skipped, bool))
     write_bands(writer, decode_bands(case.stream, case.entry.n_components, sites), sites)
     return writer.to_bytes()
 

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tests.native.cases import Case, random_case
+from tests.native.plain_bits import bits_of
 from todpack.decompressor.bits import EntropyError
 from todpack.decompressor.daybasis import native
 from todpack.decompressor.daybasis.entropy.header import split_stream
@@ -25,7 +26,7 @@ from todpack.decompressor.frame import to_codes
 from todpack.decompressor.pixels import FORMATS
 
 N_HOURS = 3
-DAMAGED = 1
+DAMAGED, PLAIN_BITS = 1, 2
 LARGE = ((600, 9), (600, 1), (257, 26), (128, 80), (1, 80), (33, 79))
 """Side of the tile and number of maps of the last cases."""
 
@@ -61,11 +62,13 @@ def times_of(hours: np.ndarray) -> list[float]:
     return [*hours.tolist(), 0.0, 13.7, 23.99]
 
 
-def write_case(file: BinaryIO, case: Case, rng: np.random.Generator) -> None:
-    """Append a case in the layout that replay.c reads."""
+def write_case(file: BinaryIO, case: Case, rng: np.random.Generator, as_bits: bool = False) -> None:
+    """Append a case in the layout that replay.c reads, as a coefficient stream or as plain bits."""
     entry, (height, width) = case.entry, case.valid.shape
     is_wide, is_plain, model, symbols, raw = split_stream(case.stream, entry.n_components, 3 * entry.n_levels)
-    lengths = b""
+    lengths, kind = b"", int(is_plain)
+    if as_bits:
+        is_wide, is_plain, kind, model, symbols, raw = True, False, PLAIN_BITS, b"", b"", bits_of(case, skipped=0)
     try:
         if is_plain:
             symbols, sizes = native.plain_streams(model, symbols, case.valid, entry)
@@ -83,7 +86,7 @@ def write_case(file: BinaryIO, case: Case, rng: np.random.Generator) -> None:
     bounds = (smoothing.bound * entry.q_step, *smoothing.weights) if smoothing else (0.0, 0.0, 0.0)
     file.write(
         struct.pack(
-            "<14i7d", height, width, entry.n_components, entry.n_levels, entry.precision, is_wide, is_plain,
+            "<14i7d", height, width, entry.n_components, entry.n_levels, entry.precision, is_wide, kind,
             entry.n_classes, smoothing is not None, CURVES.index(curve), status, N_HOURS, 2 ** len(FORMATS) - 1, True,
             entry.q_step, *entry.centroids, *bounds, 255.0,
         )
@@ -103,6 +106,8 @@ def main(argv: list[str]) -> int:
     with path.open("wb") as file:
         for seed in range(count):
             write_case(file, random_case(seed), np.random.default_rng(seed))
+        for seed in range(count // 4):
+            write_case(file, random_case(seed), np.random.default_rng(seed), as_bits=True)
         for seed, (side, n_components) in enumerate(LARGE, start=count):
             write_case(file, random_case(seed, side, n_components), np.random.default_rng(seed))
     return 0
