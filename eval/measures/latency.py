@@ -146,7 +146,10 @@ def measure_latency(
 
 @dataclass(frozen=True)
 class ComparedTimes:
-    """Decode times of one archive beside others: medians in ms, and the frame's over the base's, round by round."""
+    """Decode times of one archive beside others: medians in ms, and the frame's over the base's, round by round.
+
+    Frames by processor time, of all threads, which other work on the machine does not stretch; opening by the clock.
+    """
 
     frame_ms: float
     load_ms: float
@@ -156,7 +159,7 @@ class ComparedTimes:
 def compare_times(
     archives: Mapping[str, Path], threads: int, base: str, n_rounds: int = COMPARED_ROUNDS
 ) -> dict[str, ComparedTimes]:
-    """Time whole frames and opening, all archives in turn in every round, so that a busy machine troubles all alike.
+    """Time whole frames and opening, all archives in turn in every round, each first in some, so that all fare alike.
 
     Args:
         archives: By name, the base among them.
@@ -179,12 +182,15 @@ def compare_times(
         }
         for archive in opened.values():
             archive.decode(0.0)
+        names = list(opened)
         for turn in range(n_rounds):
-            for name, archive in opened.items():
+            first = turn % len(names)
+            for name in names[first:] + names[:first]:
+                archive = opened[name]
                 time_h = float(archive.hours[turn % len(archive.hours)])
-                start = time.perf_counter()
+                start = time.process_time()
                 archive.decode(time_h)
-                frames[name].append(1e3 * (time.perf_counter() - start))
+                frames[name].append(1e3 * (time.process_time() - start))
     ratios = {name: float(np.median(np.array(frames[name]) / np.array(frames[base]))) for name in archives}
     return {
         name: ComparedTimes(statistics.median(frames[name]), statistics.median(loads[name]), ratios[name])
