@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .archive import Archive, Lightmap, Region, open_archive
+    from .archive import Archive, open_archive
     from .errors import (
         ArchiveError,
         DamagedArchiveError,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         TruncatedArchiveError,
         UnsupportedVersionError,
     )
+    from .lightmap import Lightmap, Region
     from .limits import Limits
 
 __all__ = [
@@ -55,8 +56,8 @@ __all__ = [
 
 _MODULES = {
     "Archive": "archive",
-    "Lightmap": "archive",
-    "Region": "archive",
+    "Lightmap": "lightmap",
+    "Region": "lightmap",
     "open_archive": "archive",
     "Limits": "limits",
 }

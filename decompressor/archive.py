@@ -1,10 +1,10 @@
-"""Open an archive and decode any part of any hour."""
+"""Open an archive, find its lightmaps, close it."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
@@ -13,194 +13,21 @@ import numpy as np
 
 from .container import Container
 from .decoders import choose_decoder
-from .errors import ArchiveError, LimitExceededError, RequestError
-from .families import Decoder, Family, find_family
-from .forks import Lock
+from .errors import LimitExceededError, RequestError
+from .families import find_family
 from .graphs.runtime import Runtime, default_workers
 from .graphs.session import choose_provider
+from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS, LightmapFile
 from .limits import DEFAULT_LIMITS, Limits
 from .mask import Mask
 from .memory import MemoryAccount
 from .metadata import LightmapEntry, read_archive_entry
 from .outliers import Outliers
-from .pixels import FLOAT32, FORMATS, UINT8
 from .pool import Pool
 from .tile_cache import TileCache
 from .time_account import TimeAccount
 from .working_set import check_texels, reserve
-
-
-class Region(NamedTuple):
-    """Rows y0..y1-1 and columns x0..x1-1, in texels."""
-
-    y0: int
-    y1: int
-    x0: int
-    x1: int
-
-
-class Lightmap:
-    """One lightmap of an archive. Its latent maps are decoded at the first request or by `prepare()`.
-
-    Attributes:
-        name: Name within the archive.
-        height: H, rows.
-        width: W, columns.
-        hours: (T,) float64 stored times.
-        transfer: "srgb8" (8-bit sRGB, 0..255) or "linear" (radiance).
-        n_valid: Number of valid texels.
-    """
-
-    def __init__(self, family: Family[Any], file: LightmapFile, model: Any) -> None:
-        entry = file.entry
-        self.name, self.height, self.width, self.n_valid = entry.name, entry.height, entry.width, entry.n_valid
-        self.hours, self.transfer = file.archive.hours, file.archive.transfer
-        self._family, self._file, self._model = family, file, model
-        self._lock = Lock()
-        self._decoder: Decoder | None = None
-
-    @property
-    def valid(self) -> np.ndarray:
-        """(H, W) bool, True where a texel belongs to a surface (read-only); unpacked anew each time."""
-        return self._file.mask.valid
-
-    def check_mask(self) -> None:
-        """Read the mask, without unpacking it.
-
-        Raises:
-            ArchiveError: its section is missing, damaged or no mask of the stated number of texels.
-        """
-        self._file.mask.check()
-
-    def leave_out_outliers(self) -> ArchiveError | None:
-        """Go on without the outliers where they cannot be read; the error that says why."""
-        try:
-            self._file.outliers.read()
-        except ArchiveError as error:
-            self._file.outliers.leave_out()
-            return error
-        return None
-
-    @property
-    def tiles(self) -> tuple[Region, ...]:
-        """What decodes on its own, row by row: a damaged section of one tile leaves the others whole."""
-        places = self._family.tiles(self._file.entry, self._model)
-        return tuple(Region(p.rows.start, p.rows.stop, p.columns.start, p.columns.stop) for p in places)
-
-    def tile(self, number: int) -> Region:
-        """One of `tiles`."""
-        place = self._family.tiles(self._file.entry, self._model)[number]
-        return Region(place.rows.start, place.rows.stop, place.columns.start, place.columns.stop)
-
-    @property
-    def seconds(self) -> tuple[float, float]:
-        """Of one core for 256 x 256 texels, an estimate: of the first frame, and of a further one; once it is open."""
-        return self._file.time.first, self._file.time.again
-
-    @property
-    def n_tiles(self) -> int:
-        """Tiles that decode on their own."""
-        return len(self._family.tiles(self._file.entry, self._model))
-
-    @property
-    def decoder(self) -> Decoder:
-        """The family's decoder, made when it is first asked for.
-
-        Raises:
-            ArchiveError: a section or graph is missing, damaged or not usable.
-        """
-        if self._decoder is None:
-            with self._lock:
-                if self._decoder is None:
-                    self._decoder = self._family.open(self._file, self._model)
-        return self._decoder
-
-    def describe(self) -> list[str]:
-        """The fields of its model, for people."""
-        return self._family.describe(self._model)
-
-    def prepare(self) -> None:
-        """Do all work that comes before the first frame.
-
-        Raises:
-            ArchiveError: a section or graph is missing, damaged or not usable.
-        """
-        self._file.outliers.read()
-        self.decoder.prepare()
-
-    def latents(self) -> np.ndarray:
-        """(C, H, W) float32 latent maps, the input `z` of the graph `frame` (do not write)."""
-        return self.decoder.latents()
-
-    def frame_inputs(self) -> dict[str, np.ndarray]:
-        """What the graph `frame` takes beside `z` and `time_h` (do not write); most families' graphs take nothing."""
-        return self.decoder.frame_inputs()
-
-    def decode(
-        self,
-        time_h: float,
-        region: Region | tuple[int, int, int, int] | None = None,
-        dtype: str = "uint8",
-        *,
-        keep: bool = True,
-    ) -> np.ndarray:
-        """Decode a frame, or a region of it, at any time.
-
-        Args:
-            time_h: Hours in [0, 24).
-            region: (y0, y1, x0, x1), rows y0..y1-1 and columns x0..x1-1; None is the whole frame.
-            dtype: "uint8" (8-bit sRGB signals only) or "float32" (0..255 or radiance, clipped to what the signal
-                allows); for textures also "rgba8" (as uint8, alpha 255), "float16", "rgba16f" (alpha 1), both rounded
-                from float32, and "rgb9e5" (shared exponent).
-            keep: Keep the maps of tiles that are decoded for it. Without, no more is held than the file and what one
-                tile takes, and the next request decodes the maps anew.
-
-        Returns:
-            (h, w, 3) array of its own; (h, w, 4) for rgba8 and rgba16f, (h, w) uint32 for rgb9e5.
-
-        Raises:
-            RequestError: time, region or dtype is not possible.
-            ArchiveError: a section or graph is missing, damaged or not usable.
-        """
-        checked, pixels = self._check(time_h, region, dtype), FORMATS[dtype]
-        values = self.decoder.decode(float(time_h), checked, pixels, keep)
-        self._file.outliers.put(values, time_h, checked, pixels)
-        if self._file.gutter == "black":
-            y0, y1, x0, x1 = checked
-            values[~self._file.mask.cut(slice(y0, y1), slice(x0, x1))] = pixels.black
-        return values
-
-    def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
-        """One texel, equal to `decode(time_h, dtype=dtype)[y, x]`; arguments and errors as there."""
-        region, pixels = self._check(time_h, (y, y + 1, x, x + 1), dtype), FORMATS[dtype]
-        if self._file.gutter == "black" or pixels not in (UINT8, FLOAT32) or self._file.outliers.any_at(time_h):
-            texel: np.ndarray = self.decode(time_h, region, dtype)[0, 0]
-            return texel
-        return self.decoder.texel(y, x, float(time_h), pixels)
-
-    def check(self, hours: Sequence[float], region: Region | tuple[int, int, int, int] | None = None) -> None:
-        """Raise RequestError unless all these times and this region can be decoded."""
-        for time_h in hours:
-            self._check(time_h, region, "float32")
-
-    def _check(self, time_h: float, region: tuple[int, int, int, int] | None, dtype: str) -> tuple[int, int, int, int]:
-        if not 0.0 <= time_h < 24.0:
-            raise RequestError(f"time: expected hours in [0, 24), found {time_h}")
-        pixels = FORMATS.get(dtype)
-        if pixels is None:
-            raise RequestError(f"dtype: expected one of {', '.join(FORMATS)}, found {dtype}")
-        if pixels.is_8bit and self.transfer != "srgb8":
-            raise RequestError(f"dtype: expected float32 for a linear lightmap, found {dtype}")
-        if region is None:
-            return 0, self.height, 0, self.width
-        y0, y1, x0, x1 = region
-        if not (0 <= y0 < y1 <= self.height and 0 <= x0 < x1 <= self.width):
-            raise RequestError(
-                f"region: expected rows within 0:{self.height} and columns within 0:{self.width}, "
-                f"found {y0}:{y1},{x0}:{x1}"
-            )
-        return y0, y1, x0, x1
 
 
 class Options(NamedTuple):

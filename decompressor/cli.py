@@ -11,7 +11,7 @@ from collections import Counter
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
-from .archive import Archive, Lightmap, Region, open_archive
+from .archive import Archive, open_archive
 from .damage import Damage, decode_around, find_damage, mark, whole_frame
 from .decoders import DECODERS
 from .errors import (
@@ -27,6 +27,7 @@ from .files import check_output, check_replaced, make_folder, refuse_inputs, wri
 from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
 from .hours_file import hours_text
+from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
 from .plain_text import one_line, plain_streams

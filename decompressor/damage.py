@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .archive import Lightmap, Region
 from .errors import ArchiveError
+from .lightmap import Lightmap, Region
 
 DAMAGE_COLOR = (255, 0, 255)
 """Of 8-bit frames and previews; floats are NaN."""

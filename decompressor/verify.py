@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from . import c_module
-from .archive import Archive, Lightmap, Region, open_archive
+from .archive import Archive, open_archive
 from .container import Container
 from .errors import ArchiveError
 from .graphs.shapes import FRAME_TEXELS
+from .lightmap import Lightmap, Region
 from .limits import DEFAULT_LIMITS, Limits
 from .sections import Section
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from todpack.decompressor.archive import Archive, Lightmap, open_archive
+from todpack.decompressor.archive import Archive, open_archive
 from todpack.decompressor.files import check_suffix
 from todpack.decompressor.frame_files import write_frame
+from todpack.decompressor.lightmap import Lightmap
 
 
 def _section_lines(archive: Archive) -> list[str]:

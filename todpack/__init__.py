@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from todpack.api import CompressReport, compress, score
-    from todpack.decompressor.archive import Archive, Lightmap, Region, open_archive
+    from todpack.decompressor.archive import Archive, open_archive
     from todpack.decompressor.errors import (
         ArchiveError,
         DamagedArchiveError,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         TruncatedArchiveError,
         UnsupportedVersionError,
     )
+    from todpack.decompressor.lightmap import Lightmap, Region
     from todpack.decompressor.limits import Limits
     from todpack.decompressor.verify import Verdict
     from todpack.decompressor.verify import verify_archive as verify
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("CompressReport", "compress", "score"),
-    "decompressor.archive": ("Archive", "Lightmap", "Region", "open_archive"),
+    "decompressor.archive": ("Archive", "open_archive"),
     "decompressor.errors": (
         "ArchiveError",
         "DamagedArchiveError",
@@ -62,6 +63,7 @@ _HOMES = {
         "TruncatedArchiveError",
         "UnsupportedVersionError",
     ),
+    "decompressor.lightmap": ("Lightmap", "Region"),
     "decompressor.limits": ("Limits",),
     "decompressor.verify": ("Verdict", "verify"),
     "eval.errors": ("EvalError",),

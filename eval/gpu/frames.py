@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,11 +75,12 @@ def bandwidth_gb_per_s(device: str, n_bytes: int) -> float:
 
 def read_interface(submission: Path) -> Any:
     """The module Interface.py of a submission."""
-    spec = importlib.util.spec_from_file_location("todpack_gpu_interface", submission / "Interface.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(submission))
+    sys.modules.pop("Interface", None)  # of another submission
+    try:
+        return importlib.import_module("Interface")
+    finally:
+        sys.path.remove(str(submission))
 
 
 def largest_difference(submission: Path, data: Path, device: str) -> float:

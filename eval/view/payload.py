@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from todpack.decompressor.archive import Archive, Lightmap
+from todpack.decompressor.archive import Archive
 from todpack.decompressor.graphs.dims import COLUMNS, ROWS
 from todpack.decompressor.graphs.runtime import Graph, Runtime
 from todpack.decompressor.graphs.shapes import GraphInputs
+from todpack.decompressor.lightmap import Lightmap
 from todpack.decompressor.memory import MemoryAccount
 from todpack.decompressor.pool import ALONE
 from todpack.decompressor.time_account import TimeAccount

@@ -176,7 +176,8 @@ TodStatus tod_build_spreads(const TodPyramid *pyramid, const uint8_t *valid, Tod
     return TOD_OK;
 }
 
-void tod_restrict(const TodSpread *spread, const TodImage *fine, TodImage *coarse)
+/* Every sample of the low band with its taps on the level below: gathered from them, or scattered to them. */
+static void across_levels(const TodSpread *spread, const TodImage *fine, const TodImage *coarse, int to_fine)
 {
     const TodEncodeKernels *kernels = tod_encode_kernels();
     for (int32_t y = 0; y < coarse->height; y++)
@@ -185,23 +186,24 @@ void tod_restrict(const TodSpread *spread, const TodImage *fine, TodImage *coars
                 continue;
             TodTaps taps;
             tod_taps_of(spread, TOD_LOW, y, x, &taps);
-            kernels->gather(tod_image_at(fine, taps.y, taps.x), tod_image_row(fine), fine->lanes, &taps.weight[0][0],
-                            TOD_TAP_SIDE, taps.height, taps.width, tod_image_at(coarse, y, x));
+            float *low = tod_image_at(coarse, y, x), *tapped = tod_image_at(fine, taps.y, taps.x);
+            if (to_fine)
+                kernels->scatter(low, fine->lanes, &taps.weight[0][0], TOD_TAP_SIDE, taps.height, taps.width, tapped,
+                                 tod_image_row(fine));
+            else
+                kernels->gather(tapped, tod_image_row(fine), fine->lanes, &taps.weight[0][0], TOD_TAP_SIDE, taps.height,
+                                taps.width, low);
         }
+}
+
+void tod_restrict(const TodSpread *spread, const TodImage *fine, TodImage *coarse)
+{
+    across_levels(spread, fine, coarse, 0);
 }
 
 void tod_prolong(const TodSpread *spread, const TodImage *coarse, TodImage *fine)
 {
-    const TodEncodeKernels *kernels = tod_encode_kernels();
-    for (int32_t y = 0; y < coarse->height; y++)
-        for (int32_t x = 0; x < coarse->width; x++) {
-            if (!spread->low_sites[(size_t)y * (size_t)coarse->width + (size_t)x])
-                continue;
-            TodTaps taps;
-            tod_taps_of(spread, TOD_LOW, y, x, &taps);
-            kernels->scatter(tod_image_at(coarse, y, x), fine->lanes, &taps.weight[0][0], TOD_TAP_SIDE, taps.height,
-                             taps.width, tod_image_at(fine, taps.y, taps.x), tod_image_row(fine));
-        }
+    across_levels(spread, fine, coarse, 1);
 }
 
 void tod_add_metric(const TodSpread *spread, const TodImage *change, TodImage *slopes)

@@ -13,15 +13,6 @@ add x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
 command -v wine64 >/dev/null 2>&1 || add wine "wine wine64"
 [ -e /usr/include/zstd.h ] || packages="$packages libzstd-dev"
 [ -n "$packages" ] || exit 0
-skip() {
-    echo "test-native: without$packages: $1" >&2
-    exit 0
-}
-[ "$(id -u)" = 0 ] || skip "only root can install them"
-command -v apt-get >/dev/null 2>&1 || skip "there is no apt-get"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-export DEBIAN_FRONTEND=noninteractive
+. "$(dirname "$0")/../../tests/install_packages.sh"
 # shellcheck disable=SC2086
-{ apt-get update && apt-get install -y --no-install-recommends $packages; } >"$log" 2>&1 ||
-    { tail -n 5 "$log" >&2; skip "apt-get could not install them"; }
+install_packages $packages || echo "test-native: without$packages: $reason" >&2

@@ -10,11 +10,6 @@ fail() {
     echo "test-browser: $1; install Chromium, or name one by TODPACK_CHROMIUM=/path/to/chromium" >&2
     exit 1
 }
-[ "$(id -u)" = 0 ] || fail "no Chromium found, and only root can install one"
-command -v apt-get >/dev/null 2>&1 || fail "no Chromium found, and no apt-get to install one"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-export DEBIAN_FRONTEND=noninteractive
-{ apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; } >"$log" 2>&1 ||
-    { tail -n 5 "$log" >&2; fail "apt-get could not install chromium"; }
+. "$(dirname "$0")/../install_packages.sh"
+install_packages chromium fonts-dejavu-core || fail "no Chromium found, and $reason"
 command -v chromium >/dev/null 2>&1 || fail "the package chromium brought no command chromium"

@@ -2,22 +2,14 @@
 # What tests of exports read files and shaders with (npm's packages of package.json here, glslang), and Emscripten: Debian's programs
 # where root may install them.
 set -eu
-fail() {
-    echo "test-browser: $1" >&2
-    exit 1
-}
+. "$(dirname "$0")/../install_packages.sh"
 need() { # need COMMAND PACKAGE...
     name=$1
     shift
-    if command -v "$name" >/dev/null 2>&1; then
-        return
-    fi
-    [ "$(id -u)" = 0 ] || fail "no $name found, and only root can install it"
-    command -v apt-get >/dev/null 2>&1 || fail "no $name found, and no apt-get to install it"
-    log=$(mktemp)
-    export DEBIAN_FRONTEND=noninteractive
-    { apt-get update && apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1 ||
-        { tail -n 5 "$log" >&2; fail "apt-get could not install $*"; }
+    command -v "$name" >/dev/null 2>&1 || install_packages "$@" || {
+        echo "test-browser: no $name found, and $reason" >&2
+        exit 1
+    }
 }
 need glslangValidator glslang-tools
 need npm nodejs npm

@@ -6,11 +6,6 @@ fail() {
     echo "peers: $1; install aomenc (Debian: aom-tools), or go without: the peer libaom is absent then" >&2
     exit 1
 }
-[ "$(id -u)" = 0 ] || fail "no aomenc found, and only root can install it"
-command -v apt-get >/dev/null 2>&1 || fail "no aomenc found, and no apt-get to install it"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-export DEBIAN_FRONTEND=noninteractive
-{ apt-get update && apt-get install -y --no-install-recommends aom-tools; } >"$log" 2>&1 ||
-    { tail -n 5 "$log" >&2; fail "apt-get could not install aom-tools"; }
+. "$(dirname "$0")/../../install_packages.sh"
+install_packages aom-tools || fail "no aomenc found, and $reason"
 command -v aomenc >/dev/null 2>&1 || fail "the package aom-tools brought no command aomenc"

@@ -64,7 +64,9 @@ def test_other_steps_are_refined_again_and_none_goes_without(run: Path, tmp_path
 
 
 @pytest.mark.thorough
-def test_killed_training_starts_afresh(noisy_day: Path, tmp_path: Path) -> None:
+def test_killed_training_starts_afresh_and_says_so(
+    noisy_day: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     command = [sys.executable, "-m", "todpack", "train", str(noisy_day), "-o", str(killed), *OPTIONS]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -75,8 +77,10 @@ def test_killed_training_starts_afresh(noisy_day: Path, tmp_path: Path) -> None:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    caplog.set_level("INFO")
     assert not (killed / "config.json").exists()
     assert main(["train", str(noisy_day), "-o", str(killed), *OPTIONS, "--resume"]) == 0
+    assert "--resume: daybasis keeps nothing of an unfinished run; it begins afresh" in caplog.messages
     assert main(["train", str(noisy_day), "-o", str(whole), *OPTIONS]) == 0
     assert (killed / "arrays.npz").read_bytes() == (whole / "arrays.npz").read_bytes()
     logs = [(folder / "log.csv").read_text().splitlines() for folder in (killed, whole)]
