@@ -24,7 +24,7 @@ SHARES = {
     "container": 40, "metadata": 100, "stream": 40, "tables": 30, "zstd": 150, "mask": 150, "planes": 100, "graph": 100,
     "archive": 50, "verify": 30, "level": 10, "raw": 5, "view": 15, "inspect": 20, "report": 1, "decompress": 15,
     "export": 10, "run_folder": 15, "manifest": 30, "contest_config": 30, "space": 30, "region": 30, "threads": 30,
-    "decoders": 30, "encode": 3,
+    "decoders": 30, "encode": 3, "adaptive": 30, "packed": 20,
 }  # fmt: skip
 """Executions of each target in a thousand or so of all; the slower a target, the fewer."""
 KEPT, KEPT_BYTES = 12, 4096

@@ -12,12 +12,12 @@ import numpy as np
 import zstandard
 
 from tests.contest_data import KEYS, make_radiance
-from tests.decompressor.forge import take_apart
+from tests.decompressor.forge import HEADER, HEADER_BYTES, take_apart
 from tests.fuzz.doors import joined
 from tests.fuzz.targets import N_MAPS, stream_sites
 from tests.fuzz.tiny import tiny_archives
 from tests.packer.micro_run import write_micro_run
-from todpack.decompressor.container import Container
+from todpack.decompressor.container import PACKED, Container
 from todpack.decompressor.daybasis.entropy.header import split_stream
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
@@ -50,6 +50,11 @@ def _streams() -> list[bytes]:
         ]  # fmt: skip
         out += [encode_bands(bands, sites, entropy=entropy) for entropy in ("ans", "zstd")]
     return out
+
+
+def _stored_metadata(archive: bytes) -> bytes:
+    _, _, _, size, *_ = struct.unpack(HEADER, archive[:HEADER_BYTES])
+    return archive[HEADER_BYTES:][:size]
 
 
 def _as_tables(stream: bytes) -> bytes:
@@ -130,6 +135,7 @@ def seeds() -> dict[str, list[bytes]]:
     return {
         "container": archives,
         "metadata": texts,
+        "packed": [text for text in map(_stored_metadata, archives) if text.startswith(PACKED)],
         "stream": streams,
         "tables": [_as_tables(stream) for stream in streams],
         "zstd": [zstandard.compress(bytes(range(100))), (600).to_bytes(2, "little") + piece],

@@ -36,6 +36,7 @@ from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.mask import decode_mask, unpack_mask
 from todpack.decompressor.memory import MemoryAccount
 from todpack.decompressor.metadata import read_archive_entry
+from todpack.decompressor.packed_metadata import unpack_metadata
 from todpack.decompressor.reversible_wavelet import inverse_bands
 from todpack.decompressor.sections import read_section_table
 from todpack.decompressor.verify import verify_archive
@@ -75,6 +76,15 @@ def metadata(data: bytes) -> None:
             read_entry(archive, lightmap)
     except TodpackError:
         return
+
+
+def packed(data: bytes) -> None:
+    """metadata.json in adaptive bits: what comes out is looked at as any other."""
+    try:
+        text = unpack_metadata(data)
+    except EntropyError:
+        return
+    metadata(text)
 
 
 @lru_cache(maxsize=1)
@@ -243,6 +253,7 @@ def raw(data: bytes) -> None:
 TARGETS: dict[str, Target] = {
     "container": container,
     "metadata": metadata,
+    "packed": packed,
     "stream": stream,
     "tables": tables,
     "zstd": zstd,

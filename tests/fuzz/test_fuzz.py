@@ -15,7 +15,7 @@ COUNTS = {
     "graph": 1500, "archive": 400, "verify": 150, "level": 400, "raw": 100, "view": 60, "inspect": 60, "report": 8,
     "decompress": 60, "export": 30, "run_folder": 60, "manifest": 1000, "contest_config": 1000, "space": 1000,
     "region": 200, "threads": 150, "decoders": 150, "encode": 15,
-    "adaptive": 1500,
+    "adaptive": 1500, "packed": 800,
 }  # fmt: skip
 
 
