@@ -5,6 +5,12 @@
 #include "encode_kernels.h"
 #include "sparse_rotation.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#define MAPPED ((int)1 << 21)
+
 PyObject *tod_raise_status(TodStatus status)
 {
     if (status == TOD_NO_MEMORY)
@@ -88,6 +94,10 @@ static struct PyModuleDef MODULE = {
 
 PyMODINIT_FUNC PyInit__native(void)
 {
+#ifdef __GLIBC__
+    /* arrays of megabytes go back to the system when they are freed, which else keeps up to 64 MiB of them */
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED);
+#endif
     PyObject *module = PyModule_Create(&MODULE);
     if (module && !tod_add_descent(module)) {
         Py_DECREF(module);

@@ -45,8 +45,10 @@ from .transform.closed_form import TemporalTransform, find_transform
 CLOSED_FORM_SMOOTHING = Smoothing(0.16, (13 / 64, 13 / 64))
 """Where the rounding does not know of the smoothing, a smaller bound suits it than in the refinement."""
 DECODED_BYTES = 256 * MIB  # decoded tiles that measuring keeps
-NEAR_OCTAVES = 0.15
+NEAR_OCTAVES = 0.25
 """Between steps that one transform serves: the rotations hardly change, and K follows the step slowly."""
+REFINED_STEP = 1 / 1.1
+"""Of the closed form's step: at this one refined codes have about its PSNR."""
 
 OnSweep: TypeAlias = Callable[[int, int, str], object]
 """Told of tiles that were swept, of how many, and of rate and PSNR."""
@@ -195,7 +197,7 @@ def encode_day(
     if refine is not None:  # the closed form says where about, and the search begins there in the one transform
         if target_psnr_db is not None:
             start = first_step(target_psnr_db)
-        start = approach_step(lambda step: encode(step, None), target_psnr_db, target_size_bytes, start)
+        start = REFINED_STEP * approach_step(lambda step: encode(step, None), target_psnr_db, target_size_bytes, start)
         if latest is not None and abs(math.log2(start / latest[0])) < NEAR_OCTAVES:
             transform = latest[1]
     return search_step(lambda step: encode(step, refine), target_psnr_db, target_size_bytes, start)
