@@ -27,7 +27,7 @@ from .model import RdModel, pieces
 BATCH, METRIC_TEXELS = 2048, 2048
 SETBACK = 1.02
 """A round is taken back after which D + rd_weight R is over so much of the least it was."""
-HEAD_RATES = {"gather": 1e-2, "biases": 1e-2, "spread": 1e-2, "matrix": 1e-4, "offset": 1e-2}
+HEAD_RATES = {"gather": 3e-2, "biases": 3e-2, "spread": 3e-2, "matrix": 1e-4, "offset": 1e-2}
 
 OnRound = Callable[[int, float, float], object]
 """Told of rounds done, bits of all codes, and the mean squared error."""
@@ -53,7 +53,7 @@ class Rounds:
             held.put(tile.codes())
         self._refine = RefineConfig(rd_weight=config.rd_weight)
         self._generator = torch.Generator().manual_seed(config.seed)
-        groups = [{"params": [p], "lr": HEAD_RATES[name]} for name, p in model.head.named_parameters()]
+        groups = [{"params": [p], "first_lr": HEAD_RATES[name]} for name, p in model.head.named_parameters()]
         self._optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
         self.history: list[tuple[float, float]] = []
 
@@ -117,8 +117,8 @@ class Rounds:
         if not len(model.head.gather):
             return
         sizes = torch.tensor([float(some.shape[1]) for some in maps])
-        for group, rate in zip(self._optimizer.param_groups, HEAD_RATES.values(), strict=True):
-            group["lr"] = share * rate
+        for group in self._optimizer.param_groups:
+            group["lr"] = share * group["first_lr"]
         for _ in range(self._config.head_steps):
             number = int(torch.multinomial(sizes, 1, generator=self._generator))
             texels = torch.randint(0, maps[number].shape[1], (BATCH,), generator=self._generator)
