@@ -27,6 +27,9 @@ class DayBasisConfig:
         help="Levels of the pyramid.  [default: 5, under 192 texels fewer]",
     )
     rotate: bool = option(True, help="Find the sparse rotation; without it the basis is the plain KLT.")
+    max_components: int | None = option(
+        None, 1, 4096, of=int, help="Components at most: frames cost in proportion.  [default: as many as save bytes]"
+    )
     max_classes: int = option(12, 1, 256, help="Regional rotations at most; 1: none.")
     transfer: str = option("gamma", choices=TRANSFERS, help="Domain in which linear radiance is coded.")
     reweight: int = option(1, 0, 16, help="Linear: trial codings that trade SSIM of busy hours for bytes.")

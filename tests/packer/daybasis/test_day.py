@@ -272,3 +272,15 @@ def test_the_bytes_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Mo
         found.add(day.writer.to_bytes())
         assert day.writer.metadata["lightmaps"][0]["model"]["n_classes"] > 1
     assert len(found) == 1
+
+
+def test_components_at_most() -> None:
+    """The components that save most stay."""
+    sequence, found = sequence_of(64, 64, noise=2.0), []
+    for most in (None, 200, 5, 1):
+        day = encode_day(sequence, DayBasisConfig(q_step=8.0, max_components=most), DayBasisPackOptions())
+        found.append((day.n_components, day.psnr_db))
+    assert found[0] == found[1]
+    assert found[0][0] > 5
+    assert [n for n, _ in found[2:]] == [5, 1]
+    assert found[0][1] > found[2][1] > found[3][1]
