@@ -111,7 +111,7 @@ def decode(source: LargeLightmap, out: Path) -> dict[str, Any]:
             if y < source.height and x < source.width:
                 texel = lightmap.random_test([[y, x, hour]])
                 largest = max(largest, float((texel[0] - result[0, :, y, x]).abs().max()))
-        del result
+        del result, found  # which is a view of it
     return {
         "kind": type(lightmap).__name__, "constructor_s": round(constructor_s, 2),
         "constructor_bytes": constructor_bytes - before, "frame_s": [round(s, 3) for s in frame_s],
