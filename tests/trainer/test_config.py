@@ -33,7 +33,7 @@ def test_unknown_preset() -> None:
 
 
 def test_unknown_key() -> None:
-    with pytest.raises(ConfigError, match=r"unknown key 'hiden'; known: baseline_time, "):
+    with pytest.raises(ConfigError, match=r"unknown key 'hiden'; known: adam_beta2, baseline_input, "):
         from_json(GridMlpConfig, {"hiden": 3})
 
 
