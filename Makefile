@@ -121,7 +121,7 @@ bench-families: $(STAMP)  ## of that, trained families at their defaults (10 min
 gpu: $(STAMP)  ## check and time what a CUDA device does, docs/gpu.md; without one, say so
 	$(BIN)/python -m todpack.eval.gpu
 
-ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=...), 3 seeds each (20 minutes)
+ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=...), 3 seeds each; reruns measure what changed
 	$(BIN)/todpack eval ab $(DATA) -o $(OUT)/ab --json-out $(OUT)/ab.json
 
 golden: $(STAMP)  ## write a golden archive for this version (a person's decision; tests never do it)
