@@ -195,28 +195,51 @@ class Tuning:
             SubmissionError: nothing was measured in the time.
         """
         goes_on = self._measure("tune: first steps", [FIRST] * len(self._jobs))
-        goes_on = goes_on and self._measure("tune: other domains", [OTHERS] * len(self._jobs))
         used = [n for n, points in enumerate(self._points) if points]
         if not used:
             raise SubmissionError("--budget: expected the time of a few measurements at least, found none done")
         objective = self._objective(used)
         best = self._best(used, objective)
+        if goes_on and self._max_rounds:  # steps decide more than domains: first those, in case the time is short
+            goes_on, best, _ = self._round("tune: steps", used, objective, best, looks_beside=False)
+        if goes_on:
+            goes_on = self._measure("tune: other domains", [OTHERS] * len(self._jobs))
+            best = self._best(used, objective, best)
         for number in range(self._max_rounds if goes_on else 0):
             before = objective.score(_sums(best))
-            curves = [interpolated_curve(self._points[n]) for n in used]
-            chosen = [curve.settings[i] for curve, i in zip(curves, choose(curves, objective), strict=True)]
-            wanted: list[list[Setting]] = [[] for _ in self._jobs]
-            for n, setting in zip(used, chosen, strict=True):
-                wanted[n] = _worth_measuring(setting, [point.setting for point in self._points[n]])
-            if not any(wanted):
+            goes_on, best, is_new = self._round(f"tune: round {number + 1}", used, objective, best)
+            if not is_new:
                 break
-            goes_on = self._measure(f"tune: round {number + 1}", wanted)
-            best = self._best(used, objective, best)
             after = objective.score(_sums(best))
             self._say(f"round {number + 1}: score {after:.4f} ({after - before:+.4f})")
             if not goes_on or after - before < ENOUGH:
                 break
         return self._result(used, objective, best)
+
+    def _round(
+        self,
+        label: str,
+        used: Sequence[int],
+        objective: Objective,
+        best: list[RatePoint],
+        *,
+        looks_beside: bool = True,
+    ) -> tuple[bool, list[RatePoint], bool]:
+        """Measure what the interpolation chooses.
+
+        Returns:
+            Whether there is time left, the best of what was measured then, and whether anything was new.
+        """
+        curves = [interpolated_curve(self._points[n]) for n in used]
+        chosen = [curve.settings[i] for curve, i in zip(curves, choose(curves, objective), strict=True)]
+        wanted: list[list[Setting]] = [[] for _ in self._jobs]
+        for n, setting in zip(used, chosen, strict=True):
+            worth = _worth_measuring(setting, [point.setting for point in self._points[n]])
+            wanted[n] = worth if looks_beside else [one for one in worth if one == setting]
+        if not any(wanted):
+            return True, best, False
+        goes_on = self._measure(label, wanted)
+        return goes_on, self._best(used, objective, best), True
 
     def _objective(self, used: Sequence[int]) -> Objective:
         firsts = [self._points[n][0] for n in used]
