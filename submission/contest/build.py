@@ -50,12 +50,12 @@ the {n_lightmaps} lightmap(s), {n_bytes} bytes in all; `todpack/` reads them. Py
 
 WITH_CORE = """
 `todpack/decompressor/_native*` is a native core, built for {platform} from `todpack/native/`, by which the constructor
-takes a fraction of the time. Elsewhere, or without the file, NumPy reads the same maps;
-`python todpack/native/build.py` builds it anew.
+takes a fraction of the time. Elsewhere, or without the file, NumPy reads the same maps; `python native/build.py` in
+`todpack/` builds it anew.
 """
 WITHOUT_CORE = """
-Where `python todpack/native/build.py` has built a native core by a C compiler, the constructor takes a fraction of the
-time; without it, NumPy reads the same maps.
+Where `python native/build.py` in `todpack/` has built a native core by a C compiler, the constructor takes a fraction
+of the time; without it, NumPy reads the same maps.
 """
 
 

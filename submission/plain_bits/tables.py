@@ -1,4 +1,4 @@
-"""What all texels of a file of plain bits share: times, matrices, rotations. FORMAT.md "Content"."""
+"""What all texels of a file of plain bits share: times, matrices, rotations; "Content" in this folder's FORMAT.md."""
 
 from __future__ import annotations
 
