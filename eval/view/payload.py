@@ -51,7 +51,8 @@ def graph_section(archive: Archive, index: int) -> str:
 
 def _quantize(maps: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     low, high = maps.min(axis=(1, 2)), maps.max(axis=(1, 2))
-    scale = np.where(high > low, (high.astype(np.float64) - low) / ((1 << bits) - 1), 1.0).astype(np.float32)
+    scale = ((high.astype(np.float64) - low) / ((1 << bits) - 1)).astype(np.float32)
+    scale[scale == 0] = 1  # of a flat map, or one whose range is less than a float's least step
     codes = np.rint((maps - low[:, None, None]) / scale[:, None, None]).astype(np.uint16)
     return codes, scale, low.astype(np.float32)
 
