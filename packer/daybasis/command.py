@@ -85,7 +85,7 @@ def encode(
     encoded = encode_day(
         day,
         with_step(config, options, day.transfer == "linear" and transform is None),
-        DayBasisPackOptions(**option_values(DayBasisPackOptions, options)),
+        DayBasisPackOptions(**option_values(DayBasisPackOptions, options), packs_metadata=True),
         transform=transform,
         domain=domain,
         refine=refine,

@@ -90,7 +90,8 @@ def test_good_bundle_passes(
 @pytest.mark.thorough
 def test_json_report_on_stdout(good: Path, tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(good, tiny_day, "--json", "--report", str(tmp_path / "mine.json")) == 0
-    assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "mine.json").read_text())
+    written = json.loads((tmp_path / "mine.json").read_text())
+    assert {"written_by": "todpack", **json.loads(capsys.readouterr().out)} == written
 
 
 def test_changed_file_fails(bundle: Path, tiny_day: Path, capsys: pytest.CaptureFixture[str]) -> None:
