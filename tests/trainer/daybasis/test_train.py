@@ -51,6 +51,7 @@ def test_packing_a_run_needs_no_torch_and_is_what_compress_gives(run: Path, nois
             "dictionary",
             "digest",
             "adaptive",
+            "packed",
         ]
         archive.decode(3.0)
 
