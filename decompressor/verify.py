@@ -144,8 +144,11 @@ class _Decoding:
         try:
             if self._left > 0 or c_module.IS_BUILT:
                 lightmap.check_mask()
+            if self._left > 0:
+                _ = lightmap.decoder  # what it lacks, all tiles lack
         except ArchiveError as error:
             self._fault(lightmap, error)
+            return
         first, *later = lightmap.hours.tolist()
         whole = [n for n in range(lightmap.n_tiles) if self._left > 0 and self._tile(lightmap, n, [first])]
         self.n_tiles += len(whole)
