@@ -88,7 +88,7 @@ def ratio_table(sets: Sets, targets: Mapping[str, Mapping[str, float]]) -> Table
 
 def parts_table(sets: Sets) -> Table:
     """Where the refined codec's bytes are at the highest and the lowest level."""
-    shown = ("coefficients", "basis", "mask", "model", "header and metadata")
+    shown = ("coefficients", "basis", "turns", "mask", "header and metadata")
     body = []
     for name, found in sets.items():
         levels = found["levels_db"]
