@@ -79,6 +79,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "--epochs 1 --baseline_encoder --lpips_freq 0 --loss_lpips_w 0.1 --patch_size 16",
     ],
 )
+@pytest.mark.thorough
 def test_trainings_run(here: Path, more: str) -> None:
     words = ["train", "--data_dir", "day", "--output_dir", "run", "--family", "gridmlp", *SMALL.split(), *more.split()]
     assert main(words) == 0

@@ -46,6 +46,7 @@ def test_regions_equal_the_whole_frame(wide_archive: Path, threads: int, dtype: 
 
 @pytest.mark.parametrize("hidden", [1, 3, 4, 16, 17, 64, 130, 300])
 @pytest.mark.parametrize("mlp_dtype", ["fp32", "int8"])
+@pytest.mark.thorough
 def test_texels_equal_the_whole_frame(tmp_path: Path, hidden: int, mlp_dtype: str) -> None:
     """For hidden layers that fill the processor's vectors, that do not, and that the runtime adds up in parts."""
     run = write_micro_run(tmp_path / "run", height=23, width=37, hidden=hidden, layers=2, channels=3)

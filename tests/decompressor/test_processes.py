@@ -52,6 +52,7 @@ def in_children(archive: Archive, n: int) -> list[bytes]:
 @pytest.mark.parametrize("is_warm", [False, True], ids=["fresh", "warm"])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.thorough
 def test_forked_children_decode(name: str, is_warm: bool) -> None:
     with open_archive(FOLDER / f"{name}.tod", threads=1, provider="cpu") as archive:
         expected = frames_of(archive)

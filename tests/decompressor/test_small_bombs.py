@@ -53,6 +53,7 @@ def test_small_files_are_cheap(tmp_path: Path) -> None:
 
 
 @linux
+@pytest.mark.thorough
 def test_good_files_keep_the_promise_too(tmp_path: Path) -> None:
     height, width = 4096, 2048
     ramp = np.linspace(40, 120, width, dtype=np.float32)[:, None] * np.array([1.0, 0.9, 0.7], np.float32)

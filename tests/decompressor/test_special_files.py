@@ -55,6 +55,7 @@ def test_open(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["decompress", "verify", "inspect", "eval score", "submit build"])
+@pytest.mark.thorough
 def test_commands_do_not_wait_for_a_pipe(command: str, tmp_path: Path) -> None:
     path, words = special("pipe", tmp_path)
     more = {"decompress": ["-o", "out"], "eval score": ["--data", "data", "--no-lpips"], "submit build": ["-o", "out"]}

@@ -66,6 +66,7 @@ def test_named_weights_that_are_missing_are_an_error(
 
 
 @pytest.mark.parametrize("arguments", [["score", "--no-lpips", "--data"], ["latency", "--opens", "1"]])
+@pytest.mark.thorough
 def test_neither_torch_nor_scipy_is_loaded(tiny_archive: Path, tiny_day: Path, arguments: list[str]) -> None:
     """In a fresh process, through the very command."""
     program = (

@@ -20,6 +20,7 @@ LOSSY = {"PXR24": 1e-3, "B44": 0.1, "B44A": 0.1, "DWAA": 0.1, "DWAB": 0.1}
 
 @pytest.mark.parametrize("compression", LOSSLESS)
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.thorough
 def test_compressions_without_loss(tmp_path: Path, compression: str, dtype: type) -> None:
     stored = RADIANCE.astype(dtype)
     picture = read_exr(openexr_frame(tmp_path / "a.exr", {"RGB": stored}, f"{compression}_COMPRESSION"))

@@ -332,6 +332,7 @@ def test_a_tiff_whose_offsets_are_no_integers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tga", "a.bmp", "a.webp", "a.tif", "a.npy", "a.hdr"])
+@pytest.mark.thorough
 def test_damaged_files_of_every_kind(tmp_path: Path, name: str) -> None:
     """Changed, lost and inserted bytes: a picture, or one line."""
     pytest.importorskip("imagecodecs")

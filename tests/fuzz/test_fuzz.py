@@ -20,6 +20,7 @@ COUNTS = {
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.thorough
 def test_seeds_are_not_refused_outright(target: str) -> None:
     assert seeds()[target]
     for data in seeds()[target]:
@@ -27,6 +28,7 @@ def test_seeds_are_not_refused_outright(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.thorough
 def test_short_run(target: str) -> None:
     assert mutated(target, COUNTS[target]) == COUNTS[target]
 

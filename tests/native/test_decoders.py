@@ -29,6 +29,7 @@ def opened(name: str, decoder: str, **options):
 @pytest.mark.parametrize("gutter", ["dilate", "mean", "black"])
 @pytest.mark.parametrize("decoder", OTHERS)
 @pytest.mark.parametrize("name", ARCHIVES)
+@pytest.mark.thorough
 def test_stored_hours_and_maps_are_the_same_bytes(name: str, decoder: str, gutter: str) -> None:
     with opened(name, "onnx", gutter=gutter) as plain, opened(name, decoder, gutter=gutter) as other:
         for a, b in zip(plain.lightmaps, other.lightmaps, strict=True):
@@ -74,6 +75,7 @@ def test_between_stored_hours_within_a_step_of_the_graph(name: str, decoder: str
 
 @pytest.mark.parametrize("decoder", ["onnx", *OTHERS])
 @pytest.mark.parametrize("name", ARCHIVES)
+@pytest.mark.thorough
 def test_frame_region_texel_and_formats_agree(name: str, decoder: str) -> None:
     rng = np.random.default_rng(0)
     with opened(name, decoder) as archive:

@@ -33,6 +33,7 @@ def check(seed: int, side: int | None = None, n_components: int | None = None) -
 
 
 @pytest.mark.parametrize("seed", range(60))
+@pytest.mark.thorough
 def test_maps(seed: int) -> None:
     check(seed)
 
@@ -49,6 +50,7 @@ def test_large_tiles(side: int, n_components: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.thorough
 def test_damage(seed: int) -> None:
     """A bit flipped, or the end missing: both readers refuse it, or both read the same."""
     case, rng = any_case(seed), np.random.default_rng(seed)
@@ -124,6 +126,7 @@ def test_tiles_in_any_order(new_file: Path, is_native: bool) -> None:
     assert len(file.outliers()[0]) == 0
 
 
+@pytest.mark.thorough
 def test_damaged_files_of_both(new_file: Path, tmp_path: Path) -> None:
     """With the checksum made anew, so that the readers see the damage."""
     data, rng = new_file.read_bytes(), np.random.default_rng(0)

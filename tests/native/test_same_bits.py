@@ -31,6 +31,7 @@ def maps_of(case: Case, pool: Pool = ALONE, dilates: bool = False) -> np.ndarray
 
 
 @pytest.mark.parametrize("seed", range(150))
+@pytest.mark.thorough
 def test_maps(seed: int) -> None:
     case = random_case(seed)
     expected = case.reference()
@@ -69,6 +70,7 @@ def test_maps_of_16_and_of_32_bits_both_occur() -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
+@pytest.mark.thorough
 def test_damaged_streams(seed: int) -> None:
     case, rng = random_case(seed), np.random.default_rng(seed)
     for _ in range(10):

@@ -128,6 +128,7 @@ def decoded_and_expected(run: Path, archive_path: Path, dtype: str) -> list[tupl
 
 
 @pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.thorough
 def test_switch_decodes_as_trained(day: Day, tmp_path: Path, name: str) -> None:
     config = GridMlpConfig(**{**PLAIN, **SWITCHES[name]})
     train_gridmlp(day, config, tmp_path / "run", device="cpu", quiet=True)

@@ -50,6 +50,7 @@ def test_same_run_same_bytes(run: Path, tmp_path: Path, options: GridMlpPackOpti
     assert str(tmp_path).encode() not in data
 
 
+@pytest.mark.thorough
 def test_same_bytes_from_other_processes(run: Path, tmp_path: Path) -> None:
     program = "import sys; from todpack.packer.gridmlp.pack import pack_run; pack_run(sys.argv[1], sys.argv[2])"
     digests = set()

@@ -109,6 +109,7 @@ def test_a_plain_day_is_lossless_at_every_step() -> None:
     assert math.isinf(day.psnr_db)
 
 
+@pytest.mark.thorough
 def test_real_day_meets_its_targets() -> None:
     frames, valid = make_day(96, 80, 24)
     frames = np.clip(frames + np.random.default_rng(0).normal(0, 3, frames.shape), 0, 255).astype(np.uint8)

@@ -147,6 +147,7 @@ def test_bad_input(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
+@pytest.mark.thorough
 def test_bad_input_as_a_process(
     program: list[str], words: list[str], line: str, material: Path, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def interrupted(command: list[str], at: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [1, 20, 60, 150, 400])
+@pytest.mark.thorough
 def test_interrupted_at_an_import(at: int, tmp_path: Path) -> None:
     """In turn: of click, of our own modules, of NumPy, of onnxruntime, of SciPy."""
     interrupted(["todpack", "compress", str(SAMPLE), "-o", str(tmp_path / "a.tod")], at, tmp_path)
@@ -71,6 +72,7 @@ def test_interrupted_at_imports_of_torch(family: str, tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (130, "todpack: interrupted\n"), f"at import {at}"
 
 
+@pytest.mark.thorough
 def test_the_console_script_in_the_middle_of_its_work(tmp_path: Path) -> None:
     """A real process, a real signal: the archive that was there stays, nothing is left over."""
     script = Path(sys.executable).with_name("todpack")
@@ -107,6 +109,7 @@ train.q-step = [8.0, 16.0, 24.0, 32.0]
 
 
 @pytest.mark.parametrize("command", ["compress", "search"])
+@pytest.mark.thorough
 def test_workers_end_with_a_command_that_is_terminated(command: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (tmp_path / "space.toml").write_text(SPACE)

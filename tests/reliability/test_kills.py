@@ -75,6 +75,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.thorough
 def test_killed_command_leaves_the_old_or_the_new(world: World, tmp_path: Path, name: str) -> None:
     """Two kills of each command: before a change of the file system, and by the clock or in a write."""
     case, draw = Case(world, name, tmp_path), random.Random(name)
@@ -125,6 +126,7 @@ def resumed(world: World, options: Sequence[str], kills: list[dict[str, float]],
 
 
 @pytest.mark.parametrize("family", TRAININGS)
+@pytest.mark.thorough
 def test_killed_training_resumes_bit_for_bit(world: World, tmp_path: Path, family: str) -> None:
     draw = random.Random(family)
     kills = [{"kill_before": draw.randint(20, 45)}, {"kill_before": draw.randint(8, 30)}]

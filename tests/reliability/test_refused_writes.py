@@ -48,6 +48,7 @@ def refused(world: World, scenario: Scenario, **how: float) -> tuple[Scenario, O
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.thorough
 def test_a_file_that_may_not_grow(world: World, name: str) -> None:
     """RLIMIT_FSIZE: a write in the middle of a file fails."""
     # of a training: the baseline fits, checkpoints do not
@@ -82,6 +83,7 @@ def small_disk(world: World) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.thorough
 def test_a_full_disk(world: World, small_disk: Path, tmp_path: Path, name: str) -> None:
     """A real ENOSPC, then space, then the command again."""
     scenario = scenarios(world)[name]
@@ -105,6 +107,7 @@ def test_a_full_disk(world: World, small_disk: Path, tmp_path: Path, name: str) 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.thorough
 def test_no_permission(world: World, name: str) -> None:
     """As a user who may read the inputs and not write the outputs."""
     _, _, line = disturbed(world, name, user=NOBODY)
@@ -112,6 +115,7 @@ def test_no_permission(world: World, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.thorough
 def test_interrupted(world: World, name: str) -> None:
     """Ctrl-C at three moments: 130, one line, old or new."""
     scenario, draw = scenarios(world)[name], random.Random(name)
@@ -140,6 +144,7 @@ def test_interrupted(world: World, name: str) -> None:
     ],
     ids=lambda words: " ".join(words[:2]),
 )
+@pytest.mark.thorough
 def test_interrupted_reading(world: World, command: list[str]) -> None:
     words = [word.format(w=world.inputs, live=world.live) for word in command]
     codes = []

@@ -54,6 +54,7 @@ def test_a_stream_of_few_characters() -> None:
 @pytest.mark.parametrize(
     ("words", "code"), [(["verify", str(ARCHIVE)], 0), (["verify", "gone.tod"], 1), (["inspect", str(ARCHIVE)], 0)]
 )
+@pytest.mark.thorough
 def test_commands_work_without_standard_streams(closed: str, words: list[str], code: int, tmp_path: Path) -> None:
     command = " ".join(["exec", sys.executable, "-m", "todpack", *words, closed])
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -72,6 +73,7 @@ def refused(words: list[str]) -> str:
     return line
 
 
+@pytest.mark.thorough
 def test_deep_json_and_toml(tmp_path: Path) -> None:
     """Of run folders, search spaces, contest datasets and manifests: one line."""
     deep = '{"lightmap_list":' * DEEP + "1" + "}" * DEEP
@@ -94,6 +96,7 @@ def test_deep_json_and_toml(tmp_path: Path) -> None:
         assert "nested deeper than 16 levels" in refused(words)
 
 
+@pytest.mark.thorough
 def test_arrays_that_are_cut_off(tmp_path: Path) -> None:
     from tests.packer.micro_run import write_micro_run
 

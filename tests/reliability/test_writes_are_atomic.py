@@ -113,6 +113,7 @@ json.dumps(value)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.thorough
 def test_only_one_place_writes(package: str) -> None:
     files = [file for file in sorted((ROOT / package).rglob("*.py")) if "shipped" not in file.parts]
     assert len(files) > 10

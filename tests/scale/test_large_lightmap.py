@@ -27,6 +27,7 @@ def check(source: LargeLightmap, out: Path, build_bytes: int, more_bytes: int) -
     assert found["random_difference"] < 1e-5
 
 
+@pytest.mark.thorough
 def test_4096_x_2048(tmp_path: Path) -> None:
     """A frame is 96 MiB, float32 maps of all texels would be 100 MiB each."""
     check(LargeLightmap(2048, 4096, 96), tmp_path / "large", 400 * MIB, 100 * MIB)

@@ -23,6 +23,7 @@ def test_the_whole_level_is_of_the_size_of_the_contests() -> None:
     assert {plan.kind for plan in level} == set(KINDS)
 
 
+@pytest.mark.thorough
 def test_a_part_of_it_is_written_and_read(tmp_path: Path) -> None:
     chosen = plans(90)
     assert [plan.number for plan in chosen] == [0, 90, 180]

@@ -30,6 +30,7 @@ def soaked(n_decodes: int) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("n_decodes", [500, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.thorough
 def test_memory_stays_flat(n_decodes: int) -> None:
     found = soaked(n_decodes)
     assert found["decodes"] == n_decodes

@@ -159,6 +159,7 @@ def test_archive_of_another_day_fails(bundle: Path, tiny_day: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["tiny.tod", "decompress.py", "decompressor/archive.py", "README.md"])
+@pytest.mark.thorough
 def test_missing_file_fails(bundle: Path, tiny_day: Path, name: str) -> None:
     (bundle / name).unlink()
     assert command(bundle, tiny_day) == 1

@@ -143,6 +143,7 @@ def test_x265_is_a_raw_stream_of_all_frames(day: tuple[np.ndarray, np.ndarray]) 
     assert min(errors) > 38.0  # in their order
 
 
+@pytest.mark.thorough
 def test_x265_codes_sides_of_any_length_alike(day: tuple[np.ndarray, np.ndarray]) -> None:
     """Twelve times the same file: nothing but the frames goes into it.
 

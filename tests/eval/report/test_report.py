@@ -81,6 +81,7 @@ def test_the_scale_of_errors_holds_all_but_a_thousandth(pair: tuple[np.ndarray, 
     assert error_scale(np.zeros_like(original), np.full_like(original, 255), VALID) == 255
 
 
+@pytest.mark.thorough
 def test_a_lightmap_of_a_level_beside_bc6h(tmp_path: Path) -> None:
     """Names, bytes and commands are the lightmap's; radiance is compared with BC6H."""
     pytest.importorskip("ispc_texcomp", reason="ispc_texcomp is not installed (pip install todpack[peers])")
@@ -111,6 +112,7 @@ def test_video_holds_the_hours_side_by_side() -> None:
     assert abs(frames[1][5:28, 54:84].mean() - 200) < 6
 
 
+@pytest.mark.thorough
 def test_command_writes_page_and_video(
     tiny_archive: Path, tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +138,7 @@ def test_command_writes_page_and_video(
     assert str(out) in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_command_on_radiance_that_decodes_exactly(tmp_path: Path) -> None:
     """PSNR is infinite, which no JSON holds."""
     ones = np.ones((26, 32, 32, 3), np.float32)

@@ -89,6 +89,7 @@ def test_dry_run_says_the_plan_and_makes_nothing(tmp_path: Path, capsys: pytest.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["day", "set"]
 
 
+@pytest.mark.thorough
 def test_the_worst_lightmaps_come_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     micro_dataset(tmp_path / "set")
     assert main(["compress", str(tmp_path / "set"), "-o", str(tmp_path / "a.tod"), "--jobs", "1"]) == 0

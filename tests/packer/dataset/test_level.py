@@ -86,6 +86,7 @@ def test_every_lightmap_is_there(dataset, level):
     assert not parts_folder(level).exists()
 
 
+@pytest.mark.thorough
 def test_bytes_do_not_depend_on_the_number_of_jobs(dataset, level, tmp_path):
     compress_level(jobs_of(dataset), tmp_path / "again.tod", n_jobs=3)
     assert (tmp_path / "again.tod").read_bytes() == level.read_bytes()
@@ -128,6 +129,7 @@ def test_a_process_does_one_job_after_another(dataset, tmp_path):
     assert sorted(lines) == [f"{task.job.entry.name} was here" for task in tasks]
 
 
+@pytest.mark.thorough
 def test_a_process_that_took_much_memory_is_not_kept(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "KEPT_BYTES", 0)
     tasks = [Task(job, tmp_path / job.entry.name) for job in jobs_of(dataset)]
@@ -135,6 +137,7 @@ def test_a_process_that_took_much_memory_is_not_kept(dataset, tmp_path, monkeypa
     assert len({task.part.read_text() for task in tasks}) == len(tasks)
 
 
+@pytest.mark.thorough
 def test_lost_worker_is_replaced(dataset, tmp_path):
     task = Task(jobs_of(dataset)[1], tmp_path / "part.tod")
     done: list[Task] = []
@@ -144,6 +147,7 @@ def test_lost_worker_is_replaced(dataset, tmp_path):
         assert archive.lightmaps[0].name == "L_A_1"
 
 
+@pytest.mark.thorough
 def test_worker_that_is_always_lost_is_reported(dataset, tmp_path):
     task = Task(jobs_of(dataset)[1], tmp_path / "part.tod")
     failures = run_local([task], 2, pytest.fail, partial(killed_always, tmp_path / "tried"))
@@ -151,6 +155,7 @@ def test_worker_that_is_always_lost_is_reported(dataset, tmp_path):
     assert (tmp_path / "tried").read_text() == "x" * ATTEMPTS
 
 
+@pytest.mark.thorough
 def test_one_bad_lightmap_keeps_the_others(tmp_path):
     folder, out = tmp_path / "set", tmp_path / "level.tod"
     config = micro_dataset(folder)

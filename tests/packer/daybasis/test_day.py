@@ -262,6 +262,7 @@ def test_eight_callers_share_one_archive(tmp_path: Path) -> None:
             assert list(pool.map(wrong, range(8))) == [0] * 8
 
 
+@pytest.mark.thorough
 def test_the_bytes_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rotations of regions are fitted in a thread for each core."""
     sample, found = read_day(SAMPLE), set()

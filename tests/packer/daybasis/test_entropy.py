@@ -95,6 +95,7 @@ def test_round_trip_of_distributions(name, n_maps, entropy):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2), (3, 5), (7, 64), (31, 33), (64, 64)])
 @pytest.mark.parametrize("n_levels", [0, 1, 5])
+@pytest.mark.thorough
 def test_round_trip_of_sizes(size, n_levels):
     for entropy in KINDS:
         for draw in (sparse, heavy):
@@ -180,6 +181,7 @@ def test_truncation_is_a_typed_error(entropy):
 
 
 @pytest.mark.parametrize("entropy", KINDS)
+@pytest.mark.thorough
 def test_flipped_bytes_give_typed_errors_or_integers(entropy):
     bands, sites = make(heavy, 3, 40, 40, density=0.9)
     data = encode_bands(bands, sites, entropy=entropy)

@@ -63,6 +63,7 @@ def hot(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("value", [30.0, 1e3, 1e5])
+@pytest.mark.thorough
 def test_the_others_of_the_hour_are_as_good_as_without(tmp_path, value):
     found = {}
     for name, day in {"clean": day_of(), "hot": day_of(PLACES, value)}.items():
@@ -119,6 +120,7 @@ def test_plain_bits_have_them_too(hot, tmp_path):
         read_lightmap(tmp_path / "hot.bin")
 
 
+@pytest.mark.thorough
 def test_the_contests_interface_has_them(hot, tmp_path):
     pytest.importorskip("torch")
     build_contest(hot, tmp_path / "folder")

@@ -57,6 +57,7 @@ def test_tiles_of_the_measure_are_not_the_tiles_of_the_coder(tmp_path):
 
 
 @pytest.mark.parametrize("gain", [1e-4, 1e4])
+@pytest.mark.thorough
 def test_scale_of_the_radiance_does_not_matter(tmp_path, gain):
     usual, scaled = (encode_day(day_of(gain=g), CONFIG, OPTIONS) for g in (1.0, gain))
     assert scaled.psnr_db == pytest.approx(usual.psnr_db, abs=0.3)
@@ -85,6 +86,7 @@ def test_first_scales_give_every_time_about_the_same_psnr():
     assert np.mean(psnr) == pytest.approx(20 * np.log10(255), abs=1.0)
 
 
+@pytest.mark.thorough
 def test_reweighting_saves_bytes_at_the_same_psnr():
     day = day_of(64, 64)
     plain, weighted = (

@@ -41,6 +41,7 @@ def frames() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "read again at every pass"])
 @pytest.mark.parametrize("smoothing", [None, True])
+@pytest.mark.thorough
 def test_arrays_are_the_frames(
     tmp_path: Path,
     frames: tuple[np.ndarray, np.ndarray],
@@ -60,6 +61,7 @@ def test_arrays_are_the_frames(
     assert one.psnr_db == other.psnr_db > 38.0
 
 
+@pytest.mark.thorough
 def test_linear_arrays_are_the_frames(tmp_path: Path) -> None:
     radiance, valid = make_radiance(40, 36)
     hours = np.array([int(key) / 100 for key in KEYS])
@@ -96,6 +98,7 @@ def test_a_refinement_needs_the_day_in_memory(
         encode_day(day, DayBasisConfig(), DayBasisPackOptions(), refine=refine)  # type: ignore[arg-type]
 
 
+@pytest.mark.thorough
 def test_command_meets_a_target_on_arrays(tmp_path: Path, frames: tuple[np.ndarray, np.ndarray]) -> None:
     folder = arrays(tmp_path / "day", *frames)
     out = tmp_path / "day.tod"

@@ -95,6 +95,7 @@ def test_maps_and_counts_are_the_decoders(shape: tuple[int, int], smoothing: Smo
 
 @needs_kernels
 @pytest.mark.parametrize(("shape", "n_maps", "n_regions"), [((29, 22), 3, 2), ((13, 40), 9, 1), ((17, 17), 2, 3)])
+@pytest.mark.thorough
 def test_without_a_rate_every_code_ends_at_its_best(shape: tuple[int, int], n_maps: int, n_regions: int) -> None:
     """No other value of any one code, by the decoder's own maps, has a smaller distortion."""
     rng = np.random.default_rng(4)

@@ -117,6 +117,7 @@ def inferred(parts: Path, time_h: float, out: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("switches", SWITCHES)
+@pytest.mark.thorough
 def test_a_gridmlp_run(switches: str, tmp_path: Path, exported: Callable[..., Path]) -> None:
     run = tmp_path / "run"
     train_gridmlp(a_day(), GridMlpConfig(**{**TINY, **SWITCHES[switches]}), run, device="cpu", quiet=True)

@@ -46,6 +46,7 @@ ARCHIVES = ("small", "daybasis-gamma-1.1", "daybasis-log-1.1", "daybasis-linear-
 
 @pytest.mark.parametrize("name", ARCHIVES)
 @pytest.mark.parametrize("profile", ["sample", "load"])
+@pytest.mark.thorough
 def test_glsl_and_hlsl_compile(
     name: str, profile: str, small_archive: Path, exported: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -179,6 +179,7 @@ def bits_of(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize(("transfer", "smoothing"), [("gamma", None), ("gamma", True), ("linear", None), ("log", None)])
+@pytest.mark.thorough
 def test_decodes_to_the_archives_values(tmp_path, transfer, smoothing):
     path, day = archive_of(tmp_path / "a.tod", 45, 71, replace(CONFIG, transfer=transfer), smoothing)
     data = bits_of(path)
@@ -194,6 +195,7 @@ def test_decodes_to_the_archives_values(tmp_path, transfer, smoothing):
     assert len(data) < 1.4 * path.stat().st_size  # of so small a lightmap, whose side information the archive codes
 
 
+@pytest.mark.thorough
 def test_damage_is_one_error(tmp_path):
     path, _ = archive_of(tmp_path / "a.tod", 24, 24)
     data, target = bits_of(path), tmp_path / "a.bin"
@@ -226,6 +228,7 @@ def test_the_older_layout_with_and_without_a_checksum(tmp_path):
      (14, "<H", 0), (17, "<B", 9), (20, "<d", float("nan")), (20, "<d", 1e300),
      (28, "<f", float("inf")), (32, "<d", -1.0)],
 )  # fmt: skip
+@pytest.mark.thorough
 def test_absurd_headers_are_refused_before_anything_is_allocated(tmp_path, at, code, value):
     data = bytearray(bits_of(archive_of(tmp_path / "a.tod", 20, 24)[0]))
     struct.pack_into(code, data, at, value)

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from todpack.trainer.nerfs.inf_nerf.memory_law import measure_law  # noqa: E402
 
 
+@pytest.mark.thorough
 def test_the_view_needs_a_logarithm_of_the_model() -> None:
     rows = measure_law(3)
     for small, large in itertools.pairwise(rows):

@@ -61,6 +61,7 @@ def test_octree_comes_from_the_sparse_points() -> None:
     assert 1 < len(expected) < len(Octree.full(2))
 
 
+@pytest.mark.thorough
 def test_resumed_training_is_the_uninterrupted_one(tmp_path: Path) -> None:
     """Stopped after 2 of 4 epochs, pruned in between; the same parameters to the last bit."""
     whole = fit()
