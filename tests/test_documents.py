@@ -215,6 +215,7 @@ def test_extras_that_are_named_exist() -> None:
     assert [place for place, extra in told if extra not in extras] == []
 
 
+@pytest.mark.thorough
 def test_spelling_is_american() -> None:
     british = re.compile(
         r"[n]eighbour|[c]olour|[b]ehaviour|(?:quant|optim|minim|serial|initial)is[aei]|\b[g]rey\b", re.I

@@ -51,6 +51,7 @@ def files_of(folder: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
+@pytest.mark.thorough
 def test_one_direction(folder: str) -> None:
     allowed = (folder, *MAY_IMPORT[folder])
     wrong = [
@@ -126,6 +127,7 @@ def test_training_daybasis_loads_no_torch(tiny_day: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(kernels is None, reason="the encoder's kernels were not built")
+@pytest.mark.thorough
 def test_compressing_loads_neither_torch_nor_scipy(tiny_day: Path, tmp_path: Path) -> None:
     run_fresh(THROUGH_COMMAND, "torch,lpips,scipy", "compress", tiny_day, "-o", tmp_path / "a.tod")
 

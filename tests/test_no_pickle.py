@@ -124,6 +124,7 @@ def faults(text: str, where: str = "") -> list[str]:
     return found
 
 
+@pytest.mark.thorough
 def test_all_sources() -> None:
     files = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))]
     assert len(files) > 200

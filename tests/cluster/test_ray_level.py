@@ -226,6 +226,7 @@ def test_ray_is_named_where_it_is_missing(dataset, tmp_path, monkeypatch):
         compress_level(jobs_of(dataset), tmp_path / "x.tod", engine="ray")
 
 
+@pytest.mark.thorough
 def test_parts_that_are_not_seen_are_told(tmp_path):
     (tmp_path / "here").touch()
     assert unseen([tmp_path / "here", tmp_path / "elsewhere"], 0.0) == [tmp_path / "elsewhere"]

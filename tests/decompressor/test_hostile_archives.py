@@ -34,6 +34,7 @@ def one_line(err: str) -> str:
 
 
 @pytest.mark.parametrize(("what", "data", "words"), [pytest.param(*one, id=one[0]) for one in hostile_archives()])
+@pytest.mark.thorough
 def test_every_door_gives_one_line(
     what: str, data: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,6 +61,7 @@ def test_every_door_gives_one_line(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")
+@pytest.mark.thorough
 def test_attacks_are_cheap(tmp_path: Path) -> None:
     made = write_hostile_archives(tmp_path)
     found = costs([path for _, path, _ in made], GOLDEN / "daybasis-zstd-1.0.tod")
@@ -70,6 +72,7 @@ def test_attacks_are_cheap(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("decoder", ["native", "onnx", "reference"])
 @pytest.mark.parametrize("finer", [0, 6, 12])
+@pytest.mark.thorough
 def test_sums_that_are_not_exact_have_one_answer(decoder: str, finer: int, tmp_path: Path) -> None:
     """Maps in steps so fine that float32 cannot add them up in any order."""
     if decoder == "native" and not native.IS_THERE:
@@ -110,6 +113,7 @@ def test_cases_from_the_field(path: Path, tmp_path: Path, capsys: pytest.Capture
 
 @needs_cases
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")
+@pytest.mark.thorough
 def test_cases_from_the_field_are_cheap() -> None:
     for cost in costs(sorted(CASES.glob("*.tod")), GOLDEN / "daybasis-zstd-1.0.tod"):
         assert not broken(cost), cost

@@ -28,6 +28,7 @@ def kinds_of(valid: np.ndarray) -> list[bytes]:
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.02, 0.5, 0.98, 1.0]))
+@pytest.mark.thorough
 def test_any_mask(height: int, width: int, seed: int, share: float) -> None:
     valid = np.random.default_rng(seed).random((height, width)) < share
     for data in kinds_of(valid):

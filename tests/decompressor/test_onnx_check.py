@@ -129,6 +129,7 @@ def test_plain_graph_passes_and_runs() -> None:
         (lambda m: m.metadata_props.add(key="k", value="v"), "only plain fields in the model, found field 14"),
     ],
 )
+@pytest.mark.thorough
 def test_refused_graphs(change: Callable[[onnx.ModelProto], object], words: str) -> None:
     with pytest.raises(InvalidGraphError, match=words):
         check_graph(make_model(change), INPUTS, 512)

@@ -129,6 +129,7 @@ with open_archive(sys.argv[1], threads=16, provider="cpu") as archive:
 
 @linux
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.thorough
 def test_where_no_thread_can_be_had(name: str) -> None:
     """Answers of one's own thread, or one error; no hang."""
     done = subprocess.run(

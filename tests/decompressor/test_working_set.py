@@ -61,6 +61,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.thorough
 def test_estimates_cover_the_peak(archives: dict[str, Path], name: str) -> None:
     with open_archive(archives[name], threads=1, provider="cpu") as archive:
         archive.prepare()  # imports, the runtime's own tables

@@ -81,6 +81,7 @@ def test_inspect_one(archive: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(("lightmap", "name"), [("stairs", "stairs"), ("1", "stairs"), (None, "hall")])
+@pytest.mark.thorough
 def test_latency_of_one(archive: Path, lightmap: str | None, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = [] if lightmap is None else ["--lightmap", lightmap]
     counts = ["--opens", "1", "--frames", "2", "--texels", "2"]

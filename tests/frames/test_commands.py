@@ -97,6 +97,7 @@ def level(tmp_path: Path) -> Path:
     return tmp_path / "level"
 
 
+@pytest.mark.thorough
 def test_level_of_folders(
     level: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -30,6 +30,7 @@ def test_compressions_without_loss(tmp_path: Path, compression: str, dtype: type
 
 
 @pytest.mark.parametrize("compression", LOSSY)
+@pytest.mark.thorough
 def test_compressions_with_loss(tmp_path: Path, compression: str) -> None:
     smooth = np.linspace(0.5, 2, 32 * 32 * 3, dtype=np.float32).reshape(32, 32, 3).astype(np.float16)
     found = read_exr(openexr_frame(tmp_path / "a.exr", {"RGB": smooth}, f"{compression}_COMPRESSION")).rgb

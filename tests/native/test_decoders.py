@@ -59,6 +59,7 @@ def test_between_stored_hours_native_is_the_reference(name: str) -> None:
 
 @pytest.mark.parametrize("decoder", OTHERS)
 @pytest.mark.parametrize("name", ARCHIVES)
+@pytest.mark.thorough
 def test_between_stored_hours_within_a_step_of_the_graph(name: str, decoder: str) -> None:
     with opened(name, "onnx") as plain, opened(name, decoder) as other:
         a, b = plain.lightmaps[0], other.lightmaps[0]

@@ -45,6 +45,7 @@ def test_more_maps(seed: int) -> None:
 
 
 @pytest.mark.parametrize(("side", "n_components"), [(128, 80), (257, 9)])
+@pytest.mark.thorough
 def test_large_tiles(side: int, n_components: int) -> None:
     check(0, side, n_components)
 

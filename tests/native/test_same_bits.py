@@ -57,6 +57,7 @@ def test_large_tiles(side: int, n_components: int) -> None:
         np.testing.assert_array_equal(maps_of(case, Pool(3)), expected)
 
 
+@pytest.mark.thorough
 def test_maps_of_16_and_of_32_bits_both_occur() -> None:
     cases = [random_case(seed, 64, 8) for seed in range(20)]
     for case in cases:

@@ -45,6 +45,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.thorough
 def test_packed_archive_is_the_plain_one(case: str) -> None:
     plain, packed = (encoded(packs=packs, **CASES[case]).writer.to_bytes() for packs in (False, True))
     assert (plain[10], packed[10]) == (3, 4)
@@ -90,6 +91,7 @@ def test_standard_frame_is_the_packers_graph(n_components: int, n_frames: int) -
         lambda m: m.update(author="somebody"),
     ],
 )
+@pytest.mark.thorough
 def test_other_metadata_are_not_packed(change: Any) -> None:
     text = metadata_text(encoded().writer.to_bytes())
     assert pack_metadata(text) is not None

@@ -110,6 +110,7 @@ def test_refused_options() -> None:
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+@pytest.mark.thorough
 def test_floats_survive_json(value: float) -> None:
     text = json.dumps(shortest_floats(np.array([value], np.float32)))
     assert np.float32(json.loads(text)[0]) == np.float32(value)

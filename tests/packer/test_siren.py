@@ -255,6 +255,7 @@ def test_damaged_run_is_refused(name: str, tmp_path: Path) -> None:
         pack(tmp_path / "run")
 
 
+@pytest.mark.thorough
 def test_packing_and_decoding_load_no_torch(tmp_path: Path) -> None:
     write_micro_run(tmp_path / "run", 8, 8)
     archive = tmp_path / "a.tod"

@@ -141,6 +141,7 @@ def test_workers_end_with_a_command_that_is_terminated(command: str, tmp_path: P
     assert strays == []
 
 
+@pytest.mark.thorough
 def test_decompress_says_what_a_stopped_run_has_left_undone(tmp_path: Path) -> None:
     archive, out = REPOSITORY / "tests" / "golden" / "daybasis-zstd-1.0.tod", tmp_path / "frames"
     command = [sys.executable, SCRIPT, str(archive), "-o", str(out)]

@@ -112,6 +112,7 @@ def test_the_watch_sees_what_it_looks_for(
     assert "../outside.txt" in second
 
 
+@pytest.mark.thorough
 def test_onnxruntime_is_imported_in_one_place() -> None:
     """Where its telemetry is switched off before."""
     files = [f for part in ("decompressor", "packer", "eval", "frames", "submission", "todpack", "trainer", "docs")

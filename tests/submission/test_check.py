@@ -94,6 +94,7 @@ def test_json_report_on_stdout(good: Path, tiny_day: Path, tmp_path: Path, capsy
     assert {"written_by": "todpack", **json.loads(capsys.readouterr().out)} == written
 
 
+@pytest.mark.thorough
 def test_changed_file_fails(bundle: Path, tiny_day: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Frames are right all the same; the manifest tells on it."""
     (bundle / "README.md").write_text("other words")

@@ -106,6 +106,7 @@ def test_rate_model_learns_what_the_coder_pays() -> None:
 
 
 @pytest.mark.parametrize("is_noisy", [True, False])
+@pytest.mark.thorough
 def test_descent_lowers_what_it_minimizes(day: Day, is_noisy: bool) -> None:
     config = RdConfig(q_step=12.0, tile=48, n_levels=2, n_maps=4, units=3, start="scratch", noise=float(is_noisy))
     begun = start(DayTiles(day, config.tile, config.n_levels), config, config.q_step)
@@ -115,6 +116,7 @@ def test_descent_lowers_what_it_minimizes(day: Day, is_noisy: bool) -> None:
     assert float(descent.loss(0, is_noisy)[0].detach()) < before / 2  # of nothing but the mean day
 
 
+@pytest.mark.thorough
 def test_a_dearer_rate_gives_fewer_bits(day: Day) -> None:
     bits = []
     for weight in (0.0, 20.0):

@@ -157,6 +157,7 @@ def test_other_weights_to_start_from_are_another_trial(tmp_path: Path) -> None:
     assert first.begun_by != other.begun_by
 
 
+@pytest.mark.thorough
 def test_code_of_training_and_of_measuring_are_told_apart() -> None:
     trains, measures = ab_code()
     assert len({trains, measures}) == 2

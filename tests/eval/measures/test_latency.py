@@ -15,6 +15,7 @@ from todpack.eval.measures.latency import LatencySettings, measure_latency, meas
 from todpack.eval.process import Finished
 
 
+@pytest.mark.thorough
 def test_every_figure_and_its_conditions(tiny_archive: Path) -> None:
     done: list[tuple[int, int]] = []
     settings = LatencySettings(threads=1, provider="cpu", opens=2, frames=5, texels=7)

@@ -229,6 +229,7 @@ def test_ours_tells_where_its_bytes_are(day: tuple[np.ndarray, np.ndarray]) -> N
     assert sum(coded.parts.values()) == coded.size_bytes
 
 
+@pytest.mark.thorough
 def test_a_codec_of_ones_own(day: tuple[np.ndarray, np.ndarray]) -> None:
     """The example of docs/peers.md, found where the command runs."""
     peer = own_peer("docs.examples.zlib_peer:ZlibPeer", np.arange(5.0))

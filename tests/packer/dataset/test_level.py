@@ -92,6 +92,7 @@ def test_bytes_do_not_depend_on_the_number_of_jobs(dataset, level, tmp_path):
     assert (tmp_path / "again.tod").read_bytes() == level.read_bytes()
 
 
+@pytest.mark.thorough
 def test_finished_jobs_are_not_done_again(dataset, level, tmp_path):
     out = tmp_path / "level.tod"
     jobs = jobs_of(dataset)
@@ -197,6 +198,7 @@ def test_different_times_do_not_go_together(tmp_path):
         compress_level(jobs_of(folder), tmp_path / "out.tod")
 
 
+@pytest.mark.thorough
 def test_command(dataset, tmp_path, capsys):
     out = tmp_path / "level.tod"
     options = ["--q-step", "8", "--jobs", "2", "--reweight", "0", "--max-classes", "1"]

@@ -75,6 +75,7 @@ def test_frames_regions_and_texels_are_equal_bit_for_bit(tmp_path: Path) -> None
                 assert np.array_equal(archive.texel(y0, x0, time_h, dtype="float32"), values[y0, x0])
 
 
+@pytest.mark.thorough
 def test_smoothing_lies_between_the_maps_and_the_grid(tmp_path: Path) -> None:
     """The packer's own decoding, which chose the basis and gave the PSNR, is the decoder's."""
     sequence = sequence_of(70, 90, noise=3.0)
@@ -166,6 +167,7 @@ def test_a_transform_found_before_gives_the_same_archive() -> None:
     assert day.writer.to_bytes() == encode_day(sequence, config, DayBasisPackOptions()).writer.to_bytes()
 
 
+@pytest.mark.thorough
 def test_tile_borders_show_no_seam(tmp_path: Path) -> None:
     """Errors beside tile borders are no larger than elsewhere (a smooth day, so that a seam would show)."""
     sequence = sequence_of(128, 128, noise=1.0)

@@ -198,6 +198,7 @@ def test_flipped_bytes_give_typed_errors_or_integers(entropy):
         assert [b.shape for b in flat(out)] == [b.shape for b in flat(bands)]
 
 
+@pytest.mark.thorough
 def test_flipped_model_section_gives_typed_errors_or_integers():
     """A model section has no checksum of its own: build a zstd frame around bad fields, as before format 1.3."""
     bands, sites = make(heavy, 3, 40, 40)

@@ -33,6 +33,7 @@ def packed(tmp_path, day, config=CONFIG, **targets):
 
 
 @pytest.mark.parametrize("transfer", ["linear", "gamma", "log"])
+@pytest.mark.thorough
 def test_decodes_to_what_was_measured(tmp_path, transfer):
     day = day_of()
     made, path = packed(tmp_path, day, replace(CONFIG, transfer=transfer))
@@ -64,6 +65,7 @@ def test_scale_of_the_radiance_does_not_matter(tmp_path, gain):
     assert scaled.size_bytes == pytest.approx(usual.size_bytes, rel=0.03)
 
 
+@pytest.mark.thorough
 def test_target_is_the_tiled_psnr(tmp_path):
     day = day_of()
     made, path = packed(tmp_path, day, target_psnr_db=50.0)

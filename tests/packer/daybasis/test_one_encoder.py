@@ -72,6 +72,7 @@ def test_linear_arrays_are_the_frames(tmp_path: Path) -> None:
     assert one.writer.to_bytes() == other.writer.to_bytes()
 
 
+@pytest.mark.thorough
 def test_what_is_not_kept_is_about_as_small(
     frames: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,6 +107,7 @@ def test_more_textures_are_better_and_the_fit_is_the_best(day_and_maps: DayAndMa
 
 
 @pytest.mark.parametrize("format", [BC7, BC4])
+@pytest.mark.thorough
 def test_mips_show_averages_of_the_day(day_and_maps: DayAndMaps, format: TextureFormat) -> None:
 
     day, maps = day_and_maps

@@ -106,6 +106,7 @@ def test_others_files_are_not_replaced(archive: Path, tmp_path: Path) -> None:
     build_contest(archive, tmp_path / "team", overwrite=True)
 
 
+@pytest.mark.thorough
 def test_a_build_from_a_dataset_says_its_plan(tmp_path: Path) -> None:
     radiance, valid = make_radiance(16, 16)
     radiance[5, 8, 8] = 1e4

@@ -44,6 +44,7 @@ def values_of(lightmap: Any, time_h: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("held_bytes", [1 << 30, 20_000, 0])
+@pytest.mark.thorough
 def test_tile_by_tile(interface: Any, monkeypatch: pytest.MonkeyPatch, held_bytes: int) -> None:
     config = {"level": "L", "id": 0}
     whole = interface.get(config, "cpu")

@@ -35,6 +35,7 @@ def fit(config: InfNeRFTrainerConfig = TRAINING, out: Path | None = None, **opti
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_loss_falls_and_held_out_views_get_better(tmp_path: Path) -> None:
     trainer = fit(out=tmp_path)
     before = trainer.validate()
@@ -137,6 +138,7 @@ def test_a_diverged_loss_is_told() -> None:
         trainer.train()
 
 
+@pytest.mark.thorough
 def test_mixed_precision_learns_too() -> None:
     history = fit(dataclasses.replace(TRAINING, mixed_precision=True)).train()
     assert history[-1]["rgb"] < 0.7 * history[0]["rgb"]
@@ -203,6 +205,7 @@ def test_a_field_class_of_ones_own_is_trained(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
+@pytest.mark.thorough
 def test_best_is_the_best_validated(tmp_path: Path) -> None:
     """An epoch that undoes all is not kept, also after a stop."""
     trainer = fit(out=tmp_path, config=dataclasses.replace(TRAINING, prune_every=0, num_epochs=3))
