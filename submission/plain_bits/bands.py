@@ -57,6 +57,22 @@ def read_rice(reader: BitReader, low_bits: np.ndarray) -> np.ndarray:
     return np.asarray((high << low_bits) | low)
 
 
+def read_rice_rows(reader: BitReader, n_rows: int, n_columns: int, width: int = LOW_BITS + 1) -> np.ndarray:
+    """(n_rows, n_columns) int64 signed integers as Rice codes, each row with low bits of its own.
+
+    Args:
+        reader: At the fields of all rows, which stand first.
+        n_rows: Of them.
+        n_columns: Of them.
+        width: Bits of a field.
+
+    Raises:
+        ValueError: as of `read_rice`.
+    """
+    low_bits = reader.integers(np.full(n_rows, width))
+    return unzigzag(read_rice(reader, np.repeat(low_bits, n_columns))).reshape(n_rows, n_columns)
+
+
 def _ring(magnitudes: np.ndarray) -> np.ndarray:
     """Sum of the four neighbors."""
     out = np.zeros_like(magnitudes)
@@ -105,10 +121,14 @@ def activity_classes(
     return classes
 
 
-def low_differences(low_sites: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """(K, n) the low band's codes from their differences along the sites, put in place: (K, h, w) int32."""
-    out = np.zeros((len(values), *low_sites.shape), np.int32)
-    codes = np.cumsum(values, axis=1)
+def read_low_band(reader: BitReader, n_maps: int, low_sites: np.ndarray) -> np.ndarray:
+    """(K, h, w) int32 codes of the low band, from their differences along the sites.
+
+    Raises:
+        ValueError: as of `read_rice`, or a code is too large.
+    """
+    out = np.zeros((n_maps, *low_sites.shape), np.int32)
+    codes = np.cumsum(read_rice_rows(reader, n_maps, int(np.count_nonzero(low_sites))), axis=1)
     check_codes(codes, MAX_LOW)
     out[:, low_sites] = codes
     return out
@@ -150,10 +170,7 @@ def read_bands(reader: BitReader, n_maps: int, sites: Any) -> list[Any]:
     Raises:
         ValueError: the bits end early.
     """
-    n_low = int(np.count_nonzero(sites[0]))
-    widths = reader.integers(np.full(n_maps, LOW_BITS + 1))
-    differences = unzigzag(read_rice(reader, np.repeat(widths, n_low))).reshape(n_maps, n_low)
-    bands: list[Any] = [low_differences(sites[0], differences)]
+    bands: list[Any] = [read_low_band(reader, n_maps, sites[0])]
     for level in range(1, len(sites)):
         done: list[np.ndarray] = []
         for orientation, site in enumerate(sites[level]):

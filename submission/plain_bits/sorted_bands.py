@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from todpack.decompressor.bits import BitReader, unzigzag
+from todpack.decompressor.bits import BitReader
 from todpack.decompressor.daybasis.entropy.contexts import MAX_MEAN_CODE, N_FINE_CLASSES, ContextState
 from todpack.decompressor.daybasis.entropy.quincunx import PHASES, plain_index
 from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL
 
-from .bands import LOW_BITS, check_codes, low_differences, read_rice
+from .bands import LOW_BITS, check_codes, read_low_band, read_rice, read_rice_rows
 from .flag_lists import read_lists
 
 FINE_CLASSES_PER_CLASS = 2
@@ -55,9 +55,7 @@ def sort_by_class(fine_classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_means(reader: BitReader, n_bands: int, n_maps: int) -> np.ndarray:
     """(n_bands, K) codes of the mean magnitudes, from differences to the band before."""
-    widths = reader.integers(np.full(n_bands, LOW_BITS + 1))
-    differences = unzigzag(read_rice(reader, np.repeat(widths, n_maps))).reshape(n_bands, n_maps)
-    means = np.cumsum(differences, axis=0)
+    means = np.cumsum(read_rice_rows(reader, n_bands, n_maps), axis=0)
     if means.size and not 0 <= means.min() <= means.max() <= MAX_MEAN_CODE:
         raise ValueError(f"expected codes of means in 0..{MAX_MEAN_CODE}, found {means.min()}..{means.max()}")
     return np.asarray(means)
@@ -99,10 +97,7 @@ def read_sorted_bands(reader: BitReader, n_maps: int, sites: Any) -> list[Any]:
     Raises:
         ValueError: the bits end early, or say what no writer says.
     """
-    n_low = int(np.count_nonzero(sites[0]))
-    widths = reader.integers(np.full(n_maps, LOW_BITS + 1))
-    differences = unzigzag(read_rice(reader, np.repeat(widths, n_low))).reshape(n_maps, n_low)
-    bands: list[Any] = [low_differences(sites[0], differences)]
+    bands: list[Any] = [read_low_band(reader, n_maps, sites[0])]
     means = _read_means(reader, 3 * (len(sites) - 1), n_maps).reshape(-1, 3, n_maps)
     fields = [_read_fields(reader) for _ in PHASES]
     context = ContextState(len(sites) - 1)

@@ -10,7 +10,7 @@ from todpack.decompressor.bits import BitReader, unzigzag
 from todpack.decompressor.daybasis.temporal.basis_codes import dequantize_basis
 from todpack.decompressor.daybasis.temporal.ramps import HOURS_PER_DAY, ramp_table
 
-from .bands import read_rice
+from .bands import read_rice_rows
 from .golomb import read_golomb
 from .header import OLD, Header
 
@@ -45,9 +45,10 @@ class Tables:
 
 def read_rows(reader: BitReader, n_rows: int, n_columns: int, *, is_old: bool = False) -> np.ndarray:
     """(n_rows, n_columns) signed integers, each row of an order of its own, in older files with low bits of its own."""
-    low_bits = np.repeat(reader.integers(np.full(n_rows, RICE_BITS)), n_columns)
-    codes = read_rice(reader, low_bits) if is_old else read_golomb(reader, low_bits)
-    return unzigzag(codes).reshape(n_rows, n_columns)
+    if is_old:
+        return read_rice_rows(reader, n_rows, n_columns, RICE_BITS)
+    orders = np.repeat(reader.integers(np.full(n_rows, RICE_BITS)), n_columns)
+    return unzigzag(read_golomb(reader, orders)).reshape(n_rows, n_columns)
 
 
 def read_times(reader: BitReader, header: Header) -> tuple[np.ndarray, np.ndarray, str]:
