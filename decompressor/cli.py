@@ -23,7 +23,7 @@ from .errors import (
     missing_package,
     require_packages,
 )
-from .files import check_output, check_replaced, make_folder, refuse_inputs, write_figures, write_text
+from .files import check_output, check_replaced, make_folder, refuse_inputs, write_json, write_text
 from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
 from .hours_file import hours_text
@@ -271,7 +271,7 @@ def run(args: argparse.Namespace) -> None:
             )  # fmt: skip
     total_ms = 1e3 * (time.perf_counter() - started)
     if args.timings is not None:
-        write_figures(args.timings, {"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads})
+        write_json(args.timings, {"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads})
     for fault in faults:
         log.warning("damaged: %s", fault)
     if faults:

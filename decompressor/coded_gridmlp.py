@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -77,6 +78,13 @@ class CodedGridMlpDecoder(TiledDecoder[np.ndarray]):
         """The graph's tables: `first`, `steps` and `grid`."""
         return self._stored.matrix.tables
 
+    @cached_property
+    def _native_rotations(self) -> bytes | None:
+        entry = self._stored.entry
+        if entry.n_classes == 1:
+            return None
+        return native.rotations_of_codes(self._stored.rotation_codes(), entry.n_components)
+
     def _make(self, place: Place) -> np.ndarray:
         if self._is_native:
             try:
@@ -87,18 +95,15 @@ class CodedGridMlpDecoder(TiledDecoder[np.ndarray]):
 
     def _native(self, place: Place) -> np.ndarray:
         """`decode_maps` in C, with the same bits."""
-        stored, entry = self._stored, self._stored.entry
-        rotations = None
-        if entry.n_classes > 1:
-            rotations = native.rotations_of_codes(stored.rotation_codes(), entry.n_components)
+        stored = self._stored
         with stored.errors_of(place):
             tile = native.decode_tile(
                 stored.stream(place),
                 stored.mask(place),
-                entry,
+                stored.entry,
                 stored.blocks(place),
-                rotations,
-                native.Signal("none", 0.0, np.inf),
+                self._native_rotations,
+                native.RADIANCE,
                 dilates=self._file.gutter == "dilate",
             )
         maps = native.latents(tile)

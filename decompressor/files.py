@@ -153,7 +153,7 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
     write_atomic(path, lambda file: file.write(text.encode("utf-8")), durable=durable)
 
 
-def write_figures(path: Path, figures: Mapping[str, Any]) -> None:
+def write_json(path: Path, figures: Mapping[str, Any]) -> None:
     """`write_text` of figures as JSON that says who wrote it (`WRITTEN_BY`); arguments and errors as there."""
     write_text(path, json.dumps({**WRITTEN_BY, **figures}, indent=2, allow_nan=False) + "\n")
 

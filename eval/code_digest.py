@@ -1,4 +1,4 @@
-"""A digest of the code that makes a trial, so that results of other code are not taken for its own."""
+"""A digest of the code that makes a result, so that results of other code are not taken for its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _meaning(source: str) -> str:
+def _meaning(source: bytes) -> str:
     """The syntax tree without docstrings, as text: comments and layout do not count."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
@@ -26,7 +26,7 @@ def code_digest(patterns: Iterable[str], distributions: Iterable[str] = (), root
     """SHA-256 of source files, whatever their comments and docstrings say, in hexadecimal.
 
     Args:
-        patterns: Of files below `root`, as `Path.glob` has them; Python counts by its syntax, others by their text.
+        patterns: Of files below `root`, as `Path.glob` has them; Python counts by its syntax, others by their bytes.
         distributions: Packages whose versions count too.
         root: Folder that holds the packages' folders.
 
@@ -35,10 +35,9 @@ def code_digest(patterns: Iterable[str], distributions: Iterable[str] = (), root
     """
     digest = hashlib.sha256()
     for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
-        text = path.read_text(encoding="utf-8")
-        digest.update(
-            f"{path.relative_to(root).as_posix()}\0{_meaning(text) if path.suffix == '.py' else text}\0".encode()
-        )
+        data = path.read_bytes()
+        content = _meaning(data).encode() if path.suffix == ".py" else data
+        digest.update(b"\0".join([path.relative_to(root).as_posix().encode(), content, b""]))
     for name in distributions:
         digest.update(f"{name} {package_version(name)}\0".encode())
     return digest.hexdigest()

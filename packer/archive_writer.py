@@ -183,9 +183,10 @@ class ArchiveWriter:
         if self.packs_metadata:
             known = [self._known(entry) for entry in entries]
             told_lead = [b"" if entry["codec"] == "standard" else s for entry, s in zip(known, lead, strict=False)]
-            packed = self._head(known, told_lead, packs=True)
-            saved = len(head) + sum(map(len, lead)) - len(packed or head) - sum(map(len, told_lead))
-            if packed is not None and saved * SAVED_SHARE > sum(entry["stored_bytes"] for entry in entries):
+            n_bytes = sum(entry["stored_bytes"] for entry in entries)
+            plain = len(head) + sum(map(len, lead)) - sum(map(len, told_lead))  # what is replaced by packed metadata
+            packed = self._head(known, told_lead, packs=True) if plain * SAVED_SHARE > n_bytes else None
+            if packed is not None and (plain - len(packed)) * SAVED_SHARE > n_bytes:
                 return packed, told_lead
         return head, lead
 

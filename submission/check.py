@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor import open_archive
-from todpack.decompressor.files import check_output, check_replaced, write_figures
+from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.decompressor.json_fields import parse_shallow
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import as_codes
@@ -220,5 +220,5 @@ def check(
                     as_codes(day.radiance), frames, day.valid, day.hours,
                     archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,
                 )  # fmt: skip
-    write_figures(report_path, result.to_json())
+    write_json(report_path, result.to_json())
     return result

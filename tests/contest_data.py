@@ -9,6 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from todpack.frames import open_dataset
+from todpack.packer.dataset.job import LightmapJob
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+
+LEVEL_CONFIG = DayBasisConfig(q_step=6.0, tile=32, n_levels=3, max_classes=1, reweight=0)
 KEYS = tuple(str(key) for key in sorted([*range(0, 2400, 100), 590, 1810]))
 LAMPS_ON = 1.5
 
@@ -71,3 +76,9 @@ def micro_dataset(folder: Path) -> dict[str, Any]:
             ("L_B", 0): make_radiance(32, 32, seed=3),
         },
     )
+
+
+def level_jobs(folder: Path) -> list[LightmapJob]:
+    """A job for each lightmap of a dataset that takes a moment."""
+    options = DayBasisPackOptions(entropy="zstd")
+    return [LightmapJob(folder, entry, LEVEL_CONFIG, options) for entry in open_dataset(folder).entries]

@@ -17,7 +17,7 @@ from tests.conftest import REPOSITORY
 from todpack.arguments import normalize, prepare
 from todpack.cli import main
 from todpack.decompressor.errors import OutputError
-from todpack.decompressor.files import check_replaced, is_earlier_output, refuse_inputs, write_figures
+from todpack.decompressor.files import check_replaced, is_earlier_output, refuse_inputs, write_json
 
 
 def switches(*words: str) -> dict[str, object]:
@@ -62,7 +62,7 @@ def test_what_is_no_truth_stays_where_it_is() -> None:
 def test_only_files_of_ours_are_replaced_unasked(tmp_path: Path, tiny_archive: Path) -> None:
     note, figures, empty, frame = (tmp_path / name for name in ("note", "x.json", "empty", "x.png"))
     note.write_text("of the user")
-    write_figures(figures, {"bytes": 1})
+    write_json(figures, {"bytes": 1})
     assert json.loads(figures.read_text()) == {"written_by": "todpack", "bytes": 1}
     empty.touch()
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(frame)

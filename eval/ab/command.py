@@ -48,7 +48,7 @@ def ab_command(
     acceptance lines. What is in the folder of the same frames, options and code is not trained again: an interrupted
     comparison goes on, and a changed one measures what changed.
     """
-    from todpack.decompressor.files import make_folder, write_figures
+    from todpack.decompressor.files import make_folder, write_json
     from todpack.frames import read_day
 
     from ..errors import EvalError
@@ -96,4 +96,4 @@ def ab_command(
     lines = acceptance(results, times)
     click.echo(f"{ab_table(results, times)}\n\n{acceptance_table(lines)}\n\n{machine_line(described)}")
     if json_out is not None:
-        write_figures(json_out, ab_json(results, times, lines, described))
+        write_json(json_out, ab_json(results, times, lines, described))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from todpack.decompressor import open_archive
+from todpack.packer.gridmlp.pack import MODEL_SECTIONS
 from todpack.packer.progress import clock
 
 from ..code_digest import code_digest
@@ -26,7 +27,6 @@ from ..trials import (
 )
 from .variants import PLAIN, VARIANTS, Variant
 
-_MODEL_SECTIONS = ("/grid/", "/hash/", "/merge/", "/index/", "/encoder", "/frame.onnx")
 QUICK_TRAINING: Options = {"epochs": 2, "samples-per-epoch": 16384, "hash-epochs": 1, "qat-epochs": 1}
 _TRAINS = (
     "trainer/gridmlp/*.py", "trainer/neural/*.py", "trainer/losses.py", "trainer/presets/gridmlp_*.toml",
@@ -144,7 +144,7 @@ def _result(variant: str, seed: int, out: Path, trial: Trial, result: Result) ->
     trained = json.loads(config.read_text(encoding="utf-8"))["figures"]
     with open_archive(archive, provider="cpu") as opened:
         sections = opened.container.sections.values()
-        model_bytes = sum(s.stored_bytes for s in sections if any(part in s.name for part in _MODEL_SECTIONS))
+        model_bytes = sum(s.stored_bytes for s in sections if any(part in s.name for part in MODEL_SECTIONS))
     figures = {name: measures[name] for name in ("psnr_db", "ssim", "lpips", "temporal_lpips", "temporal_l1")}
     figures |= {"archive_bytes": measures["bytes"], "model_bytes": model_bytes}
     figures |= {"parameters": trained["parameters"], "train_s": trained["train_seconds"]}

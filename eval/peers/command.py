@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from todpack.decompressor.files import write_figures
+from todpack.decompressor.files import write_json
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 from todpack.packer.progress import ProgressLine
@@ -85,9 +85,12 @@ def peers(
     measure = lpips.load()
     with ProgressLine("peers") as line:
         results = run_peers(day_frames(day), day.valid, chosen, lpips=measure, progress=line.update)
-    text = json.dumps(peers_json(results, targets_db), indent=2, allow_nan=False)
+    found = peers_json(results, targets_db)
     if json_out is not None:
-        write_figures(json_out, peers_json(results, targets_db))
-    click.echo(text if as_json else terminal(peers_tables(results, targets_db)).rstrip())
+        write_json(json_out, found)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, allow_nan=False))
+    else:
+        click.echo(terminal(peers_tables(results, targets_db)).rstrip())
     if not results.points:
         raise EvalError(f"nothing was measured: {'; '.join(f'{name}: {why}' for name, why in results.absent.items())}")

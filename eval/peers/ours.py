@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 import tempfile
 from functools import cache, partial
 from pathlib import Path
@@ -15,6 +13,7 @@ from todpack.decompressor import open_archive
 from todpack.packer.daybasis.refine.refiner import refiner
 
 from ..archive import byte_budget
+from ..code_digest import code_digest
 from ..process import run_todpack
 from .peer import Encoded, Peer
 
@@ -22,6 +21,8 @@ DAYBASIS = "daybasis"
 REFINED = "daybasis --refine fast"
 Q_STEPS = (8.0, 13.0, 20.0, 30.0)
 THREADS = 2
+_PACKAGES = ("frames", "decompressor", "packer", "trainer")
+_SUFFIXES = (".py", ".toml", ".so", ".pyd", ".bin")
 
 
 def compress(
@@ -66,14 +67,7 @@ def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -
 @cache
 def sources_digest() -> str:
     """SHA-256 of the code that makes and reads archives, as hexadecimal: points of other code are measured again."""
-    digest = hashlib.sha256()
-    for package in ("frames", "decompressor", "packer", "trainer"):
-        folder = Path(next(iter(importlib.import_module(f"todpack.{package}").__path__)))
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in (".py", ".toml", ".so", ".pyd", ".bin"):
-                digest.update(f"{package}/{path.relative_to(folder)}".encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return code_digest(f"{package}/**/*{suffix}" for package in _PACKAGES for suffix in _SUFFIXES)
 
 
 def _peer(name: str, refine: str) -> Peer:

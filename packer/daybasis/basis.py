@@ -94,7 +94,12 @@ class BasisFit:
         """
         moved = np.abs(matrix - self._basis.matrix) @ self._peaks  # sums were taken with the basis before the fit
         largest = float(((self._reach + moved + np.abs(offset)) / frame_scales).max()) + reserve
-        return int(min(MANTISSA_BITS - HEADROOM_BITS - math.ceil(math.log2(largest)), FINEST_PRECISION))
+        return finest_precision(largest)
+
+
+def finest_precision(largest: float) -> int:
+    """The finest P of sums up to a number: they stay under 2^(24 - P)."""
+    return int(min(MANTISSA_BITS - HEADROOM_BITS - math.ceil(math.log2(largest)), FINEST_PRECISION))
 
 
 def quantize_basis(

@@ -282,6 +282,7 @@ def encode_tiles(
         tiles.side,
         tiles.n_levels,
         options.entropy,
+        transform.basis.matrix.shape[1],
     )
     add_model(writer, tiles.day, valid, model, tiles.domain)
     return EncodedDay(writer, tiles, q_step, transform.basis.matrix.shape[1], refined is not None, progress)

@@ -83,6 +83,12 @@ def round_to_rate(
     return np.where(values < 0, -best, best)
 
 
+def stored_centroids(totals: NDArray[np.float64], counts: NDArray[np.float64]) -> tuple[float, float]:
+    """Reconstruction points, in 1/32 within +-0.5, of sums of excess over counts of magnitude 1, and of larger ones."""
+    one, more = np.clip(np.rint(32 * totals / np.maximum(counts, 1e-9)), -16, 16) / 32
+    return float(one), float(more)
+
+
 class CentroidFit:
     """Mean excess of the true magnitude over codes of magnitude 1, and over larger ones, gathered tile by tile."""
 
@@ -106,8 +112,7 @@ class CentroidFit:
 
     def centroids(self) -> tuple[float, float]:
         """Reconstruction points in 1/32 within +-0.5."""
-        one, more = np.clip(np.rint(32 * self._totals / np.maximum(self._counts, 1)), -16, 16) / 32
-        return float(one), float(more)
+        return stored_centroids(self._totals, self._counts)
 
 
 def fit_centroids(steps: Sequence[Any], codes: Sequence[Any]) -> tuple[float, float]:

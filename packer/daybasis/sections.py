@@ -23,8 +23,8 @@ class Model:
     """What all tiles of a lightmap share.
 
     Attributes:
-        basis_codes: (T, 3, K + 1) int64, see decompressor/daybasis/temporal/basis_codes.py.
-        exponents: (K + 1,) int64 of the basis columns and the offset.
+        basis_codes: (T, 3, N + 1) int64, see decompressor/daybasis/temporal/basis_codes.py.
+        exponents: (N + 1,) int64 of the basis columns and the offset.
         skew_codes: (n_classes, K (K - 1) / 2) int64 regional rotations.
         precision: P, see FORMAT.md "Coefficients to maps".
         centroids: Reconstruction points.
@@ -34,6 +34,7 @@ class Model:
         tile: Side of a tile.
         n_levels: Levels of the pyramids.
         entropy: "ans" or "zstd".
+        n_components: K of the N columns, those that maps belong to.
     """
 
     basis_codes: np.ndarray
@@ -47,6 +48,7 @@ class Model:
     tile: int
     n_levels: int
     entropy: str
+    n_components: int
 
 
 def new_writer(day: TileSource) -> ArchiveWriter:
@@ -62,22 +64,14 @@ def add_tile(writer: ArchiveWriter, number: int, stream: bytes, classes: np.ndar
         writer.add(f"0/{number}/classes", classes)
 
 
-def add_model(
-    writer: ArchiveWriter, day: TileSource, valid: np.ndarray, model: Model, domain: RadianceDomain | None
-) -> None:
-    """Add what all tiles share, before them: of a file that was cut off, what is there still decodes."""
-    n_components, n_classes = model.basis_codes.shape[2] - 1, len(model.skew_codes)
-    curve, knee = ("none", 0.0) if domain is None else (CURVES[domain.transfer], domain.knee)
-    mask = None if valid.all() else "0/mask"
-    if mask is not None:
-        writer.add_bytes(mask, encode_mask(valid), lead=True)
+def add_maps(writer: ArchiveWriter, model: Model) -> dict[str, Any]:
+    """Add the temporal matrix and the rotations; the fields of the maps in metadata.json."""
+    n_classes = len(model.skew_codes)
     writer.add_integers("0/basis", model.basis_codes.transpose(2, 1, 0), lead=True)
     if n_classes > 1:
         writer.add_integers("0/turns", model.skew_codes, lead=True)
-    graph = "0/frame.onnx"
-    writer.add_bytes(graph, frame_graph(n_components, day.hours, day.transfer, curve, knee), lead=True)
-    fields = {
-        "n_components": n_components,
+    fields: dict[str, Any] = {
+        "n_components": model.n_components,
         "n_classes": n_classes,
         "q_step": model.q_step,
         "centroids": list(model.centroids),
@@ -87,10 +81,24 @@ def add_model(
         "exponents": [int(e) for e in model.exponents],
         "gap_modes": model.gap_modes,
         "entropy": model.entropy,
-        "graphs": {"frame": graph},
     }
     if model.smoothing is not None:
         fields["smoothing"] = {"bound": model.smoothing.bound, "weights": list(model.smoothing.weights)}
+    return fields
+
+
+def add_model(
+    writer: ArchiveWriter, day: TileSource, valid: np.ndarray, model: Model, domain: RadianceDomain | None
+) -> None:
+    """Add what all tiles share, before them: of a file that was cut off, what is there still decodes."""
+    curve, knee = ("none", 0.0) if domain is None else (CURVES[domain.transfer], domain.knee)
+    mask = None if valid.all() else "0/mask"
+    if mask is not None:
+        writer.add_bytes(mask, encode_mask(valid), lead=True)
+    fields = add_maps(writer, model)
+    graph = "0/frame.onnx"
+    writer.add_bytes(graph, frame_graph(model.n_components, day.hours, day.transfer, curve, knee), lead=True)
+    fields["graphs"] = {"frame": graph}
     if curve != "none":
         fields["curve"] = curve
     lightmap: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,19 +16,12 @@ from todpack.decompressor.grid import TileGrid
 
 from ..archive_writer import ArchiveWriter
 from ..configuration import from_json
-from ..daybasis.basis import (
-    FINEST_PRECISION,
-    HEADROOM_BITS,
-    MANTISSA_BITS,
-    choose_gap_modes,
-    quantize_basis,
-    worthwhile_loss,
-)
+from ..daybasis.basis import choose_gap_modes, finest_precision, quantize_basis, worthwhile_loss
 from ..daybasis.config import stored_step
 from ..daybasis.entropy.encode import encode_coefficients
 from ..daybasis.refined import refined_of_arrays
 from ..daybasis.run import tile_classes
-from ..daybasis.sections import add_tile
+from ..daybasis.sections import Model, add_maps, add_tile
 from ..run_folder import Run
 from .coded_graph import coded_frame_graph
 from .rd_config import RdConfig
@@ -124,7 +116,7 @@ class Energies:
 def _precision(head: Head, energies: Energies) -> int:
     """P: maps are kept on a grid as fine as sums of products allow."""
     largest = float((np.abs(head.matrix) @ energies.peaks + np.abs(head.offset)).max()) + 1e-6
-    return int(min(MANTISSA_BITS - HEADROOM_BITS - math.ceil(math.log2(largest)), FINEST_PRECISION))
+    return finest_precision(largest)
 
 
 def add_coded(writer: ArchiveWriter, run: Run, valid: np.ndarray) -> dict[str, Any]:
@@ -163,24 +155,22 @@ def add_coded(writer: ArchiveWriter, run: Run, valid: np.ndarray) -> dict[str, A
     basis, exponents = quantize_basis(matrix, offset, energy, max(refined.history[-1][1], 1e-6), precision, loss)
     stored, _ = dequantize_basis(basis, exponents)
     modes = choose_gap_modes(stored.reshape(len(hours), -1), np.tile(energy, 3), hours)
-    writer.add_integers("0/basis", basis.transpose(2, 1, 0), lead=True)
-    if n_classes > 1:
-        writer.add_integers("0/turns", skew_codes, lead=True)
+    model = Model(
+        basis,
+        exponents,
+        skew_codes,
+        precision,
+        refined.centroids,
+        refined.smoothing,
+        modes,
+        step,
+        config.tile,
+        config.n_levels,
+        "ans",
+        n_maps,
+    )
+    fields = add_maps(writer, model)
     writer.add_bytes(FRAME_GRAPH, coded_frame_graph(head.gather, hours), lead=True)
     writer.metadata["requires"] = [FIELD]
-    maps_fields: dict[str, Any] = {
-        "n_components": n_maps,
-        "n_classes": n_classes,
-        "q_step": step,
-        "centroids": list(refined.centroids),
-        "n_levels": config.n_levels,
-        "tile": config.tile,
-        "precision": precision,
-        "exponents": [int(e) for e in exponents],
-        "gap_modes": modes,
-        "entropy": "ans",
-    }
-    if refined.smoothing is not None:
-        maps_fields["smoothing"] = {"bound": refined.smoothing.bound, "weights": list(refined.smoothing.weights)}
     mlp = {"hidden": config.units, "layers": 1, "dtype": "fp16"}
-    return {FIELD: maps_fields, "mlp": mlp, "graphs": {"frame": FRAME_GRAPH}}
+    return {FIELD: fields, "mlp": mlp, "graphs": {"frame": FRAME_GRAPH}}

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from todpack.decompressor.files import check_output, check_replaced, write_figures
+from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.contest import Scorer, measures_of, score_json
 from todpack.eval.measures.figures import Figures
@@ -315,7 +315,7 @@ def check_contest(
         n_texels = sum(entry.width * entry.height for entry in dataset.entries)
         result.measures = measures_of(figures, sum(result.frame_ms) / 1e3, result.parameter_bytes, n_texels)
     report = result.to_json(scorer)
-    write_figures(target, report)
+    write_json(target, report)
     if beside(folder, CHECKLIST).is_file() and "measures" in report and not result.faults:
         write_handout(folder, report)
     return result

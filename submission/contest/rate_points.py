@@ -20,11 +20,13 @@ from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.figures import Figures, add_linear_frames
 from todpack.eval.measures.lpips_weights import LpipsWeights
 from todpack.frames import open_contest
+from todpack.packer.dataset.estimate import LevelClock
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.workers import Task, run_local
 from todpack.packer.daybasis.encoder import EncodedDay
 from todpack.packer.daybasis.prepared import DomainKey, Domains, PreparedDay, prepare_day
 from todpack.packer.daybasis.radiance import RadianceDomain
+from todpack.packer.progress import ProgressLine
 
 from ..errors import SubmissionError
 from ..plain_bits.header import MAGIC
@@ -122,10 +124,11 @@ class MeasureJob(LightmapJob):
         entry = next(entry for entry in dataset.entries if entry.name == self.entry.name)
         day = dataset.read(entry)
         domains: Domains = dict(self.domains)
+        ordered = sorted(self.settings, key=lambda one: (one.transfer, one.reweight))
         prepared: dict[str, PreparedDay] = {}
         decoded: list[tuple[PlainLightmap, int]] = []
         with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch, threadpool_limits(1):
-            for setting in sorted(self.settings, key=lambda one: (one.transfer, one.reweight)):
+            for setting in ordered:
                 config = setting.config
                 if repr(config) not in prepared:
                     prepared.clear()  # one at a time is held
@@ -137,7 +140,6 @@ class MeasureJob(LightmapJob):
             for index, time_h in enumerate(entry.hours):
                 frames = [lightmap.radiance(time_h) for lightmap, _ in decoded]
                 add_linear_frames(all_figures, day.radiance[index], frames, dataset.mask(entry, index), lpips)
-        ordered = sorted(self.settings, key=lambda one: (one.transfer, one.reweight))
         points = [
             _point(setting, n_bytes, len(entry.hours) * _time_s(lightmap), figures)
             for setting, (lightmap, n_bytes), figures in zip(ordered, decoded, all_figures, strict=True)
@@ -259,18 +261,16 @@ def measure_all(
     jobs: Sequence[MeasureJob],
     cache: PointCache,
     n_jobs: int,
-    on_done: Callable[[Task], None] = lambda _task: None,
-    on_start: Callable[[Task], object] = lambda _task: None,
+    label: str,
     until: float = math.inf,
 ) -> None:
-    """Measure jobs in processes and put their points into the cache.
+    """Measure jobs in processes and put their points into the cache, with a line of progress.
 
     Args:
         jobs: What is not in the cache.
         cache: Where points are kept.
         n_jobs: Processes at once, fewer where memory is short.
-        on_done: Called after each job, when its points are kept.
-        on_start: Called when a process begins with a job.
+        label: Of the line.
         until: Moment of `time.monotonic` at which jobs that are not done are given up.
 
     Raises:
@@ -278,13 +278,16 @@ def measure_all(
     """
     with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch:
         tasks = [Task(job, Path(scratch, f"{number}.json")) for number, job in enumerate(jobs)]
+        clock = LevelClock(tasks, n_jobs)
+        with ProgressLine(label, "lightmap", len(tasks), left_s=clock.left_s) as line:
 
-        def keep(task: Task) -> None:
-            assert isinstance(task.job, MeasureJob)
-            cache.put(task.job, Measurements.from_json(json.loads(task.part.read_text("utf-8"))))
-            on_done(task)
+            def keep(task: Task) -> None:
+                assert isinstance(task.job, MeasureJob)
+                cache.put(task.job, Measurements.from_json(json.loads(task.part.read_text("utf-8"))))
+                clock.finish(task)
+                line.update(line.done + 1)
 
-        failures = run_local(tasks, n_jobs, keep, _measured, on_start=on_start, until=until)
+            failures = run_local(tasks, n_jobs, keep, _measured, on_start=clock.start, until=until)
     if failures:
         raise SubmissionError("; ".join(failures))
 

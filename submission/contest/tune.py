@@ -14,12 +14,10 @@ import numpy as np
 from todpack.eval.measures.contest import Scorer
 from todpack.eval.measures.lpips_weights import LpipsWeights
 from todpack.frames import DatasetEntry, open_contest
-from todpack.packer.dataset.estimate import LevelClock, LevelPlan, plan_of
+from todpack.packer.dataset.estimate import LevelPlan, plan_of
 from todpack.packer.dataset.job import LightmapJob
-from todpack.packer.dataset.workers import Task
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.refine.refiner import refiner
-from todpack.packer.progress import ProgressLine
 
 from ..errors import SubmissionError
 from .choice import NAMES, QUALITIES, Objective, choose, interpolated_curve, measured_curve, row_of
@@ -169,19 +167,7 @@ class Tuning:
         """Measure settings of each lightmap; False where the time ended before."""
         jobs = self._missing(wanted)
         if jobs:
-            tasks = [Task(job, Path()) for job in jobs]
-            clock = LevelClock(tasks, self._n_jobs)
-            of_job = {id(task.job): task for task in tasks}
-            with ProgressLine(label, "lightmap", len(jobs), left_s=clock.left_s) as line:
-
-                def on_done(task: Task) -> None:
-                    clock.finish(of_job[id(task.job)])
-                    line.update(line.done + 1)
-
-                def on_start(task: Task) -> None:
-                    clock.start(of_job[id(task.job)])
-
-                measure_all(jobs, self._cache, self._n_jobs, on_done, on_start, self._until)
+            measure_all(jobs, self._cache, self._n_jobs, label, self._until)
         for job, known, settings in zip(self._jobs, self._points, wanted, strict=True):
             found = (self._cache.find(job, setting) for setting in settings)
             known += [point for point in found if point is not None and point not in known]

@@ -69,7 +69,7 @@ def tune_command(
     Measured points are kept in OUT.points.json; a rerun takes them up, also one after Ctrl-C or a kill.
     """
     from todpack.decompressor.errors import require_packages
-    from todpack.decompressor.files import check_output, write_figures
+    from todpack.decompressor.files import check_output, write_json
     from todpack.eval.measures.contest import read_scorer, score_table
     from todpack.eval.measures.lpips_weights import LpipsAbsent, find_weights
 
@@ -97,7 +97,7 @@ def tune_command(
         return
     click.echo(f"todpack: {plan}", err=True)
     tuned = tuning.run()
-    write_figures(out, tuned.to_json(scorer))
+    write_json(out, tuned.to_json(scorer))
     for line in _lightmap_lines(tuned):
         click.echo(line)
     click.echo(score_table(tuned.measures, scorer, reason))

@@ -15,30 +15,21 @@ import pytest
 
 from tests.cluster.jobs import LARGE, held_once, large
 from tests.cluster.nodes import command_line, descendants, still_there, wait_for
-from tests.contest_data import make_radiance, micro_dataset, write_dataset
+from tests.contest_data import level_jobs, make_radiance, micro_dataset, write_dataset
 from todpack.cli import main
 from todpack.decompressor.errors import MissingPackageError
-from todpack.frames import open_dataset
 from todpack.packer.dataset import ray_engine
 from todpack.packer.dataset.compress import compress_level, parts_folder
-from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.ray_engine import VERSIONS, do_remotely, run_on_ray, unseen
 from todpack.packer.dataset.workers import Task
-from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.errors import PackError
 from todpack.packer.ray_cluster import ray_cluster
 
-CONFIG = DayBasisConfig(q_step=6.0, tile=32, n_levels=3, max_classes=1, reweight=0)
 OPTIONS = ["--q-step", "6", "--reweight", "0", "--max-classes", "1"]
 
 
-def jobs_of(folder: Path) -> list[LightmapJob]:
-    dataset = open_dataset(folder)
-    return [LightmapJob(folder, e, CONFIG, DayBasisPackOptions(entropy="zstd")) for e in dataset.entries]
-
-
 def tasks_of(folder: Path, out: Path) -> list[Task]:
-    return [Task(job, out / f"{job.entry.name}.tod") for job in jobs_of(folder)]
+    return [Task(job, out / f"{job.entry.name}.tod") for job in level_jobs(folder)]
 
 
 def todpack(*words: str, **variables: str) -> subprocess.Popen[str]:
@@ -58,7 +49,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def level(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     out = tmp_path_factory.mktemp("archive") / "level.tod"
-    compress_level(jobs_of(dataset), out, n_jobs=1)
+    compress_level(level_jobs(dataset), out, n_jobs=1)
     return out.read_bytes()
 
 
@@ -80,7 +71,7 @@ def test_the_command_gives_the_same_bytes(dataset, cluster, tmp_path):
 
 @pytest.mark.ray
 def test_finished_jobs_are_not_done_again(dataset, level, at_cluster, tmp_path):
-    out, jobs = tmp_path / "level.tod", jobs_of(dataset)
+    out, jobs = tmp_path / "level.tod", level_jobs(dataset)
     parts_folder(out).mkdir()
     (parts_folder(out) / f"{jobs[1].digest()}.tod").write_bytes(jobs[1].encode())
     assert compress_level(jobs, out, engine="ray").n_kept == 1
@@ -93,7 +84,7 @@ def test_one_bad_lightmap_keeps_the_others(at_cluster, tmp_path):
     path = tmp_path / "set" / "Data" / config["lightmap_list"][0]["lightmaps"]["700"]
     path.write_bytes(b"short")
     with pytest.raises(PackError, match=r"1 of 3 lightmaps failed, the others are kept in .*level.tod.parts; L_A_0: "):
-        compress_level(jobs_of(tmp_path / "set"), tmp_path / "level.tod", engine="ray")
+        compress_level(level_jobs(tmp_path / "set"), tmp_path / "level.tod", engine="ray")
     assert len(list(parts_folder(tmp_path / "level.tod").glob("*.tod"))) == 2
 
 
@@ -223,7 +214,7 @@ def test_a_cluster_that_is_not_there_is_one_line(dataset, cluster, tmp_path):
 def test_ray_is_named_where_it_is_missing(dataset, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingPackageError, match=r"--engine ray needs ray: pip install 'todpack\[ray\]'"):
-        compress_level(jobs_of(dataset), tmp_path / "x.tod", engine="ray")
+        compress_level(level_jobs(dataset), tmp_path / "x.tod", engine="ray")
 
 
 @pytest.mark.thorough

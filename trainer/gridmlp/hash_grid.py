@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-HASH_PRIME = 2_147_483_647
-HASH_FACTORS = ((1_640_531_513, 805_459_861), (1_103_515_245, 1_597_334_677))  # of (row, column), per table
+from todpack.decompressor.gridmlp import HASH_FACTORS, HASH_PRIME
 
 
 def hash_nodes(rows: Tensor, columns: Tensor, capacity: int, seed: int, table: int) -> Tensor:

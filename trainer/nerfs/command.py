@@ -142,9 +142,9 @@ def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> N
             click.echo(f"  {factor:g} times as far: {100 * touched:.1f} % of the parameters touched")
             result[str(run)][f"touched_at_distance_{factor:g}"] = touched
     if json_out is not None:
-        from todpack.decompressor.files import write_figures
+        from todpack.decompressor.files import write_json
 
-        write_figures(json_out, result)
+        write_json(json_out, result)
 
 
 def _numbers(text: str) -> list[float]:
@@ -310,6 +310,6 @@ def memory(sizes: int, json_out: Path | None) -> None:
         )
         click.echo(f"{row.edge:6g} {row.n_images:7d} {row.n_nodes:7d} {kilo}")
     if json_out is not None:
-        from todpack.decompressor.files import write_figures
+        from todpack.decompressor.files import write_json
 
-        write_figures(json_out, {"rows": [dataclasses.asdict(row) for row in rows]})
+        write_json(json_out, {"rows": [dataclasses.asdict(row) for row in rows]})

@@ -11,7 +11,7 @@ import numpy as np
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
 from todpack.frames.psnr import psnr_db
 
-from ..quantize import FIRST_CENTROIDS, RD_WEIGHT
+from ..quantize import FIRST_CENTROIDS, RD_WEIGHT, stored_centroids
 from ..rdoq import bits_of_counts
 from ..refined import RefinedLightmap
 from ..rounding import rotations_of
@@ -206,9 +206,8 @@ class Refinement:
             for number, tile in enumerate(self.tiles, 1):
                 excess += tile.sweep(costs, self.centroids, config)
                 on_sweep((sweep - 1) * n_tiles + number, config.n_sweeps * n_tiles, note)
-            one, more = np.clip(np.rint(32 * excess[0] / np.maximum(excess[1], 1e-9)), -16, 16) / 32
             before = codes, self.centroids
-            self.centroids = float(one), float(more)
+            self.centroids = stored_centroids(*excess)
             costs, rate, codes = self._measure_rate()
             mse = self._aim(sweep / config.n_sweeps)
             if self._cost(rate, mse) > setback * min(self._cost(*point) for point in self.history):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.contest_data import make_radiance, micro_dataset, write_dataset
+from tests.contest_data import LEVEL_CONFIG, level_jobs, make_radiance, micro_dataset, write_dataset
 from todpack.cli import main
 from todpack.decompressor import open_archive
 from todpack.eval.measures.metrics import psnr_linear_db
@@ -22,16 +22,9 @@ from todpack.packer.dataset.compress import compress_level, parts_folder
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.merge import merge_archives
 from todpack.packer.dataset.workers import ATTEMPTS, Task, run_local
-from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.errors import PackError
 
-CONFIG = DayBasisConfig(q_step=6.0, tile=32, n_levels=3, max_classes=1, reweight=0)
 SMALL = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "hprc_small"
-
-
-def jobs_of(folder: Path) -> list[LightmapJob]:
-    dataset = open_dataset(folder)
-    return [LightmapJob(folder, e, CONFIG, DayBasisPackOptions(entropy="zstd")) for e in dataset.entries]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +37,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def level(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("archive") / "level.tod"
-    assert compress_level(jobs_of(dataset), out, n_jobs=1).n_lightmaps == 3
+    assert compress_level(level_jobs(dataset), out, n_jobs=1).n_lightmaps == 3
     return out
 
 
@@ -88,14 +81,14 @@ def test_every_lightmap_is_there(dataset, level):
 
 @pytest.mark.thorough
 def test_bytes_do_not_depend_on_the_number_of_jobs(dataset, level, tmp_path):
-    compress_level(jobs_of(dataset), tmp_path / "again.tod", n_jobs=3)
+    compress_level(level_jobs(dataset), tmp_path / "again.tod", n_jobs=3)
     assert (tmp_path / "again.tod").read_bytes() == level.read_bytes()
 
 
 @pytest.mark.thorough
 def test_finished_jobs_are_not_done_again(dataset, level, tmp_path):
     out = tmp_path / "level.tod"
-    jobs = jobs_of(dataset)
+    jobs = level_jobs(dataset)
     folder = parts_folder(out)
     folder.mkdir()
     kept, damaged = (folder / f"{job.digest()}.tod" for job in jobs[:2])
@@ -106,12 +99,12 @@ def test_finished_jobs_are_not_done_again(dataset, level, tmp_path):
 
 
 def test_digest_follows_content_and_options(dataset, tmp_path):
-    job = jobs_of(dataset)[0]
+    job = level_jobs(dataset)[0]
     assert job.digest() == job.digest()
-    assert replace(job, config=replace(CONFIG, q_step=7.0)).digest() != job.digest()
+    assert replace(job, config=replace(LEVEL_CONFIG, q_step=7.0)).digest() != job.digest()
     assert replace(job, target_psnr_db=50.0).digest() != job.digest()
     micro_dataset(tmp_path / "set")
-    moved = jobs_of(tmp_path / "set")[0]
+    moved = level_jobs(tmp_path / "set")[0]
     assert moved.digest() == job.digest()
     path = tmp_path / "set" / "Data" / job.entry.lightmaps[3][0]
     data = bytearray(path.read_bytes())
@@ -121,7 +114,7 @@ def test_digest_follows_content_and_options(dataset, tmp_path):
 
 
 def test_a_process_does_one_job_after_another(dataset, tmp_path):
-    tasks = [Task(job, tmp_path / job.entry.name) for job in jobs_of(dataset)]
+    tasks = [Task(job, tmp_path / job.entry.name) for job in level_jobs(dataset)]
     done: list[Task] = []
     lines: list[str] = []
     assert run_local(tasks, 1, done.append, process_id, lines.append) == []
@@ -133,14 +126,14 @@ def test_a_process_does_one_job_after_another(dataset, tmp_path):
 @pytest.mark.thorough
 def test_a_process_that_took_much_memory_is_not_kept(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "KEPT_BYTES", 0)
-    tasks = [Task(job, tmp_path / job.entry.name) for job in jobs_of(dataset)]
+    tasks = [Task(job, tmp_path / job.entry.name) for job in level_jobs(dataset)]
     assert run_local(tasks, 1, lambda _task: None, process_id) == []
     assert len({task.part.read_text() for task in tasks}) == len(tasks)
 
 
 @pytest.mark.thorough
 def test_lost_worker_is_replaced(dataset, tmp_path):
-    task = Task(jobs_of(dataset)[1], tmp_path / "part.tod")
+    task = Task(level_jobs(dataset)[1], tmp_path / "part.tod")
     done: list[Task] = []
     assert run_local([task], 1, done.append, partial(killed_once, tmp_path / "tried")) == []
     assert done == [task]
@@ -150,7 +143,7 @@ def test_lost_worker_is_replaced(dataset, tmp_path):
 
 @pytest.mark.thorough
 def test_worker_that_is_always_lost_is_reported(dataset, tmp_path):
-    task = Task(jobs_of(dataset)[1], tmp_path / "part.tod")
+    task = Task(level_jobs(dataset)[1], tmp_path / "part.tod")
     failures = run_local([task], 2, pytest.fail, partial(killed_always, tmp_path / "tried"))
     assert failures == [f"L_A_1: its worker was lost {ATTEMPTS} times (exit -9)"]
     assert (tmp_path / "tried").read_text() == "x" * ATTEMPTS
@@ -164,15 +157,15 @@ def test_one_bad_lightmap_keeps_the_others(tmp_path):
     good = path.read_bytes()
     path.write_bytes(np.full(len(good) // 4, -1, "<f4").tobytes())
     with pytest.raises(PackError, match=r"1 of 3 lightmaps failed, the others are kept in .*level.tod.parts; L_A_0"):
-        compress_level(jobs_of(folder), out, n_jobs=2)
+        compress_level(level_jobs(folder), out, n_jobs=2)
     assert not out.exists()
     assert len(list(parts_folder(out).glob("*.tod"))) == 2
     path.write_bytes(good)
-    assert compress_level(jobs_of(folder), out, n_jobs=2).n_kept == 2
+    assert compress_level(level_jobs(folder), out, n_jobs=2).n_kept == 2
 
 
 def test_equal_graphs_are_stored_once(dataset, tmp_path):
-    job = jobs_of(dataset)[0]
+    job = level_jobs(dataset)[0]
     paths = [tmp_path / "one.tod", tmp_path / "two.tod"]
     for path, name in zip(paths, ("L_A", "L_Z"), strict=True):
         path.write_bytes(replace(job, entry=replace(job.entry, level=name)).encode())
@@ -195,7 +188,7 @@ def test_different_times_do_not_go_together(tmp_path):
 
     write_config(folder, config)
     with pytest.raises(PackError, match="A_1: expected the 3 times of A_0, found others"):
-        compress_level(jobs_of(folder), tmp_path / "out.tod")
+        compress_level(level_jobs(folder), tmp_path / "out.tod")
 
 
 @pytest.mark.thorough
@@ -234,7 +227,7 @@ def test_shared_dataset(tmp_path):
 
 def test_values_that_do_not_fit_into_memory(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused before a file is read or made."""
-    job = jobs_of(dataset)[0]
+    job = level_jobs(dataset)[0]
     huge = replace(job, entry=replace(job.entry, width=16384, height=16384))
     monkeypatch.setattr("todpack.packer.dataset.compress.available_bytes", lambda: 20_000_000_000)
     with pytest.raises(PackError, match=r"L_A_0: expected values that fit into 20\.0 GB .*, found 83\.8 GB"):

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,8 @@ def dataset(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def archive(dataset) -> Path:
     path = dataset.parent / "level.tod"
-    steps = dict.fromkeys(("L_A_0", "L_A_1", "L_B_0"), 6.0)
-    compress_level(jobs_of(dataset, q_steps=steps), path, n_jobs=1)
+    jobs = [replace(job, config=replace(job.config, q_step=6.0)) for job in jobs_of(dataset)]
+    compress_level(jobs, path, n_jobs=1)
     return path
 
 

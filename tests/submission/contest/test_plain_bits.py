@@ -58,26 +58,19 @@ def test_integers_that_do_not_fit():
         BitWriter().integers(np.array([2, 8]), 3)
 
 
-def test_best_low_bits_is_the_shortest():
-    values = np.array([0, 3, 9, 17, 40, 5])
+@pytest.mark.parametrize(
+    ("best", "write", "limit", "largest"),
+    [(best_low_bits, BitWriter.rice, 15, 40), (best_order, BitWriter.golomb, 12, 4000)],
+)
+def test_the_best_parameter_gives_the_shortest_codes(best, write, limit, largest):
+    values = np.array([0, 3, 9, 17, largest, 5])
 
-    def length(bits: int) -> int:
+    def length(parameter: int) -> int:
         writer = BitWriter()
-        writer.rice(values, np.full(6, bits))
+        write(writer, values, np.full(6, parameter))
         return sum(piece.size for piece in writer._pieces)
 
-    assert best_low_bits(values, 15) == min(range(16), key=length)
-
-
-def test_best_order_is_the_shortest():
-    values = np.array([0, 3, 9, 17, 4000, 5])
-
-    def length(order: int) -> int:
-        writer = BitWriter()
-        writer.golomb(values, np.full(6, order))
-        return sum(piece.size for piece in writer._pieces)
-
-    assert best_order(values, 12) == min(range(13), key=length)
+    assert best(values, limit) == min(range(limit + 1), key=length)
 
 
 def test_golomb_codes_by_hand():

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from todpack.packer.daybasis.quantize import stored_centroids
 from todpack.packer.daybasis.rdoq import bits_of_counts
 from todpack.packer.daybasis.refine.config import RefineConfig
 from todpack.packer.daybasis.refine.rate import side_bits
@@ -133,8 +134,7 @@ class Rounds:
         for number, held in enumerate(self._held):
             held.aim(self._slopes(maps[number], number), metric)
             excess += held.sweep(costs, model.centroids, self._refine)
-        one, more = np.clip(np.rint(32 * excess[0] / np.maximum(excess[1], 1e-9)), -16, 16) / 32
-        model.centroids = float(one), float(more)
+        model.centroids = stored_centroids(*excess)
 
     def _slopes(self, maps: Tensor, number: int) -> np.ndarray:
         """(N, K) half the gradient of D in the maps of a tile, both in steps."""
