@@ -23,7 +23,7 @@ from .errors import (
     missing_package,
     require_packages,
 )
-from .files import check_output, check_replaced, make_folder, refuse_inputs, write_json, write_text
+from .files import check_output, check_outputs, check_suffix, make_folder, write_json, write_text
 from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
 from .hours_file import hours_text
@@ -105,7 +105,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="multiply the limits on what the file may ask for by N, for files that you trust (default: 1)",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace files that todpack did not write")
-    parser.add_argument("--timings", metavar="FILE", type=_path, help="write open and frame times in ms as JSON")
+    parser.add_argument("--timings", metavar="FILE", type=_path, help="write open and frame times in ms (NAME.json)")
     parser.add_argument("-q", "--quiet", action="store_true", help="no log lines")
     return parser
 
@@ -215,10 +215,11 @@ def run(args: argparse.Namespace) -> None:
         TodpackError: see its kinds.
     """
     started = time.perf_counter()
-    if args.timings is not None:
-        check_output(args.timings)
-        refuse_inputs(args.timings, [args.archive])
-        check_replaced([args.timings], overwrite=args.overwrite)
+    timings = [] if args.timings is None else [args.timings]
+    for path in timings:
+        check_output(path)
+        check_outputs([path], [args.archive], overwrite=args.overwrite)
+        check_suffix(path, ".json")
     frame_ms: dict[str, list[float]] = {}
     faults: list[str] = []
     if not 1.0 <= args.limits <= 1e6:
@@ -252,10 +253,9 @@ def run(args: argparse.Namespace) -> None:
         places = {m: args.out / folders[m] if len(archive.lightmaps) > 1 else args.out for m in lightmaps}
         files = _frame_files(hours, args.format)
         frames = [out / file for out in places.values() for file in files]
-        check_replaced(frames, overwrite=args.overwrite)
-        _say_missing(args.out, frames)
         lists = [out / HOURS_FILE for out in places.values() if hours_text(out, files) is not None]
-        check_replaced(lists, overwrite=args.overwrite)
+        check_outputs([*frames, *lists, *timings], [args.archive], overwrite=args.overwrite)
+        _say_missing(args.out, frames)
         for lightmap, out in places.items():
             try:
                 frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region, faults)
@@ -270,8 +270,8 @@ def run(args: argparse.Namespace) -> None:
                 sorted(frame_ms[lightmap.name])[len(hours) // 2], archive.runs_on, out,
             )  # fmt: skip
     total_ms = 1e3 * (time.perf_counter() - started)
-    if args.timings is not None:
-        write_json(args.timings, {"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads})
+    for path in timings:
+        write_json(path, {"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads})
     for fault in faults:
         log.warning("damaged: %s", fault)
     if faults:

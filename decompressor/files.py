@@ -9,16 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import OutputError
+from .signatures import WRITTEN_BY, is_earlier_output
 from .staging import staged
 
-WRITTEN_BY = {"written_by": "todpack"}
-"""The first field of figures in JSON."""
-SIGNATURES = {
-    ".json": json.dumps(WRITTEN_BY)[1:-1].encode(),
-    ".html": b'<meta name="generator" content="todpack">',
-    ".png": b"Software\0todpack",
-}
-"""How files of ours say so; in others it is the name alone."""
 NEVER_READ = (".tod", ".html", ".mp4")
 """Suffixes of outputs that may lie in a folder of inputs: no command reads them there."""
 
@@ -65,28 +58,18 @@ def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
                 raise OutputError(f"{path}: expected an output that is not among the inputs, found a file of {one}")
 
 
-def is_earlier_output(path: Path) -> bool:
-    """Whether a file may be replaced without asking: it is empty, or says that todpack wrote it.
+def refuse_twice(outputs: Iterable[Path]) -> None:
+    """Refuse one place for two outputs of a command.
 
-    Files that have no place for a name, arrays and plain floats, are ours where our hours.txt lists them.
+    Raises:
+        OutputError: two of them are the same file or folder.
     """
-    from .container import MAGIC
-    from .hours_file import UNSIGNED, listed
-
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-            file.seek(max(0, path.stat().st_size - 4096))
-            tail = file.read()
-    except OSError:
-        return False
-    if not head or head.startswith(MAGIC):
-        return True
-    suffix = path.suffix.lower()
-    if suffix in UNSIGNED:
-        return path.name in listed(path.parent)
-    mark = SIGNATURES.get(suffix, b"todpack")
-    return mark in head or mark in tail
+    taken = set[Path]()
+    for path in outputs:
+        place = path.resolve()
+        if place in taken:
+            raise OutputError(f"{path}: expected a place of its own for each output, found two at this one")
+        taken.add(place)
 
 
 def check_replaced(paths: Iterable[Path], *, overwrite: bool, way: str = "replace it by --overwrite") -> None:
@@ -103,6 +86,33 @@ def check_replaced(paths: Iterable[Path], *, overwrite: bool, way: str = "replac
     for path in paths if not overwrite else ():
         if path.is_file() and not is_earlier_output(path):
             raise OutputError(f"{path}: is there, and was not written by todpack; {way}")
+
+
+def check_outputs(
+    files: Iterable[Path],
+    inputs: Iterable[Path],
+    *,
+    overwrite: bool,
+    folders: Iterable[Path] = (),
+    way: str = "replace it by --overwrite",
+) -> None:
+    """Refuse what a command must not write, all that it writes together, before its work.
+
+    Args:
+        files: Files that it writes.
+        inputs: What it reads.
+        overwrite: Replace files whoever wrote them.
+        folders: Folders that it writes, whose content is checked elsewhere.
+        way: What the user can do about a file of somebody else.
+
+    Raises:
+        OutputError: see `refuse_inputs`, `refuse_twice` and `check_replaced`.
+    """
+    files, inputs, folders = list(files), list(inputs), list(folders)
+    for path in (*files, *folders):
+        refuse_inputs(path, inputs)
+    refuse_twice((*files, *folders))
+    check_replaced(files, overwrite=overwrite, way=way)
 
 
 def check_suffix(path: Path, suffix: str) -> None:

@@ -10,7 +10,7 @@ from .errors import OutputError
 from .files import write_atomic
 from .png import png_of
 
-SOFTWARE = "todpack"  # in PNG and EXR files, by which a later run knows that it may replace them
+SOFTWARE = "todpack"  # in PNG and EXR files: signatures.py
 
 
 def preview(radiance: np.ndarray, exposure: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import sys
@@ -61,6 +62,18 @@ def parse_shallow(parse: Callable[[Text], Any], text: Text) -> Any:
     return value
 
 
+def read_shallow(path: Path, parse: Callable[[str], Any] = json.loads) -> Any:
+    """What a parser of JSON or TOML makes of a file.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or device, whose other end would be waited for.
+        ValueError: as `parse_shallow`; or it is not UTF-8.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "expected a file, found a pipe or device", str(path))
+    return parse_shallow(parse, path.read_text(encoding="utf-8"))
+
+
 def memory_of_json(text: bytes) -> int:
     """Bytes of memory that the values of a text take, an estimate that is not too small."""
     return CHARACTER_BYTES * len(text) + LIST_BYTES * text.count(b"[") + OBJECT_BYTES * text.count(b"{")
@@ -82,7 +95,7 @@ def parse_json(data: bytes, path: Path) -> dict[str, Any]:
     return fields
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """A number that float64 can hold (JSON's integers have no end)."""
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
@@ -143,7 +156,7 @@ class Fields:
         value = self._take(
             name,
             f"an array of {low}..{high} numbers",
-            lambda v: isinstance(v, list) and low <= len(v) <= high and all(map(_is_number, v)),
+            lambda v: isinstance(v, list) and low <= len(v) <= high and all(map(is_number, v)),
         )
         return [float(n) for n in value]
 

@@ -70,6 +70,7 @@ data = click.option("--data", "data_path", metavar="INPUT", type=PATH, required=
 of_level = click.option("--lightmap", help="Which one of a level, such as L_Courtyard_0.")
 lightmap = click.option("--lightmap", help="Which one of a level and of its dataset, such as L_Courtyard_0.")
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object; null for what is absent.")
+overwrite = click.option("--overwrite", is_flag=True, help="Replace files that todpack did not write.")
 json_out = click.option("--json-out", type=PATH, metavar="FILE", help="Also write every figure to FILE (JSON).")
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from todpack.decompressor.errors import require_packages
 from todpack.decompressor.files import make_folder, write_text
-from todpack.decompressor.json_fields import parse_shallow
+from todpack.decompressor.json_fields import read_shallow
 from todpack.frames import AS_FOUND, Day, ReadOptions
 from todpack.packer.daybasis.refine.refiner import refiner
 from todpack.packer.run_folder import CONFIG_NAME
@@ -145,7 +145,7 @@ def option_words(options: Mapping[str, Value | Path | None]) -> list[str]:
 def stored_result(folder: Path) -> Result:
     """What an earlier call wrote; nothing where that cannot be read."""
     try:
-        stored = parse_shallow(json.loads, (folder / RESULT).read_text(encoding="utf-8"))
+        stored = read_shallow(folder / RESULT)
     except (OSError, ValueError):
         return {}
     return stored if isinstance(stored, dict) else {}
@@ -180,11 +180,16 @@ def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None 
         out: Folder of all trials.
         settings: What they share.
         gpu: The one GPU that it sees, or None for the machine's own choice.
+
+    Raises:
+        EvalError: its folder is there, and is no trial's.
     """
     folder = out / trial.name
     earlier = finished_result(folder, trial, settings)
     if earlier is not None:
         return {**earlier, "resumed": True}
+    if folder.is_dir() and not (folder / RESULT).is_file() and any(folder.glob("[!.]*")):
+        raise EvalError(f"{folder}: expected the folder of a trial, which has a {RESULT}, found something else")
     make_folder(folder)
     goes_on = _run_is_its(stored_result(folder), trial, settings)
     if not goes_on:

@@ -5,6 +5,7 @@ docs/frames.md "Times" has the rules with examples.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ def _file_beside(folder: Path) -> Path | None:
 
 def _given(hours: str | Path | Sequence[float] | None, files: Sequence[Path]) -> list[float]:
     """Hours that were given, in the order of the files."""
-    if isinstance(hours, str) and not Path(hours).is_file():
+    if isinstance(hours, str) and not os.path.isfile(hours):  # a list may be longer than names of files
         return hours_of_lines([hours], "--hours", files)
     if isinstance(hours, str | Path):
         try:

@@ -42,9 +42,13 @@ def pack(context: click.Context, /, run_dir: Path, out: Path, **options: Any) ->
     A run of the family daybasis takes a step or a target; a gridmlp run takes the types of its grids and weights;
     a siren run takes its storage.
     """
+    from todpack.decompressor.files import check_output, check_suffix
+
     from .run_folder import read_run
 
     run = read_run(run_dir)
+    check_output(out)
+    check_suffix(out, ".tod")
     if run.family not in FAMILIES:
         raise PackError(f"{run_dir}: expected a family of {', '.join(FAMILIES)}, found {run.family!r}")
     refuse_foreign(context, FAMILIES, run.family, f"family {run.family} in {run_dir}")

@@ -17,13 +17,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
 from todpack.decompressor.errors import InvalidMetadataError
 from todpack.decompressor.files import write_atomic, write_text
-from todpack.decompressor.json_fields import Fields, parse_shallow
+from todpack.decompressor.json_fields import Fields, read_shallow
+from todpack.decompressor.signatures import is_earlier_output, sign_zip
 from todpack.frames import Day
 
 from .configuration import from_json
@@ -144,6 +145,18 @@ class Run(RunRecord):
             raise PackError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a training of any model of ours, finished or not; only so called files make none."""
+    checkpoint = folder / CHECKPOINT_NAME
+    if checkpoint.is_file() and checkpoint.stat().st_size and is_earlier_output(checkpoint):
+        return True
+    try:
+        stored = read_shallow(folder / CONFIG_NAME)
+    except (OSError, ValueError):
+        return False
+    return isinstance(stored, dict) and "family" in stored and ("run_format" in stored or "scene" in stored)
+
+
 def write_run(path: Path, record: RunRecord, arrays: dict[str, np.ndarray]) -> None:
     """Write `arrays.npz`, then `config.json`, each at once or not at all.
 
@@ -162,7 +175,12 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """
     assert not any(array.dtype.hasobject for array in arrays.values())
     named: dict[str, Any] = dict(arrays)
-    write_atomic(path, lambda file: np.savez(file, **named), durable=True)
+
+    def write(file: BinaryIO) -> None:
+        np.savez(file, **named)
+        sign_zip(file)
+
+    write_atomic(path, write, durable=True)
 
 
 def read_run(path: str | Path) -> Run:
@@ -178,7 +196,7 @@ def read_run(path: str | Path) -> Run:
         hint = "; the training has not finished (continue it by --resume)" if is_begun else ""
         raise PackError(f"{folder}: expected a run folder with config.json, found none{hint}")
     try:
-        record = _record_of(parse_shallow(json.loads, config_path.read_text(encoding="utf-8")), str(config_path))
+        record = _record_of(read_shallow(config_path), str(config_path))
     except (OSError, ValueError) as error:
         raise PackError(f"{config_path}: not readable as JSON: {error}") from error
     except InvalidMetadataError as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from todpack.decompressor.errors import OutputError, TodpackError
 from todpack.decompressor.files import make_folder
@@ -67,18 +67,24 @@ def put_folder(fresh: Path, folder: Path) -> None:
         aside.rename(fresh)
 
 
+def _files_in(folder: Path) -> set[PurePosixPath]:
+    """All that is no folder, relative to it, but for what Python caches."""
+    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {PurePosixPath(path.relative_to(folder).as_posix()) for path in found if path.parent.name != "__pycache__"}
+
+
 @dataclass(frozen=True)
 class FolderKind:
     """A kind of output that is a folder.
 
     Attributes:
         noun: For messages, such as "submission".
-        holds: Whether a folder is one of an earlier run, which may be replaced.
+        files: Files of a folder that an earlier run wrote, relative to it and by its own list; None where it is none.
         error: What is raised where a folder must not be replaced.
     """
 
     noun: str
-    holds: Callable[[Path], bool]
+    files: Callable[[Path], Collection[str] | None]
     error: type[TodpackError]
 
     @property
@@ -87,7 +93,7 @@ class FolderKind:
         return "an" if self.noun[0] in "aeiou" else "a"
 
     def check(self, out: Path, overwrite: bool) -> None:
-        """Refuse a folder that `replace` would not write.
+        """Refuse a folder that `replace` would not write: of an earlier run only its own files may go.
 
         Raises:
             TodpackError: of the kind `error`: it is there already, or holds something else.
@@ -102,11 +108,19 @@ class FolderKind:
             is_empty = out.is_dir() and not any(out.iterdir())
         except OSError as error:
             raise OutputError(f"{out}: cannot be read: {error.strerror or error}") from error
-        ours = out.is_dir() and self.holds(out)
-        if not ours and not is_empty:
+        written = self.files(out) if out.is_dir() else None
+        if written is None and not is_empty:
             raise self.error(f"{out}: expected a new folder or an older {self.noun}, found something else")
-        if ours and not overwrite:
+        if written is None:
+            return
+        if not overwrite:
             raise self.error(f"{out}: already holds {self.article} {self.noun}; replace it by --overwrite")
+        foreign = sorted(_files_in(out) - {PurePosixPath(name) for name in written})
+        if foreign:
+            raise self.error(
+                f"{out / foreign[0]}: was not written by todpack, and would be lost with the older {self.noun}; "
+                "move it away"
+            )
 
     def replace(self, out: Path, fill: Callable[[Path], None], overwrite: bool) -> None:
         """Write a folder; what was there stays until the new one is complete.

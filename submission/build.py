@@ -11,10 +11,12 @@ from pathlib import Path
 
 from todpack import decompressor
 from todpack.decompressor import Archive, open_archive
+from todpack.decompressor.files import check_outputs
+from todpack.packer.staging_folder import FolderKind
 
 from .errors import SubmissionError
-from .folder import check_name, copy_native, copy_package, replace_folder, write_zip
-from .manifest import MANIFEST_NAME, bundle_files, make_manifest
+from .folder import check_name, copy_native, copy_package, write_zip
+from .manifest import MANIFEST_NAME, bundle_files, make_manifest, written_files
 from .requirements import pinned_requirements
 
 OWN_NAMES = ("decompressor", "native", "decompress.py", "requirements.txt", "README.md", MANIFEST_NAME)
@@ -46,6 +48,9 @@ WITH_CORE = """`decompressor/_native*` is its native core, built for {platform} 
 the file, NumPy and onnxruntime decode the same frames, slower. `python native/build.py` builds it anew."""
 WITHOUT_CORE = """Where `python native/build.py` has built its native core by a C compiler, it is faster; without it,
 NumPy and onnxruntime decode the same frames."""
+
+
+BUNDLE = FolderKind("submission", written_files, SubmissionError)
 
 
 @dataclass(frozen=True)
@@ -104,27 +109,24 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
     Args:
         archive_path: The `.tod` file; it is verified first.
         out: Folder to write; `out` + `.zip` holds the same.
-        overwrite: Replace a submission (a folder with a manifest) that is already there.
+        overwrite: Replace a submission (a folder with our manifest) that is already there, and its zip.
 
     Raises:
         ArchiveError: the archive is damaged.
         SubmissionError: the folder is there already, or holds something else than a submission.
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or the zip is the archive or somebody else's.
     """
     for path in (Path(archive_path), Path(out)):
         check_name(path)
     if Path(archive_path).name in OWN_NAMES:
         raise SubmissionError(f"{archive_path}: expected another name; the bundle has a file of this name itself")
+    out = Path(out)
+    BUNDLE.check(out, overwrite)
+    zip_path = out.with_name(f"{out.name}.zip")
+    check_outputs([zip_path], [Path(archive_path)], overwrite=overwrite)
     with open_archive(archive_path, provider="cpu") as archive:
         archive.container.verify()
-        out = Path(out)
-        replace_folder(
-            out,
-            lambda fresh: _fill(fresh, Path(archive_path), archive),
-            lambda folder: (folder / MANIFEST_NAME).is_file(),
-            overwrite,
-        )
-    zip_path = out.with_name(f"{out.name}.zip")
+        BUNDLE.replace(out, lambda fresh: _fill(fresh, Path(archive_path), archive), overwrite)
     write_zip(out, [*bundle_files(out), MANIFEST_NAME], zip_path)
     total = sum((out / name).stat().st_size for name in [*bundle_files(out), MANIFEST_NAME])
     return Bundle(out, zip_path, (out / Path(archive_path).name).stat().st_size, total)

@@ -43,7 +43,9 @@ LAYOUT = click.option(
 @click.option(
     "--out", "-o", "out_dir", type=click.Path(path_type=Path), required=True, help="Folder to write; OUT.zip beside it."
 )
-@click.option("--overwrite", is_flag=True, help="Replace an older submission.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace an older submission, if nothing else lies in it, and files beside it."
+)
 @LAYOUT
 @click.option("--storage", type=click.Choice(["raw"]), default="raw", help="contest: plain bits, the one kind allowed.")
 @click.option("--target-psnr", type=float, help="contest, of a dataset: tiled PSNR in dB.  [default: 55.05]")

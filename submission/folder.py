@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from todpack.decompressor.daybasis import native
 from todpack.decompressor.files import write_atomic
-from todpack.packer.staging_folder import FolderKind
+from todpack.decompressor.signatures import ZIP_COMMENT
 
 from .errors import SubmissionError
 
@@ -43,24 +43,13 @@ def write_zip(folder: Path, names: Sequence[str], zip_path: Path) -> None:
 
     def write(file: BinaryIO) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
+            bundle.comment = ZIP_COMMENT
             for name in names:
                 entry = zipfile.ZipInfo(f"{folder.name}/{name}", ZIP_DATE)
                 entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
                 bundle.writestr(entry, (folder / name).read_bytes())
 
     write_atomic(zip_path, write)
-
-
-def replace_folder(
-    out: Path, fill: Callable[[Path], None], is_submission: Callable[[Path], bool], overwrite: bool
-) -> None:
-    """Write a submission; see `FolderKind.replace`."""
-    FolderKind("submission", is_submission, SubmissionError).replace(out, fill, overwrite)
-
-
-def check_folder(out: Path, is_submission: Callable[[Path], bool], overwrite: bool) -> None:
-    """Refuse a folder that `replace_folder` would not write; see `FolderKind.check`."""
-    FolderKind("submission", is_submission, SubmissionError).check(out, overwrite)
 
 
 def check_plain(folder: Path) -> None:

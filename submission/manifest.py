@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
-from todpack.decompressor.json_fields import parse_shallow
+from todpack.decompressor.json_fields import read_shallow
 
 from .errors import SubmissionError
 
@@ -74,9 +73,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         hint = "one in the contest's layout is checked by --layout contest" if other else "make one by `submit build`"
         raise SubmissionError(f"{folder}: expected a submission with {MANIFEST_NAME}, found none; {hint}")
     try:
-        manifest = parse_shallow(json.loads, path.read_text(encoding="utf-8"))
+        manifest = read_shallow(path)
         usable = (
             manifest["manifest_format"] == MANIFEST_FORMAT
+            and isinstance(manifest["todpack"], str)
             and isinstance(manifest["archive"], str)
             and all(isinstance(f["bytes"], int) and isinstance(f["sha256"], str) for f in manifest["files"].values())
             and manifest["archive"] in manifest["files"]
@@ -88,6 +88,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise SubmissionError(f"{path}: expected a manifest of format {MANIFEST_FORMAT}, found something else")
     fields: dict[str, Any] = manifest
     return fields
+
+
+def written_files(folder: Path) -> set[str] | None:
+    """Files of a bundle by its manifest, which is one of them; None where a folder is no bundle."""
+    try:
+        return {*read_manifest(folder)["files"], MANIFEST_NAME}
+    except SubmissionError:
+        return None
 
 
 def manifest_faults(folder: Path, manifest: dict[str, Any]) -> list[str]:

@@ -11,13 +11,14 @@ import click
 import numpy as np
 import pytest
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from tests.conftest import REPOSITORY
 from todpack.arguments import normalize, prepare
 from todpack.cli import main
 from todpack.decompressor.errors import OutputError
-from todpack.decompressor.files import check_replaced, is_earlier_output, refuse_inputs, write_json
+from todpack.decompressor.files import check_outputs, check_replaced, refuse_inputs, write_json
+from todpack.eval.errors import EvalError
+from todpack.eval.trials import Trial, TrialSettings, run_trial
 
 
 def switches(*words: str) -> dict[str, object]:
@@ -61,26 +62,84 @@ def test_what_is_no_truth_stays_where_it_is() -> None:
 
 def test_only_files_of_ours_are_replaced_unasked(tmp_path: Path, tiny_archive: Path) -> None:
     note, figures, empty, frame = (tmp_path / name for name in ("note", "x.json", "empty", "x.png"))
-    note.write_text("of the user")
+    note.write_text("of the user, who uses todpack")
     write_json(figures, {"bytes": 1})
     assert json.loads(figures.read_text()) == {"written_by": "todpack", "bytes": 1}
     empty.touch()
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(frame)
-    assert [is_earlier_output(path) for path in (tiny_archive, figures, empty)] == [True] * 3
-    package, page = tmp_path / "package.json", tmp_path / "notes.html"
-    package.write_text('{"name": "about todpack"}')
-    page.write_text("<p>My notes about todpack</p>")
-    titled = PngInfo()
-    titled.add_text("Comment", "made for the todpack paper")
-    picture = tmp_path / "paper.png"
-    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(picture, pnginfo=titled)
-    for foreign in (note, frame, package, page, picture):
+    check_replaced([tiny_archive, figures, empty], overwrite=False)
+    for foreign in (note, frame):
         with pytest.raises(OutputError, match="--overwrite"):
             check_replaced([foreign], overwrite=False)
         check_replaced([foreign], overwrite=True)
-    assert main(["decompress", str(tiny_archive), "-o", str(tmp_path / "f"), "--hours", "6", "-q"]) == 0
-    assert is_earlier_output(tmp_path / "f" / "tod_06.png")
-    assert main(["decompress", str(tiny_archive), "-o", str(tmp_path / "f"), "--hours", "6", "-q"]) == 0
+    for _ in range(2):
+        assert main(["decompress", str(tiny_archive), "-o", str(tmp_path / "f"), "--hours", "6", "-q"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("compress nowhere -o {t}/Makefile", "Makefile: is there, and was not written by todpack"),
+        ("compress {t} -o {t}/new.png", "new.png: expected a name that ends in .tod"),
+        ("tune {t} -o {t}/new.html", "new.html: expected a name that ends in .json"),
+        ("nerf memory --json-out {t}/new.txt", "new.txt: expected a name that ends in .json"),
+        ("decompress {a} -o {t}/f --timings {t}/work.csv", "work.csv: is there, and was not written by todpack"),
+        ("decompress {a} -o {t}/f --timings {t}/new.txt", "new.txt: expected a name that ends in .json"),
+        ("decompress {a} -o {t} --format npy --hours 6 --timings {t}/tod_06.npy", "expected a name that ends in .json"),
+        (
+            "eval ab {t} -o {t}/x.json --json-out {t}/x.json",
+            "a place of its own for each output, found two at this one",
+        ),
+        ("eval report {a} --data {t} -o {t}/x.mp4 --video {t}/f/../x.mp4", "expected a place of its own for each"),
+    ],
+)
+def test_outputs_are_looked_at_before_the_work(
+    words: str, said: str, tiny_archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = {"Makefile": "all:\n\ttodpack compress frames\n", "work.csv": "import todpack\n"}
+    for name, text in mine.items():
+        (tmp_path / name).write_text(text)
+    assert main(words.format(t=tmp_path, a=tiny_archive).split()) == 1
+    assert said in capsys.readouterr().err
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == mine
+
+
+def test_files_in_a_folder_are_looked_at_before_the_work(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for package in ("torch", "matplotlib"):
+        pytest.importorskip(package)
+    space = tmp_path / "space.toml"
+    space.write_text('[train]\nq_step = [16.0]\nrefine = ["none"]\n')
+    for name, words in {
+        "results.json": f"search {space} --data {tiny_day} --no-lpips",
+        "latency.svg": f"eval rd {tiny_day} --sweeps daybasis --crf= --distance= --no-lpips",
+        "rd.json": f"eval rd {tiny_day} --sweeps daybasis --crf= --distance= --no-lpips",
+        "images/0001.png": "nerf scene --images 2 --size 8",
+        "sparse_points.npz": "nerf scene --images 2 --size 8",
+    }.items():
+        place = tmp_path / words.split()[0] / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("mine, of todpack")
+        assert main([*words.split(), "-o", str(tmp_path / words.split()[0])]) == 1
+        assert f"{name}: is there, and was not written by todpack; replace it by --overwrite" in capsys.readouterr().err
+        place.unlink()
+    (tmp_path / "trial").mkdir()
+    (tmp_path / "trial" / "notes.txt").touch()
+    with pytest.raises(EvalError, match="expected the folder of a trial"):
+        run_trial(Trial("daybasis", label="trial"), tmp_path, TrialSettings(tiny_day))
+
+
+def test_timings_are_none_of_the_frames(tiny_archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where the names of the archive's lightmaps and hours make any name of a file."""
+    frames = tmp_path / "tod_06.png"
+    with pytest.raises(OutputError, match="expected a place of its own for each output"):
+        check_outputs([frames, tmp_path / "hours.txt", tmp_path / "." / "tod_06.png"], [tiny_archive], overwrite=True)
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "tod_06.png").hardlink_to(tiny_archive)
+    words = ["decompress", str(tmp_path / "f" / "tod_06.png"), "-o", str(tmp_path / "f"), "--hours", "6", "--overwrite"]
+    assert main(words) == 1
+    assert "tod_06.png: expected an output that is not among the inputs" in capsys.readouterr().err
 
 
 def test_frames_beside_ours_do_not_become_ours(

@@ -4,24 +4,28 @@
 - The original recipe's spellings are known (`spellings`).
 - A switch may be given a value: `--amp True`, `--residual_mode=0`.
 - A path is neither empty nor `-`.
-- An output is never one of the inputs, and a file is only replaced by `--overwrite`, unless todpack wrote it.
+- An output is neither an input nor another output, and its name says what it is (`SUFFIXES`). A file is only replaced
+  by `--overwrite`, unless todpack wrote it.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from todpack.decompressor.files import check_replaced, refuse_inputs
+from todpack.decompressor.files import check_outputs, check_suffix
 
 from .spellings import BARE, as_here
 
 FOLDER = "out_dir"
-OUTPUTS = frozenset((FOLDER, "out", "image", "json_out", "docs", "video", "report"))
+SUFFIXES = {"image": ".png", "json_out": ".json", "docs": ".md", "video": ".mp4", "report": ".json"}
+"""Parameters that name a file to write, and how its name ends."""
+OUTPUTS = frozenset((FOLDER, "out", *SUFFIXES))
 """Parameters that name what a command writes, FOLDER a folder and the others files; every other path is an input."""
 INPUT_TEXTS = ("mask", "hours")
 """Parameters that may name a file, or be something else."""
@@ -60,7 +64,7 @@ def _paths(value: object) -> Iterator[Path]:
 
 
 def check_paths(values: Mapping[str, Any]) -> None:
-    """Refuse outputs that are inputs, and such as would replace a file that todpack did not write.
+    """Refuse outputs that are inputs or each other, and such as would replace a file that todpack did not write.
 
     Args:
         values: Of a command's parameters, by name; with `overwrite` files are replaced.
@@ -68,13 +72,14 @@ def check_paths(values: Mapping[str, Any]) -> None:
     Raises:
         OutputError: see above.
     """
-    files = [path for name in OUTPUTS - {FOLDER} for path in _paths(values.get(name))]
-    outputs = [path for name, value in values.items() if name in OUTPUTS for path in _paths(value)]
+    files = [path for name in sorted(OUTPUTS - {FOLDER}) for path in _paths(values.get(name))]
     inputs = [path for name, value in values.items() if name not in OUTPUTS for path in _paths(value)]
-    inputs += [Path(text) for name in INPUT_TEXTS if isinstance(text := values.get(name), str)]
-    for path in outputs:
-        refuse_inputs(path, inputs)
-    check_replaced(files, overwrite=bool(values.get("overwrite")))
+    texts = [text for name in INPUT_TEXTS if isinstance(text := values.get(name), str)]
+    inputs += [Path(text) for text in texts if os.path.exists(text)]
+    check_outputs(files, inputs, overwrite=bool(values.get("overwrite")), folders=_paths(values.get(FOLDER)))
+    for name, suffix in SUFFIXES.items():
+        for path in _paths(values.get(name)):
+            check_suffix(path, suffix)
 
 
 def _switch_values(command: click.Command, words: list[str]) -> list[str]:

@@ -65,10 +65,11 @@ def compress(
     than memory. A dataset is the contest's, or a folder that holds one folder of frames per lightmap.
     """
     from todpack.api import compress as run
-    from todpack.decompressor.files import check_output
+    from todpack.decompressor.files import check_output, check_suffix
     from todpack.packer.progress import StageBars
 
     check_output(out)
+    check_suffix(out, ".tod")
     said: list[str] = []
 
     def on_warning(line: str) -> None:

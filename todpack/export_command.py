@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from todpack.decompressor.json_fields import read_shallow
 from todpack.packer.export.options import CONTAINERS, DEFAULT_TEXTURES, FRAMES, MAX_TEXTURES, PARTS, PROFILES
 
 if TYPE_CHECKING:
@@ -19,20 +20,22 @@ if TYPE_CHECKING:
     from todpack.packer.export.profiles import Exported
 
 MANIFEST = "export.json"
-MARK = "todpack_export"
+MARK, MARK_VERSION = "todpack_export", 1
 _MAX_MANIFEST_BYTES = 1 << 24
 
 
-def is_export(folder: Path) -> bool:
-    """Whether a folder was written by this command."""
+def written_files(folder: Path) -> set[str] | None:
+    """Files of a folder that this command wrote; None where it did not write it."""
     manifest = folder / MANIFEST
     try:
-        if not manifest.is_file() or manifest.stat().st_size > _MAX_MANIFEST_BYTES:
-            return False
-        fields = json.loads(manifest.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(fields, dict) and MARK in fields
+        if manifest.stat().st_size > _MAX_MANIFEST_BYTES:
+            return None
+        fields = read_shallow(manifest)
+        if fields[MARK] != MARK_VERSION:
+            return None
+        return {MANIFEST, *(f"{one['folder']}/{name}" for one in fields["lightmaps"] for name in one["files"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 @contextmanager
@@ -132,7 +135,7 @@ Examples:
 @click.option("--mips/--no-mips", default=True, help="Mip levels; load and PNG have none.")
 @click.option("--zstd", is_flag=True, help="Compress the levels of KTX2 files.")
 @click.option("--lightmap", help="Only this one of a level: its name or its position.")
-@click.option("--overwrite", is_flag=True, help="Replace an older export.")
+@click.option("--overwrite", is_flag=True, help="Replace an older export, if nothing else lies in it.")
 def export(
     source: Path,
     out: Path,
@@ -171,7 +174,7 @@ def export(
         profile, texture, n_textures, container, tuple(parse_hours(hours)) if hours is not None else None,
         exposure, mips, zstd,
     )  # fmt: skip
-    kind = FolderKind("export", is_export, PackError)
+    kind = FolderKind("export", written_files, PackError)
     kind.check(out, overwrite)
     with _opened(source, profile) as archive:
         lightmaps = archive.lightmaps if lightmap is None else (archive.choose(lightmap),)
@@ -195,7 +198,7 @@ def export(
                 {**one.to_json(), "folder": folders[number] if is_level else "."}
                 for number, one in zip(numbers, done, strict=True)
             ]
-            manifest = {MARK: 1, "profile": profile, "lightmaps": entries}
+            manifest = {MARK: MARK_VERSION, "profile": profile, "lightmaps": entries}
             (fresh / MANIFEST).write_text(json.dumps(manifest, indent=1, allow_nan=False) + "\n", "utf-8")
 
         kind.replace(out, fill, overwrite)

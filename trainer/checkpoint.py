@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from todpack.decompressor.files import write_atomic
+from todpack.decompressor.signatures import sign_zip
 
 from .errors import TrainingError
 
@@ -25,6 +26,7 @@ def write_tensors(path: Path, value: Any, *, durable: bool = False) -> None:
     """
     stored = io.BytesIO()
     torch.save(value, stored)
+    sign_zip(stored)
     write_atomic(path, lambda file: file.write(stored.getbuffer()), durable=durable)
 
 

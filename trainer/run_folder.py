@@ -16,14 +16,15 @@ from pathlib import Path
 from todpack.decompressor.errors import OutputError
 from todpack.decompressor.files import check_replaced, make_folder
 from todpack.packer.errors import ConfigError
-from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME
+from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
 from todpack.packer.staging_folder import put_folder, settle_folder
 
 MARK_NAME = "unfinished"  # in a folder beside a run: a training, and not an older run that was replaced
 BASELINE_NAME = "baseline.png"
 EXPORT_NAMES = ("latent_map.npy", "f2_state_dict.pt", "f2_ts.pt")
 RUN_NAMES = (
-    CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, "log.csv", MARK_NAME, *EXPORT_NAMES
+    CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, "log.csv", "model.infnerf", MARK_NAME,
+    *EXPORT_NAMES,
 )  # fmt: skip
 
 
@@ -58,12 +59,13 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
         if resume and (beside / CHECKPOINT_NAME).is_file():
             return beside
         is_continued = resume and (place / CHECKPOINT_NAME).is_file()
-        held = (place / CONFIG_NAME).exists() or (place / CHECKPOINT_NAME).exists()
+        held = is_run(place)
         if held and not (resume or overwrite):
             raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
         if not held or is_continued:
-            if not resume:
+            if not is_continued:
                 check_replaced((place / name for name in RUN_NAMES), overwrite=overwrite)
+            if not resume:
                 clear_run(place)
             return out_dir
         if place.is_mount():

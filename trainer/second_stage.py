@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from todpack.decompressor.files import write_atomic
+from todpack.decompressor.signatures import sign_zip
 
 from .checkpoint import write_tensors
 from .gridmlp.model import time_features
@@ -114,4 +115,5 @@ def write_f2(f2: F2 | FilmF2, folder: Path) -> None:
     stored = io.BytesIO()
     with _without_deprecations():
         torch.jit.save(torch.jit.script(f2.eval()), stored)
+    sign_zip(stored)
     write_atomic(folder / SCRIPT_NAME, lambda file: file.write(stored.getbuffer()))

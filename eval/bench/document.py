@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from todpack.decompressor.signatures import MARKDOWN
+
 from ..machine import machine_line
 from ..tables import Part, Table, document
 from .report import (
@@ -63,7 +65,7 @@ def bench_document(
         targets: Upper bounds by set.
         decided: What decided between the codecs on a set, by name.
     """
-    lines = ["# Benchmarks", "", *INTRODUCTION.splitlines(), ""]
+    lines = ["# Benchmarks", "", MARKDOWN, "", *INTRODUCTION.splitlines(), ""]
     parts: list[Part]
     if "rate" in result:
         sets = result["rate"]["sets"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from todpack.decompressor.files import write_text
+from todpack.decompressor.json_fields import read_shallow
 
 from ..errors import EvalError
 
@@ -26,7 +27,7 @@ def read_result(path: Path) -> Result:
     if not path.exists():
         return {}
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_shallow(path)
     except (OSError, ValueError) as error:
         raise EvalError(f"{path}: expected results of a bench in JSON: {error}") from error
     if not isinstance(stored, dict) or not set(stored) <= {*PARTS, "definitions"}:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from todpack.decompressor.errors import TodpackError
-from todpack.decompressor.files import write_text
+from todpack.decompressor.files import check_replaced, check_suffix, write_text
 
 from ..tables import columns
 
@@ -19,6 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path("samples/courtyard"), help="folder of frames")
     parser.add_argument("--contest", type=Path, default=Path("samples/contest"), help="dataset in the contest's layout")
     parser.add_argument("--out", type=Path, default=Path("docs/gpu.md"), help="page to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that todpack did not write")
     args = parser.parse_args(argv)
     try:
         import torch
@@ -31,6 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     from .report import Work, measure, page
 
     try:
+        check_suffix(args.out, ".md")
+        check_replaced([args.out], overwrite=args.overwrite)
         with tempfile.TemporaryDirectory(prefix="todpack-gpu-") as folder:
             rows = measure("cuda", args.data, args.contest, Path(folder), Work(), lambda what: print(what, flush=True))
         write_text(args.out, page("cuda", rows))

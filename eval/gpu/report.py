@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from todpack.decompressor.signatures import MARKDOWN
+
 from ..machine import cpu_name, machine, machine_line, usable_cores
 from ..process import run_todpack
 from ..tables import Table, document
@@ -123,6 +125,5 @@ def page(device: str, rows: Sequence[Row]) -> str:
         "Medians of calls that wait for the device."
     )
     table = Table(f"{name}, beside {cpu_name()}", ["what", "wanted", "found", ""], cells, "llll")
-    return (
-        "\n".join(["# On a GPU", "", *document([notes, table, machine_line(machine(usable_cores()))])]).rstrip() + "\n"
-    )
+    parts = document([notes, table, machine_line(machine(usable_cores()))])
+    return "\n".join(["# On a GPU", "", MARKDOWN, "", *parts]).rstrip() + "\n"

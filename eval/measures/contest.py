@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from todpack.decompressor.json_fields import is_number, read_shallow
+
 from ..errors import EvalError
 from ..tables import columns, finite
 from .figures import Figures
@@ -90,10 +92,10 @@ def read_scorer(path: Path | None = None) -> Scorer:
     """
     source = DEFAULT_SCORER if path is None else path
     try:
-        tables = tomllib.loads(source.read_text(encoding="utf-8"))
+        tables = read_shallow(source, tomllib.loads)
     except OSError as error:
         raise EvalError(f"{source}: cannot be read: {error.strerror or error}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:
         raise EvalError(f"{source}: expected TOML, found something else: {error}") from error
     if set(tables) != set(MEASURES):
         odd = sorted(set(tables) ^ set(MEASURES))[0]
@@ -104,7 +106,7 @@ def read_scorer(path: Path | None = None) -> Scorer:
         if not isinstance(table, dict) or set(table) != set(FIELDS):
             raise EvalError(f"{source}: {name}: expected the fields {', '.join(FIELDS)}, found {table!r}")
         for field, value in table.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if not is_number(value):
                 raise EvalError(f"{source}: {name}.{field}: expected a finite number, found {value!r}")
         ranges[name] = Range(float(table["best"]), float(table["worst"]), float(table["weight"]))
         if ranges[name].best == ranges[name].worst or ranges[name].weight < 0:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor.files import make_folder, write_text
+from todpack.decompressor.json_fields import read_shallow
 
 from ..measures.perceptual import Lpips, LpipsAbsent
 from ..measures.rate_curve import RatePoint
@@ -56,12 +57,10 @@ class PointCache:
     ) -> RatePoint | None:
         """The point, or None where it was not measured yet."""
         try:
-            stored: dict[str, Any] = json.loads(
-                self._path(peer, setting, frames, valid, measure).read_text(encoding="utf-8")
-            )
+            stored = read_shallow(self._path(peer, setting, frames, valid, measure))
             values: dict[str, Any] = {key: math.inf if value == "inf" else value for key, value in stored.items()}
             return RatePoint(**values)
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return None
 
     def put(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 from todpack.packer.progress import ProgressLine
 
 from .. import options
 
+FIGURES = "rd.json"
 _NamedPaths = dict[str, list[Path]]
 
 
@@ -71,6 +70,7 @@ def _named_paths(_context: click.Context, _parameter: click.Parameter, values: t
 @options.distance((0.5, 1, 2))
 @options.threads(2, "Threads of a training.")
 @options.lpips
+@options.overwrite
 def rd(
     data_path: Path,
     out_dir: Path,
@@ -86,24 +86,27 @@ def rd(
     distances: tuple[float, ...],
     threads: int,
     lpips: options.LpipsChoice,
+    overwrite: bool,
 ) -> None:
     """Sweep the families on the frames of INPUT: curves of size against PSNR, SSIM and LPIPS beside x265 and JPEG XL,
     time against quality, quality per hour, bits by section. Plots as PNG and SVG, all figures in rd.json, each curve
     in CompressAI's format in the folder results.
     """
+    from todpack.decompressor.cli import safe_names
     from todpack.decompressor.errors import require_packages
-    from todpack.decompressor.files import make_folder
+    from todpack.decompressor.files import check_replaced, make_folder, write_json
 
     from ..measures.frames import day_frames
     from ..peers.run import reference_peers, run_peers
     from ..trials import TrialSettings, frames_digest, require_families
-    from .plots import write_plots
+    from .plots import plot_files, write_plots
     from .results_file import read_results, results_json
     from .sweep import archive_curves, chosen_sweeps, peer_curves, run_sweeps, with_training
 
     named = [name.strip() for name in sweeps.split(",") if name.strip()]
     chosen = with_training(chosen_sweeps(named), preset, epochs)
     require_packages("a plot", "matplotlib")
+    check_replaced([out_dir / FIGURES, *plot_files(out_dir)], overwrite=overwrite)
     require_families(sorted({sweep.family for sweep in chosen}), refined="refined" in sweeps)
     measure = lpips.load()
     day = options.read_frames(data_path, reading, lightmap)  # bad frames stop here
@@ -126,13 +129,15 @@ def rd(
         swept = run_sweeps(chosen, out_dir, settings, repeats, line.update)
     swept["curves"] += peer_curves(references) + added
     swept["absent"] = references.absent
-    write_text(out_dir / "rd.json", json.dumps(swept, indent=2, allow_nan=False) + "\n")
+    names = safe_names([curve["name"] for curve in swept["curves"]])
+    results = {out_dir / "results" / f"{name}.json": one for name, one in zip(names, swept["curves"], strict=True)}
+    check_replaced(results, overwrite=overwrite)
+    write_json(out_dir / FIGURES, swept)
     make_folder(out_dir / "results")
-    for curve in swept["curves"]:
+    for path, curve in results.items():
         result = results_json(curve, day)
         if result is not None:
-            name = "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in curve["name"])
-            write_text(out_dir / "results" / f"{name}.json", json.dumps(result, indent=2, allow_nan=False) + "\n")
+            write_json(path, result)
         for point in curve["points"]:
             psnr, size = point["psnr_db"], point["bytes"]["mean"]
             quality = f"{psnr['mean']:>7.2f} dB" if psnr is not None else "lossless"

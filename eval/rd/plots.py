@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from todpack.decompressor.errors import needs
 from todpack.decompressor.files import write_atomic
+from todpack.decompressor.frame_files import SOFTWARE
 
 from ..colors import codec_color
 
@@ -45,6 +46,23 @@ def write_plots(curves: list[Curve], out: Path) -> list[Path]:
     from matplotlib import pyplot
 
     paths: list[Path] = []
+    with pyplot.rc_context(_STYLE):
+        for name, (draw, *what) in _plots().items():
+            figure, axes = pyplot.subplots(figsize=(6.2, 4.2))
+            if draw(axes, curves, *what):
+                figure.tight_layout()
+                paths += _save(figure, out, name)
+            pyplot.close(figure)
+    return paths
+
+
+def plot_files(out: Path) -> list[Path]:
+    """What `write_plots` writes where there are figures for all plots."""
+    return [path for name in _plots() for path in _files(out, name)]
+
+
+def _plots() -> dict[str, tuple[Any, ...]]:
+    """What draws each plot, by the name of its files, and of what."""
     plots: dict[str, tuple[Any, ...]] = {
         f"rd_{name}": (
             _curves,
@@ -57,14 +75,11 @@ def write_plots(curves: list[Curve], out: Path) -> list[Path]:
         for name, label in QUALITIES
     }
     plots["latency"] = (_curves, "frame_ms", "psnr_db", "ms per frame (log)", "PSNR, dB", "Time of a frame and PSNR")
-    with pyplot.rc_context(_STYLE):
-        for name, (draw, *what) in {**plots, "per_hour": (_hours,), "bpt_by_section": (_budget,)}.items():
-            figure, axes = pyplot.subplots(figsize=(6.2, 4.2))
-            if draw(axes, curves, *what):
-                figure.tight_layout()
-                paths += _save(figure, out, name)
-            pyplot.close(figure)
-    return paths
+    return {**plots, "per_hour": (_hours,), "bpt_by_section": (_budget,)}
+
+
+def _files(out: Path, name: str) -> list[Path]:
+    return [out / f"{name}.{kind}" for kind in KINDS]
 
 
 def _put(data: bytes, file: BinaryIO) -> None:
@@ -72,10 +87,11 @@ def _put(data: bytes, file: BinaryIO) -> None:
 
 
 def _save(figure: Any, out: Path, name: str) -> list[Path]:
-    paths = [out / f"{name}.{kind}" for kind in KINDS]
+    paths = _files(out, name)
     for path, kind in zip(paths, KINDS, strict=True):
         stored = io.BytesIO()
-        figure.savefig(stored, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+        written_by = {"Date": None, "Creator": SOFTWARE} if kind == "svg" else {"Software": SOFTWARE}
+        figure.savefig(stored, format=kind, dpi=160, metadata=written_by)
         write_atomic(path, partial(_put, stored.getvalue()))
     return paths
 

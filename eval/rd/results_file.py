@@ -9,11 +9,10 @@ Source: CompressAI, `compressai.utils.eval_model` and the files in its folder `r
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 from typing import Any
 
+from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.frames import Day
 
 from ..errors import EvalError
@@ -34,7 +33,7 @@ def read_results(path: Path, day: Day) -> Curve:
         EvalError: The file cannot be read, or is no such result.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_shallow(path)
     except (OSError, ValueError) as error:
         raise EvalError(f"{path}: expected results in JSON: {error}") from error
     results = stored.get("results") if isinstance(stored, dict) else None
@@ -45,11 +44,7 @@ def read_results(path: Path, day: Day) -> Curve:
     if psnr_name is None or "bpp" not in lists:
         raise EvalError(f"{path}: expected lists bpp and psnr-rgb (or psnr) in results, found {', '.join(results)}")
     for name, values in lists.items():
-        if (
-            not isinstance(values, list)
-            or len(values) != len(lists["bpp"])
-            or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
-        ):
+        if not isinstance(values, list) or len(values) != len(lists["bpp"]) or not all(map(is_number, values)):
             raise EvalError(f"{path}: expected {name} as a list of {len(lists['bpp'])} finite numbers")
     texels = day.height * day.width
     points = []

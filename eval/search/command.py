@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from todpack.decompressor.files import write_text
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 from todpack.packer.progress import ProgressLine
@@ -16,6 +15,7 @@ from todpack.packer.progress import ProgressLine
 from .. import options
 from .table import SORTS
 
+RESULTS = "results.json"
 SPACE = """
 
 \b
@@ -86,6 +86,7 @@ def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where trials run.")
 @options.lpips
 @options.as_json
+@options.overwrite
 def search(
     space_path: Path,
     data_path: Path,
@@ -101,6 +102,7 @@ def search(
     engine: str,
     lpips: options.LpipsChoice,
     as_json: bool,
+    overwrite: bool,
 ) -> None:
     """Train, pack, score and time one trial after another over a SPACE of options (JSON or TOML).
 
@@ -108,7 +110,7 @@ def search(
     finished trials of the same frames are not run again, failed ones are. A failed trial is reported and stops nothing.
     """
     from todpack.decompressor.errors import require_packages
-    from todpack.decompressor.files import make_folder
+    from todpack.decompressor.files import check_replaced, make_folder, write_json
 
     from ..errors import EvalError
     from ..machine import usable_cores
@@ -127,6 +129,7 @@ def search(
         require_packages("--engine ray", "ray")
     day = options.read_frames(data_path, reading, lightmap)  # bad frames are one error, not one per trial
     make_folder(out_dir)
+    check_replaced([out_dir / RESULTS], overwrite=overwrite)
     settings = TrialSettings(
         data_path,
         reading,
@@ -149,8 +152,8 @@ def search(
             progress=line.update,
         )
     ordered = sorted_results(results, sort)
-    text = json.dumps({"sorted_by": sort, "trials": ordered}, indent=2, allow_nan=False)
-    write_text(out_dir / "results.json", text + "\n")
-    click.echo(text if as_json else results_table(ordered))
+    found = {"sorted_by": sort, "trials": ordered}
+    write_json(out_dir / RESULTS, found)
+    click.echo(json.dumps(found, indent=2, allow_nan=False) if as_json else results_table(ordered))
     if all(result["measures"] is None for result in results):
         raise EvalError(f"{out_dir}: none of {len(results)} trials worked; the first: {results[0]['error']}")

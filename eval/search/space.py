@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from todpack.decompressor.errors import needs
-from todpack.decompressor.json_fields import parse_shallow
+from todpack.decompressor.json_fields import read_shallow
 
 from ..errors import EvalError
 from ..trials import Trial, Value
@@ -108,10 +108,8 @@ def _option(where: str, value: Any) -> Option:
 
 def _parsed(path: Path) -> dict[str, Any]:
     kind, parse = ("JSON", json.loads) if path.suffix.lower() == ".json" else ("TOML", tomllib.loads)
-    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or device: no waiting for its other end
-        raise EvalError(f"{path}: cannot be read: expected a file, found a pipe or device")
     try:
-        fields = parse_shallow(parse, path.read_text(encoding="utf-8"))
+        fields = read_shallow(path, parse)
     except OSError as error:
         raise EvalError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # of the text's encoding as well

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from todpack import decompressor
 from todpack.decompressor.container import Container
 from todpack.decompressor.errors import require_packages
-from todpack.decompressor.files import check_replaced
+from todpack.decompressor.files import check_outputs, write_json
+from todpack.decompressor.json_fields import read_shallow
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.contest import ratio_percent
@@ -21,10 +22,11 @@ from todpack.packer.dataset.compress import compress_level
 from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.dataset.plan import jobs_of
 from todpack.packer.daybasis.refine.refiner import refiner
+from todpack.packer.staging_folder import FolderKind
 
 from .. import plain_bits
 from ..errors import SubmissionError
-from ..folder import check_folder, check_name, copy_native, copy_package, replace_folder
+from ..folder import check_name, copy_native, copy_package
 from .handout import handout_files, write_handout
 from .settings import jobs_at, read_settings
 from .write_lightmap import plain_bits_of
@@ -34,6 +36,8 @@ TARGET_PSNR_DB = 55.05
 SHIPPED = (decompressor, plain_bits)
 """What `Interface.py` imports, copied as it is into the submission's own `todpack/`."""
 INTERFACE = Path(__file__).with_name("shipped") / "Interface.py"
+WRITTEN = (Path("todpack") / "written.json").as_posix()
+"""Lists the files of a submission that todpack wrote, itself too; the others are the team's."""
 REQUIREMENTS = "# nothing beyond PyTorch and NumPy\n"
 README = """# Lightmaps of a day, in the contest's layout
 
@@ -74,9 +78,17 @@ class ContestFolder:
     ratio_percent: float
 
 
-def is_contest_folder(folder: Path) -> bool:
-    """Whether a folder is a submission in the contest's layout."""
-    return (folder / "Interface.py").is_file() and (folder / "Parameters").is_dir()
+def written_files(folder: Path) -> set[str] | None:
+    """Files of a submission in the contest's layout that todpack wrote; None where a folder is none of ours."""
+    try:
+        listed = read_shallow(folder / WRITTEN)["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    is_list = isinstance(listed, list) and all(isinstance(name, str) for name in listed)
+    return set(listed) if is_list and WRITTEN in listed else None
+
+
+CONTEST = FolderKind("submission", written_files, SubmissionError)
 
 
 def parameter_bytes(folder: Path) -> int:
@@ -115,8 +127,8 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
         OutputError: it cannot be written.
     """
     check_name(out)
-    check_folder(out, is_contest_folder, overwrite)
-    check_replaced(handout_files(out), overwrite=overwrite)
+    CONTEST.check(out, overwrite)
+    check_outputs(handout_files(out), [archive_path], overwrite=overwrite)
     with Container(archive_path, DEFAULT_LIMITS) as container:
         container.verify()
         archive = read_archive_entry(container.metadata, container.path, container.version, DEFAULT_LIMITS)
@@ -132,8 +144,10 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
             core = WITH_CORE.format(platform=f"{platform.system()} {platform.machine()}") if has_core else WITHOUT_CORE
             text = README.format(n_lightmaps=len(archive.lightmaps), n_bytes=parameter_bytes(folder), core=core)
             (folder / "README.md").write_text(text, encoding="utf-8")
+            files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+            write_json(folder / WRITTEN, {"files": sorted([*files, WRITTEN])})
 
-        replace_folder(out, fill, is_contest_folder, overwrite)
+        CONTEST.replace(out, fill, overwrite)
     write_handout(out)
     n_bytes = parameter_bytes(out)
     n_texels = sum(lightmap.height * lightmap.width for lightmap in archive.lightmaps)
@@ -177,9 +191,10 @@ def build_from(
     if target_psnr_db is not None and steps is not None:
         raise SubmissionError("--target-psnr, --steps: expected one of them, found both")
     require_packages("compressing a dataset", "scipy", "onnx", "threadpoolctl")
-    check_folder(out, is_contest_folder, overwrite)
-    check_replaced(handout_files(out), overwrite=overwrite)
+    CONTEST.check(out, overwrite)
     archive = out.with_name(f"{out.name}.tod")
+    read = [source] if steps is None else [source, steps]
+    check_outputs([archive, *handout_files(out)], read, overwrite=overwrite)
     if steps is None:
         target = TARGET_PSNR_DB if target_psnr_db is None else target_psnr_db
         jobs = [replace(job, refine=refiner(None, None)) for job in jobs_of(source, target_psnr_db=target)]

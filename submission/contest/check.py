@@ -30,7 +30,7 @@ from ..environment import clean_variables, last_line
 from ..errors import SubmissionError
 from ..folder import check_plain
 from .build import parameter_bytes
-from .handout import CHECKLIST, beside, write_handout
+from .handout import CHECKLIST, beside, handout_files, write_handout
 
 PROBE = Path(__file__).with_name("shipped") / "probe.py"
 COMPRESSORS = {
@@ -281,6 +281,8 @@ def check_contest(
     if report_path is None:
         check_replaced([target], overwrite=False, way="name another place by --report")
     check_output(target)
+    if beside(folder, CHECKLIST).is_file():
+        check_replaced(handout_files(folder), overwrite=False, way="move it away, the rehearsal writes it anew")
     dataset = open_contest(data)
     configs = json.loads((dataset.path / "config.json").read_bytes())["lightmap_list"]  # of any encoding
     result = ContestRehearsal(faults=folder_faults(folder), device=device, threads=threads)

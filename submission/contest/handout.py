@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from PIL import Image
 from todpack.decompressor.files import write_text
 from todpack.decompressor.frame_files import preview
 from todpack.decompressor.grid import ceil_div
+from todpack.decompressor.json_fields import read_shallow
+from todpack.decompressor.signatures import MARKDOWN
 from todpack.eval.measures.contest import ratio_percent
 from todpack.eval.tables import Part, Table, document, figure
 
@@ -98,7 +99,7 @@ def _shape(path: Path) -> tuple[int, int]:
 
 def _report_beside(folder: Path, n_bytes: int) -> dict[str, Any] | None:
     try:
-        report = json.loads((folder.parent / REPORT_NAME).read_text("utf-8"))
+        report = read_shallow(folder.parent / REPORT_NAME)
     except (OSError, ValueError):
         return None
     is_of_these = isinstance(report, dict) and report.get("parameter_bytes") == n_bytes and "measures" in report
@@ -185,7 +186,7 @@ def _facts(
 
 
 def _markdown(title: str, parts: Sequence[Part]) -> str:
-    return "\n".join([f"# {title}", "", *document(parts)]).rstrip() + "\n"
+    return "\n".join([f"# {title}", "", MARKDOWN, "", *document(parts)]).rstrip() + "\n"
 
 
 def _pictures(path: Path) -> list[tuple[float, bytes]]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from todpack.decompressor.container import Container
 from todpack.decompressor.files import write_text
+from todpack.decompressor.json_fields import read_shallow
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.figures import Figures, add_linear_frames
@@ -224,9 +225,9 @@ class PointCache:
         self._lightmaps: dict[str, Measurements] = {}
         if path.exists():
             try:
-                stored = json.loads(path.read_text("utf-8"))["lightmaps"]
+                stored = read_shallow(path)["lightmaps"]
                 self._lightmaps = {key: Measurements.from_json(row) for key, row in stored.items()}
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
                 raise SubmissionError(f"{path}: expected points of `todpack tune`, found {error!r}") from error
 
     def find(self, job: MeasureJob, setting: Setting) -> RatePoint | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from todpack.decompressor.json_fields import read_shallow
 from todpack.frames import open_dataset
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
@@ -87,7 +87,7 @@ def read_settings(path: Path) -> dict[str, Setting]:
         SubmissionError: it is not such a report.
     """
     try:
-        report = json.loads(path.read_text("utf-8"))
+        report = read_shallow(path)
         stored: dict[str, Any] = report["settings"] if "settings" in report else _of_steps(report["q_steps"])
         settings = {
             str(name): Setting(str(row["transfer"]), int(row["reweight"]), float(row["q_step"]))
@@ -97,6 +97,6 @@ def read_settings(path: Path) -> dict[str, Setting]:
             raise SubmissionError(f"{path}: expected steps > 0, found others")
     except OSError as error:
         raise SubmissionError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, ConfigError) as error:
         raise SubmissionError(f"{path}: expected a report of `todpack tune`, found something else: {error}") from error
     return settings

@@ -45,7 +45,7 @@ class Duration(click.ParamType[float]):
 
 @click.command("tune", epilog=EXAMPLES)
 @click.argument("data", metavar="DATASET", type=click.Path(path_type=Path))
-@click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Report with the chosen settings.")
+@click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="Report to write (NAME.json).")
 @click.option("--score", type=click.Path(path_type=Path), help="Ranges and weights (TOML).  [default: the contest's]")
 @click.option("--jobs", type=click.IntRange(1), help="Lightmaps at once.  [default: cores]")
 @click.option("--rounds", type=click.IntRange(0), default=4, show_default=True, help="Refinements at most.")
@@ -69,7 +69,7 @@ def tune_command(
     Measured points are kept in OUT.points.json; a rerun takes them up, also one after Ctrl-C or a kill.
     """
     from todpack.decompressor.errors import require_packages
-    from todpack.decompressor.files import check_output, write_json
+    from todpack.decompressor.files import check_output, check_suffix, write_json
     from todpack.eval.measures.contest import read_scorer, score_table
     from todpack.eval.measures.lpips_weights import LpipsAbsent, find_weights
 
@@ -81,6 +81,7 @@ def tune_command(
     weights = LpipsAbsent("left out by --no-lpips") if no_lpips else find_weights(lpips_weights)
     reason = weights.reason if isinstance(weights, LpipsAbsent) else None
     check_output(out)
+    check_suffix(out, ".json")
     tuning = Tuning(
         data,
         scorer,

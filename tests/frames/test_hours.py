@@ -19,6 +19,13 @@ def times_of(names: list[str], **options: object) -> tuple[list[str], list[float
     return [file.name for file in found.files], [round(float(hour), 6) for hour in found.hours], found.warnings
 
 
+def test_a_list_may_be_longer_than_names_of_files() -> None:
+    given = ",".join(f"{hour + 0.12345678901234:.17g}" for hour in range(24))
+    assert len(given) > 255
+    _, found, _ = times_of([f"{i:02d}.png" for i in range(24)], hours=given)
+    assert found[5] == 5.123457
+
+
 KEYS = [f"lm_{key}.exr" for key in sorted([*range(0, 2400, 100), 590, 1810])]
 CONTEST = [*map(float, range(6)), 5.9, *map(float, range(6, 19)), 18.1, *map(float, range(19, 24))]
 OURS = [f"tod_{int(hour):02d}.png" if hour == int(hour) else f"tod_{hour:05.2f}.png" for hour in CONTEST if hour != 5]

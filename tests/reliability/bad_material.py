@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.conftest import write_day as write_frames
 from tests.contest_data import make_radiance, write_dataset
 from tests.decompressor.forge import put_together, take_apart, with_header
 from tests.packer.micro_run import micro_arrays, write_micro_run
+from todpack.eval.measures.contest import MEASURES
 from todpack.frames import read_day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
@@ -115,6 +117,14 @@ def make_material(m: Path) -> Path:
     (m / "space.toml").write_text('family = "gridmlp"\ntrials = 0\n')
     (m / "space-key.toml").write_text('family = "gridmlp"\ntrails = 3\n')
     (m / "not.toml").write_text("= =")
+    for name in ("deep.json", "tuned.json.points.json"):
+        (m / name).write_text("[" * 100_000)
+    (m / "deep.toml").write_text("a = " + "[" * 100_000)
+    (m / "infinite.json").write_text('{"settings": {"L": {"transfer": "gamma", "reweight": 1e400, "q_step": 1}}}')
+    (m / "huge.json").write_text('{"q_steps": {"L": 1' + "0" * 400 + "}}")
+    tables = "".join(f"[{name}]\nbest = 1{'0' * 400}\nworst = 0\nweight = 1\n" for name in MEASURES)
+    (m / "huge.toml").write_text(tables)
+    os.mkfifo(m / "pipe")
     (m / "steps.json").write_text('{"q_steps": {"L_0": -1}}')
     (m / "scorer.toml").write_text("[nothing]\n")
     (m / "latent.npy").write_bytes(b"\x93NUMPY")

@@ -119,9 +119,34 @@ def test_overwrite(tiny_archive: Path, tmp_path: Path) -> None:
     (out / "left over.txt").write_text("from before")
     with pytest.raises(SubmissionError, match="already holds a submission; replace it by --overwrite"):
         build(tiny_archive, out)
+    with pytest.raises(SubmissionError, match=r"left over\.txt: was not written by todpack, and would be lost"):
+        build(tiny_archive, out, overwrite=True)
+    (out / "left over.txt").unlink()
+    (out / "decompressor" / "__pycache__").mkdir()
+    (out / "decompressor" / "__pycache__" / "a.pyc").touch()
     build(tiny_archive, out, overwrite=True)
-    assert not (out / "left over.txt").exists()
+    assert not (out / "decompressor" / "__pycache__").exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bundle", "bundle.zip"]
+
+
+def test_anothers_manifest_makes_no_submission(tiny_archive: Path, tmp_path: Path) -> None:
+    extension = tmp_path / "extension"
+    extension.mkdir()
+    for text in ('{"name": "my extension, packed by todpack"}', "[" * 9, "{}"):
+        (extension / "manifest.json").write_text(text)
+        for overwrite in (False, True):
+            with pytest.raises(SubmissionError, match="expected a new folder or an older submission, found something"):
+                build(tiny_archive, extension, overwrite=overwrite)
+
+
+def test_a_zip_of_others_or_the_archive_itself_is_not_replaced(tiny_archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK of todpack's user")
+    with pytest.raises(OutputError, match=r"a\.zip: is there, and was not written by todpack"):
+        build(tiny_archive, tmp_path / "a")
+    (tmp_path / "b.zip").write_bytes(tiny_archive.read_bytes())
+    with pytest.raises(OutputError, match=r"b\.zip: expected an output that is not among the inputs"):
+        build(tmp_path / "b.zip", tmp_path / "b", overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip"]
 
 
 def test_damaged_archive_is_not_handed_in(tiny_archive: Path, tmp_path: Path) -> None:

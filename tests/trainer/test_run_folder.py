@@ -75,9 +75,11 @@ def test_through_a_link_and_from_within(sequence: Day, tmp_path: Path, monkeypat
 
 def test_only_a_checkpoint_beside_is_continued(tmp_path: Path) -> None:
     """A replacement that never came to its first checkpoint does not hide the older run from --resume."""
+    from todpack.trainer.checkpoint import save_checkpoint
+
     run = tmp_path / "run"
     run.mkdir()
-    (run / "last.ckpt").write_text("older")
+    save_checkpoint(run / "last.ckpt", {"epoch": 1})
     beside = work_folder(run, resume=False, overwrite=True)
     assert beside == tmp_path / ".run.todpack-new"
     assert work_folder(run, resume=True, overwrite=False) == run
@@ -90,11 +92,12 @@ def test_only_a_checkpoint_beside_is_continued(tmp_path: Path) -> None:
 def test_what_a_kill_in_the_end_leaves_is_removed(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    (run / "config.json").write_text("older")
+    newer = '{"family": "gridmlp", "run_format": 1}'
+    (run / "config.json").write_text('{"family": "siren", "run_format": 1}')
     beside = work_folder(run, resume=False, overwrite=True)
-    (beside / "config.json").write_text("newer")
+    (beside / "config.json").write_text(newer)
     finish_run(beside, run)
-    assert (run / "config.json").read_text() == "newer"
+    assert (run / "config.json").read_text() == newer
     assert not beside.exists()
     beside.mkdir()  # the older run, not yet removed
     (beside / "config.json").write_text("older")
@@ -108,12 +111,13 @@ def test_the_root_is_no_run_folder() -> None:
         work_folder(Path("/"), resume=False, overwrite=True)
 
 
-@pytest.mark.parametrize("name", ["log.csv", "baseline.png", "unfinished", "f2_state_dict.pt"])
-def test_files_of_a_folder_that_is_no_run_stay(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("name", ["config.json", "log.csv", "baseline.png", "unfinished", "f2_state_dict.pt"])
+def test_files_of_a_folder_that_is_no_run_stay(tmp_path: Path, name: str, resume: bool) -> None:
     """They are only called as those of a run."""
-    (tmp_path / name).write_text("mine")
+    (tmp_path / name).write_text('{"name": "todpack"}')
     with pytest.raises(OutputError, match=f"{name}: .*--overwrite"):
-        work_folder(tmp_path, resume=False, overwrite=False)
-    assert content(tmp_path) == {name: b"mine"}
+        work_folder(tmp_path, resume=resume, overwrite=False)
+    assert content(tmp_path) == {name: b'{"name": "todpack"}'}
     assert work_folder(tmp_path, resume=False, overwrite=True) == tmp_path
     assert not content(tmp_path)

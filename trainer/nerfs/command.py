@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .inf_nerf.renderer import InfNeRFRenderer
 
 _PATH = click.Path(path_type=Path)
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that todpack did not write.")
 CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "show_default": True}
 TRAINED = (InfNeRFConfig, InfNeRFTrainerConfig, SceneConfig)
 
@@ -211,12 +212,17 @@ Examples:
 @click.argument("run", type=_PATH)
 @click.option("--out-dir", "-o", type=_PATH, required=True, help="Folder for view_000.png ...")
 @click.option("--views", type=click.IntRange(1), default=8, help="Views around the scene.")
-def render(run: Path, out_dir: Path, views: int, **options: Any) -> None:
+@_OVERWRITE
+def render(run: Path, out_dir: Path, views: int, overwrite: bool, **options: Any) -> None:
     """Write demo images of RUN (a run folder or a model.infnerf); nodes are read when a view asks for them."""
     with needs("nerf", "nerf"):
-        from .inf_nerf.demo import render_demo_images
+        from .inf_nerf.demo import demo_files, render_demo_images
+    from todpack.decompressor.files import check_replaced
+
     renderer = _renderer(run, **options)
-    files = render_demo_images(renderer, views, out_dir)
+    files = demo_files(renderer, views, out_dir)
+    check_replaced(files, overwrite=overwrite)
+    render_demo_images(renderer, views, out_dir)
     click.echo(f"{out_dir}: {len(files)} images; {_last_view(renderer)}")
 
 
@@ -277,10 +283,14 @@ Examples:
 @click.option("--images", type=click.IntRange(1, 10_000), default=48, help="Images.")
 @click.option("--size", type=click.IntRange(1, 8192), default=96, help="Width and height.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of the cameras.")
-def scene(out_dir: Path, images: int, size: int, seed: int) -> None:
+@_OVERWRITE
+def scene(out_dir: Path, images: int, size: int, seed: int, overwrite: bool) -> None:
     """Write the built-in scene as a dataset: transforms.json, images and sparse points."""
     with needs("nerf", "nerf"):
-        from .inf_nerf.analytic_scene import make_scene, write_scene
+        from .inf_nerf.analytic_scene import make_scene, scene_files, write_scene
+    from todpack.decompressor.files import check_replaced
+
+    check_replaced(scene_files(out_dir, images), overwrite=overwrite)
     write_scene(out_dir, make_scene(images, size, seed))
     click.echo(f"{out_dir}: {images} images of {size} x {size}")
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
-from todpack.decompressor.files import write_atomic
+from todpack.decompressor.frame_files import write_frame
 from todpack.eval.measures.metrics import psnr_srgb_db
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
@@ -89,7 +88,7 @@ def train_run(
             fit.resume()  # before anything is written: a checkpoint that cannot be read changes nothing
         baseline = fit.baseline
         if baseline is not None:
-            write_atomic(work / BASELINE_NAME, lambda file: Image.fromarray(baseline).save(file, "PNG"))
+            write_frame(work / BASELINE_NAME, baseline, "png")
         fit.run(quiet)
         frames = family.reconstruct(fit.model, baseline, day.hours)
     reference = day.radiance.astype(np.uint8)

@@ -208,6 +208,11 @@ def test_a_damaged_archive_leaves_the_older_export(
     assert names(tmp_path) == {"out", "damaged.tod"}
     assert main([*again[:-1], "frames", "--texture", "png", "--hours", "0", "--overwrite"]) == 0
     assert names(out) == {"tod_00.png", "export.json"}
+    (out / "notes").mkdir()
+    (out / "notes" / "mine.txt").write_text("mine")
+    assert main([*again, "--overwrite"]) == 1
+    assert "mine.txt: was not written by todpack, and would be lost with the older export" in capsys.readouterr().err
+    assert names(out) == {"tod_00.png", "export.json", "notes"}
 
 
 def test_another_folder_is_not_replaced(

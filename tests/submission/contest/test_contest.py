@@ -234,6 +234,10 @@ def test_folders_of_others_stay(archive, tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("years")
     with pytest.raises(SubmissionError, match="expected a new folder or an older submission"):
         build_contest(archive, tmp_path / "mine", overwrite=True)
+    (tmp_path / "hand" / "Parameters").mkdir(parents=True)  # a submission that the team wrote
+    (tmp_path / "hand" / "Interface.py").write_text("mine")
+    with pytest.raises(SubmissionError, match="expected a new folder or an older submission"):
+        build_contest(archive, tmp_path / "hand", overwrite=True)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
 
 

@@ -15,12 +15,14 @@ from PIL import Image
 
 from tests.contest_data import KEYS, make_radiance, write_dataset
 from todpack.decompressor.errors import OutputError
+from todpack.decompressor.signatures import is_earlier_output
 from todpack.frames import Day
 from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 from todpack.submission.contest.build import build_contest, build_from, parameter_bytes
 from todpack.submission.contest.handout import handout_files, write_handout
+from todpack.submission.errors import SubmissionError
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,11 @@ def test_a_build_makes_zip_checklist_and_facts(archive: Path, tmp_path: Path) ->
     assert "| L <A>_0 | 52 x 40 |" in facts
     assert "not measured yet" in facts
     before = [path.read_bytes() for path in handout_files(folder)]
+    assert [path.name for path in handout_files(folder) if not is_earlier_output(path)] == []
+    (folder / "Parameters" / "mine.npy").touch()
+    with pytest.raises(SubmissionError, match=r"Parameters/mine\.npy: was not written by todpack"):
+        build_contest(archive, folder, overwrite=True)
+    (folder / "Parameters" / "mine.npy").unlink()
     build_contest(archive, folder, overwrite=True)
     assert [path.read_bytes() for path in handout_files(folder)] == before
 

@@ -6,21 +6,21 @@ means of 2 x 2 pixels, so each scale shows the true mean over the areas of its p
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from todpack.decompressor.files import make_folder, write_atomic, write_text
+from todpack.decompressor.files import make_folder, write_json
+from todpack.decompressor.frame_files import write_frame
 from todpack.packer.run_folder import write_arrays
 
 from .posed_images import TRANSFORMS_NAME, Intrinsics, PosedImages
 from .rays import camera_rays
 from .trajectories import look_at
 
+IMAGE_NAME, POINTS_NAME = "images/{:04d}.png", "sparse_points.npz"
 SCENE_BOUND = 1.0
 FIELD_OF_VIEW = math.radians(45.0)
 SUN = np.array([0.45, -0.35, 0.82]) / np.linalg.norm([0.45, -0.35, 0.82])
@@ -179,6 +179,12 @@ def _sparse_points(poses: np.ndarray, camera: Intrinsics, n: int, seed: int) -> 
     return np.concatenate(points), np.concatenate(scales)
 
 
+def scene_files(folder: Path, n_images: int) -> list[Path]:
+    """What `write_scene` writes of a scene of so many images."""
+    images = [IMAGE_NAME.format(number) for number in range(n_images)]
+    return [folder / name for name in (*images, POINTS_NAME, TRANSFORMS_NAME)]
+
+
 def write_scene(folder: str | Path, scene: PosedImages) -> None:
     """Write a dataset: transforms.json, images/*.png and sparse_points.npz.
 
@@ -189,9 +195,8 @@ def write_scene(folder: str | Path, scene: PosedImages) -> None:
     make_folder(folder / "images")
     frames = []
     for number, (image, pose) in enumerate(zip(scene.images, scene.poses, strict=True)):
-        name = f"images/{number:04d}.png"
-        codes = Image.fromarray(np.rint(255.0 * image).astype(np.uint8))
-        write_atomic(folder / name, lambda file, codes=codes: codes.save(file, "PNG"))  # type: ignore[misc]
+        name = IMAGE_NAME.format(number)
+        write_frame(folder / name, np.rint(255.0 * image).astype(np.uint8), "png")
         frames.append({"file_path": name, "transform_matrix": pose.tolist()})
     content: dict[str, Any] = {
         "fl_x": scene.intrinsics[0].focal_length,
@@ -203,6 +208,6 @@ def write_scene(folder: str | Path, scene: PosedImages) -> None:
     points, scales = scene.points, scene.scales
     if points is not None and scales is not None:
         arrays = {"points": points.astype(np.float32), "scales": scales.astype(np.float32)}
-        write_arrays(folder / "sparse_points.npz", arrays)
-        content["sparse_points"] = "sparse_points.npz"
-    write_text(folder / TRANSFORMS_NAME, json.dumps(content, indent=1))
+        write_arrays(folder / POINTS_NAME, arrays)
+        content["sparse_points"] = POINTS_NAME
+    write_json(folder / TRANSFORMS_NAME, content)

@@ -34,14 +34,22 @@ def render_demo_images(renderer: InfNeRFRenderer, num_views: int, output_dir: st
     folder = Path(output_dir)
     make_folder(folder)
     poses, camera = around_scene(renderer, num_views)
-    written = []
     for number, pose in enumerate(poses):
         image = renderer.render_image(pose, camera)
         for name, values in image.items():
-            file = folder / f"view_{number:03d}{'' if name == 'rgb' else '_' + name}.png"
-            write_frame(file, _codes(name, values), "png")
-            written.append(file)
-    return written
+            write_frame(_file(folder, number, name), _codes(name, values), "png")
+    return demo_files(renderer, num_views, folder)
+
+
+def demo_files(renderer: InfNeRFRenderer, num_views: int, folder: Path) -> list[Path]:
+    """What `render_demo_images` writes."""
+    config = renderer.config
+    names = ["rgb", *["depth"] * config.save_depth, *["alpha"] * config.save_alpha]
+    return [_file(folder, number, name) for number in range(num_views) for name in names]
+
+
+def _file(folder: Path, number: int, name: str) -> Path:
+    return folder / f"view_{number:03d}{'' if name == 'rgb' else '_' + name}.png"
 
 
 def around_scene(renderer: InfNeRFRenderer, n: int) -> tuple[np.ndarray, Intrinsics]:

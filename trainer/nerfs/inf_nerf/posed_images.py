@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from todpack.decompressor.json_fields import parse_shallow
+from todpack.decompressor.json_fields import read_shallow
 from todpack.frames.errors import DataError
 
 TRANSFORMS_NAME = "transforms.json"
@@ -124,7 +123,7 @@ def read_posed_images(folder: str | Path, transforms: str = TRANSFORMS_NAME) -> 
     if not path.is_file():
         raise DataError(f"{path}: expected a Blender-style {transforms}, found nothing there")
     try:
-        content = parse_shallow(json.loads, path.read_text(encoding="utf-8"))
+        content = read_shallow(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON: {error}") from error
     frames = content.get("frames") if isinstance(content, dict) else None

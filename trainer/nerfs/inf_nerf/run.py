@@ -17,7 +17,8 @@ import torch
 import torch.distributed as dist
 
 from todpack.decompressor.files import write_text
-from todpack.decompressor.json_fields import parse_shallow
+from todpack.decompressor.json_fields import read_shallow
+from todpack.decompressor.signatures import is_earlier_output
 from todpack.frames.errors import DataError
 from todpack.packer.configuration import from_json
 from todpack.packer.errors import ConfigError
@@ -184,7 +185,8 @@ def train_run(
     if rank == 0:
         finish_run(work, out_dir)
         for path in out_dir.glob("last.rank[0-9]*.ckpt"):
-            if int(path.stem.removeprefix("last.rank")) >= n_processes:  # of a run of more processes, now replaced
+            is_older = int(path.stem.removeprefix("last.rank")) >= n_processes
+            if is_older and is_earlier_output(path):  # of a run of more processes, now replaced
                 path.unlink()
     return figures, scores
 
@@ -197,6 +199,6 @@ def scene_of_run(run: Path) -> SceneConfig:
     """
     path = run / CONFIG_NAME
     try:
-        return from_json(SceneConfig, parse_shallow(json.loads, path.read_text(encoding="utf-8"))["scene"], str(path))
+        return from_json(SceneConfig, read_shallow(path)["scene"], str(path))
     except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise TrainingError(f"{path}: expected the config.json of a finished run of `todpack nerf train`") from error
