@@ -44,7 +44,7 @@ LAYOUT = click.option(
     "--out", "-o", "out_dir", type=click.Path(path_type=Path), required=True, help="Folder to write; OUT.zip beside it."
 )
 @click.option(
-    "--overwrite", is_flag=True, help="Replace an older submission, if nothing else lies in it, and files beside it."
+    "--overwrite", is_flag=True, help="Replace an older submission and what lies beside it."
 )
 @LAYOUT
 @click.option("--storage", type=click.Choice(["raw"]), default="raw", help="contest: plain bits, the one kind allowed.")
