@@ -30,7 +30,7 @@ from .hours_file import hours_text
 from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
-from .plain_text import one_line, plain_streams
+from .plain_text import LINE_ENDS, one_line, plain_streams, shown
 
 log = logging.getLogger("todpack.decompress")
 
@@ -54,6 +54,8 @@ def _path(text: str) -> Path:
         raise argparse.ArgumentTypeError("expected a path, found an empty one")
     if text == "-":
         raise OutputError("expected a path, found -; standard input and output are not supported")
+    if LINE_ENDS & set(text):
+        raise OutputError(f"expected a path without line ends, found {text!r}")
     return Path(text)
 
 
@@ -266,7 +268,7 @@ def run(args: argparse.Namespace) -> None:
                 continue
             log.info(
                 "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",
-                lightmap.name, len(hours), lightmap.width, lightmap.height,
+                shown(lightmap.name), len(hours), lightmap.width, lightmap.height,
                 sorted(frame_ms[lightmap.name])[len(hours) // 2], archive.runs_on, out,
             )  # fmt: skip
     total_ms = 1e3 * (time.perf_counter() - started)

@@ -12,6 +12,8 @@ MAX_LINE = 300
 """Characters of an error's line."""
 _GAP = " ... "
 _PLAIN = "\n\t"
+LINE_ENDS = frozenset("\n\r")
+"""No path of the command line has them: lines about it could not be told from others."""
 
 
 def printable(text: str) -> str:
@@ -22,6 +24,11 @@ def printable(text: str) -> str:
         c if c in _PLAIN or c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii")
         for c in text
     )
+
+
+def shown(name: str) -> str:
+    """A name that a file brought along, within a line: its line ends are escaped too."""
+    return printable(name).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def one_line(text: str) -> str:

@@ -53,7 +53,9 @@ def run_module(
     """
     command, start = [sys.executable, "-m", module, *words], time.perf_counter()
     variables = {**os.environ, **(environment or {})}
-    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="backslashreplace"
+    ) as process:
         _running.add(process)
         try:
             if _stopping.is_set():
@@ -95,7 +97,7 @@ def run_todpack(
 
     def write(text: str) -> None:
         if log is not None:
-            with open(log, "a", encoding="utf-8") as file:
+            with open(log, "a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
 
     limits = {} if threads is None else dict.fromkeys(THREAD_VARIABLES, str(threads))

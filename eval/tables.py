@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from todpack.decompressor.plain_text import shown
+
 
 def figure(value: float | None, digits: int, unit: str = "", absent: str = "absent") -> str:
     """A figure with so many digits after the point, or the word for one that was not measured."""
@@ -25,7 +27,7 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "l"
         rows: Cells, as many in a row as there are titles.
         align: "l" or "r" for each column; those beyond its end are aligned to the right.
     """
-    table = [head, *rows]
+    table = [head, *([shown(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(head))]
     sides = ["<" if side == "l" else ">" for side in align.ljust(len(head), "r")]
     return [

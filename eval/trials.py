@@ -21,7 +21,6 @@ import numpy as np
 
 from todpack.decompressor.errors import require_packages
 from todpack.decompressor.files import make_folder, write_text
-from todpack.decompressor.json_fields import read_shallow
 from todpack.frames import AS_FOUND, Day, ReadOptions
 from todpack.packer.daybasis.refine.refiner import refiner
 from todpack.packer.run_folder import CONFIG_NAME
@@ -30,17 +29,12 @@ from .errors import EvalError
 from .measures.latency import LatencySettings
 from .process import run_todpack, stopped_together
 from .progress import Progress, silent
+from .trial_result import RESULT, TIMES, Result, stored_result
 
 Value = str | float | int | bool
 Options = dict[str, Value]
-Result = dict[str, Any]
-"""What came of a trial: `name`, `values`; `frames`, `code` and `asked_lpips` of the settings; `measures` (those of
-`MEASURES`, `temporal_l1`, `temporal_lpips`, `train_s` and `per_hour`; None where it failed), `error` (None where it did
-not), `spent_s`, wall time of all of it in this call, and `resumed`, whether an earlier call made it."""
-
-RESULT, ARCHIVE, RUN = "result.json", "archive.tod", "run"
+ARCHIVE, RUN = "archive.tod", "run"
 SHORT_TIMING = LatencySettings(opens=1, frames=12, texels=100)
-MEASURES = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms", "open_ms", "made_s")
 
 
 @dataclass(frozen=True)
@@ -142,15 +136,6 @@ def option_words(options: Mapping[str, Value | Path | None]) -> list[str]:
     return words
 
 
-def stored_result(folder: Path) -> Result:
-    """What an earlier call wrote; nothing where that cannot be read."""
-    try:
-        stored = read_shallow(folder / RESULT)
-    except (OSError, ValueError):
-        return {}
-    return stored if isinstance(stored, dict) else {}
-
-
 def _run_is_its(stored: Result, trial: Trial, settings: TrialSettings) -> bool:
     """Whether the run in the folder, finished or not, is of the same training, frames and code."""
     values, code = stored.get("values"), stored.get("code", ["", ""])
@@ -168,7 +153,9 @@ def finished_result(folder: Path, trial: Trial, settings: TrialSettings) -> Resu
     stored = stored_result(folder)
     same = stored.get("values") == trial.values and stored.get("code", ["", ""]) == list(settings.code)
     has_lpips = stored.get("asked_lpips") is True or not settings.lpips
-    is_done = stored.get("measures") is not None and has_lpips
+    measures = stored.get("measures")
+    is_timed = settings.timing is None or (measures is not None and all(name in measures for name in TIMES))
+    is_done = measures is not None and has_lpips and is_timed
     return stored if same and is_done and _run_is_its(stored, trial, settings) else None
 
 

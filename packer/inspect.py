@@ -11,6 +11,7 @@ from todpack.decompressor.archive import Archive, open_archive
 from todpack.decompressor.files import check_suffix
 from todpack.decompressor.frame_files import write_frame
 from todpack.decompressor.lightmap import Lightmap
+from todpack.decompressor.plain_text import shown
 
 
 def _section_lines(archive: Archive) -> list[str]:
@@ -20,7 +21,7 @@ def _section_lines(archive: Archive) -> list[str]:
     for s in sections:
         code = s.dtype.str.lstrip("<|")
         lines.append(
-            f"{s.name:<24} {s.codec:<6} {s.stored_bytes:>10} {s.decoded_bytes:>10}  {code:<5} "
+            f"{shown(s.name):<24} {s.codec:<6} {s.stored_bytes:>10} {s.decoded_bytes:>10}  {code:<5} "
             f"{' x '.join(str(n) for n in s.shape)}"
         )
     lines.append(f"{'header and metadata':<24} {'':<6} {archive.file_bytes - stored:>10}")
@@ -31,7 +32,8 @@ def _lightmap_lines(archive: Archive, lightmap: Lightmap, index: int) -> list[st
     per_texel = 8.0 * archive.lightmap_bytes(index) / (lightmap.n_valid * len(lightmap.hours))
     own = f"{archive.lightmap_bytes(index)} bytes of its own, " if len(archive.lightmaps) > 1 else ""
     head = (
-        f"lightmap {index}: {lightmap.name}, {lightmap.width} x {lightmap.height}, {lightmap.n_valid} valid texels "
+        f"lightmap {index}: {shown(lightmap.name)}, {lightmap.width} x {lightmap.height}, "
+        f"{lightmap.n_valid} valid texels "
         f"({100 * lightmap.n_valid / (lightmap.width * lightmap.height):.1f} %), {len(lightmap.hours)} hours, "
         f"{lightmap.transfer}; {own}{per_texel:.3f} bits per valid texel and hour"
     )

@@ -93,11 +93,11 @@ class Run(RunRecord):
     path: Path
     arrays: Mapping[str, np.ndarray]
 
-    def array(self, name: str, *shape: int | None) -> np.ndarray:
-        """An array whose shape must fit (None fits any length).
+    def array(self, name: str, *shape: int | None, largest: float = LARGEST_NUMBER) -> np.ndarray:
+        """An array whose shape must fit (None fits any length), of numbers that can be computed with.
 
         Raises:
-            PackError: missing, not finite, or of another shape.
+            PackError: missing, not finite, of another shape, or of a magnitude over `largest`.
         """
         where = f"{self.path / ARRAYS_NAME}: {name}"
         if name not in self.arrays:
@@ -107,18 +107,9 @@ class Run(RunRecord):
             raise PackError(f"{where}: expected shape {list(shape)}, found {list(array.shape)}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise PackError(f"{where}: expected finite numbers, found NaN or infinity")
-        return array
-
-    def moderate(self, name: str, *shape: int | None, largest: float = LARGEST_NUMBER) -> np.ndarray:
-        """An array as `array` gives it, of numbers that can be computed with: of no magnitude over `largest`.
-
-        Raises:
-            PackError: as `array`, and where a number is larger.
-        """
-        array = self.array(name, *shape)
-        if array.size and (array.max() > largest or array.min() < -largest):
-            found = max(float(array.max()), -float(array.min()))
-            raise PackError(f"{self.path / ARRAYS_NAME}: {name}: expected numbers up to {largest:g}, found {found:g}")
+        found = max(float(array.max()), -float(array.min())) if array.size else 0.0
+        if found > largest:
+            raise PackError(f"{where}: expected numbers up to {largest:g}, found {found:g}")
         return array
 
     def valid(self) -> np.ndarray:

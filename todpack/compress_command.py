@@ -66,6 +66,7 @@ def compress(
     """
     from todpack.api import compress as run
     from todpack.decompressor.files import check_output, check_suffix
+    from todpack.decompressor.plain_text import shown
     from todpack.packer.progress import StageBars
 
     check_output(out)
@@ -121,7 +122,9 @@ def compress(
     if len(report.lightmaps) > 1:
         click.echo(f"{'lightmap':<24} {'size':>11} {'bytes':>10} {'bits a texel and time':>22}")
         for one in report.lightmaps[:MOST_LISTED]:
-            click.echo(f"{one.name:<24} {f'{one.width} x {one.height}':>11} {one.size_bytes:>10} {one.bits:>22.3f}")
+            click.echo(
+                f"{shown(one.name):<24} {f'{one.width} x {one.height}':>11} {one.size_bytes:>10} {one.bits:>22.3f}"
+            )
         if len(report.lightmaps) > MOST_LISTED:
             click.echo(f"... and {len(report.lightmaps) - MOST_LISTED} with fewer bits a texel")
     click.echo(line)

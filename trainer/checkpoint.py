@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import torch
 
 from todpack.decompressor.files import write_atomic
 from todpack.decompressor.signatures import sign_zip
+from todpack.eval.tensors_file import read_tensors
 
 from .errors import TrainingError
 
@@ -48,14 +47,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise TrainingError(f"{path}: expected a checkpoint, found nothing there")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch's, about files that are refused below
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's reader raises what it likes on a damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if isinstance(error, pickle.UnpicklingError):  # torch's own line is advice to switch the check off
-            reason = "expected a file of tensors and numbers, found something else"
-        raise TrainingError(f"{path}: not a readable checkpoint: {reason}") from error
+        state = read_tensors(path)
+    except ValueError as error:
+        raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
     if not isinstance(state, dict) or state.get("checkpoint_format") != CHECKPOINT_FORMAT:
         raise TrainingError(f"{path}: expected a checkpoint of format {CHECKPOINT_FORMAT}, found something else")
     return state

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
 
+from todpack.eval.tensors_file import read_tensors
 from todpack.frames.errors import DataError
 from todpack.frames.formats import read_rgb_codes
 from todpack.packer.configuration import from_json
@@ -174,7 +174,7 @@ def _load_f2(path: Path) -> F2 | FilmF2:
             "f2_state_dict.pt, which `todpack export RUN_OR_ARCHIVE -o FOLDER --profile parts` writes"
         )
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_tensors(path)
         if sum(tensor.nbytes for tensor in state.values()) > path.stat().st_size:
             raise ValueError("expected tensors that the file holds, found larger ones")
         return f2_of_state(state)

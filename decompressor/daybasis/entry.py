@@ -72,7 +72,18 @@ class DayBasisEntry:
         return self.exponents[: self.n_components]
 
 
-def _read_smoothing(model: Fields) -> Smoothing | None:
+def read_centroids(model: Fields) -> tuple[float, float]:
+    """Reconstruction points; errors as of `read_entry`."""
+    one, more = model.numbers("centroids", 2, 2)
+    if any(abs(point) > 0.5 or 32.0 * point != round(32.0 * point) for point in (one, more)):
+        raise InvalidMetadataError(
+            f"{model.where}.centroids: expected multiples of 1/32 in [-0.5, 0.5], found {one}, {more}"
+        )
+    return one, more
+
+
+def read_smoothing(model: Fields) -> Smoothing | None:
+    """How far maps are smoothed; errors as of `read_entry`."""
     if model.is_absent("smoothing"):
         return None
     fields = model.child("smoothing")
@@ -99,7 +110,6 @@ def read_fields(model: Fields, n_hours: int, n_more: int, frame_graph: str, curv
     """Check the fields of maps and of a temporal matrix with so many more columns than maps; errors as above."""
     n_components = model.integer("n_components", 1, MAX_COMPONENTS)
     n_columns = n_components + n_more
-    one, more = model.numbers("centroids", 2, 2)
     exponents = model.integers("exponents", n_columns + 1, n_columns + 1)
     of_maps = exponents[:n_components]
     modes = model.text("gap_modes", n_hours)
@@ -110,22 +120,18 @@ def read_fields(model: Fields, n_hours: int, n_more: int, frame_graph: str, curv
     precision = model.integer("precision", -64, 64)
     if precision + min(of_maps) < -MAX_STEP_EXPONENT or precision + max(of_maps) > MAX_STEP_EXPONENT:
         raise InvalidMetadataError(f"{model.where}.precision: expected steps of maps that float32 has, found others")
-    if any(abs(point) > 0.5 or 32.0 * point != round(32.0 * point) for point in (one, more)):
-        raise InvalidMetadataError(
-            f"{model.where}.centroids: expected multiples of 1/32 in [-0.5, 0.5], found {one}, {more}"
-        )
     return DayBasisEntry(
         n_components=n_components,
         n_classes=model.integer("n_classes", 1, 256),
         q_step=model.number("q_step", 1e-9, 1e9),
-        centroids=(one, more),
+        centroids=read_centroids(model),
         n_levels=model.integer("n_levels", 1, 12),
         tile=model.integer("tile", 8, 1 << 14),
         precision=precision,
         exponents=np.asarray(exponents, np.int64),
         gap_modes=modes,
         entropy=model.choice("entropy", ENTROPY_CODERS),
-        smoothing=_read_smoothing(model),
+        smoothing=read_smoothing(model),
         frame_graph=frame_graph,
         curve=curve,
     )

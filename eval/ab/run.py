@@ -13,17 +13,16 @@ from todpack.packer.progress import clock
 
 from ..code_digest import code_digest
 from ..progress import Progress, silent
+from ..trial_result import Result, stored_result
 from ..trials import (
     ARCHIVE,
     RUN,
     Options,
-    Result,
     Trial,
     TrialSettings,
     finished_result,
     measures_of,
     run_trials,
-    stored_result,
 )
 from .variants import PLAIN, VARIANTS, Variant
 

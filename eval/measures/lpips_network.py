@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import EvalError
+from ..tensors_file import read_tensors
 from .lpips_weights import LpipsWeights
 
 if TYPE_CHECKING:
@@ -35,13 +36,10 @@ _EPSILON = 1e-10
 
 
 def _load(path: Path) -> dict[str, Any]:
-    import torch
-
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's reader raises what it likes on another file
-        first = (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0]  # no advice to load it anyway
-        raise EvalError(f"{path}: expected a file of torch weights, found something else: {first}") from error
+        state = read_tensors(path)
+    except ValueError as error:
+        raise EvalError(f"{path}: not readable as weights: {error}") from error
     if not isinstance(state, dict):
         raise EvalError(f"{path}: expected a state dict, found {type(state).__name__}")
     return state

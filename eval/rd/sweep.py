@@ -19,11 +19,10 @@ from ..measures.score import score_frames
 from ..peers.run import PeerResults
 from ..progress import Progress, silent
 from ..tables import finite
+from ..trial_result import MEASURES, Result
 from ..trials import (
     ARCHIVE,
-    MEASURES,
     Options,
-    Result,
     Trial,
     TrialSettings,
     Value,

@@ -12,7 +12,8 @@ from todpack.packer.ray_cluster import Call, Lost, ray_cluster
 
 from ..errors import EvalError
 from ..progress import Progress, silent
-from ..trials import MEASURES, Result, Trial, TrialSettings, mean_and_deviation, run_trial, run_trials
+from ..trial_result import MEASURES, Result
+from ..trials import Trial, TrialSettings, mean_and_deviation, run_trial, run_trials
 from .space import OptunaSampler, Space, drawn_trials
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from todpack.decompressor.daybasis.entropy.symbols import MAX_DETAIL
+from todpack.decompressor.daybasis.entry import read_centroids, read_smoothing
 from todpack.decompressor.daybasis.transform.pyramid import Pyramid
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing
+from todpack.decompressor.json_fields import Fields
+
+from ..run_folder import ARRAYS_NAME, Run
+
+LARGEST_RATE = 1e18
+"""Bits of any lightmap are fewer."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +57,32 @@ def arrays_of_refined(refined: RefinedLightmap) -> dict[str, np.ndarray]:
     return arrays
 
 
-def refined_of_arrays(array: Callable[..., np.ndarray], pyramids: Sequence[Pyramid]) -> RefinedLightmap:
+def refined_of_run(run: Run, pyramids: Sequence[Pyramid]) -> RefinedLightmap:
     """The inverse of `arrays_of_refined`.
 
     Args:
-        array: Gives an array by its name and shape (None fits any length), or raises.
+        run: Of which codes were kept.
         pyramids: Of the lightmap's tiles with valid texels.
+
+    Raises:
+        PackError: an array is missing, of another shape, or of numbers that no codes are.
+        InvalidMetadataError: what no archive can say.
     """
+    array = run.array
     codes = []
     for index, pyramid in enumerate(pyramids):
         low = array(f"codes_{index}_0_0", None, *pyramid.sites[0].shape)
         bands: list[Any] = [low]
         for level, sites in enumerate(pyramid.sites[1:], 1):
-            bands.append(tuple(array(f"codes_{index}_{level}_{o}", len(low), *s.shape) for o, s in enumerate(sites)))
+            names = [f"codes_{index}_{level}_{o}" for o in range(len(sites))]
+            bands.append(
+                tuple(array(n, len(low), *s.shape, largest=MAX_DETAIL) for n, s in zip(names, sites, strict=True))
+            )
         codes.append(bands)
     bound, along_x, along_y = (float(n) for n in array("smoothing", 3))
-    one, more = (float(n) for n in array("centroids", 2))
-    history = [(float(rate), float(mse)) for rate, mse in array("history", None, 2)]
-    return RefinedLightmap(codes, (one, more), Smoothing(bound, (along_x, along_y)) if bound else None, history)
+    stored: dict[str, Any] = {"centroids": [float(n) for n in array("centroids", 2)]}
+    if bound:
+        stored["smoothing"] = {"bound": bound, "weights": [along_x, along_y]}
+    fields = Fields(stored, str(run.path / ARRAYS_NAME))
+    history = [(float(rate), float(mse)) for rate, mse in array("history", None, 2, largest=LARGEST_RATE)]
+    return RefinedLightmap(codes, read_centroids(fields), read_smoothing(fields), history)

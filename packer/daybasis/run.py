@@ -15,7 +15,7 @@ from ..errors import ConfigError, PackError
 from ..run_folder import Run
 from .config import DayBasisConfig
 from .radiance import RadianceDomain
-from .refined import RefinedLightmap, refined_of_arrays
+from .refined import RefinedLightmap, refined_of_run
 from .tiles import DayTiles
 from .transform.closed_form import TemporalTransform, block_shape
 from .transform.klt import TemporalBasis
@@ -45,10 +45,10 @@ class DayBasisRun:
         self, tiles: DayTiles, _transform: TemporalTransform, _q_step: float, _on_sweep: object = None
     ) -> RefinedLightmap:
         """The refined codes, which are for `config.q_step`; a `Refine` of the encoder."""
-        refined = refined_of_arrays(self.run.array, [tile.pyramid for tile in tiles if tile.pyramid is not None])
+        refined = refined_of_run(self.run, [tile.pyramid for tile in tiles if tile.pyramid is not None])
         if "gains" not in self.run.arrays:  # of an earlier version
             return refined
-        return replace(refined, gains=self.run.moderate("gains", self.transform.basis.matrix.shape[1]))
+        return replace(refined, gains=self.run.array("gains", self.transform.basis.matrix.shape[1]))
 
 
 def read_daybasis_run(run: Run) -> DayBasisRun:
@@ -58,7 +58,7 @@ def read_daybasis_run(run: Run) -> DayBasisRun:
         PackError: the run folder is not usable.
     """
     n_hours = len(run.hours)
-    matrix = run.moderate("matrix", 3 * n_hours, None)
+    matrix = run.array("matrix", 3 * n_hours, None)
     fields = dict(run.config)
     refinement = fields.pop("refine", None)
     try:
@@ -66,7 +66,7 @@ def read_daybasis_run(run: Run) -> DayBasisRun:
     except (TypeError, ConfigError) as error:
         raise PackError(f"{run.path / 'config.json'}: config: {error}") from error
     day = Day(
-        radiance=run.moderate(
+        radiance=run.array(
             "frames", n_hours, run.height, run.width, 3, largest=255.0 if run.transfer == "srgb8" else LARGEST_RADIANCE
         ).astype(np.float32),
         valid=run.valid(),
@@ -75,11 +75,11 @@ def read_daybasis_run(run: Run) -> DayBasisRun:
         name=run.name,
     )
     n_components = matrix.shape[1]
-    skew_codes = run.moderate("skew_codes", None, n_components * (n_components - 1) // 2)
-    basis = TemporalBasis(matrix, run.moderate("offset", 3 * n_hours), np.ones(n_hours))
+    skew_codes = run.array("skew_codes", None, n_components * (n_components - 1) // 2)
+    basis = TemporalBasis(matrix, run.array("offset", 3 * n_hours), np.ones(n_hours))
     domain = None
     if run.transfer == "linear":
-        scales, knee = run.moderate("frame_scales", n_hours), run.moderate("knee", 1)
+        scales, knee = run.array("frame_scales", n_hours), run.array("knee", 1)
         if scales.min() <= 0.0 or knee[0] <= 0.0:
             raise PackError(f"{run.path / 'arrays.npz'}: frame_scales, knee: expected numbers > 0, found others")
         domain = RadianceDomain(config.transfer, float(knee[0]), scales)

@@ -19,11 +19,12 @@ from ..configuration import from_json
 from ..daybasis.basis import choose_gap_modes, finest_precision, quantize_basis, worthwhile_loss
 from ..daybasis.config import stored_step
 from ..daybasis.entropy.encode import encode_coefficients
-from ..daybasis.refined import refined_of_arrays
+from ..daybasis.refined import refined_of_run
 from ..daybasis.run import tile_classes
 from ..daybasis.sections import Model, add_maps, add_tile
 from ..run_folder import Run
 from .coded_graph import coded_frame_graph
+from .frame_graph import LARGEST_HALF
 from .rd_config import RdConfig
 
 CONFIG_FIELD = "rd"
@@ -62,7 +63,9 @@ class Head:
             spread=run.array("head_spread", n, 3, n_units).astype(np.float64),
             biases=run.array("head_biases", n, n_units).astype(np.float64),
             offset=run.array("head_offset", n, 3).astype(np.float64),
-            gather=run.array("head_gather", n_units, n_maps).astype(np.float16).astype(np.float32),
+            gather=run.array("head_gather", n_units, n_maps, largest=LARGEST_HALF)
+            .astype(np.float16)
+            .astype(np.float32),
         )
 
     def columns(self) -> np.ndarray:
@@ -126,7 +129,7 @@ def add_coded(writer: ArchiveWriter, run: Run, valid: np.ndarray) -> dict[str, A
     grid = TileGrid(run.height, run.width, config.tile)
     masks = [np.ascontiguousarray(place.cut(valid)) for place in grid]
     pyramids = {n: build_pyramid(mask, config.n_levels) for n, mask in enumerate(masks) if mask.any()}
-    refined = refined_of_arrays(run.array, list(pyramids.values()))
+    refined = refined_of_run(run, list(pyramids.values()))
     n_maps = len(refined.codes[0][0])
     skew_codes = run.array("skew_codes", None, n_maps * (n_maps - 1) // 2)
     n_classes, rotations = len(skew_codes), rotations_of_codes(skew_codes, n_maps)

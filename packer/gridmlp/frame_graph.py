@@ -10,8 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 from onnx import TensorProto
 
+from ..errors import PackError
 from ..graph_builder import SRGB_PEAK, GraphBuilder, finish_frame
 
+LARGEST_HALF = 65504.0  # of float16
 MAX_SUMMANDS = 128  # onnxruntime splits longer sums, and where depends on the number of texels and threads
 
 
@@ -20,6 +22,10 @@ def stored_weight(graph: GraphBuilder, name: str, weight: np.ndarray, dtype: str
     if dtype == "fp32":
         return graph.constant(name, weight.astype(np.float32))
     if dtype == "fp16":
+        if (largest := float(np.abs(weight).max())) > LARGEST_HALF:
+            raise PackError(
+                f"{name} as fp16: expected numbers up to {LARGEST_HALF:g}, found {largest:g}; fp32 takes them"
+            )
         stored = graph.constant(f"{name}_fp16", weight.astype(np.float16))
         return graph.node("Cast", [stored], name, to=TensorProto.FLOAT)
     peak = np.abs(weight).max(axis=1)

@@ -17,7 +17,7 @@ from tests.packer.micro_run import MICRO, micro_arrays, write_micro_run
 from todpack.packer.errors import ConfigError, PackError
 from todpack.packer.gridmlp.command import GridMlpPackOptions
 from todpack.packer.gridmlp.pack import pack_run
-from todpack.packer.run_folder import RunRecord
+from todpack.packer.run_folder import RunRecord, read_run
 
 
 def refused(run: Path, words: str) -> None:
@@ -183,6 +183,22 @@ def test_arrays_of_other_things_than_real_numbers(run: Path, array: np.ndarray, 
     name = next(iter(arrays))
     np.savez(run / "arrays.npz", **(arrays | {name: array}))
     refused(run, rf"arrays\.npz: {name}: expected an array of real numbers, found {found}")
+
+
+def test_half_floats_are_compared_as_they_are(run: Path) -> None:
+    arrays = dict(np.load(run / "arrays.npz"))
+    arrays["grid_0"] = np.full_like(arrays["grid_0"], 9, np.float16)
+    np.savez(run / "arrays.npz", **arrays)
+    assert read_run(run).array("grid_0", *arrays["grid_0"].shape).max() == 9
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_beyond_half_floats(run: Path, tmp_path: Path) -> None:
+    arrays = dict(np.load(run / "arrays.npz"))
+    np.savez(run / "arrays.npz", **(arrays | {"mlp_1_weight": arrays["mlp_1_weight"] * 0 - 7e4}))
+    with pytest.raises(PackError, match="weight_1 as fp16: expected numbers up to 65504, found 1.785e.07; fp32 takes"):
+        pack_run(run, tmp_path / "a.tod")
+    pack_run(run, tmp_path / "a.tod", GridMlpPackOptions(mlp_dtype="fp32"))
 
 
 def test_a_member_that_is_no_array(run: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,9 @@ def make_material(m: Path) -> Path:
     tables = "".join(f"[{name}]\nbest = 1{'0' * 400}\nworst = 0\nweight = 1\n" for name in MEASURES)
     (m / "huge.toml").write_text(tables)
     os.mkfifo(m / "pipe")
+    with zipfile.ZipFile(m / "evil.pt", "w") as weights:  # as torch stores an object whose loading runs `true`
+        weights.writestr("archive/data.pkl", b"\x80\x02cposix\nsystem\n(X\x04\x00\x00\x00truetR.")
+        weights.writestr("archive/version", "3\n")
     (m / "steps.json").write_text('{"q_steps": {"L_0": -1}}')
     (m / "scorer.toml").write_text("[nothing]\n")
     (m / "latent.npy").write_bytes(b"\x93NUMPY")

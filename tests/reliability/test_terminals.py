@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +11,20 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from todpack.cli import main
 from todpack.decompressor.errors import TodpackError
-from todpack.decompressor.plain_text import MAX_LINE, PlainText, one_line, printable
+from todpack.decompressor.plain_text import MAX_LINE, PlainText, one_line, printable, shown
+from todpack.decompressor.signatures import ZIP_COMMENT
+from todpack.eval.errors import EvalError
+from todpack.eval.process import run_todpack
+from todpack.eval.tables import columns
 
 ARCHIVE = REPOSITORY / "tests" / "golden" / "daybasis-zstd-1.0.tod"
 DEEP = 5000
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "plain"),
     [
         ("plain: 12 x 3", "plain: 12 x 3"),
         ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
@@ -28,8 +34,8 @@ DEEP = 5000
         ("Äpfel 光", "Äpfel 光"),
     ],
 )
-def test_printable(text: str, shown: str) -> None:
-    assert printable(text) == shown
+def test_printable(text: str, plain: str) -> None:
+    assert printable(text) == plain
     assert "\n" not in one_line(text)
 
 
@@ -39,6 +45,40 @@ def test_a_long_line_loses_its_middle(n: int) -> None:
     assert len(line) == MAX_LINE
     assert line.endswith("end")
     assert str(TodpackError("\x1b" * n)).isprintable()
+
+
+def test_names_start_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown("a\ntodpack: error: b\t\x1b") == r"a\ntodpack: error: b\t\x1b"
+    assert columns(["name"], [["a\nb"]]) == ["name", r"a\nb"]
+    forged = str(tmp_path / "a\ntodpack: whole")
+    for words, code in ((["verify", forged], 2), (["decompress", forged, "-o", "x"], 1)):
+        assert main(words) == code
+        assert "expected a path without line ends, found '" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_trial_logs_a_path_of_any_bytes(tmp_path: Path) -> None:
+    with pytest.raises(EvalError, match="todpack verify: "):
+        run_todpack(["verify", str(tmp_path / "bad\udcff.tod")], log=tmp_path / "log.txt")
+    assert (tmp_path / "log.txt").read_text("utf-8").startswith("$ todpack verify ")
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(os.name != "posix", reason="signal masks")
+def test_a_worker_hears_no_ctrl_c_from_its_first_moment() -> None:
+    """Nor the first one, which starts multiprocessing's tracker on its way."""
+    done = subprocess.run([sys.executable, "-c", FIRST_WORKER], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "True"
+
+
+FIRST_WORKER = """import multiprocessing, signal
+from todpack.packer.dataset.workers import quiet_children
+with quiet_children():
+    process = multiprocessing.get_context("spawn").Process(target=print)
+    process.start()
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+process.kill()
+process.join()
+"""
 
 
 def test_a_stream_of_few_characters() -> None:
@@ -102,6 +142,6 @@ def test_arrays_that_are_cut_off(tmp_path: Path) -> None:
 
     run = write_micro_run(tmp_path / "run")
     whole = (run / "arrays.npz").read_bytes()
-    for n in (0, 10, len(whole) // 2, len(whole) - 1):
+    for n in (0, 10, len(whole) // 2, len(whole) - len(ZIP_COMMENT) - 1):
         (run / "arrays.npz").write_bytes(whole[:n])
         assert "not a readable NPZ file" in refused(["pack", str(run), "-o", str(tmp_path / "a.tod")])

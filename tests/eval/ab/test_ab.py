@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from tests.conftest import make_day, write_day
+from tests.eval.measured import MEASURED
 from todpack.cli import main
 from todpack.eval.ab.report import ab_json, ab_table, acceptance, acceptance_table
 from todpack.eval.ab.run import QUICK_TRAINING, AbResult, ab_code, plan_ab, run_ab
 from todpack.eval.ab.variants import PLAIN, VARIANTS
 from todpack.eval.code_digest import code_digest
 from todpack.eval.measures.latency import ComparedTimes, compare_times
-from todpack.eval.trials import RESULT, TrialSettings, finished_result
+from todpack.eval.trial_result import RESULT
+from todpack.eval.trials import TrialSettings, finished_result
 
 pytest.importorskip("torch")
 
@@ -138,7 +140,7 @@ def test_plan_says_what_is_to_do(tmp_path: Path) -> None:
     assert [trial.name for _, _, trial in plan.jobs][:3] == ["plain-s0", "ptq8-s0", "qat8-s0"]
     assert plan.describe() == "3 variants x 2 seeds: 0 trials are there, 6 to do"
     for _, _, trial in plan.jobs[:2]:
-        result = {"values": trial.values, "frames": "", "code": ["a", "b"], "measures": {}, "spent_s": 40.0}
+        result = {"values": trial.values, "frames": "", "code": ["a", "b"], "measures": MEASURED, "spent_s": 40.0}
         (tmp_path / trial.name).mkdir()
         (tmp_path / trial.name / RESULT).write_text(json.dumps(result))
     assert plan.describe() == "3 variants x 2 seeds: 2 trials are there, 4 to do, about 2:40"
@@ -150,7 +152,7 @@ def test_other_weights_to_start_from_are_another_trial(tmp_path: Path) -> None:
     settings, chosen = TrialSettings(tmp_path, lpips=False), tuple(v for v in VARIANTS if v.name == "qat8")
     plans = [plan_ab(tmp_path, settings, chosen, n_seeds=1, training={"epochs": n}) for n in (2, 2, 3)]
     first, same, other = [next(trial for v, _, trial in plan.jobs if v.name == "qat8") for plan in plans]
-    result = {"values": first.values, "frames": "", "measures": {}}
+    result = {"values": first.values, "frames": "", "measures": MEASURED}
     (tmp_path / RESULT).write_text(json.dumps(result))
     assert finished_result(tmp_path, same, settings) is not None
     assert finished_result(tmp_path, other, settings) is None

@@ -132,7 +132,7 @@ def test_a_file_that_holds_no_alexnet_is_one_line(lpips: Lpips, tmp_path: Path) 
     assert isinstance(weights, LpipsWeights)
     wrong = tmp_path / "wrong.pth"
     wrong.write_bytes(b"not weights")
-    with pytest.raises(EvalError, match=r"wrong\.pth: expected a file of torch weights") as caught:
+    with pytest.raises(EvalError, match=r"wrong\.pth: not readable as weights: expected a file of tensors") as caught:
         Lpips(LpipsWeights(wrong, weights.heads))
     assert "\n" not in str(caught.value)
     torch.save({"features.0.weight": torch.zeros(1)}, wrong)

@@ -15,7 +15,8 @@ from todpack.eval.rd import sweep
 from todpack.eval.rd.plots import write_plots
 from todpack.eval.rd.results_file import read_results, results_json
 from todpack.eval.rd.sweep import Sweep, averaged, chosen_sweeps, with_training
-from todpack.eval.trials import MEASURES, with_deviation
+from todpack.eval.trial_result import MEASURES
+from todpack.eval.trials import with_deviation
 from todpack.frames import Day
 
 

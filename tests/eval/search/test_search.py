@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.eval.measured import MEASURED
 from todpack.cli import main
 from todpack.eval.errors import EvalError
 from todpack.eval.search.runner import run_search, score_of
@@ -117,17 +119,48 @@ def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytes
 )
 def test_only_trials_of_the_same_frames_are_taken_up(tmp_path: Path, settings: TrialSettings, counts: bool) -> None:
     trial = Trial("daybasis")
-    result = {"values": trial.values, "frames": "a", "asked_lpips": True, "measures": {}, "error": None}
+    result = {"values": trial.values, "frames": "a", "asked_lpips": True, "measures": MEASURED, "error": None}
     (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
     assert (finished_result(tmp_path, trial, settings) is not None) == counts
 
 
 def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path) -> None:
     trial = Trial("daybasis")
-    result = {"values": trial.values, "frames": "", "asked_lpips": False, "measures": {}, "error": None}
+    result = {"values": trial.values, "frames": "", "asked_lpips": False, "measures": MEASURED, "error": None}
     (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
     assert finished_result(tmp_path, trial, TrialSettings(Path("day"), lpips=False)) is not None
     assert finished_result(tmp_path, trial, TrialSettings(Path("day"))) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"measures": {}},
+        {"measures": [1]},
+        {"measures": {**MEASURED, "psnr_db": "x"}},
+        {"measures": {**MEASURED, "bytes": None}},
+        {"measures": {**MEASURED, "ssim": 10**400}},
+        {"measures": {**MEASURED, "per_hour": [{"hour": "noon"}]}},
+        {"measures": {name: value for name, value in MEASURED.items() if name != "frame_ms"}},
+        {"code": 5},
+        {"code": {}},
+        {"error": 5},
+        {"spent_s": "long"},
+    ],
+    ids=str,
+)
+def test_a_result_that_no_trial_writes_is_none(tmp_path: Path, change: dict[str, Any]) -> None:
+    trial, settings = Trial("daybasis"), TrialSettings(Path("day"))
+    result = {"name": 7, "values": trial.values, "frames": "", "asked_lpips": True, "measures": MEASURED, "error": None}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    assert finished_result(tmp_path, trial, settings) == {**result, "name": tmp_path.name}
+    (tmp_path / "result.json").write_text(json.dumps({**result, **change}))
+    assert finished_result(tmp_path, trial, settings) is None
+
+
+def test_a_pipe_for_a_result_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "result.json")
+    assert finished_result(tmp_path, Trial("daybasis"), TrialSettings(Path("day"))) is None
 
 
 def test_optuna_does_not_pretend_to_run_on_ray(tmp_path: Path) -> None:
