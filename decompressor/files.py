@@ -16,6 +16,11 @@ NEVER_READ = (".tod", ".html", ".mp4")
 """Suffixes of outputs that may lie in a folder of inputs: no command reads them there."""
 
 
+def place_of(path: Path) -> Path:
+    """The place that a path names, by all links; `resolve` would end at a link to itself before Python 3.13."""
+    return Path(os.path.realpath(path))
+
+
 def check_output(path: Path) -> None:
     """Refuse a place where no file can be written, before the long work.
 
@@ -52,9 +57,9 @@ def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
         if is_input:
             raise OutputError(f"{path}: expected an output that is not among the inputs, found the input itself")
     if path.is_file() and path.suffix.lower() not in NEVER_READ:
-        place = path.resolve()
+        place = place_of(path)
         for one in inputs:
-            if one.is_dir() and place.is_relative_to(one.resolve()):
+            if one.is_dir() and place.is_relative_to(place_of(one)):
                 raise OutputError(f"{path}: expected an output that is not among the inputs, found a file of {one}")
 
 
@@ -66,7 +71,7 @@ def refuse_twice(outputs: Iterable[Path]) -> None:
     """
     taken = set[Path]()
     for path in outputs:
-        place = path.resolve()
+        place = place_of(path)
         if place in taken:
             raise OutputError(f"{path}: expected a place of its own for each output, found two at this one")
         taken.add(place)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from todpack.decompressor.errors import OutputError, TodpackError
-from todpack.decompressor.files import make_folder
+from todpack.decompressor.files import make_folder, place_of
 from todpack.decompressor.staging import remove, staged
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux
@@ -102,7 +102,7 @@ class FolderKind:
         if not out.name:
             raise self.error(f"{out}: expected the name of a folder to make, found the current folder")
         try:
-            settle_folder(out)
+            settle_folder(place_of(out))
             if not out.exists():
                 return
             is_empty = out.is_dir() and not any(out.iterdir())
@@ -123,7 +123,7 @@ class FolderKind:
             )
 
     def replace(self, out: Path, fill: Callable[[Path], None], overwrite: bool) -> None:
-        """Write a folder; what was there stays until the new one is complete.
+        """Write a folder; what was there stays until the new one is complete. A link stays, and names the new one.
 
         Args:
             out: The folder.
@@ -135,10 +135,11 @@ class FolderKind:
             OutputError: it cannot be written.
         """
         self.check(out, overwrite)
-        make_folder(out.parent)
+        place = place_of(out)
+        make_folder(place.parent)
         try:
-            with staged(out, is_folder=True) as fresh:
+            with staged(place, is_folder=True) as fresh:
                 fill(fresh)
-                put_folder(fresh, out)
+                put_folder(fresh, place)
         except OSError as error:
             raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error

@@ -168,6 +168,19 @@ def test_a_link_to_an_input_is_that_input(tmp_path: Path) -> None:
     refuse_inputs(frames / "new.tod", [frames])
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("compress {d} -o loop.tod", 0), ("train {d} -o loop.tod", 1), ("export {a} -o loop.tod --profile load", 1)],
+)
+def test_a_link_to_itself_ends_no_command(
+    words: str, code: int, tiny_day: Path, tiny_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop.tod").symlink_to("loop.tod")
+    assert main(words.format(d=tiny_day, a=tiny_archive).split()) == code
+    assert Path("loop.tod").is_file() == (code == 0)
+
+
 PLAIN = """import sys
 for name in ("torch", "scipy", "onnx", "threadpoolctl", "av", "imagecodecs", "OpenEXR", "matplotlib", "optuna", "ray",
              "bjontegaard", "ispc_texcomp", "lpips"):

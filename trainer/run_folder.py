@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 
 from todpack.decompressor.errors import OutputError
-from todpack.decompressor.files import check_replaced, make_folder
+from todpack.decompressor.files import check_replaced, make_folder, place_of
 from todpack.packer.errors import ConfigError
 from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
 from todpack.packer.staging_folder import put_folder, settle_folder
@@ -47,7 +47,7 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
         ConfigError: it holds a run, and is neither to be continued nor replaced; or it cannot be replaced.
         OutputError: it cannot be written, or it holds files named as those of a run that todpack did not write.
     """
-    place = out_dir.resolve()
+    place = place_of(out_dir)
     if not place.name:
         raise ConfigError(f"{out_dir}: expected a folder for the run, found the root of the file system")
     beside = _beside(place)
@@ -84,8 +84,8 @@ def finish_run(work: Path, out_dir: Path) -> None:
     Raises:
         OutputError: the folder cannot be replaced; the new run is complete in `work`.
     """
-    place = out_dir.resolve()
-    if work.resolve() == place:
+    place = place_of(out_dir)
+    if place_of(work) == place:
         return
     try:
         _carry_over(place, work)

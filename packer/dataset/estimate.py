@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from todpack.decompressor.files import place_of
+
 from ..progress import duration_text, texels_text
 from .job import LightmapJob
 from .workers import MEMORY_SHARE, Task, available_bytes
@@ -82,7 +84,7 @@ def plan_of(jobs: Sequence[LightmapJob], out: Path, n_jobs: int, n_kept: int = 0
     limit = int(MEMORY_SHARE * available_bytes())
     memories = sorted((job.memory_bytes for job in jobs), reverse=True)
     together = max(memories[:1] + [min(sum(memories[:n_jobs]), limit)])
-    where = next(folder for folder in out.resolve().parents if folder.is_dir())
+    where = next(folder for folder in place_of(out).parents if folder.is_dir())
     return LevelPlan(
         n_lightmaps=len(jobs) + n_kept,
         n_kept=n_kept,

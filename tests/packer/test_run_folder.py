@@ -196,7 +196,7 @@ def test_half_floats_are_compared_as_they_are(run: Path) -> None:
 def test_weights_beyond_half_floats(run: Path, tmp_path: Path) -> None:
     arrays = dict(np.load(run / "arrays.npz"))
     np.savez(run / "arrays.npz", **(arrays | {"mlp_1_weight": arrays["mlp_1_weight"] * 0 - 7e4}))
-    with pytest.raises(PackError, match="weight_1 as fp16: expected numbers up to 65504, found 1.785e.07; fp32 takes"):
+    with pytest.raises(PackError, match=r"weight_1 as fp16: expected numbers up to 65504, found 1\.785e\+07; fp32"):
         pack_run(run, tmp_path / "a.tod")
     pack_run(run, tmp_path / "a.tod", GridMlpPackOptions(mlp_dtype="fp32"))
 

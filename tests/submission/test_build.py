@@ -149,6 +149,17 @@ def test_a_zip_of_others_or_the_archive_itself_is_not_replaced(tiny_archive: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip"]
 
 
+@pytest.mark.thorough
+def test_a_link_to_a_folder_stays_a_link(tiny_archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    for overwrite in (False, True):
+        build(tiny_archive, tmp_path / "link", overwrite=overwrite)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "disk" / "manifest.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "link", "link.zip"]
+
+
 def test_damaged_archive_is_not_handed_in(tiny_archive: Path, tmp_path: Path) -> None:
     data = bytearray(tiny_archive.read_bytes())
     data[-5] ^= 1
