@@ -30,7 +30,7 @@ from .hours_file import hours_text
 from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
-from .plain_text import LINE_ENDS, one_line, plain_streams, shown
+from .plain_text import one_line, plain_streams, shown
 
 log = logging.getLogger("todpack.decompress")
 
@@ -54,8 +54,6 @@ def _path(text: str) -> Path:
         raise argparse.ArgumentTypeError("expected a path, found an empty one")
     if text == "-":
         raise OutputError("expected a path, found -; standard input and output are not supported")
-    if LINE_ENDS & set(text):
-        raise OutputError(f"expected a path without line ends, found {text!r}")
     return Path(text)
 
 
@@ -256,7 +254,7 @@ def run(args: argparse.Namespace) -> None:
         files = _frame_files(hours, args.format)
         frames = [out / file for out in places.values() for file in files]
         lists = [out / HOURS_FILE for out in places.values() if hours_text(out, files) is not None]
-        check_outputs([*frames, *lists, *timings], [args.archive], overwrite=args.overwrite)
+        check_outputs([*frames, *lists, *timings], [args.archive], overwrite=args.overwrite, folders=[args.out])
         _say_missing(args.out, frames)
         for lightmap, out in places.items():
             try:

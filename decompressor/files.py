@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import OutputError
+from .plain_text import shown
 from .signatures import WRITTEN_BY, is_earlier_output
 from .staging import staged
 
@@ -115,6 +116,8 @@ def check_outputs(
     """
     files, inputs, folders = list(files), list(inputs), list(folders)
     for path in (*files, *folders):
+        if "\n" in str(path):  # a line about it could not be told from others
+            raise OutputError(f"{shown(path)}: expected the path of an output without line ends")
         refuse_inputs(path, inputs)
     refuse_twice((*files, *folders))
     check_replaced(files, overwrite=overwrite, way=way)

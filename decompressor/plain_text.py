@@ -12,8 +12,6 @@ MAX_LINE = 300
 """Characters of an error's line."""
 _GAP = " ... "
 _PLAIN = "\n\t"
-LINE_ENDS = frozenset("\n\r")
-"""No path of the command line has them: lines about it could not be told from others."""
 
 
 def printable(text: str) -> str:
@@ -26,9 +24,9 @@ def printable(text: str) -> str:
     )
 
 
-def shown(name: str) -> str:
-    """A name that a file brought along, within a line: its line ends are escaped too."""
-    return printable(name).replace("\n", "\\n").replace("\t", "\\t")
+def shown(name: object) -> str:
+    """A name or a path within a line: its line ends are escaped too."""
+    return printable(str(name)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def one_line(text: str) -> str:

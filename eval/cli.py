@@ -28,7 +28,7 @@ from .report.command import report
         "todpack eval score scene.tod --data frames",
         "todpack eval latency scene.tod --threads 2 --json",
         "todpack eval peers frames --crf 12,16,20 --psnr 42",
-        "todpack eval bench --json-out bench.json",
+        "todpack eval bench --results bench.json",
     ),
     context_settings=options.CONTEXT,
 )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import threading
+import struct
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
-from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -16,10 +13,13 @@ from todpack.decompressor.errors import needs
 
 from .errors import DataError
 from .picture import Picture, picture_of
+from .silence import silenced
 
 _MAGIC = b"\x76\x2f\x31\x01"
 _MAX_TEXELS = 1 << 28
-_SILENCED = threading.Lock()
+_MIN_TEXELS = 1 << 20
+"""Tiles up to this size are taken for any picture."""
+_MAX_HEADER_BYTES = 1 << 20
 
 
 def read_exr(path: Path, layer: str | None = None) -> Picture:
@@ -40,8 +40,9 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
             raise DataError(f"{path}: expected an EXR image, found something else")
+        _check_sizes(file, path)
     try:
-        with _silence():
+        with silenced():
             parts = OpenEXR.File(str(path), separate_channels=True).parts
     except (RuntimeError, ValueError, TypeError, MemoryError) as error:
         raise DataError(f"{path}: cannot be read as EXR: {' '.join(str(error).split())}") from error
@@ -67,21 +68,46 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
     return picture_of(_windowed(values, part.header, path), "A" in channels, path)
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Nothing reaches stdout or stderr: the library writes there what it raises as well, names of files unescaped."""
-    with _SILENCED, ExitStack() as stack:
-        for stream in (1, 2):
-            try:
-                kept, nowhere = os.dup(stream), os.open(os.devnull, os.O_WRONLY)
-            except OSError:  # it is closed
-                continue
-            stack.callback(os.close, kept)
-            stack.callback(os.dup2, kept, stream, inheritable=True)
-            os.dup2(nowhere, stream)
-            os.close(nowhere)
-        with redirect_stdout(StringIO()):  # its binding prints as Python does
-            yield
+def _check_sizes(file: BinaryIO, path: Path) -> None:
+    """Refuse windows and tiles for which the library would take memory out of all proportion.
+
+    Source: "OpenEXR File Layout", "Header Attributes": name, type, size and value; an empty name ends a header.
+
+    Raises:
+        DataError: one of any part is too large.
+    """
+    window = _MIN_TEXELS
+    for kind, value in _attributes(file):
+        if kind == b"box2i" and len(value) == 16:
+            left, top, right, bottom = struct.unpack("<4i", value)
+            window = max(window, (right - left + 1) * (bottom - top + 1))
+            if window > _MAX_TEXELS:
+                raise DataError(f"{path}: expected windows of at most {_MAX_TEXELS} texels, found one of {window}")
+        elif kind == b"tiledesc" and len(value) == 9:
+            width, height, _ = struct.unpack("<IIB", value)
+            if width * height > window:
+                raise DataError(f"{path}: expected tiles no larger than the picture, found {width} x {height}")
+
+
+def _attributes(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Types and values of all attributes, of all parts; what is damaged ends them, and the library tells of it."""
+    head = file.read(_MAX_HEADER_BYTES)
+    at, is_multipart = 4, len(head) > 1 and bool(head[1] & 0x10)
+    while at < len(head):
+        if head[at] == 0:
+            at += 1
+            if not is_multipart or head[at : at + 1] in (b"", b"\0"):
+                return
+            continue
+        words = head[at : at + 512].split(b"\0", 2)
+        if len(words) < 3:
+            return
+        at += len(words[0]) + len(words[1]) + 2
+        if len(head) < at + 4:
+            return
+        (size,) = struct.unpack_from("<I", head, at)
+        yield words[1], head[at + 4 : at + 4 + size]
+        at += 4 + size
 
 
 def _chosen(path: Path, layers: dict[str, tuple[Any, dict[str, Any]]], layer: str | None) -> tuple[Any, dict[str, Any]]:

@@ -21,9 +21,12 @@ from .errors import DataError
 from .exr import read_exr
 from .picture import ORIENTATION_TAG, Picture, picture_of, refuse_pointer
 from .radiance_hdr import read_radiance
+from .silence import silenced
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_BIT_DEPTH_OFFSET = 24
+DEFLATE_RATIO = 1032
+"""No byte of it stands for more: 258 bytes in two bits. Source: RFC 1951, 3.2.5."""
 _PLAIN_MODES = {"1", "L", "RGB", "P"}
 _ALPHA_MODES = {"LA", "RGBA", "PA", "La", "RGBa"}
 _PILLOW_FORMATS = ("PNG", "JPEG", "TGA", "BMP", "TIFF", "WEBP")
@@ -32,13 +35,12 @@ _PILLOW_FORMATS = ("PNG", "JPEG", "TGA", "BMP", "TIFF", "WEBP")
 def _opened(path: Path) -> Image.Image:
     """A loaded image of one picture."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is too large is an error
-            opened = Image.open(path, formats=_PILLOW_FORMATS)
-        with opened as image:
+        with silenced(), Image.open(path, formats=_PILLOW_FORMATS) as image:  # what is too large is an error as well
             count = getattr(image, "n_frames", 1)
             if count > 1:
                 raise DataError(f"{path}: expected one picture, found {count} in the file")
+            if image.format == "PNG":
+                _check_png(image, path)
             image.load()
     except UnidentifiedImageError as error:
         kind = kind_of(path)
@@ -52,6 +54,19 @@ def _opened(path: Path) -> Image.Image:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: cannot be read: {reason}") from error
     return image
+
+
+def _check_png(image: Image.Image, path: Path) -> None:
+    """Refuse a size that no file of so few bytes can fill, before memory for it is taken.
+
+    Raises:
+        DataError: it is so.
+    """
+    n_bytes = path.stat().st_size
+    if image.width * image.height > 8 * DEFLATE_RATIO * n_bytes:  # a bit for each texel at least
+        raise DataError(
+            f"{path}: cannot be read: {n_bytes} bytes cannot hold {image.width} x {image.height} texels; damaged"
+        )
 
 
 def _orientation(image: Image.Image, path: Path) -> int:
@@ -78,7 +93,9 @@ def _read_8_bit(path: Path) -> Picture:
 
 def _decoded(path: Path, what: str, decode: Callable[[bytes], np.ndarray]) -> np.ndarray:
     try:
-        return decode(path.read_bytes())
+        data = path.read_bytes()
+        with silenced():
+            return decode(data)
     except (OSError, RuntimeError, ValueError, IndexError, MemoryError) as error:
         raise DataError(f"{path}: cannot be read as {what}: {' '.join(str(error).split())}") from error
 

@@ -56,7 +56,7 @@ def describe(path: Path, metadata_only: bool = False, lightmap: str | None = Non
         if metadata_only:
             return json.dumps(archive.metadata, indent=2, sort_keys=True)
         major, minor = archive.container.version
-        lines = [f"{path}: todpack {major}.{minor}, {archive.model_type}, {archive.file_bytes} bytes"]
+        lines = [f"{shown(path)}: todpack {major}.{minor}, {archive.model_type}, {archive.file_bytes} bytes"]
         chosen = archive.lightmaps if lightmap is None else (archive.choose(lightmap),)
         for one in chosen:
             lines += _lightmap_lines(archive, one, archive.lightmaps.index(one))

@@ -3,9 +3,9 @@
 - Both spellings of names: `--data_dir` is `--data-dir`, `batch_infer` is `batch-infer` (`normalize`).
 - The original recipe's spellings are known (`spellings`).
 - A switch may be given a value: `--amp True`, `--residual_mode=0`.
-- A path is neither empty nor `-`, and has no line ends.
-- An output is neither an input nor another output, and its name says what it is (`SUFFIXES`). A file is only replaced
-  by `--overwrite`, unless todpack wrote it.
+- A path is neither empty nor `-`.
+- An output is neither an input nor another output, its path has no line ends, and its name says what it is
+  (`SUFFIXES`). A file is only replaced by `--overwrite`, unless todpack wrote it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any
 import click
 
 from todpack.decompressor.files import check_outputs, check_suffix
-from todpack.decompressor.plain_text import LINE_ENDS
 
 from .spellings import BARE, as_here
 
@@ -53,8 +52,6 @@ class NamedPath(click.Path):
 
             name = max(param.opts, key=len) if isinstance(param, click.Option) else "a path"
             raise OutputError(f"{name}: expected a path, found -; standard input and output are not supported")
-        if isinstance(value, str) and LINE_ENDS & set(value):
-            self.fail(f"expected a path without line ends, found {value!r}", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -360,3 +362,30 @@ def test_damaged_files_of_every_kind(tmp_path: Path, name: str) -> None:
             refused += 1
             assert "\n" not in str(error)
     assert refused > 5
+
+
+def test_a_png_of_a_few_bytes_holds_no_large_picture(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((8, 12, 3), np.uint8)).save(path)
+    data = bytearray(path.read_bytes())
+    data[20:24] = (8_388_616).to_bytes(4, "big")
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=f"{len(data)} bytes cannot hold 12 x 8388616 texels; damaged"):
+        read_picture(path)
+    flat = tmp_path / "flat.png"  # as small as a picture gets
+    Image.fromarray(np.zeros((4096, 4096), np.uint8)).convert("1").save(flat, optimize=True)
+    assert read_picture(flat).rgb.shape == (4096, 4096, 3)
+
+
+def test_a_damaged_tiff_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Pillow and libtiff would say more on stderr, by warnings, logs, and past Python."""
+    path = tmp_path / "a.tif"
+    codes = np.random.default_rng(1).integers(0, 255, (8, 12, 3), np.uint8)
+    Image.fromarray(codes).save(path, compression="tiff_lzw")
+    data = path.read_bytes()
+    for at in range(8, len(data), 3):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
+        with contextlib.suppress(DataError):
+            read_picture(path)
+    assert capfd.readouterr() == ("", "")

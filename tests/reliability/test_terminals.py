@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,10 +51,14 @@ def test_a_long_line_loses_its_middle(n: int) -> None:
 def test_names_start_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown("a\ntodpack: error: b\t\x1b") == r"a\ntodpack: error: b\t\x1b"
     assert columns(["name"], [["a\nb"]]) == ["name", r"a\nb"]
-    forged = str(tmp_path / "a\ntodpack: whole")
-    for words, code in ((["verify", forged], 2), (["decompress", forged, "-o", "x"], 1)):
-        assert main(words) == code
-        assert "expected a path without line ends, found '" in capsys.readouterr().err.splitlines()[-1]
+    forged = tmp_path / "a\ntodpack: whole"
+    shutil.copyfile(ARCHIVE, forged)
+    for words in (["verify"], ["inspect"]):
+        assert main([*words, str(forged)]) == 0
+        assert "todpack: whole" not in capsys.readouterr().out.splitlines()
+    for words in (["decompress", str(ARCHIVE), "-o", str(forged)], ["compress", "nowhere", "-o", f"{forged}.tod"]):
+        assert main(words) == 1
+        assert "expected the path of an output without line ends" in capsys.readouterr().err
 
 
 def test_a_trial_logs_a_path_of_any_bytes(tmp_path: Path) -> None:
