@@ -235,7 +235,11 @@ def read_picture(path: Path, layer: str | None = None) -> Picture:
     found = kind_of(path)
     if found is None:
         return _read_8_bit(path)
-    return read_exr(path, layer) if found.read is read_exr else found.read(path)
+    if found.read is read_exr:
+        return read_exr(path, layer)
+    if layer is not None:
+        raise DataError(f"{path}: expected an EXR file for --layer, found one of {found.name}")
+    return found.read(path)
 
 
 def read_rgb_codes(path: Path) -> np.ndarray:

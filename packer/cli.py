@@ -79,6 +79,8 @@ def inspect(archive: Path, image: Path | None, time_h: float, lightmap: str | No
 
     from .inspect import describe, write_sample
 
+    if not 0.0 <= time_h < 24.0:
+        raise PackError(f"--time: expected an hour in [0, 24), found {time_h:g}")
     if image is not None:
         check_output(image)
         check_suffix(image, ".png")

@@ -7,7 +7,6 @@ originals.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import time
@@ -21,12 +20,13 @@ from PIL import Image
 
 from todpack.decompressor import open_archive
 from todpack.decompressor.files import check_output, check_replaced, write_json
-from todpack.decompressor.json_fields import parse_shallow
+from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
 from todpack.eval.measures.score import ScoreReport, score_frames
 from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
+from todpack.frames.silence import silenced
 
 from .environment import make_environment, run_clean
 from .errors import SubmissionError
@@ -87,10 +87,12 @@ def _decompress(python: Path, bundle: Path, archive: str, out: Path, threads: in
     run_clean([*command, "--threads", str(threads)], "decompress.py", bundle)
     seconds = time.perf_counter() - started
     try:
-        frame_ms = parse_shallow(json.loads, timings.read_text(encoding="utf-8"))["frame_ms"]
-        return seconds, [float(ms) for times in frame_ms.values() for ms in times]
+        frame_ms = [ms for times in read_shallow(timings)["frame_ms"].values() for ms in times]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SubmissionError(f"decompress.py: expected it to write its timings, found {error!r}") from error
+    if not frame_ms or not all(map(is_number, frame_ms)):
+        raise SubmissionError("decompress.py: expected it to write the times of its frames, found none or no numbers")
+    return seconds, frame_ms
 
 
 def _read_frames(out: Path, day: Day, faults: list[str]) -> np.ndarray | None:
@@ -100,15 +102,21 @@ def _read_frames(out: Path, day: Day, faults: list[str]) -> np.ndarray | None:
         faults.append(f"expected {day.n_frames} frames, found {len(files)}")
         return None
     frames = np.empty(day.radiance.shape, np.uint8)
+    expected = f"expected RGB of {day.width} x {day.height}"
     for t, file in enumerate(files):
-        with Image.open(file) as image:
-            if (image.mode, image.size) != ("RGB", (day.width, day.height)):
-                faults.append(
-                    f"{file.name}: expected RGB of {day.width} x {day.height}, "
-                    f"found {image.mode} of {image.size[0]} x {image.size[1]}"
-                )
-                return None
-            frames[t] = np.asarray(image)
+        if not file.is_file():  # a pipe would be waited for
+            faults.append(f"{file.name}: {expected}, found no file")
+            return None
+        try:
+            with silenced(), Image.open(file, formats=["PNG"]) as image:
+                if (image.mode, image.size) != ("RGB", (day.width, day.height)):
+                    found = f"{image.mode} of {image.size[0]} x {image.size[1]}"
+                    faults.append(f"{file.name}: {expected}, found {found}")
+                    return None
+                frames[t] = np.asarray(image)
+        except Exception as error:  # Pillow's reader raises what a damaged file makes it stumble over
+            faults.append(f"{file.name}: {expected}, found a file that is no PNG ({type(error).__name__})")
+            return None
     return frames
 
 

@@ -38,8 +38,9 @@ def run_clean(command: list[str], what: str, cwd: Path | None = None) -> None:
     """
     try:
         done = subprocess.run(
-            command, cwd=cwd, env=clean_variables(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-        )
+            command, cwd=cwd, env=clean_variables(), capture_output=True, text=True, errors="backslashreplace",
+            timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SubmissionError(f"{what}: cannot be run: {error}") from error
     if done.returncode != 0:

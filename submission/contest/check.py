@@ -17,6 +17,8 @@ from typing import IO, Any
 import numpy as np
 
 from todpack.decompressor.files import check_output, check_replaced, write_json
+from todpack.decompressor.json_fields import is_number, parse_shallow
+from todpack.decompressor.plain_text import one_line
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.contest import Scorer, measures_of, score_json
 from todpack.eval.measures.figures import Figures
@@ -125,7 +127,7 @@ class _Grader:
         """Answer of one lightmap.
 
         Raises:
-            SubmissionError: the process ended.
+            SubmissionError: the process ended, or gave another answer than the probe's.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None
@@ -137,8 +139,16 @@ class _Grader:
             line = ""
         if not line:
             raise SubmissionError(f"the submission's process ended with exit code {self._process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        try:
+            answer: dict[str, Any] = parse_shallow(json.loads, line)
+            if "fault" in answer:
+                return {"fault": str(answer["fault"])}
+            first, last = answer["access_s"]
+            if all(map(is_number, [*answer["seconds"], first, last, answer["constructor_s"]])):
+                return answer
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise SubmissionError(f"the submission's process answered something else than times: {one_line(line[:60])}")
 
 
 @contextlib.contextmanager
@@ -147,7 +157,7 @@ def _grader(python: Path, submission: Path, device: str, threads: int, log: IO[s
     try:
         process = subprocess.Popen(
             command, cwd=submission.parent / "elsewhere", env=clean_variables(), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=log, text=True,
+            stdout=subprocess.PIPE, stderr=log, text=True, errors="backslashreplace",
         )  # fmt: skip
     except OSError as error:
         raise SubmissionError(f"{python}: cannot be run: {error.strerror or error}") from error
@@ -186,7 +196,10 @@ def _grade_lightmap(
         result.faults.append(f"{entry.name}: {answer['fault']}")
         return figures
     day = dataset.read(entry)
-    frames = np.memmap(out, np.float32, "r", shape=day.radiance.shape)
+    try:
+        frames = np.memmap(out, np.float32, "r", shape=day.radiance.shape)
+    except (OSError, ValueError) as error:
+        raise SubmissionError(f"expected the frames that the submission's process answered for: {error}") from error
     for t in range(len(entry.keys)):
         valid = np.load(masks[t], allow_pickle=False) > 0
         figures.add_frame(day.radiance[t], np.asarray(frames[t]), valid, lpips)
@@ -296,7 +309,7 @@ def check_contest(
         shutil.copytree(folder, submission)
         (scratch / "elsewhere").mkdir()
         with contextlib.ExitStack() as stack:
-            log = stack.enter_context((scratch / "stderr.txt").open("w+", encoding="utf-8"))
+            log = stack.enter_context((scratch / "stderr.txt").open("w+", encoding="utf-8", errors="backslashreplace"))
             start = partial(_grader, python or Path(sys.executable), device=device, threads=threads, log=log)
             grader = stack.enter_context(start(submission))
             has_core = _copy_without_core(submission, without_core)

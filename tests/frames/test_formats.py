@@ -384,7 +384,7 @@ def test_a_damaged_tiff_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture
     codes = np.random.default_rng(1).integers(0, 255, (8, 12, 3), np.uint8)
     Image.fromarray(codes).save(path, compression="tiff_lzw")
     data = path.read_bytes()
-    for at in range(8, len(data), 3):
+    for at in range(8, len(data), 9):
         path.write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
         with contextlib.suppress(DataError):
             read_picture(path)

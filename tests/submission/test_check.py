@@ -17,6 +17,7 @@ from PIL import Image
 from tests.packer.micro_run import write_micro_run
 from todpack.cli import main
 from todpack.decompressor import open_archive
+from todpack.decompressor.files import write_json
 from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.packer.gridmlp.pack import pack_run
 from todpack.submission.build import build
@@ -197,3 +198,44 @@ def test_manifest_that_points_outside(bundle: Path, tiny_day: Path, name: str) -
     manifest["archive"] = name
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     assert command(bundle, tiny_day) == 1
+
+
+DECOMPRESS = """import json, os, sys
+from pathlib import Path
+out, timings = Path(sys.argv[3]), Path(sys.argv[5])
+out.mkdir()
+{}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("timings.write_text('{\"frame_ms\": {}}')", "decompress.py: expected it to write the times of its frames"),
+        ('timings.write_text(\'{"frame_ms": {"a": [NaN]}}\')', "decompress.py: expected it to write the times"),
+        ("os.mkfifo(timings)", "decompress.py: expected it to write its timings, found"),
+        ("os.write(2, b'no \\xff'); sys.exit(1)", r"decompress.py: expected exit code 0, found 1: no \xff"),
+        (
+            'timings.write_text(\'{"frame_ms": {"a": [1]}}\')\n'
+            "for n in range(24): (out / f'{n:02}.png').write_text('x')",
+            "00.png: expected RGB of 72 x 64, found a file that is no PNG (UnidentifiedImageError)",
+        ),
+        (
+            "timings.write_text('{\"frame_ms\": {\"a\": [1]}}')\nfor n in range(24): os.mkfifo(out / f'{n:02}.png')",
+            "00.png: expected RGB of 72 x 64, found no file",
+        ),
+    ],
+    ids=range(6),
+)
+def test_a_program_that_misbehaves_is_a_fault(
+    bundle: Path, tiny_day: Path, capsys: pytest.CaptureFixture[str], body: str, fault: str
+) -> None:
+    report = bundle.parent / "report.json"
+    write_json(report, {"passed": True})
+    (bundle / "decompress.py").write_text(DECOMPRESS.format(body))
+    list_again(bundle)
+    assert command(bundle, tiny_day) == 1
+    captured = capsys.readouterr()
+    assert "FAILED" in captured.out
+    (found,) = json.loads(report.read_text())["faults"]
+    assert found.startswith(fault)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -129,7 +130,8 @@ def run(get: Any, job: dict[str, Any], device: torch.device) -> dict[str, Any]:
 
 def main(submission: str, device_name: str, threads: str) -> None:
     """Answer the lines of stdin."""
-    answers, sys.stdout = sys.stdout, sys.stderr
+    answers, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr
+    os.dup2(2, 1)  # what a library writes past Python is no answer
     torch.set_num_threads(int(threads))
     device = torch.device(device_name)
     sys.path.insert(0, submission)

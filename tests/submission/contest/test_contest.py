@@ -24,7 +24,7 @@ from todpack.frames import open_contest
 from todpack.packer.dataset.compress import compress_level
 from todpack.packer.dataset.plan import jobs_of
 from todpack.submission.contest.build import build_contest, build_from
-from todpack.submission.contest.check import check_contest, folder_faults
+from todpack.submission.contest.check import _Grader, check_contest, folder_faults
 from todpack.submission.errors import SubmissionError
 
 GRADER = Path(__file__).with_name("independent_grader.py")
@@ -261,3 +261,22 @@ def test_building_loads_no_torch(archive, tmp_path):
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program, str(archive), "-o", str(tmp_path / "out")], check=True)
+
+
+@pytest.mark.thorough
+def test_what_a_library_writes_to_stdout_is_no_answer(submission, dataset):
+    edit("import torch\n", "import os\nimport torch\n\nos.write(1, b'{\"a\": \\xff garbage\\n')\n")(submission)
+    assert rehearse(submission, dataset).faults == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "b'{\"a\": [[garbage'", "b'['*200000", "b'\\xff\\xfe'", "b'[\"fault\"]'", "b'5'", "b'{\"seconds\": [1]}'",
+     "b'{\"seconds\": [1e999], \"access_s\": [1, 1], \"constructor_s\": 1}'"],
+)  # fmt: skip
+def test_a_process_that_answers_something_else(said):
+    program = f"import sys; sys.stdout.buffer.write({said} + b'\\n')" if said else "pass"
+    command = [sys.executable, "-c", program]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "errors": "backslashreplace"}
+    with subprocess.Popen(command, **pipes) as process, pytest.raises(SubmissionError, match="submission's process"):
+        _Grader(process).ask({})
