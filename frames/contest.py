@@ -74,21 +74,27 @@ class ContestDataset:
                 refuse_pointer(path)
         return found
 
-    def _mapped(self, paths: list[Path], dtype: str, n_items: int) -> list[np.ndarray]:
-        """The files' items; together they must be n_items."""
-        size, found = np.dtype(dtype).itemsize, 0
-        for path in paths:
-            found += path.stat().st_size
-        if found != n_items * size:
-            files = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more parts"
-            raise DataError(f"{paths[0].parent / files}: expected {n_items * size} bytes, found {found}")
-        for path in paths:
-            if path.stat().st_size % size:
-                raise DataError(f"{path}: expected whole items of {size} bytes, found {path.stat().st_size} bytes")
-        try:
-            return [np.memmap(path, dtype, mode="r") for path in paths if path.stat().st_size]
-        except OSError as error:
-            raise DataError(f"{paths[0]}: cannot be read: {error.strerror or error}") from error
+    def _fill(self, paths: list[Path], out: np.ndarray) -> None:
+        """Read the items of files, little-endian, into out, flat; together they must be as many.
+
+        They are read and not mapped: a file that is cut meanwhile is an error then, and not the end of the process.
+        """
+        size, sizes = out.itemsize, [path.stat().st_size for path in paths]
+        files = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more parts"
+        if sum(sizes) != out.nbytes:
+            raise DataError(f"{paths[0].parent / files}: expected {out.nbytes} bytes, found {sum(sizes)}")
+        at = 0
+        for path, n_bytes in zip(paths, sizes, strict=True):
+            if n_bytes % size:
+                raise DataError(f"{path}: expected whole items of {size} bytes, found {n_bytes} bytes")
+            try:
+                items = np.fromfile(path, out.dtype.newbyteorder("<"), n_bytes // size)
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+            if items.nbytes != n_bytes:
+                raise DataError(f"{path}: expected {n_bytes} bytes, found {items.nbytes} while it was read")
+            out[at : at + items.size] = items
+            at += items.size
 
     def mask(self, entry: ContestEntry, index: int) -> np.ndarray:
         """(H, W) bool, the valid texels at one time.
@@ -98,7 +104,8 @@ class ContestDataset:
         """
         where = f"{entry.name}: mask of time {entry.keys[index]}"
         paths = self._paths(entry.masks[index], MASK_FOLDERS, where)
-        codes = np.concatenate(self._mapped(paths, "|i1", entry.height * entry.width))
+        codes = np.empty(entry.height * entry.width, np.int8)
+        self._fill(paths, codes)
         odd = codes[(codes != VALID) & (codes != INVALID)]
         if odd.size:
             raise DataError(f"{paths[0]}: expected mask values {VALID} or {INVALID}, found {int(odd[0])}")
@@ -107,10 +114,7 @@ class ContestDataset:
     def _frame(self, entry: ContestEntry, index: int, out: np.ndarray) -> list[Path]:
         """Read one time into out (H, W, 3); returns its files."""
         paths = self._paths(entry.lightmaps[index], RAW_FOLDERS, f"{entry.name}: time {entry.keys[index]}")
-        flat, at = out.reshape(-1), 0
-        for part in self._mapped(paths, "<f4", flat.size):
-            flat[at : at + part.size] = part
-            at += part.size
+        self._fill(paths, out.reshape(-1))
         return paths
 
     def read(self, entry: ContestEntry, on_frame: Callable[[int, int], None] | None = None) -> Day:

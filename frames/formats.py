@@ -6,7 +6,6 @@ Pillow reads what has 8 bits per channel; 16-bit PNG, deeper TIFF and Radiance n
 from __future__ import annotations
 
 import struct
-import tokenize
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from todpack.decompressor.errors import needs
 
 from .errors import DataError
 from .exr import read_exr
+from .npy import ArrayFile
 from .picture import ORIENTATION_TAG, Picture, picture_of, refuse_pointer
 from .radiance_hdr import read_radiance
 from .silence import silenced
@@ -164,26 +164,13 @@ def _read_tiff(path: Path) -> Picture:
     return picture_of(values, has_alpha, path).upright(tags.get(ORIENTATION_TAG, 1))
 
 
-def mapped(path: Path) -> np.ndarray:
-    """A .npy array, memory-mapped.
-
-    Raises:
-        DataError: it is something else.
-    """
-    try:
-        array: np.ndarray = np.lib.format.open_memmap(path, mode="r")  # np.load would open other kinds of file too
-    except (OSError, ValueError, OverflowError, SyntaxError, tokenize.TokenError) as error:  # of a damaged header
-        raise DataError(f"{path}: cannot be mapped as a .npy array: {' '.join(str(error).split())}") from error
-    return array
-
-
 def array_picture(values: np.ndarray, path: Path) -> Picture:
     """The picture of an array (H, W), (H, W, 1..4); 2 and 4 channels have alpha."""
     return picture_of(values, values.ndim == 3 and values.shape[2] in (2, 4), path)
 
 
 def _read_npy(path: Path) -> Picture:
-    return array_picture(mapped(path), path)
+    return array_picture(ArrayFile(path).whole(), path)
 
 
 @dataclass(frozen=True)

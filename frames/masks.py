@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from .errors import DataError
-from .formats import kind_of, mapped, read_picture
+from .formats import kind_of, read_picture
 from .listing import Listing
+from .npy import ArrayFile
 from .read_options import NO_MASK, ReadOptions
 
 _USUAL_STEMS = ("valid", "mask", "coverage")
@@ -61,8 +62,8 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
     """
     if not path.is_file():
         raise DataError(f"{path}: expected a mask image, found nothing there")
-    if path.suffix.lower() == ".npy" and (codes := mapped(path)).dtype in (np.bool_, np.int8):
-        valid = codes > 0
+    if path.suffix.lower() == ".npy" and (codes := ArrayFile(path)).dtype in (np.bool_, np.int8):
+        valid = codes.whole() > 0
     else:
         picture = read_picture(path)
         valid = _from_half_up(picture.rgb.max(axis=2))

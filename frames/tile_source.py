@@ -9,10 +9,11 @@ import numpy as np
 
 from .encodings import encoding_of
 from .errors import DataError
-from .formats import array_picture, mapped
+from .formats import array_picture
 from .hours import find_times
 from .listing import count_frames, list_frames
 from .masks import AlphaMask, given_mask, lines_of_lit, lit
+from .npy import ArrayFile
 from .radiance import RadianceCheck
 from .read_options import ALPHA_MASK, AS_FOUND, ReadOptions
 
@@ -54,7 +55,7 @@ def is_frame_arrays(path: Path) -> bool:
 
 
 class FrameArrays:
-    """A folder of .npy frames, (H, W, 3) each, memory-mapped; a `TileSource`.
+    """A folder of .npy frames, (H, W, 3) each; a `TileSource`.
 
     Times, masks and encodings are those of other frames: docs/frames.md. Radiance is looked through once here, in
     bands of rows, so that a value that is none is told before any work.
@@ -65,7 +66,7 @@ class FrameArrays:
         warnings: Lines for the user.
 
     Raises:
-        DataError: there are under 2 frames, an array cannot be mapped or has another shape or type, or times, mask or
+        DataError: there are under 2 frames, an array cannot be read or has another shape or type, or times, mask or
             values do not fit.
     """
 
@@ -73,7 +74,7 @@ class FrameArrays:
         listing = list_frames(folder, options.mask_file)
         times = find_times(listing.folder, listing.files, options.hours, options.first_hour)
         self._files, self._encoding = times.files, encoding_of(options.encoding)
-        self._frames = [mapped(file) for file in times.files]
+        self._frames = [ArrayFile(file) for file in times.files]
         first, first_file = self._frames[0], times.files[0]
         for file, frame in zip(times.files, self._frames, strict=True):
             if frame.shape != first.shape:
@@ -82,7 +83,7 @@ class FrameArrays:
                 raise DataError(
                     f"{file}: expected values of {first.dtype} as in {first_file.name}, found {frame.dtype}"
                 )
-        if first.ndim not in (2, 3) or first.shape[2:] not in ((), (1,), (2,), (3,), (4,)):
+        if len(first.shape) not in (2, 3) or first.shape[2:] not in ((), (1,), (2,), (3,), (4,)):
             raise DataError(f"{first_file}: expected an array of shape (H, W, 3), found {first.shape}")
         corner = self._values(0, slice(0, 1), slice(0, 1))
         self.height, self.width = first.shape[:2]
@@ -91,9 +92,9 @@ class FrameArrays:
         self.source_bytes = sum(file.stat().st_size for file in times.files)
         valid, lines = given_mask(listing, options, self.height, self.width)
         if valid is None:
-            alpha, has_alpha = AlphaMask(), first.ndim == 3 and first.shape[2] in (2, 4)
+            alpha, has_alpha = AlphaMask(), len(first.shape) == 3 and first.shape[2] in (2, 4)
             for file, frame in zip(times.files, self._frames, strict=True):
-                alpha.add(file, frame[..., -1] if has_alpha and not self._encoding.uses_alpha else None)
+                alpha.add(file, frame.whole()[..., -1] if has_alpha and not self._encoding.uses_alpha else None)
             valid, lines = alpha.settle(listing.folder, options.mask == ALPHA_MASK)
         wants_lit = valid is None
         self.valid = np.zeros((self.height, self.width), bool) if valid is None else valid
@@ -103,7 +104,7 @@ class FrameArrays:
     def _values(self, index: int, rows: slice, columns: slice) -> np.ndarray:
         """A rectangle of one frame as stored, in codes or radiance."""
         file = self._files[index]
-        return self._encoding.decode(array_picture(self._frames[index][rows, columns], file), file)
+        return self._encoding.decode(array_picture(self._frames[index].rectangle(rows, columns), file), file)
 
     def _look_through(self, wants_lit: bool, folder: Path) -> list[str]:
         """Find the lit texels, if they are the valid ones, and judge all radiance; lines for the user."""

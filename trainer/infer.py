@@ -14,6 +14,7 @@ import numpy as np
 from todpack.eval.tensors_file import read_tensors
 from todpack.frames.errors import DataError
 from todpack.frames.formats import read_rgb_codes
+from todpack.frames.npy import ArrayFile
 from todpack.packer.configuration import from_json
 from todpack.packer.errors import ConfigError, PackError
 from todpack.packer.gridmlp.config import GridMlpConfig
@@ -184,17 +185,14 @@ def _load_f2(path: Path) -> F2 | FilmF2:
 
 
 def _read_latents(path: Path) -> np.ndarray:
-    """What an NPY file holds, mapped: no more memory is taken than the file has.
+    """What an NPY file holds.
 
     Raises:
         DataError: it is none, or not of finite floating-point numbers.
     """
     if not path.is_file():  # a pipe would be waited for
         raise DataError(f"{path}: expected a latent map (NPY), found nothing there")
-    try:
-        latents: np.ndarray = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: expected a latent map (NPY): {error}") from error
+    latents = ArrayFile(path).whole()
     if latents.dtype.kind != "f" or not np.isfinite(latents).all():
         raise DataError(f"{path}: expected finite floating-point numbers, found others")
     return latents

@@ -63,10 +63,10 @@ def _floats() -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "cannot be mapped"),
-        (b"PK\x03\x04", "cannot be mapped"),
-        (_zip(), "cannot be mapped"),
-        (b"\x93NUMPY\x01\x00", "cannot be mapped"),
+        (b"", "cannot be read as a .npy array"),
+        (b"PK\x03\x04", "cannot be read as a .npy array"),
+        (_zip(), "cannot be read as a .npy array"),
+        (b"\x93NUMPY\x01\x00", "cannot be read as a .npy array"),
         (_floats(), "expected values of uint8 as in tod_0.npy, found float64"),
     ],
 )

@@ -160,7 +160,7 @@ def test_bad_exports_are_one_line(run: Path, tmp_path: Path, fails: Callable[[li
     assert "nan.npy: expected finite floating-point numbers" in infer(tmp_path / "nan.npy", f2)
     assert "expected f2_state_dict.pt of an export" in infer(latents, latents)
     assert "found nothing there" in infer(latents, tmp_path / "none.pt")
-    assert "expected a latent map (NPY)" in infer(f2, f2)
+    assert "cannot be read as a .npy array" in infer(f2, f2)
     Image.new("RGB", (5, 4)).save(tmp_path / "small.png")
     small = infer(latents, f2, "--baseline-path", str(tmp_path / "small.png"))
     assert ("expected 17 x 13 texels, found 5 x 4" if is_residual else "was trained without a baseline") in small
@@ -215,7 +215,7 @@ def test_what_an_export_claims_takes_no_memory(run: Path, tmp_path: Path, fails:
     with (tmp_path / "huge.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, shape)
     message = infer(tmp_path / "huge.npy", run / "f2_state_dict.pt")
-    assert "huge.npy: expected a latent map (NPY)" in message
+    assert "huge.npy: cannot be read as a .npy array" in message
 
 
 def test_residual_export_without_baseline_is_refused(run: Path, tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""Arrays in files: rectangles of every order and type, and files that are cut while they are read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from todpack.frames import DataError, FrameArrays, open_contest
+from todpack.frames.npy import ArrayFile
+
+CONTEST = Path(__file__).resolve().parents[2] / "samples" / "contest"
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["u1", "?", "<f2", ">f4", "<f8"])
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (1, 1, 3), (0, 7, 3), (5, 0, 3)])
+def test_rectangles_and_the_whole_are_what_was_saved(
+    tmp_path: Path, order: str, dtype: str, shape: tuple[int, ...]
+) -> None:
+    values = np.asarray(np.random.default_rng(0).integers(0, 200, shape).astype(dtype), order=order)  # type: ignore[call-overload]
+    np.save(tmp_path / "a.npy", values)
+    file = ArrayFile(tmp_path / "a.npy")
+    assert (file.shape, file.dtype) == (values.shape, values.dtype)
+    np.testing.assert_array_equal(file.whole(), values)
+    for rows, columns in [(slice(1, 4), slice(2, 6)), (slice(None), slice(3, 99)), (slice(4, 9), slice(None))]:
+        np.testing.assert_array_equal(file.rectangle(rows, columns), values[rows, columns])
+
+
+def test_an_array_that_was_cut_is_told(tmp_path: Path) -> None:
+    for t in range(3):
+        np.save(tmp_path / f"tod_{t}.npy", np.full((400, 60, 3), t, np.uint8))
+    frames = FrameArrays(tmp_path)
+    os.truncate(tmp_path / "tod_1.npy", 128 + 180 * 300)
+    frames.read(slice(0, 300), slice(0, 60))
+    with pytest.raises(DataError, match=r"tod_1\.npy: expected 180 bytes from byte 54128 on, found 0; the file was cha"):
+        frames.read(slice(0, 301), slice(0, 60))
+
+
+def test_a_lightmap_of_the_contest_that_is_cut_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = open_contest(CONTEST)
+    read = np.fromfile
+
+    def cut(path: Path, dtype: np.dtype, count: int) -> np.ndarray:
+        copy = tmp_path / path.name
+        copy.write_bytes(path.read_bytes()[:-4])
+        return read(copy, dtype, count)
+
+    monkeypatch.setattr(np, "fromfile", cut)
+    with pytest.raises(DataError, match=r"expected \d+ bytes, found \d+ while it was read"):
+        dataset.read(dataset.entries[0])
