@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import OutputError
 from .plain_text import shown
 from .signatures import WRITTEN_BY, is_earlier_output
-from .staging import staged
+from .staging import staged, work_folder
 
 NEVER_READ = (".tod", ".html", ".mp4")
 """Suffixes of outputs that may lie in a folder of inputs: no command reads them there."""
@@ -174,6 +175,27 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
 def write_json(path: Path, figures: Mapping[str, Any]) -> None:
     """`write_text` of figures as JSON that says who wrote it (`WRITTEN_BY`); arguments and errors as there."""
     write_text(path, json.dumps({**WRITTEN_BY, **figures}, indent=2, allow_nan=False) + "\n")
+
+
+@contextlib.contextmanager
+def exclusive_folder(path: Path) -> Iterator[None]:
+    """A folder that one process works in at a time; created if need be, removed afterwards if it is empty.
+
+    Raises:
+        OutputError: it cannot be created, or another process works there.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(work_folder(path))
+        except BlockingIOError as error:
+            raise OutputError(
+                f"{path}: another todpack is at work there; let it end, or give the output another name"
+            ) from error
+        except FileExistsError as error:
+            raise OutputError(f"{path}: expected a folder, found a file") from error
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be created: {error.strerror or error}") from error
+        yield
 
 
 def make_folder(path: Path) -> None:

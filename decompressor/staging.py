@@ -87,6 +87,29 @@ def remove_strays(target: Path) -> None:
 
 
 @contextlib.contextmanager
+def work_folder(path: Path) -> Iterator[None]:
+    """A folder that one process works in at a time; made if need be, removed afterwards if it is empty.
+
+    Raises:
+        BlockingIOError: another process works there.
+        OSError: it cannot be made.
+    """
+    lock = None
+    while lock is None:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = None if fcntl is None else _lock(path)
+        if lock is None and path.is_dir():  # no locks here; else another process has just removed it
+            break
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it is not empty
+            path.rmdir()
+        if lock is not None:
+            os.close(lock)
+
+
+@contextlib.contextmanager
 def staged(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
     """A new staging path for `target`, empty and locked; whatever is there afterwards is removed.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from todpack.decompressor.container import Container
 from todpack.decompressor.errors import ArchiveError
-from todpack.decompressor.files import check_output, make_folder
+from todpack.decompressor.files import check_output, exclusive_folder
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.staging import remove_strays
 
@@ -79,10 +80,48 @@ def compress_level(
 
     Raises:
         PackError: a job failed; the others are finished, kept, and not done again by the next run.
-        OutputError: the archive or its work folder cannot be written.
+        OutputError: the archive or its work folder cannot be written, or another process works there.
     """
     if n_jobs is not None and n_jobs < 1:
         raise PackError(f"--jobs: expected a number >= 1, found {n_jobs}")
+    _check_alike(jobs)
+    check_output(out)
+    if engine == "local":
+        _check_memory(jobs, available_bytes())
+    folder = parts_folder(out)
+    tasks = [Task(job, folder / f"{job.digest()}.tod") for job in jobs]
+    with contextlib.nullcontext() if dry_run else exclusive_folder(folder):
+        todo = [task for task in tasks if not _is_finished(task.part)]
+        n_kept, n_workers = len(tasks) - len(todo), n_jobs or os.cpu_count() or 1
+        on_plan(plan_of([task.job for task in todo], out, n_workers, n_kept))
+        if dry_run:
+            return LevelResult(0, len(tasks), n_kept)
+        clock = LevelClock(todo, n_workers)
+        left_s = clock.left_s if engine == "local" else None
+        with ProgressLine("compress", "lightmap", len(tasks), n_kept, left_s=left_s) as line:
+
+            def on_done(task: Task) -> None:
+                clock.finish(task)
+                line.update(line.done + 1)
+
+            tell = on_warning or (lambda _line: None)
+
+            if engine == "ray" and todo:
+                from .ray_engine import run_on_ray
+
+                failures = run_on_ray(todo, n_jobs, on_done, on_warning=tell)
+            else:
+                failures = run_local(todo, n_workers, on_done, on_warning=tell, on_start=clock.start)
+        if failures:
+            kept = f", the others are kept in {folder}" if len(failures) < len(tasks) else ""
+            raise PackError(f"{len(failures)} of {len(tasks)} lightmaps failed{kept}; {'; '.join(failures)}")
+        size = merge_archives([task.part for task in tasks]).write(out)
+        coded = sorted((_coded(task) for task in tasks), key=lambda one: -one.bits)
+        _clear(tasks)
+        return LevelResult(size, len(tasks), n_kept, tuple(coded))
+
+
+def _check_alike(jobs: Sequence[LightmapJob]) -> None:
     if len({job.entry.hours for job in jobs}) > 1:
         odd = next(job for job in jobs if job.entry.hours != jobs[0].entry.hours)
         raise PackError(
@@ -95,40 +134,6 @@ def compress_level(
             f"{odd.dataset}: {odd.entry.name}: expected {jobs[0].entry.transfer} values as in {jobs[0].entry.name}, "
             f"found {odd.entry.transfer}; an archive holds 8-bit or HDR lightmaps (use --lightmap)"
         )
-    check_output(out)
-    if engine == "local":
-        _check_memory(jobs, available_bytes())
-    folder = parts_folder(out)
-    tasks = [Task(job, folder / f"{job.digest()}.tod") for job in jobs]
-    todo = [task for task in tasks if not _is_finished(task.part)]
-    n_kept, n_workers = len(tasks) - len(todo), n_jobs or os.cpu_count() or 1
-    on_plan(plan_of([task.job for task in todo], out, n_workers, n_kept))
-    if dry_run:
-        return LevelResult(0, len(tasks), n_kept)
-    make_folder(folder)
-    clock = LevelClock(todo, n_workers)
-    left_s = clock.left_s if engine == "local" else None
-    with ProgressLine("compress", "lightmap", len(tasks), n_kept, left_s=left_s) as line:
-
-        def on_done(task: Task) -> None:
-            clock.finish(task)
-            line.update(line.done + 1)
-
-        tell = on_warning or (lambda _line: None)
-
-        if engine == "ray" and todo:
-            from .ray_engine import run_on_ray
-
-            failures = run_on_ray(todo, n_jobs, on_done, on_warning=tell)
-        else:
-            failures = run_local(todo, n_workers, on_done, on_warning=tell, on_start=clock.start)
-    if failures:
-        kept = f", the others are kept in {folder}" if len(failures) < len(tasks) else ""
-        raise PackError(f"{len(failures)} of {len(tasks)} lightmaps failed{kept}; {'; '.join(failures)}")
-    size = merge_archives([task.part for task in tasks]).write(out)
-    coded = sorted((_coded(task) for task in tasks), key=lambda one: -one.bits)
-    _clear(folder, tasks)
-    return LevelResult(size, len(tasks), n_kept, tuple(coded))
 
 
 def _check_memory(jobs: Sequence[LightmapJob], free_bytes: int) -> None:
@@ -163,10 +168,8 @@ def _is_finished(part: Path) -> bool:
     return True
 
 
-def _clear(folder: Path, tasks: Sequence[Task]) -> None:
-    """Remove the parts of this level, and the folder if nothing else is in it."""
+def _clear(tasks: Sequence[Task]) -> None:
+    """Remove the parts of this level."""
     for task in tasks:
         remove_strays(task.part)
         task.part.unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()

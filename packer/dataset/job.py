@@ -14,11 +14,14 @@ from todpack.frames import DatasetEntry, open_dataset
 from ..daybasis.config import DayBasisConfig, DayBasisPackOptions
 from ..daybasis.encoder import Refine, encode_day
 from ..daybasis.prepared import prepare_day
+from ..daybasis.tiles import KEPT_BYTES
 
 ENCODER_VERSION = 7
 """Raised by hand when the encoder gives other bytes for the same job, so that old parts are not taken for new ones."""
 BYTES_PER_VALUE = 60
 """Memory of one job per value (texel, time, channel), and BASE_BYTES besides: docs/contest.md "Compress a level"."""
+LARGE_BYTES_PER_VALUE = 8
+"""The same of a day whose tiles are not kept."""
 BASE_BYTES = 300 << 20
 
 
@@ -52,7 +55,8 @@ class LightmapJob:
     @property
     def memory_bytes(self) -> int:
         """Estimate of the memory the job takes."""
-        return BASE_BYTES + BYTES_PER_VALUE * self.entry.width * self.entry.height * 3 * len(self.entry.hours)
+        is_kept = self.values_bytes <= KEPT_BYTES
+        return BASE_BYTES + (BYTES_PER_VALUE if is_kept else LARGE_BYTES_PER_VALUE) * (self.values_bytes // 4)
 
     @property
     def values_bytes(self) -> int:

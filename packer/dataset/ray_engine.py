@@ -59,7 +59,7 @@ def run_on_ray(
                 (_anywhere(task), do, VERSIONS),
                 {"num_cpus": 1, "memory": cluster.fitting(task.job.memory_bytes), "runtime_env": ONE_THREAD},
             )
-            for task in sorted(tasks, key=lambda task: -task.job.memory_bytes)
+            for task in sorted(tasks, key=lambda task: -task.job.values_bytes)
         ]
         for task, found in cluster.run(do_remotely, calls, n_jobs):
             if isinstance(found, Lost):

@@ -165,7 +165,7 @@ def run_local(
         One line for each task that failed: a typed error, or a worker lost ATTEMPTS times.
     """
     budget = MEMORY_SHARE * available_bytes()
-    waiting, attempts = sorted(tasks, key=lambda task: -task.job.memory_bytes), dict.fromkeys(tasks, 0)
+    waiting, attempts = sorted(tasks, key=lambda task: -task.job.values_bytes), dict.fromkeys(tasks, 0)
     busy: dict[Connection, _Worker] = {}
     idle: list[_Worker] = []
     failures: list[str] = []

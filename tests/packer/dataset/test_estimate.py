@@ -50,6 +50,12 @@ def test_the_plan_is_bounded_by_the_largest_lightmap(tmp_path: Path) -> None:
     assert work_s(job_of(512, 55.0)) > 2 * work_s(job_of(512))
 
 
+def test_a_day_whose_tiles_are_not_kept_takes_less_memory_for_each_value() -> None:
+    kept, read_again = job_of(1024), job_of(2048)
+    assert kept.memory_bytes > 60 * kept.values_bytes / 4
+    assert 8 * read_again.values_bytes / 4 < read_again.memory_bytes < 10 * read_again.values_bytes / 4
+
+
 @pytest.mark.parametrize("slowness", [0.5, 1.0, 4.0])
 @pytest.mark.parametrize("sides", [[512] * 40, [2048, *[1024] * 4, *np.linspace(64, 512, 60).astype(int)]])
 def test_the_time_left_is_right_after_a_tenth(sides: list[int], slowness: float) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,10 +17,13 @@ import pytest
 from tests.contest_data import LEVEL_CONFIG, level_jobs, make_radiance, micro_dataset, write_dataset
 from todpack.cli import main
 from todpack.decompressor import open_archive
+from todpack.decompressor.errors import OutputError
+from todpack.decompressor.files import exclusive_folder
 from todpack.eval.measures.metrics import psnr_linear_db
 from todpack.frames import open_dataset
 from todpack.packer.dataset import workers
 from todpack.packer.dataset.compress import compress_level, parts_folder
+from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.merge import merge_archives
 from todpack.packer.dataset.workers import ATTEMPTS, Task, run_local
@@ -98,6 +103,31 @@ def test_finished_jobs_are_not_done_again(dataset, level, tmp_path):
     assert out.read_bytes() == level.read_bytes()
 
 
+@pytest.mark.thorough
+def test_two_commands_do_not_work_in_one_folder(dataset: Path, tmp_path: Path) -> None:
+    out, jobs = tmp_path / "level.tod", level_jobs(dataset)
+    folder = parts_folder(out)
+    with exclusive_folder(folder):
+        with pytest.raises(OutputError, match=r"level\.tod\.parts: another todpack is at work there; let it end"):
+            compress_level(jobs, out, n_jobs=1)
+        plans: list[LevelPlan] = []
+        compress_level(jobs, out, n_jobs=1, dry_run=True, on_plan=plans.append)
+        assert [plan.n_lightmaps for plan in plans] == [3]
+    assert not folder.exists()
+    assert not out.exists()
+    commands = [
+        [sys.executable, "-m", "todpack", "compress", str(dataset), "-o", str(out), "--jobs", "1", "--refine", "none"]
+    ] * 3
+    running = [subprocess.Popen(one, stderr=subprocess.PIPE, text=True) for one in commands]
+    told = [one.communicate()[1] for one in running]
+    assert 0 in [one.returncode for one in running]
+    for one, lines in zip(running, told, strict=True):
+        assert one.returncode == 0 or "another todpack is at work there" in lines, lines
+    with open_archive(out) as archive:
+        assert len(archive.lightmaps) == 3
+    assert sorted(tmp_path.iterdir()) == [out]
+
+
 def test_digest_follows_content_and_options(dataset, tmp_path):
     job = level_jobs(dataset)[0]
     assert job.digest() == job.digest()
@@ -118,7 +148,7 @@ def test_a_process_does_one_job_after_another(dataset, tmp_path):
     done: list[Task] = []
     lines: list[str] = []
     assert run_local(tasks, 1, done.append, process_id, lines.append) == []
-    assert [task.job.memory_bytes for task in done] == sorted((t.job.memory_bytes for t in tasks), reverse=True)
+    assert [task.job.values_bytes for task in done] == sorted((t.job.values_bytes for t in tasks), reverse=True)
     assert len({task.part.read_text() for task in tasks}) == 1
     assert sorted(lines) == [f"{task.job.entry.name} was here" for task in tasks]
 
