@@ -17,6 +17,7 @@ const FORMATS = {
 };
 const GUTTERS = { dilate: 0, mean: 1, black: 2 };
 const STATUS_NO_MEMORY = -1;
+const STATUS_BAD_ARGUMENT = -3;
 const ERROR_BYTES = 4 + 256;
 
 export class TodError extends Error {
@@ -25,6 +26,17 @@ export class TodError extends Error {
     this.name = "TodError";
     this.status = status;
   }
+}
+
+/** Refuse what the caller gave. */
+function expect(holds, message) {
+  if (!holds) throw new TodError(message, STATUS_BAD_ARGUMENT);
+}
+
+/** One of the names of a table. */
+function choice(table, what, name) {
+  expect(Object.hasOwn(table, name), `${what}: expected one of ${Object.keys(table).join(", ")}, found ${String(name)}`);
+  return table[name];
 }
 
 /** What Emscripten's C library asks for; nothing here is ever printed. */
@@ -59,7 +71,7 @@ class Core {
   }
 
   take(bytes) {
-    const at = this.calls.malloc(bytes);
+    const at = bytes < 2 ** 32 ? this.calls.malloc(bytes) : 0; // a larger number would lose its upper bits there
     if (!at) throw new TodError(`WebAssembly has no ${bytes} bytes of memory left`, STATUS_NO_MEMORY);
     return at;
   }
@@ -117,15 +129,20 @@ class TodArchive {
 
   /** The lightmap of a name or position. */
   #lightmap(which) {
-    if (!this.#handle) throw new TodError("the archive is closed", -3);
-    const found = typeof which === "string" ? this.lightmaps.find(({ name }) => name === which) : this.lightmaps[which];
-    if (!found) throw new TodError(`no lightmap ${which}; there are ${this.lightmaps.length}`, -3);
+    expect(this.#handle, "the archive is closed");
+    const found = this.lightmaps.find(({ index, name }) => which === (typeof which === "string" ? name : index));
+    expect(found, `no lightmap ${String(which)}; there are ${this.lightmaps.length}`);
     return found;
   }
 
   /** The region's place in C's memory. */
   #region({ height, width }, region) {
     const { y = 0, x = 0, height: rows = height - y, width: columns = width - x } = region ?? {};
+    const fits = (at, length, end) => Number.isInteger(at) && Number.isInteger(length) && at >= 0 && length > 0 && at + length <= end;
+    expect(
+      fits(y, rows, height) && fits(x, columns, width),
+      `region: expected whole texels within ${height} x ${width}, found rows ${y} + ${rows}, columns ${x} + ${columns}`,
+    );
     const at = this.#core.block("region", 16);
     this.#core.words(at, 4).set([y, y + rows, x, x + columns]);
     return [at, rows, columns];
@@ -149,16 +166,15 @@ class TodArchive {
 
   decode(which, hour, out = undefined, { format = "rgba8", region = undefined, active = undefined } = {}) {
     const lightmap = this.#lightmap(which);
-    const kind = FORMATS[format];
-    if (!kind) throw new TodError(`format: expected one of ${Object.keys(FORMATS).join(", ")}, found ${format}`, -3);
-    const [number, pixelBytes, Values] = kind;
+    const [number, pixelBytes, Values] = choice(FORMATS, "format", format);
+    expect(typeof hour === "number", `hour: expected a number, found ${String(hour)}`);
     const core = this.#core;
     const [place, rows, columns] = this.#region(lightmap, region);
-    if (!(rows > 0 && columns > 0)) throw new TodError("region: expected at least one texel", -3);
     const n = rows * columns * pixelBytes;
-    if (out && (!(out instanceof Values) || out.byteLength < n)) {
-      throw new TodError(`out: expected a ${Values.name} of ${n / Values.BYTES_PER_ELEMENT} or more`, -3);
-    }
+    expect(
+      out === undefined || (out instanceof Values && out.byteLength >= n),
+      `out: expected a ${Values.name} of ${n / Values.BYTES_PER_ELEMENT} or more`,
+    );
     const pixels = core.block("pixels", n);
     const target = core.block("target", 16);
     core.words(target, 4).set([pixels, 0, n, number]);
@@ -171,14 +187,19 @@ class TodArchive {
 
   /** Which maps take part, as bytes in C's memory; 0 for all of them. */
   #kept({ maps }, active) {
-    if (!active || active.every(Boolean)) return 0;
+    if (active === undefined) return 0;
+    const kept = Uint8Array.from(active, Boolean);
+    expect(kept.length === maps, `active: expected ${maps} values, one for each map, found ${kept.length}`);
+    if (kept.every(Boolean)) return 0;
     const at = this.#core.block("kept", maps);
-    this.#core.bytes(at, maps).set(Array.from(active, Number));
+    this.#core.bytes(at, maps).set(kept);
     return at;
   }
 
   texel(which, row, column, hour, { active = undefined } = {}) {
-    return this.decode(which, hour, undefined, { format: "rgb32f", region: { y: row, x: column, height: 1, width: 1 }, active });
+    const region = { y: row, x: column, height: 1, width: 1 };
+    expect(row !== undefined && column !== undefined, "texel: expected a row and a column");
+    return this.decode(which, hour, undefined, { format: "rgb32f", region, active });
   }
 
   mask(which) {
@@ -191,12 +212,13 @@ class TodArchive {
       core.check(core.calls.tod_valid(this.#handle, index, place, valid, width, core.error));
       this.#masks.set(index, core.bytes(valid, height * width).slice());
     }
-    return this.#masks.get(index);
+    return this.#masks.get(index).slice();
   }
 
   latent(which, k) {
     const lightmap = this.#lightmap(which);
-    const { index, height, width } = lightmap;
+    const { index, height, width, maps } = lightmap;
+    expect(Number.isInteger(k) && k >= 0 && k < maps, `latent: expected a map of 0..${maps - 1}, found ${String(k)}`);
     const core = this.#core;
     const [place] = this.#region(lightmap);
     const values = core.block("pixels", 4 * height * width);
@@ -219,7 +241,7 @@ class TodArchive {
 }
 
 export async function openTod(bytes, { wasm = undefined, gutters = "dilate" } = {}) {
-  if (!(gutters in GUTTERS)) throw new TodError(`gutters: expected dilate, mean or black, found ${gutters}`, -3);
+  const outside = choice(GUTTERS, "gutters", gutters);
   const content = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
   const given = wasm === undefined ? await standardModule() : wasm;
   const compiled = given instanceof WebAssembly.Module ? given : await WebAssembly.compile(given);
@@ -230,6 +252,6 @@ export async function openTod(bytes, { wasm = undefined, gutters = "dilate" } = 
   const data = core.take(content.length);
   core.bytes(data, content.length).set(content);
   const handle = core.block("handle", 4);
-  core.check(instance.exports.tod_wasm_open(data, content.length, GUTTERS[gutters], handle, core.error));
+  core.check(instance.exports.tod_wasm_open(data, content.length, outside, handle, core.error));
   return new TodArchive(core, data, core.words(handle, 1)[0]);
 }

@@ -57,11 +57,20 @@ def serve(tasks: Connection, do: Do) -> None:
     To each the answer is None or the message of a typed error, and lines for the user.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends this process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):  # the parent was killed: finished parts stay for the next run
         while True:
             task, warnings = tasks.recv(), list[str]()
             failure = do_task(task, do, warnings.append)
             tasks.send((failure, warnings))
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone: nobody waits for what it does any more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def do_task(task: Task, do: Do, on_warning: Callable[[str], object]) -> str | None:
