@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,11 @@ import numpy as np
 
 from .errors import InvalidMetadataError
 
+HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
+    "\ud800-\uf8ff\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U0010ffff]"
+)
+"""Characters that no text has: FORMAT.md "Text"."""
 MAX_NESTING = 16
 CHARACTER_BYTES, LIST_BYTES, OBJECT_BYTES = 20, 48, 64
 """Of memory, for each byte of JSON, and each list and object in it: measured peaks, rounded up."""
@@ -127,11 +133,11 @@ class Fields:
         return float(value)
 
     def text(self, name: str, max_length: int = 255) -> str:
-        """A string without control characters, of 1..max_length characters."""
+        """A string without hidden characters, of 1..max_length characters."""
         value = self._take(
             name,
             f"printable text of 1..{max_length} characters",
-            lambda v: isinstance(v, str) and 1 <= len(v) <= max_length and v.isprintable(),
+            lambda v: isinstance(v, str) and 1 <= len(v) <= max_length and not HIDDEN.search(v),
         )
         return str(value)
 

@@ -42,7 +42,7 @@ export interface TodDecodeOptions {
   format?: TodFormat;
   /** Default: the whole lightmap. */
   region?: TodRegion;
-  /** Which latent maps take part; default: all of them. */
+  /** Which latent maps take part, one value for each; default: all of them. */
   active?: readonly boolean[];
 }
 
@@ -76,7 +76,7 @@ export interface TodArchive {
   /** Red, green and blue of one texel, not rounded. */
   texel(lightmap: TodWhich, row: number, column: number, hour: number, options?: { active?: readonly boolean[] }): Float32Array;
 
-  /** One byte per texel, by rows: 1 where it belongs to a surface, else 0. */
+  /** One byte per texel, by rows: 1 where it belongs to a surface, else 0; a copy. */
   mask(lightmap: TodWhich): Uint8Array;
 
   /** One latent map, height x width, by rows. */

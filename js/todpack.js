@@ -172,7 +172,7 @@ class TodArchive {
     const [place, rows, columns] = this.#region(lightmap, region);
     const n = rows * columns * pixelBytes;
     expect(
-      out === undefined || (out instanceof Values && out.byteLength >= n),
+      out == null || (out instanceof Values && out.byteLength >= n),
       `out: expected a ${Values.name} of ${n / Values.BYTES_PER_ELEMENT} or more`,
     );
     const pixels = core.block("pixels", n);
@@ -187,7 +187,7 @@ class TodArchive {
 
   /** Which maps take part, as bytes in C's memory; 0 for all of them. */
   #kept({ maps }, active) {
-    if (active === undefined) return 0;
+    if (active == null) return 0;
     const kept = Uint8Array.from(active, Boolean);
     expect(kept.length === maps, `active: expected ${maps} values, one for each map, found ${kept.length}`);
     if (kept.every(Boolean)) return 0;
@@ -218,7 +218,7 @@ class TodArchive {
   latent(which, k) {
     const lightmap = this.#lightmap(which);
     const { index, height, width, maps } = lightmap;
-    expect(Number.isInteger(k) && k >= 0 && k < maps, `latent: expected a map of 0..${maps - 1}, found ${String(k)}`);
+    expect(Number.isInteger(k) && k >= 0 && k < maps, `map: expected 0..${maps - 1}, found ${String(k)}`);
     const core = this.#core;
     const [place] = this.#region(lightmap);
     const values = core.block("pixels", 4 * height * width);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "number.h"
+#include "utf8.h"
 
 #define MAX_SHOWN 40
 #define MAX_INTEGER ((int64_t)1 << 62)
@@ -110,17 +111,6 @@ double tod_number(TodFields *fields, const char *name, double low, double high, 
     return low;
 }
 
-/* No control characters. */
-static int is_printable(const char *text, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char c = (unsigned char)text[i], next = (unsigned char)text[i + 1];
-        if (c < 0x20 || c == 0x7F || (c == 0xC2 && next < 0xA0))
-            return 0;
-    }
-    return 1;
-}
-
 const char *tod_text(TodFields *fields, const char *name, size_t max_characters, TodArena *arena)
 {
     char expected[80];
@@ -141,7 +131,7 @@ const char *tod_text(TodFields *fields, const char *name, size_t max_characters,
         const TodText read = tod_read_text(fields->json, value, text, room - 1);
         if (read.n_bytes > 0)
             text[read.n_bytes] = 0;
-        if (read.n_bytes > 0 && read.n_characters <= max_characters && is_printable(text, (size_t)read.n_bytes))
+        if (read.n_bytes > 0 && read.n_characters <= max_characters && tod_is_plain_text((const uint8_t *)text, (size_t)read.n_bytes))
             return text;
         tod_arena_rewind(arena, mark);
     }

@@ -110,6 +110,10 @@ static TodStatus open_archive(const TodReader *reader, const uint8_t *memory, co
         return tod_report(&error, to);
     }
     options = given ? *given : options;
+    if (options.gutters != TOD_DILATE && options.gutters != TOD_MEAN && options.gutters != TOD_BLACK) {
+        tod_fail(&error, TOD_BAD_ARGUMENT, "gutters: expected one of TodGutters, found %d", (int)options.gutters);
+        return tod_report(&error, to);
+    }
     TodArchive *made = options.held.allocate(options.held.context, sizeof *made);
     if (!made) {
         tod_fail_at(&error, TOD_NO_MEMORY, "archive");
@@ -146,10 +150,10 @@ TodStatus tod_open_reader(const TodReader *reader, const TodOptions *options, To
 
 void tod_close(TodArchive **archive)
 {
-    TodArchive *closed = *archive;
-    *archive = NULL;
+    TodArchive *closed = archive ? *archive : NULL;
     if (!closed)
         return;
+    *archive = NULL;
     const int32_t n = closed->lightmaps ? closed->metadata.info.n_lightmaps : 0;
     for (int32_t i = 0; i < n; i++) {
         TodLightmap *lightmap = tod_slot_get(&closed->lightmaps[i]);

@@ -35,7 +35,9 @@ def test_an_array_that_was_cut_is_told(tmp_path: Path) -> None:
     frames = FrameArrays(tmp_path)
     os.truncate(tmp_path / "tod_1.npy", 128 + 180 * 300)
     frames.read(slice(0, 300), slice(0, 60))
-    with pytest.raises(DataError, match=r"tod_1\.npy: expected 180 bytes from byte 54128 on, found 0; the file was cha"):
+    with pytest.raises(
+        DataError, match=r"tod_1\.npy: expected 180 bytes from byte 54128 on, found 0; the file was cha"
+    ):
         frames.read(slice(0, 301), slice(0, 60))
 
 

@@ -16,6 +16,7 @@ const acts = {
     opened.prepare(which, (done, all) => seen.push([done, all]));
     return seen;
   },
+  spoil_mask: (opened, which) => opened.mask(which).fill(9)[0],
   into: (opened, which, hour, length) => {
     const out = new Uint8Array(length);
     const same = opened.decode(which, hour, out) === out;

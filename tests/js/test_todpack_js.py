@@ -119,16 +119,43 @@ def test_gutters() -> None:
         (("decode", 0, 24.0), "time: expected hours in [0, 24), found 24"),
         (("decode", "gone", 9.0), "no lightmap gone; there are 1"),
         (("decode", 0, 9.0, None, {"format": "rgb"}), "format: expected one of rgb8,"),
-        (("decode", 0, 9.0, None, {"region": {"y": -1}}), "region: expected rows within"),
-        (("decode", 0, 9.0, None, {"region": {"height": 0}}), "region: expected at least one texel"),
+        (("decode", 0, 9.0, None, {"region": {"y": -1}}), "region: expected whole texels within"),
+        (("decode", 0, 9.0, None, {"region": {"height": 0}}), "region: expected whole texels within"),
+        (
+            ("decode", 0, 9.0, None, {"region": {"height": 2**32 + 1, "width": 1}}),
+            "region: expected whole texels within",
+        ),
+        (("decode", 0, 9.0, None, {"region": {"height": 1.5, "width": 10.5}}), "region: expected whole texels within"),
+        (("decode", 0, 9.0, None, {"format": "constructor"}), "format: expected one of rgb8,"),
+        (("decode", 0, 9.0, None, {"active": [False]}), "active: expected"),
+        (("decode", 0, 9.0, None, {"active": [False] * 1000}), "active: expected"),
+        (("decode", 0, None), "hour: expected a number, found null"),
+        (("decode", 0.5, 9.0), "no lightmap 0.5; there are 1"),
+        (("texel", 0, 2**32 + 5, 2, 9.0), "region: expected whole texels within"),
+        (("texel", 0, None, 2, 9.0), "region: expected whole texels within"),
+        (("latent", 0, 2**32), "map: expected 0.."),
+        (("latent", 0, 0.5), "map: expected 0.."),
         (("into", 0, 9.0, 10), "out: expected a Uint8Array of"),
         (("latent", 0, 1000), "map: expected 0.."),
     ],
 )
 def test_errors_of_calls(call: Sequence[Any], message: str) -> None:
-    answer = asked(GOLDEN / "daybasis-ans-1.2.tod", call)[0]
+    """Each is told, and what is asked afterwards is answered as before."""
+    frame = ("decode", 0, 9.0)
+    before, answer, after = asked(GOLDEN / "daybasis-ans-1.2.tod", frame, call, frame)
     assert answer["name"] == "TodError"
     assert answer["error"].startswith(message)
+    assert np.array_equal(before["value"], after["value"])
+
+
+def test_errors_of_options() -> None:
+    assert asked(GOLDEN / "daybasis-ans-1.2.tod", gutters="toString")[0]["error"].startswith("gutters: expected one of")
+
+
+def test_a_mask_is_the_callers() -> None:
+    filled, again = asked(GOLDEN / "daybasis-ans-1.2.tod", ("spoil_mask", 0), ("mask", 0))
+    assert filled["value"] == 9
+    assert again["value"].max() == 1
 
 
 def test_errors_of_archives(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 import zstandard
 
 from tests.decompressor.forge import HEADER_BYTES, put_together, take_apart, with_text
+from todpack.decompressor import open_archive
+from todpack.decompressor.errors import InvalidMetadataError
 
 from .binding import Library, LibraryError
 
@@ -211,3 +213,38 @@ def test_options_of_another_version(library: Library) -> None:
     options.version = 7 << 16
     with pytest.raises(LibraryError, match="tod_default_options"):
         library.open(DATA, options)
+
+
+def test_options_that_are_none(library: Library) -> None:
+    options = library.options()
+    options.gutters = 99
+    with pytest.raises(LibraryError, match="gutters: expected one of TodGutters, found 99") as caught:
+        library.open(DATA, options)
+    assert caught.value.status == STATUS["BAD_ARGUMENT"]
+
+
+def test_closing_nothing(library: Library) -> None:
+    library.c.tod_close(None)
+    archive = library.open(DATA)
+    archive.close()
+    archive.close()
+
+
+def test_names_are_taken_and_refused_alike(library: Library, tmp_path: Path) -> None:
+    """By this library and in Python: FORMAT.md "Text"."""
+    plain = "a ~\u00a1\u00ae\u0600\u1681\u2010\u2030\u3001\ud7ff\uf900\ufffd\U0001f3e0\U000dffff"
+    hidden = "\0\x1f\x7f\xa0\xad\u061c\u1680\u180e\u2000\u200d\u202e\u202f\u205f\u3000"
+    hidden += "\ue000\ufeff\ufff9\uffff\U000e0001\U0010ffff"
+    path = tmp_path / "a.tod"
+    for is_plain, letters in ((True, plain), (False, hidden)):
+        for letter in letters:
+            path.write_bytes(spoiled(lambda m, name=f"x{letter}y": m["lightmaps"][0].update(name=name)))
+            if is_plain:
+                with library.open(path.read_bytes()) as archive, open_archive(path) as same:
+                    assert archive.lightmap(0).name.decode() == same.lightmaps[0].name == f"x{letter}y"
+                continue
+            refused(
+                library, path.read_bytes(), "INVALID_METADATA", "name: expected printable text of 1..255 characters"
+            )
+            with pytest.raises(InvalidMetadataError, match=r"name: expected printable text of 1\.\.255 characters"):
+                open_archive(path)
