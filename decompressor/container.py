@@ -238,7 +238,7 @@ class Container:
         return stored
 
     def _read(self, offset: int, n_bytes: int) -> bytes:
-        with self._lock:  # close() may come from another thread, and another file get the descriptor's number
+        with self._lock.raw:  # close() may come from another thread, and another file get the descriptor's number
             if self._descriptor is None:
                 self._file.seek(offset)
                 return self._file.read(n_bytes)
@@ -360,7 +360,7 @@ class Container:
 
     def close(self) -> None:
         """Close the file; arrays already read stay usable."""
-        with self._lock:
+        with self._lock.raw:
             self._descriptor = None
             self._file.close()
 

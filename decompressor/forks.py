@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from types import TracebackType
 from typing import Protocol
 
 
@@ -32,20 +31,19 @@ if hasattr(os, "register_at_fork"):
 
 
 class Lock:
-    """`threading.Lock` as a context, free in a forked child."""
+    """A `threading.Lock` that is free in a forked child: `with lock.raw:`.
+
+    The lock itself is the context. A signal's exception (Ctrl-C) may come between any two instructions of Python: an
+    `__enter__` that is written in Python could take the lock and leave before the block begins, for ever.
+
+    Attributes:
+        raw: The lock, another one in a forked child.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.raw = threading.Lock()
         resets(self)
 
     def after_fork(self) -> None:
         """A new lock: the thread that held the old one is not here."""
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._lock.release()
+        self.raw = threading.Lock()

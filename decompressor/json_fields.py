@@ -20,7 +20,7 @@ HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
     "\ud800-\uf8ff\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U0010ffff]"
 )
-"""Characters that no text has: FORMAT.md "Text"."""
+"""Characters that no text has: FORMAT.md "Metadata"."""
 MAX_NESTING = 16
 CHARACTER_BYTES, LIST_BYTES, OBJECT_BYTES = 20, 48, 64
 """Of memory, for each byte of JSON, and each list and object in it: measured peaks, rounded up."""

@@ -165,7 +165,7 @@ class LatentMapDecoder(TiledDecoder[np.ndarray]):
         return {**ready.stored, **baseline}
 
     def _prepared(self) -> _Ready:
-        with self._lock:
+        with self._lock.raw:
             if self._ready is None:
                 self._ready = self._load()
             return self._ready

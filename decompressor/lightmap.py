@@ -94,7 +94,7 @@ class Lightmap:
             ArchiveError: a section or graph is missing, damaged or not usable.
         """
         if self._decoder is None:
-            with self._lock:
+            with self._lock.raw:
                 if self._decoder is None:
                     self._decoder = self._family.open(self._file, self._model)
         return self._decoder

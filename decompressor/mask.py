@@ -153,7 +153,7 @@ class Mask:
         if name is None:
             self._check_count(height * width)
             return None
-        with self._lock:
+        with self._lock.raw:
             if self._packed is None:
                 data = self._container.read_bytes(name)
                 if data[:1] == bytes([ADAPTIVE]) and not c_module.IS_BUILT:

@@ -17,7 +17,7 @@ class MemoryAccount:
     @property
     def left(self) -> int:
         """Bytes that are not taken."""
-        with self._lock:
+        with self._lock.raw:
             return self._left
 
     def take(self, n_bytes: int, what: str) -> None:
@@ -26,7 +26,7 @@ class MemoryAccount:
         Raises:
             LimitExceededError: there is not that much left.
         """
-        with self._lock:
+        with self._lock.raw:
             if n_bytes > self._left:
                 raise LimitExceededError(
                     f"{what} would take about {n_bytes} bytes of memory, over the limit of {self._left} that are left "

@@ -39,14 +39,14 @@ class Outliers:
         Raises:
             ArchiveError: the section is missing or damaged, or holds something else.
         """
-        with self._lock:
+        with self._lock.raw:
             if self._rows is None:
                 self._rows = self._read()
             return self._rows
 
     def leave_out(self) -> None:
         """Go on without them."""
-        with self._lock:
+        with self._lock.raw:
             self._rows = np.zeros((0, FIELDS), np.int32)
 
     def _read(self) -> np.ndarray:

@@ -79,7 +79,7 @@ class Pool:
         task = Task(work)
         if self.workers > 1:
             try:
-                with self._lock:
+                with self._lock.raw:
                     if self._executor is None:
                         self._executor = ThreadPoolExecutor(self.workers - 1, thread_name_prefix="todpack")
                     self._executor.submit(task.run)
@@ -126,7 +126,7 @@ class Pool:
 
     def close(self) -> None:
         """Let the threads go; work that comes later makes new ones."""
-        with self._lock:
+        with self._lock.raw:
             executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=False)

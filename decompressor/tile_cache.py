@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from typing import Generic, Protocol, TypeVar
 
 from .forks import Lock, resets
@@ -17,6 +17,17 @@ class _Sized(Protocol):
 
 
 Held = TypeVar("Held", bound=_Sized)
+
+
+class _Pending(Generic[Held]):
+    """A tile that is asked for: whoever has the lock decodes it, unless it is done.
+
+    It is a lock and not a promise: a thread that Ctrl-C takes out of the work gives the lock back, and the next one does it.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.maps: Held | None = None
 
 
 class TileCache(Generic[Held]):
@@ -33,7 +44,7 @@ class TileCache(Generic[Held]):
         self._room = room
         self._held = 0
         self._tiles: OrderedDict[Hashable, Held] = OrderedDict()
-        self._pending: dict[Hashable, Future[Held]] = {}
+        self._pending: dict[Hashable, _Pending[Held]] = {}
         self._lock = Lock()
         resets(self)
 
@@ -59,35 +70,37 @@ class TileCache(Generic[Held]):
 
         Args:
             key: Names the tile.
-            decode: Makes them; one thread calls it, and the others wait for its result.
+            decode: Makes them; one thread calls it, and the others wait for its result (or do it, where it failed).
             keep: Whether they are kept, if there is room.
 
         Raises:
-            ArchiveError: what `decode` raises, in every thread that waited for it.
+            ArchiveError: what `decode` raises.
         """
-        with self._lock:
+        with self._lock.raw:
             if key in self._tiles:
                 self._tiles.move_to_end(key)
                 return self._tiles[key]
-            waiting = self._pending.get(key)
-            if waiting is None:
-                ours = self._pending[key] = Future[Held]()
-        if waiting is not None:
-            return waiting.result()
+            pending = self._pending.setdefault(key, _Pending())
         try:
-            maps = decode()
-        except BaseException as error:
-            with self._lock:
-                self._pending.pop(key, None)
-            ours.set_exception(error)
-            raise
-        with self._lock:
-            self._pending.pop(key, None)
-            if keep:
+            with pending.lock:
+                if pending.maps is None:
+                    pending.maps = decode()
+                    self._put(key, pending.maps, keep)
+                return pending.maps
+        finally:
+            with self._lock.raw:
+                if self._pending.get(key) is pending:
+                    del self._pending[key]
+
+    def _put(self, key: Hashable, maps: Held, keep: bool) -> None:
+        size = maps.nbytes
+        with self._lock.raw:
+            if keep:  # Ctrl-C comes after calls: between the two there is none
+                self._held += size
                 self._tiles[key] = maps
-                self._held += maps.nbytes
             room = self._room()
             while self._held > room and len(self._tiles) > 1:
-                self._held -= self._tiles.popitem(last=False)[1].nbytes
-        ours.set_result(maps)
-        return maps
+                oldest = next(iter(self._tiles))
+                size = self._tiles[oldest].nbytes
+                self._held -= size
+                del self._tiles[oldest]

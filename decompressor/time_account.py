@@ -25,7 +25,7 @@ class TimeAccount:
         Raises:
             LimitExceededError: so much is not left.
         """
-        with self._lock:
+        with self._lock.raw:
             if self.first + seconds > self._limit:
                 raise LimitExceededError(
                     f"{what} would take about {seconds:.2g} s for a frame of 256 x 256 texels, over the limit of "

@@ -121,7 +121,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
 
     def affine_at(self, time_h: float) -> tuple[np.ndarray, np.ndarray]:
         """(3, K) and (3,) float32 at a time, as frames have them; the last ones asked for are kept."""
-        with self._lock:
+        with self._lock.raw:
             if time_h in self._affine:
                 return self._affine[time_h]
         n = self._entry.n_components
@@ -132,7 +132,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
             if not np.isfinite(values).all():
                 raise self._graph.invalid(f"it gives what is no number, at {time_h:g} h")
         affine = np.ascontiguousarray(values[: 3 * n].reshape(3, n)), values[3 * n :].copy()
-        with self._lock:
+        with self._lock.raw:
             self._affine[time_h] = affine
             while len(self._affine) > MAX_CACHED_TIMES:
                 self._affine.popitem(last=False)

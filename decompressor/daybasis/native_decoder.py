@@ -60,7 +60,7 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         """NumPy's decoder of the lightmap, loaded and made when it is first needed."""
         from .decoder import DayBasisDecoder
 
-        with self._lock:
+        with self._lock.raw:
             if self._numpy is None:
                 self._numpy = DayBasisDecoder(self._stored, by_graph=False, instead=True)
             return self._numpy
@@ -132,7 +132,7 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         affine = self._affines.get(time_h)
         if affine is None:
             affine = native.affine_at(self._basis, time_h)
-            with self._lock:
+            with self._lock.raw:
                 self._affines[time_h] = affine
                 while len(self._affines) > MAX_CACHED_TIMES:
                     self._affines.popitem(last=False)

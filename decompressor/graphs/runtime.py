@@ -51,7 +51,7 @@ class Session:
             InvalidGraphError: onnxruntime refuses the graph.
             RequestError: the provider is not there.
         """
-        with self._lock:
+        with self._lock.raw:
             if self._session is None:
                 self._session = start_session(self._model, provider=choose_provider(self._provider), where=where)
             return self._session
@@ -100,7 +100,7 @@ class Runtime:
         shapes = tuple(sorted((name, as_shape(shape)) for name, shape in inputs.shapes.items()))
         key = model, shapes, inputs.rows, inputs.columns, inputs.frame_texels
         try:
-            with self._lock:
+            with self._lock.raw:
                 if key not in self._sessions:
                     max_nodes = container.limits.graph_nodes
                     checked = check_model(model, inputs, max_nodes=max_nodes, memory=self.memory, where=where)

@@ -231,7 +231,7 @@ def test_closing_nothing(library: Library) -> None:
 
 
 def test_names_are_taken_and_refused_alike(library: Library, tmp_path: Path) -> None:
-    """By this library and in Python: FORMAT.md "Text"."""
+    """By this library and in Python: FORMAT.md "Metadata"."""
     plain = "a ~\u00a1\u00ae\u0600\u1681\u2010\u2030\u3001\ud7ff\uf900\ufffd\U0001f3e0\U000dffff"
     hidden = "\0\x1f\x7f\xa0\xad\u061c\u1680\u180e\u2000\u200d\u202e\u202f\u205f\u3000"
     hidden += "\ue000\ufeff\ufff9\uffff\U000e0001\U0010ffff"
