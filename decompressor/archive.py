@@ -15,6 +15,7 @@ from .container import Container
 from .decoders import choose_decoder
 from .errors import LimitExceededError, RequestError
 from .families import find_family
+from .given import given_integer
 from .graphs.runtime import Runtime, default_workers
 from .graphs.session import choose_provider
 from .lightmap import Lightmap, Region
@@ -145,16 +146,15 @@ class Archive:
         Raises:
             RequestError: there is none.
         """
+        names = ", ".join(item.name for item in self.lightmaps[:5])
+        expected = f"lightmap: expected 0..{len(self.lightmaps) - 1} or one of {names}"
         if isinstance(lightmap, str):
             for item in self.lightmaps:
                 if item.name == lightmap:
                     return item
-        elif -len(self.lightmaps) <= lightmap < len(self.lightmaps):
-            return self.lightmaps[lightmap]
-        raise RequestError(
-            f"lightmap: expected 0..{len(self.lightmaps) - 1} or one of "
-            f"{', '.join(m.name for m in self.lightmaps[:5])}, found {lightmap!r}"
-        )
+        elif -len(self.lightmaps) <= (number := given_integer(lightmap, expected)) < len(self.lightmaps):
+            return self.lightmaps[number]
+        raise RequestError(f"{expected}, found {lightmap!r}")
 
     def choose(self, text: str) -> Lightmap:
         """A lightmap by what a user typed: its name, or else its position.
@@ -240,11 +240,11 @@ def open_archive(
         ArchiveError: not an archive, damaged, of an unknown version, or over the limits.
         RequestError: threads, provider, gutter, decoder or cache_bytes is not possible.
     """
-    if threads is not None and not 1 <= threads <= 1024:
+    if threads is not None and not 1 <= (threads := given_integer(threads, "threads: expected 1..1024")) <= 1024:
         raise RequestError(f"threads: expected 1..1024, found {threads}")
     if gutter not in GUTTERS:
         raise RequestError(f"gutter: expected one of {', '.join(GUTTERS)}, found {gutter}")
-    if cache_bytes is not None and cache_bytes < 0:
+    if cache_bytes is not None and (cache_bytes := given_integer(cache_bytes, "cache_bytes: expected 0 or more")) < 0:
         raise RequestError(f"cache_bytes: expected 0 or more, found {cache_bytes}")
     if provider != "auto":  # else it is looked for when a graph is run, which may be never
         choose_provider(provider)

@@ -143,8 +143,10 @@ class Container:
         if isinstance(source, str | os.PathLike):
             self.path = Path(source)
             self._file = _open_regular(self.path)
-        else:
+        elif hasattr(source, "seek") and hasattr(source, "read") and hasattr(source, "close"):
             self.path, self._file = Path("<archive in memory>"), source
+        else:
+            raise RequestError(f"archive: expected a path or an open file, found {type(source).__name__}")
         self._descriptor = _descriptor_of(self._file)
         try:
             self._read_header(any_size)

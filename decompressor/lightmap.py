@@ -10,8 +10,12 @@ import numpy as np
 from .errors import ArchiveError, RequestError
 from .families import Decoder, Family
 from .forks import Lock
+from .given import given_integer, given_number, shown
 from .lightmap_file import LightmapFile
-from .pixels import FLOAT32, FORMATS, UINT8
+from .pixels import FLOAT32, FORMATS, UINT8, PixelFormat
+
+_TIME, _TEXEL = "time: expected hours in [0, 24)", "texel: expected its row and its column"
+_REGION = "region: expected four whole numbers (y0, y1, x0, x1)"
 
 
 class Region(NamedTuple):
@@ -146,8 +150,8 @@ class Lightmap:
             RequestError: time, region or dtype is not possible.
             ArchiveError: a section or graph is missing, damaged or not usable.
         """
-        checked, pixels = self._check(time_h, region, dtype), FORMATS[dtype]
-        values = self.decoder.decode(float(time_h), checked, pixels, keep)
+        time_h, checked, pixels = self._check(time_h, region, dtype)
+        values = self.decoder.decode(time_h, checked, pixels, keep)
         self._file.outliers.put(values, time_h, checked, pixels)
         if self._file.gutter == "black":
             y0, y1, x0, x1 = checked
@@ -156,31 +160,38 @@ class Lightmap:
 
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
         """One texel, equal to `decode(time_h, dtype=dtype)[y, x]`; arguments and errors as there."""
-        region, pixels = self._check(time_h, (y, y + 1, x, x + 1), dtype), FORMATS[dtype]
+        y, x = given_integer(y, _TEXEL), given_integer(x, _TEXEL)
+        time_h, region, pixels = self._check(time_h, (y, y + 1, x, x + 1), dtype)
         if self._file.gutter == "black" or pixels not in (UINT8, FLOAT32) or self._file.outliers.any_at(time_h):
             texel: np.ndarray = self.decode(time_h, region, dtype)[0, 0]
             return texel
-        return self.decoder.texel(y, x, float(time_h), pixels)
+        return self.decoder.texel(y, x, time_h, pixels)
 
     def check(self, hours: Sequence[float], region: Region | tuple[int, int, int, int] | None = None) -> None:
         """Raise RequestError unless all these times and this region can be decoded."""
         for time_h in hours:
             self._check(time_h, region, "float32")
 
-    def _check(self, time_h: float, region: tuple[int, int, int, int] | None, dtype: str) -> tuple[int, int, int, int]:
+    def _check(
+        self, time_h: float, region: tuple[int, int, int, int] | None, dtype: str
+    ) -> tuple[float, tuple[int, int, int, int], PixelFormat]:
+        time_h = given_number(time_h, _TIME)
         if not 0.0 <= time_h < 24.0:
-            raise RequestError(f"time: expected hours in [0, 24), found {time_h}")
-        pixels = FORMATS.get(dtype)
+            raise RequestError(f"{_TIME}, found {time_h}")
+        pixels = FORMATS.get(dtype) if isinstance(dtype, str) else None
         if pixels is None:
-            raise RequestError(f"dtype: expected one of {', '.join(FORMATS)}, found {dtype}")
+            raise RequestError(f"dtype: expected one of {', '.join(FORMATS)}, found {shown(dtype)}")
         if pixels.is_8bit and self.transfer != "srgb8":
             raise RequestError(f"dtype: expected float32 for a linear lightmap, found {dtype}")
         if region is None:
-            return 0, self.height, 0, self.width
-        y0, y1, x0, x1 = region
+            return time_h, (0, self.height, 0, self.width), pixels
+        try:
+            y0, y1, x0, x1 = (given_integer(one, _REGION) for one in region)
+        except (TypeError, ValueError) as error:  # not four
+            raise RequestError(f"{_REGION}, found {shown(region)}") from error
         if not (0 <= y0 < y1 <= self.height and 0 <= x0 < x1 <= self.width):
             raise RequestError(
                 f"region: expected rows within 0:{self.height} and columns within 0:{self.width}, "
                 f"found {y0}:{y1},{x0}:{x1}"
             )
-        return y0, y1, x0, x1
+        return time_h, (y0, y1, x0, x1), pixels

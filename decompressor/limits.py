@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from .errors import RequestError
+from .given import given_number
+
 KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
+MOST_FACTOR = 1e9
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,13 @@ class Limits:
         return self.seconds + self.seconds_per_byte * file_bytes
 
     def scaled(self, factor: float) -> Limits:
-        """All caps times a factor, for files that are trusted."""
+        """All caps times a factor, for files that are trusted.
+
+        Raises:
+            RequestError: it is no positive, finite number.
+        """
+        if not 0 < given_number(factor, "limits: expected a factor > 0") < MOST_FACTOR:
+            raise RequestError(f"limits: expected a factor > 0 and < {MOST_FACTOR:g}, found {factor}")
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return Limits(**{name: type(value)(value * factor) for name, value in values.items()})
 

@@ -22,7 +22,7 @@ Held = TypeVar("Held", bound=_Sized)
 class _Pending(Generic[Held]):
     """A tile that is asked for: whoever has the lock decodes it, unless it is done.
 
-    It is a lock and not a promise: a thread that Ctrl-C takes out of the work gives the lock back, and the next one does it.
+    A lock and not a promise: a thread that Ctrl-C takes out of the work gives the lock back, and the next one does it.
     """
 
     def __init__(self) -> None:

@@ -80,7 +80,8 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
     def _make(self, place: Place) -> TileMaps:
         """Bytes -> maps on their grids."""
         maps, entry = decode_maps(self._stored, place, self._rotations), self._entry
-        return TileMaps(maps, are_exact(maps, self._matrix.reach, entry.exponents, entry.precision))
+        is_exact = self._stored.is_standard and are_exact(maps, self._matrix.reach, entry.exponents, entry.precision)
+        return TileMaps(maps, is_exact)
 
     def _maps(self, held: TileMaps) -> np.ndarray:
         return held.maps

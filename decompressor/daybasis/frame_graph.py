@@ -6,6 +6,7 @@ computed in any order, and texel by texel without a runtime; of another one only
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,7 +88,7 @@ class _Reader:
         shifted = None if root is None else self.node(root.inputs[0], "Sub", 2)
         grown = None if shifted is None else self.node(shifted.inputs[0], "Exp", 1)
         knee = None if shifted is None else self.numbers(shifted.inputs[1], FLOAT)
-        if grown is not None and knee is not None and len(knee) == 1:
+        if grown is not None and knee is not None and len(knee) == 1 and math.isfinite(knee[0]):
             return "exp", grown.inputs[0], np.float32(knee[0])
         return "none", name, np.float32(0)
 

@@ -23,14 +23,14 @@ pytestmark = [
 ]
 
 
-class Interrupted(Exception):
+class SignalError(Exception):
     """What the signal's handler raises."""
 
 
 @pytest.fixture
 def interrupts() -> Iterator[None]:
     def interrupt(_number: int, _frame: object) -> None:
-        raise Interrupted
+        raise SignalError
 
     before = signal.signal(signal.SIGALRM, interrupt)
     yield
@@ -49,7 +49,7 @@ def test_a_signal_at_any_moment_leaves_no_lock(interrupts: None, threads: int) -
                 for time_h in (0.0, 1.5, 3.0):
                     archive.decode(time_h)
                 signal.setitimer(signal.ITIMER_REAL, 0)
-            except Interrupted:
+            except SignalError:
                 n_interrupted += 1
             found: list[np.ndarray] = []
             asking = threading.Thread(target=lambda a=archive, f=found: f.append(a.decode(3.0)), daemon=True)  # type: ignore[misc]

@@ -1,0 +1,49 @@
+"""What callers of the Python API give, of whatever type: a number, or one line that says what was expected."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from .errors import RequestError
+
+_MOST = 1 << 63
+
+
+def given_number(value: Any, what: str) -> float:
+    """A number as float; NumPy's and others too.
+
+    Raises:
+        RequestError: it is none; `what` begins the line.
+    """
+    if type(value) is float:
+        return value
+    try:
+        return float(value.__float__() if hasattr(value, "__float__") else operator.index(value))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RequestError(f"{what}, found {shown(value)}") from error
+
+
+def given_integer(value: Any, what: str) -> int:
+    """A whole number of 64 bits as int; NumPy's too.
+
+    Raises:
+        RequestError: it is none; `what` begins the line.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise RequestError(f"{what}, found {shown(value)}") from error
+    if not -_MOST <= number < _MOST:
+        raise RequestError(f"{what}, found {shown(value)}")
+    return number
+
+
+def shown(value: Any) -> str:
+    """For a line: a string as it is, else its `repr`."""
+    if isinstance(value, str):
+        return value
+    try:
+        return repr(value)
+    except ValueError:  # an int of thousands of digits
+        return type(value).__name__

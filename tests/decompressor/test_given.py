@@ -1,0 +1,56 @@
+"""Arguments of every type: what stands for a number is taken, anything else is one typed line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from todpack.decompressor import Limits, RequestError, open_archive
+from todpack.decompressor.archive import Archive
+
+PATH = Path(__file__).resolve().parents[1] / "golden" / "daybasis-ans-1.2.tod"
+NONE_AT_ALL: tuple[Any, ...] = (None, "3", b"3", [], {}, 3j, object(), float("nan"), 10**5000)
+
+
+@pytest.fixture(scope="module")
+def archive() -> Iterator[Archive]:
+    with open_archive(PATH) as opened:
+        yield opened
+
+
+def test_what_stands_for_a_number_is_one(archive: Archive) -> None:
+    wanted = archive.decode(3.0)
+    for time_h in (3, np.float32(3), np.float64(3), np.array(3.0), np.uint8(3), Decimal(3)):
+        assert np.array_equal(archive.decode(time_h), wanted)  # type: ignore[arg-type]
+    for kind in (int, np.int8, np.uint8, np.int64):
+        assert np.array_equal(archive.texel(kind(31), kind(20), 3.0), wanted[31, 20])
+        assert np.array_equal(archive.decode(3.0, (kind(1), kind(30), kind(2), kind(5))), wanted[1:30, 2:5])
+        assert np.array_equal(archive.decode(3.0, np.array([1, 30, 2, 5], kind)), wanted[1:30, 2:5])  # type: ignore[arg-type]
+        assert archive.find(kind(0)) is archive.lightmaps[0]
+    with open_archive(PATH, threads=np.int64(1), cache_bytes=np.uint8(0)) as other:  # type: ignore[arg-type]
+        assert np.array_equal(other.decode(3.0), wanted)
+
+
+@pytest.mark.parametrize("other", NONE_AT_ALL, ids=lambda one: type(one).__name__)
+def test_anything_else_is_one_line(archive: Archive, other: Any) -> None:
+    calls = {
+        "time: expected hours in": lambda: archive.decode(other),
+        "region: expected": lambda: archive.decode(3.0, (0, 1, 0, other)),
+        "region: expected ": lambda: archive.decode(3.0, {1: 2} if other is None else other),
+        "dtype: expected one of uint8,": lambda: archive.decode(3.0, dtype=other),
+        "texel: expected its row": lambda: archive.texel(0, other, 3.0),
+        "lightmap: expected 0..0": lambda: archive.find(other),
+        "threads: expected 1..1024": lambda: open_archive(PATH, threads=[] if other is None else other),
+        "cache_bytes: expected 0": lambda: open_archive(PATH, cache_bytes=[] if other is None else other),
+        "archive: expected a path": lambda: open_archive([] if other == "3" else other),
+        "limits: expected a factor": lambda: Limits().scaled(float("inf") if other == "3" else other),
+    }
+    for words, call in calls.items():
+        with pytest.raises(RequestError) as caught:
+            call()
+        assert str(caught.value).startswith(words)
