@@ -152,7 +152,7 @@ def frame_names(hours: list[float]) -> list[str]:
     if len(set(names)) != len(set(hours)):
         names = [f"tod_{_cut(h, '0.000001'):0>9}" for h in hours]
         if len(set(names)) != len(set(hours)):
-            raise RequestError("--hours: expected times at least a millionth of an hour apart, found closer ones")
+            raise RequestError("times: expected some at least a millionth of an hour apart, found closer ones (choose by --hours)")
     return names
 
 
@@ -302,7 +302,7 @@ def safe_names(names: list[str]) -> list[str]:
     """Any names as names of folders that stay where they are put, all different, on any system."""
     safe: list[str] = []
     taken: set[str] = set()
-    plain = [re.sub(r"[^A-Za-z0-9._-]", "_", name)[:MAX_NAME].strip(".") or "lightmap" for name in names]
+    plain = [re.sub(r"[^A-Za-z0-9._-]|^-", "_", name)[:MAX_NAME].strip(".") or "lightmap" for name in names]
     times = Counter(name.lower() for name in plain)
     for number, name in enumerate(plain):
         if name.split(".")[0].upper() in RESERVED_NAMES:

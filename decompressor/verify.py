@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import c_module
 from .archive import Archive, open_archive
 from .container import Container
@@ -168,7 +170,8 @@ class _Decoding:
         dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
         try:
             for time_h in hours:
-                lightmap.decode(time_h, tile, dtype)
+                if not np.isfinite(lightmap.decode(time_h, tile, dtype)).all():
+                    raise ArchiveError(f"expected finite radiance, found other values at {time_h:g} h")
         except ArchiveError as error:
             self._fault(lightmap, error, _where(number, tile))
             return False

@@ -77,7 +77,8 @@ def write_sample(path: Path, image: Path, time_h: float, name: str | None = None
         if lightmap.transfer == "srgb8":
             frame = lightmap.decode(time_h)
         else:
-            linear = lightmap.decode(time_h, dtype="float32")
+            linear = lightmap.decode(time_h, dtype="float32").astype(np.float64)
+            linear = np.minimum(linear, np.finfo(np.float32).max)  # of a file that overflows
             peak = max(float(np.percentile(linear, 99.5)), 1e-12)
             frame = np.rint(255.0 * np.clip(linear / peak, 0.0, 1.0) ** (1 / 2.2)).astype(np.uint8)
         write_frame(image, frame, "png")

@@ -203,6 +203,8 @@ TodStatus tod_read_section(const TodContainer *container, const TodSection *sect
     const TodStatus status = section->codec == TOD_CODEC_ZSTD
                                  ? tod_unzstd(stored, scratch->allocator, decoded, n)
                                  : tod_unzstd_magicless(stored, dictionary, scratch->allocator, decoded, n);
+    if (status == TOD_NO_MEMORY)
+        return tod_fail_at(error, status, section->name);
     if (status != TOD_OK)
         return tod_fail(error, status, "section %s: expected a zstd frame of %zu bytes, found another", section->name,
                         n);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "utf8.h"
+
 /* Cut off half a character that is left at the end. */
 static void end_whole(char *text, size_t n)
 {
@@ -12,6 +14,14 @@ static void end_whole(char *text, size_t n)
         at--;
     if (at > 0 && (unsigned char)text[at - 1] >= 0xC0)
         text[at - 1] = 0;
+}
+
+/* What a file says may be shown by a terminal, which must not obey it. */
+static void hide(char *text)
+{
+    size_t at = 0, n = strlen(text);
+    while ((at += tod_plain_bytes((const uint8_t *)text + at, n - at)) < n)
+        text[at++] = '?';
 }
 
 static void write(char *to, size_t room, const char *format, va_list arguments)
@@ -39,6 +49,7 @@ TodStatus tod_fail(TodError *error, TodStatus status, const char *format, ...)
     va_start(arguments, format);
     write(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
+    hide(error->text);
     return error->status = status;
 }
 

@@ -131,7 +131,8 @@ const char *tod_text(TodFields *fields, const char *name, size_t max_characters,
         const TodText read = tod_read_text(fields->json, value, text, room - 1);
         if (read.n_bytes > 0)
             text[read.n_bytes] = 0;
-        if (read.n_bytes > 0 && read.n_characters <= max_characters && tod_is_plain_text((const uint8_t *)text, (size_t)read.n_bytes))
+        if (read.n_bytes > 0 && read.n_characters <= max_characters &&
+            tod_plain_bytes((const uint8_t *)text, (size_t)read.n_bytes) == (size_t)read.n_bytes)
             return text;
         tod_arena_rewind(arena, mark);
     }

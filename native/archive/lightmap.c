@@ -131,6 +131,8 @@ static TodStatus read_mask(TodLightmap *lightmap, TodArena *scratch, TodError *e
             return error->status;
         const TodStatus status =
             tod_read_mask(bytes, info->height, info->width, &lightmap->arena, scratch, &lightmap->mask);
+        if (status == TOD_NO_MEMORY)
+            return tod_fail_at(error, status, section->name);
         if (status != TOD_OK)
             return tod_fail(error, status, "section %s: expected a mask of %d x %d texels, found another",
                             section->name, info->width, info->height);

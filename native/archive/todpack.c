@@ -136,15 +136,27 @@ static TodStatus open_archive(const TodReader *reader, const uint8_t *memory, co
     return tod_report(&error, to);
 }
 
+static TodStatus refuse(TodArchive **archive, TodError *to, const char *line)
+{
+    TodError error = {TOD_OK, ""};
+    *archive = NULL;
+    tod_fail(&error, TOD_BAD_ARGUMENT, "%s", line);
+    return tod_report(&error, to);
+}
+
 TodStatus tod_open(const void *data, size_t n_bytes, const TodOptions *options, TodArchive **archive, TodError *error)
 {
     static const uint8_t NOTHING[1];
     const TodReader reader = {NULL, NULL, n_bytes};
+    if (!data && n_bytes)
+        return refuse(archive, error, "data: expected bytes, found NULL");
     return open_archive(&reader, data ? data : NOTHING, options, archive, error);
 }
 
 TodStatus tod_open_reader(const TodReader *reader, const TodOptions *options, TodArchive **archive, TodError *error)
 {
+    if (!reader || !reader->read)
+        return refuse(archive, error, "reader: expected one with a function, found NULL");
     return open_archive(reader, NULL, options, archive, error);
 }
 

@@ -28,20 +28,24 @@ static uint32_t code_of(const uint8_t *text, size_t n)
     return code;
 }
 
-int tod_is_plain_text(const uint8_t *text, size_t n)
+static int is_hidden(uint32_t code)
 {
     static const uint32_t HIDDEN[][2] = {
         {0x0000, 0x001F}, {0x007F, 0x00A0}, {0x00AD, 0x00AD}, {0x061C, 0x061C}, {0x1680, 0x1680},
         {0x180E, 0x180E}, {0x2000, 0x200F}, {0x2028, 0x202F}, {0x205F, 0x206F}, {0x3000, 0x3000},
         {0xD800, 0xF8FF}, {0xFEFF, 0xFEFF}, {0xFFF0, 0xFFFB}, {0xFFFE, 0xFFFF}, {0xE0000, 0x10FFFF},
     };
-    for (size_t at = 0, step; at < n; at += step) {
-        if ((step = tod_utf8_bytes(text + at, n - at)) == 0)
-            return 0;
-        const uint32_t code = code_of(text + at, step);
-        for (size_t i = 0; i < sizeof HIDDEN / sizeof HIDDEN[0]; i++)
-            if (code >= HIDDEN[i][0] && code <= HIDDEN[i][1])
-                return 0;
-    }
-    return 1;
+    for (size_t i = 0; i < sizeof HIDDEN / sizeof HIDDEN[0]; i++)
+        if (code >= HIDDEN[i][0] && code <= HIDDEN[i][1])
+            return 1;
+    return 0;
+}
+
+size_t tod_plain_bytes(const uint8_t *text, size_t n)
+{
+    size_t at = 0, step;
+    for (; at < n; at += step)
+        if ((step = tod_utf8_bytes(text + at, n - at)) == 0 || is_hidden(code_of(text + at, step)))
+            break;
+    return at;
 }

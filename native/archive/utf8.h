@@ -8,7 +8,7 @@
 /* Bytes of the character at `text`, of which `left` bytes are there; 0 where it is none. */
 size_t tod_utf8_bytes(const uint8_t *text, size_t left);
 
-/* Whether n bytes of UTF-8 have no hidden character: FORMAT.md "Metadata". */
-int tod_is_plain_text(const uint8_t *text, size_t n);
+/* Bytes of `text` before the first that is no UTF-8, or a hidden character: FORMAT.md "Metadata". */
+size_t tod_plain_bytes(const uint8_t *text, size_t n);
 
 #endif

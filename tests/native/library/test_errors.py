@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes as c
 import json
 import struct
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from tests.decompressor.forge import HEADER_BYTES, put_together, take_apart, wit
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import InvalidMetadataError
 
-from .binding import Library, LibraryError
+from .binding import Error, Library, LibraryError
 
 pytestmark = pytest.mark.thorough  # the library is compiled first
 
@@ -221,6 +222,20 @@ def test_options_that_are_none(library: Library) -> None:
     with pytest.raises(LibraryError, match="gutters: expected one of TodGutters, found 99") as caught:
         library.open(DATA, options)
     assert caught.value.status == STATUS["BAD_ARGUMENT"]
+
+
+def test_no_bytes_and_no_reader(library: Library) -> None:
+    handle, error = c.c_void_p(1), Error()
+    for call, *arguments in ((library.c.tod_open, None, c.c_size_t(100)), (library.c.tod_open_reader, None)):
+        assert call(*arguments, None, c.byref(handle), c.byref(error)) == STATUS["BAD_ARGUMENT"]
+        assert handle.value is None
+        assert b"found NULL" in error.text
+
+
+def test_what_a_file_says_is_shown_plainly(library: Library) -> None:
+    metadata, stored = take_apart(DATA)
+    text = json.dumps({**metadata, "requires": ["a\x7f\u202e\u00e4"]}, ensure_ascii=False)
+    refused(library, with_text(text.encode(), b"".join(stored)), "UNSUPPORTED_FEATURE", '"a????\u00e4"')
 
 
 def test_closing_nothing(library: Library) -> None:
