@@ -152,7 +152,7 @@ def frame_names(hours: list[float]) -> list[str]:
     if len(set(names)) != len(set(hours)):
         names = [f"tod_{_cut(h, '0.000001'):0>9}" for h in hours]
         if len(set(names)) != len(set(hours)):
-            raise RequestError("times: expected some at least a millionth of an hour apart, found closer ones (choose by --hours)")
+            raise RequestError("times: expected some at least a millionth of an hour apart, found closer (see --hours)")
     return names
 
 

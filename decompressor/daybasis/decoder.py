@@ -74,8 +74,8 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
 
     @property
     def frame(self) -> AffineFrame | None:
-        """What the graph computes; None where that is not the affine map and a curve."""
-        return self._known
+        """What the graph computes; None where that is not the standard affine map and a curve."""
+        return self._known if self._stored.is_standard else None
 
     def _make(self, place: Place) -> TileMaps:
         """Bytes -> maps on their grids."""

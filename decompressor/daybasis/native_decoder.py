@@ -39,6 +39,9 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         stored: Its sections.
         known: What its graph computes.
 
+    Attributes:
+        frame: `known`.
+
     Raises:
         BeyondExact: the matrix or the rotations are none that the core takes.
     """
@@ -46,7 +49,7 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
     def __init__(self, stored: Stored, known: AffineFrame) -> None:
         file, entry = stored.file, stored.entry
         super().__init__(file, tiles_of(file.entry, entry))
-        self._stored, self._lock = stored, Lock()
+        self._stored, self._lock, self.frame = stored, Lock(), known
         highest = 255.0 if file.archive.transfer == "srgb8" else np.inf
         self._signal = native.Signal(known.curve, float(known.knee), highest)
         self._basis = native.open_basis(stored.basis_codes(), file.archive.hours, entry)

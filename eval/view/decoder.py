@@ -6,12 +6,10 @@ import re
 from importlib.resources import files
 
 from todpack.decompressor.archive import Archive
-from todpack.decompressor.daybasis.frame_graph import read_affine_frame
-from todpack.decompressor.daybasis.standard_graph import makes_standard_matrix
-from todpack.decompressor.graphs.wire import parse_model
+from todpack.decompressor.daybasis.decoder import DayBasisDecoder
+from todpack.decompressor.daybasis.native_decoder import NativeDecoder
 
 from ..web.page import asset
-from .payload import graph_section
 
 JS = "todpack.js"  # the package of the npm module
 
@@ -31,14 +29,7 @@ def decoder_script() -> str:
     return script + "\n" + asset("view/worker.js")
 
 
-def _is_standard(archive: Archive, index: int) -> bool:
-    data = archive.container.read_bytes(graph_section(archive, index))
-    graph = parse_model(data, archive.container.limits.graph_nodes)
-    n_components = archive.metadata["lightmaps"][index]["model"]["n_components"]
-    return read_affine_frame(graph, n_components) is not None and makes_standard_matrix(graph, archive.hours)
-
-
 def decodes(archive: Archive) -> bool:
     """Whether libtodpack decodes all of an archive: of the family daybasis, with graphs that it need not run."""
-    every = range(len(archive.lightmaps))
-    return archive.model_type == "daybasis" and all(_is_standard(archive, index) for index in every)
+    decoders = (lightmap.decoder for lightmap in archive.lightmaps)
+    return all(isinstance(one, NativeDecoder | DayBasisDecoder) and one.frame is not None for one in decoders)

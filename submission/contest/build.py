@@ -10,12 +10,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from todpack import decompressor
-from todpack.decompressor.container import Container
+from todpack.decompressor import open_archive
 from todpack.decompressor.errors import require_packages
 from todpack.decompressor.files import check_outputs, write_json
 from todpack.decompressor.json_fields import read_shallow
-from todpack.decompressor.limits import DEFAULT_LIMITS
-from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.contest import ratio_percent
 from todpack.frames import is_contest
 from todpack.packer.dataset.compress import compress_level
@@ -129,15 +127,14 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
     check_name(out)
     CONTEST.check(out, overwrite)
     check_outputs(handout_files(out), [archive_path], overwrite=overwrite)
-    with Container(archive_path, DEFAULT_LIMITS) as container:
-        container.verify()
-        archive = read_archive_entry(container.metadata, container.path, container.version, DEFAULT_LIMITS)
+    with open_archive(archive_path, provider="cpu") as archive:
+        archive.container.verify()
 
         def fill(folder: Path) -> None:
             parameters = folder / "Parameters"
             parameters.mkdir()
-            for lightmap in archive.lightmaps:
-                data = plain_bits_of(container, archive, lightmap)
+            for index, lightmap in enumerate(archive.lightmaps):
+                data = plain_bits_of(archive, index)
                 (parameters / parameter_file(lightmap.name)).write_bytes(data)
             has_core = _write_decoder(folder)
             (folder / "requirements.txt").write_text(REQUIREMENTS, encoding="utf-8")

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from todpack.decompressor.container import Container
+from todpack.decompressor import open_archive
 from todpack.decompressor.files import write_text
 from todpack.decompressor.json_fields import read_shallow
-from todpack.decompressor.limits import DEFAULT_LIMITS
-from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.figures import Figures, add_linear_frames
 from todpack.eval.measures.lpips_weights import LpipsWeights
 from todpack.frames import open_contest
@@ -186,9 +184,8 @@ def _as_plain_bits(coded: EncodedDay, scratch: Path) -> tuple[PlainLightmap, int
     """A coded day, stored as plain bits and read again; and their size."""
     archive_path, bits_path = scratch / "one.tod", scratch / "one.bin"
     archive_path.write_bytes(coded.writer.to_bytes())
-    with Container(archive_path, DEFAULT_LIMITS) as container:
-        archive = read_archive_entry(container.metadata, archive_path, container.version, DEFAULT_LIMITS)
-        bits_path.write_bytes(plain_bits_of(container, archive, archive.lightmaps[0]))
+    with open_archive(archive_path, provider="cpu", threads=1) as archive:
+        bits_path.write_bytes(plain_bits_of(archive, 0))
     return read_lightmap(bits_path), bits_path.stat().st_size
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from todpack.decompressor.archive import Archive
 from todpack.decompressor.bits import unzigzag, zigzag
 from todpack.decompressor.container import Container
+from todpack.decompressor.daybasis.decoder import DayBasisDecoder
 from todpack.decompressor.daybasis.entropy.stream import decode_bands
 from todpack.decompressor.daybasis.entry import CURVES, DayBasisEntry, read_entry
+from todpack.decompressor.daybasis.native_decoder import NativeDecoder
 from todpack.decompressor.daybasis.temporal.ramps import CUBIC
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoothing
-from todpack.decompressor.graphs.wire import FLOAT, parse_model
 from todpack.decompressor.grid import TileGrid
 from todpack.decompressor.mask import Mask
-from todpack.decompressor.metadata import ArchiveEntry, LightmapEntry
+from todpack.decompressor.metadata import read_archive_entry
 from todpack.decompressor.outliers import Outliers
 from todpack.decompressor.time_account import TimeAccount
 from todpack.packer.errors import PackError
@@ -27,28 +29,35 @@ from ..plain_bits.zero_flags import N_LEVELS, write_flags
 from .write_bands import BitWriter, best_order, write_bands
 
 MAX_ORDER = MAX_BITS // 2
+HOUR_ERROR = 1e-9
 
 
-def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: LightmapEntry) -> bytes:
+def plain_bits_of(opened: Archive, index: int) -> bytes:
     """Take the codes of a lightmap out of an archive and write them as plain bits; it decodes to the same values.
 
     Args:
-        container: The archive, family daybasis.
-        archive: Its shared fields.
-        lightmap: Which lightmap.
+        opened: The archive, family daybasis.
+        index: Of the lightmap.
 
     Raises:
-        PackError: the family or the times cannot be written so.
+        PackError: the family, the graph or the times cannot be written so.
         ArchiveError: the archive is damaged.
     """
+    container = opened.container
+    archive = read_archive_entry(container.metadata, container.path, container.version, container.limits)
+    lightmap = archive.lightmaps[index]
     where = f"{container.path}: lightmap {lightmap.name}"
     if archive.model_type != "daybasis" or archive.transfer != "linear":
         raise PackError(
             f"{where}: expected linear radiance of the family daybasis, "
             f"found {archive.transfer} of {archive.model_type}"
         )
+    decoder = opened.lightmaps[index].decoder
+    if not isinstance(decoder, NativeDecoder | DayBasisDecoder) or decoder.frame is None:
+        raise PackError(f"{where}: expected the standard graph of the family, found another")
     keys = np.rint(archive.hours * HOUR_STEPS).astype(np.int64)
-    if not np.allclose(keys / HOUR_STEPS, archive.hours, atol=1e-9) or max(lightmap.height, lightmap.width) > 0xFFFF:
+    are_hundredths = np.abs(keys / HOUR_STEPS - archive.hours).max() <= HOUR_ERROR and (np.diff(keys) > 0).all()
+    if not are_hundredths or keys[-1] >= 24 * HOUR_STEPS or max(lightmap.height, lightmap.width) > 0xFFFF:
         raise PackError(f"{where}: expected times in hundredths of an hour and sides under 65536, found others")
     entry = read_entry(lightmap, len(archive.hours))
     time = TimeAccount(container.counted_bytes, container.limits)
@@ -83,7 +92,7 @@ def plain_bits_of(container: Container, archive: ArchiveEntry, lightmap: Lightma
         centroid_one=one,
         centroid_more=more,
         q_step=entry.q_step,
-        knee=_knee(container, entry),
+        knee=float(decoder.frame.knee),
         smoothing_bound=smoothing.bound,
         smoothing_x=along_x,
         smoothing_y=along_y,
@@ -127,14 +136,3 @@ def _write_tiles(writer: BitWriter, container: Container, index: int, entry: Day
         write_bands(
             writer, decode_bands(container.read_bytes(f"{name}/coefficients"), entry.n_components, sites), sites
         )
-
-
-def _knee(container: Container, entry: DayBasisEntry) -> float:
-    """What the curve "exp" subtracts; only the graph holds it."""
-    if entry.curve != "exp":
-        return 0.0
-    graph = parse_model(container.read_bytes(entry.frame_graph), container.limits.graph_nodes)
-    knee = graph.constants.get("knee")
-    if knee is None or knee.dtype != FLOAT or len(knee.data) != 4:
-        raise PackError(f"{container.path}: section {entry.frame_graph}: expected a constant knee, found none")
-    return float(np.frombuffer(knee.data, "<f4")[0])

@@ -17,10 +17,10 @@ from tests.fuzz.doors import joined
 from tests.fuzz.targets import N_MAPS, stream_sites
 from tests.fuzz.tiny import tiny_archives
 from tests.packer.micro_run import write_micro_run
+from todpack.decompressor import open_archive
 from todpack.decompressor.container import PACKED, Container
 from todpack.decompressor.daybasis.entropy.header import split_stream
 from todpack.decompressor.limits import DEFAULT_LIMITS
-from todpack.decompressor.metadata import read_archive_entry
 from todpack.frames import Day
 from todpack.packer.adaptive_bits import pack_integers
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
@@ -71,9 +71,8 @@ def _raw_lightmap() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "day.tod"
         path.write_bytes(encode_day(day, config, DayBasisPackOptions(entropy="zstd")).writer.to_bytes())
-        with Container(path, DEFAULT_LIMITS) as container:
-            archive = read_archive_entry(container.metadata, path, container.version, DEFAULT_LIMITS)
-            return plain_bits_of(container, archive, archive.lightmaps[0])
+        with open_archive(path, provider="cpu", threads=1) as archive:
+            return plain_bits_of(archive, 0)
 
 
 SPACE_JSON = b'{"family":["daybasis","gridmlp"],"train":{"q-step":{"low":4,"high":40,"log":true},"seed":[1,2]}}'

@@ -21,7 +21,6 @@ from tests.contest_data import KEYS, make_radiance
 from tests.golden import dilated_digests
 from todpack.decompressor import Lightmap, open_archive
 from todpack.decompressor.container import MAJOR, MINOR
-from todpack.decompressor.metadata import read_archive_entry
 from todpack.frames import Day, read_day
 from todpack.packer.dataset.merge import merge_archives
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
@@ -133,9 +132,7 @@ def _write_linear() -> None:
     path = FOLDER / f"{PLAIN_BITS[-1]}.bin"
     if not path.exists():
         with open_archive(FOLDER / f"{LEVEL}.tod", provider="cpu") as archive:
-            held = archive.container
-            entry = read_archive_entry(held.metadata, held.path, held.version, held.limits)
-            path.write_bytes(plain_bits_of(held, entry, entry.lightmaps[0]))
+            path.write_bytes(plain_bits_of(archive, 0))
         print(f"{path.name}: {path.stat().st_size} bytes")
 
 

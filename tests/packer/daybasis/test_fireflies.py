@@ -15,9 +15,6 @@ from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import put_together, set_section, take_apart
 from todpack import TodpackError, compress
 from todpack.decompressor import open_archive
-from todpack.decompressor.container import Container
-from todpack.decompressor.limits import DEFAULT_LIMITS
-from todpack.decompressor.metadata import read_archive_entry
 from todpack.decompressor.pixels import FORMATS
 from todpack.frames import Day
 from todpack.packer.dataset.merge import merge_archives
@@ -104,9 +101,8 @@ def test_frame_region_and_texel_have_the_exact_values(hot, decoder, gutter):
 
 
 def test_plain_bits_have_them_too(hot, tmp_path):
-    with Container(hot, DEFAULT_LIMITS) as container:
-        archive = read_archive_entry(container.metadata, hot, container.version, DEFAULT_LIMITS)
-        (tmp_path / "hot.bin").write_bytes(plain_bits_of(container, archive, archive.lightmaps[0]))
+    with open_archive(hot) as opened:
+        (tmp_path / "hot.bin").write_bytes(plain_bits_of(opened, 0))
     lightmap = read_lightmap(tmp_path / "hot.bin")
     with open_archive(hot, gutter="mean") as opened:
         for time_h in (float(HOURS[HOUR]), float(HOURS[HOUR]) + 0.25, 0.0, 24.0):

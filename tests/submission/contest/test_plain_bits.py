@@ -13,10 +13,7 @@ import pytest
 from tests.contest_data import KEYS, make_radiance
 from todpack.decompressor import open_archive
 from todpack.decompressor.bits import BitReader, unzigzag, zigzag
-from todpack.decompressor.container import Container
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
-from todpack.decompressor.limits import DEFAULT_LIMITS
-from todpack.decompressor.metadata import read_archive_entry
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
@@ -166,9 +163,8 @@ def archive_of(
 
 
 def bits_of(path: Path) -> bytes:
-    with Container(path, DEFAULT_LIMITS) as container:
-        archive = read_archive_entry(container.metadata, path, container.version, DEFAULT_LIMITS)
-        return plain_bits_of(container, archive, archive.lightmaps[0])
+    with open_archive(path) as archive:
+        return plain_bits_of(archive, 0)
 
 
 @pytest.mark.parametrize(("transfer", "smoothing"), [("gamma", None), ("gamma", True), ("linear", None), ("log", None)])

@@ -1,0 +1,139 @@
+"""Archives whose graph is legal and not the standard one: one answer everywhere, or a refusal, never another picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from tests.decompressor.forge import put_together, take_apart
+from todpack.cli import main
+from todpack.decompressor import Archive, open_archive
+from todpack.decompressor.errors import ArchiveError
+from todpack.decompressor.verify import verify_archive
+from todpack.frames import Day
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
+from todpack.packer.errors import PackError
+from todpack.submission.contest.write_lightmap import plain_bits_of
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+DECODERS = ("native", "onnx", "reference")
+Change = Callable[[onnx.ModelProto], object]
+
+
+def with_graph(source: str, out: Path, change: Change) -> Path:
+    """A golden archive with another graph `frame`, signed again."""
+    metadata, stored = take_apart((GOLDEN / f"{source}.tod").read_bytes())
+    metadata.pop("sha256", None)
+    metadata["requires"] = [name for name in metadata.get("requires") or [] if name != "digest"]
+    with open_archive(GOLDEN / f"{source}.tod") as archive:
+        name = metadata["lightmaps"][0]["model"]["graphs"]["frame"]
+        model = onnx.load_from_string(archive.container.read_bytes(name))
+    change(model)
+    number = next(n for n, section in enumerate(metadata["sections"]) if section["name"] == name)
+    stored[number] = model.SerializeToString()
+    size = len(stored[number])
+    metadata["sections"][number].update(codec="raw", decoded_bytes=size, shape=[size])
+    out.write_bytes(put_together(metadata, stored))
+    return out
+
+
+def constant(name: str, value: float) -> Change:
+    """Another value of a constant."""
+
+    def change(model: onnx.ModelProto) -> None:
+        tensor = next(one for one in model.graph.initializer if one.name == name)
+        old = numpy_helper.to_array(tensor)
+        tensor.CopyFrom(numpy_helper.from_array(np.full(old.shape, value, old.dtype), name))
+
+    return change
+
+
+def decoy_knee(model: onnx.ModelProto) -> None:
+    """The knee under another name, and a constant of its name that nothing takes."""
+    knee = next(one for one in model.graph.initializer if one.name == "knee")
+    renamed = numpy_helper.from_array(numpy_helper.to_array(knee), "bend")
+    for node in model.graph.node:
+        for n, name in enumerate(node.input):
+            node.input[n] = "bend" if name == "knee" else name
+    model.graph.initializer.append(renamed)
+    constant("knee", 5.0)(model)
+
+
+def sine(model: onnx.ModelProto) -> None:
+    """Radiance that is no affine map of the latent maps."""
+    place, gemm = next((n, node) for n, node in enumerate(model.graph.node) if node.op_type == "Gemm")
+    wave = onnx.helper.make_node("Sin", ["straight"], [gemm.output[0]])
+    gemm.output[0] = "straight"
+    model.graph.node.insert(place + 1, wave)
+
+
+def frames(path: Path, decoder: str) -> list[np.ndarray]:
+    """Two whole frames and the same put together of texels, as one answer must have them equal."""
+    with open_archive(path, decoder=decoder, threads=1) as archive:
+        found = [archive.decode(time_h, dtype="float32") for time_h in (0.5, 12.0)]
+        rng = np.random.default_rng(0)
+        for time_h, frame in zip((0.5, 12.0), found, strict=True):
+            for y, x in zip(rng.integers(0, frame.shape[0], 40), rng.integers(0, frame.shape[1], 40), strict=True):
+                np.testing.assert_array_equal(archive.texel(y, x, time_h, dtype="float32"), frame[y, x])
+    return found
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_knee_that_is_no_number_is_refused_by_all(tmp_path: Path, value: float) -> None:
+    path = with_graph("daybasis-log-1.1", tmp_path / "a.tod", constant("knee", value))
+    assert not verify_archive(path).whole
+    for decoder in DECODERS:
+        with open_archive(path, decoder=decoder) as archive, pytest.raises(ArchiveError, match="what is no number"):
+            archive.decode(3.0, dtype="float32")
+
+
+@pytest.mark.parametrize("source", ["daybasis-gamma-1.1", "daybasis-linear-1.0", "daybasis-ans-1.2"])
+@pytest.mark.parametrize("lower", [-1e38, 0.5])
+def test_another_temporal_matrix_has_one_answer(tmp_path: Path, source: str, lower: float) -> None:
+    """A(t) far beyond what the stored matrix reaches: sums are not exact, and are in the one order."""
+    path = with_graph(source, tmp_path / "a.tod", constant("zero", lower))
+    assert verify_archive(path).whole
+    found = [frames(path, decoder) for decoder in DECODERS]
+    for others in found[1:]:
+        for one, other in zip(found[0], others, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def _plain_bits(archive: Archive) -> bytes:
+    return plain_bits_of(archive, 0)
+
+
+@pytest.mark.parametrize("change", [constant("one", 0.5), constant("day", 12.0), sine], ids=["clip", "day", "sine"])
+def test_what_stores_the_matrix_refuses_another_graph(
+    tmp_path: Path, change: Change, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = with_graph("daybasis-gamma-1.1", tmp_path / "a.tod", change)
+    assert verify_archive(path).whole
+    with open_archive(path) as archive, pytest.raises(PackError, match="expected the standard graph"):
+        _plain_bits(archive)
+    assert main(["export", str(path), "-o", str(tmp_path / "out"), "--profile", "load"]) == 1
+    assert "expected the standard frame graph" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_knee_of_plain_bits_is_the_one_that_is_subtracted(tmp_path: Path) -> None:
+    changed = with_graph("daybasis-log-1.1", tmp_path / "a.tod", decoy_knee)
+    with open_archive(changed) as archive, open_archive(GOLDEN / "daybasis-log-1.1.tod") as before:
+        np.testing.assert_array_equal(archive.decode(3.0, dtype="float32"), before.decode(3.0, dtype="float32"))
+        assert _plain_bits(archive) == _plain_bits(before)
+
+
+@pytest.mark.parametrize("hours", [[24 * n / 24.0001 for n in range(24)], [n + 0.99999999 for n in range(24)]])
+def test_times_that_plain_bits_lack_are_refused(tmp_path: Path, hours: list[float]) -> None:
+    radiance = np.random.default_rng(0).random((24, 8, 8, 3), np.float32)
+    day = Day(radiance, np.ones((8, 8), bool), np.array(hours), "linear", "day")
+    path = tmp_path / "a.tod"
+    path.write_bytes(encode_day(day, DayBasisConfig(), DayBasisPackOptions()).writer.to_bytes())
+    with open_archive(path) as archive, pytest.raises(PackError, match="expected times in hundredths of an hour"):
+        _plain_bits(archive)
