@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from functools import cached_property
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from .cached import cached_property
 from .container import Container
 from .decoders import choose_decoder
 from .errors import LimitExceededError, RequestError

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from .cached import cached_property
 from .daybasis import native
 from .daybasis.entry import DayBasisEntry, read_fields, tiles_of
 from .daybasis.entry import describe as describe_maps

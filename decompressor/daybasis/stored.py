@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..bits import EntropyError, unzigzag
+from ..cached import cached_property
 from ..errors import ArchiveError
 from ..graphs.dims import COLUMNS, ROWS, Dim
 from ..graphs.runtime import Graph

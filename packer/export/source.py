@@ -98,9 +98,7 @@ def affine_day(archive: Archive, index: int) -> tuple[AffineDay, np.ndarray]:
     if not isinstance(decoder, DayBasisDecoder):
         raise PackError(f"{where}: expected the family daybasis, found {archive.model_type}")
     if decoder.frame is None:
-        raise PackError(
-            f"{where}: lightmap {lightmap.name}: expected the standard frame graph, A(t) z + b(t), found another"
-        )
+        raise PackError(f"{where}: lightmap {lightmap.name}: expected the standard frame graph, found another")
     affine = [decoder.affine_at(float(time_h)) for time_h in lightmap.hours]
     day = AffineDay(
         name=lightmap.name,

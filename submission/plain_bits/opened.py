@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from todpack.decompressor.bits import BitReader
+from todpack.decompressor.cached import cached_property
 from todpack.decompressor.daybasis import native
 from todpack.decompressor.daybasis.entry import DayBasisEntry
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid, in_coding_order

@@ -1,4 +1,4 @@
-"""Archives whose graph is legal and not the standard one: one answer everywhere, or a refusal, never another picture."""
+"""Archives whose graph is legal and not the standard one: one answer everywhere, or a refusal."""
 
 from __future__ import annotations
 

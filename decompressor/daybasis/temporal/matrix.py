@@ -5,10 +5,9 @@ FORMAT.md "Temporal codes", "Frame graph".
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
+from ...cached import cached_property
 from ..sums import Reach, reach_of
 from .basis_codes import dequantize_basis
 from .ramps import HOURS_PER_DAY, gap_lengths, ramp_table
