@@ -102,6 +102,43 @@ def test_what_is_shared_cannot_be_written(name: str) -> None:
             lightmap.valid[0, 0] = False
 
 
+FORKS_WHILE_OTHERS_OPEN = """
+import os, signal, sys, threading
+from todpack.decompressor import open_archive
+def frame():
+    with open_archive(sys.argv[1], threads=1, provider="cpu", decoder=sys.argv[2]) as archive:
+        return archive.decode(3.25, dtype="float32").tobytes()
+wanted, ended = frame(), threading.Event()
+def work():
+    while not ended.is_set():
+        frame()
+threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+for thread in threads:
+    thread.start()
+n_failed = 0
+for _ in range(80):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # ends one that hangs
+        os._exit(frame() != wanted)
+    n_failed += os.waitpid(child, 0)[1] != 0
+ended.set()
+print(n_failed)
+"""
+
+
+@forks
+@pytest.mark.parametrize("decoder", ["native", "reference"])
+@pytest.mark.thorough
+def test_children_that_are_forked_while_threads_open_archives(decoder: str) -> None:
+    archive = FOLDER / "daybasis-gamma-1.1.tod"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKS_WHILE_OTHERS_OPEN, str(archive), decoder],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    assert done.stdout == "0\n"
+
+
 def test_lightmaps_share_threads(tmp_path: Path) -> None:
     (tmp_path / "level.tod").write_bytes(daybasis(16, 8, lightmaps=100, coded=(8, 8)))
     before = threading.active_count()
