@@ -138,6 +138,8 @@ def start_session(model: bytes, *, provider: str, where: str, optimize: bool = T
     try:
         return onnxruntime.InferenceSession(model, options, providers=providers)
     except Exception as error:  # onnxruntime raises a dozen unrelated classes, all meaning "this graph does not load"
+        if not _is_onnxruntimes(error):
+            raise
         raise InvalidGraphError(f"{where}: onnxruntime cannot load the graph: {_first_line(error)}") from error
 
 
@@ -150,7 +152,15 @@ def run_session(session: onnxruntime.InferenceSession, output: str, feeds: dict[
     try:
         return session.run([output], feeds)[0]
     except Exception as error:  # as above
+        if not _is_onnxruntimes(error):
+            raise
         raise InvalidGraphError(f"{where}: the graph fails: {_first_line(error)}") from error
+
+
+def _is_onnxruntimes(error: Exception) -> bool:
+    """Whether it is about the graph; another one is the caller's own, such as that of a time limit."""
+    is_usual = isinstance(error, RuntimeError | ValueError | TypeError)
+    return is_usual or type(error).__module__.partition(".")[0] == "onnxruntime"
 
 
 def _first_line(error: Exception) -> str:

@@ -150,11 +150,11 @@ TodStatus tod_read_entries(const TodContainer *container, const TodJson *json, T
     TodFields all = tod_all_fields(json, error);
     memset(metadata, 0, sizeof *metadata);
     check_version(&all, container, scratch);
-    check_required(&all);
     const int family = tod_choice(&all, "model_type", FAMILIES, 3);
-    if (error->status == TOD_OK && family != 0)
+    if (error->status == TOD_OK && family != 0) /* before the features, some of which are theirs alone */
         return tod_fail(error, TOD_UNSUPPORTED_FAMILY, "%s: unsupported family; this library decodes daybasis",
                         FAMILIES[family]);
+    check_required(&all);
     metadata->info.major = container->major;
     metadata->info.minor = container->minor;
     metadata->info.transfer = (TodTransfer)tod_choice(&all, "transfer", TRANSFERS, 2);

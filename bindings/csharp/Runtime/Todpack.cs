@@ -134,7 +134,12 @@ namespace Todpack
         /// <summary>Bytes that the library holds for it, prepared maps included; the archive's own are not.</summary>
         public ulong HeldBytes
         {
-            get { return Native.tod_held_bytes(Handle); }
+            get
+            {
+                var bytes = Native.tod_held_bytes(Handle);
+                GC.KeepAlive(this);
+                return bytes;
+            }
         }
 
         private IntPtr Handle
@@ -151,7 +156,10 @@ namespace Todpack
         public int FrameBytes(int lightmap, PixelFormat format)
         {
             var item = Lightmaps[lightmap];
-            return checked(item.Height * item.Width * (int)Native.tod_pixel_bytes(format));
+            var bytes = (long)item.Height * item.Width * (long)Native.tod_pixel_bytes(format);
+            if (bytes > int.MaxValue)
+                throw new TodpackException(-3, "frame: expected one that an array holds, found " + bytes + " bytes");
+            return (int)bytes;
         }
 
         /// <summary>Decode a whole frame at a time, 0 &lt;= hour &lt; 24, into an array of the caller's.</summary>
@@ -216,6 +224,7 @@ namespace Todpack
         public void Release(int lightmap)
         {
             Native.tod_release(Handle, lightmap);
+            GC.KeepAlive(this);
         }
 
         public void Dispose()
@@ -263,6 +272,8 @@ namespace Todpack
         /// the next gap one frame is decoded, elsewhere two.</summary>
         public bool Refresh(double hour)
         {
+            if (!(hour >= 0.0 && hour < 24.0))
+                throw new TodpackException(-3, "time: expected hours in [0, 24), found " + hour);
             var hours = archive.Hours;
             var gap = Array.FindLastIndex(hours, h => h <= hour);
             gap = gap < 0 ? hours.Length - 1 : gap;
@@ -272,7 +283,9 @@ namespace Todpack
             Blend = (float)((hour - hours[gap] + 24.0) % 24.0 / length);
             if (gap == Gap)
                 return false;
-            if (Gap >= 0 && gap == (Gap + 1) % hours.Length)
+            var isNext = Gap >= 0 && gap == (Gap + 1) % hours.Length;
+            Gap = -1; // until both are there
+            if (isNext)
             {
                 archive.Decode(lightmap, hours[next], format, First);
                 var kept = Second;
@@ -281,7 +294,6 @@ namespace Todpack
             }
             else
             {
-                Gap = -1; // until both are there
                 DecodeBoth(hours[gap], hours[next]);
             }
             Gap = gap;

@@ -50,6 +50,17 @@ internal static class Program
     private static void Refresh(Archive archive)
     {
         var pair = new FramePair(archive, 0, PixelFormat.Rgba8);
+        foreach (var hour in new[] { double.NaN, -0.5, 24.0 })
+        {
+            try
+            {
+                pair.Refresh(hour);
+                throw new Exception("a time of " + hour + " was taken");
+            }
+            catch (TodpackException error) when (error.Status == -3)
+            {
+            }
+        }
         var expected = new byte[pair.First.Length];
         var refreshes = 0;
         for (var step = 0; step < 100; step++)
