@@ -11,10 +11,14 @@ import torch
 from todpack.decompressor.files import write_atomic
 from todpack.decompressor.signatures import sign_zip
 from todpack.eval.tensors_file import read_tensors
+from todpack.packer.errors import ConfigError
 
 from .errors import TrainingError
 
 CHECKPOINT_FORMAT = 1
+TABLES = ("identity", "model", "state")
+MISFITS = (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, OverflowError, ConfigError)
+"""What a model raises that is given what a file says it is, and is not."""
 
 
 def write_tensors(path: Path, value: Any, *, durable: bool = False) -> None:
@@ -50,9 +54,22 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         state = read_tensors(path)
     except ValueError as error:
         raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
-    if not isinstance(state, dict) or state.get("checkpoint_format") != CHECKPOINT_FORMAT:
+    found = state.get("checkpoint_format") if isinstance(state, dict) else None
+    if type(found) is not int or found != CHECKPOINT_FORMAT:
         raise TrainingError(f"{path}: expected a checkpoint of format {CHECKPOINT_FORMAT}, found something else")
+    for name in TABLES:
+        if not isinstance(state.get(name, {}), dict):
+            raise TrainingError(
+                f"{path}: not a checkpoint of a model: expected {name} as a table, found something else"
+            )
     return state
+
+
+def _is_same(found: Any, expected: Any) -> bool:
+    try:
+        return bool(found == expected)
+    except RuntimeError:  # a tensor, which has no single answer
+        return False
 
 
 def check_identity(path: Path, saved: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -62,9 +79,9 @@ def check_identity(path: Path, saved: dict[str, Any], expected: dict[str, Any]) 
         TrainingError: its field `identity` is not the expected one.
     """
     identity = saved.get("identity")
-    if identity != expected:
-        found = identity if isinstance(identity, dict) else {}
-        different = sorted(k for k in expected if found.get(k) != expected[k])
+    found = identity if isinstance(identity, dict) else {}
+    different = sorted(k for k in expected if not _is_same(found.get(k), expected[k]))
+    if different or len(found) != len(expected):
         raise TrainingError(
             f"{path}: was trained with other options or data (different: {', '.join(different) or 'all'}); "
             "resume with the same ones, or train into a new folder"

@@ -21,7 +21,7 @@ from todpack.packer.gridmlp.config import GridMlpConfig
 from todpack.packer.run_folder import ARRAYS_NAME, read_arrays
 from todpack.packer.siren.config import SirenConfig
 
-from .checkpoint import load_checkpoint
+from .checkpoint import MISFITS, load_checkpoint
 from .errors import TrainingError
 from .gridmlp.baseline_encoder import masked_frame
 from .gridmlp.export import reconstruct
@@ -71,7 +71,7 @@ def _size_of(identity: dict[str, Any]) -> tuple[int, int]:
 def _misfit_is_one_line(ckpt: Path, family: str) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ConfigError) as error:
+    except MISFITS as error:
         raise TrainingError(f"{ckpt}: not a checkpoint of a {family}: {error}") from error
 
 

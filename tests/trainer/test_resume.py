@@ -87,3 +87,18 @@ def test_damaged_checkpoint(sequence: Day, tmp_path: Path) -> None:
         with pytest.raises(TrainingError, match=r"last\.ckpt: not a readable checkpoint") as caught:
             train(sequence, run, resume=True)
         assert "\n" not in str(caught.value)
+
+
+def test_a_tensor_where_a_number_is_expected(tmp_path: Path) -> None:
+    import torch
+
+    from todpack.trainer.checkpoint import check_identity, load_checkpoint
+
+    several = torch.ones(3)
+    with pytest.raises(TrainingError, match=r"different: lr\)"):
+        check_identity(tmp_path, {"identity": {"lr": several, "epochs": 2}}, {"lr": 0.1, "epochs": 2})
+    with pytest.raises(TrainingError, match=r"different: all\)"):
+        check_identity(tmp_path, {"identity": {"lr": 0.1, "more": 1}}, {"lr": 0.1})
+    torch.save({"checkpoint_format": several}, tmp_path / "a.ckpt")
+    with pytest.raises(TrainingError, match="expected a checkpoint of format 1, found something else"):
+        load_checkpoint(tmp_path / "a.ckpt")

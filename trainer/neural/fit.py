@@ -19,7 +19,7 @@ from todpack.packer.neural_config import NeuralConfig
 from todpack.packer.progress import ProgressLine
 from todpack.packer.run_folder import CHECKPOINT_NAME
 
-from ..checkpoint import check_identity, load_checkpoint, save_checkpoint
+from ..checkpoint import MISFITS, check_identity, load_checkpoint, save_checkpoint
 from ..errors import TrainingError
 from ..progress import EpochLog
 from .sampler import DaySampler
@@ -168,7 +168,7 @@ class Fit(ABC):
     def _go_back(self, saved: dict[str, Any]) -> None:
         try:
             self.restore(saved)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except MISFITS as error:
             raise TrainingError(f"{self.out_dir / CHECKPOINT_NAME}: not a checkpoint of this model: {error}") from error
 
     def save(self, name: str = CHECKPOINT_NAME) -> None:
@@ -177,7 +177,11 @@ class Fit(ABC):
 
     def load_best(self) -> None:
         """Take the best weights so far."""
-        self.model.load_state_dict(load_checkpoint(self.out_dir / BEST_NAME)["model"])
+        path = self.out_dir / BEST_NAME
+        try:
+            self.model.load_state_dict(load_checkpoint(path)["model"])
+        except MISFITS as error:
+            raise TrainingError(f"{path}: not a checkpoint of this model: {error}") from error
 
     def run(self, quiet: bool = False) -> None:
         """Train to the end.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +103,16 @@ def test_infer_reads_gridmlp_checkpoints(tiny_run: Path, tiny_day: Path, tmp_pat
     np.testing.assert_array_equal(frames[12], frame)
     mse = np.square(frames.astype(np.float64) - day.radiance)[:, valid].mean()
     assert 10 * math.log10(255**2 / mse) == pytest.approx(record["figures"]["psnr_srgb_db"], abs=1e-3)
+
+
+def test_a_gridmlp_checkpoint_without_a_state(
+    tiny_run: Path, tmp_path: Path, fails: Callable[[list[str]], str]
+) -> None:
+    saved = torch.load(tiny_run / "best.ckpt", weights_only=True)
+    torch.save({**saved, "state": torch.ones(3)}, tmp_path / "a.ckpt")
+    shutil.copy(tiny_run / "baseline.png", tmp_path)
+    words = ["infer", "--ckpt", str(tmp_path / "a.ckpt"), "--time", "3", "--out", str(tmp_path / "x.png")]
+    assert "a.ckpt: not a checkpoint of a model: expected state as a table, found something" in fails(words)
 
 
 def test_infer_reads_gridmlp_checkpoints_with_all_inputs(sequence: Day, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from todpack.decompressor.files import make_folder
 from todpack.packer.errors import ConfigError
 from todpack.packer.progress import ProgressLine
 
-from ...checkpoint import check_identity, load_checkpoint, save_checkpoint
+from ...checkpoint import MISFITS, check_identity, load_checkpoint, save_checkpoint
 from ...device import out_of_memory_is_one_line
 from ...errors import TrainingError
 from ...progress import EpochLog
@@ -367,7 +367,7 @@ class InfNeRFTrainer:
             self.optimizer.load_state_dict(saved["optimizer"])
             self.epoch, self.seconds = saved["epoch"], saved["seconds"]
             self.best_db = float(saved.get("best_db", -math.inf))
-        except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError, ConfigError) as error:
+        except MISFITS as error:
             raise TrainingError(f"{path}: not a checkpoint of this model: {error}") from error
         if not same_everywhere(self.epoch, self.n_processes, self.device):
             raise TrainingError(f"{path}: the processes' checkpoints are of different epochs; train anew")
