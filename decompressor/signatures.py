@@ -32,7 +32,7 @@ _BEGINNINGS = {
     ".exr": rb"\x76\x2f\x31\x01.*?software\0string\0\x07\0\0\0todpack",
     ".svg": rb"<\?xml((?!</metadata>).)*<dc:creator>\s*<cc:Agent>\s*<dc:title>todpack</dc:title>",
     ".ckpt": rb"PK\x03\x04.*?data\.pkl.*?\0checkpoint_format",
-    ".infnerf": rb"INFNERF\x01",
+    **dict.fromkeys((".infnerf", ".pth"), rb"INFNERF\x01"),
 }
 _ENDS = {
     ".mp4": rb"\xa9cmt\0\0\0\x17data\0\0\0\x01\0\0\0\0todpack",

@@ -101,11 +101,15 @@ def infer(
     out: Path,
 ) -> None:
     """Make one frame by torch, from a checkpoint or from an export."""
-    from todpack.decompressor.files import check_output, check_suffix, make_folder
+    from todpack.decompressor.files import check_output, check_suffix, make_folder, refuse_inputs
     from todpack.decompressor.frame_files import write_frame
 
     _check_hour("--time", time_h)
     check_suffix(out, ".png")
+    if ckpt is not None and baseline_path is None:
+        from .run_folder import BASELINE_NAME
+
+        refuse_inputs(out, [ckpt.parent / BASELINE_NAME])
     predict = _predictor(ckpt, latent_path, f2_path, baseline_path)
     make_folder(out.parent)
     check_output(out)

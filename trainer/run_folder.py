@@ -6,6 +6,7 @@ baseline.png  the baseline frame, in residual mode
 log.csv       one line per epoch
 best.ckpt, last.ckpt
 latent_map.npy, f2_state_dict.pt, f2_ts.pt of siren, where asked for
+model.infnerf, checkpoints/best.pth of `nerf train`, instead of arrays.npz
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ MARK_NAME = "unfinished"  # in a folder beside a run: a training, and not an old
 BASELINE_NAME = "baseline.png"
 EXPORT_NAMES = ("latent_map.npy", "f2_state_dict.pt", "f2_ts.pt")
 RUN_NAMES = (
-    CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, "log.csv", "model.infnerf", MARK_NAME,
-    *EXPORT_NAMES,
+    CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, "log.csv", MARK_NAME, *EXPORT_NAMES,
+    "model.infnerf", "checkpoints/best.pth",
 )  # fmt: skip
 
 

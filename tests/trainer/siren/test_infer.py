@@ -112,6 +112,8 @@ def test_a_gridmlp_checkpoint_without_a_state(
     torch.save({**saved, "state": torch.ones(3)}, tmp_path / "a.ckpt")
     shutil.copy(tiny_run / "baseline.png", tmp_path)
     words = ["infer", "--ckpt", str(tmp_path / "a.ckpt"), "--time", "3", "--out", str(tmp_path / "x.png")]
+    into = ["infer", "--ckpt", str(tiny_run / "best.ckpt"), "--time", "3", "--out", str(tiny_run / "baseline.png")]
+    assert "baseline.png: expected an output that is not among the inputs" in fails(into)
     assert "a.ckpt: not a checkpoint of a model: expected state as a table, found something" in fails(words)
 
 
