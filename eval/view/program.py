@@ -6,6 +6,7 @@ vectors of channels: the graph is pointwise (decompressor/FORMAT.md "Decoding").
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ UNARY = {
 }  # fmt: skip
 MOVING = ("Slice", "Transpose", "Gather", "Concat")
 SAME_ORDER = ("Reshape", "Unsqueeze")
+LARGEST = float(np.finfo(np.float32).max)
 _PROBE = 2  # the probe's frame is _PROBE x _PROBE
 
 
@@ -161,7 +163,9 @@ class _Translator:
         if any(self.kind[name] != "constant" for name in node.input[1:]):
             raise self._refuse(node, "expected constant bounds")
         low, high = (float(self.values[name].item()) for name in node.input[1:])
-        return {"low": low, "high": high}
+        if math.isnan(low) or math.isnan(high):
+            raise self._refuse(node, "expected bounds that are numbers")
+        return {"low": max(low, -LARGEST), "high": min(high, LARGEST)}  # JSON has no infinity
 
     def _texel(self, node: Any, inputs: list[str], texel: list[bool]) -> dict[str, Any]:
         operator = node.op_type

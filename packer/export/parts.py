@@ -12,12 +12,15 @@ import onnx
 from onnx import numpy_helper
 
 from todpack.decompressor.archive import Archive
+from todpack.decompressor.graphs.session import run_session, start_session
 from todpack.decompressor.latent_maps import LatentMapDecoder
+from todpack.decompressor.lightmap import Lightmap
 
 from ..errors import PackError
 from ..graph_builder import SRGB_PEAK
 from ..gridmlp.coded import CONFIG_FIELD
 from ..gridmlp.command import GridMlpPackOptions
+from ..gridmlp.frame_graph import frame_graph
 from ..gridmlp.pack import add_gridmlp
 from ..run_archive import AddModel, write_run_archive
 from ..run_folder import CONFIG_NAME, Run
@@ -26,6 +29,8 @@ from ..siren.pack import add_siren
 
 MERGES = {"mean": "mean", "learned": "weighted"}
 """Names of hash merges, and those of the original recipe."""
+CHECKED_HOURS = (0.0, 3.25, 9.5, 14.75, 21.0)
+MOST_ERROR = 0.05  # of codes 0..255; weights and sums of float32 leave 1e-3
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def parts_of(archive: Archive, index: int) -> Parts:
         mlp = _mlp_of(archive.container.read_bytes(section), model["mlp"]["layers"], latents.shape[-1])
     except (KeyError, ValueError) as error:
         raise PackError(f"{archive.container.path}: {section}: expected the graph of an MLP: {error}") from error
+    _check(lightmap, mlp, model, f"{archive.container.path}: {section}")
     if baseline is not None and mlp["mlp_input_features"].shape[1] > latents.shape[-1]:
         latents = np.concatenate([latents, baseline.astype(np.float32) / np.float32(SRGB_PEAK)], axis=-1)
     return Parts(
@@ -120,6 +126,24 @@ def parts_of(archive: Archive, index: int) -> Parts:
             **_fields_of(model),
         },
     )
+
+
+def _check(lightmap: Lightmap, mlp: Mapping[str, np.ndarray], model: dict[str, Any], where: str) -> None:
+    """Compare some rows of what the parts make with the archive's: its graph may compute anything with these weights.
+
+    Raises:
+        PackError: they differ.
+    """
+    maps, n_layers, residual = lightmap.latents(), model["mlp"]["layers"], model["residual_mode"]
+    graph = frame_graph(mlp, n_layers, len(maps) - (3 if residual else 0), residual, "fp32")
+    session = start_session(graph, provider="cpu", where=where)
+    for number, time_h in enumerate(CHECKED_HOURS):
+        row = number * (lightmap.height - 1) // (len(CHECKED_HOURS) - 1)
+        feeds = {"z": np.ascontiguousarray(maps[:, row : row + 1]), "time_h": np.array([time_h], np.float32)}
+        made = np.clip(run_session(session, "rgb", feeds, where), 0, SRGB_PEAK).transpose(1, 2, 0)
+        frame = lightmap.decode(time_h, (row, row + 1, 0, lightmap.width), "float32")
+        if not np.abs(made - frame).max() <= MOST_ERROR:
+            raise PackError(f"{where}: expected the graph of an MLP, found another with its weights")
 
 
 def _fields_of(model: dict[str, Any]) -> dict[str, Any]:

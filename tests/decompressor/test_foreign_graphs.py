@@ -73,6 +73,23 @@ def sine(model: onnx.ModelProto) -> None:
     model.graph.node.insert(place + 1, wave)
 
 
+def half(model: onnx.ModelProto) -> None:
+    """Frames of half the brightness, of the same weights."""
+    for node in model.graph.node:
+        for n, name in enumerate(node.output):
+            node.output[n] = "whole" if name == "rgb" else name
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(0.5), "half"))
+    model.graph.node.append(onnx.helper.make_node("Mul", ["whole", "half"], ["rgb"]))
+
+
+def without_bounds(model: onnx.ModelProto) -> None:
+    """A clip that lets everything pass before `rgb`."""
+    half(model)
+    for name, value in (("least", -np.inf), ("most", np.inf)):
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(value), name))
+    model.graph.node[-1].CopyFrom(onnx.helper.make_node("Clip", ["whole", "least", "most"], ["rgb"]))
+
+
 def frames(path: Path, decoder: str) -> list[np.ndarray]:
     """Two whole frames and the same put together of texels, as one answer must have them equal."""
     with open_archive(path, decoder=decoder, threads=1) as archive:
@@ -137,3 +154,23 @@ def test_times_that_plain_bits_lack_are_refused(tmp_path: Path, hours: list[floa
     path.write_bytes(encode_day(day, DayBasisConfig(), DayBasisPackOptions()).writer.to_bytes())
     with open_archive(path) as archive, pytest.raises(PackError, match="expected times in hundredths of an hour"):
         _plain_bits(archive)
+
+
+@pytest.mark.parametrize("source", ["gridmlp-1.1", "siren-weights-1.1"])
+def test_parts_are_of_the_graph_that_makes_the_frames(
+    tmp_path: Path, source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = with_graph(source, tmp_path / "a.tod", half)
+    assert verify_archive(path).whole
+    assert main(["export", str(path), "-o", str(tmp_path / "parts"), "--profile", "parts"]) == 1
+    assert "expected the graph of an MLP, found another with its weights" in capsys.readouterr().err
+    assert not (tmp_path / "parts").exists()
+    whole = GOLDEN / f"{source}.tod"
+    assert main(["export", str(whole), "-o", str(tmp_path / "parts"), "--profile", "parts"]) == 0
+
+
+@pytest.mark.parametrize("source", ["gridmlp-1.1", "siren-weights-1.1"])
+def test_a_page_shows_a_graph_with_infinite_bounds(tmp_path: Path, source: str) -> None:
+    path = with_graph(source, tmp_path / "a.tod", without_bounds)
+    assert verify_archive(path).whole
+    assert main(["view", str(path), "-o", str(tmp_path / "a.html")]) == 0
