@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from todpack.decompressor.container import Container
@@ -89,7 +89,8 @@ def compress_level(
     if engine == "local":
         _check_memory(jobs, available_bytes())
     folder = parts_folder(out)
-    tasks = [Task(job, folder / f"{job.digest()}.tod") for job in jobs]
+    dated = [replace(job, content=job.digest()) for job in jobs]
+    tasks = [Task(job, folder / f"{job.content}.tod") for job in dated]
     with contextlib.nullcontext() if dry_run else exclusive_folder(folder):
         todo = [task for task in tasks if not _is_finished(task.part)]
         n_kept, n_workers = len(tasks) - len(todo), n_jobs or os.cpu_count() or 1

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from todpack.decompressor.container import MAJOR, MINOR
-from todpack.frames import DatasetEntry, open_dataset
+from todpack.frames import DataError, DatasetEntry, open_dataset
 
 from ..daybasis.config import DayBasisConfig, DayBasisPackOptions
 from ..daybasis.encoder import Refine, encode_day
@@ -37,6 +37,7 @@ class LightmapJob:
         target_psnr_db: Tiled linear PSNR to meet, or None for the configuration's step.
         refine: Gives the codes instead of rounding; its `repr` tells all that it depends on.
         pack_step: Step to code with; the configuration's, finer one is that of the transform.
+        content: `digest` when the job was made, under which its result is kept; empty where nothing is kept.
     """
 
     dataset: Path
@@ -46,6 +47,7 @@ class LightmapJob:
     target_psnr_db: float | None = None
     refine: Refine | None = None
     pack_step: float | None = None
+    content: str = ""
 
     @property
     def n_codings(self) -> float:
@@ -86,6 +88,17 @@ class LightmapJob:
                     state.update(block)
         return state.hexdigest()
 
+    def check_unchanged(self) -> None:
+        """Refuse to keep a result under the digest of other files than those that were read.
+
+        Raises:
+            DataError: they were changed since the job was made.
+        """
+        if self.content and self.digest() != self.content:
+            raise DataError(
+                f"{self.dataset}: {self.entry.name}: its files were changed meanwhile; run the command again"
+            )
+
     def encode(self, on_warning: Callable[[str], object] = lambda _line: None) -> bytes:
         """The archive of this lightmap alone.
 
@@ -93,7 +106,7 @@ class LightmapJob:
             on_warning: Told what is unusual about the lightmap.
 
         Raises:
-            DataError: the lightmap cannot be read.
+            DataError: the lightmap cannot be read, or was changed meanwhile.
             PackError: the target cannot be met.
         """
         source = open_dataset(self.dataset).read(self.entry)
@@ -105,4 +118,5 @@ class LightmapJob:
             day = encode_day(source, self.config, self.options, refine=self.refine, target_psnr_db=self.target_psnr_db)
         for warning in day.warnings:
             on_warning(warning)
+        self.check_unchanged()
         return day.writer.to_bytes()

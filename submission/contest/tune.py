@@ -134,9 +134,10 @@ class Tuning:
         self._jobs = []
         for entry in dataset.entries:
             job = LightmapJob(dataset.path, entry, DayBasisConfig(), DayBasisPackOptions(), None, refine)
-            key = point_key(job.digest(), weights)
+            content = job.digest()
+            key = point_key(content, weights)
             self._jobs.append(
-                MeasureJob(dataset.path, entry, job.config, job.options, None, refine, None, (), weights, key)
+                MeasureJob(dataset.path, entry, job.config, job.options, None, refine, None, content, (), weights, key)
             )
         self._points: list[list[RatePoint]] = [[] for _ in self._jobs]
 

@@ -103,6 +103,30 @@ def test_finished_jobs_are_not_done_again(dataset, level, tmp_path):
     assert out.read_bytes() == level.read_bytes()
 
 
+def touched(job: LightmapJob, on_warning: Callable[[str], object]) -> bytes:
+    """A worker whose lightmap is exported anew, and put back, while it works."""
+    path = job.dataset / "Data" / job.entry.lightmaps[0][0]  # type: ignore[union-attr]
+    data = path.read_bytes()
+    path.write_bytes(data[4:] + data[:4])
+    try:
+        return job.encode(on_warning)
+    finally:
+        path.write_bytes(data)
+
+
+def test_what_was_changed_meanwhile_is_not_kept(tmp_path: Path) -> None:
+    """Not under the digest of what was there before, from which the next run would take it."""
+    micro_dataset(tmp_path / "set")
+    job = level_jobs(tmp_path / "set")[0]
+    task = Task(replace(job, content=job.digest()), tmp_path / "part.tod")
+    failures = run_local([task], 1, lambda _task: None, touched)
+    assert failures == [f"{job.entry.name}: {job.dataset}: {job.entry.name}: its files were changed meanwhile; "
+                        "run the command again"]  # fmt: skip
+    assert not task.part.exists()
+    assert run_local([task], 1, lambda _task: None) == []
+    assert task.part.exists()
+
+
 @pytest.mark.thorough
 def test_two_commands_do_not_work_in_one_folder(dataset: Path, tmp_path: Path) -> None:
     out, jobs = tmp_path / "level.tod", level_jobs(dataset)
