@@ -28,12 +28,14 @@ def _is_ours(name: str, target: Path) -> bool:
     )
 
 
-def _lock(path: Path) -> int | None:
-    """Lock a staging path: a descriptor to close when done; None where it is gone or the file system has no locks.
+def try_lock(path: Path) -> int | None:
+    """Lock a file or a folder: a descriptor to close when done; None where it is gone or the file system has no locks.
 
     Raises:
         BlockingIOError: it is locked already.
     """
+    if fcntl is None:
+        return None
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
@@ -80,7 +82,7 @@ def remove_strays(target: Path) -> None:
                 remove(stray)
                 continue
             with contextlib.suppress(BlockingIOError):
-                lock = _lock(stray)
+                lock = try_lock(stray)
                 if lock is not None:
                     remove(stray)
                     os.close(lock)
@@ -97,7 +99,7 @@ def work_folder(path: Path) -> Iterator[None]:
     lock = None
     while lock is None:
         path.mkdir(parents=True, exist_ok=True)
-        lock = None if fcntl is None else _lock(path)
+        lock = None if fcntl is None else try_lock(path)
         if lock is None and path.is_dir():  # no locks here; else another process has just removed it
             break
     try:
@@ -131,7 +133,7 @@ def staged(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
                 path = None  # another writer's
                 continue
             try:
-                lock = None if fcntl is None else _lock(path)
+                lock = None if fcntl is None else try_lock(path)
             except BlockingIOError:  # another writer takes it for a stray in this very moment
                 continue
             if lock is not None or path.exists():

@@ -11,15 +11,18 @@ model.infnerf, checkpoints/best.pth of `nerf train`, instead of arrays.npz
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 from todpack.decompressor.errors import OutputError
 from todpack.decompressor.files import check_replaced, make_folder, place_of
+from todpack.decompressor.staging import try_lock
 from todpack.packer.errors import ConfigError
 from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
 from todpack.packer.staging_folder import put_folder, settle_folder
 
+_taken: dict[Path, int] = {}  # descriptors that hold the locks of this process's run folders
 MARK_NAME = "unfinished"  # in a folder beside a run: a training, and not an older run that was replaced
 BASELINE_NAME = "baseline.png"
 EXPORT_NAMES = ("latent_map.npy", "f2_state_dict.pt", "f2_ts.pt")
@@ -31,6 +34,26 @@ RUN_NAMES = (
 
 def _beside(out_dir: Path) -> Path:
     return out_dir.with_name(f".{out_dir.name}.todpack-new")  # a name that nobody else gives
+
+
+def _take(place: Path, out_dir: Path) -> None:
+    """Let no other process train here until `finish_run`, or the end of this one."""
+    if place in _taken:
+        return
+    try:
+        lock = try_lock(place)
+    except BlockingIOError as error:
+        raise ConfigError(
+            f"{out_dir}: another process trains there; wait for its end, or choose another folder"
+        ) from error
+    if lock is not None:
+        _taken[place] = lock
+
+
+def _give_back(place: Path) -> None:
+    lock = _taken.pop(place, None)
+    if lock is not None:
+        os.close(lock)
 
 
 def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
@@ -45,7 +68,8 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
         overwrite: Replace a run, finished or not.
 
     Raises:
-        ConfigError: it holds a run, and is neither to be continued nor replaced; or it cannot be replaced.
+        ConfigError: it holds a run, and is neither to be continued nor replaced; or it cannot be replaced; or another
+            process trains there.
         OutputError: it cannot be written, or it holds files named as those of a run that todpack did not write.
     """
     place = place_of(out_dir)
@@ -55,6 +79,7 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
     try:
         settle_folder(place)
         make_folder(out_dir)
+        _take(place, out_dir)
         if beside.is_dir() and not (beside / MARK_NAME).exists():
             shutil.rmtree(beside)  # the older run, after a kill in `finish_run`
         if resume and (beside / CHECKPOINT_NAME).is_file():
@@ -87,6 +112,7 @@ def finish_run(work: Path, out_dir: Path) -> None:
     """
     place = place_of(out_dir)
     if place_of(work) == place:
+        _give_back(place)
         return
     try:
         _carry_over(place, work)
@@ -94,6 +120,7 @@ def finish_run(work: Path, out_dir: Path) -> None:
         (place / MARK_NAME).unlink()
         if work.exists():
             shutil.rmtree(work)
+        _give_back(place)
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"{out_dir}: cannot be replaced: {reason}; the new run is in {work}") from error

@@ -61,7 +61,7 @@ def test_a_part_that_another_writer_takes_for_a_stray_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one finds it between its making and its locking, locks it, and has not removed it yet."""
-    real, taken = staging._lock, list[tuple[Path, int]]()
+    real, taken = staging.try_lock, list[tuple[Path, int]]()
 
     def lock(path: Path) -> int | None:
         if not taken:
@@ -70,7 +70,7 @@ def test_a_part_that_another_writer_takes_for_a_stray_is_given_up(
             taken.append((path, handle))
         return real(path)
 
-    monkeypatch.setattr(staging, "_lock", lock)
+    monkeypatch.setattr(staging, "try_lock", lock)
     with staged(tmp_path / "a") as part:
         (first, handle) = taken[0]
         assert part != first

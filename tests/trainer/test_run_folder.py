@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.trainer.small_run import SMALL, train
 from todpack.decompressor.errors import OutputError
+from todpack.decompressor.staging import try_lock
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
 from todpack.trainer.run_folder import finish_run, work_folder
@@ -104,6 +106,22 @@ def test_what_a_kill_in_the_end_leaves_is_removed(tmp_path: Path) -> None:
     (beside / "last.ckpt").write_text("older")
     assert work_folder(run, resume=True, overwrite=True) == beside
     assert sorted(content(beside)) == ["unfinished"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of folders")
+def test_another_process_that_trains_there_is_told_of(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    lock = try_lock(run)  # what another process would hold
+    assert lock is not None
+    for resume in (False, True):
+        with pytest.raises(ConfigError, match="run: another process trains there"):
+            work_folder(run, resume=resume, overwrite=True)
+    os.close(lock)
+    for _ in range(2):  # of one process, after an error
+        assert work_folder(run, resume=False, overwrite=False) == run
+    finish_run(run, run)
+    os.close(try_lock(run) or -1)
 
 
 def test_the_root_is_no_run_folder() -> None:
