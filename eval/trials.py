@@ -21,7 +21,8 @@ import numpy as np
 
 from todpack.decompressor.errors import require_packages
 from todpack.decompressor.files import make_folder, write_text
-from todpack.frames import AS_FOUND, Day, ReadOptions
+from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
+from todpack.frames.errors import DataError
 from todpack.packer.daybasis.refine.refiner import refiner
 from todpack.packer.run_folder import CONFIG_NAME
 
@@ -191,12 +192,27 @@ def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None 
 
     write()  # from now on its run, if there is one, is of these values and frames
     try:
-        result |= {"measures": _measures(trial, folder, settings, gpu, goes_on), "error": None}
+        measures = _measures(trial, folder, settings, gpu, goes_on)
+        if are_frames_of(settings):
+            result |= {"measures": measures, "error": None}
+        else:  # its run is not taken up either
+            result |= {"frames": "", "error": f"{settings.data}: its frames changed while the trial was made"}
     except EvalError as error:
         result["error"] = str(error)
     result["spent_s"] = round(time.perf_counter() - begin, 1)
     write()
     return {**result, "resumed": False}
+
+
+def are_frames_of(settings: TrialSettings) -> bool:
+    """Whether the frames are still those that the trials are of."""
+    if not settings.frames:
+        return True
+    try:
+        day = read_day(settings.data, lightmap=settings.lightmap, **vars(settings.reading))
+    except DataError:
+        return False
+    return frames_digest(day) == settings.frames
 
 
 def _measures(trial: Trial, folder: Path, settings: TrialSettings, gpu: str | None, goes_on: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from todpack.eval.errors import EvalError
 from todpack.eval.search.runner import run_search, score_of
 from todpack.eval.search.space import drawn_trials, read_space
 from todpack.eval.search.table import results_table, sorted_results
-from todpack.eval.trials import Trial, TrialSettings, finished_result, frames_digest, option_words
+from todpack.eval.trials import Trial, TrialSettings, are_frames_of, finished_result, frames_digest, option_words
 from todpack.frames import read_day
 
 
@@ -156,6 +157,17 @@ def test_a_result_that_no_trial_writes_is_none(tmp_path: Path, change: dict[str,
     assert finished_result(tmp_path, trial, settings) == {**result, "name": tmp_path.name}
     (tmp_path / "result.json").write_text(json.dumps({**result, **change}))
     assert finished_result(tmp_path, trial, settings) is None
+
+
+def test_frames_that_change_meanwhile_are_another_days(tiny_day: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_day, tmp_path / "day")
+    settings = TrialSettings(folder, frames=frames_digest(read_day(folder)))
+    assert are_frames_of(settings)
+    shutil.copy(folder / "tod_12.png", folder / "tod_00.png")
+    assert not are_frames_of(settings)
+    shutil.rmtree(folder)
+    assert not are_frames_of(settings)
+    assert are_frames_of(TrialSettings(folder))
 
 
 def test_a_pipe_for_a_result_is_not_waited_for(tmp_path: Path) -> None:
