@@ -124,6 +124,12 @@ def test_files_in_a_folder_are_looked_at_before_the_work(
         assert main([*words.split(), "-o", str(tmp_path / words.split()[0])]) == 1
         assert f"{name}: is there, and was not written by todpack; replace it by --overwrite" in capsys.readouterr().err
         place.unlink()
+    curve = tmp_path / "eval" / "results" / "other.json"
+    curve.parent.mkdir()
+    curve.write_text("{}")
+    words = f"eval rd {tiny_day} --results {curve} --sweeps daybasis --no-lpips".split()
+    assert main([*words, "-o", str(tmp_path / "eval")]) == 1
+    assert "other.json: expected results of elsewhere" in capsys.readouterr().err
     (tmp_path / "trial").mkdir()
     (tmp_path / "trial" / "notes.txt").touch()
     with pytest.raises(EvalError, match="expected the folder of a trial"):

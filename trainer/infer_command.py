@@ -151,7 +151,7 @@ def batch_infer(
     """
     import numpy as np
 
-    from todpack.decompressor.files import check_replaced, make_folder
+    from todpack.decompressor.files import check_outputs, make_folder
     from todpack.decompressor.frame_files import write_frame
 
     _check_hour("--start-hour", start_hour)
@@ -159,7 +159,7 @@ def batch_infer(
     if end_hour < start_hour:
         raise ConfigError(f"--end-hour: expected {start_hour} (--start-hour) or more, found {end_hour}")
     files = {hour: out_dir / f"recon_{hour:02d}.png" for hour in range(start_hour, end_hour + 1)}
-    check_replaced(files.values(), overwrite=overwrite)
+    check_outputs(files.values(), [] if baseline_path is None else [baseline_path], overwrite=overwrite)
     predict = _predictor(ckpt, latent_path, f2_path, baseline_path)
     make_folder(out_dir)
     smooth = np.zeros((), np.float32)

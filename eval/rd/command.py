@@ -12,7 +12,7 @@ from todpack.packer.progress import ProgressLine
 
 from .. import options
 
-FIGURES = "rd.json"
+FIGURES, RESULTS = "rd.json", "results"
 _NamedPaths = dict[str, list[Path]]
 
 
@@ -94,8 +94,9 @@ def rd(
     """
     from todpack.decompressor.cli import safe_names
     from todpack.decompressor.errors import require_packages
-    from todpack.decompressor.files import check_replaced, make_folder, write_json
+    from todpack.decompressor.files import check_outputs, check_replaced, make_folder, place_of, write_json
 
+    from ..errors import EvalError
     from ..measures.frames import day_frames
     from ..peers.run import reference_peers, run_peers
     from ..trials import TrialSettings, frames_digest, require_families
@@ -106,7 +107,10 @@ def rd(
     named = [name.strip() for name in sweeps.split(",") if name.strip()]
     chosen = with_training(chosen_sweeps(named), preset, epochs)
     require_packages("a plot", "matplotlib")
-    check_replaced([out_dir / FIGURES, *plot_files(out_dir)], overwrite=overwrite)
+    check_outputs([out_dir / FIGURES, *plot_files(out_dir)], results_paths, overwrite=overwrite)
+    for path in results_paths:
+        if place_of(path).parent == place_of(out_dir / RESULTS):
+            raise EvalError(f"{path}: expected results of elsewhere, found a file where they are written to")
     require_families(sorted({sweep.family for sweep in chosen}), refined="refined" in sweeps)
     measure = lpips.load()
     day = options.read_frames(data_path, reading, lightmap)  # bad frames stop here
@@ -130,10 +134,10 @@ def rd(
     swept["curves"] += peer_curves(references) + added
     swept["absent"] = references.absent
     names = safe_names([curve["name"] for curve in swept["curves"]])
-    results = {out_dir / "results" / f"{name}.json": one for name, one in zip(names, swept["curves"], strict=True)}
+    results = {out_dir / RESULTS / f"{name}.json": one for name, one in zip(names, swept["curves"], strict=True)}
     check_replaced(results, overwrite=overwrite)
     write_json(out_dir / FIGURES, swept)
-    make_folder(out_dir / "results")
+    make_folder(out_dir / RESULTS)
     for path, curve in results.items():
         result = results_json(curve, day)
         if result is not None:

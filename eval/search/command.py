@@ -110,7 +110,7 @@ def search(
     finished trials of the same frames are not run again, failed ones are. A failed trial is reported and stops nothing.
     """
     from todpack.decompressor.errors import require_packages
-    from todpack.decompressor.files import check_replaced, make_folder, write_json
+    from todpack.decompressor.files import check_outputs, make_folder, write_json
 
     from ..errors import EvalError
     from ..machine import usable_cores
@@ -129,7 +129,7 @@ def search(
         require_packages("--engine ray", "ray")
     day = options.read_frames(data_path, reading, lightmap)  # bad frames are one error, not one per trial
     make_folder(out_dir)
-    check_replaced([out_dir / RESULTS], overwrite=overwrite)
+    check_outputs([out_dir / RESULTS], [space_path], overwrite=overwrite)
     settings = TrialSettings(
         data_path,
         reading,
