@@ -70,6 +70,8 @@ def train(
         raise click.UsageError("give the folder of frames once: as INPUT or by --data-dir")
     refuse_foreign(context, FAMILIES, family, f"--family {family}")
 
+    from .run_folder import training
+
     def read() -> Day:
         from todpack.frames import read_day
 
@@ -78,7 +80,8 @@ def train(
             log.warning(warning)
         return day
 
-    FAMILIES[family].run(read, out_dir, {name: value for name, value in options.items() if value is not None})
+    with training():
+        FAMILIES[family].run(read, out_dir, {name: value for name, value in options.items() if value is not None})
 
 
 add_options(train, tuple(FAMILIES.values()))

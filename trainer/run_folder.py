@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from todpack.decompressor.errors import OutputError
@@ -37,7 +39,7 @@ def _beside(out_dir: Path) -> Path:
 
 
 def _take(place: Path, out_dir: Path) -> None:
-    """Let no other process train here until `finish_run`, or the end of this one."""
+    """Let no other process train here until `finish_run`, the end of `training` or that of this process."""
     if place in _taken:
         return
     try:
@@ -54,6 +56,16 @@ def _give_back(place: Path) -> None:
     lock = _taken.pop(place, None)
     if lock is not None:
         os.close(lock)
+
+
+@contextmanager
+def training() -> Iterator[None]:
+    """Gives back what trainings in this block hold of their run folders, however they end."""
+    try:
+        yield
+    finally:
+        for place in list(_taken):
+            _give_back(place)
 
 
 def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:

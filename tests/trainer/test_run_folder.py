@@ -13,7 +13,7 @@ from todpack.decompressor.errors import OutputError
 from todpack.decompressor.staging import try_lock
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
-from todpack.trainer.run_folder import finish_run, work_folder
+from todpack.trainer.run_folder import finish_run, training, work_folder
 
 pytest.importorskip("torch")
 
@@ -121,6 +121,10 @@ def test_another_process_that_trains_there_is_told_of(tmp_path: Path) -> None:
     for _ in range(2):  # of one process, after an error
         assert work_folder(run, resume=False, overwrite=False) == run
     finish_run(run, run)
+    os.close(try_lock(run) or -1)
+    with pytest.raises(KeyboardInterrupt), training():
+        work_folder(run, resume=False, overwrite=False)
+        raise KeyboardInterrupt
     os.close(try_lock(run) or -1)
 
 

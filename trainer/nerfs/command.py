@@ -81,6 +81,7 @@ def train(
     with needs("nerf", "nerf"):
         import torch
 
+        from ..run_folder import training
         from .inf_nerf.run import resolve, single_level_like, train_run
     if threads is not None:
         torch.set_num_threads(threads)
@@ -92,7 +93,8 @@ def train(
     model, trainer, scene = resolve(preset, given)
     if single_level_of is not None:
         model = single_level_like(single_level_of)
-    figures, scores = train_run(model, trainer, scene, out_dir, own_bound="scene_bound" in given, **switches)
+    with training():
+        figures, scores = train_run(model, trainer, scene, out_dir, own_bound="scene_bound" in given, **switches)
     if int(os.environ.get("RANK", "0")) == 0:
         click.echo(
             f"{out_dir}: {figures['nodes']} nodes, {figures['parameters']} parameters, "
