@@ -98,7 +98,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
             return self._any.decode(maps, time_h, as_rgb8)
         self.affine_at(time_h)  # it is looked at
         if not is_exact or self._by_numpy:
-            sums = self._sums(maps, time_h) if is_exact else in_order(*self.affine_at(time_h), maps)
+            sums = self._sums(maps, time_h) if is_exact else in_order(*self._beyond_exact(time_h), maps)
             values = apply_curve(sums, self._known.curve, self._known.knee)
         elif as_rgb8 and self._known.has_codes:
             return self._graph.run("codes", self._feeds(maps, time_h), (*maps.shape[1:], 3), np.uint8)
@@ -106,6 +106,14 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
             values = self._graph.run("rgb", self._feeds(maps, time_h), (3, *maps.shape[1:]))
         values = np.ascontiguousarray(values.transpose(1, 2, 0))
         return to_codes(values) if as_rgb8 else values
+
+    def _beyond_exact(self, time_h: float) -> tuple[np.ndarray, np.ndarray]:
+        """`affine_at` for tiles whose sums are not exact: the sums within a standard graph are not either."""
+        return self._split(self._matrix.at(time_h)) if self._stored.is_standard else self.affine_at(time_h)
+
+    def _split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(3, K) and (3,) of A(t) and b(t) in a row."""
+        return np.ascontiguousarray(values[:-3].reshape(3, -1)), values[-3:].copy()
 
     def _sums(self, maps: np.ndarray, time_h: float) -> np.ndarray:
         """(3, h, w) float32 A z + b, exact in any order."""
@@ -132,7 +140,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
             values = self._graph.run("affine", self._feeds(np.zeros((n, 1, 1), np.float32), time_h), (1, 3 * n + 3))[0]
             if not np.isfinite(values).all():
                 raise self._graph.invalid(f"it gives what is no number, at {time_h:g} h")
-        affine = np.ascontiguousarray(values[: 3 * n].reshape(3, n)), values[3 * n :].copy()
+        affine = self._split(values)
         with self._lock.raw:
             self._affine[time_h] = affine
             while len(self._affine) > MAX_CACHED_TIMES:

@@ -13,6 +13,7 @@ from onnx import numpy_helper
 from tests.decompressor.forge import put_together, take_apart
 from todpack.cli import main
 from todpack.decompressor import Archive, open_archive
+from todpack.decompressor.bits import unzigzag, zigzag
 from todpack.decompressor.errors import ArchiveError
 from todpack.decompressor.verify import verify_archive
 from todpack.frames import Day
@@ -117,6 +118,29 @@ def test_another_temporal_matrix_has_one_answer(tmp_path: Path, source: str, low
     path = with_graph(source, tmp_path / "a.tod", constant("zero", lower))
     assert verify_archive(path).whole
     found = [frames(path, decoder) for decoder in DECODERS]
+    for others in found[1:]:
+        for one, other in zip(found[0], others, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("source", ["daybasis-gamma-1.1", "daybasis-linear-1.0", "daybasis-ans-1.2"])
+def test_entries_that_float32_cannot_add_up_have_one_answer(tmp_path: Path, source: str) -> None:
+    """Of the standard graph: b goes up by 2^30 steps in one gap of the day, and down again in the next."""
+    metadata, stored = take_apart((GOLDEN / f"{source}.tod").read_bytes())
+    metadata.pop("sha256", None)
+    with open_archive(GOLDEN / f"{source}.tod") as archive:
+        codes = unzigzag(archive.container.read_array("0/basis").astype(np.int64))
+    codes[-1, 1, 9:11] += [2**30 - 200_000, 200_000 - 2**30]
+    number = next(n for n, section in enumerate(metadata["sections"]) if section["name"] == "0/basis")
+    stored[number] = zigzag(codes).astype("<i4").tobytes()
+    metadata["sections"][number].update(codec="raw", dtype="i4", decoded_bytes=len(stored[number]))
+    path = tmp_path / "a.tod"
+    path.write_bytes(put_together(metadata, stored))
+    assert verify_archive(path).whole
+    found = []
+    for decoder in DECODERS:
+        with open_archive(path, decoder=decoder) as archive:
+            found.append([archive.decode(time_h, dtype="float32") for time_h in archive.hours])
     for others in found[1:]:
         for one, other in zip(found[0], others, strict=True):
             np.testing.assert_array_equal(one, other)
