@@ -352,13 +352,16 @@ class Container:
         return InvalidSectionError(f"{self.path}: section {name}: {problem}", section=name)
 
     def verify(self) -> None:
-        """Read and decode every section once.
+        """Read and decode every section once, and compare the digest, where there is one.
 
         Raises:
             ArchiveError: the first one that is damaged or not decodable.
         """
         for name in self.sections:
             self.read_bytes(name)
+        stated, found = self.digests()
+        if stated not in (None, found):
+            raise DamagedArchiveError(f"{self.path}: expected SHA-256 {stated}, found {found}")
 
     def close(self) -> None:
         """Close the file; arrays already read stay usable."""

@@ -126,6 +126,7 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
     check_outputs([zip_path], [Path(archive_path)], overwrite=overwrite)
     with open_archive(archive_path, provider="cpu") as archive:
         archive.container.verify()
+        archive.prepare()  # every tile decodes
         BUNDLE.replace(out, lambda fresh: _fill(fresh, Path(archive_path), archive), overwrite)
     write_zip(out, [*bundle_files(out), MANIFEST_NAME], zip_path)
     total = sum((out / name).stat().st_size for name in [*bundle_files(out), MANIFEST_NAME])

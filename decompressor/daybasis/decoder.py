@@ -77,6 +77,10 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         """What the graph computes; None where that is not the standard affine map and a curve."""
         return self._known if self._stored.is_standard else None
 
+    def has_exact_sums(self) -> bool:
+        """Whether sums of products are exact in float32 in any order, in every tile; all are decoded for it."""
+        return all(self._tile(place, keep=False).is_exact for place in self._tiles)
+
     def _make(self, place: Place) -> TileMaps:
         """Bytes -> maps on their grids."""
         maps, entry = decode_maps(self._stored, place, self._rotations), self._entry

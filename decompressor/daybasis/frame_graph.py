@@ -104,9 +104,19 @@ class _Reader:
         return rounded is not None and self.behind(rounded.inputs[0]) == rgb
 
 
+def _has_more(graph: Graph) -> bool:
+    """Whether a checked graph has nodes or constants that its outputs do not need: the standard one has none."""
+    needed = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if node.output not in needed:
+            return True
+        needed.update(node.inputs)
+    return not needed.issuperset(graph.constants)
+
+
 def read_affine_frame(graph: Graph, n_components: int) -> AffineFrame | None:
     """Read a graph whose outputs have the shapes of FORMAT.md "Frame graph"; None where it is another one."""
-    if not {"rgb", "affine"} <= set(graph.outputs):
+    if not {"rgb", "affine"} <= set(graph.outputs) or _has_more(graph):
         return None
     reader = _Reader(graph)
     rgb = reader.behind("rgb")

@@ -92,6 +92,17 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
             lambda: decode(time_h, region, pixels, keep), lambda plain: plain.decode(time_h, region, pixels, keep)
         )
 
+    def has_exact_sums(self) -> bool:
+        """Whether sums of products are exact in float32 in any order, in every tile; all are decoded for it."""
+        from .sums import are_exact
+
+        reach, entry = self._stored.matrix.reach, self._stored.entry
+        maps = (self._maps(self._tile(place, keep=False)) for place in self._tiles)
+        try:
+            return all(are_exact(one, reach, entry.exponents, entry.precision) for one in maps)
+        except native.BeyondExact:
+            return False
+
     def _make(self, place: Place) -> _native.Tile:
         stored, valid = self._stored, self._stored.mask(place)
         n_samples = stored.entry.n_components * valid.size

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ..errors import InvalidGraphError
 
-OPSET = 17
+OPSET, IR_VERSION = 17, 8
 FLOAT, UINT8, INT8, INT64, BOOL, FLOAT16 = 1, 2, 3, 7, 9, 10
 ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT64: 8, BOOL: 1, FLOAT16: 2}
 """Element types of ONNX that graphs may hold, and their sizes."""
@@ -274,6 +274,8 @@ def parse_model(model: bytes, max_nodes: int) -> Graph:
         InvalidGraphError: see the message.
     """
     message = _Message(memoryview(model), _MODEL, "the model", _Room(FIELDS_PER_NODE * max_nodes))
+    if message.number("ir_version") != IR_VERSION:
+        raise InvalidGraphError(f"expected IR version {IR_VERSION}, found {message.number('ir_version')}")
     opsets = message.children("opset_import", _OPSET_ID, "opset_import")
     if any(opset.text("domain") for opset in opsets):
         raise InvalidGraphError("expected the standard operator set, found a custom one")
@@ -289,6 +291,8 @@ def parse_model(model: bytes, max_nodes: int) -> Graph:
     inputs = [_value_info(one) for one in graph.children("input", _VALUE_INFO, "an input")]
     if len(dict(constants)) != len(constants) or len(dict(inputs)) != len(inputs):
         raise InvalidGraphError("an input or initializer stands twice")
+    if "" in dict(constants) or "" in dict(inputs):
+        raise InvalidGraphError("an input or initializer has no name")
     return Graph(
         tuple(_node(one) for one in graph.children("node", _NODE, "a node")),
         dict(constants),

@@ -30,6 +30,9 @@ def decoder_script() -> str:
 
 
 def decodes(archive: Archive) -> bool:
-    """Whether libtodpack decodes all of an archive: of the family daybasis, with graphs that it need not run."""
+    """Whether libtodpack decodes all of an archive: standard graphs of the family daybasis, sums that are exact."""
     decoders = (lightmap.decoder for lightmap in archive.lightmaps)
-    return all(isinstance(one, NativeDecoder | DayBasisDecoder) and one.frame is not None for one in decoders)
+    return all(
+        isinstance(one, NativeDecoder | DayBasisDecoder) and one.frame is not None and one.has_exact_sums()
+        for one in decoders
+    )

@@ -40,7 +40,7 @@ def plain_bits_of(opened: Archive, index: int) -> bytes:
         index: Of the lightmap.
 
     Raises:
-        PackError: the family, the graph or the times cannot be written so.
+        PackError: the family, the graph, the times or so large numbers cannot be written so.
         ArchiveError: the archive is damaged.
     """
     container = opened.container
@@ -55,6 +55,8 @@ def plain_bits_of(opened: Archive, index: int) -> bytes:
     decoder = opened.lightmaps[index].decoder
     if not isinstance(decoder, NativeDecoder | DayBasisDecoder) or decoder.frame is None:
         raise PackError(f"{where}: expected the standard graph of the family, found another")
+    if not decoder.has_exact_sums():
+        raise PackError(f"{where}: expected numbers whose sums are exact in float32, found larger ones")
     keys = np.rint(archive.hours * HOUR_STEPS).astype(np.int64)
     are_hundredths = np.abs(keys / HOUR_STEPS - archive.hours).max() <= HOUR_ERROR and (np.diff(keys) > 0).all()
     if not are_hundredths or keys[-1] >= 24 * HOUR_STEPS or max(lightmap.height, lightmap.width) > 0xFFFF:

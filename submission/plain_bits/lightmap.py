@@ -60,11 +60,12 @@ class Times:
         """(..., 3) float32 linear radiance of maps (K, ...) at a time, but for outliers; as of `Interface.py`."""
         matrix, offset = self.affine(time_h)
         values = matrix @ maps.reshape(len(maps), -1) + offset
-        if self.curve == "exp":
-            values = np.exp(values) - np.float32(self.knee)
-        radiance = np.maximum(values, 0)
-        if self.curve == "square":
-            radiance *= radiance
+        with np.errstate(over="ignore"):  # of a file that overflows
+            if self.curve == "exp":
+                values = np.exp(values) - np.float32(self.knee)
+            radiance = np.maximum(values, 0)
+            if self.curve == "square":
+                radiance *= radiance
         return np.asarray(radiance.T.reshape(*maps.shape[1:], 3))
 
 
