@@ -18,6 +18,7 @@ const FORMATS = {
 const GUTTERS = { dilate: 0, mean: 1, black: 2 };
 const STATUS_NO_MEMORY = -1;
 const STATUS_BAD_ARGUMENT = -3;
+const CLOSED = "the archive is closed";
 const ERROR_BYTES = 4 + 256;
 
 export class TodError extends Error {
@@ -129,7 +130,7 @@ class TodArchive {
 
   /** The lightmap of a name or position. */
   #lightmap(which) {
-    expect(this.#handle, "the archive is closed");
+    expect(this.#handle, CLOSED);
     const found = this.lightmaps.find(({ index, name }) => which === (typeof which === "string" ? name : index));
     expect(found, `no lightmap ${String(which)}; there are ${this.lightmaps.length}`);
     return found;
@@ -154,6 +155,7 @@ class TodArchive {
     for (let i = 0; i < down * across; i++) {
       const [y, x] = [tile * Math.floor(i / across), tile * (i % across)];
       const part = { y, x, height: Math.min(tile, height - y), width: Math.min(tile, width - x) };
+      expect(this.#handle, CLOSED); // by onProgress
       const [region] = this.#region({ height, width }, part);
       this.#core.check(this.#core.calls.tod_prepare(this.#handle, index, region, this.#core.error));
       onProgress?.(i + 1, down * across);
@@ -179,6 +181,7 @@ class TodArchive {
     const target = core.block("target", 16);
     core.words(target, 4).set([pixels, 0, n, number]);
     const kept = this.#kept(lightmap, active);
+    expect(this.#handle, CLOSED); // by what `region` or `active` runs
     core.check(core.calls.tod_decode_maps(this.#handle, lightmap.index, hour, kept, place, target, core.error));
     const values = out ?? new Values(n / Values.BYTES_PER_ELEMENT);
     values.set(new Values(core.calls.memory.buffer, pixels, n / Values.BYTES_PER_ELEMENT));

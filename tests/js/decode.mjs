@@ -17,6 +17,9 @@ const acts = {
     return seen;
   },
   spoil_mask: (opened, which) => opened.mask(which).fill(9)[0],
+  cancel: (opened, which) => opened.prepare(which, () => opened.close()),
+  cancel_by_active: (opened, which, hour, n) =>
+    opened.decode(which, hour, undefined, { active: (function* () { opened.close(); for (let k = 0; k < n; k++) yield k > 0; })() }),
   into: (opened, which, hour, length) => {
     const out = new Uint8Array(length);
     const same = opened.decode(which, hour, out) === out;

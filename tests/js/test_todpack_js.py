@@ -179,6 +179,17 @@ def test_a_closed_archive_says_so() -> None:
     assert after["error"] == "the archive is closed"
 
 
+def test_an_archive_that_is_closed_by_what_it_calls_says_so() -> None:
+    level = GOLDEN / "daybasis-level-1.1.tod"
+    with open_archive(level) as archive:
+        number = max(range(len(archive.lightmaps)), key=lambda n: archive.lightmaps[n].n_tiles)
+        assert archive.lightmaps[number].n_tiles > 1
+        n_maps = len(archive.lightmaps[0].latents())
+    for call in (("cancel", number), ("cancel_by_active", 0, 9.0, n_maps)):
+        (answer,) = asked(level, call)
+        assert (answer["name"], answer["error"]) == ("TodError", "the archive is closed")
+
+
 def test_the_binary_is_small() -> None:
     assert (ROOT / "js" / "todpack.wasm").stat().st_size <= 150_000
 
