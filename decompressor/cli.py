@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
@@ -298,10 +299,10 @@ def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:
     return (archive.choose(lightmap),)
 
 
-def safe_names(names: list[str]) -> list[str]:
-    """Any names as names of folders that stay where they are put, all different, on any system."""
+def safe_names(names: list[str], others: Iterable[str] = ()) -> list[str]:
+    """Any names as names of folders that stay where they are put, all different and none of `others`, on any system."""
     safe: list[str] = []
-    taken: set[str] = set()
+    taken = {name.lower() for name in others}
     plain = [re.sub(r"[^A-Za-z0-9._-]|^-", "_", name)[:MAX_NAME].strip(".") or "lightmap" for name in names]
     times = Counter(name.lower() for name in plain)
     for number, name in enumerate(plain):

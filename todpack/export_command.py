@@ -182,7 +182,7 @@ def export(
         for number in numbers:
             check_lightmap(archive, number, chosen)
         is_level = len(archive.lightmaps) > 1
-        folders = safe_names([one.name for one in archive.lightmaps])
+        folders = safe_names([one.name for one in archive.lightmaps], [MANIFEST])
         done: list[Exported] = []
 
         def fill(fresh: Path) -> None:

@@ -67,7 +67,8 @@ static TodStatus read_graph(TodLightmap *lightmap, const TodArchiveInfo *archive
     if (tod_find_section(lightmap->container, entry->frame_graph, &section, error) != TOD_OK)
         return error->status;
     if (section->codec == TOD_CODEC_STANDARD) { /* the metadata tell all of it */
-        if (section->stored_bytes || archive->transfer != TOD_SRGB8 || entry->curve != TOD_CURVE_NONE)
+        if (section->stored_bytes || section->crc32 || section->type != TOD_U1 || section->rank != 1 ||
+            archive->transfer != TOD_SRGB8 || entry->curve != TOD_CURVE_NONE)
             return tod_fail(error, TOD_INVALID_SECTION, "section %s: expected the frame of 8-bit codes, found another",
                             section->name);
         output->curve = TOD_CURVE_NONE;

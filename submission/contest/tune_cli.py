@@ -102,7 +102,8 @@ def tune_command(
     for line in _lightmap_lines(tuned):
         click.echo(line)
     click.echo(score_table(tuned.measures, scorer, reason))
-    click.echo(f"1 dB more at the same bytes: {tuned.more_psnr:+.4f}; it takes about {tuned.psnr_bytes:.0f} bytes")
+    takes = "" if math.isnan(tuned.psnr_bytes) else f"; it takes about {tuned.psnr_bytes:.0f} bytes"
+    click.echo(f"1 dB more at the same bytes: {tuned.more_psnr:+.4f}{takes}")
     click.echo(f"1 kB more at the same quality: {tuned.more_bytes:+.5f}")
     click.echo("time is modeled for two CPU cores; `todpack submit check --layout contest` measures it")
 

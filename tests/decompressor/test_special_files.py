@@ -111,6 +111,7 @@ def test_names_that_become_alike_stay_apart() -> None:
         safe = safe_names(names)
         assert len({name.lower() for name in safe}) == len(names), safe
     assert safe_names(["day", "night.1"]) == ["day", "night.1"]
+    assert safe_names(["-rf", "Export.json"], ["export.json"]) == ["_rf", "Export.json-1"]
 
 
 def test_decompress_writes_nothing_outside(micro_archive: Path, tmp_path: Path) -> None:

@@ -263,3 +263,18 @@ def test_names_are_taken_and_refused_alike(library: Library, tmp_path: Path) -> 
             )
             with pytest.raises(InvalidMetadataError, match=r"name: expected printable text of 1\.\.255 characters"):
                 open_archive(path)
+
+
+def test_a_graph_that_is_told_has_no_other_type_and_no_checksum(library: Library) -> None:
+    metadata, stored = take_apart((GOLDEN / "daybasis-ans-smooth-packed-1.4.tod").read_bytes())
+    metadata["requires"] = [name for name in metadata["requires"] if name not in ("packed", "digest")]
+    metadata.pop("sha256", None)
+    number = next(n for n, section in enumerate(metadata["sections"]) if section["codec"] == "standard")
+
+    def told(**other: object) -> bytes:
+        return put_together(metadata, stored, lambda m: m["sections"][number].update(other))
+
+    with library.open(told()) as archive:
+        archive.decode(0.0)
+    for other in ({"crc32": 12345}, {"dtype": "i1"}):
+        refused(library, told(**other), "INVALID_SECTION", "expected the frame of 8-bit codes, found another")
