@@ -19,6 +19,7 @@ static TodOutlier outlier_at(const uint8_t *data)
     for (int c = 0; c < 3; c++) {
         const uint32_t bits = u32_at(data + 12 + 4 * c);
         memcpy(&outlier.rgb[c], &bits, sizeof bits);
+        outlier.rgb[c] += 0.0f; /* of -0 too, 0 */
     }
     return outlier;
 }

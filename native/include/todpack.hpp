@@ -106,8 +106,8 @@ class Archive
         const TodLightmapInfo &size = this->lightmap(lightmap);
         const std::size_t n_bytes =
             static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width) * tod_pixel_bytes(format);
-        std::vector<Item> pixels(n_bytes / sizeof(Item));
-        decode(lightmap, time_h, TodTarget{pixels.data(), 0, n_bytes, format});
+        std::vector<Item> pixels((n_bytes + sizeof(Item) - 1) / sizeof(Item));
+        decode(lightmap, time_h, TodTarget{pixels.data(), 0, pixels.size() * sizeof(Item), format});
         return pixels;
     }
 

@@ -278,3 +278,24 @@ def test_a_graph_that_is_told_has_no_other_type_and_no_checksum(library: Library
         archive.decode(0.0)
     for other in ({"crc32": 12345}, {"dtype": "i1"}):
         refused(library, told(**other), "INVALID_SECTION", "expected the frame of 8-bit codes, found another")
+
+
+def test_an_outlier_of_minus_zero_is_zero_everywhere(library: Library, tmp_path: Path) -> None:
+    path = tmp_path / "a.tod"
+    metadata, stored = take_apart((GOLDEN / "daybasis-outliers-1.3.tod").read_bytes())
+    metadata["requires"] = [name for name in metadata["requires"] if name != "digest"]
+    metadata.pop("sha256", None)
+    name = metadata["lightmaps"][0]["outliers"]
+    number = next(n for n, section in enumerate(metadata["sections"]) if section["name"] == name)
+    with open_archive(GOLDEN / "daybasis-outliers-1.3.tod") as archive:
+        rows = archive.container.read_array(name).copy()
+        hour = float(archive.hours[rows[0, 0]])
+    rows[0, 3:] = np.array([-0.0, 7.0, -0.0], np.float32).view(np.int32)
+    stored[number] = rows.astype("<i4").tobytes()
+    metadata["sections"][number].update(codec="raw", decoded_bytes=len(stored[number]))
+    path.write_bytes(put_together(metadata, stored))
+    y, x = (int(n) for n in rows[0, 1:3])
+    with library.open(path.read_bytes()) as archive, open_archive(path) as same:
+        found = archive.decode(hour, (y, y + 1, x, x + 1), dtype="float32")
+        assert found.tobytes() == same.texel(y, x, hour, dtype="float32").tobytes()
+        assert found.tobytes() == np.array([0.0, 7.0, 0.0], np.float32).tobytes()
