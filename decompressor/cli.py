@@ -176,8 +176,11 @@ def _decode_lightmap(
         lightmap.prepare()
     make_folder(out)  # a damaged lightmap leaves no empty folder
     times: list[float] = []
-    average = MovingAverage(args.ema)
-    for file, time_h in _frame_files(hours, args.format).items():
+    average, files = MovingAverage(args.ema), _frame_files(hours, args.format)
+    text = hours_text(out, files)
+    if text is not None:  # first: a run that is stopped knows its own frames when it is run again
+        write_text(out / HOURS_FILE, text)
+    for file, time_h in files.items():
         started = time.perf_counter()
         frame = decode_around(lightmap, time_h, region, "float32" if args.ema else dtype, damage)
         if args.ema:
@@ -187,9 +190,6 @@ def _decode_lightmap(
             frame = preview(frame, args.exposure or 0.0)
         mark(frame, region, damage)
         write_frame(out / file, frame, args.format)
-    text = hours_text(out, _frame_files(hours, args.format))
-    if text is not None:
-        write_text(out / HOURS_FILE, text)
     return times
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .contest_config import CONFIG_NAME, ContestEntry, read_config
+from .contest_config import CONFIG_NAME, MAX_BYTES, ContestEntry, read_config
 from .contest_first_layout import MASK_FOLDERS, RAW_FOLDERS
 from .day import Day
 from .errors import DataError
@@ -28,6 +28,8 @@ def is_contest(path: Path) -> bool:
     try:
         if not (path / CONFIG_NAME).is_file():  # a pipe would be waited for
             return False
+        if (path / CONFIG_NAME).stat().st_size > MAX_BYTES:
+            return True  # `read_config` says what is wrong with it
         return b'"lightmap_list"' in (path / CONFIG_NAME).read_bytes().replace(b"\0", b"")  # of UTF-16 as well
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -42,6 +44,18 @@ def _find(root: Path, name: str, folders: tuple[str, ...], where: str) -> Path:
             return path
     places = ", ".join(folder or "." for folder in folders)
     raise DataError(f"{root}: {where}: expected the file {name} in one of {places}, found none")
+
+
+def _sizes(paths: list[Path], n_bytes: int) -> list[int]:
+    """Bytes of each file; together they must be n_bytes."""
+    sizes = [path.stat().st_size for path in paths]
+    if sum(sizes) != n_bytes:
+        for path in paths:
+            if path.stat().st_size < LFS_POINTER_BYTES:
+                refuse_pointer(path)
+        files = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more parts"
+        raise DataError(f"{paths[0].parent / files}: expected {n_bytes} bytes, found {sum(sizes)}")
+    return sizes
 
 
 @dataclass(frozen=True)
@@ -63,15 +77,16 @@ class ContestDataset:
         """All files of a lightmap.
 
         Raises:
-            DataError: one is missing.
+            DataError: one is missing, or files are of a wrong size.
         """
         found: list[Path] = []
+        n_texels = entry.height * entry.width
         for key, raw, mask in zip(entry.keys, entry.lightmaps, entry.masks, strict=True):
-            found += self._paths(raw, RAW_FOLDERS, f"{entry.name}: time {key}")
-            found += self._paths(mask, MASK_FOLDERS, f"{entry.name}: mask of time {key}")
-        for path in sorted(set(found)):
-            if path.stat().st_size < LFS_POINTER_BYTES:
-                refuse_pointer(path)
+            kinds = (raw, RAW_FOLDERS, "", 12 * n_texels), (mask, MASK_FOLDERS, "mask of ", n_texels)
+            for names, folders, kind, n_bytes in kinds:
+                paths = self._paths(names, folders, f"{entry.name}: {kind}time {key}")
+                _sizes(paths, n_bytes)  # before any of them is read
+                found += paths
         return found
 
     def _fill(self, paths: list[Path], out: np.ndarray) -> None:
@@ -79,12 +94,8 @@ class ContestDataset:
 
         They are read and not mapped: a file that is cut meanwhile is an error then, and not the end of the process.
         """
-        size, sizes = out.itemsize, [path.stat().st_size for path in paths]
-        files = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more parts"
-        if sum(sizes) != out.nbytes:
-            raise DataError(f"{paths[0].parent / files}: expected {out.nbytes} bytes, found {sum(sizes)}")
-        at = 0
-        for path, n_bytes in zip(paths, sizes, strict=True):
+        size, at = out.itemsize, 0
+        for path, n_bytes in zip(paths, _sizes(paths, out.nbytes), strict=True):
             if n_bytes % size:
                 raise DataError(f"{path}: expected whole items of {size} bytes, found {n_bytes} bytes")
             try:

@@ -18,6 +18,7 @@ from .errors import DataError
 CONFIG_NAME = "config.json"
 KEYS_PER_HOUR = 100
 MAX_SIDE = 1 << 16
+MAX_BYTES = 1 << 25
 MAX_LEVEL = 200
 """Characters; an archive's names are of 1 to 255, with the number."""
 
@@ -171,6 +172,8 @@ def read_config(path: Path) -> tuple[ContestEntry, ...]:
     """
     if not path.is_file():
         raise DataError(f"{path}: expected the dataset's config.json, found nothing there")
+    if (size := path.stat().st_size) > MAX_BYTES:
+        raise DataError(f"{path}: expected at most {MAX_BYTES} bytes, found {size}")
     try:
         # from bytes: a byte order mark is common on Windows, and tells UTF-8 from UTF-16
         config = parse_shallow(partial(json.loads, object_pairs_hook=_no_twins), path.read_bytes())

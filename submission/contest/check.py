@@ -26,6 +26,7 @@ from todpack.eval.measures.lpips_network import Lpips
 from todpack.eval.measures.lpips_weights import LpipsAbsent
 from todpack.eval.plan import kilotexels
 from todpack.eval.progress import Progress, silent
+from todpack.eval.tables import finite
 from todpack.frames import ContestDataset, ContestEntry, open_contest
 
 from ..environment import clean_variables, last_line
@@ -216,7 +217,7 @@ def _grade_lightmap(
         )
     measured = measures_of(figures, sum(answer["seconds"]), 0, entry.width * entry.height)
     result.per_lightmap[entry.name] = {
-        **{name: measured[name] for name in ("psnr_db", "ssim", "lpips", "time_s")},
+        **{name: finite(measured[name]) for name in ("psnr_db", "ssim", "lpips", "time_s")},
         "constructor_s": answer["constructor_s"], "tiles": len(figures.psnr_db),
     }  # fmt: skip
     return figures

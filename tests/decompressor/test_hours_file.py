@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import make_day
-from todpack.decompressor import open_archive
+from todpack.decompressor import cli, open_archive
 from todpack.decompressor.cli import main
 from todpack.decompressor.frame import to_codes
+from todpack.decompressor.frame_files import write_frame
 from todpack.frames import Day, read_day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
@@ -85,6 +86,26 @@ def test_a_rerun_replaces_its_own_and_no_others(
     assert main([*words[:2], str(tmp_path / "more"), "--hours", "0,1", *words[5:]]) == 1
     assert "hours.txt: is there, and was not written by todpack" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "more").iterdir()] == ["hours.txt"]
+
+
+def test_a_run_that_was_stopped_knows_its_frames(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, left = [str(archive), "-o", str(tmp_path), "--format", "npy"], [2]
+
+    def stopped(path: Path, frame: np.ndarray, kind: str) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        write_frame(path, frame, kind)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cli, "write_frame", stopped)
+        assert main(words) == 130
+    assert len(list(tmp_path.glob("*.npy"))) == 2
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "22 of 24 frames are missing, by a run that was stopped" in capsys.readouterr().err
 
 
 def test_frames_of_another_kind_may_be_listed(archive: Path, tmp_path: Path) -> None:

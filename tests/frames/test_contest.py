@@ -306,3 +306,15 @@ def test_git_lfs_pointers_are_named(dataset):
     raw_file(folder, config, 2, "1200").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
     with pytest.raises(DataError, match=r"TOD_1200_.*found a Git LFS pointer; fetch the files by git lfs pull"):
         open_dataset(folder)
+
+
+def test_sizes_are_looked_at_before_anything_is_read(dataset: tuple[Path, dict[str, Any]]) -> None:
+    folder, config = dataset
+    opened = open_dataset(folder)
+    with raw_file(folder, config).open("r+b") as file:
+        file.truncate(1 << 34)  # sparse: to read it would take long
+    with pytest.raises(DataError, match=r"expected \d+ bytes, found 17179869184"):
+        opened.files(opened.entries[0])
+    (folder / "config.json").write_bytes(b" " * ((1 << 25) + 1))
+    with pytest.raises(DataError, match=r"config\.json: expected at most 33554432 bytes, found 33554433"):
+        open_dataset(folder)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.contest_data import micro_dataset
+from tests.contest_data import make_radiance, micro_dataset, write_dataset
 from todpack.cli import main
 from todpack.decompressor.daybasis import native
 from todpack.eval.measures.contest import read_scorer
@@ -280,3 +280,18 @@ def test_a_process_that_answers_something_else(said):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "errors": "backslashreplace"}
     with subprocess.Popen(command, **pipes) as process, pytest.raises(SubmissionError, match="submission's process"):
         _Grader(process).ask({})
+
+
+@pytest.mark.thorough
+def test_a_lightmap_without_light_has_no_figures(tmp_path: Path) -> None:
+    """No tile of it takes part in the measures; the report says null, and the others count."""
+    radiance, valid = make_radiance(16, 16)
+    write_dataset(tmp_path / "set", {("L", 0): (radiance, valid), ("L", 1): (np.zeros_like(radiance), valid)})
+    compress_level(jobs_of(tmp_path / "set"), tmp_path / "level.tod", n_jobs=1)
+    folder = build_contest(tmp_path / "level.tod", tmp_path / "built").folder
+    result = rehearse(folder, tmp_path / "set")
+    assert result.faults == []
+    report = json.loads((tmp_path / "report.json").read_text())
+    dark, lit = report["per_lightmap"]["L_1"], report["per_lightmap"]["L_0"]
+    assert (dark["psnr_db"], dark["ssim"], dark["tiles"]) == (None, None, 0)
+    assert report["measures"]["psnr_db"] == pytest.approx(lit["psnr_db"])
