@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from todpack.decompressor.json_fields import is_number, read_shallow
+from todpack.decompressor.signatures import WRITTEN_BY
 
 RESULT = "result.json"
 MEASURES = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms", "open_ms", "made_s")
@@ -30,6 +31,7 @@ def stored_result(folder: Path) -> Result:
         return {}
     if stored.get("measures") is not None and not (_are_measures(stored["measures"]) and stored.get("error") is None):
         return {}
+    stored = {name: value for name, value in stored.items() if name not in WRITTEN_BY}
     return {**stored, "name": folder.name} if is_number(stored.get("spent_s", 0.0)) else {}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import queue
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -20,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor.errors import require_packages
-from todpack.decompressor.files import make_folder, write_text
+from todpack.decompressor.files import make_folder, write_json
+from todpack.decompressor.signatures import is_earlier_output
 from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
 from todpack.frames.errors import DataError
 from todpack.packer.daybasis.refine.refiner import refiner
-from todpack.packer.run_folder import CONFIG_NAME
+from todpack.packer.run_folder import CHECKPOINT_NAME, CONFIG_NAME, is_run
 
 from .errors import EvalError
 from .measures.latency import LatencySettings
@@ -176,19 +176,22 @@ def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None 
     earlier = finished_result(folder, trial, settings)
     if earlier is not None:
         return {**earlier, "resumed": True}
-    if folder.is_dir() and not (folder / RESULT).is_file() and any(folder.glob("[!.]*")):
-        raise EvalError(f"{folder}: expected the folder of a trial, which has a {RESULT}, found something else")
+    if folder.is_dir() and not is_earlier_output(folder / RESULT) and any(folder.glob("[!.]*")):
+        raise EvalError(
+            f"{folder}: expected the folder of a trial, with a {RESULT} that todpack wrote, found something else"
+        )
     make_folder(folder)
     goes_on = _run_is_its(stored_result(folder), trial, settings)
-    if not goes_on:
-        shutil.rmtree(folder / RUN, ignore_errors=True)
+    if not goes_on and is_run(folder / RUN):  # it is not taken for the new one; what else is there stays
+        for name in (CONFIG_NAME, CHECKPOINT_NAME):
+            (folder / RUN / name).unlink(missing_ok=True)
     result: Result = {"name": folder.name, "values": trial.values, "frames": settings.frames}
     result |= {"code": list(settings.code)} if any(settings.code) else {}
     result |= {"asked_lpips": settings.lpips, "measures": None, "error": "interrupted"}
     begin = time.perf_counter()
 
     def write() -> None:
-        write_text(folder / RESULT, json.dumps(result, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        write_json(folder / RESULT, result)
 
     write()  # from now on its run, if there is one, is of these values and frames
     try:

@@ -56,7 +56,8 @@ def read_radiance(path: Path) -> Picture:
         values = values.swapaxes(0, 1)
     signs = {size[2]: size[1], size[5]: size[4]}
     values = values[:: 1 if signs[b"Y"] == b"-" else -1, :: 1 if signs[b"X"] == b"+" else -1]
-    return Picture(np.ascontiguousarray(values / np.float32(exposure), np.float32))
+    with np.errstate(over="ignore"):  # infinite radiance is refused with its place, as in any format
+        return Picture(np.ascontiguousarray(values / np.float32(exposure), np.float32))
 
 
 def _number(value: bytes, path: Path) -> float:

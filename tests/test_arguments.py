@@ -132,8 +132,10 @@ def test_files_in_a_folder_are_looked_at_before_the_work(
     assert "other.json: expected results of elsewhere" in capsys.readouterr().err
     (tmp_path / "trial").mkdir()
     (tmp_path / "trial" / "notes.txt").touch()
-    with pytest.raises(EvalError, match="expected the folder of a trial"):
-        run_trial(Trial("daybasis", label="trial"), tmp_path, TrialSettings(tiny_day))
+    for name in ("notes.txt", "result.json"):
+        (tmp_path / "trial" / name).write_text('{"mine": 1}')
+        with pytest.raises(EvalError, match="expected the folder of a trial"):
+            run_trial(Trial("daybasis", label="trial"), tmp_path, TrialSettings(tiny_day))
 
 
 def test_timings_are_none_of_the_frames(tiny_archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,14 +11,17 @@ model.infnerf, checkpoints/best.pth of `nerf train`, instead of arrays.npz
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from todpack.decompressor.errors import OutputError
 from todpack.decompressor.files import check_replaced, make_folder, place_of
+from todpack.decompressor.json_fields import read_shallow
 from todpack.decompressor.staging import try_lock
 from todpack.packer.errors import ConfigError
 from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
@@ -95,11 +98,14 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
         if beside.is_dir() and not (beside / MARK_NAME).exists():
             shutil.rmtree(beside)  # the older run, after a kill in `finish_run`
         if resume and (beside / CHECKPOINT_NAME).is_file():
+            _take(beside, out_dir)
             return beside
         is_continued = resume and (place / CHECKPOINT_NAME).is_file()
         held = is_run(place)
         if held and not (resume or overwrite):
             raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
+        if held and not (is_continued or overwrite):
+            raise ConfigError(f"{out_dir}: --resume: holds a run without a checkpoint; replace it by --overwrite")
         if not held or is_continued:
             if not is_continued:
                 check_replaced((place / name for name in RUN_NAMES), overwrite=overwrite)
@@ -110,10 +116,42 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
             raise ConfigError(f"{out_dir}: holds a run and is a mount point; expected a folder that can be replaced")
         clear_run(beside)
         beside.mkdir(exist_ok=True)
+        _take(beside, out_dir)  # it becomes the run folder while the other one is removed
         (beside / MARK_NAME).touch()
     except OSError as error:
         raise OutputError(f"{out_dir}: cannot be written: {error.strerror or error}") from error
     return beside
+
+
+def fresh_folder(out_dir: Path, family: str, config: dict[str, Any], *, resume: bool, overwrite: bool) -> Path:
+    """`work_folder` of a training that keeps no checkpoint: `resume` begins the same one afresh, and no other.
+
+    Args:
+        out_dir: The run folder; made if need be.
+        family: As `RunRecord` has it.
+        config: As `RunRecord` has it.
+        resume: Replace a run of the same family and configuration.
+        overwrite: Replace a run, finished or not.
+
+    Raises:
+        ConfigError: as `work_folder`; or another run would be lost by `resume`.
+        OutputError: as `work_folder`.
+    """
+    if resume and not overwrite:
+        place = place_of(out_dir)
+        overwrite = is_run(place)
+        if (_beside(place) / CHECKPOINT_NAME).is_file() or (overwrite and not _is_same(place, family, config)):
+            raise ConfigError(f"{out_dir}: --resume: holds another run; replace it by --overwrite")
+    return work_folder(out_dir, resume=False, overwrite=overwrite)
+
+
+def _is_same(run: Path, family: str, config: dict[str, Any]) -> bool:
+    try:
+        stored = read_shallow(run / CONFIG_NAME)
+    except (OSError, ValueError):
+        return False
+    wanted = {"family": family, "config": json.loads(json.dumps(config))}
+    return isinstance(stored, dict) and all(stored.get(name) == value for name, value in wanted.items())
 
 
 def finish_run(work: Path, out_dir: Path) -> None:
@@ -129,20 +167,30 @@ def finish_run(work: Path, out_dir: Path) -> None:
     try:
         _carry_over(place, work)
         put_folder(work, place)
-        (place / MARK_NAME).unlink()
+        if (work / MARK_NAME).is_file():  # of a finished run it is somebody else's
+            (work / MARK_NAME).replace(place / MARK_NAME)
+        else:
+            (place / MARK_NAME).unlink()
         if work.exists():
             shutil.rmtree(work)
         _give_back(place)
+        _give_back(work)
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"{out_dir}: cannot be replaced: {reason}; the new run is in {work}") from error
 
 
-def _carry_over(old: Path, new: Path) -> None:
+def _carry_over(old: Path, new: Path, inside: str = "") -> None:
     """Move what no training wrote; where both have it, the new one stays."""
-    for entry in [entry for entry in old.glob("*") if entry.name not in RUN_NAMES]:
-        target = new / entry.name
-        if not target.exists():
+    for entry in list(old.iterdir()):
+        name, target = f"{inside}{entry.name}", new / entry.name
+        is_folder = entry.is_dir() and not entry.is_symlink()
+        if is_folder and any(one.startswith(f"{name}/") for one in RUN_NAMES):
+            target.mkdir(exist_ok=True)
+            _carry_over(entry, target, f"{name}/")
+            if not any(target.iterdir()):
+                target.rmdir()
+        elif (is_folder or name not in RUN_NAMES) and not os.path.lexists(target):
             entry.rename(target)
 
 

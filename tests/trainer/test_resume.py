@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from todpack.cli import main
 from todpack.frames import Day, read_day
 from todpack.trainer.errors import TrainingError
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,3 +103,18 @@ def test_a_tensor_where_a_number_is_expected(tmp_path: Path) -> None:
     torch.save({"checkpoint_format": several}, tmp_path / "a.ckpt")
     with pytest.raises(TrainingError, match="expected a checkpoint of format 1, found something else"):
         load_checkpoint(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epoch", "x"), ("epoch", math.nan), ("epoch", 10**12), ("best_loss", None), ("patience_loss", [1.0]),
+     ("divergences", {}), ("divergences", -1), ("seconds", math.inf), ("qat_start", 0.5)],
+)  # fmt: skip
+def test_a_state_that_is_none_is_refused(sequence: Day, tmp_path: Path, name: str, value: object) -> None:
+    from todpack.trainer.gridmlp.fit import GridMlpFit
+
+    fit = GridMlpFit(sequence, SMALL, tmp_path, torch.device("cpu"), False)
+    saved = fit.checkpoint()
+    fit.restore(saved)
+    with pytest.raises(ValueError, match=f"state: {name}: expected a number"):
+        fit.restore({**saved, "state": {**saved["state"], name: value}})

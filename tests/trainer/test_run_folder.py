@@ -13,7 +13,7 @@ from todpack.decompressor.errors import OutputError
 from todpack.decompressor.staging import try_lock
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
-from todpack.trainer.run_folder import finish_run, training, work_folder
+from todpack.trainer.run_folder import finish_run, fresh_folder, training, work_folder
 
 pytest.importorskip("torch")
 
@@ -61,6 +61,56 @@ def test_files_that_are_no_runs_come_with_the_new_one(sequence: Day, tmp_path: P
     assert (run / "notes.txt").read_text() == "mine"
     assert (run / "frames" / "config.json").read_text() == "mine too"
     assert list(tmp_path.glob(".*")) == []
+
+
+def test_foreign_files_in_folders_of_a_run_come_too(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "best.ckpt").mkdir()
+    (run / "config.json").write_text('{"family": "inf_nerf", "scene": {}}')
+    for name in ("checkpoints/best.pth", "checkpoints/mine.txt", "best.ckpt/mine.txt", "unfinished"):
+        (run / name).write_text(name)
+    beside = work_folder(run, resume=False, overwrite=True)
+    (beside / "checkpoints").mkdir()
+    finish_run(beside, run)
+    found = sorted(path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file())
+    assert found == ["best.ckpt/mine.txt", "checkpoints/mine.txt", "unfinished"]
+    assert (run / "unfinished").read_text() == "unfinished"
+    assert list(tmp_path.glob(".*")) == []
+
+
+@pytest.mark.parametrize("stored", ["last.ckpt", "another family", "other options"])
+def test_resume_replaces_no_other_run(tmp_path: Path, stored: str) -> None:
+    """Where there is nothing to continue, --resume is no --overwrite."""
+    from todpack.trainer.checkpoint import save_checkpoint
+
+    run = tmp_path / "run"
+    run.mkdir()
+    if stored == "last.ckpt":
+        save_checkpoint(run / "last.ckpt", {"epoch": 1})
+    else:
+        family = "gridmlp" if stored == "another family" else "daybasis"
+        (run / "config.json").write_text(f'{{"family": "{family}", "run_format": 1, "config": {{"a": 1}}}}')
+    before = content(run)
+    with pytest.raises(ConfigError, match="--resume: holds another run; replace it by --overwrite"):
+        fresh_folder(run, "daybasis", {"a": 2}, resume=True, overwrite=False)
+    if stored != "last.ckpt":
+        with pytest.raises(ConfigError, match="--resume: holds a run without a checkpoint"):
+            work_folder(run, resume=True, overwrite=False)
+    assert content(run) == before
+    if stored == "other options":
+        beside = fresh_folder(run, "daybasis", {"a": 1}, resume=True, overwrite=False)
+        save_checkpoint(beside / "last.ckpt", {"epoch": 1})
+        with pytest.raises(ConfigError, match="--resume: holds another run"):
+            fresh_folder(run, "daybasis", {"a": 1}, resume=True, overwrite=False)
+        assert (beside / "last.ckpt").is_file()
+
+
+def test_resume_of_files_that_only_look_like_a_runs(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("mine")
+    with pytest.raises(OutputError, match=r"log.csv: .*--overwrite"):
+        fresh_folder(tmp_path, "daybasis", {}, resume=True, overwrite=False)
+    assert (tmp_path / "log.csv").read_text() == "mine"
 
 
 def test_through_a_link_and_from_within(sequence: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from todpack.packer.daybasis.transform.closed_form import find_transform
 from todpack.packer.progress import ProgressLine
 from todpack.packer.run_folder import RunRecord, write_run
 
-from ..run_folder import finish_run, work_folder
+from ..run_folder import finish_run, fresh_folder
 
 
 def train_daybasis(
@@ -49,7 +49,8 @@ def train_daybasis(
     Raises:
         TodpackError: its message says what was expected.
     """
-    work = work_folder(out_dir, resume=False, overwrite=overwrite or resume)
+    described = {**config.to_json(), "refine": None if refine is None else refine.config.to_json()}
+    work = fresh_folder(out_dir, "daybasis", described, resume=resume, overwrite=overwrite)
     started = time.monotonic()
     step = stored_step(config.q_step)
     calm = without_fireflies(day)
@@ -70,7 +71,6 @@ def train_daybasis(
         figures["sweeps"] = len(refined.history) - 1
         lines = [f"{n},{rate / 8:.0f},{psnr_db(mse):.4f}" for n, (rate, mse) in enumerate(refined.history)]
         write_text(work / "log.csv", "\n".join(["sweep,bytes_estimate,psnr_estimate_db", *lines, ""]))
-    described = {**config.to_json(), "refine": None if refine is None else refine.config.to_json()}
     record = RunRecord.of_day(day, "daybasis", described, figures)
     frames = day.radiance.astype(np.uint8) if day.transfer == "srgb8" else day.radiance
     arrays = {

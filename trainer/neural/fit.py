@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -136,7 +137,22 @@ class Fit(ABC):
         """Go back to a checkpoint; KeyError, TypeError, ValueError or RuntimeError where it is of another model."""
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
-        self.state = FitState(**saved["state"])
+        self.state = self._state_of(saved["state"])
+
+    def _state_of(self, saved: dict[str, Any]) -> FitState:
+        state = FitState(**saved)
+        for name, value in vars(state).items():
+            expected = type(getattr(FitState, name))
+            if type(value) not in {int, expected} or value != value:
+                raise ValueError(f"state: {name}: expected a number ({expected.__name__}), found something else")
+        for name, most in {
+            "epoch": self.n_epochs,
+            "divergences": MAX_DIVERGENCES,
+            "seconds": sys.float_info.max,
+        }.items():
+            if not 0 <= getattr(state, name) <= most:
+                raise ValueError(f"state: {name}: expected a number in 0..{most:g}, found another")
+        return state
 
     @property
     def n_steps(self) -> int:

@@ -23,7 +23,7 @@ from todpack.packer.gridmlp.rd_config import RdConfig
 from todpack.packer.progress import ProgressLine
 from todpack.packer.run_folder import RunRecord, write_run
 
-from ...run_folder import finish_run, work_folder
+from ...run_folder import finish_run, fresh_folder
 from .fit import Descent
 from .rounds import Rounds
 from .start import Start, start
@@ -52,7 +52,8 @@ def train_rd(
     tiles = DayTiles(day, config.tile, config.n_levels)
     if not tiles.is_kept:
         raise ConfigError(f"{day.name}: --preset rd: expected a day that fits into memory")
-    work = work_folder(out_dir, resume=False, overwrite=overwrite or resume)
+    described = {CONFIG_FIELD: config.to_json()}
+    work = fresh_folder(out_dir, "gridmlp", described, resume=resume, overwrite=overwrite)
     started, step = time.monotonic(), stored_step(config.q_step)
     begun = start(tiles, config, step)
     model, lines = begun.model, ["stage,step,bytes_estimate,psnr_estimate_db"]
@@ -80,7 +81,7 @@ def train_rd(
         "train_seconds": round(time.monotonic() - started, 1),
     }
     write_text(work / "log.csv", "\n".join([*lines, ""]))
-    record = RunRecord.of_day(day, "gridmlp", {CONFIG_FIELD: config.to_json()}, figures)
+    record = RunRecord.of_day(day, "gridmlp", described, figures)
     write_run(work, record, {**_arrays(begun, [*rounds.history, (rounds.history[-1][0], mse)]), "valid": day.valid})
     finish_run(work, out_dir)
     return record
