@@ -14,6 +14,8 @@ from .plain_text import shown
 from .signatures import WRITTEN_BY, is_earlier_output
 from .staging import staged, work_folder
 
+FRAMES = "png"
+"""Folder in a folder of inputs that is read in its place."""
 NEVER_READ = (".tod", ".html", ".mp4")
 """Suffixes of outputs that may lie in a folder of inputs: no command reads them there."""
 
@@ -51,7 +53,8 @@ def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
     Raises:
         OutputError: it is one of the inputs, or a file in one, of a kind that may be read there.
     """
-    for one in inputs:
+    inputs = list(inputs)
+    for one in [*inputs, *(folder / FRAMES for folder in inputs)]:
         try:
             is_input = path.samefile(one)
         except OSError:  # one of them is not there

@@ -167,10 +167,10 @@ def test_frames_beside_ours_do_not_become_ours(
 
 def test_a_link_to_an_input_is_that_input(tmp_path: Path) -> None:
     frames = tmp_path / "frames"
-    frames.mkdir()
+    (frames / "png").mkdir(parents=True)
     (frames / "a.png").write_bytes(b"x")
     (tmp_path / "link.png").symlink_to(frames / "a.png")
-    for output in (tmp_path / "link.png", frames / "a.png", tmp_path / "frames" / ".." / "frames"):
+    for output in (tmp_path / "link.png", frames / "a.png", frames / "png", tmp_path / "frames" / ".." / "frames"):
         with pytest.raises(OutputError, match="not among the inputs"):
             refuse_inputs(output, [frames, tmp_path / "gone"])
     refuse_inputs(frames / "new.tod", [frames])
