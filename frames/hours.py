@@ -192,6 +192,8 @@ def _file_beside(folder: Path) -> Path | None:
 def _given(hours: str | Path | Sequence[float] | None, files: Sequence[Path]) -> list[float]:
     """Hours that were given, in the order of the files."""
     if isinstance(hours, str) and not os.path.isfile(hours):  # a list may be longer than names of files
+        if hours.lower().endswith(tuple(Path(name).suffix for name in HOURS_NAMES)):
+            raise DataError(f"{hours}: expected a file with a list of times, found none there")
         return hours_of_lines([hours], "--hours", files)
     if isinstance(hours, str | Path):
         try:

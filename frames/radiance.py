@@ -44,8 +44,10 @@ class RadianceCheck:
                 odd = np.flatnonzero(~(np.abs(found) <= LARGEST_RADIANCE))
                 worst = int(odd[0] if len(odd) else found.argmin())
                 y, x, _ = (int(i) for i in inside[worst])
+                is_large = LARGEST_RADIANCE < found[worst] < np.inf
+                expected = f"radiance up to {LARGEST_RADIANCE:g}" if is_large else "finite radiance >= 0"
                 place = (
-                    f"{where}: expected finite radiance >= 0 at valid texels, found {found[worst]} "
+                    f"{where}: expected {expected} at valid texels, found {found[worst]} "
                     f"at row {top + y}, column {left + x}"
                 )
                 if len(odd):

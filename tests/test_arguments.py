@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +164,16 @@ def test_frames_beside_ours_do_not_become_ours(
         assert main([*words, "--hours", hour, "--format", kind]) == 1
         assert "was not written by todpack" in capsys.readouterr().err
     assert {name: (tmp_path / name).read_bytes() for name in mine} == mine
+
+
+def test_the_folder_of_the_frames_is_no_output(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tiny_day, tmp_path / "day" / "png")
+    before = sorted((tmp_path / "day" / "png").iterdir())
+    assert main(["train", str(tmp_path / "day"), "-o", str(tmp_path / "day" / "png"), "--refine", "none"]) == 1
+    assert "png: expected an output that is not among the inputs" in capsys.readouterr().err
+    assert sorted((tmp_path / "day" / "png").iterdir()) == before
 
 
 def test_a_link_to_an_input_is_that_input(tmp_path: Path) -> None:

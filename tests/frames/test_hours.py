@@ -209,3 +209,8 @@ def test_bad_files_of_hours(tmp_path: Path, content: str, message: str) -> None:
 @pytest.mark.parametrize("text", ["", "x", "5.9x", "13pm", "0am", "5:75", "25:00", "5-9"])
 def test_what_is_no_time(text: str) -> None:
     assert parse_hour(text) is None
+
+
+def test_a_missing_file_of_times_is_called_that(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"times\.txt: expected a file with a list of times, found none there"):
+        find_times(tmp_path, [tmp_path / "a.png"], "times.txt")
