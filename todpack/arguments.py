@@ -76,7 +76,6 @@ def check_paths(values: Mapping[str, Any]) -> None:
     inputs = [path for name, value in values.items() if name not in OUTPUTS for path in _paths(value)]
     texts = [text for name in INPUT_TEXTS if isinstance(text := values.get(name), str)]
     inputs += [Path(text) for text in texts if os.path.exists(text)]
-    inputs += [path / "png" for path in inputs if (path / "png").is_dir()]  # where a folder may have its frames
     check_outputs(files, inputs, overwrite=bool(values.get("overwrite")), folders=_paths(values.get(FOLDER)))
     for name, suffix in SUFFIXES.items():
         for path in _paths(values.get(name)):
