@@ -16,8 +16,6 @@ def given_number(value: Any, what: str) -> float:
     Raises:
         RequestError: it is none; `what` begins the line.
     """
-    if type(value) is float:
-        return value
     try:
         return float(value.__float__() if hasattr(value, "__float__") else operator.index(value))
     except (TypeError, ValueError, OverflowError) as error:

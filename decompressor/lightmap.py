@@ -160,7 +160,8 @@ class Lightmap:
 
     def texel(self, y: int, x: int, time_h: float, dtype: str = "uint8") -> np.ndarray:
         """One texel, equal to `decode(time_h, dtype=dtype)[y, x]`; arguments and errors as there."""
-        y, x = given_integer(y, _TEXEL), given_integer(x, _TEXEL)
+        if not type(y) is type(x) is int:
+            y, x = given_integer(y, _TEXEL), given_integer(x, _TEXEL)
         time_h, region, pixels = self._check(time_h, (y, y + 1, x, x + 1), dtype)
         if self._file.gutter == "black" or pixels not in (UINT8, FLOAT32) or self._file.outliers.any_at(time_h):
             texel: np.ndarray = self.decode(time_h, region, dtype)[0, 0]
@@ -175,7 +176,8 @@ class Lightmap:
     def _check(
         self, time_h: float, region: tuple[int, int, int, int] | None, dtype: str
     ) -> tuple[float, tuple[int, int, int, int], PixelFormat]:
-        time_h = given_number(time_h, _TIME)
+        if type(time_h) is not float:
+            time_h = given_number(time_h, _TIME)
         if not 0.0 <= time_h < 24.0:
             raise RequestError(f"{_TIME}, found {time_h}")
         pixels = FORMATS.get(dtype) if isinstance(dtype, str) else None
@@ -186,12 +188,14 @@ class Lightmap:
         if region is None:
             return time_h, (0, self.height, 0, self.width), pixels
         try:
-            y0, y1, x0, x1 = (given_integer(one, _REGION) for one in region)
+            y0, y1, x0, x1 = region
+            if not type(y0) is type(y1) is type(x0) is type(x1) is int:
+                y0, y1, x0, x1 = (given_integer(one, _REGION) for one in region)
         except (TypeError, ValueError) as error:  # not four
             raise RequestError(f"{_REGION}, found {shown(region)}") from error
         if not (0 <= y0 < y1 <= self.height and 0 <= x0 < x1 <= self.width):
             raise RequestError(
                 f"region: expected rows within 0:{self.height} and columns within 0:{self.width}, "
-                f"found {y0}:{y1},{x0}:{x1}"
+                f"found {shown(y0)}:{shown(y1)},{shown(x0)}:{shown(x1)}"
             )
         return time_h, (y0, y1, x0, x1), pixels

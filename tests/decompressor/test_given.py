@@ -43,7 +43,9 @@ def test_anything_else_is_one_line(archive: Archive, other: Any) -> None:
         "region: expected": lambda: archive.decode(3.0, (0, 1, 0, other)),
         "region: expected ": lambda: archive.decode(3.0, {1: 2} if other is None else other),
         "dtype: expected one of uint8,": lambda: archive.decode(3.0, dtype=other),
-        "texel: expected its row": lambda: archive.texel(0, other, 3.0),
+        "region: expected rows" if type(other) is int else "texel: expected its row": lambda: archive.texel(
+            0, other, 3.0
+        ),
         "lightmap: expected 0..0": lambda: archive.find(other),
         "threads: expected 1..1024": lambda: open_archive(PATH, threads=[] if other is None else other),
         "cache_bytes: expected 0": lambda: open_archive(PATH, cache_bytes=[] if other is None else other),
