@@ -12,6 +12,9 @@ Integers = NDArray[np.int64]
 MAX_WIDTH = 24
 """Widest integer that a window of 32 bits holds whatever bit of a byte it begins at."""
 
+PIECE = 1 << 17
+"""Integers that are taken at once."""
+
 
 class EntropyError(ValueError):
     """The coded bytes are not what an encoder writes: truncated, inconsistent or beyond a limit."""
@@ -53,10 +56,13 @@ class BitReader:
 
     def integers(self, widths: Integers) -> Integers:
         """(n,) unsigned integers of (n,) widths, 0..MAX_WIDTH bits each."""
-        ends = np.cumsum(widths)
-        starts = self._advance(int(ends[-1]) if ends.size else 0) + ends - widths
-        window = self._windows[starts >> 3] << (starts & 7).astype(np.uint32)
-        out: Integers = window.astype(np.int64) >> (32 - widths)
+        out: Integers = np.empty(widths.size, np.int64)
+        for first in range(0, widths.size, PIECE):  # arrays in between are small
+            some = widths[first : first + PIECE]
+            ends = np.cumsum(some)
+            starts = self._advance(int(ends[-1])) + ends - some
+            window = self._windows[starts >> 3] << (starts & 7).astype(np.uint32)
+            out[first : first + PIECE] = window.astype(np.int64) >> (32 - some)
         return out
 
     def flags(self, count: int) -> NDArray[np.bool_]:

@@ -3,14 +3,18 @@
 Work that is handed out is done by whoever comes first: a thread of the pool, or the one that needs the result. So
 nothing waits for a thread that is not there, work may hand out work of its own, and a machine that has no threads left
 is only slower.
+
+A signal's exception may end the caller's call at any instruction, which what `threading` has in Python does not survive
+(`Event`, `Semaphore`, `Thread.start`, and the executors on them): only raw locks and C's queue are used.
 """
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from .forks import Lock, resets
@@ -24,7 +28,8 @@ class Task(Generic[Result]):
 
     def __init__(self, work: Callable[[], Result]) -> None:
         self._work = work
-        self._claim, self._done = threading.Lock(), threading.Event()
+        self._claim, self._done = threading.Lock(), threading.Lock()
+        self._done.acquire()  # until it is done
         self._result: Result
         self._error: BaseException | None = None
 
@@ -37,16 +42,17 @@ class Task(Generic[Result]):
         except BaseException as error:
             self._error = error
         finally:
-            self._done.set()
+            self._done.release()
 
     def drop(self) -> None:
         """Take back what nobody has begun."""
         if self._claim.acquire(blocking=False):
-            self._done.set()
+            self._done.release()
 
     def wait(self) -> None:
         """Until it is done, or dropped."""
-        self._done.wait()
+        with self._done:
+            pass
 
     def result(self) -> Result:
         """What the work gives; raises what it raises."""
@@ -55,6 +61,26 @@ class Task(Generic[Result]):
         if self._error is not None:
             raise self._error
         return self._result
+
+
+def _serve(tasks: SimpleQueue[Task[Any] | None]) -> None:
+    """What a thread does, until it is let go."""
+    while (task := tasks.get()) is not None:
+        task.run()
+        del task  # and what it refers to, while the thread waits
+
+
+class _Threads:
+    """Threads that share a queue; they end with the process if nobody lets them go."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
+
+    def end(self) -> None:
+        """Let them go, each after what it does."""
+        for _ in range(self.count):
+            self.tasks.put(None)
 
 
 class Pool:
@@ -66,25 +92,31 @@ class Pool:
 
     def __init__(self, workers: int = 1) -> None:
         self.workers = workers
-        self._executor: ThreadPoolExecutor | None = None
+        self._threads = _Threads()
         self._lock = Lock()
         resets(self)
 
     def after_fork(self) -> None:
         """The threads stayed with the parent."""
-        self._executor = None
+        self._threads = _Threads()
+
+    def __del__(self) -> None:
+        self._threads.end()
 
     def start(self, work: Callable[[], Result]) -> Task[Result]:
         """Hand out work; its `result` must be asked for, or the task dropped."""
         task = Task(work)
         if self.workers > 1:
-            try:
-                with self._lock.raw:
-                    if self._executor is None:
-                        self._executor = ThreadPoolExecutor(self.workers - 1, thread_name_prefix="todpack")
-                    self._executor.submit(task.run)
-            except RuntimeError:  # no more threads, or the interpreter ends: then the caller does it
-                pass
+            with self._lock.raw:
+                threads = self._threads
+                if threads.count < self.workers - 1:
+                    threads.count += 1  # before: a signal may come after it is started
+                    try:
+                        _thread.start_new_thread(_serve, (threads.tasks,))
+                    except RuntimeError:  # no more threads, or the interpreter ends: then the caller does it
+                        threads.count -= 1
+                if threads.count:
+                    threads.tasks.put(task)
         return task
 
     def map(
@@ -127,9 +159,8 @@ class Pool:
     def close(self) -> None:
         """Let the threads go; work that comes later makes new ones."""
         with self._lock.raw:
-            executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=False)
+            threads, self._threads = self._threads, _Threads()
+        threads.end()
 
 
 ALONE = Pool()

@@ -60,7 +60,7 @@ def _cost(path: Path) -> dict[str, Any]:
 
 
 def costs(paths: Sequence[Path], warm: Path) -> list[dict[str, Any]]:
-    """What each file costs; `warm` is read first, so that imports and the runtime's tables are there."""
+    """What each file costs; `warm` is read and verified first, so that imports and the runtime's tables are there."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.decompressor.promise", str(warm), *map(str, paths)],
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
@@ -83,5 +83,6 @@ def broken(cost: dict[str, Any]) -> list[str]:
 
 if __name__ == "__main__":
     assert read(Path(sys.argv[1]))[0] == "decoded"
+    assert verify_archive(sys.argv[1]).whole
     for argument in sys.argv[2:]:
         print(json.dumps(_cost(Path(argument))), flush=True)

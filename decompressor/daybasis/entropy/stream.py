@@ -183,7 +183,9 @@ class _SymbolDecoder:
         """(K, n_sites) values of the low band: zigzag, tokens of the high bits plus rice (K,) raw low bits."""
         tokens = self.source.tokens(LOW, rice.size * n_sites)
         widths = np.repeat(rice, n_sites)
-        coded = self.values_of(tokens) << widths | self.raw.integers(widths)
+        coded = self.values_of(tokens)
+        coded <<= widths
+        coded |= self.raw.integers(widths)
         return unzigzag(coded).reshape(rice.size, n_sites)
 
 
