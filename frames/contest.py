@@ -185,7 +185,7 @@ def open_contest(path: str | Path) -> ContestDataset:
     one, whose config.json names no files (contest_first_layout.py).
 
     Raises:
-        DataError: it is not a dataset, config.json is inconsistent, or a file is missing.
+        DataError: it is not a dataset, config.json is inconsistent, or a file is missing or of a wrong size.
     """
     folder = Path(path)
     if not folder.is_dir():

@@ -11,6 +11,7 @@ import threading
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cluster.jobs import LARGE, held_once, large
@@ -82,7 +83,7 @@ def test_finished_jobs_are_not_done_again(dataset, level, at_cluster, tmp_path):
 def test_one_bad_lightmap_keeps_the_others(at_cluster, tmp_path):
     config = micro_dataset(tmp_path / "set")
     path = tmp_path / "set" / "Data" / config["lightmap_list"][0]["lightmaps"]["700"]
-    path.write_bytes(b"short")
+    path.write_bytes(np.full(path.stat().st_size // 4, -1, "<f4").tobytes())
     with pytest.raises(PackError, match=r"1 of 3 lightmaps failed, the others are kept in .*level.tod.parts; L_A_0: "):
         compress_level(level_jobs(tmp_path / "set"), tmp_path / "level.tod", engine="ray")
     assert len(list(parts_folder(tmp_path / "level.tod").glob("*.tod"))) == 2
