@@ -146,13 +146,16 @@ class Archive:
         Raises:
             RequestError: there is none.
         """
-        names = ", ".join(item.name for item in self.lightmaps[:5])
-        expected = f"lightmap: expected 0..{len(self.lightmaps) - 1} or one of {names}"
+        n = len(self.lightmaps)
+        if type(lightmap) is int and -n <= lightmap < n:  # for texels, whose cost is that of such calls
+            return self.lightmaps[lightmap]
         if isinstance(lightmap, str):
             for item in self.lightmaps:
                 if item.name == lightmap:
                     return item
-        elif -len(self.lightmaps) <= (number := given_integer(lightmap, expected)) < len(self.lightmaps):
+        names = ", ".join(item.name for item in self.lightmaps[:5])
+        expected = f"lightmap: expected 0..{n - 1} or one of {names}"
+        if not isinstance(lightmap, str) and -n <= (number := given_integer(lightmap, expected)) < n:
             return self.lightmaps[number]
         raise RequestError(f"{expected}, found {lightmap!r}")
 

@@ -19,7 +19,7 @@ def given_number(value: Any, what: str) -> float:
     try:
         return float(value.__float__() if hasattr(value, "__float__") else operator.index(value))
     except (TypeError, ValueError, OverflowError) as error:
-        raise RequestError(f"{what}, found {shown(value)}") from error
+        raise RequestError(f"{what}, found {repr_of(value)}") from error
 
 
 def given_integer(value: Any, what: str) -> int:
@@ -31,13 +31,13 @@ def given_integer(value: Any, what: str) -> int:
     try:
         number = operator.index(value)
     except TypeError as error:
-        raise RequestError(f"{what}, found {shown(value)}") from error
+        raise RequestError(f"{what}, found {repr_of(value)}") from error
     if not -_MOST <= number < _MOST:
-        raise RequestError(f"{what}, found {shown(value)}")
+        raise RequestError(f"{what}, found {repr_of(value)}")
     return number
 
 
-def shown(value: Any) -> str:
+def repr_of(value: Any) -> str:
     """For a line: a string as it is, else its `repr`."""
     if isinstance(value, str):
         return value

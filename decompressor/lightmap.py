@@ -10,7 +10,7 @@ import numpy as np
 from .errors import ArchiveError, RequestError
 from .families import Decoder, Family
 from .forks import Lock
-from .given import given_integer, given_number, shown
+from .given import given_integer, given_number, repr_of
 from .lightmap_file import LightmapFile
 from .pixels import FLOAT32, FORMATS, UINT8, PixelFormat
 
@@ -182,7 +182,7 @@ class Lightmap:
             raise RequestError(f"{_TIME}, found {time_h}")
         pixels = FORMATS.get(dtype) if isinstance(dtype, str) else None
         if pixels is None:
-            raise RequestError(f"dtype: expected one of {', '.join(FORMATS)}, found {shown(dtype)}")
+            raise RequestError(f"dtype: expected one of {', '.join(FORMATS)}, found {repr_of(dtype)}")
         if pixels.is_8bit and self.transfer != "srgb8":
             raise RequestError(f"dtype: expected float32 for a linear lightmap, found {dtype}")
         if region is None:
@@ -192,10 +192,10 @@ class Lightmap:
             if not type(y0) is type(y1) is type(x0) is type(x1) is int:
                 y0, y1, x0, x1 = (given_integer(one, _REGION) for one in region)
         except (TypeError, ValueError) as error:  # not four
-            raise RequestError(f"{_REGION}, found {shown(region)}") from error
+            raise RequestError(f"{_REGION}, found {repr_of(region)}") from error
         if not (0 <= y0 < y1 <= self.height and 0 <= x0 < x1 <= self.width):
             raise RequestError(
                 f"region: expected rows within 0:{self.height} and columns within 0:{self.width}, "
-                f"found {shown(y0)}:{shown(y1)},{shown(x0)}:{shown(x1)}"
+                f"found {repr_of(y0)}:{repr_of(y1)},{repr_of(x0)}:{repr_of(x1)}"
             )
         return time_h, (y0, y1, x0, x1), pixels

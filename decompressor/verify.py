@@ -143,14 +143,15 @@ class _Decoding:
         self.faults: list[Fault] = []
         self.n_frames = self.n_tiles = 0
 
-    def lightmap(self, lightmap: Lightmap) -> None:
+    def lightmap(self, index: int) -> None:
         """Its mask; every tile at the first hour, and every hour in the first tile; then everything."""
+        lightmap = self._archive.lightmaps[index]
         try:
             if self._left > 0 or c_module.IS_BUILT:
                 lightmap.check_mask()
             if self._left > 0:
                 _ = lightmap.decoder  # what it lacks, all tiles lack
-                self._start_graphs(lightmap)
+                self._start_graphs(index)
         except ArchiveError as error:
             self._fault(lightmap, error)
             return
@@ -167,10 +168,10 @@ class _Decoding:
         if everywhere == lightmap.n_tiles:
             self.n_frames += len(later)
 
-    def _start_graphs(self, lightmap: Lightmap) -> None:
+    def _start_graphs(self, index: int) -> None:
         """Have onnxruntime load what decoding in C does without; graphs that are told in words are known."""
         container = self._archive.container
-        model = self._archive.metadata["lightmaps"][self._archive.lightmaps.index(lightmap)]["model"]
+        model = self._archive.metadata["lightmaps"][index]["model"]
         for name in sorted(set(model["graphs"].values()) - self._started):
             self._started.add(name)
             if container.find(name).codec != "standard":
@@ -264,9 +265,9 @@ def verify_archive(
             if digest == "differs":
                 faults.append(Fault("digest", f"expected SHA-256 {stated}, found {found}"))
         decoding = _Decoding(archive, limits.seconds_for(container.counted_bytes), known)
-        for lightmap in archive.lightmaps:
+        for index, lightmap in enumerate(archive.lightmaps):
             say(f"decoding lightmap {lightmap.name}")
-            decoding.lightmap(lightmap)
+            decoding.lightmap(index)
         return Verdict(
             str(path),
             container.found_bytes,
