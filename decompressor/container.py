@@ -150,9 +150,9 @@ class Container:
         self._descriptor = _descriptor_of(self._file)
         try:
             self._read_header(any_size)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: an open file that was closed, or reads text
             self._file.close()
-            raise ArchiveError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+            raise ArchiveError(f"{self.path}: cannot be read: {getattr(error, 'strerror', '') or error}") from error
         except BaseException:
             self._file.close()
             raise

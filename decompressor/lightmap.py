@@ -103,6 +103,11 @@ class Lightmap:
                     self._decoder = self._family.open(self._file, self._model)
         return self._decoder
 
+    def start_graphs(self) -> None:
+        """Have onnxruntime load what `decoder` has checked and may do without; errors as of `LightmapFile`."""
+        _ = self.decoder
+        self._file.start_graphs()
+
     def describe(self) -> list[str]:
         """The fields of its model, for people."""
         return self._family.describe(self._model)

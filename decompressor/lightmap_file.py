@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .container import Container
 from .errors import LimitExceededError
@@ -30,6 +30,7 @@ class LightmapFile:
         runtime: Threads, provider, memory.
         time: What is left of the time that the lightmap's frames may take.
         gutter: What texels outside the mask are, one of GUTTERS.
+        graphs: That were loaded.
     """
 
     container: Container
@@ -40,6 +41,7 @@ class LightmapFile:
     runtime: Runtime
     time: TimeAccount
     gutter: str
+    graphs: list[Graph] = field(default_factory=list)
 
     def section(self, name: str) -> str:
         """Full name of one of the lightmap's own sections."""
@@ -47,7 +49,19 @@ class LightmapFile:
 
     def load(self, section: str, inputs: GraphInputs, *, every_frame: bool = False) -> Graph:
         """A graph of the lightmap, ready to run, which every frame or every tile needs; errors as of `Runtime.load`."""
-        return self.runtime.load(self.container, section, inputs, self.time, every_frame=every_frame)
+        self.graphs.append(self.runtime.load(self.container, section, inputs, self.time, every_frame=every_frame))
+        return self.graphs[-1]
+
+    def start_graphs(self) -> None:
+        """Have onnxruntime load the graphs that were checked, but for those that the metadata tell.
+
+        Raises:
+            InvalidGraphError: it refuses one.
+            MissingPackageError: it is not there.
+        """
+        for graph in self.graphs:
+            if self.container.find(graph.section).codec != "standard":
+                graph.start()
 
     def check_latents(self, n_bytes: int) -> None:
         """Refuse latent maps before they are made.

@@ -15,7 +15,6 @@ from . import c_module
 from .archive import Archive, open_archive
 from .container import Container
 from .errors import ArchiveError, MissingPackageError
-from .graphs.session import start_session
 from .graphs.shapes import FRAME_TEXELS
 from .lightmap import Lightmap, Region
 from .limits import DEFAULT_LIMITS, Limits
@@ -139,7 +138,6 @@ class _Decoding:
 
     def __init__(self, archive: Archive, seconds: float, known: set[str]) -> None:
         self._archive, self._path, self._left, self._known = archive, archive.container.path, seconds, known
-        self._started: set[str] = set()
         self.faults: list[Fault] = []
         self.n_frames = self.n_tiles = 0
 
@@ -150,8 +148,9 @@ class _Decoding:
             if self._left > 0 or c_module.IS_BUILT:
                 lightmap.check_mask()
             if self._left > 0:
-                _ = lightmap.decoder  # what it lacks, all tiles lack
-                self._start_graphs(index)
+                lightmap.start_graphs()  # what the decoder lacks, all tiles lack
+        except MissingPackageError:  # frames are decoded without it
+            pass
         except ArchiveError as error:
             self._fault(lightmap, error)
             return
@@ -167,18 +166,6 @@ class _Decoding:
                 everywhere += self._tile(lightmap, number, later)
         if everywhere == lightmap.n_tiles:
             self.n_frames += len(later)
-
-    def _start_graphs(self, index: int) -> None:
-        """Have onnxruntime load what decoding in C does without; graphs that are told in words are known."""
-        container = self._archive.container
-        model = self._archive.metadata["lightmaps"][index]["model"]
-        for name in sorted(set(model["graphs"].values()) - self._started):
-            self._started.add(name)
-            if container.find(name).codec != "standard":
-                try:
-                    start_session(container.read_bytes(name), provider="cpu", where=f"section {name}")
-                except MissingPackageError:  # without it frames are decoded in C alone
-                    return
 
     def _tile(self, lightmap: Lightmap, number: int, hours: list[float]) -> bool:
         """Decode a tile at some hours; whether that is possible."""

@@ -118,32 +118,33 @@ class Graph:
 
     Attributes:
         nodes: As it is stored.
+        section: Its name.
     """
 
     def __init__(self, session: Session, where: str, section: str) -> None:
-        self._shared, self._where, self._section, self.nodes = session, where, section, session.nodes
+        self._shared, self._where, self.section, self.nodes = session, where, section, session.nodes
 
-    @property
-    def _session(self) -> onnxruntime.InferenceSession:
+    def start(self) -> onnxruntime.InferenceSession:
+        """Its session; errors as of `Session.start`."""
         try:
             return self._shared.start(self._where)
         except ArchiveError as error:
-            error.section = self._section
+            error.section = self.section
             raise
 
     def invalid(self, problem: str) -> InvalidGraphError:
         """The error that says what is wrong with the graph."""
-        return InvalidGraphError(f"{self._where}: {problem}", section=self._section)
+        return InvalidGraphError(f"{self._where}: {problem}", section=self.section)
 
     @property
     def inputs(self) -> set[str]:
         """Names."""
-        return {value.name for value in self._session.get_inputs()}
+        return {value.name for value in self.start().get_inputs()}
 
     @property
     def outputs(self) -> set[str]:
         """Names."""
-        return {value.name for value in self._session.get_outputs()}
+        return {value.name for value in self.start().get_outputs()}
 
     def run(
         self, output: str, feeds: dict[str, np.ndarray], shape: tuple[int, ...], dtype: type[np.generic] = np.float32
@@ -153,7 +154,7 @@ class Graph:
         Raises:
             InvalidGraphError: the inputs do not fit, it fails, or the output is of another shape or type.
         """
-        values: np.ndarray = run_session(self._session, output, feeds, self._where)
+        values: np.ndarray = run_session(self.start(), output, feeds, self._where)
         if values.shape != shape or values.dtype != dtype:
             raise self.invalid(f"expected {output} of shape {shape}, found {values.shape} {values.dtype}")
         return values

@@ -236,3 +236,21 @@ def test_a_digest_that_differs_is_refused_where_files_are_passed_on(tmp_path: Pa
     path.write_bytes(put_together({**metadata, "sha256": "0" * 64}, stored))
     with open_archive(path) as archive, pytest.raises(ArchiveError, match="expected SHA-256 0000"):
         archive.container.verify()
+
+
+@pytest.mark.parametrize("source", ["siren-weights-1.1", "gridmlp-1.1", "daybasis-log-1.1"])
+def test_verify_hands_nothing_to_onnxruntime_that_was_not_checked(tmp_path: Path, source: str) -> None:
+    def unknown(model: onnx.ModelProto) -> None:
+        model.graph.node[0].op_type = "Unheard"
+
+    verdict = verify_archive(with_graph(source, tmp_path / "a.tod", unknown))
+    assert "Unheard" in verdict.faults[0].message and "onnxruntime" not in verdict.faults[0].message
+
+
+@pytest.mark.parametrize("value", [None, 5, [1], "0/none"])
+def test_verify_leaves_graphs_alone_that_nobody_knows(tmp_path: Path, value: object) -> None:
+    metadata, stored = take_apart((GOLDEN / "daybasis-log-1.1.tod").read_bytes())
+    metadata["lightmaps"][0]["model"]["graphs"]["later"] = value
+    metadata.pop("sha256", None)
+    (tmp_path / "a.tod").write_bytes(put_together(metadata, stored))
+    assert verify_archive(tmp_path / "a.tod").whole

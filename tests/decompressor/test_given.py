@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from todpack.decompressor import Limits, RequestError, open_archive
+from todpack.decompressor import ArchiveError, Limits, RequestError, open_archive
 from todpack.decompressor.archive import Archive
 
 PATH = Path(__file__).resolve().parents[1] / "golden" / "daybasis-ans-1.2.tod"
@@ -56,3 +56,11 @@ def test_anything_else_is_one_line(archive: Archive, other: Any) -> None:
         with pytest.raises(RequestError) as caught:
             call()
         assert str(caught.value).startswith(words)
+
+
+def test_open_files_that_are_closed_or_read_text() -> None:
+    closed = PATH.open("rb")
+    closed.close()
+    for source in (closed, PATH.open(encoding="utf-8")):
+        with pytest.raises(ArchiveError, match=r"<archive in memory>: cannot be read: "):
+            open_archive(source)  # type: ignore[arg-type]
