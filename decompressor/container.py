@@ -147,8 +147,8 @@ class Container:
             self.path, self._file = Path("<archive in memory>"), source
         else:
             raise RequestError(f"archive: expected a path or an open file, found {type(source).__name__}")
-        self._descriptor = _descriptor_of(self._file)
         try:
+            self._descriptor = _descriptor_of(self._file)
             self._read_header(any_size)
         except (OSError, ValueError) as error:  # ValueError: an open file that was closed, or reads text
             self._file.close()
