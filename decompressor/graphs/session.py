@@ -144,13 +144,21 @@ def start_session(model: bytes, *, provider: str, where: str, optimize: bool = T
 
 
 def run_session(session: onnxruntime.InferenceSession, output: str, feeds: dict[str, Any], where: str) -> Any:
-    """Run a graph and return one output.
+    """Run a graph and return one output; errors as of `run_outputs`."""
+    return run_outputs(session, [output], feeds, where)[0]
+
+
+def run_outputs(
+    session: onnxruntime.InferenceSession, outputs: list[str], feeds: dict[str, Any], where: str
+) -> list[Any]:
+    """Run a graph and return some of its outputs.
 
     Raises:
         InvalidGraphError: inputs do not fit the graph, or it fails.
     """
     try:
-        return session.run([output], feeds)[0]
+        found: list[Any] = session.run(outputs, feeds)
+        return found
     except Exception as error:  # as above
         if not _is_onnxruntimes(error):
             raise

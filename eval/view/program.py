@@ -16,7 +16,7 @@ import numpy as np
 from todpack.decompressor.errors import InvalidGraphError, needs
 from todpack.decompressor.graphs.check import check_graph
 from todpack.decompressor.graphs.dims import COLUMNS, ROWS
-from todpack.decompressor.graphs.session import start_session
+from todpack.decompressor.graphs.session import run_outputs, start_session
 from todpack.decompressor.graphs.shapes import GraphInputs
 from todpack.decompressor.limits import DEFAULT_LIMITS
 
@@ -112,9 +112,13 @@ class _Translator:
     def _step(self, node: Any, inputs: list[str]) -> dict[str, Any]:
         """What both kinds of steps share; what they do not is left to `_time` and `_texel`."""
         operator, texel = node.op_type, [self.kind[name] == "texel" for name in inputs]
-        if operator in BINARY and not (operator == "Less" and any(texel)):
+        if operator in BINARY and len(inputs) == 2 and not (operator == "Less" and any(texel)):
+            if any(texel):
+                self._check_channels(node, inputs)
             return {"op": BINARY[operator], "inputs": self._use(*inputs), "texel": texel}
         if operator in UNARY:
+            if operator == "Cast" and not self._is_copy(inputs[0], node.output[0]):
+                raise self._refuse(node, "it changes numbers")
             return {"op": UNARY[operator], "inputs": self._use(*inputs)}
         if operator == "Clip":
             return {"op": "clip", "inputs": self._use(inputs[0]), **self._bounds(node)}
@@ -123,6 +127,21 @@ class _Translator:
                 raise self._refuse(node, "it changes the number of channels")
             return {"op": "copy", "inputs": self._use(inputs[0])}
         return self._texel(node, inputs, texel) if any(texel) else self._time(node, inputs)
+
+    def _is_copy(self, name: str, cast: str) -> bool:
+        """Whether a cast leaves numbers as they are."""
+        return self.values[name].dtype in (np.bool_, np.float32) and self.values[cast].dtype == np.float32
+
+    def _check_channels(self, node: Any, inputs: list[str]) -> None:
+        """Refuse operands of a texel that have neither one number for each channel of the result nor one for all."""
+        out = self.values[node.output[0]]
+        texels = np.arange(out.size)
+        for name in inputs:
+            value, is_texel = self.values[name], self.kind[name] == "texel"
+            taken = np.broadcast_to(np.arange(value.size).reshape(value.shape), out.shape).ravel()
+            is_one = value.size == 1 and not is_texel
+            if not (is_one or np.array_equal(taken, texels if is_texel else texels // (_PROBE * _PROBE))):
+                raise self._refuse(node, "expected a number for each channel")
 
     def _time(self, node: Any, inputs: list[str]) -> dict[str, Any]:
         if node.op_type in ("Gemm", "MatMul"):
@@ -170,12 +189,20 @@ class _Translator:
     def _texel(self, node: Any, inputs: list[str], texel: list[bool]) -> dict[str, Any]:
         operator = node.op_type
         if operator in ("Gemm", "MatMul"):
-            if texel[:2] != [False, True] or self.values[inputs[0]].ndim != 2 or any(_flips(node)):
+            if (
+                texel[:2] != [False, True]
+                or any(self.values[name].ndim != 2 for name in inputs[:2])
+                or any(_flips(node))
+            ):
                 raise self._refuse(node, "expected a matrix, as it is, times texels")
+            self._check_channels(node, inputs[2:])
             return {"op": "linear", "inputs": self._use(*inputs), "texel": texel}
         if operator == "Slice":
-            index = self._slices(node, self.values[inputs[0]].ndim)[0]
-            start, end, _ = index.indices(self._channels(inputs[0]))
+            sliced, n_channels = self.values[inputs[0]], self._channels(inputs[0])
+            index, *others = self._slices(node, sliced.ndim)
+            if len(sliced) != n_channels or any(other != slice(None) for other in others):
+                raise self._refuse(node, "expected some of the channels")
+            start, end, _ = index.indices(n_channels)
             return {"op": "slice", "inputs": inputs[:1], "start": start, "end": end}
         if operator == "Concat" and all(texel) and _attributes(node)["axis"] == 0:
             return {"op": "concat", "inputs": inputs}
@@ -194,7 +221,7 @@ def _all_values(model: Any, feeds: Mapping[str, np.ndarray], channels: int, wher
     session = start_session(probe.SerializeToString(), provider="cpu", where=where, optimize=False)
     fed = {**feeds, "z": np.zeros((channels, _PROBE, _PROBE), np.float32), "time_h": np.array([12.0], np.float32)}
     outputs = [value.name for value in session.get_outputs()]
-    values = dict(zip(outputs, session.run(outputs, fed), strict=True)) | fed
+    values = dict(zip(outputs, run_outputs(session, outputs, fed, where), strict=True)) | fed
     return values | {item.name: onnx.numpy_helper.to_array(item) for item in model.graph.initializer}
 
 
@@ -208,7 +235,7 @@ def frame_program(graph: bytes, feeds: Mapping[str, np.ndarray], channels: int, 
         where: Archive and section, for messages.
 
     Raises:
-        InvalidGraphError: the graph is not allowed.
+        InvalidGraphError: the graph is not allowed, or fails.
         EvalError: the graph uses what the viewer does not know.
         MissingPackageError: the package onnx is missing.
     """

@@ -5,7 +5,7 @@ const MAX_SMALL = 192; // a table that fits into the uniforms that every device 
 
 const quarters = (n) => Math.ceil(n / 4);
 const lane = (name, i) => `${name}[${i >> 2}].${"xyzw"[i & 3]}`;
-const literal = (x) => (Number.isInteger(x) ? `${x}.0` : `${x}`);
+const literal = (x) => (/[.e]/.test(x) ? `${x}` : `${x}.0`);
 
 const GLSL_UNARY = {
   relu: (x) => `max(${x}, 0.0)`,

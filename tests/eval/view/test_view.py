@@ -6,6 +6,8 @@ import base64
 import gzip
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,13 @@ import numpy as np
 import pytest
 
 from todpack.cli import main
-from todpack.decompressor import ArchiveError, open_archive
+from todpack.decompressor import ArchiveError, InvalidGraphError, open_archive
 from todpack.eval.errors import EvalError
 from todpack.eval.view import page as page_module
 from todpack.eval.view.page import build_page
 from todpack.eval.view.payload import MAX_ERROR_CODES, encode_maps, graph_section, pack_maps
 from todpack.eval.view.program import frame_program
-from todpack.eval.web.page import embedded_json
+from todpack.eval.web.page import asset, embedded_json
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 ARCHIVES = ("daybasis-ans-1.2.tod", "gridmlp-1.0.tod")
@@ -39,21 +41,20 @@ def test_program_reaches_rgb_from_z(name: str) -> None:
     assert program.texel_steps[-1]["n"] == 3
 
 
-def small_graph(*nodes: Any) -> bytes:
-    from onnx import TensorProto, helper
+def small_graph(*nodes: Any, **constants: Any) -> bytes:
+    from onnx import TensorProto, helper, numpy_helper
 
     z = helper.make_tensor_value_info("z", TensorProto.FLOAT, [3, "h", "w"])
     time = helper.make_tensor_value_info("time_h", TensorProto.FLOAT, [1])
     rgb = helper.make_tensor_value_info("rgb", TensorProto.FLOAT, [3, "h", "w"])
-    graph = helper.make_graph(list(nodes), "frame", [z, time], [rgb])
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(list(nodes), "frame", [z, time], [rgb], tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return bytes(model.SerializeToString())
 
 
 def test_a_graph_that_the_decoder_refuses_does_not_run() -> None:
     from onnx import helper
-
-    from todpack.decompressor import InvalidGraphError
 
     nodes = [helper.make_node("Softmax", ["z"], ["soft"], axis=0), helper.make_node("Add", ["soft", "time_h"], ["rgb"])]
     with pytest.raises(InvalidGraphError, match=r"^a\.tod: operator 'Softmax' is not allowed"):
@@ -66,6 +67,44 @@ def test_a_graph_that_the_viewer_does_not_know_is_refused() -> None:
     turned = [helper.make_node("Transpose", ["z"], ["t"], perm=[0, 2, 1]), helper.make_node("Relu", ["t"], ["rgb"])]
     with pytest.raises(EvalError, match="Transpose t: the operator is not known"):
         frame_program(small_graph(*turned), {}, 3, "a.tod")
+
+
+def test_a_graph_that_the_page_would_compute_otherwise_is_refused() -> None:
+    from onnx import helper
+
+    node, first = helper.make_node, {"start": [0], "end": [1], "axis": [0]}
+    refused: dict[str, tuple[list[Any], dict[str, Any]]] = {
+        "Cast i: it changes numbers": (
+            [node("Cast", ["z"], ["i"], to=7), node("Cast", ["i"], ["rgb"], to=1)],
+            {},
+        ),
+        "Min rgb: the operator is not known": (
+            [node("Min", ["z", "a", "b"], ["rgb"])],
+            {"a": np.float32(1), "b": np.float32(2)},
+        ),
+        "Mul rgb: expected a number for each": (
+            [node("Slice", ["z", "start", "end", "axis"], ["red"]), node("Mul", ["red", "w"], ["rgb"])],
+            {**first, "w": np.ones((3, 1, 1), np.float32)},
+        ),
+    }
+    for message, (nodes, constants) in refused.items():
+        with pytest.raises(EvalError, match=message):
+            frame_program(small_graph(*nodes, **constants), {}, 3, "a.tod")
+
+
+def test_a_graph_that_fails_is_refused() -> None:
+    from onnx import helper
+
+    gather = helper.make_node("Gather", ["z", "channels"], ["rgb"], axis=0)
+    with pytest.raises(InvalidGraphError, match=r"^a\.tod: the graph fails: "):
+        frame_program(small_graph(gather, channels=[0, 1, 7]), {}, 3, "a.tod")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node")
+def test_numbers_of_shaders() -> None:
+    script = asset("view/shader.js") + "\nconsole.log([255, -0.5, 1e-7, -3.4028234663852886e38].map(literal).join())"
+    found = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True).stdout
+    assert found == "255.0,-0.5,1e-7,-3.4028234663852886e+38\n"
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
