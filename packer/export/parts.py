@@ -30,6 +30,8 @@ from ..siren.pack import add_siren
 MERGES = {"mean": "mean", "learned": "weighted"}
 """Names of hash merges, and those of the original recipe."""
 CHECKED_HOURS = (0.0, 3.25, 9.5, 14.75, 21.0)
+NO_MLP = KeyError, IndexError, ValueError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError
+"""What weights that are missing, or of other shapes, make of the work on them."""
 MOST_ERROR = 0.05  # of codes 0..255; weights and sums of float32 leave 1e-3
 
 
@@ -102,9 +104,10 @@ def parts_of(archive: Archive, index: int) -> Parts:
     section = model["graphs"]["frame"]
     try:
         mlp = _mlp_of(archive.container.read_bytes(section), model["mlp"]["layers"], latents.shape[-1])
-    except (KeyError, ValueError) as error:
+        made = frame_graph(mlp, model["mlp"]["layers"], latents.shape[-1], model["residual_mode"], "fp32")
+    except NO_MLP as error:
         raise PackError(f"{archive.container.path}: {section}: expected the graph of an MLP: {error}") from error
-    _check(lightmap, mlp, model, f"{archive.container.path}: {section}")
+    _check(lightmap, made, f"{archive.container.path}: {section}")
     if baseline is not None and mlp["mlp_input_features"].shape[1] > latents.shape[-1]:
         latents = np.concatenate([latents, baseline.astype(np.float32) / np.float32(SRGB_PEAK)], axis=-1)
     return Parts(
@@ -128,14 +131,13 @@ def parts_of(archive: Archive, index: int) -> Parts:
     )
 
 
-def _check(lightmap: Lightmap, mlp: Mapping[str, np.ndarray], model: dict[str, Any], where: str) -> None:
-    """Compare some rows of what the parts make with the archive's: its graph may compute anything with these weights.
+def _check(lightmap: Lightmap, graph: bytes, where: str) -> None:
+    """Compare some rows of what the parts make, by their graph, with the archive's, which may compute anything.
 
     Raises:
         PackError: they differ.
     """
-    maps, n_layers, residual = lightmap.latents(), model["mlp"]["layers"], model["residual_mode"]
-    graph = frame_graph(mlp, n_layers, len(maps) - (3 if residual else 0), residual, "fp32")
+    maps = lightmap.latents()
     session = start_session(graph, provider="cpu", where=where)
     for number, time_h in enumerate(CHECKED_HOURS):
         row = number * (lightmap.height - 1) // (len(CHECKED_HOURS) - 1)
@@ -148,7 +150,7 @@ def _check(lightmap: Lightmap, mlp: Mapping[str, np.ndarray], model: dict[str, A
 
 def _fields_of(model: dict[str, Any]) -> dict[str, Any]:
     fields = {name: value for name, value in model.items() if name not in ("graphs", "storage", "latent", "f1")}
-    if fields.get("hash") and "probes" in fields["hash"]:
+    if fields.get("hash") and (fields["hash"].get("probes") or 1) > 1:
         fields["hash"] = None  # the tensors are dense grids
     if fields.get("hash"):
         hashing, n_levels = fields["hash"], len(fields["levels"])
@@ -175,7 +177,7 @@ def _mlp_of(graph: bytes, n_layers: int, n_features: int) -> dict[str, np.ndarra
 
     Raises:
         KeyError: an initializer is missing.
-        ValueError: it is no graph.
+        IndexError, ValueError: one is of another shape.
     """
     constants = {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(graph).graph.initializer}
 

@@ -55,15 +55,19 @@ def constant(name: str, value: float) -> Change:
     return change
 
 
-def decoy_knee(model: onnx.ModelProto) -> None:
-    """The knee under another name, and a constant of its name that nothing takes."""
-    knee = next(one for one in model.graph.initializer if one.name == "knee")
-    renamed = numpy_helper.from_array(numpy_helper.to_array(knee), "bend")
-    for node in model.graph.node:
-        for n, name in enumerate(node.input):
-            node.input[n] = "bend" if name == "knee" else name
-    model.graph.initializer.append(renamed)
-    constant("knee", 5.0)(model)
+def decoy(name: str, value: np.ndarray) -> Change:
+    """A constant under another name, and another one of its name that nothing takes."""
+
+    def change(model: onnx.ModelProto) -> None:
+        stored = next(one for one in model.graph.initializer if one.name == name)
+        renamed = numpy_helper.from_array(numpy_helper.to_array(stored), "renamed")
+        for node in model.graph.node:
+            for n, taken in enumerate(node.input):
+                node.input[n] = "renamed" if taken == name else taken
+        stored.CopyFrom(numpy_helper.from_array(value, name))
+        model.graph.initializer.append(renamed)
+
+    return change
 
 
 def sine(model: onnx.ModelProto) -> None:
@@ -164,7 +168,7 @@ def test_what_stores_the_matrix_refuses_another_graph(
 
 
 def test_a_knee_that_nothing_subtracts_is_not_taken_for_it(tmp_path: Path) -> None:
-    changed = with_graph("daybasis-log-1.1", tmp_path / "a.tod", decoy_knee)
+    changed = with_graph("daybasis-log-1.1", tmp_path / "a.tod", decoy("knee", np.array([5.0], np.float32)))
     with open_archive(changed) as archive, open_archive(GOLDEN / "daybasis-log-1.1.tod") as before:
         found, wanted = (one.decode(3.0, dtype="float32") for one in (archive, before))
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)  # exp is the runtime's
@@ -194,6 +198,19 @@ def test_parts_are_of_the_graph_that_makes_the_frames(
     assert not (tmp_path / "parts").exists()
     whole = GOLDEN / f"{source}.tod"
     assert main(["export", str(whole), "-o", str(tmp_path / "parts"), "--profile", "parts"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("bias_0", np.zeros(8)), ("weight_1_fp16", np.zeros(())), ("weight_1_fp16", np.zeros((5, 5)))]
+)
+def test_parts_whose_weights_are_others(
+    tmp_path: Path, name: str, value: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = with_graph("siren-weights-1.1", tmp_path / "a.tod", decoy(name, value.astype(np.float32)))
+    assert verify_archive(path).whole
+    assert main(["export", str(path), "-o", str(tmp_path / "parts"), "--profile", "parts"]) == 1
+    assert ": 0/frame.onnx: expected the graph of an MLP" in capsys.readouterr().err
+    assert not (tmp_path / "parts").exists()
 
 
 @pytest.mark.parametrize("source", ["gridmlp-1.1", "siren-weights-1.1"])
