@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
+from typing import Any
 
 from .archive import Archive, open_archive
 from .damage import Damage, decode_around, find_damage, mark, whole_frame
@@ -27,7 +29,7 @@ from .errors import (
 from .files import check_output, check_outputs, check_suffix, make_folder, write_json, write_text
 from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
-from .hours_file import hours_text
+from .hours_file import hours_text, hours_there
 from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
@@ -58,8 +60,16 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+class _Parser(argparse.ArgumentParser):
+    def print_help(self, file: Any = None) -> None:
+        """As the library's, which says nothing where its help cannot be written."""
+        out = sys.stdout if file is None else file
+        out.write(self.format_help())
+        out.flush()
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=prog,
         description="Decode the hours of a todpack archive.",
         epilog=EXAMPLES,
@@ -256,6 +266,8 @@ def run(args: argparse.Namespace) -> None:
         frames = [out / file for out in places.values() for file in files]
         lists = [out / HOURS_FILE for out in places.values() if hours_text(out, files) is not None]
         check_outputs([*frames, *lists, *timings], [args.archive], overwrite=args.overwrite, folders=[args.out])
+        if not args.overwrite:
+            _refuse_other_hours(places.values(), files)
         _say_missing(args.out, frames)
         for lightmap, out in places.items():
             try:
@@ -280,6 +292,18 @@ def run(args: argparse.Namespace) -> None:
             f"{args.archive}: {len(faults)} damaged; what is whole was decoded, the rest marked or left out"
         )
     log.info("done in %.2f s", total_ms / 1e3)
+
+
+def _refuse_other_hours(folders: Iterable[Path], files: Mapping[str, float]) -> None:
+    """Names have but some digits: the frame of 19.9999 h is not replaced by that of 19.99 h."""
+    for folder in folders:
+        there = hours_there(folder)
+        for name, time_h in files.items():
+            if there.get(name, time_h) != time_h:
+                raise OutputError(
+                    f"{folder / name}: expected the frame of {time_h:.10g} h, found that of {there[name]:.10g} h; "
+                    "replace it by --overwrite"
+                )
 
 
 def _say_missing(out: Path, frames: list[Path]) -> None:
@@ -335,6 +359,10 @@ def _main(argv: list[str] | None, prog: str) -> int:
         )
     except SystemExit as stop:
         return int(stop.code or 0)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
+        sys.stderr.write(f"todpack: error: standard output cannot be written: {error.strerror or error}\n")
+        return 1
     except OutputError as error:
         sys.stderr.write(f"todpack: error: {error}\n")
         return 1

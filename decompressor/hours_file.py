@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 NAME = "hours.txt"
 HEADING = "# hours of the frames, by todpack"
 UNSIGNED = (".npy", ".bin")
@@ -46,6 +48,22 @@ def listed(folder: Path) -> dict[str, float]:
         return {}
 
 
+def hour_text(hour: float) -> str:
+    """The shortest decimal that reads back to the same hour, never with an exponent."""
+    return np.format_float_positional(hour, trim="0")
+
+
+def hours_there(folder: Path) -> dict[str, float]:
+    """Hour of each decoded frame in a folder, by its name or, where that is in it, by our list."""
+    names = [path.name for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    told = {
+        name: float(found[1])
+        for name in names
+        if (found := _OUR_NAME.fullmatch(name)) and Path(name).suffix not in UNSIGNED  # who wrote those, the list says
+    }
+    return told | {name: hour for name, hour in listed(folder).items() if name in names}
+
+
 def hours_text(folder: Path, frames: Mapping[str, float]) -> str | None:
     """The content of hours.txt once these frames are written, with those that are there; None where none is needed.
 
@@ -53,18 +71,12 @@ def hours_text(folder: Path, frames: Mapping[str, float]) -> str | None:
         folder: Of the frames; it need not be there yet.
         frames: Hour of each, by the name of its file.
     """
-    before = listed(folder)
-    names = [path.name for path in sorted(folder.iterdir())] if folder.is_dir() else []
-    hours = {
-        name: float(found[1])
-        for name in names
-        if (found := _OUR_NAME.fullmatch(name)) and Path(name).suffix not in UNSIGNED  # who wrote those, this list says
-    }
-    hours |= {name: hour for name, hour in before.items() if name in names} | dict(frames)
+    hours = hours_there(folder) | dict(frames)
     kinds = {suffix: dict[str, float]() for suffix in sorted({Path(name).suffix for name in hours})}
     for name, hour in sorted(hours.items(), key=lambda row: row[1]):
         kinds[Path(name).suffix][name] = hour
     is_needed = any(suffix in UNSIGNED or not _names_tell(kind) for suffix, kind in kinds.items())
-    if not is_needed and not before:
+    if not is_needed and not listed(folder):
         return None
-    return "\n".join([HEADING, *(f"{name} {hour!r}" for kind in kinds.values() for name, hour in kind.items())]) + "\n"
+    rows = [f"{name} {hour_text(hour)}" for kind in kinds.values() for name, hour in kind.items()]
+    return "\n".join([HEADING, *rows]) + "\n"

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from todpack.decompressor.errors import OutputError
+
 from .errors import EvalError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -93,12 +95,16 @@ def run_todpack(
 
     Raises:
         EvalError: It failed or was killed, as `todpack COMMAND: REASON`.
+        OutputError: The log cannot be written.
     """
 
     def write(text: str) -> None:
         if log is not None:
-            with open(log, "a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+            try:
+                with open(log, "a", encoding="utf-8", errors="backslashreplace") as file:
+                    file.write(text)
+            except OSError as error:
+                raise OutputError(f"{log}: cannot be written: {error.strerror or error}") from error
 
     limits = {} if threads is None else dict.fromkeys(THREAD_VARIABLES, str(threads))
     write(f"$ todpack {' '.join(words)}\n")

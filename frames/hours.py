@@ -184,8 +184,11 @@ def _file_beside(folder: Path) -> Path | None:
     places = [folder, folder.parent, *([folder.parent.parent] if folder.name == "png" else [])]
     for place in places:
         for name in HOURS_NAMES:
-            if (place / name).is_file():
-                return place / name
+            path = place / name
+            if path.is_file():
+                return path
+            if os.path.lexists(path):
+                raise DataError(f"{path}: expected a file with a list of times, found something else or a broken link")
     return None
 
 

@@ -168,10 +168,11 @@ def test_module_is_the_same_command() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_standard_output_is_one_line(tiny_archive: Path) -> None:
+@pytest.mark.parametrize("words", ["inspect ARCHIVE", "decompress --help"])
+def test_a_full_standard_output_is_one_line(words: str, tiny_archive: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "todpack", "inspect", str(tiny_archive)],
+            [sys.executable, "-m", "todpack", *words.replace("ARCHIVE", str(tiny_archive)).split()],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,8 @@ def compress(
         return
     line = f"{out}: {report.size_bytes} bytes, "
     if report.psnr_db is not None:
-        line += f"{report.psnr_db:.2f} dB, q_step {report.q_step:g}, K = {report.n_components}"
+        quality = "no light" if math.isnan(report.psnr_db) else f"{report.psnr_db:.2f} dB"  # no peak, no PSNR
+        line += f"{quality}, q_step {report.q_step:g}, K = {report.n_components}"
         line += ", refined" if report.is_refined else ", closed form"
     else:
         kept = f", {report.n_kept} of them finished before" if report.n_kept else ""

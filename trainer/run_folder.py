@@ -12,6 +12,7 @@ model.infnerf, checkpoints/best.pth of `nerf train`, instead of arrays.npz
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from todpack.packer.errors import ConfigError
 from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
 from todpack.packer.staging_folder import put_folder, settle_folder
 
+log = logging.getLogger("todpack.train")
 _taken: dict[Path, int] = {}  # descriptors that hold the locks of this process's run folders
 MARK_NAME = "unfinished"  # in a folder beside a run: a training, and not an older run that was replaced
 BASELINE_NAME = "baseline.png"
@@ -142,6 +144,7 @@ def fresh_folder(out_dir: Path, family: str, config: dict[str, Any], *, resume: 
         overwrite = is_run(place)
         if (_beside(place) / CHECKPOINT_NAME).is_file() or (overwrite and not _is_same(place, family, config)):
             raise ConfigError(f"{out_dir}: --resume: holds another run; replace it by --overwrite")
+        log.info("--resume: this training keeps nothing of an unfinished run; it begins afresh")
     return work_folder(out_dir, resume=False, overwrite=overwrite)
 
 

@@ -119,6 +119,10 @@ def rd(
     with ProgressLine("peers") as line:
         peers = reference_peers(crfs, distances)
         references = run_peers(day_frames(day), day.valid, peers, lpips=measure, progress=line.update)
+    others = peer_curves(references) + added
+    names = safe_names([*(sweep.name for sweep in chosen), *(curve["name"] for curve in others)])
+    files = [out_dir / RESULTS / f"{name}.json" for name in names]
+    check_replaced(files, overwrite=overwrite)  # what stops the command is told before the trainings
     make_folder(out_dir / "trials")
     settings = TrialSettings(
         data_path,
@@ -131,11 +135,10 @@ def rd(
     )
     with ProgressLine("rd") as line:
         swept = run_sweeps(chosen, out_dir, settings, repeats, line.update)
-    swept["curves"] += peer_curves(references) + added
-    swept["absent"] = references.absent
-    names = safe_names([curve["name"] for curve in swept["curves"]])
-    results = {out_dir / RESULTS / f"{name}.json": one for name, one in zip(names, swept["curves"], strict=True)}
-    check_replaced(results, overwrite=overwrite)
+    trained = {curve["name"]: curve for curve in swept["curves"]}  # a sweep whose trials all failed has none
+    curves = [*(trained.get(sweep.name) for sweep in chosen), *others]
+    results = {path: curve for path, curve in zip(files, curves, strict=True) if curve is not None}
+    swept |= {"curves": list(results.values()), "absent": references.absent}
     write_json(out_dir / FIGURES, swept)
     make_folder(out_dir / RESULTS)
     for path, curve in results.items():

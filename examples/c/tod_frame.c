@@ -48,13 +48,16 @@ int main(int argc, char **argv) {
     return fail(argv[1], error.text);
   const int lightmap = argc == 5 ? tod_find_lightmap(archive, argv[4]) : 0;
   const TodLightmapInfo *info = tod_lightmap(archive, lightmap);
+  char *end;
+  const double time_h = strtod(argv[2], &end);
+  if (end == argv[2] || *end)
+    return fail(argv[2], "expected an hour such as 5.9");
   if (!info)
     return fail(argv[4], "the archive has no such lightmap");
   const size_t n_pixel_bytes = 3 * (size_t)info->width * (size_t)info->height;
   unsigned char *pixels = malloc(n_pixel_bytes);
   const TodTarget target = {pixels, 0, n_pixel_bytes, TOD_RGB8};
-  if (tod_decode(archive, lightmap, atof(argv[2]), NULL, &target, &error) !=
-      TOD_OK)
+  if (tod_decode(archive, lightmap, time_h, NULL, &target, &error) != TOD_OK)
     return fail(argv[1], error.text);
   if (!write_picture(argv[3], info, pixels))
     return fail(argv[3], "cannot be written");

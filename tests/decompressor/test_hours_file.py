@@ -27,6 +27,7 @@ ASKED = (
     [10.25, 10.5, 10.75],
     [5.999, 6.0, 6.001],
     [0.0, 0.123456, 23.999999],
+    [1e-05, 5.5, 7.25],
 )
 
 
@@ -124,3 +125,18 @@ def test_ema_smooths_over_the_frames_that_are_written(archive: Path, tmp_path: P
         smooth = np.float32(0.25) * smooth + np.float32(0.75) * plain[index] if index else plain[0]
         np.testing.assert_array_equal(np.load(tmp_path / f"tod_{hour}.npy"), to_codes(smooth))
     assert main([*words, "--ema", "1"]) == 1
+
+
+def test_the_frame_of_another_hour_is_not_replaced(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(archive), "-o", str(tmp_path / "out"), "-q", "--hours"]
+    for first, second in (("19.9999", "19.99"), ("7.25", "7.2500001")):
+        assert main([*words, first]) == 0
+        before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+        assert main([*words, second]) == 1
+        message = f"expected the frame of {second} h, found that of {first} h; replace it by --overwrite"
+        assert message in capsys.readouterr().err
+        assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+        assert main([*words, first]) == 0
+        assert main([*words, second, "--overwrite"]) == 0

@@ -176,3 +176,10 @@ def test_folders_whose_names_no_terminal_shows(tiny_day: Path, tmp_path: Path, f
     assert main(["compress", str(tmp_path / folder), "-o", str(out), "--refine", "none"]) == 0
     with open_archive(out, provider="cpu") as archive:
         assert archive.lightmaps[0].name == name
+
+
+def test_a_day_without_light_has_no_decibels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for hour in range(3):
+        np.save(tmp_path / f"lm_{hour:02d}.npy", np.zeros((8, 8, 3), np.float32))
+    assert run("compress", tmp_path, "-o", tmp_path / "x.tod", "--mask", "none") == 0
+    assert " bytes, no light, q_step " in capsys.readouterr().out

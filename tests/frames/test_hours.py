@@ -214,3 +214,14 @@ def test_what_is_no_time(text: str) -> None:
 def test_a_missing_file_of_times_is_called_that(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"times\.txt: expected a file with a list of times, found none there"):
         find_times(tmp_path, [tmp_path / "a.png"], "times.txt")
+
+
+def test_a_list_of_times_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.png", "b.png")]
+    (tmp_path / "hours.txt").symlink_to(tmp_path / "gone.txt")
+    with pytest.raises(DataError, match=r"hours\.txt: expected a file with a list of times, found something else"):
+        find_times(tmp_path, files)
+    (tmp_path / "hours.txt").unlink()
+    (tmp_path / "hours.csv").mkdir()
+    with pytest.raises(DataError, match=r"hours\.csv: expected a file with a list of times"):
+        find_times(tmp_path, files)

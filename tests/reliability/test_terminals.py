@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from todpack.cli import main
-from todpack.decompressor.errors import TodpackError
+from todpack.decompressor.errors import OutputError, TodpackError
 from todpack.decompressor.plain_text import MAX_LINE, PlainText, one_line, printable, shown
 from todpack.decompressor.signatures import ZIP_COMMENT
 from todpack.eval.errors import EvalError
@@ -65,6 +65,11 @@ def test_a_trial_logs_a_path_of_any_bytes(tmp_path: Path) -> None:
     with pytest.raises(EvalError, match="todpack verify: "):
         run_todpack(["verify", str(tmp_path / "bad\udcff.tod")], log=tmp_path / "log.txt")
     assert (tmp_path / "log.txt").read_text("utf-8").startswith("$ todpack verify ")
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=f"^{tmp_path}: cannot be written: Is a directory$"):
+        run_todpack(["verify", "nothing.tod"], log=tmp_path)
 
 
 @pytest.mark.thorough

@@ -55,8 +55,6 @@ def train(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) -> Non
         raise ConfigError("--resume, --overwrite: expected one of them, found both")
     with needs("pack", "daybasis"):
         from .train import train_daybasis
-    if values["resume"]:
-        log.info("--resume: daybasis keeps nothing of an unfinished run; it begins afresh")
     config = DayBasisConfig(**option_values(DayBasisConfig, values))
     refine = _refiner(values)
     switches = {name: values[name] for name in ("resume", "overwrite", "quiet")}

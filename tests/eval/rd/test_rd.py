@@ -87,6 +87,19 @@ def test_an_unknown_sweep_is_refused() -> None:
         chosen_sweeps(["jpeg"])
 
 
+def test_a_result_of_others_is_told_before_the_trainings(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install todpack[compare])")
+    (tmp_path / "results").mkdir()
+    mine = tmp_path / "results" / "daybasis.json"
+    mine.write_text("{}")
+    quiet = ["--crf", "", "--distance", "", "--no-lpips", "--sweeps", "daybasis"]
+    assert main(["eval", "rd", str(tiny_day), "-o", str(tmp_path), *quiet]) == 1
+    assert f"{mine}: is there, and was not written by todpack" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
 @pytest.mark.thorough
 def test_command_sweeps_and_draws(
     tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

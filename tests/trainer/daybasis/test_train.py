@@ -82,7 +82,7 @@ def test_killed_training_starts_afresh_and_says_so(
     caplog.set_level("INFO")
     assert not (killed / "config.json").exists()
     assert main(["train", str(noisy_day), "-o", str(killed), *OPTIONS, "--resume"]) == 0
-    assert "--resume: daybasis keeps nothing of an unfinished run; it begins afresh" in caplog.messages
+    assert "--resume: this training keeps nothing of an unfinished run; it begins afresh" in caplog.messages
     assert main(["train", str(noisy_day), "-o", str(whole), *OPTIONS]) == 0
     assert (killed / "arrays.npz").read_bytes() == (whole / "arrays.npz").read_bytes()
     logs = [(folder / "log.csv").read_text().splitlines() for folder in (killed, whole)]
