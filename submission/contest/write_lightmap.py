@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from todpack.decompressor.archive import Archive
@@ -22,8 +24,15 @@ from todpack.decompressor.time_account import TimeAccount
 from todpack.packer.errors import PackError
 
 from ..plain_bits.golomb import MAX_BITS
-from ..plain_bits.header import CENTROID_SCALE, MAGIC, MAGIC_WITH_OUTLIERS, Header, with_checksum
-from ..plain_bits.opened import WORD_BITS, region_bits
+from ..plain_bits.header import (
+    CENTROID_SCALE,
+    MAGIC,
+    MAGIC_WITH_OUTLIERS,
+    Header,
+    least_file_bytes,
+    with_checksum,
+)
+from ..plain_bits.opened import WORD_BITS, PlainFile, region_bits
 from ..plain_bits.tables import EXPONENT_BIAS, EXPONENT_BITS, HOUR_BITS, HOUR_STEPS, RICE_BITS
 from ..plain_bits.zero_flags import N_LEVELS, write_flags
 from .write_bands import BitWriter, best_order, write_bands
@@ -40,7 +49,8 @@ def plain_bits_of(opened: Archive, index: int) -> bytes:
         index: Of the lightmap.
 
     Raises:
-        PackError: the family, the graph, the times or so large numbers cannot be written so.
+        PackError: the family, the graph, the times or so large numbers cannot be written so; nothing is given that does
+            not read back.
         ArchiveError: the archive is damaged.
     """
     container = opened.container
@@ -99,7 +109,22 @@ def plain_bits_of(opened: Archive, index: int) -> bytes:
         smoothing_x=along_x,
         smoothing_y=along_y,
     )
-    return with_checksum(header, writer.to_bytes())
+    data = with_checksum(header, _filled_up(writer.to_bytes(), header, valid))
+    try:
+        file = PlainFile(Path(lightmap.name), data=data)
+        for _ in file.tiles():
+            pass
+        file.outliers()
+    except ValueError as error:
+        raise PackError(f"{where}: cannot be written as plain bits: {error}") from error
+    return data
+
+
+def _filled_up(content: bytes, header: Header, valid: np.ndarray) -> bytes:
+    """Zero bytes behind what a flat lightmap takes, until its reader may use the memory that it needs."""
+    tiles = [place.cut(valid) for place in TileGrid(header.height, header.width, header.tile)]
+    n_texels = max(tiles[0].size, sum(tile.size for tile in tiles if tile.any()))
+    return content.ljust(least_file_bytes(header.memory_bytes(n_texels)), b"\0")
 
 
 def write_mask(writer: BitWriter, valid: np.ndarray) -> None:

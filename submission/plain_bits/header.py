@@ -27,6 +27,11 @@ def memory_for(file_bytes: int) -> int:
     return MEMORY_PER_BYTE * max(file_bytes, LEAST_FILE_BYTES)
 
 
+def least_file_bytes(memory: int) -> int:
+    """Size from which on a file may ask for so much."""
+    return 0 if memory <= memory_for(0) else -(-memory // MEMORY_PER_BYTE)
+
+
 class Header(NamedTuple):
     """The first bytes of a file, in this order; scaled integers say their scale in FORMAT.md."""
 

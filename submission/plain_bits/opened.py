@@ -40,14 +40,15 @@ class PlainFile:
     Args:
         path: The file.
         is_native: Whether the native core decodes it, None: where it is there.
+        data: Its bytes, where they are not read from there.
 
     Raises:
         OSError: there is no such file.
         ValueError: it is not such a file, it is cut off, or it asks for more memory than a file of its size may.
     """
 
-    def __init__(self, path: Path, is_native: bool | None = None) -> None:
-        data = path.read_bytes()
+    def __init__(self, path: Path, is_native: bool | None = None, data: bytes | None = None) -> None:
+        data = path.read_bytes() if data is None else data
         self._path, self.n_bytes = path, len(data)
         self._is_native = native.IS_THERE if is_native is None else is_native
         try:

@@ -177,6 +177,17 @@ def test_a_knee_that_nothing_subtracts_is_not_taken_for_it(tmp_path: Path) -> No
         assert _plain_bits(before)
 
 
+@pytest.mark.parametrize("knee", [-1.0, -1e-30, 1e31])
+def test_a_knee_that_plain_bits_lack_is_refused(
+    tmp_path: Path, knee: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = with_graph("daybasis-log-1.1", tmp_path / "a.tod", constant("knee", knee))
+    assert verify_archive(path).whole
+    assert main(["submit", "build", str(path), "--layout", "contest", "-o", str(tmp_path / "out")]) == 1
+    assert "cannot be written as plain bits: " in capsys.readouterr().err
+    assert [one.name for one in tmp_path.iterdir()] == ["a.tod"]
+
+
 @pytest.mark.parametrize("hours", [[24 * n / 24.0001 for n in range(24)], [n + 0.99999999 for n in range(24)]])
 def test_times_that_plain_bits_lack_are_refused(tmp_path: Path, hours: list[float]) -> None:
     radiance = np.random.default_rng(0).random((24, 8, 8, 3), np.float32)

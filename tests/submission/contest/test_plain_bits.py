@@ -25,7 +25,8 @@ from todpack.submission.plain_bits.bands import read_rice
 from todpack.submission.plain_bits.flag_lists import INVERTED, N_STARTS, read_lists
 from todpack.submission.plain_bits.golomb import read_golomb
 from todpack.submission.plain_bits.header import HEADER, Header, with_checksum
-from todpack.submission.plain_bits.lightmap import read_lightmap
+from todpack.submission.plain_bits.lightmap import read_lightmap, times_of
+from todpack.submission.plain_bits.opened import PlainFile
 from todpack.submission.plain_bits.sorted_bands import read_sorted_bands
 from todpack.submission.plain_bits.zero_flags import N_LEVELS, padded, read_flags, write_flags
 
@@ -182,6 +183,23 @@ def test_decodes_to_the_archives_values(tmp_path, transfer, smoothing):
             np.testing.assert_allclose(lightmap.radiance(time_h), expected, rtol=1e-5, atol=1e-6)
         np.testing.assert_array_equal(lightmap.times.affine(24.0)[0], lightmap.times.affine(0.0)[0])
     assert len(data) < 1.4 * path.stat().st_size  # of so small a lightmap, whose side information the archive codes
+
+
+@pytest.mark.thorough
+def test_a_large_lightmap_of_few_bytes_may_take_its_memory(tmp_path):
+    valid = np.zeros((1024, 1024), bool)
+    valid[:8, :8] = True
+    radiance = (valid[None, ..., None] * np.full((3, 1, 1, 3), 0.5)).astype(np.float32)
+    encode_day(Day(radiance, valid, np.arange(3.0), "linear", "flat"), CONFIG, DayBasisPackOptions()).write(
+        tmp_path / "a.tod"
+    )
+    data = bits_of(tmp_path / "a.tod")
+    file = PlainFile(tmp_path / "a.bin", data=data)
+    ((_, maps),) = file.tiles()
+    np.testing.assert_allclose(times_of(file).radiance(maps, 1.0)[:8, :8], 0.5, rtol=0.01)
+    end = len(data.rstrip(b"\0"))
+    with pytest.raises(ValueError, match="numbers in its header that none has"):
+        PlainFile(tmp_path / "a.bin", data=data[:end])  # without what fills it up
 
 
 @pytest.mark.thorough
