@@ -120,7 +120,8 @@ def _check_shape(node: Node, shape: Shape) -> None:
 
 
 def _seconds(node: Node, values: list[Value], n_items: int) -> float:
-    seconds = NODE_S + 1e-9 * OPERATORS[node.operator].item_ns * n_items
+    passes = max(1, len(values) - 1) if node.operator == "Min" else 1  # it takes any number of values, two at a time
+    seconds = NODE_S + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
     if node.operator in ("MatMul", "Gemm"):
         side = -2 if node.attributes.get("transA") else -1
         seconds += PRODUCT_S * n_items * values[0].shape[side].c

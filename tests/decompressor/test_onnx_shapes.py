@@ -155,6 +155,12 @@ def test_growth_with_the_run_is_known() -> None:
     assert one.seconds == pytest.approx(2 * NODE_S + 64 * per_texel)
 
 
+@pytest.mark.parametrize(("n_values", "passes"), [(1, 1), (2, 1), (30_000, 29_999)])
+def test_a_minimum_of_many_values_costs_each(n_values: int, passes: int) -> None:
+    cost = check_graph(graph_of([node("Min", ["z"] * n_values)]), GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
+    assert cost.seconds == pytest.approx(NODE_S + 1e-9 * 4 * 64 * passes)
+
+
 SIZE = [node("Shape", ["z"], "s"), node("Slice", ["s", "one", "three"], "size")]
 ENDS = {"one": np.array([1]), "three": np.array([3])}
 
