@@ -3,7 +3,7 @@
 The rule: a PSNR target gives the smallest archive that has at least that PSNR, a size target the best archive that is
 at most that large, of the steps that were tried. The trials close in on the target until it is met within a tolerance,
 or until neighboring steps lie on both sides of it: where the curve itself jumps, the side that keeps the promise is
-taken.
+taken. A day without light has no PSNR (NaN) and meets any target.
 """
 
 from __future__ import annotations
@@ -110,6 +110,8 @@ def search_step(
     for _ in range(MAX_TRIALS):
         day = pack(2.0**at)
         value = height(day)
+        if math.isnan(value):
+            return day
         if nearest is None or abs(value - goal) < abs(height(nearest) - goal):
             nearest = day
         if is_allowed(value):
@@ -155,6 +157,8 @@ def approach_step(
     at, before = math.log2(start), None
     for _ in range(MAX_APPROACHES):
         day = pack(2.0**at)
+        if by_psnr and math.isnan(day.psnr_db):
+            break
         value = min(day.psnr_db, CEILING_DB) if by_psnr else math.log(day.size_bytes)
         if before is not None and before[0] != at:
             found = (value - before[1]) / (at - before[0])

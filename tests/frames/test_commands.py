@@ -178,8 +178,27 @@ def test_folders_whose_names_no_terminal_shows(tiny_day: Path, tmp_path: Path, f
         assert archive.lightmaps[0].name == name
 
 
-def test_a_day_without_light_has_no_decibels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("words", [(), ("--target-psnr", 40), ("--target-size", 1000)])
+def test_a_day_without_light_has_no_decibels(
+    tmp_path: Path, words: tuple[object, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     for hour in range(3):
         np.save(tmp_path / f"lm_{hour:02d}.npy", np.zeros((8, 8, 3), np.float32))
-    assert run("compress", tmp_path, "-o", tmp_path / "x.tod", "--mask", "none") == 0
+    assert run("compress", tmp_path, "-o", tmp_path / "x.tod", "--mask", "none", *words) == 0
     assert " bytes, no light, q_step " in capsys.readouterr().out
+    with open_archive(tmp_path / "x.tod") as archive:
+        assert not archive.decode(1.0, dtype="float32").any()
+
+
+@pytest.mark.thorough
+def test_a_lightmap_without_light_meets_a_levels_target(tmp_path: Path) -> None:
+    for lit, name in ((0.0, "dark"), (1.0, "bright")):
+        (tmp_path / "level" / name).mkdir(parents=True)
+        for hour in range(4):
+            np.save(tmp_path / "level" / name / f"lm_{hour}.npy", lit * RADIANCE[hour])
+    words = ("--mask", "none", "--refine", "none", "--target-psnr", 40)
+    assert run("compress", tmp_path / "level", "-o", tmp_path / "x.tod", *words) == 0
+    with open_archive(tmp_path / "x.tod") as archive:
+        bright, dark = (lightmap.decode(6.0, dtype="float32") for lightmap in archive.lightmaps)
+    assert bright.any()
+    assert not dark.any()
