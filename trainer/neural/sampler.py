@@ -10,6 +10,8 @@ from torch import Tensor
 
 from todpack.frames import Day
 
+from ..checkpoint import digest_of
+
 
 class DaySampler:
     """Draws texels of a day; every draw depends on (seed, epoch) alone, so that a resumed run sees the same batches.
@@ -18,6 +20,7 @@ class DaySampler:
         texels: (N,) int64 indices (row * W + column) of the valid texels.
         codes: (N, T, 3) uint8, their day.
         hours: (T,) float32.
+        digest: Of texels, codes and hours.
     """
 
     def __init__(self, sequence: Day, device: torch.device, seed: int) -> None:
@@ -30,6 +33,7 @@ class DaySampler:
         self.codes = torch.from_numpy(codes).to(device)
         self.hours = torch.from_numpy(sequence.hours.astype(np.float32)).to(device)
         self.seed = seed
+        self.digest = digest_of((flat, codes, sequence.hours))
 
     def steps_per_epoch(self, samples_per_epoch: int, batch_size: int) -> int:
         """Number of batches that an epoch of that many (texel, time) pairs takes."""

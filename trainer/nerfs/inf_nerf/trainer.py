@@ -19,7 +19,7 @@ from todpack.decompressor.files import make_folder
 from todpack.packer.errors import ConfigError
 from todpack.packer.progress import ProgressLine
 
-from ...checkpoint import MISFITS, check_identity, load_checkpoint, save_checkpoint
+from ...checkpoint import MISFITS, check_identity, digest_of, load_checkpoint, save_checkpoint
 from ...device import out_of_memory_is_one_line
 from ...errors import TrainingError
 from ...progress import EpochLog
@@ -97,6 +97,8 @@ class InfNeRFTrainer:
         self.out_dir = None if out_dir is None else Path(out_dir)
         self.dataset, self.val_dataset = train_dataset, val_dataset or train_dataset.held_out
         self._quiet = quiet or self.rank > 0
+        arrays = (train_dataset.poses, train_dataset.points, train_dataset.scales, *train_dataset.images)
+        self._images = digest_of(array for array in arrays if array is not None)
         self.pixels = PixelPyramid(train_dataset, self.config.pyramid_levels, device)
         self.steps_per_epoch = self.config.steps_per_epoch or math.ceil(
             self.pixels.n_pixels / self.config.rays_batch_size
@@ -382,6 +384,6 @@ class InfNeRFTrainer:
             **{f"model.{k}": list(v) if isinstance(v, tuple) else v for k, v in asdict(self.model.config).items()},
             **trainer,
             "processes": self.n_processes,
-            "n_pixels": self.pixels.n_pixels,
-            "pose_sum": float(self.dataset.poses.sum()),
+            "images": self._images,
+            "cameras": [asdict(one) for one in self.dataset.intrinsics],
         }
