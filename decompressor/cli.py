@@ -33,7 +33,7 @@ from .hours_file import hours_text, hours_there
 from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
-from .plain_text import one_line, plain_streams, shown
+from .plain_text import log_to_stderr, one_line, plain_streams, shown
 
 log = logging.getLogger("todpack.decompress")
 
@@ -366,7 +366,7 @@ def _main(argv: list[str] | None, prog: str) -> int:
     except OutputError as error:
         sys.stderr.write(f"todpack: error: {error}\n")
         return 1
-    logging.basicConfig(level=logging.INFO, format="todpack: %(message)s", stream=sys.stderr)
+    log_to_stderr()
     log.setLevel(logging.WARNING if args.quiet else logging.INFO)
     try:
         run(args)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from .errors import OutputError
 from .plain_text import shown
 from .signatures import WRITTEN_BY, is_earlier_output
-from .staging import staged, work_folder
+from .staging import MAX_NAME_BYTES, staged, work_folder
 
 FRAMES = "png"
 """Folder in a folder of inputs that is read in its place."""
@@ -29,7 +29,8 @@ def check_output(path: Path) -> None:
     """Refuse a place where no file can be written, before the long work.
 
     Raises:
-        OutputError: a folder or device is there, or the folder it belongs to is missing or not writable.
+        OutputError: a folder or device is there, the folder it belongs to is missing or not writable, or the name is so
+            long that none is left for the file in the making.
     """
     try:
         if path.exists() and not path.is_file():
@@ -41,6 +42,9 @@ def check_output(path: Path) -> None:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"{path}: cannot be written: no permission in {path.parent}")
+    n_bytes = len(os.fsencode(path.name))
+    if n_bytes > MAX_NAME_BYTES:
+        raise OutputError(f"{path}: expected a name of at most {MAX_NAME_BYTES} bytes, found {n_bytes}")
 
 
 def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -64,6 +65,18 @@ class PlainText:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record))
+
+
+def log_to_stderr() -> None:
+    """Messages of all levels from INFO on go to standard error, each in one line; once in a process."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine("todpack: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def _open_descriptors() -> None:

@@ -19,6 +19,8 @@ except ImportError:  # Windows: a file that is open cannot be removed there, so 
 
 SUFFIX = ".part"
 _RANDOM_BYTES = 4
+MAX_NAME_BYTES = 255 - len(f"..{2 * _RANDOM_BYTES * '0'}{SUFFIX}")
+"""Of an output: most systems have names of 255 bytes, and the file in the making has more than its own."""
 
 
 def _is_ours(name: str, target: Path) -> bool:

@@ -208,13 +208,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's waiting threads leave their cores to others
-    import logging
-
     import click
 
     from todpack.decompressor.errors import TodpackError, missing_package
+    from todpack.decompressor.plain_text import log_to_stderr
 
-    logging.basicConfig(level=logging.INFO, format="todpack: %(message)s", stream=sys.stderr)
+    log_to_stderr()
     try:
         group = command_group()
         # not group.main, which answers Ctrl-C by an empty line

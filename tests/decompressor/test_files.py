@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from todpack.decompressor import OutputError
-from todpack.decompressor.files import write_atomic
+from todpack.decompressor.files import check_output, write_atomic
+from todpack.decompressor.staging import MAX_NAME_BYTES
 
 
 def test_write_atomic_keeps_the_old_file(tmp_path: Path) -> None:
@@ -35,3 +36,11 @@ def test_write_atomic_keeps_the_old_file(tmp_path: Path) -> None:
 def test_write_atomic_into_nowhere(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot be written: expected a folder .*no, found none"):
         write_atomic(tmp_path / "no" / "a", lambda file: file.write(b""))
+
+
+def test_a_name_that_leaves_no_room_is_told_before_the_work(tmp_path: Path) -> None:
+    longest = tmp_path / ("a" * MAX_NAME_BYTES)
+    write_atomic(longest, lambda file: file.write(b"x"))
+    assert longest.read_bytes() == b"x"
+    with pytest.raises(OutputError, match=f"expected a name of at most {MAX_NAME_BYTES} bytes, found 241"):
+        check_output(tmp_path / ("a" * 241))

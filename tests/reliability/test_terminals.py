@@ -61,6 +61,16 @@ def test_names_start_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert "expected the path of an output without line ends" in capsys.readouterr().err
 
 
+LOGS = "import logging, sys; from todpack.decompressor.plain_text import log_to_stderr; log_to_stderr(); "
+LOGS += "logging.warning('%s: odd', sys.argv[1])"
+
+
+def test_a_logged_name_starts_no_line() -> None:
+    words = [sys.executable, "-c", LOGS, "a\ntodpack: error: b"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stderr == "todpack: a\\ntodpack: error: b: odd\n"
+
+
 def test_a_trial_logs_a_path_of_any_bytes(tmp_path: Path) -> None:
     with pytest.raises(EvalError, match="todpack verify: "):
         run_todpack(["verify", str(tmp_path / "bad\udcff.tod")], log=tmp_path / "log.txt")
