@@ -37,6 +37,16 @@ def given_integer(value: Any, what: str) -> int:
     return number
 
 
+def given_kind(value: Any, kinds: type | tuple[type, ...], what: str) -> None:
+    """Refuse what is neither None nor of the kinds.
+
+    Raises:
+        RequestError: `what` begins the line.
+    """
+    if value is not None and not isinstance(value, kinds):
+        raise RequestError(f"{what}, found {repr_of(value):.80}")
+
+
 def repr_of(value: Any) -> str:
     """For a line: a string as it is, else its `repr`."""
     if isinstance(value, str):

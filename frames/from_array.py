@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from .day import HOURS_PER_DAY, Day
 from .errors import DataError
 from .radiance import RadianceCheck
+
+
+def given_hours(hours: Any) -> list[float]:
+    """Times that a caller gives, as numbers.
+
+    Raises:
+        DataError: they are none.
+    """
+    try:
+        times = np.asarray(hours, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        times = np.zeros(())
+    if times.ndim != 1:
+        raise DataError(f"hours: expected a list of numbers, found {hours!r:.80}")
+    return [float(hour) for hour in times]
 
 
 def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid: np.ndarray | None = None) -> Day:
@@ -27,7 +43,7 @@ def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid
     if frames.dtype not in (np.uint8, np.float32):
         raise DataError(f"frames: expected uint8 sRGB codes or float32 linear radiance, found {frames.dtype}")
     n_frames = len(frames)
-    times = np.arange(n_frames) * HOURS_PER_DAY / n_frames if hours is None else np.asarray(hours, np.float64)
+    times = np.arange(n_frames) * HOURS_PER_DAY / n_frames if hours is None else np.asarray(given_hours(hours))
     if times.shape != (n_frames,) or not (np.diff(times) > 0).all() or times[0] < 0 or times[-1] >= HOURS_PER_DAY:
         raise DataError(f"hours: expected {n_frames} ascending hours in [0, 24), found {list(times)[:30]}")
     mask = np.ones(frames.shape[1:3], bool) if valid is None else np.asarray(valid)

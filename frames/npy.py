@@ -6,12 +6,18 @@ They are read and not mapped: a file that is cut meanwhile is an error then, and
 from __future__ import annotations
 
 import math
+import os
 import tokenize
 from pathlib import Path
 
 import numpy as np
 
 from .errors import DataError
+
+
+def _state_of(found: os.stat_result) -> tuple[int, ...]:
+    """What tells that a file was written or replaced."""
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class ArrayFile:
@@ -30,7 +36,7 @@ class ArrayFile:
 
     def __init__(self, path: Path) -> None:
         try:  # np.load would open other kinds of file too
-            layout = np.lib.format.open_memmap(path, mode="r")
+            layout, self._state = np.lib.format.open_memmap(path, mode="r"), _state_of(path.stat())
         except (OSError, ValueError, OverflowError, SyntaxError, tokenize.TokenError) as error:  # of a damaged header
             raise DataError(f"{path}: cannot be read as a .npy array: {' '.join(str(error).split())}") from error
         self.shape, self.dtype = layout.shape, layout.dtype
@@ -40,7 +46,7 @@ class ArrayFile:
         """The array.
 
         Raises:
-            DataError: the file is shorter by now, or cannot be read.
+            DataError: the file was changed by now, or cannot be read.
         """
         order = self.shape[::-1] if self._by_columns else self.shape
         values = np.empty(order, self.dtype)
@@ -51,7 +57,7 @@ class ArrayFile:
         """(h, w, ...) of an array of two or more axes.
 
         Raises:
-            DataError: the file is shorter by now, or cannot be read.
+            DataError: the file was changed by now, or cannot be read.
         """
         height, width, *rest = self.shape
         (top, bottom, _), (left, right, _) = rows.indices(height), columns.indices(width)
@@ -70,6 +76,8 @@ class ArrayFile:
         """Read each line from its place in the file, counted in values."""
         try:
             with self._path.open("rb") as file:
+                if _state_of(os.fstat(file.fileno())) != self._state:
+                    raise DataError(f"{self._path}: the file was changed while it was read; run the command again")
                 for line, start in zip(lines.view(np.uint8), starts, strict=True):
                     at = self._offset + start * self.dtype.itemsize
                     if file.tell() != at:

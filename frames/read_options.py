@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .from_array import given_hours
+
 ALPHA_MASK, NO_MASK = "alpha", "none"
 
 
@@ -40,7 +42,7 @@ class ReadOptions:
         if isinstance(hours, Path):
             hours = str(hours)
         elif hours is not None and not isinstance(hours, str):
-            hours = tuple(float(hour) for hour in hours)
+            hours = tuple(given_hours(hours))
         return cls(None if mask is None else str(mask), hours, first_hour, encoding, layer)
 
     @property

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from todpack.decompressor.errors import needs, require_packages
+from todpack.decompressor.errors import RequestError, needs, require_packages
+from todpack.decompressor.given import given_integer, given_kind, given_number, repr_of
 from todpack.frames import Dataset, Day, ReadOptions, TileSource, day_of_array, is_dataset, open_dataset, open_day
 from todpack.frames.errors import DataError
 from todpack.packer.errors import PackError
@@ -68,7 +69,7 @@ def compress(
     q_step: float | None = None,
     target_psnr_db: float | None = None,
     target_size_bytes: int | None = None,
-    refine: str | None = None,
+    refine: str | Mapping[str, Any] | None = None,
     hours: str | os.PathLike[str] | Sequence[float] | None = None,
     valid: str | os.PathLike[str] | np.ndarray | None = None,
     first_hour: float | None = None,
@@ -97,8 +98,8 @@ def compress(
         q_step: Width of a quantizer bin, in codes.  Default: 16, for linear radiance 2.5.
         target_psnr_db: Instead of a step: the smallest archive with at least this PSNR.
         target_size_bytes: Instead of a step: the best archive of at most this size.
-        refine: "none", "fast" or "full": descent over the codes, about 10 % fewer bytes. Default: "fast" where its
-            kernels were built and the day fits into memory.
+        refine: "none", "fast" or "full": descent over the codes, about 10 % fewer bytes; or fields of a `RefineConfig`.
+            Default: "fast" where its kernels were built and the day fits into memory.
         hours: Time of each frame in hours, of an array ascending in [0, 24); of a folder also a text or a file with
             them. Default: see `read_day`; of an array frame i of T is at 24 i / T.
         valid: Mask of an array, (H, W) bool; or for a folder the path of a mask image, "alpha" or "none". Default: see
@@ -120,6 +121,7 @@ def compress(
         dry_run: End after the plan: nothing is made, and the report says 0 bytes.
 
     Raises:
+        RequestError: an argument of another kind.
         DataError: the source cannot be read as a day.
         ConfigError: an option out of range.
         PackError: options that do not go together, or a target that cannot be met.
@@ -127,11 +129,31 @@ def compress(
         MissingPackageError: a package is not installed; the message names the extra that brings it.
     """
     with needs("pack", "compress"):
+        from todpack.packer.dataset.compress import ENGINES
         from todpack.packer.dataset.estimate import plan_of
         from todpack.packer.dataset.job import LightmapJob
         from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
         from todpack.packer.daybasis.encoder import encode_day
         from todpack.packer.daybasis.refine.refiner import refiner
+    paths = str, os.PathLike
+    given_kind(source, (*paths, np.ndarray, Day), "source: expected a path, an array or a Day")
+    given_kind(out, paths, "out: expected a path")
+    for name, text in (("encoding", encoding), ("layer", layer), ("transfer", transfer), ("entropy", entropy)):
+        given_kind(text, str, f"{name}: expected a name")
+    given_kind(lightmap, str, "lightmap: expected a name")
+    given_kind(refine, (str, Mapping), "refine: expected none, fast or full")
+    given_kind(config, DayBasisConfig, "config: expected a DayBasisConfig")
+    given_kind(options, DayBasisPackOptions, "options: expected DayBasisPackOptions")
+    if engine not in ENGINES:
+        raise RequestError(f"engine: expected {' or '.join(ENGINES)}, found {repr_of(engine):.80}")
+    if target_size_bytes is not None:
+        target_size_bytes = given_integer(target_size_bytes, "target_size_bytes: expected a whole number")
+    if jobs is not None:
+        jobs = given_integer(jobs, "jobs: expected a whole number")
+    q_step, target_psnr_db, first_hour = (
+        None if number is None else given_number(number, f"{name}: expected a number")
+        for name, number in (("q_step", q_step), ("target_psnr_db", target_psnr_db), ("first_hour", first_hour))
+    )
     path = Path(out)
     if entropy in (None, "ans") and (options is None or options.entropy == "ans"):
         require_packages("--entropy ans", "constriction")
@@ -242,10 +264,9 @@ def _reading(
     layer: str | None,
 ) -> ReadOptions:
     """How a folder is read."""
-    if isinstance(valid, np.ndarray):
-        raise DataError(f"{source}: expected valid as the path of a mask image, found an array")
+    given_kind(valid, (str, os.PathLike), f"{source}: valid: expected the path of a mask image")
     times = os.fspath(hours) if isinstance(hours, os.PathLike) else hours
-    return ReadOptions.of(None if valid is None else os.fspath(valid), times, first_hour, encoding, layer)
+    return ReadOptions.of(None if valid is None else os.fspath(cast(Any, valid)), times, first_hour, encoding, layer)
 
 
 def score(

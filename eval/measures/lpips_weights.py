@@ -60,7 +60,10 @@ def find_weights(explicit: Path | None = None) -> LpipsWeights | LpipsAbsent:
     """
     variable, folder = os.environ.get(TRUNK_VARIABLE), _hub_folder()
     named = Path(variable) if explicit is None and variable else explicit
-    trunks = [path for path in ([named] if named else sorted(folder.glob(HUB_PATTERN))) if path.is_file()]
+    try:
+        trunks = [path for path in ([named] if named else sorted(folder.glob(HUB_PATTERN))) if path.is_file()]
+    except OSError as error:  # of another user
+        return LpipsAbsent(f"no AlexNet weights: {named or folder}: {error.strerror or error}")
     if not trunks and named is not None:
         origin = TRUNK_VARIABLE if explicit is None else "--lpips-weights"
         return LpipsAbsent(f"{origin} names {named}, which is not a file")

@@ -103,6 +103,8 @@ def test_linear_tiles_are_cut_at_256(lpips: Lpips) -> None:
 def test_an_explicit_file_that_is_not_there_is_absence(tmp_path: Path) -> None:
     missing = tmp_path / "alexnet.pth"
     assert find_weights(missing) == LpipsAbsent(f"--lpips-weights names {missing}, which is not a file")
+    refused = tmp_path / ("a" * 300)  # as the folder of another user
+    assert find_weights(refused) == LpipsAbsent(f"no AlexNet weights: {refused}: File name too long")
 
 
 def test_the_variable_comes_before_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
