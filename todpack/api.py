@@ -40,7 +40,8 @@ class CompressReport:
         size_bytes: Its size.
         n_lightmaps: Lightmaps in it.
         psnr_db: Against the original, over all stored times: of 8-bit codes over valid texels (peak 255); of linear
-            radiance the contest's mean over tiles and times. None for a level of several lightmaps.
+            radiance the contest's mean over tiles and times, where fireflies, stored exactly, count as what is around
+            them (as they are, `score` gives more). NaN without any light; None for a level of several lightmaps.
         q_step: Width of a quantizer bin; None for a level.
         n_components: K, latent maps; None for a level.
         n_kept: Lightmaps of a level that an earlier, interrupted run had finished.
@@ -96,7 +97,7 @@ def compress(
             `Day`.
         out: Archive to write; an old one is replaced only by one that was read back.
         q_step: Width of a quantizer bin, in codes.  Default: 16, for linear radiance 2.5.
-        target_psnr_db: Instead of a step: the smallest archive with at least this PSNR.
+        target_psnr_db: Instead of a step: the smallest archive with at least this PSNR, as the report has it.
         target_size_bytes: Instead of a step: the best archive of at most this size.
         refine: "none", "fast" or "full": descent over the codes, about 10 % fewer bytes; or fields of a `RefineConfig`.
             Default: "fast" where its kernels were built and the day fits into memory.
