@@ -275,7 +275,7 @@ def run(args: argparse.Namespace) -> None:
             except ArchiveError as error:
                 if not args.keep_going:
                     raise
-                faults.append(f"lightmap {lightmap.name}: no tile could be decoded: {error}")
+                faults.append(f"lightmap {lightmap.name}: not all of it could be decoded: {error}")
                 continue
             log.info(
                 "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",

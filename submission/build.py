@@ -10,8 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from todpack import decompressor
-from todpack.decompressor import Archive, open_archive
+from todpack.decompressor import Archive, DamagedArchiveError, open_archive
 from todpack.decompressor.files import check_outputs
+from todpack.decompressor.verify import verify_archive
 from todpack.packer.staging_folder import FolderKind
 
 from .errors import SubmissionError
@@ -127,6 +128,9 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
     with open_archive(archive_path, provider="cpu") as archive:
         archive.container.verify()
         archive.prepare()  # every tile decodes
+        verdict = verify_archive(archive_path)  # and frames are numbers
+        if not verdict.whole:
+            raise DamagedArchiveError(f"{archive_path}: {verdict.faults[0]}")
         BUNDLE.replace(out, lambda fresh: _fill(fresh, Path(archive_path), archive), overwrite)
     write_zip(out, [*bundle_files(out), MANIFEST_NAME], zip_path)
     total = sum((out / name).stat().st_size for name in [*bundle_files(out), MANIFEST_NAME])

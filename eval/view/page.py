@@ -118,6 +118,8 @@ def _maps_page(archive: Archive, index: int) -> Page:
     maps = shown.latents()
     if maps.nbytes > MAX_LATENT_BYTES:
         raise EvalError(f"{path}: latent maps of {maps.nbytes} bytes are more than a page can hold")
+    for time_h in shown.hours:
+        shown.decode(float(time_h), dtype="float32")  # what the decoder refuses of the graph's results is refused here
     section = graph_section(archive, index)
     graph, where = archive.container.read_bytes(section), f"{path}: section {section}"
     program = frame_program(graph, shown.frame_inputs(), len(maps), where)

@@ -258,6 +258,30 @@ def test_what_does_not_decode_is_not_passed_on(
     assert [one.name for one in tmp_path.iterdir()] == ["a.tod"]
 
 
+def late(model: onnx.ModelProto) -> None:
+    """Frames that are infinite from the afternoon on."""
+    half(model)
+    for name, value in (("noon", 12.0), ("much", 40.0)):
+        model.graph.initializer.append(numpy_helper.from_array(np.array([value], np.float32), name))
+    node = onnx.helper.make_node
+    model.graph.node.pop()
+    model.graph.node.extend([
+        node("Sub", ["time_h", "noon"], ["since"]), node("Mul", ["since", "much"], ["times"]),
+        node("Exp", ["times"], ["grown"]), node("Add", ["whole", "grown"], ["rgb"]),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [["view", "{}", "-o", "page.html"], ["submit", "build", "{}", "-o", "sub"]])
+def test_what_gives_no_numbers_is_not_passed_on(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = with_graph("siren-weights-1.1", tmp_path / "a.tod", late)
+    assert main([word.format(path) for word in command]) == 1
+    assert "section 0/frame.onnx: it gives what is no number, at 15 h" in capsys.readouterr().err
+    assert [one.name for one in tmp_path.iterdir()] == ["a.tod"]
+
+
 def test_a_digest_that_differs_is_refused_where_files_are_passed_on(tmp_path: Path) -> None:
     metadata, stored = take_apart((GOLDEN / "daybasis-ans-1.2.tod").read_bytes())
     path = tmp_path / "a.tod"
