@@ -20,6 +20,7 @@ from .errors import TrainingError
 
 CHECKPOINT_FORMAT = 1
 TABLES = ("identity", "model", "state")
+MOMENTS = ("exp_avg", "exp_avg_sq")
 MISFITS = (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, OverflowError, ConfigError)
 """What a model raises that is given what a file says it is, and is not."""
 
@@ -66,6 +67,26 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
                 f"{path}: not a checkpoint of a model: expected {name} as a table, found something else"
             )
     return state
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, saved: Any) -> None:
+    """Take the moments of an Adam out of a checkpoint; what it is set to stays.
+
+    Raises:
+        Exception: one of MISFITS: they are not those of its parameters. Torch would look for them beyond their memory.
+    """
+    settings = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(saved)
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
+    for parameter, moments in optimizer.state.items():
+        if moments and moments.keys() != {"step", *MOMENTS}:
+            raise ValueError("optimizer: expected the moments of Adam, found others")
+        for name, value in moments.items():
+            expected = parameter if name in MOMENTS else torch.zeros(())
+            if not isinstance(value, torch.Tensor) or (value.shape, value.dtype) != (expected.shape, expected.dtype):
+                raise ValueError(f"optimizer: {name}: expected {list(expected.shape)} numbers, found something else")
+            moments[name] = value.contiguous()
 
 
 def _is_same(found: Any, expected: Any) -> bool:

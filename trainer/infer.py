@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 
 from todpack.eval.tensors_file import read_tensors
 from todpack.frames.errors import DataError
@@ -133,7 +134,7 @@ def _gridmlp_predictor(ckpt: Path, saved: dict[str, Any], baseline_path: Path | 
     with _misfit_is_one_line(ckpt, "gridmlp"):
         model = GridMlp(config, height, width, encoded)
         model.load_state_dict(saved["model"])
-        model.affines = {int(level): affine for level, affine in saved.get("affines", {}).items()}
+        model.affines = model.stored_affines(saved, torch.device("cpu"))
         if saved["state"]["qat_start"] >= 0:
             model.mlp_dtype = config.qat_mlp
     return lambda time_h: reconstruct(model, baseline, np.array([time_h]))[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from todpack.decompressor.files import write_text
@@ -18,8 +17,9 @@ class EpochLog:
         self._path = path
         rows: list[list[str]] = []
         if next_epoch > 0 and path.is_file():
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.reader(file) if row and row[0].isdigit() and int(row[0]) < next_epoch]
+            earlier = {str(epoch) for epoch in range(next_epoch)}
+            text = path.read_text(encoding="utf-8", errors="replace")  # whatever came into it meanwhile
+            rows = [row for line in text.splitlines() if (row := line.split(","))[0] in earlier]
         self._rows = [[*COLUMNS, *more_columns], *rows]
         self._write()
 

@@ -121,3 +121,29 @@ def test_a_state_that_is_none_is_refused(sequence: Day, tmp_path: Path, name: st
     fit.restore(saved)
     with pytest.raises(ValueError, match=f"state: {name}: expected a number"):
         fit.restore({**saved, "state": {**saved["state"], name: value}})
+
+
+@pytest.mark.parametrize(("name", "value"), [("exp_avg", "x"), ("exp_avg_sq", "tensor"), ("step", "tensor")])
+def test_moments_of_other_shapes_are_refused(sequence: Day, tmp_path: Path, name: str, value: str) -> None:
+    from todpack.trainer.gridmlp.fit import GridMlpFit
+
+    fit = GridMlpFit(sequence, SMALL, tmp_path, torch.device("cpu"), False)
+    fit.train_epoch(0)
+    saved = fit.checkpoint()
+    fit.restore(saved)
+    wrong = torch.ones(2) if value == "tensor" else value
+    saved["optimizer"]["state"][0] = {**saved["optimizer"]["state"][0], name: wrong}
+    with pytest.raises((ValueError, TypeError)):
+        fit.restore(saved)
+    with pytest.raises(ValueError, match="affines: 99: expected scales and zero points of a level"):
+        fit.model.stored_affines({"affines": {"99": torch.ones(2, 2)}}, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"9" * 5000, "\u00b2,1".encode(), b"\0,1", b'"' + b"x" * 200_000])
+def test_what_somebody_wrote_into_the_log_is_dropped(tmp_path: Path, line: bytes) -> None:
+    from todpack.trainer.progress import EpochLog
+
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"epoch,loss\n0,0.5\n" + line + b"\n1,0.25\n2,0.1\n")
+    EpochLog(path, 2)
+    assert path.read_text().splitlines()[1:] == ["0,0.5", "1,0.25"]

@@ -209,5 +209,5 @@ class GridMlpFit(Fit):
         """Go back to a checkpoint."""
         super().restore(saved)
         device = self.sampler.codes.device
-        self.model.affines = {int(level): affine.to(device) for level, affine in saved.get("affines", {}).items()}
+        self.model.affines = self.model.stored_affines(saved, device)
         self.model.mlp_dtype = self.config.qat_mlp if self.state.qat_start >= 0 else "off"

@@ -6,7 +6,8 @@ Source: the GridMLP recipe; grid words as in tiny-cuda-nn. FORMAT.md "gridmlp" g
 from __future__ import annotations
 
 import math
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -125,6 +126,18 @@ class GridMlp(nn.Module):
             n_encoded = channels if config.be_fold else config.be_channels
             self.encoder = BaselineEncoder(baseline, n_encoded, config.be_downsample)
             self.folded_into = self._level_of_encoder(self.encoder.shape) if config.be_fold else None
+
+    def stored_affines(self, saved: Mapping[str, Any], device: torch.device) -> dict[int, Tensor]:
+        """`affines` of a checkpoint.
+
+        Raises:
+            Exception: whatever torch and Python raise where they are none of these levels.
+        """
+        found = {int(level): affine.to(device) for level, affine in saved.get("affines", {}).items()}
+        for level, affine in found.items():
+            if not 0 <= level < len(self.shapes) or affine.shape != (2, self.level(level).shape[1]):
+                raise ValueError(f"affines: {level}: expected scales and zero points of a level, found something else")
+        return found
 
     @property
     def hidden_layers(self) -> list[nn.Linear]:

@@ -20,7 +20,7 @@ from todpack.packer.neural_config import NeuralConfig
 from todpack.packer.progress import ProgressLine
 from todpack.packer.run_folder import CHECKPOINT_NAME
 
-from ..checkpoint import MISFITS, check_identity, load_checkpoint, save_checkpoint
+from ..checkpoint import MISFITS, check_identity, load_checkpoint, load_optimizer, save_checkpoint
 from ..errors import TrainingError
 from ..progress import EpochLog
 from .sampler import DaySampler
@@ -134,7 +134,7 @@ class Fit(ABC):
     def restore(self, saved: dict[str, Any]) -> None:
         """Go back to a checkpoint; KeyError, TypeError, ValueError or RuntimeError where it is of another model."""
         self.model.load_state_dict(saved["model"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        load_optimizer(self.optimizer, saved["optimizer"])
         self.state = self._state_of(saved["state"])
 
     def _state_of(self, saved: dict[str, Any]) -> FitState:

@@ -155,12 +155,15 @@ FRAME = {"file_path": "r_0", "transform_matrix": np.eye(4).tolist()}
         ({"fl_x": 10**400, "camera_angle_x": None}, "expected `fl_x` or `camera_angle_x`"),
         ({"sparse_points": "gone.npz"}, "gone.npz: expected an .npz"),
         ({"sparse_points": "r_0.png"}, "r_0.png: expected an .npz"),
+        ({"sparse_points": "."}, "expected an .npz .* found nothing there"),
+        ({"sparse_points": "zip.npz"}, "zip.npz: expected an .npz"),
         ({"sparse_points": "bad.npz"}, "points \\(P, 3\\)"),
         ({"sparse_points": "nan.npz"}, "finite points"),
     ],
 )
 def test_bad_data_is_told(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     np.savez(tmp_path / "bad.npz", points=np.zeros((2, 2)), scales=np.ones(2))
+    (tmp_path / "zip.npz").write_bytes(b"PK\x03\x04 and nothing else")
     np.savez(tmp_path / "nan.npz", points=np.full((2, 3), np.nan), scales=np.ones(2))
     with pytest.raises(DataError, match=words):
         read_posed_images(blender(tmp_path, **changes))
@@ -179,9 +182,11 @@ def test_missing_folder_and_broken_image(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="found nothing there"):
         read_posed_images(tmp_path)
     blender(tmp_path)
-    (tmp_path / "r_1.png").write_bytes(b"not an image")
-    with pytest.raises(DataError, match=r"r_1\.png: expected a PNG or JPEG"):
-        read_posed_images(tmp_path)
+    postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 4\n%%EndComments\nshowpage\n%%EOF\n"
+    for content in (b"not an image", postscript):  # for which Pillow would start another program
+        (tmp_path / "r_1.png").write_bytes(content)
+        with pytest.raises(DataError, match=r"r_1\.png: expected a PNG or JPEG"):
+            read_posed_images(tmp_path)
 
 
 def test_other_seeds_are_other_views_of_the_same_scene() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
+import math
+import operator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +97,28 @@ def test_bad_checkpoint_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "last.ckpt").write_bytes(content)
     with pytest.raises(TrainingError, match=r"last\.ckpt: not a readable checkpoint"):
         fit(out=tmp_path).resume()
+
+
+MOMENT = ("optimizer", "state", 0, "exp_avg")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(("epoch",), "x"), (("epoch",), 10**12), (("seconds",), None), (("best_db",), math.nan), (("nodes", 0), "x"),
+     (("records", 0), torch.ones(7, 5)), (MOMENT, torch.ones(7, 5)), (MOMENT, None),
+     (("optimizer", "state", 0, "step"), torch.ones(2)), (("optimizer", "state", 0), {"step": torch.zeros(())})],
+)  # fmt: skip
+def test_a_checkpoint_whose_fields_do_not_fit_is_refused(tmp_path: Path, place: tuple[Any, ...], value: object) -> None:
+    """What torch's fused Adam would take for moments beyond their memory, too."""
+    trained = fit(dataclasses.replace(TRAINING, num_epochs=1, prune_every=0), out=tmp_path)
+    trained.train()
+    assert trained.resume()
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    *outer, last = place
+    functools.reduce(operator.getitem, outer, saved)[last] = value
+    torch.save(saved, tmp_path / "last.ckpt")
+    with pytest.raises(TrainingError, match=r"last\.ckpt: not a checkpoint of this model"):
+        trained.resume()
 
 
 def test_checkpoint_of_other_options_is_refused(tmp_path: Path) -> None:

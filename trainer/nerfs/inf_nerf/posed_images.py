@@ -13,6 +13,9 @@ from PIL import Image, UnidentifiedImageError
 
 from todpack.decompressor.json_fields import read_shallow
 from todpack.frames.errors import DataError
+from todpack.frames.silence import silenced
+from todpack.packer.errors import PackError
+from todpack.packer.run_folder import read_arrays
 
 TRANSFORMS_NAME = "transforms.json"
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")
@@ -149,12 +152,12 @@ def _read_image(folder: Path, file_path: str, where: str) -> np.ndarray:
     found = next((p for s in SUFFIXES if (p := folder / f"{file_path}{s}").is_file()), None)
     if found is None:
         raise DataError(f"{where}: expected an image {folder / file_path}(.png|.jpg), found nothing there")
-    try:
-        with Image.open(found) as image:
+    try:  # no other kinds: Pillow runs Ghostscript for some
+        with silenced(), Image.open(found, formats=("PNG", "JPEG")) as image:
             codes = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255.0
     except UnidentifiedImageError as error:
         raise DataError(f"{found}: expected a PNG or JPEG image, found something else") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's readers raise what a damaged file makes them stumble over
         raise DataError(f"{found}: cannot be read: {error}") from error
     return codes[..., :3] * codes[..., 3:] + (1.0 - codes[..., 3:])
 
@@ -198,9 +201,9 @@ def _read_points(folder: Path, name: Any, path: Path) -> tuple[np.ndarray | None
         return None, None
     file = folder / str(name)
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            points, scales = arrays["points"].astype(np.float64), arrays["scales"].astype(np.float64)
-    except (OSError, KeyError, ValueError, AttributeError, EOFError) as error:
+        arrays = read_arrays(file)
+        points, scales = arrays["points"].astype(np.float64), arrays["scales"].astype(np.float64)
+    except (PackError, KeyError) as error:
         raise DataError(f"{file}: expected an .npz with `points` and `scales` ({path} names it): {error}") from error
     if points.ndim != 2 or points.shape[1:] != (3,) or scales.shape != points.shape[:1] or len(points) == 0:
         raise DataError(f"{file}: expected points (P, 3) and scales (P,), found {points.shape} and {scales.shape}")

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from todpack.decompressor.files import make_folder
+from todpack.decompressor.json_fields import is_number
 from todpack.packer.errors import ConfigError
 from todpack.packer.progress import ProgressLine
 
-from ...checkpoint import MISFITS, check_identity, digest_of, load_checkpoint, save_checkpoint
+from ...checkpoint import MISFITS, check_identity, digest_of, load_checkpoint, load_optimizer, save_checkpoint
 from ...device import out_of_memory_is_one_line
 from ...errors import TrainingError
 from ...progress import EpochLog
@@ -27,7 +28,7 @@ from ..config import InfNeRFTrainerConfig
 from .evaluation import ScaleScore, score_scales
 from .model import InfNeRF
 from .model_file import write_model
-from .node_fields import NodeFields
+from .node_fields import FieldLayout, NodeFields
 from .octree import Octree
 from .posed_images import PosedImages
 from .processes import all_agree, join, others_failing_is_one_line, same_everywhere
@@ -357,6 +358,7 @@ class InfNeRFTrainer:
         check_identity(path, saved, self._identity())
         try:
             octree = Octree(saved["depth"].numpy(), saved["cell"].numpy())
+            self._check_records(saved, len(octree) + 1)
             parts = [
                 NodeFields(self.model.config, *both) for both in zip(saved["nodes"], saved["records"], strict=True)
             ]
@@ -366,9 +368,13 @@ class InfNeRFTrainer:
                 fields = ShardedFields(self.model.config, owner, torch.cat(saved["records"]))
             self.model.build(octree, fields.to(self.device))
             self._prepare()
-            self.optimizer.load_state_dict(saved["optimizer"])
-            self.epoch, self.seconds = saved["epoch"], saved["seconds"]
-            self.best_db = float(saved.get("best_db", -math.inf))
+            load_optimizer(self.optimizer, saved["optimizer"])
+            epoch, seconds, best_db = saved["epoch"], saved["seconds"], saved.get("best_db", -math.inf)
+            if type(epoch) is not int or not 0 <= epoch <= self.config.num_epochs or not is_number(seconds):
+                raise ValueError("expected epochs and seconds, found something else")
+            if type(best_db) is not float or math.isnan(best_db):
+                raise ValueError("best_db: expected a number, found something else")
+            self.epoch, self.seconds, self.best_db = epoch, seconds, best_db
         except MISFITS as error:
             raise TrainingError(f"{path}: not a checkpoint of this model: {error}") from error
         if not same_everywhere(self.epoch, self.n_processes, self.device):
@@ -376,6 +382,16 @@ class InfNeRFTrainer:
         if self.rank == 0:
             log.info("resumed after epoch %d of %d", self.epoch, self.config.num_epochs)
         return True
+
+    def _check_records(self, saved: dict[str, Any], n_fields: int) -> None:
+        """Raise ValueError, or what torch raises, where a checkpoint's records are not of so many fields."""
+        n_parameters = FieldLayout(self.model.config).n_parameters
+        for nodes, records in zip(saved["nodes"], saved["records"], strict=True):
+            found = nodes.ndim, nodes.dtype, records.shape, records.dtype
+            if found != (1, torch.int64, (len(nodes), n_parameters), torch.float32):
+                raise ValueError("records: expected the parameters of each node, found something else")
+        if self.n_processes == 1 and saved["nodes"][0].tolist() != list(range(n_fields)):
+            raise ValueError("nodes: expected all of the octree's, found others")
 
     def _identity(self) -> dict[str, Any]:
         """What must be equal for a checkpoint to be continued."""
