@@ -140,6 +140,7 @@ class FolderKind:
         try:
             with staged(place, is_folder=True) as fresh:
                 fill(fresh)
+                self.check(out, overwrite)  # again: another command may have written meanwhile
                 put_folder(fresh, place)
         except OSError as error:
             raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error

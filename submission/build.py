@@ -17,7 +17,7 @@ from todpack.packer.staging_folder import FolderKind
 
 from .errors import SubmissionError
 from .folder import check_name, copy_native, copy_package, write_zip
-from .manifest import MANIFEST_NAME, bundle_files, make_manifest, written_files
+from .manifest import MANIFEST_NAME, bundle_files, is_inside, make_manifest, written_files
 from .requirements import pinned_requirements
 
 OWN_NAMES = ("decompressor", "native", "decompress.py", "requirements.txt", "README.md", MANIFEST_NAME)
@@ -121,6 +121,8 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
         check_name(path)
     if Path(archive_path).name in OWN_NAMES:
         raise SubmissionError(f"{archive_path}: expected another name; the bundle has a file of this name itself")
+    if not is_inside(Path(archive_path).name):
+        raise SubmissionError(f"{archive_path}: expected a name that a file may have on any system, found another")
     out = Path(out)
     BUNDLE.check(out, overwrite)
     zip_path = out.with_name(f"{out.name}.zip")

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor import open_archive
+from todpack.decompressor.errors import TodpackError
 from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.eval.machine import cpu_name
@@ -30,7 +31,7 @@ from todpack.frames.silence import silenced
 
 from .environment import make_environment, run_clean
 from .errors import SubmissionError
-from .folder import check_plain
+from .folder import check_plain, named
 from .manifest import manifest_faults, read_manifest
 
 FLAT_COLOR_FACTOR = 4.0
@@ -191,8 +192,9 @@ def check(
         SubmissionError: the folder is no submission, or it cannot be run at all.
         DataError: the originals cannot be read.
     """
-    check_plain(folder)
+    folder = named(folder)
     manifest = read_manifest(folder)
+    check_plain(folder)
     if report_path is None:
         report_path = folder.parent / "report.json"
         check_replaced([report_path], overwrite=False, way="name another place by --report")
@@ -201,6 +203,11 @@ def check(
     day = read_day(data, **vars(reading))
     for warning in day.warnings:
         say(warning)
+    if day.transfer != "srgb8":
+        raise SubmissionError(
+            f"{data}: expected 8-bit frames, found {day.transfer}; previews are not scored, radiance is rehearsed by "
+            "--layout contest"
+        )
     result = Rehearsal(faults=manifest_faults(folder, manifest), threads=threads, cpu=cpu_name())
     result.bundle_bytes = sum(f["bytes"] for f in manifest["files"].values())
     with tempfile.TemporaryDirectory(prefix="todpack-check-") as scratch_name:
@@ -222,7 +229,10 @@ def check(
                 say("python decompress.py without the native core")
                 _without_core(python, bundle, archive, day, frames, result)
                 say("comparing and scoring the frames")
-                _compare_with_library(bundle, archive, day, frames, result.faults)
+                try:
+                    _compare_with_library(bundle, archive, day, frames, result.faults)
+                except TodpackError as error:
+                    result.faults.append(f"{archive}: {error}")
                 _compare_with_flat_color(day, frames, result.faults)
                 result.score = score_frames(
                     as_codes(day.radiance), frames, day.valid, day.hours,

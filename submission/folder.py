@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import zipfile
@@ -32,6 +33,18 @@ def check_name(path: Path) -> None:
         path.name.encode("utf-8")
     except UnicodeEncodeError as error:
         raise SubmissionError(f"{path}: expected a name in UTF-8, which a zip can hold, found another") from error
+
+
+def named(folder: Path) -> Path:
+    """The same folder by its name, beside which files can lie: `.` and `..` have none.
+
+    Raises:
+        SubmissionError: it is the root of the file system.
+    """
+    path = folder if folder.name not in ("", "..") else Path(os.path.abspath(folder))
+    if not path.name:
+        raise SubmissionError(f"{folder}: expected the folder of a submission, found the root of the file system")
+    return path
 
 
 def write_zip(folder: Path, names: Sequence[str], zip_path: Path) -> None:

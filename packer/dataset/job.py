@@ -69,6 +69,9 @@ class LightmapJob:
         """SHA-256 over the content of the files, the options and the versions.
 
         The same digest, the same bytes, on processors that compute alike.
+
+        Raises:
+            DataError: a file cannot be read.
         """
         state = hashlib.sha256()
         options = {
@@ -83,9 +86,12 @@ class LightmapJob:
             options["pack_step"] = self.pack_step
         state.update(json.dumps(options, sort_keys=True).encode())
         for path in open_dataset(self.dataset).files(self.entry):
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    state.update(block)
+            try:
+                with path.open("rb") as file:
+                    while block := file.read(1 << 20):
+                        state.update(block)
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
         return state.hexdigest()
 
     def check_unchanged(self) -> None:

@@ -31,7 +31,7 @@ from todpack.frames import ContestDataset, ContestEntry, open_contest
 
 from ..environment import clean_variables, last_line
 from ..errors import SubmissionError
-from ..folder import check_plain
+from ..folder import check_plain, named
 from .build import parameter_bytes
 from .handout import CHECKLIST, beside, handout_files, write_handout
 
@@ -291,6 +291,7 @@ def check_contest(
         DataError: the dataset cannot be read.
     """
     require_folder(folder)
+    folder = named(folder)
     target = report_path or folder.parent / "report.json"
     if report_path is None:
         check_replaced([target], overwrite=False, way="name another place by --report")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from todpack.decompressor.errors import OutputError
 from todpack.eval.measures.perceptual import LpipsAbsent
-from todpack.submission.build import OWN_NAMES, build
+from todpack.submission.build import BUNDLE, OWN_NAMES, build
 from todpack.submission.check import check
 from todpack.submission.errors import SubmissionError
-from todpack.submission.folder import check_plain
+from todpack.submission.folder import check_plain, named
 from todpack.submission.manifest import is_inside, read_manifest
 
 NO_LPIPS = LpipsAbsent("not asked for")
@@ -95,3 +97,48 @@ def test_a_report_of_others_stays(bundle: Path, tiny_day: Path) -> None:
     with pytest.raises(OutputError, match="was not written by todpack; name another place by --report"):
         check(bundle, tiny_day, lpips=NO_LPIPS)
     assert report.read_text() == '{"mine": 1}'
+
+
+def test_a_submission_is_checked_from_within(bundle: Path, tiny_day: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """report.json goes beside it, not into it."""
+    (bundle.parent / "report.json").write_text('{"mine": 1}')
+    monkeypatch.chdir(bundle / "decompressor")
+    with pytest.raises(OutputError, match=r"report\.json: is there, and was not written by todpack"):
+        check(Path(".."), tiny_day, lpips=NO_LPIPS)
+    monkeypatch.chdir(bundle)
+    assert named(Path(".")) == bundle
+    with pytest.raises(SubmissionError, match="found the root of the file system"):
+        named(Path("/"))
+
+
+def test_previews_of_radiance_are_not_scored(bundle: Path, tmp_path: Path) -> None:
+    day = tmp_path / "day"
+    day.mkdir()
+    for t in range(2):
+        np.save(day / f"tod_{t}.npy", np.ones((4, 4, 3), np.float32))
+    with pytest.raises(SubmissionError, match="expected 8-bit frames, found linear"):
+        check(bundle, day, lpips=NO_LPIPS)
+    assert not (bundle.parent / "report.json").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names that no other system has")
+def test_an_archives_name_is_one_on_any_system(tiny_archive: Path, tmp_path: Path) -> None:
+    for name in ("a:b.tod", "a\\b.tod"):
+        shutil.copy(tiny_archive, tmp_path / name)
+        with pytest.raises(SubmissionError, match="expected a name that a file may have on any system"):
+            build(tmp_path / name, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_came_meanwhile_stays(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def fill(fresh: Path) -> None:
+        (fresh / "ours.txt").write_text("new")
+        out.mkdir()
+        (out / "mine.txt").write_text("precious")
+
+    with pytest.raises(SubmissionError, match="found something else"):
+        BUNDLE.replace(out, fill, overwrite=False)
+    assert (out / "mine.txt").read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
