@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -132,12 +133,13 @@ class _Decoding:
 
     Args:
         archive: The file.
-        seconds: Of one core, that decoding may take by estimate.
+        seconds: Of one core, that decoding may take: by estimate, for the later hours of a first tile by the clock.
         known: Names of damaged sections: what only repeats one is no new fault.
     """
 
     def __init__(self, archive: Archive, seconds: float, known: set[str]) -> None:
         self._archive, self._path, self._left, self._known = archive, archive.container.path, seconds, known
+        self._until = time.process_time() + seconds
         self.faults: list[Fault] = []
         self.n_frames = self.n_tiles = 0
 
@@ -168,20 +170,22 @@ class _Decoding:
             self.n_frames += len(later)
 
     def _tile(self, lightmap: Lightmap, number: int, hours: list[float]) -> bool:
-        """Decode a tile at some hours; whether that is possible."""
+        """Decode a tile at some hours, while there is time; whether all of them are decoded."""
         tile = lightmap.tile(number)
         dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
+        share = (tile.y1 - tile.y0) * (tile.x1 - tile.x0) / min(FRAME_TEXELS, lightmap.height * lightmap.width)
         try:
             for time_h in hours:
+                if self._left <= 0 and time.process_time() > self._until:
+                    return False
                 if not np.isfinite(lightmap.decode(time_h, tile, dtype)).all():
                     raise ArchiveError(f"expected finite radiance, found other values at {time_h:g} h")
+                self._left -= share * lightmap.seconds[1]
         except ArchiveError as error:
             self._fault(lightmap, error, _where(number, tile))
             return False
         finally:
-            share = (tile.y1 - tile.y0) * (tile.x1 - tile.x0) / min(FRAME_TEXELS, lightmap.height * lightmap.width)
-            first, again = lightmap.seconds
-            self._left -= share * (first + again * len(hours))
+            self._left -= share * lightmap.seconds[0]
         return True
 
     def _fault(self, lightmap: Lightmap, error: ArchiveError, affects: str = "") -> None:

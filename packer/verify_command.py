@@ -20,7 +20,7 @@ def _decoded(verdict: Verdict) -> str:
         return f"{verdict.n_frames} frames decoded"
     more = "the rest would take longer than a file of this size may (--limits)"
     if verdict.n_tiles == verdict.n_tiles_in_all:
-        return f"every tile, every hour and {verdict.n_frames} of {verdict.n_frames_in_all} frames decoded; {more}"
+        return f"every tile and {verdict.n_frames} of {verdict.n_frames_in_all} frames decoded; {more}"
     return f"{verdict.n_tiles} of {verdict.n_tiles_in_all} tiles decoded; {more}"
 
 

@@ -137,8 +137,8 @@ def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, gro
     return _archive("gridmlp", [_lightmap("a", side, side, model)], [0.0], stored)
 
 
-def siren(side: int, nodes: int, dim: int) -> bytes:
-    """A latent map of zeros."""
+def siren(side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0) -> bytes:
+    """A latent map of zeros, frames after so many sines."""
     graph = _graph(
         [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"]),
          helper.make_node("Add", ["p", "c"], ["z"])],
@@ -146,7 +146,9 @@ def siren(side: int, nodes: int, dim: int) -> bytes:
         {"one": np.array([1]), "c": np.zeros((dim, 1, 1), np.float32)},
     )  # fmt: skip
     frame = _graph(
-        [helper.make_node("Gather", ["z", "i"], ["rgb"])], {"z": [dim, "h", "w"], "time_h": [1]}, RGB,
+        [helper.make_node("Gather", ["z", "i"], ["s0" if n_sines else "rgb"]),
+         *(helper.make_node("Sin", [f"s{n}"], [f"s{n + 1}" if n + 1 < n_sines else "rgb"]) for n in range(n_sines))],
+        {"z": [dim, "h", "w"], "time_h": [1]}, RGB,
         {"i": np.zeros(3, np.int64)},
     )  # fmt: skip
     model = {
@@ -156,7 +158,7 @@ def siren(side: int, nodes: int, dim: int) -> bytes:
     }  # fmt: skip
     stored: list[Stored] = [("l", graph, True), ("f", frame, True)]
     stored.append(("0/latent", np.zeros(dim * nodes * nodes, "<u2"), True))
-    return _archive("siren", [_lightmap("a", side, side, model)], [0.0], stored)
+    return _archive("siren", [_lightmap("a", side, side, model)], [24 * n / n_hours for n in range(n_hours)], stored)
 
 
 def _json_bombs() -> Iterator[tuple[str, bytes]]:
@@ -216,6 +218,7 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         yield f"gridmlp doubling {side}", gridmlp(side, 2, 1, grow=4)
     for side, nodes, dim in itertools.product((64, 512, 1024), (16, 256, 500, 1000), (1, 4, 16)):
         yield f"siren {side} {nodes} {dim}", siren(side, nodes, dim)
+    yield "siren of many slow hours", siren(256, 16, 3, 2048, 14)
     yield from _section_bombs()
     yield from _json_bombs()
     yield from _metadata_bombs()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from PIL import Image
 from tests.conftest import REPOSITORY
 from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import put_together, set_section, take_apart
+from tests.decompressor.small_bombs import siren
 from todpack.cli import main
 from todpack.decompressor import InvalidMetadataError, open_archive
 from todpack.decompressor.cli import main as decompress
@@ -315,3 +317,14 @@ def test_options(tiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert decompress([str(tiled), "-o", str(tmp_path), "--limits", "0"]) == 1
     assert "--limits: expected a number in 1..1000000, found 0" in capsys.readouterr().err
     assert decompress([str(tiled), "-o", str(tmp_path), "--limits", "8", "--hours", "0", "-q"]) == 0
+
+
+def test_many_slow_hours_take_no_more_time_than_a_small_file_may(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "slow.tod"
+    path.write_bytes(siren(256, 16, 3, n_hours=2048, n_sines=14))
+    started = time.process_time()
+    assert main(["verify", str(path), "--threads", "1"]) == 0
+    assert time.process_time() - started < 3 * Limits().seconds_for(path.stat().st_size)
+    assert "every tile and 1 of 2048 frames decoded; the rest would take longer" in capsys.readouterr().out
