@@ -85,7 +85,10 @@ def pack_maps(archive: Archive, index: int) -> PackedMaps:
     """
     lightmap, maps = archive.lightmaps[index], archive.lightmaps[index].latents()
     ones = np.ones(len(maps), np.float32)
-    if lightmap.transfer == "srgb8" and np.isfinite(maps).all():
+    spread = float(maps.max()) - float(
+        maps.min()
+    )  # one that float32 lacks, or of what is no number, is an absurd file's
+    if lightmap.transfer == "srgb8" and spread <= float(np.finfo(np.float32).max):
         container, inputs, valid = archive.container, lightmap.frame_inputs(), lightmap.valid
         shapes = {name: table.shape for name, table in inputs.items()}
         runtime = Runtime("cpu", MemoryAccount(archive.file_bytes, container.limits), ALONE)

@@ -98,10 +98,13 @@ def parts_of(archive: Archive, index: int) -> Parts:
     decoder, model = lightmap.decoder, entry["model"]
     assert isinstance(decoder, LatentMapDecoder)
     latents = np.ascontiguousarray(lightmap.latents().transpose(1, 2, 0), np.float32)
-    baseline = None
+    baseline, section = None, model["graphs"]["frame"]
     if model["residual_mode"]:
-        baseline, latents = latents[..., -3:].astype(np.uint8), np.ascontiguousarray(latents[..., :-3])
-    section = model["graphs"]["frame"]
+        stored = decoder.latent_inputs()["baseline"].transpose(1, 2, 0)
+        if not np.array_equal(latents[..., -3:], stored):
+            where = f"{archive.container.path}: {model['graphs']['latents']}"
+            raise PackError(f"{where}: expected the baseline as its last three maps, found others")
+        baseline, latents = stored.astype(np.uint8), np.ascontiguousarray(latents[..., :-3])
     try:
         mlp = _mlp_of(archive.container.read_bytes(section), model["mlp"]["layers"], latents.shape[-1])
         made = frame_graph(mlp, model["mlp"]["layers"], latents.shape[-1], model["residual_mode"], "fp32")

@@ -27,13 +27,13 @@ DECODERS = ("native", "onnx", "reference")
 Change = Callable[[onnx.ModelProto], object]
 
 
-def with_graph(source: str, out: Path, change: Change) -> Path:
-    """A golden archive with another graph `frame`, signed again."""
+def with_graph(source: str, out: Path, change: Change, kind: str = "frame") -> Path:
+    """A golden archive, or another one, with another graph, signed again."""
     metadata, stored = take_apart((GOLDEN / f"{source}.tod").read_bytes())
     metadata.pop("sha256", None)
     metadata["requires"] = [name for name in metadata.get("requires") or [] if name != "digest"]
     with open_archive(GOLDEN / f"{source}.tod") as archive:
-        name = metadata["lightmaps"][0]["model"]["graphs"]["frame"]
+        name = metadata["lightmaps"][0]["model"]["graphs"][kind]
         model = onnx.load_from_string(archive.container.read_bytes(name))
     change(model)
     number = next(n for n, section in enumerate(metadata["sections"]) if section["name"] == name)
@@ -256,6 +256,38 @@ def test_what_does_not_decode_is_not_passed_on(
     assert main([word.format(path) for word in command]) == 1
     assert "section 1/0/coefficients: " in capsys.readouterr().err
     assert [one.name for one in tmp_path.iterdir()] == ["a.tod"]
+
+
+def rename_z(model: onnx.ModelProto) -> None:
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            for n, name in enumerate(names):
+                names[n] = "narrow" if name == "z" else name
+    for name, value in (("middle", 127.0), ("step", 2.5e36)):
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(value), name))
+
+
+def widens(model: onnx.ModelProto) -> None:
+    """A graph `latents` whose maps are finite, and their range beyond float32."""
+    rename_z(model)
+    model.graph.node.append(onnx.helper.make_node("Sub", ["narrow", "middle"], ["around"]))
+    model.graph.node.append(onnx.helper.make_node("Mul", ["around", "step"], ["z"]))
+
+
+def narrows(model: onnx.ModelProto) -> None:
+    """The graph `frame` for these."""
+    rename_z(model)
+    model.graph.node.insert(0, onnx.helper.make_node("Add", ["around", "middle"], ["narrow"]))
+    model.graph.node.insert(0, onnx.helper.make_node("Div", ["z", "step"], ["around"]))
+
+
+def test_absurd_maps_give_no_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with_graph("siren-weights-1.1", tmp_path / "b.tod", widens, "latents")
+    path = with_graph(str(tmp_path / "b"), tmp_path / "a.tod", narrows)
+    assert verify_archive(path).whole
+    assert main(["view", str(path), "-o", str(tmp_path / "a.html")]) == 0
+    assert main(["export", str(path), "-o", str(tmp_path / "parts"), "--profile", "parts"]) == 1
+    assert ": 0/latents.onnx: expected the baseline as its last three maps, found others" in capsys.readouterr().err
 
 
 def late(model: onnx.ModelProto) -> None:
