@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from . import c_module
 from .archive import Archive, open_archive
 from .container import Container
 from .errors import ArchiveError, MissingPackageError
-from .graphs.shapes import FRAME_TEXELS
+from .graphs.shapes import FRAME_SIDE, FRAME_TEXELS
+from .grid import TileGrid
 from .lightmap import Lightmap, Region
 from .limits import DEFAULT_LIMITS, Limits
 from .sections import Section
@@ -133,7 +135,7 @@ class _Decoding:
 
     Args:
         archive: The file.
-        seconds: Of one core, that decoding may take: by estimate, for the later hours of a first tile by the clock.
+        seconds: Of one core, that decoding may take: by estimate, and within a tile by the clock too.
         known: Names of damaged sections: what only repeats one is no new fault.
     """
 
@@ -173,24 +175,37 @@ class _Decoding:
         """Decode a tile at some hours, while there is time; whether all of them are decoded."""
         tile = lightmap.tile(number)
         dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
-        share = (tile.y1 - tile.y0) * (tile.x1 - tile.x0) / min(FRAME_TEXELS, lightmap.height * lightmap.width)
+        frame_texels = min(FRAME_TEXELS, lightmap.height * lightmap.width)
         try:
-            for time_h in hours:
+            for time_h, part in product(hours, _parts(tile)):
                 if self._left <= 0 and time.process_time() > self._until:
                     return False
-                if not np.isfinite(lightmap.decode(time_h, tile, dtype)).all():
+                if not np.isfinite(lightmap.decode(time_h, part, dtype)).all():
                     raise ArchiveError(f"expected finite radiance, found other values at {time_h:g} h")
-                self._left -= share * lightmap.seconds[1]
+                self._left -= _texels(part) / frame_texels * lightmap.seconds[1]
         except ArchiveError as error:
             self._fault(lightmap, error, _where(number, tile))
             return False
         finally:
-            self._left -= share * lightmap.seconds[0]
+            self._left -= _texels(tile) / frame_texels * lightmap.seconds[0]
         return True
 
     def _fault(self, lightmap: Lightmap, error: ArchiveError, affects: str = "") -> None:
         if error.section is None or error.section not in self._known:
             self.faults.append(Fault(f"lightmap {lightmap.name}", _short(error, self._path), affects=affects))
+
+
+def _texels(region: Region) -> int:
+    return (region.y1 - region.y0) * (region.x1 - region.x0)
+
+
+def _parts(tile: Region) -> list[Region]:
+    """What takes no longer than a frame that the promise is about."""
+    places = TileGrid(tile.y1 - tile.y0, tile.x1 - tile.x0, FRAME_SIDE)
+    return [
+        Region(tile.y0 + p.rows.start, tile.y0 + p.rows.stop, tile.x0 + p.columns.start, tile.x0 + p.columns.stop)
+        for p in places
+    ]
 
 
 def _where(number: int, tile: Region) -> str:

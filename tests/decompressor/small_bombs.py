@@ -137,8 +137,8 @@ def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, gro
     return _archive("gridmlp", [_lightmap("a", side, side, model)], [0.0], stored)
 
 
-def siren(side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0) -> bytes:
-    """A latent map of zeros, frames after so many sines."""
+def siren(side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0, hidden: int = 1) -> bytes:
+    """A latent map of zeros, frames after so many sines; with more hidden units they are made in smaller parts."""
     graph = _graph(
         [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"]),
          helper.make_node("Add", ["p", "c"], ["z"])],
@@ -154,7 +154,7 @@ def siren(side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0) -
     model = {
         "residual_mode": False, "storage": "latent", "latent_dim": dim, "f1": None, "baseline": None,
         "latent": {"rows": nodes, "columns": nodes, "bits": 8, "scales": [1] * dim, "zero_points": [0] * dim},
-        **MLP, "graphs": {"latents": "l", "frame": "f"},
+        **MLP, "mlp": {**MLP["mlp"], "hidden": hidden}, "graphs": {"latents": "l", "frame": "f"},
     }  # fmt: skip
     stored: list[Stored] = [("l", graph, True), ("f", frame, True)]
     stored.append(("0/latent", np.zeros(dim * nodes * nodes, "<u2"), True))
@@ -219,6 +219,7 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
     for side, nodes, dim in itertools.product((64, 512, 1024), (16, 256, 500, 1000), (1, 4, 16)):
         yield f"siren {side} {nodes} {dim}", siren(side, nodes, dim)
     yield "siren of many slow hours", siren(256, 16, 3, 2048, 14)
+    yield "siren of many slow texels", siren(1773, 16, 3, 1, 150, 16384)
     yield from _section_bombs()
     yield from _json_bombs()
     yield from _metadata_bombs()
