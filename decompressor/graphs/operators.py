@@ -185,7 +185,8 @@ class _Operator(NamedTuple):
 
 
 _MANY = 1 << 16
-_UNARY, _BINARY = _Operator((1, 1), {}, _elementwise), _Operator((2, 2), {}, _elementwise)
+BROADCAST_NS = 5.0  # of an item where a small value meets each of many, a few items at a time
+_UNARY, _BINARY = _Operator((1, 1), {}, _elementwise), _Operator((2, 2), {}, _elementwise, BROADCAST_NS)
 OPERATORS = {
     "Add": _BINARY,
     "Cast": _Operator((1, 1), {"to": int}, _cast, 2),
@@ -193,14 +194,14 @@ OPERATORS = {
     "Concat": _Operator((1, _MANY), {"axis": int}, _concat, 2),
     "Cos": _Operator((1, 1), {}, _elementwise, 15),
     "DequantizeLinear": _Operator((2, 3), {"axis": int}, _dequantize, 2),
-    "Div": _Operator((2, 2), {}, _divide, 2),
+    "Div": _Operator((2, 2), {}, _divide, BROADCAST_NS),
     "Exp": _Operator((1, 1), {}, _elementwise, 5),
     "Floor": _Operator((1, 1), {}, _elementwise, 2),
     "Gather": _Operator((2, 2), {"axis": int}, _gather, 3),
     "Gemm": _Operator((2, 3), {"transA": int, "transB": int}, _gemm),
-    "Less": _Operator((2, 2), {}, _less, 2),
+    "Less": _Operator((2, 2), {}, _less, BROADCAST_NS),
     "MatMul": _Operator((2, 2), {}, _matmul),
-    "Min": _Operator((1, _MANY), {}, _elementwise),
+    "Min": _Operator((1, _MANY), {}, _elementwise, BROADCAST_NS),
     "Mod": _Operator((2, 2), {}, _divide, 15),
     "Mul": _BINARY,
     "Relu": _UNARY,
@@ -208,7 +209,7 @@ OPERATORS = {
     "Round": _Operator((1, 1), {}, _elementwise, 2),
     "Shape": _Operator((1, 1), {}, _shape),
     "Sin": _Operator((1, 1), {}, _elementwise, 15),
-    "Slice": _Operator((3, 4), {}, _slice),
+    "Slice": _Operator((3, 4), {}, _slice, 5),
     "Sub": _BINARY,
     "Transpose": _Operator((1, 1), {"perm": tuple}, _transpose, 4),
     "Unsqueeze": _Operator((2, 2), {}, _unsqueeze),
