@@ -17,8 +17,9 @@ from .operators import MAX_KNOWN, OPERATORS
 from .wire import FLOAT, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
 
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
-NODE_S, PRODUCT_S = 3e-6, 1e-10
-"""Seconds on one core: of any node, and of one multiplication of a matrix product."""
+NODE_S, PRODUCT_S, PACKING_S = 3e-6, 1e-10, 1e-9
+"""Seconds on one core: of any node, of one multiplication of a matrix product, and of a byte that is packed for one."""
+PRODUCTS = ("MatMul", "Gemm")
 BYTE_OUTPUTS = ("codes",)
 FRAME_SIDE = 256
 FRAME_TEXELS = FRAME_SIDE * FRAME_SIDE
@@ -122,7 +123,7 @@ def _check_shape(node: Node, shape: Shape) -> None:
 def _seconds(node: Node, values: list[Value], n_items: int) -> float:
     passes = max(1, len(values) - 1) if node.operator == "Min" else 1  # it takes any number of values, two at a time
     seconds = NODE_S + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
-    if node.operator in ("MatMul", "Gemm"):
+    if node.operator in PRODUCTS:
         side = -2 if node.attributes.get("transA") else -1
         seconds += PRODUCT_S * n_items * values[0].shape[side].c
     return seconds
@@ -140,12 +141,13 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
     """
     values = _of_inputs(graph, inputs)
     of_frame, n_runs = inputs.of_frame()
+    constants = _Constants()
     n_bytes, seconds = 0, 0.0
     for name, constant in graph.constants.items():
         if name in values:
             raise InvalidGraphError(f"{name!r:.40} is an input and an initializer")
         values[name] = _of_constant(constant)
-        n_bytes += CONSTANT_COPIES * len(constant.data)
+        constants.add(name, len(constant.data))
     for node in graph.nodes:
         if node.output in values or not node.output:
             raise InvalidGraphError(f"{node.operator}: its output {node.output!r:.40} is there already, or has no name")
@@ -157,7 +159,9 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
         value = OPERATORS[node.operator].rule(node, taken)
         _check_shape(node, value.shape)
         values[node.output] = value
-        n_bytes += ITEM_BYTES[value.dtype] * inputs.items(value.shape)
+        n_made = ITEM_BYTES[value.dtype] * inputs.items(value.shape)
+        if not constants.take(node, n_made):
+            n_bytes += n_made * (2 if node.operator == "Min" and len(taken) > 2 else 1)  # and what it makes on the way
         seconds += _seconds(node, taken, of_frame.items(value.shape))
     absent = [name for name in graph.outputs if name not in values]
     if absent or not graph.outputs:
@@ -169,7 +173,39 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
             )
         if name in graph.outputs and values[name].dtype != (UINT8 if name in BYTE_OUTPUTS else FLOAT):
             raise InvalidGraphError(f"output {name}: expected another type")
-    return GraphCost(n_bytes, n_runs * seconds)
+    return GraphCost(n_bytes + constants.n_bytes, n_runs * seconds + constants.seconds)
+
+
+class _Constants:
+    """What does not depend on the inputs: runtimes make it once, when a session starts, and pack it for products.
+
+    Attributes:
+        n_bytes: Of all of it.
+        seconds: That packing takes.
+    """
+
+    def __init__(self) -> None:
+        self.n_bytes, self.seconds = 0, 0.0
+        self._sizes: dict[str, int] = {}
+        self._packed: dict[str, set[tuple[object, ...]]] = {}  # how each is packed
+
+    def add(self, name: str, n_bytes: int) -> None:
+        self._sizes[name] = n_bytes
+        self.n_bytes += CONSTANT_COPIES * n_bytes
+
+    def take(self, node: Node, n_made: int) -> bool:
+        """Add a node whose value takes so many bytes; whether that is a constant too."""
+        if all(name in self._sizes for name in node.inputs):
+            self.add(node.output, n_made)
+            return True
+        for side, name in enumerate(node.inputs[:2] if node.operator in PRODUCTS else ()):
+            if name in self._sizes:
+                kinds = self._packed.setdefault(name, set())
+                kind = (node.operator, side, node.attributes.get("transA"), node.attributes.get("transB"))
+                self.n_bytes += self._sizes[name] if kinds and kind not in kinds else 0  # one is counted in any case
+                self.seconds += PACKING_S * self._sizes[name]
+                kinds.add(kind)
+        return False
 
 
 def _text(shape: Shape) -> str:
