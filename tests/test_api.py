@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import todpack
-from tests.conftest import REPOSITORY, SAMPLE, make_day
+from tests.conftest import REPOSITORY, SAMPLE, make_day, write_day
 
 DOCUMENTS = ("docs/api.md",)
 
@@ -141,3 +141,20 @@ def test_bad_arguments(tmp_path: Path, arguments: dict[str, object], error: type
     with pytest.raises(error, match=words):
         todpack.compress(**{**usual, **arguments})  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+def test_only_our_own_is_replaced(tmp_path: Path) -> None:
+    frames, _ = make_day(8, 8, 2)
+    source = write_day(tmp_path / "day", frames, None)
+    notes = tmp_path / "notes.tod"
+    notes.write_text("mine")
+    with pytest.raises(todpack.OutputError, match="was not written by todpack; replace it by overwrite=True"):
+        todpack.compress(source, notes, refine="none")
+    first = next(source.glob("*.png"))
+    with pytest.raises(todpack.OutputError, match="expected an output that is not among the inputs"):
+        todpack.compress(source, first, refine="none", overwrite=True)
+    assert notes.read_text() == "mine"
+    for overwrite in (True, False):
+        todpack.compress(source, notes, refine="none", overwrite=overwrite)
+    with todpack.open_archive(notes) as archive:
+        assert archive.decode(0.0).shape == (8, 8, 3)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from todpack.decompressor.errors import RequestError, needs, require_packages
+from todpack.decompressor.files import check_outputs
 from todpack.decompressor.given import given_integer, given_kind, given_number, repr_of
 from todpack.frames import Dataset, Day, ReadOptions, TileSource, day_of_array, is_dataset, open_dataset, open_day
 from todpack.frames.errors import DataError
@@ -88,6 +89,7 @@ def compress(
     linear_options: Sequence[str] = (),
     on_plan: Callable[[LevelPlan], object] = lambda _plan: None,
     dry_run: bool = False,
+    overwrite: bool = False,
 ) -> CompressReport:
     """Compress a day of lightmaps, or all lightmaps of a dataset, into one archive.
 
@@ -95,7 +97,7 @@ def compress(
         source: A folder of frames, or a dataset (the contest's, or a folder with one folder of frames per lightmap); or
             the frames themselves: an array (T, H, W, 3) of uint8 sRGB codes or of float32 linear radiance >= 0; or a
             `Day`.
-        out: Archive to write; an old one is replaced only by one that was read back.
+        out: Archive to write; an old one is replaced only by one that was read back, another file not.
         q_step: Width of a quantizer bin, in codes.  Default: 16, for linear radiance 2.5.
         target_psnr_db: Instead of a step: the smallest archive with at least this PSNR, as the report has it.
         target_size_bytes: Instead of a step: the best archive of at most this size.
@@ -120,13 +122,14 @@ def compress(
         linear_options: Names of options that were given and are for linear radiance only.
         on_plan: Told what will be done, before it begins.
         dry_run: End after the plan: nothing is made, and the report says 0 bytes.
+        overwrite: Replace a file at `out` that todpack did not write.
 
     Raises:
         RequestError: an argument of another kind.
         DataError: the source cannot be read as a day.
         ConfigError: an option out of range.
         PackError: options that do not go together, or a target that cannot be met.
-        OutputError: the archive cannot be written.
+        OutputError: the archive cannot be written, would replace an input, or a file that todpack did not write.
         MissingPackageError: a package is not installed; the message names the extra that brings it.
     """
     with needs("pack", "compress"):
@@ -156,6 +159,8 @@ def compress(
         for name, number in (("q_step", q_step), ("target_psnr_db", target_psnr_db), ("first_hour", first_hour))
     )
     path = Path(out)
+    read = [Path(one) for one in (source, valid, hours) if isinstance(one, paths) and os.path.exists(one)]
+    check_outputs([path], read, overwrite=overwrite, way="replace it by overwrite=True")
     if entropy in (None, "ans") and (options is None or options.entropy == "ans"):
         require_packages("--entropy ans", "constriction")
     config = config or DayBasisConfig()

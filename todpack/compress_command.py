@@ -109,6 +109,7 @@ def compress(
             linear_options=given,
             on_plan=on_plan,
             dry_run=dry_run,
+            overwrite=True,  # outputs were checked, as those of every command
         )
     if dry_run:
         return

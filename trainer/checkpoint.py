@@ -19,6 +19,8 @@ from todpack.packer.errors import ConfigError
 from .errors import TrainingError
 
 CHECKPOINT_FORMAT = 1
+DIGESTS = ("frames", "images", "cameras")
+"""Fields of the identity by which data are known."""
 TABLES = ("identity", "model", "state")
 MOMENTS = ("exp_avg", "exp_avg_sq")
 MISFITS = (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, OverflowError, ConfigError)
@@ -113,6 +115,7 @@ def check_identity(path: Path, saved: dict[str, Any], expected: dict[str, Any]) 
     """
     identity = saved.get("identity")
     found = identity if isinstance(identity, dict) else {}
+    found = {name: expected[name] for name in DIGESTS if name in expected} | found  # older ones lack them
     different = sorted(k for k in expected if not _is_same(found.get(k), expected[k]))
     if different or len(found) != len(expected):
         raise TrainingError(

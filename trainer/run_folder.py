@@ -144,6 +144,8 @@ def fresh_folder(out_dir: Path, family: str, config: dict[str, Any], *, resume: 
         overwrite = is_run(place)
         if (_beside(place) / CHECKPOINT_NAME).is_file() or (overwrite and not _is_same(place, family, config)):
             raise ConfigError(f"{out_dir}: --resume: holds another run; replace it by --overwrite")
+        others = (place / name for name in RUN_NAMES if name not in (CONFIG_NAME, ARRAYS_NAME))  # this run's, see above
+        check_replaced(others, overwrite=False)
         log.info("--resume: this training keeps nothing of an unfinished run; it begins afresh")
     return work_folder(out_dir, resume=False, overwrite=overwrite)
 

@@ -20,6 +20,8 @@ CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed f
 NODE_S, PRODUCT_S, PACKING_S = 3e-6, 1e-10, 1e-9
 """Seconds on one core: of any node, of one multiplication of a matrix product, and of a byte that is packed for one."""
 PRODUCTS = ("MatMul", "Gemm")
+MOST_BYTES = 1 << 62
+"""Of a value, so that sums of sizes stay numbers; memory has its own limit."""
 BYTE_OUTPUTS = ("codes",)
 FRAME_SIDE = 256
 FRAME_TEXELS = FRAME_SIDE * FRAME_SIDE
@@ -160,6 +162,8 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
         _check_shape(node, value.shape)
         values[node.output] = value
         n_made = ITEM_BYTES[value.dtype] * inputs.items(value.shape)
+        if n_made > MOST_BYTES:
+            raise InvalidGraphError(f"{node.operator}: expected a value of at most {MOST_BYTES} bytes")
         if not constants.take(node, n_made):
             n_bytes += n_made * (2 if node.operator == "Min" and len(taken) > 2 else 1)  # and what it makes on the way
         seconds += _seconds(node, taken, of_frame.items(value.shape))

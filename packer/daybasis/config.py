@@ -46,7 +46,12 @@ class DayBasisConfig:
 class DayBasisPackOptions:
     """How to code."""
 
-    rd_weight: float = option(RD_WEIGHT, 0.0, 100.0, help="Squared steps that a bit is worth; 0: a dead zone alone.")
+    rd_weight: float = option(
+        RD_WEIGHT,
+        0.0,
+        100.0,
+        help="Squared steps that a bit is worth; 0: a dead zone alone. Of closed-form codes: --refine has its own.",
+    )
     entropy: str = option("ans", choices=("ans", "zstd"), help="zstd: larger, no constriction.")
     smoothing: bool | None = option(
         None, of=bool, help="Smooth decoded maps: 2 % fewer bytes, opens slower.  [default: where refined]"

@@ -175,6 +175,13 @@ def test_what_is_made_of_constants_is_kept_in_copies() -> None:
     assert cost.seconds > 2 * 16000 * PACKING_S
 
 
+def test_sizes_beyond_all_numbers_are_refused() -> None:
+    nodes = [node("Concat", [f"v{i}"] * 60, f"v{i + 1}", axis=0) for i in range(200)]
+    nodes[0].input[:] = ["z"] * 60
+    with pytest.raises(InvalidGraphError, match="Concat: expected a value of at most"):
+        check_graph(graph_of(nodes, output="v200"), Z, 512)
+
+
 @pytest.mark.parametrize(("n_values", "passes"), [(1, 1), (2, 1), (30_000, 29_999)])
 def test_a_minimum_of_many_values_costs_each(n_values: int, passes: int) -> None:
     cost = check_graph(graph_of([node("Min", ["z"] * n_values)]), GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)

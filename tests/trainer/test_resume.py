@@ -77,7 +77,7 @@ def test_resume_with_other_options_or_data_is_refused(sequence: Day, tmp_path: P
         train(sequence, run, replace(SMALL, lr=0.006), resume=True)
     frames, valid = make_day(20, 24, 4, seed=1)
     other = read_day(write_day(tmp_path / "other", frames, valid))
-    with pytest.raises(TrainingError, match=r"different: frames\)"):
+    with pytest.raises(TrainingError, match=r"different: code_sum, frames\)"):
         train(other, run, resume=True)
     swapped = replace(sequence, radiance=sequence.radiance[[0, 2, 1, 3]])
     with pytest.raises(TrainingError, match=r"different: frames\)"):

@@ -106,6 +106,18 @@ def test_resume_replaces_no_other_run(tmp_path: Path, stored: str) -> None:
         assert (beside / "last.ckpt").is_file()
 
 
+@pytest.mark.parametrize("name", ["baseline.png", "latent_map.npy", "checkpoints/best.pth"])
+def test_resume_replaces_nothing_of_others(tmp_path: Path, name: str) -> None:
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.json").write_text('{"family": "daybasis", "run_format": 1, "config": {"a": 1}}')
+    (run / name).write_text("mine")
+    before = content(run)
+    with pytest.raises(OutputError, match=f"{name}: is there, and was not written by todpack"):
+        fresh_folder(run, "daybasis", {"a": 1}, resume=True, overwrite=False)
+    assert content(run) == before
+
+
 def test_resume_of_files_that_only_look_like_a_runs(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("mine")
     with pytest.raises(OutputError, match=r"log.csv: .*--overwrite"):

@@ -118,6 +118,9 @@ class Fit(ABC):
             **self.config.to_json(),
             "height": self.model.height,
             "width": self.model.width,
+            "n_texels": len(self.sampler.texels),
+            "code_sum": int(self.sampler.codes.sum(dtype=torch.int64)),
+            "hours": [float(h) for h in self.sampler.hours],
             "frames": self.sampler.digest,
         }
 

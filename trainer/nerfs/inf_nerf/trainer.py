@@ -400,6 +400,8 @@ class InfNeRFTrainer:
             **{f"model.{k}": list(v) if isinstance(v, tuple) else v for k, v in asdict(self.model.config).items()},
             **trainer,
             "processes": self.n_processes,
+            "n_pixels": self.pixels.n_pixels,
+            "pose_sum": float(self.dataset.poses.sum()),
             "images": self._images,
             "cameras": [asdict(one) for one in self.dataset.intrinsics],
         }
