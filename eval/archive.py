@@ -37,7 +37,8 @@ def decode_day(
         (T, H, W, 3) uint8 codes or float32 radiance; the lightmap.
 
     Raises:
-        EvalError: The archive holds another size or transfer than the data, or several lightmaps and none is named.
+        EvalError: The archive holds another size or transfer than the data, values that are not finite, or several
+            lightmaps and none is named.
     """
     if lightmap is None and len(archive.lightmaps) != 1:
         raise EvalError(f"{where}: expected an archive of one lightmap or --lightmap, found {len(archive.lightmaps)}")
@@ -51,6 +52,8 @@ def decode_day(
     decoded = np.empty(day.radiance.shape, "uint8" if day.transfer == "srgb8" else "float32")
     for t, time_h in enumerate(day.hours):
         decoded[t] = stored.decode(float(time_h), dtype=decoded.dtype.name)
+        if not np.isfinite(decoded[t]).all():
+            raise EvalError(f"{where}: expected finite radiance, found other values at {time_h:g} h")
         progress(t + 1, day.n_frames, "decoding")
     return decoded, stored
 

@@ -16,6 +16,7 @@ def psnr_db(mse: float, peak: float = CODE_PEAK) -> float:
         peak: Largest value of the signal, > 0, in the unit of its error.
 
     Returns:
-        Decibels; infinite for an error of zero.
+        Decibels; infinite for an error of zero, and of the other sign for one beyond all numbers.
     """
-    return math.inf if mse == 0.0 else 10.0 * math.log10(peak * peak / mse)
+    ratio = math.inf if mse == 0.0 else peak * peak / mse
+    return 10.0 * math.log10(ratio) if ratio != 0.0 else -math.inf

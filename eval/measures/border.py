@@ -85,7 +85,7 @@ def border_score(
         for number, weight in enumerate(OFFSETS):
             rule, own, ours = ((1.0 - weight) * side[inside] + weight * side[outside] for side in sides)
             for row, error in enumerate((ours - rule, ours - own, rule - own)):
-                squares[row, number] += float(np.sum(error * error))
+                squares[row, number] += float(np.square(error, dtype=np.float64).sum())
     means = squares / (3 * inside.size * len(reference))
     figures = [tuple(psnr_db(float(mse), peak) for mse in row) for row in means]
     return BorderScore(*figures)

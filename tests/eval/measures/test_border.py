@@ -37,6 +37,15 @@ def test_by_hand() -> None:
     assert found.ceiling_db == pytest.approx((psnr(5.0), psnr(10.0)))
 
 
+def test_errors_beyond_float32s_squares_are_numbers() -> None:
+    frames = np.ones((1, 4, 4, 3), np.float32)
+    valid = np.zeros((4, 4), bool)
+    valid[:2] = True
+    found = border_score(frames, frames * np.float32(1e30), valid)
+    assert found is not None
+    assert found.own_gutter_db[0] == pytest.approx(-600, abs=10)
+
+
 def test_without_a_border_there_is_no_figure() -> None:
     frames = np.zeros((1, 4, 4, 3), np.uint8)
     assert border_score(frames, frames, np.ones((4, 4), bool)) is None

@@ -17,6 +17,7 @@ from todpack.eval.measures.metrics import (
     psnr_srgb_db,
     temporal_l1,
 )
+from todpack.frames.psnr import psnr_db
 
 
 def _codes(*values: int, height: int = 4, width: int = 5) -> np.ndarray:
@@ -36,6 +37,10 @@ def test_psnr_of_a_constant_error_of_5() -> None:
 def test_psnr_of_the_largest_error_is_0_db(original: int, decoded: int) -> None:
     # 255 wraps in int8, 255^2 in int16, their sum in int32 for larger frames
     assert psnr_srgb_db(_codes(original), _codes(decoded), EVERY) == 0.0
+
+
+def test_psnr_of_an_error_beyond_all_numbers() -> None:
+    assert psnr_db(math.inf, 1.0) == -math.inf
 
 
 def test_psnr_sums_largest_errors_beyond_32_bits() -> None:

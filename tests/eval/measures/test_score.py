@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import SHARED
+from tests.conftest import REPOSITORY, SHARED
+from tests.decompressor.forge import put_together, take_apart
 from todpack.decompressor import open_archive
 from todpack.eval import score
+from todpack.eval.archive import decode_day
 from todpack.eval.errors import EvalError
 from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.metrics import psnr_linear_db, psnr_srgb_db
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent, find_weights
 from todpack.eval.measures.score import ScoreReport, score_frames
 from todpack.eval.measures.ssim import ssim, ssim_linear_tiles
-from todpack.frames import read_day
+from todpack.frames import Day, read_day
 
 TRUNK = SHARED / "lpips" / "alexnet_features.pth"
 NO_LPIPS = LpipsAbsent("switched off by the test")
@@ -175,3 +177,15 @@ def test_data_of_another_size_is_an_error(tiny_archive: Path, tmp_path: Path) ->
         Image.new("RGB", (7, 5), (9, 9, t)).save(tmp_path / f"tod_{t}.png")
     with pytest.raises(EvalError, match="archive and data must have one size: expected 7 x 5"):
         score(tiny_archive, tmp_path, lpips=NO_LPIPS)
+
+
+def test_radiance_beyond_all_numbers_is_refused(tmp_path: Path) -> None:
+    metadata, stored = take_apart((REPOSITORY / "tests" / "golden" / "daybasis-log-1.1.tod").read_bytes())
+    metadata["lightmaps"][0]["model"]["exponents"][0] += 12  # logarithms times 4096
+    (tmp_path / "a.tod").write_bytes(put_together(metadata, stored))
+    with open_archive(tmp_path / "a.tod") as archive:
+        size = archive.lightmaps[0].height, archive.lightmaps[0].width
+        ones = np.ones((len(archive.hours), *size, 3), np.float32)
+        day = Day(ones, np.ones(size, bool), archive.hours, "linear", "a")
+        with pytest.raises(EvalError, match=r"a\.tod: expected finite radiance, found other values at \d+ h"):
+            decode_day(archive, day, "a.tod")

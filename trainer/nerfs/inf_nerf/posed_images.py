@@ -19,6 +19,7 @@ from todpack.packer.run_folder import read_arrays
 
 TRANSFORMS_NAME = "transforms.json"
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")
+MAX_TEXELS = 1 << 26  # of an image: its values are held as floats
 MAX_OFF_ORTHONORMAL = 1e-2
 
 
@@ -154,7 +155,11 @@ def _read_image(folder: Path, file_path: str, where: str) -> np.ndarray:
         raise DataError(f"{where}: expected an image {folder / file_path}(.png|.jpg), found nothing there")
     try:  # no other kinds: Pillow runs Ghostscript for some
         with silenced(), Image.open(found, formats=("PNG", "JPEG")) as image:
+            if image.width * image.height > MAX_TEXELS:
+                raise DataError(f"{found}: expected at most {MAX_TEXELS} texels, found {image.width} x {image.height}")
             codes = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255.0
+    except DataError:
+        raise
     except UnidentifiedImageError as error:
         raise DataError(f"{found}: expected a PNG or JPEG image, found something else") from error
     except Exception as error:  # Pillow's readers raise what a damaged file makes them stumble over
