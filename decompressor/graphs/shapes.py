@@ -17,8 +17,9 @@ from .operators import MAX_KNOWN, OPERATORS
 from .wire import FLOAT, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
 
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
-NODE_S, PRODUCT_S, PACKING_S = 3e-6, 1e-10, 1e-9
-"""Seconds on one core: of any node, of one multiplication of a matrix product, and of a byte that is packed for one."""
+NODE_S, VALUE_S, PRODUCT_S, MATRIX_S, PACKING_S = 3e-6, 1e-7, 1e-10, 1.5e-7, 1e-9
+"""Seconds on one core: of any node, of a value that it takes, of one multiplication of a matrix product, of each matrix
+of a batch, and of a byte that is packed for one."""
 PRODUCTS = ("MatMul", "Gemm")
 MOST_BYTES = 1 << 62
 """Of a value, so that sums of sizes stay numbers; memory has its own limit."""
@@ -122,12 +123,14 @@ def _check_shape(node: Node, shape: Shape) -> None:
         raise InvalidGraphError(f"{node.operator}: texels stay apart; expected rows and columns of the run once")
 
 
-def _seconds(node: Node, values: list[Value], n_items: int) -> float:
+def _seconds(node: Node, values: list[Value], made: Shape, run: GraphInputs) -> float:
+    """Of one node in one run, which makes a value of this shape."""
+    n_items = run.items(made)
     passes = max(1, len(values) - 1) if node.operator == "Min" else 1  # it takes any number of values, two at a time
-    seconds = NODE_S + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
+    seconds = NODE_S + VALUE_S * len(values) + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
     if node.operator in PRODUCTS:
         side = -2 if node.attributes.get("transA") else -1
-        seconds += PRODUCT_S * n_items * values[0].shape[side].c
+        seconds += PRODUCT_S * n_items * values[0].shape[side].c + MATRIX_S * run.items(made[:-2])
     return seconds
 
 
@@ -166,7 +169,7 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
             raise InvalidGraphError(f"{node.operator}: expected a value of at most {MOST_BYTES} bytes")
         if not constants.take(node, n_made):
             n_bytes += n_made * (2 if node.operator == "Min" and len(taken) > 2 else 1)  # and what it makes on the way
-        seconds += _seconds(node, taken, of_frame.items(value.shape))
+        seconds += _seconds(node, taken, value.shape, of_frame)
     absent = [name for name in graph.outputs if name not in values]
     if absent or not graph.outputs:
         raise InvalidGraphError(f"expected its outputs to be made, found none for {absent[:1]!s:.80}")

@@ -20,7 +20,15 @@ from todpack.decompressor.graphs.dims import COLUMNS, ROWS, Dim
 from todpack.decompressor.graphs.engine import onnxruntime
 from todpack.decompressor.graphs.operators import BROADCAST_NS
 from todpack.decompressor.graphs.session import make_session, start_session
-from todpack.decompressor.graphs.shapes import CONSTANT_COPIES, NODE_S, PACKING_S, PRODUCT_S, GraphInputs
+from todpack.decompressor.graphs.shapes import (
+    CONSTANT_COPIES,
+    MATRIX_S,
+    NODE_S,
+    PACKING_S,
+    PRODUCT_S,
+    VALUE_S,
+    GraphInputs,
+)
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.memory import MemoryAccount
 
@@ -157,10 +165,11 @@ def test_growth_with_the_run_is_known() -> None:
     large = check_graph(data, GraphInputs(Z.shapes, 1000, 1000), 512)
     assert large.n_bytes > 4 * 100 * 1_000_000
     per_texel, once = 1e-9 * (4 + 100) + 100 * 4 * PRODUCT_S, 1600 * PACKING_S
-    assert large.seconds == pytest.approx(once + 2 * NODE_S + 65536 * per_texel)
-    assert cost.seconds == pytest.approx(once + 1024 * 2 * NODE_S + 65536 * per_texel)
+    run = 2 * NODE_S + 4 * VALUE_S + MATRIX_S
+    assert large.seconds == pytest.approx(once + run + 65536 * per_texel)
+    assert cost.seconds == pytest.approx(once + 1024 * run + 65536 * per_texel)
     one = check_graph(data, GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
-    assert one.seconds == pytest.approx(once + 2 * NODE_S + 64 * per_texel)
+    assert one.seconds == pytest.approx(once + run + 64 * per_texel)
 
 
 def test_what_is_made_of_constants_is_kept_in_copies() -> None:
@@ -175,6 +184,14 @@ def test_what_is_made_of_constants_is_kept_in_copies() -> None:
     assert cost.seconds > 2 * 16000 * PACKING_S
 
 
+def test_each_matrix_of_a_batch_costs() -> None:
+    """A runtime multiplies them one by one."""
+    nodes = [node("Unsqueeze", ["z", "axes"], "m"), node("MatMul", ["m", "m"])]
+    data = graph_of(nodes, {"axes": np.array([3, 4])})
+    cost = check_graph(data, GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
+    assert cost.seconds > 4 * 64 * MATRIX_S
+
+
 def test_sizes_beyond_all_numbers_are_refused() -> None:
     nodes = [node("Concat", [f"v{i}"] * 60, f"v{i + 1}", axis=0) for i in range(200)]
     nodes[0].input[:] = ["z"] * 60
@@ -185,7 +202,7 @@ def test_sizes_beyond_all_numbers_are_refused() -> None:
 @pytest.mark.parametrize(("n_values", "passes"), [(1, 1), (2, 1), (30_000, 29_999)])
 def test_a_minimum_of_many_values_costs_each(n_values: int, passes: int) -> None:
     cost = check_graph(graph_of([node("Min", ["z"] * n_values)]), GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
-    assert cost.seconds == pytest.approx(NODE_S + 1e-9 * BROADCAST_NS * 4 * 64 * passes)
+    assert cost.seconds == pytest.approx(NODE_S + n_values * VALUE_S + 1e-9 * BROADCAST_NS * 4 * 64 * passes)
 
 
 def test_a_broadcast_costs_what_it_takes() -> None:
