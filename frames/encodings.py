@@ -69,7 +69,8 @@ class Encoding:
             if picture.alpha is None or rgb.dtype.kind == "f":
                 found = "floating point" if rgb.dtype.kind == "f" else "no alpha channel"
                 raise DataError(f"{where}: expected integer RGBA for --encoding {self.name}, found {found}")
-            return self.unpack(shares(rgb), shares(picture.alpha)).astype(np.float32)
+            with np.errstate(over="ignore", invalid="ignore"):  # told as infinite or NaN radiance, with its place
+                return self.unpack(shares(rgb), shares(picture.alpha)).astype(np.float32)
         curve = self.name if self.name != "none" else "linear" if rgb.dtype.kind == "f" else "srgb"
         if curve == "srgb" and rgb.dtype == np.uint8:
             return rgb

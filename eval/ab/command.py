@@ -48,7 +48,7 @@ def ab_command(
     acceptance lines. What is in the folder of the same frames, options and code is not trained again: an interrupted
     comparison goes on, and a changed one measures what changed.
     """
-    from todpack.decompressor.files import make_folder, write_json
+    from todpack.decompressor.files import exclusive_folder, write_json
     from todpack.frames import read_day
 
     from ..errors import EvalError
@@ -87,12 +87,12 @@ def ab_command(
     }
     variants = tuple(known[name] for name in names) or VARIANTS
     described = machine(threads)
-    make_folder(out_dir)
     plan = plan_ab(out_dir, settings, variants, n_seeds=1 if quick else seeds, training=training)
     click.echo(f"todpack: ab: {plan.describe()}", err=True)
-    with ProgressLine("ab", "trial", left_s=plan.seconds_left) as line:
-        results = run_ab(plan, line.update)
-    times = compare_times({result.variant: result.archive for result in reversed(results)}, threads, PLAIN)
+    with exclusive_folder(out_dir):
+        with ProgressLine("ab", "trial", left_s=plan.seconds_left) as line:
+            results = run_ab(plan, line.update)
+        times = compare_times({result.variant: result.archive for result in reversed(results)}, threads, PLAIN)
     lines = acceptance(results, times)
     click.echo(f"{ab_table(results, times)}\n\n{acceptance_table(lines)}\n\n{machine_line(described)}")
     if json_out is not None:

@@ -30,9 +30,15 @@ def read_result(path: Path) -> Result:
         stored = read_shallow(path)
     except (OSError, ValueError) as error:
         raise EvalError(f"{path}: expected results of a bench in JSON: {error}") from error
-    if not isinstance(stored, dict) or not set(stored) <= {*PARTS, "definitions"}:
+    is_result = isinstance(stored, dict) and set(stored) <= {*PARTS, "definitions"}
+    parts = [stored[part] for part in PARTS if part in stored] if is_result else []
+    if not is_result or not all(_is_section(part) for part in parts):
         raise EvalError(f"{path}: expected results of a bench, found something else")
     return stored
+
+
+def _is_section(part: Any) -> bool:
+    return isinstance(part, dict) and all(isinstance(part.get(name), dict) for name in ("measured", "sets"))
 
 
 def commit() -> str:

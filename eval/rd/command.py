@@ -94,7 +94,14 @@ def rd(
     """
     from todpack.decompressor.cli import safe_names
     from todpack.decompressor.errors import require_packages
-    from todpack.decompressor.files import check_outputs, check_replaced, make_folder, place_of, write_json
+    from todpack.decompressor.files import (
+        check_outputs,
+        check_replaced,
+        exclusive_folder,
+        make_folder,
+        place_of,
+        write_json,
+    )
 
     from ..errors import EvalError
     from ..measures.frames import day_frames
@@ -123,7 +130,6 @@ def rd(
     names = safe_names([*(sweep.name for sweep in chosen), *(curve["name"] for curve in others)])
     files = [out_dir / RESULTS / f"{name}.json" for name in names]
     check_replaced(files, overwrite=overwrite)  # what stops the command is told before the trainings
-    make_folder(out_dir / "trials")
     settings = TrialSettings(
         data_path,
         reading,
@@ -133,7 +139,7 @@ def rd(
         lpips_weights=lpips.weights,
         frames=frames_digest(day),
     )
-    with ProgressLine("rd") as line:
+    with exclusive_folder(out_dir / "trials"), ProgressLine("rd") as line:
         swept = run_sweeps(chosen, out_dir, settings, repeats, line.update)
     trained = {curve["name"]: curve for curve in swept["curves"]}  # a sweep whose trials all failed has none
     curves = [*(trained.get(sweep.name) for sweep in chosen), *others]

@@ -110,7 +110,7 @@ def search(
     finished trials of the same frames are not run again, failed ones are. A failed trial is reported and stops nothing.
     """
     from todpack.decompressor.errors import require_packages
-    from todpack.decompressor.files import check_outputs, make_folder, write_json
+    from todpack.decompressor.files import check_outputs, exclusive_folder, write_json
 
     from ..errors import EvalError
     from ..machine import usable_cores
@@ -128,7 +128,6 @@ def search(
     if engine == "ray":
         require_packages("--engine ray", "ray")
     day = options.read_frames(data_path, reading, lightmap)  # bad frames are one error, not one per trial
-    make_folder(out_dir)
     check_outputs([out_dir / RESULTS], [space_path], overwrite=overwrite)
     settings = TrialSettings(
         data_path,
@@ -140,20 +139,21 @@ def search(
         timeout_s=timeout_s,
         frames=frames_digest(day),
     )
-    with ProgressLine("search") as line:
-        results = run_search(
-            space,
-            out_dir,
-            settings,
-            gpu_ids=gpu_ids.split(",") if gpu_ids else (),
-            num_workers=num_workers,
-            engine=engine,
-            repeats=repeats,
-            progress=line.update,
-        )
-    ordered = sorted_results(results, sort)
-    found = {"sorted_by": sort, "trials": ordered}
-    write_json(out_dir / RESULTS, found)
+    with exclusive_folder(out_dir):
+        with ProgressLine("search") as line:
+            results = run_search(
+                space,
+                out_dir,
+                settings,
+                gpu_ids=gpu_ids.split(",") if gpu_ids else (),
+                num_workers=num_workers,
+                engine=engine,
+                repeats=repeats,
+                progress=line.update,
+            )
+        ordered = sorted_results(results, sort)
+        found = {"sorted_by": sort, "trials": ordered}
+        write_json(out_dir / RESULTS, found)
     click.echo(json.dumps(found, indent=2, allow_nan=False) if as_json else results_table(ordered))
     if all(result["measures"] is None for result in results):
         raise EvalError(f"{out_dir}: none of {len(results)} trials worked; the first: {results[0]['error']}")

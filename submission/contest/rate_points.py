@@ -80,8 +80,15 @@ class RatePoint:
 
     @staticmethod
     def from_json(stored: dict[str, Any]) -> RatePoint:
-        """The inverse of `asdict`; what else is stored is left alone."""
-        return RatePoint(**{spec.name: stored[spec.name] for spec in fields(RatePoint)})
+        """The inverse of `asdict`; what else is stored is left alone.
+
+        Raises:
+            ValueError: a figure is no number; KeyError: it is missing.
+        """
+        transfer, *figures = (stored[spec.name] for spec in fields(RatePoint))
+        if not isinstance(transfer, str) or not all(type(value) in (int, float) for value in figures):
+            raise ValueError("figures of a point that are no numbers")
+        return RatePoint(transfer, *figures)
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,12 @@ def test_an_encoding_needs_integers_with_alpha(picture: Picture) -> None:
         encoding_of("rgbm:5").decode(picture, "a.png")
 
 
+@pytest.mark.parametrize("name", ["rgbm:1e300", "rgbm:5:1e300", "rgbd:1e30:300"])
+def test_light_beyond_all_numbers_is_infinite_without_a_word(name: str) -> None:
+    picture = Picture(np.full((1, 1, 3), 100, np.uint8), np.full((1, 1), 200, np.uint8))
+    assert not np.isfinite(encoding_of(name).decode(picture, "a.png")).any()
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "rgbm", "rgbm:", "rgbm:0", "rgbm:inf", "rgbm:2:3:4", "rgbm:srgb", "rgbm:5:srgb:2", "rgbm:x", "dldr:2", "hdr"],

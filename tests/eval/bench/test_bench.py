@@ -192,7 +192,7 @@ def test_a_result_keeps_what_is_not_measured_again(tmp_path: Path) -> None:
     assert read_result(path)["rate"]["sets"] == {"a": {"x": 4}, "b": {"x": 3}}
     assert read_result(path)["speed"]["sets"] == {"a": {"x": 2}}
     assert read_result(tmp_path / "none.json") == {}
-    for text in ("no json", "[]", '{"other": 1}'):
+    for text in ("no json", "[]", '{"other": 1}', '{"rate": 5}', '{"rate": {"sets": 3, "measured": {}}}'):
         path.write_text(text)
         with pytest.raises(TodpackError, match="expected results of a bench"):
             read_result(path)

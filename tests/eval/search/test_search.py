@@ -15,6 +15,7 @@ import pytest
 
 from tests.eval.measured import MEASURED
 from todpack.cli import main
+from todpack.decompressor.files import exclusive_folder
 from todpack.eval.errors import EvalError
 from todpack.eval.search.runner import run_search, score_of
 from todpack.eval.search.space import drawn_trials, read_space
@@ -76,6 +77,17 @@ def test_bad_spaces_say_what_is_wrong(tmp_path: Path, text: str, message: str) -
 def test_option_words() -> None:
     words = option_words({"q-step": 8, "rotate": False, "refine": "fast", "amp": True, "lr": 0.001})
     assert words == ["--q-step", "8", "--no-rotate", "--refine", "fast", "--amp", "--lr", "0.001"]
+
+
+def test_one_search_at_a_time_works_in_a_folder(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another one would take what is being trained there for its own, or packs what this one trains."""
+    space, out = write_space(tmp_path, "[pack]\nq_step = [40]\n"), tmp_path / "out"
+    with exclusive_folder(out):
+        assert main(["search", str(space), "--data", str(tiny_day), "-o", str(out), "--no-lpips"]) == 1
+        assert not list(out.iterdir())
+    assert f"{out}: another todpack is at work there" in capsys.readouterr().err
 
 
 @pytest.mark.thorough

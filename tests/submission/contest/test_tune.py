@@ -191,6 +191,12 @@ def test_bad_point_files(tmp_path):
     (tmp_path / "points.json").write_text('{"lightmaps": {"a": {"points": [{"q_step": 1}], "domains": []}}}')
     with pytest.raises(SubmissionError, match="expected points of `todpack tune`"):
         PointCache(tmp_path / "points.json")
+    point = asdict(RatePoint("gamma", 2, 4.0, 100, 50.0, 1, 0.9, 1, 0.1, 1, 0.1))
+    for name, value in (("n_bytes", "x"), ("transfer", 1), ("lpips", None)):
+        with pytest.raises(ValueError, match="figures of a point that are no numbers"):
+            RatePoint.from_json({**point, name: value})
+    lossless = {**point, "psnr_db": float("inf")}
+    assert RatePoint.from_json(lossless) == RatePoint(**lossless)
 
 
 def test_steps_of_an_earlier_report_are_read(tmp_path: Path) -> None:
