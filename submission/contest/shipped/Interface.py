@@ -206,7 +206,7 @@ def get(lightmap_config: dict[str, Any], device: torch.device | str) -> Lightmap
         lightmap_config: Entry of `lightmap_list`; its `level` and `id` name the file.
         device: Where results are wanted.
     """
-    name = quote(f"{lightmap_config['level']}_{lightmap_config['id']}", safe="")
+    name = quote(f"{lightmap_config['level']}_{int(lightmap_config['id'])}", safe="")
     file = PlainFile(FOLDER / "Parameters" / f"{name}.bin")
     n_values = file.header.n_maps * file.header.height * file.header.width
     kind = Lightmap if 4 * n_values <= WHOLE_BYTES else LargeLightmap

@@ -65,7 +65,7 @@ def test_tile_by_tile(interface: Any, monkeypatch: pytest.MonkeyPatch, held_byte
 
 def test_tiles_held_are_small(interface: Any, submission: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interface, "WHOLE_BYTES", 0)
-    tiled = interface.get({"level": "L", "id": 0}, "cpu")
+    tiled = interface.get({"level": "L", "id": "00"}, "cpu")  # a text of digits is the same number
     file = PlainFile(submission / "Parameters" / "L_0.bin")
     assert sorted(tiled._tiles) == file.numbers
     n_valid = sum(int(file.valid(file.grid[number]).sum()) for number in file.numbers)
