@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -60,6 +61,8 @@ def _stream_of_equal_psnr(path: Path, one: BenchSet) -> tuple[bytes, float, floa
             raise EvalError("it codes no radiance")
         codes = as_codes(day.radiance)
         ours_db = psnr_srgb_db(codes, np.stack([archive.decode(float(t)) for t in archive.hours]), day.valid)
+    if not math.isfinite(ours_db):
+        raise EvalError("it gives the frames back exactly")
     crf, found = FIRST_CRF, dict[float, tuple[bytes, float]]()
     for _ in range(MAX_CODED):
         coded = X265.encode(codes, day.valid, crf)

@@ -12,6 +12,7 @@ import numpy as np
 
 from todpack.frames import Day, read_day
 
+from ..errors import EvalError
 from ..measures.contest import RAW_BYTES_PER_TEXEL
 from ..measures.frames import day_frames
 from ..measures.perceptual import Lpips, LpipsAbsent
@@ -121,6 +122,9 @@ def rate_of_set(one: BenchSet, settings: RateSettings, progress: Progress = sile
 
     Returns:
         Plain values for JSON: the set, `levels_db`, `points`, and what follows from them (`compared`).
+
+    Raises:
+        EvalError: codecs cannot be compared on it.
     """
     day = read_day(one.path, lightmap=one.lightmap)
     frames = np.ascontiguousarray(day_frames(day))
@@ -135,6 +139,8 @@ def rate_of_set(one: BenchSet, settings: RateSettings, progress: Progress = sile
     peers = {peer.name: peer for peer in all_peers()}
     is_linear = day.transfer != "srgb8"
     levels_db = _levels(one, day, run, peers)
+    if not all(map(math.isfinite, levels_db)):
+        raise EvalError("expected frames that coding changes, found some that it gives back exactly at any step")
     points: list[RatePoint] = []
     absent: dict[str, str] = {}
     for name, peer in peers.items():

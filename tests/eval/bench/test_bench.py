@@ -10,18 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import REPOSITORY
 from todpack.cli import main
 from todpack.decompressor.daybasis import native
 from todpack.decompressor.errors import TodpackError
 from todpack.eval.bench.document import bench_document
-from todpack.eval.bench.rate import bracketing, compared
+from todpack.eval.bench.rate import RateSettings, bracketing, compared, rate_of_set
 from todpack.eval.bench.report import geometric_mean, parts_table, ratio_table, set_tables
 from todpack.eval.bench.result import add, read_result, write_result
-from todpack.eval.bench.sets import bounds, chosen_sets, known_sets
+from todpack.eval.bench.sets import BenchSet, bounds, chosen_sets, known_sets
 from todpack.eval.bench.speed import Row
 from todpack.eval.errors import EvalError
+from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.eval.measures.rate_curve import RatePoint
 from todpack.eval.peers.ours import DAYBASIS, REFINED, compress
 from todpack.eval.peers.peer import Encoded, Peer
@@ -126,6 +128,15 @@ def _ladder_peer(asked: list[float]) -> tuple[Peer, Any]:
 
     frames, valid = np.zeros((2, 8, 8, 3), np.uint8), np.ones((8, 8), bool)
     return Peer("p", "", "s", (), "no", encode), lambda peer: run_peers(frames, valid, (peer,))
+
+
+def test_frames_of_one_color_have_no_rate_to_compare_at(tmp_path: Path) -> None:
+    frames = tmp_path / "flat"
+    frames.mkdir()
+    for t in range(3):
+        Image.new("RGB", (8, 8), (100, 100, 100)).save(frames / f"tod_{t}.png")
+    with pytest.raises(EvalError, match="expected frames that coding changes"):
+        rate_of_set(BenchSet("flat", frames), RateSettings(LpipsAbsent("not asked for"), quick=True))
 
 
 def test_a_ladder_is_climbed_as_far_as_the_levels_are() -> None:
