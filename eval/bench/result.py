@@ -13,6 +13,7 @@ from todpack.decompressor.json_fields import read_shallow
 from ..errors import EvalError
 
 PARTS = ("rate", "speed", "families")
+SECTION = ("measured", "sets")
 Result = dict[str, Any]
 """For each of PARTS: `measured` by set (`machine`, `commit`, `command`) and `sets` by name (see `rate_of_set`,
 `speed_of_set`, `bench_families`); `definitions` of the peers and `versions` of their programs."""
@@ -30,15 +31,17 @@ def read_result(path: Path) -> Result:
         stored = read_shallow(path)
     except (OSError, ValueError) as error:
         raise EvalError(f"{path}: expected results of a bench in JSON: {error}") from error
-    is_result = isinstance(stored, dict) and set(stored) <= {*PARTS, "definitions"}
-    parts = [stored[part] for part in PARTS if part in stored] if is_result else []
-    if not is_result or not all(_is_section(part) for part in parts):
+    if not _is_result(stored):
         raise EvalError(f"{path}: expected results of a bench, found something else")
-    return stored
+    result: Result = stored
+    return result
 
 
-def _is_section(part: Any) -> bool:
-    return isinstance(part, dict) and all(isinstance(part.get(name), dict) for name in ("measured", "sets"))
+def _is_result(stored: Any) -> bool:
+    if not isinstance(stored, dict) or not set(stored) <= {*PARTS, "definitions"}:
+        return False
+    parts = [stored[part] for part in PARTS if part in stored]
+    return all(isinstance(part, dict) and all(isinstance(part.get(n), dict) for n in SECTION) for part in parts)
 
 
 def commit() -> str:
