@@ -206,7 +206,7 @@ OPERATORS = {
     "Mul": _BINARY,
     "Relu": _UNARY,
     "Reshape": _Operator((2, 2), {}, _reshape),
-    "Round": _Operator((1, 1), {}, _elementwise, 2),
+    "Round": _Operator((1, 1), {}, _elementwise, 6),
     "Shape": _Operator((1, 1), {}, _shape),
     "Sin": _Operator((1, 1), {}, _elementwise, 15),
     "Slice": _Operator((3, 4), {}, _slice, 5),

@@ -17,9 +17,11 @@ from .operators import MAX_KNOWN, OPERATORS
 from .wire import FLOAT, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
 
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
-NODE_S, VALUE_S, PRODUCT_S, MATRIX_S, PACKING_S = 3e-6, 1e-7, 1e-10, 1.5e-7, 1e-9
-"""Seconds on one core: of any node, of a value that it takes, of one multiplication of a matrix product, of each matrix
-of a batch, and of a byte that is packed for one."""
+NODE_S, VALUE_S = 3e-6, 1e-7
+"""Seconds on one core: of any node, and of each value that it takes."""
+PRODUCT_S, READ_S, MATRIX_S, PACKING_S = 1e-10, 1e-9, 1.5e-7, 1e-9
+"""Of matrix products: of a multiplication, of an item that is read, of each matrix of a batch, and, when a session
+starts, of a byte of a constant that is packed."""
 PRODUCTS = ("MatMul", "Gemm")
 MOST_BYTES = 1 << 62
 """Of a value, so that sums of sizes stay numbers; memory has its own limit."""
@@ -131,6 +133,7 @@ def _seconds(node: Node, values: list[Value], made: Shape, run: GraphInputs) -> 
     if node.operator in PRODUCTS:
         side = -2 if node.attributes.get("transA") else -1
         seconds += PRODUCT_S * n_items * values[0].shape[side].c + MATRIX_S * run.items(made[:-2])
+        seconds += READ_S * sum(run.items(value.shape) for value in values)
     return seconds
 
 

@@ -26,6 +26,7 @@ from todpack.decompressor.graphs.shapes import (
     NODE_S,
     PACKING_S,
     PRODUCT_S,
+    READ_S,
     VALUE_S,
     GraphInputs,
 )
@@ -164,8 +165,8 @@ def test_growth_with_the_run_is_known() -> None:
     assert cost.n_bytes == 4 * 64 * (4 + 100) + CONSTANT_COPIES * (16 + 1600)
     large = check_graph(data, GraphInputs(Z.shapes, 1000, 1000), 512)
     assert large.n_bytes > 4 * 100 * 1_000_000
-    per_texel, once = 1e-9 * (4 + 100) + 100 * 4 * PRODUCT_S, 1600 * PACKING_S
-    run = 2 * NODE_S + 4 * VALUE_S + MATRIX_S
+    per_texel, once = 1e-9 * (4 + 100) + 100 * 4 * PRODUCT_S + 4 * READ_S, 1600 * PACKING_S
+    run = 2 * NODE_S + 4 * VALUE_S + MATRIX_S + 400 * READ_S
     assert large.seconds == pytest.approx(once + run + 65536 * per_texel)
     assert cost.seconds == pytest.approx(once + 1024 * run + 65536 * per_texel)
     one = check_graph(data, GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
