@@ -84,7 +84,7 @@ def bench(
     from ..trials import require_families
     from .document import bench_document
     from .families import bench_families
-    from .figures import write_figures
+    from .figures import marked_text, write_figures
     from .rate import RateSettings, rate_of_set
     from .report import set_tables
     from .result import add, commit, read_result, write_result
@@ -95,6 +95,8 @@ def bench(
     for path in (results, docs):
         if path is not None:
             options.prepare_output(path)
+    for readme in readmes:
+        marked_text(readme)
     found = read_result(results) if results is not None else {}
     chosen = chosen_sets(data, more, lightmap) if parts else []
     require_families(["gridmlp"] if "families" in parts else ["daybasis"], refined="families" in parts)

@@ -103,7 +103,24 @@ def with_figures(text: str, result: Mapping[str, Any], language: str) -> str:
     return f"{before}{BEGIN}\n" + "\n".join(readme_figures(result, language)) + f"\n{END}{after}"
 
 
+def marked_text(path: Path) -> str:
+    """The text of a README that has the marks.
+
+    Raises:
+        EvalError: it has not, or cannot be read.
+    """
+    if not path.is_file():  # a pipe would be waited for
+        raise EvalError(f"{path}: expected a README, found none")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvalError(f"{path}: cannot be read: {error}") from error
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise EvalError(f"{path}: expected the lines {BEGIN} and {END}, once each")
+    return text
+
+
 def write_figures(path: Path, result: Mapping[str, Any]) -> None:
     """Replace the figures of a README; Chinese where its name says so."""
-    text = path.read_text(encoding="utf-8")
+    text = marked_text(path)
     write_text(path, with_figures(text, result, "zh" if ".zh." in path.name else "en"))

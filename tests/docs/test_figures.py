@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import REPOSITORY
 from todpack.eval.bench.document import bench_document
-from todpack.eval.bench.figures import BEGIN, END, readme_figures, with_figures
+from todpack.eval.bench.figures import BEGIN, END, marked_text, readme_figures, with_figures
 from todpack.eval.bench.sets import bounds, decisions
 from todpack.eval.errors import EvalError
 
@@ -71,3 +72,13 @@ def test_marks_are_asked_for(result: dict[str, Any]) -> None:
         with_figures("no marks", result, "en")
     with pytest.raises(EvalError, match="rates of the set sample"):
         readme_figures({}, "en")
+
+
+def test_a_readme_without_marks_is_told_before_the_work(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    for content, expected in ((b"no marks", "expected the lines"), (b"\xff", "cannot be read")):
+        path.write_bytes(content)
+        with pytest.raises(EvalError, match=rf"README\.md: {expected}"):
+            marked_text(path)
+    with pytest.raises(EvalError, match="expected a README, found none"):
+        marked_text(tmp_path)
