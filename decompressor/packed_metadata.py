@@ -20,6 +20,7 @@ WIDE_TYPES, ITEM_BYTES = ("u2", "i4"), {"u1": 1, "u2": 2, "i4": 4}
 MOST_BYTES = (1 << 31) - 1
 HOURS_PER_DAY, MOST_SIDE, MOST_COUNT, MOST_TILES, MOST_NAME = 24, 1 << 20, 1 << 12, 1 << 10, 1 << 8
 MOST_DECIMALS, BLOCK, WHOLE_TILE = 9, 16, 512
+LEAST_DECIMAL = 1e-4  # libraries write smaller ones in different ways
 HOUR, HEIGHT, WIDTH, INVALID, TILE, LEVELS, CLASSES, COMPONENTS, PRECISION = range(9)
 CENTROID, DECIMALS, DIGITS, WEIGHT, NAME, EXPONENT, CODEC, STORED, DECODED = range(9, 18)
 """Classes of integers, by what they are."""
@@ -67,7 +68,10 @@ class MetadataWalk:
         """A number of few decimal digits."""
         decimals = len(str(float(value)).partition(".")[2])
         decimals = self._count(DECIMALS, decimals, 1, MOST_DECIMALS)
-        return decimal(self._count(DIGITS, round(value * 10**decimals), 0, MOST_BYTES), decimals)
+        found = decimal(self._count(DIGITS, round(value * 10**decimals), 0, MOST_BYTES), decimals)
+        if 0.0 < found < LEAST_DECIMAL:
+            raise EntropyError(f"packed metadata: expected decimals from {LEAST_DECIMAL} on or 0, found {found}")
+        return found
 
     def _name(self, name: str) -> str:
         count, letters = self._count(NAME, len(name), 1, MOST_NAME), []

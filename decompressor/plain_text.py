@@ -99,6 +99,10 @@ def plain_streams() -> Iterator[None]:
     try:
         yield
     finally:
+        try:
+            err.flush()
+        except OSError:  # a full disk: what was done is done
+            os.dup2(os.open(os.devnull, os.O_WRONLY), err.fileno())
         sys.stdout, sys.stderr = before
         for stream, given in ((out, before[0]), (err, before[1])):
             if given is None:

@@ -123,9 +123,7 @@ def _read_entry(item: Any, where: str, folder: Path) -> ContestEntry:
     level = "" if is_first_layout else _field(item, "level", str, where)
     if number < 0 or not (level or is_first_layout):
         raise DataError(f"{where}: expected an id >= 0 and the name of a level, found {number} and {level!r}")
-    if not level.isprintable() or len(level) > MAX_LEVEL:
-        raise DataError(f"{where}: level: expected printable text of 1..{MAX_LEVEL} characters, found {level[:60]!a}")
-    where = f"{where} ({level}, {number})" if level else f"{where} ({number})"
+    where = f"{where} ({level[:MAX_LEVEL]}, {number})" if level else f"{where} ({number})"
     resolution = _field(item, "resolution", dict, where)
     width, height = (_side(resolution, name, f"{where}.resolution") for name in ("width", "height"))
     n_parts = 1 if item.get("parts") is None else int(_field(item, "parts", int, where))
@@ -135,6 +133,8 @@ def _read_entry(item: Any, where: str, folder: Path) -> ContestEntry:
         level, lightmaps, masks = find_first_layout(folder, number, width, height, where)
     else:
         lightmaps, masks = _field(item, "lightmaps", dict, where), _field(item, "masks", dict, where)
+    if not level.isprintable() or len(level) > MAX_LEVEL:
+        raise DataError(f"{where}: level: expected printable text of 1..{MAX_LEVEL} characters, found {level[:60]!a}")
     hours, are_hours = _hours_of_keys(lightmaps, f"{where}.lightmaps")
     if not hours:
         raise DataError(f"{where}.lightmaps: expected at least one time, found none")

@@ -89,7 +89,7 @@ def _folders(path: Path) -> list[Path]:
         inside = sorted(path.iterdir())
     except OSError:
         return []
-    return [p for p in inside if p.is_dir() and p.name[0] not in "._" and not is_mask_name(p.name) and count_frames(p)]
+    return [p for p in inside if p.is_dir() and p.name[0] != "." and not is_mask_name(p.name) and count_frames(p)]
 
 
 def is_level(path: Path) -> bool:

@@ -35,7 +35,12 @@ class Listing:
         """Short name of the day, from the folder; characters that no terminal shows are spaces or underscores."""
         folder = self.folder.resolve()
         name = (folder.parent if self.folder.name == "png" else folder).name or "lightmap"
-        return "".join(c if c.isprintable() else " " if c.isspace() else "_" for c in name)
+        return plain_name(name)
+
+
+def plain_name(name: str) -> str:
+    """A name whose characters that no terminal shows are spaces or underscores, as archives have it."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "_" for c in name)
 
 
 def is_mask_name(name: str) -> bool:

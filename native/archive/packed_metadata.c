@@ -11,6 +11,7 @@
 #define MOST_TILES (1 << 10)
 #define MOST_NAME (1 << 8)
 #define MOST_DECIMALS 9
+#define LEAST_PLACE 4 /* the first decimal of the least number */
 #define HOURS_PER_DAY 24
 #define BLOCK 16
 #define WHOLE_TILE 512
@@ -121,6 +122,10 @@ static Decimal decimal(Walk *walk)
     Decimal value;
     value.decimals = (int)counted(walk, DECIMALS, 1, MOST_DECIMALS);
     value.digits = counted(walk, DIGITS, 0, INT32_MAX);
+    int64_t least = 1;
+    for (int i = LEAST_PLACE; i < value.decimals; i++)
+        least *= 10;
+    walk->is_bad |= value.digits && value.digits < least;
     return value;
 }
 

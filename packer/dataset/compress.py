@@ -13,6 +13,7 @@ from todpack.decompressor.errors import ArchiveError
 from todpack.decompressor.files import check_output, exclusive_folder
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.staging import remove_strays
+from todpack.frames.listing import plain_name
 
 from ..errors import PackError
 from ..progress import ProgressLine
@@ -135,6 +136,14 @@ def _check_alike(jobs: Sequence[LightmapJob]) -> None:
             f"{odd.dataset}: {odd.entry.name}: expected {jobs[0].entry.transfer} values as in {jobs[0].entry.name}, "
             f"found {odd.entry.transfer}; an archive holds 8-bit or HDR lightmaps (use --lightmap)"
         )
+    taken: dict[str, str] = {}
+    for job in jobs:
+        name = plain_name(job.entry.name)
+        if name in taken:
+            raise PackError(
+                f"{job.dataset}: {job.entry.name!a}: expected another name than {taken[name]!a}; both are {name}"
+            )
+        taken[name] = job.entry.name
 
 
 def _check_memory(jobs: Sequence[LightmapJob], free_bytes: int) -> None:

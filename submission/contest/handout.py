@@ -9,6 +9,7 @@ import base64
 import html
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -186,6 +187,13 @@ def _facts(
 
 
 def _markdown(title: str, parts: Sequence[Part]) -> str:
+    """A page; names of lightmaps, which are others' text, are no markup."""
+    parts = [
+        replace(part, rows=[[html.escape(cell, quote=False).replace("|", "\\|") for cell in row] for row in part.rows])
+        if isinstance(part, Table)
+        else part
+        for part in parts
+    ]
     return "\n".join([f"# {title}", "", MARKDOWN, "", *document(parts)]).rstrip() + "\n"
 
 

@@ -49,6 +49,11 @@ def test_lightmaps_are_listed_and_read(level: Path) -> None:
     assert len(dataset.files(find_lightmap(dataset, "hall"))) == 24
 
 
+def test_names_may_begin_with_an_underscore(level: Path) -> None:
+    (level / "hall").rename(level / "__")  # as `todpack decompress` calls one of other scripts
+    assert [entry.name for entry in open_dataset(level).entries] == ["__", "roof", "yard"]
+
+
 def test_read_day_takes_one(level: Path) -> None:
     assert read_day(level, lightmap="roof").radiance.shape == (24, 3, 4, 3)
     with pytest.raises(DataError, match=r"found a dataset of 3; choose one by --lightmap \(such as hall\)"):

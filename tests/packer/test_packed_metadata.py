@@ -14,10 +14,11 @@ from tests.conftest import make_day
 from tests.decompressor.forge import metadata_text, put_together, take_apart, with_header
 from todpack.decompressor import ArchiveError, InvalidMetadataError, InvalidSectionError, open_archive
 from todpack.decompressor.bits import EntropyError
-from todpack.decompressor.container import HEADER
+from todpack.decompressor.container import HEADER, PACKED
 from todpack.decompressor.daybasis.standard_frame import frame_of, standard_frame
-from todpack.decompressor.packed_metadata import unpack_metadata
+from todpack.decompressor.packed_metadata import DECIMALS, DIGITS, MetadataWalk, unpack_metadata
 from todpack.frames import Day
+from todpack.packer.adaptive_bits import AdaptiveEncoder
 from todpack.packer.dataset.merge import merge_archives
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import EncodedDay, encode_day
@@ -84,6 +85,7 @@ def test_standard_frame_is_the_packers_graph(n_components: int, n_frames: int) -
         lambda m: m["lightmaps"][0].update(mask=None),
         lambda m: m["lightmaps"][0]["model"].update(entropy="zstd"),
         lambda m: m["lightmaps"][0]["model"].update(q_step=1e-12),
+        lambda m: m["lightmaps"][0]["model"].update(q_step=1e-5),
         lambda m: m["lightmaps"][0]["model"].update(curve="square"),
         lambda m: m["lightmaps"][0]["model"].update(centroids=[0.1, 0.2]),
         lambda m: m["sections"].pop(),
@@ -124,6 +126,22 @@ def test_damaged_ones_are_refused(tmp_path: Path) -> None:
         open_archive(tmp_path / "day.tod")
     with pytest.raises(EntropyError):
         unpack_metadata(b"\x0f" + b"\xff" * 40)
+
+
+class FineWalk(MetadataWalk):
+    """Writes 0.00001 for each decimal."""
+
+    def _decimal(self, value: float) -> float:
+        self._count(DECIMALS, 5, 1, 9)
+        self._count(DIGITS, 1, 0, 9)
+        return value
+
+
+def test_decimals_that_libraries_write_in_different_ways_are_refused() -> None:
+    coder = AdaptiveEncoder()
+    FineWalk(coder, json.loads(metadata_text(encoded().writer.to_bytes()))).walk()
+    with pytest.raises(EntropyError, match=r"expected decimals from 0\.0001 on or 0, found 1e-05"):
+        unpack_metadata(PACKED + coder.finish())
 
 
 def test_a_standard_frame_that_is_none(tmp_path: Path) -> None:

@@ -84,6 +84,16 @@ def test_every_lightmap_is_there(dataset, level):
     assert not parts_folder(level).exists()
 
 
+def test_names_that_an_archive_cannot_tell_apart_are_refused_before_the_work(dataset, tmp_path):
+    one, other, *_ = level_jobs(dataset)
+    twins = [
+        replace(job, entry=replace(job.entry, level=f"roof{c}", id=0)) for job, c in ((one, "\x01"), (other, "\x02"))
+    ]
+    with pytest.raises(PackError, match="expected another name than 'roof"):
+        compress_level(twins, tmp_path / "x.tod", n_jobs=1)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.thorough
 def test_bytes_do_not_depend_on_the_number_of_jobs(dataset, level, tmp_path):
     compress_level(level_jobs(dataset), tmp_path / "again.tod", n_jobs=3)

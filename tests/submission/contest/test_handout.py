@@ -59,7 +59,7 @@ def test_a_build_makes_zip_checklist_and_facts(archive: Path, tmp_path: Path) ->
     assert "| rehearsed as the grader does it | open | todpack submit check --layout contest team" in checklist
     assert f"1 lightmap(s), {parameter_bytes(folder)} bytes" in checklist
     facts = (tmp_path / "team.facts.md").read_text()
-    assert "| L <A>_0 | 52 x 40 |" in facts
+    assert "| L &lt;A&gt;_0 | 52 x 40 |" in facts
     assert "not measured yet" in facts
     before = [path.read_bytes() for path in handout_files(folder)]
     assert [path.name for path in handout_files(folder) if not is_earlier_output(path)] == []
