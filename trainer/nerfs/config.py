@@ -129,6 +129,7 @@ class SceneConfig:
     hold_out: int = option(8, 0, 1_000_000, help="Of a dataset without a test file, hold every so many images out.")
 
     def __post_init__(self) -> None:
+        require(isinstance(self.data, str) and "\0" not in self.data, "data", "the path of a folder", repr(self.data))
         check(self)
 
 

@@ -177,3 +177,13 @@ def test_pictures_are_of_the_scene(run: Path, tmp_path: Path) -> None:
     with Image.open(tmp_path / "view_000.png") as image:
         codes = np.asarray(image).astype(int)
     assert codes[0].mean() > codes[12].mean()
+
+
+def test_data_of_a_run_is_a_path(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = json.loads((run / "config.json").read_text())
+    for data in (5, ["a"], "a\0b"):
+        changed = {**config, "scene": {**config["scene"], "data": data}}
+        (tmp_path / "config.json").write_text(json.dumps(changed))
+        assert main(["nerf", "eval", str(tmp_path)]) == 1
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert "config.json: expected the config.json of a finished run" in line
