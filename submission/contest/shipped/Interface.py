@@ -203,11 +203,23 @@ def get(lightmap_config: dict[str, Any], device: torch.device | str) -> Lightmap
     """The decoder of one lightmap.
 
     Args:
-        lightmap_config: Entry of `lightmap_list`; its `level` and `id` name the file.
+        lightmap_config: Entry of `lightmap_list`; its `level` and `id` name the file. In the contest's first public
+            layout it has no level; `id` is enough there.
         device: Where results are wanted.
+
+    Raises:
+        FileNotFoundError: there is no such file, or several have the `id` where it has to be enough.
+        ValueError: it is damaged.
     """
-    name = quote(f"{lightmap_config['level']}_{int(lightmap_config['id'])}", safe="")
-    file = PlainFile(FOLDER / "Parameters" / f"{name}.bin")
+    number, folder = int(lightmap_config["id"]), FOLDER / "Parameters"
+    if "level" in lightmap_config:
+        path = folder / f"{quote(lightmap_config['level'], safe='')}_{number}.bin"
+    else:
+        found = list(folder.glob(f"*_{number}.bin"))
+        if len(found) != 1:
+            raise FileNotFoundError(f"{folder}: expected one file *_{number}.bin, found {len(found)}")
+        path = found[0]
+    file = PlainFile(path)
     n_values = file.header.n_maps * file.header.height * file.header.width
     kind = Lightmap if 4 * n_values <= WHOLE_BYTES else LargeLightmap
     return kind(file, torch.device(device))

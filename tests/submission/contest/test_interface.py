@@ -80,3 +80,12 @@ def test_without_the_core(interface: Any, submission: Path) -> None:
     lightmap = interface.get({"level": "L", "id": 0}, "cpu")
     plain = interface.Lightmap(PlainFile(submission / "Parameters" / "L_0.bin", is_native=False), torch.device("cpu"))
     np.testing.assert_array_equal(values_of(lightmap, 12.0), values_of(plain, 12.0))
+
+
+def test_a_number_alone_names_a_lightmap_of_the_first_layout(interface: Any, submission: Path, tmp_path: Path) -> None:
+    """Its config.json has no levels."""
+    np.testing.assert_array_equal(
+        values_of(interface.get({"id": 0}, "cpu"), 12.0), values_of(interface.get({"level": "L", "id": 0}, "cpu"), 12.0)
+    )
+    with pytest.raises(FileNotFoundError, match=r"expected one file \*_1\.bin, found 0"):
+        interface.get({"id": 1}, "cpu")
