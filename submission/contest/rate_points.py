@@ -169,6 +169,12 @@ class Measurements:
         ]
         return {"points": [asdict(point) for point in self.points], "domains": rows}
 
+    def with_more(self, more: Measurements) -> Measurements:
+        """These, and of others the points at settings that these lack."""
+        settings = {point.setting for point in self.points}
+        fresh = [point for point in more.points if point.setting not in settings]
+        return Measurements([*self.points, *fresh], self.domains | more.domains)
+
     @staticmethod
     def from_json(stored: dict[str, Any]) -> Measurements:
         """The inverse of `to_json`."""
@@ -227,13 +233,16 @@ class PointCache:
             SubmissionError: the file is something else.
         """
         self._path = path
-        self._lightmaps: dict[str, Measurements] = {}
-        if path.exists():
-            try:
-                stored = read_shallow(path)["lightmaps"]
-                self._lightmaps = {key: Measurements.from_json(row) for key, row in stored.items()}
-            except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-                raise SubmissionError(f"{path}: expected points of `todpack tune`, found {error!r}") from error
+        self._lightmaps = self._stored()
+
+    def _stored(self) -> dict[str, Measurements]:
+        if not self._path.exists():
+            return {}
+        try:
+            stored = read_shallow(self._path)["lightmaps"]
+            return {key: Measurements.from_json(row) for key, row in stored.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise SubmissionError(f"{self._path}: expected points of `todpack tune`, found {error!r}") from error
 
     def find(self, job: MeasureJob, setting: Setting) -> RatePoint | None:
         """The point of a lightmap at a setting."""
@@ -250,10 +259,12 @@ class PointCache:
 
         Raises:
             OutputError: the file cannot be written.
+            SubmissionError: it is something else by now.
         """
-        known = self._lightmaps.get(job.key, Measurements([], {}))
-        fresh = [point for point in found.points if self.find(job, point.setting) is None]
-        self._lightmaps[job.key] = Measurements([*known.points, *fresh], known.domains | found.domains)
+        none = Measurements([], {})
+        for key, others in self._stored().items():  # another process may measure too
+            self._lightmaps[key] = self._lightmaps.get(key, none).with_more(others)
+        self._lightmaps[job.key] = self._lightmaps.get(job.key, none).with_more(found)
         stored = {key: measured.to_json() for key, measured in self._lightmaps.items()}
         write_text(self._path, json.dumps({"lightmaps": stored}, indent=1) + "\n")
 

@@ -202,3 +202,13 @@ def test_bad_point_files(tmp_path):
 def test_steps_of_an_earlier_report_are_read(tmp_path: Path) -> None:
     (tmp_path / "tune.json").write_text('{"q_steps": {"L_A_0": 2.5}}')
     assert read_settings(tmp_path / "tune.json") == {"L_A_0": Setting("gamma", 1, 2.5)}
+
+
+def test_two_processes_keep_each_others_points(dataset, tmp_path):
+    caches = [PointCache(tmp_path / "points.json") for _ in range(2)]
+    one, other = Tuning(dataset, read_scorer(), caches[0], weights=None)._missing([FIRST, FIRST])
+    caches[0].put(one, Measurements([point(FIRST[0].q_step, 900, 50.0)], {}))
+    caches[1].put(one, Measurements([point(FIRST[1].q_step, 800, 49.0)], {}))
+    caches[1].put(other, Measurements([point(FIRST[0].q_step, 700, 48.0)], {}))
+    found = PointCache(tmp_path / "points.json")
+    assert [found.find(job, FIRST[n]).n_bytes for job, n in ((one, 0), (one, 1), (other, 0))] == [900, 800, 700]
