@@ -56,7 +56,7 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
     if not layers:
         raise DataError(f"{path}: cannot be read as EXR: damaged, cut short, or without plain pixels")
     part, channels = _chosen(path, layers, layer)
-    names = ["R", "G", "B"] if "R" in channels else ["Y"]
+    names = ["R", "G", "B"] if {"R", "G", "B"} <= channels.keys() else ["Y"]
     if "A" in channels:
         names.append("A")
     shapes = {channels[name].pixels.shape for name in names}

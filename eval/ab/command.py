@@ -88,8 +88,8 @@ def ab_command(
     variants = tuple(known[name] for name in names) or VARIANTS
     described = machine(threads)
     plan = plan_ab(out_dir, settings, variants, n_seeds=1 if quick else seeds, training=training)
-    click.echo(f"todpack: ab: {plan.describe()}", err=True)
     with exclusive_folder(out_dir):
+        click.echo(f"todpack: ab: {plan.describe()}", err=True)
         with ProgressLine("ab", "trial", left_s=plan.seconds_left) as line:
             results = run_ab(plan, line.update)
         times = compare_times({result.variant: result.archive for result in reversed(results)}, threads, PLAIN)

@@ -105,6 +105,11 @@ def test_whole_numbers_are_refused(tmp_path: Path) -> None:
         read_exr(path)
 
 
+def test_luminance_beside_a_single_color(tmp_path: Path) -> None:
+    path = openexr_frame(tmp_path / "a.exr", {"R": RADIANCE[..., 0], "Y": RADIANCE[..., 1]})
+    np.testing.assert_array_equal(read_exr(path).rgb, RADIANCE[..., 1:2].repeat(3, axis=2))
+
+
 def test_data_window_within_the_display_window(tmp_path: Path) -> None:
     path = openexr_frame(tmp_path / "a.exr", {"RGB": RADIANCE}, window=[(2, 1), (14, 9), (0, 0), (15, 11)])
     expected = np.zeros((12, 16, 3), np.float32)
