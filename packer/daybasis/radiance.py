@@ -14,11 +14,13 @@ import numpy as np
 from todpack.decompressor.grid import TileGrid
 from todpack.frames import TileSource
 
-from ..errors import ConfigError
+from ..errors import ConfigError, PackError
 
 TRANSFERS = ("linear", "gamma", "log")
 CURVES = {"linear": "none", "gamma": "square", "log": "exp"}
 """What the archive calls the way back, see decompressor/FORMAT.md "Curve"."""
+PEAKS = {"linear": (1e-6, 1e12), "gamma": (1e-12, 1e22), "log": (1e-12, 1e24)}
+"""Least and most of a day's brightest radiance: what lies far from 1 leaves the range of the stored matrix."""
 MEASURE_TILE = 256
 """Side of the tiles over which the contest takes its PSNR."""
 SCALED_PEAK = 255.0
@@ -76,12 +78,13 @@ def first_domain(day: TileSource, transfer: str) -> RadianceDomain:
 
     Raises:
         ConfigError: unknown transfer.
+        PackError: so dim or bright that the format's numbers would not hold it.
     """
     if transfer not in TRANSFERS:
         raise ConfigError(f"--transfer: expected one of {', '.join(TRANSFERS)}, found {transfer}")
     n_hours = len(day.hours)
     domain = RadianceDomain(transfer, _knee(day) if transfer == "log" else 1.0, np.ones(n_hours))
-    total, count = np.zeros(n_hours), np.zeros(n_hours)
+    total, count, peak = np.zeros(n_hours), np.zeros(n_hours), 0.0
     for frames in _measure_tiles(day):
         for t, values in enumerate(frames):
             if values.size and values.max() > 0:
@@ -89,6 +92,13 @@ def first_domain(day: TileSource, transfer: str) -> RadianceDomain:
                 # ln(mse / peak^2) of this tile for an error of 1 in the stored domain
                 total[t] += math.log(max(mean, 1e-30)) - 2 * math.log(float(values.max()))
                 count[t] += 1
+                peak = max(peak, float(values.max()))
+    least, most = PEAKS[transfer]
+    if peak > 0.0 and not least <= peak <= most:
+        raise PackError(
+            f"{day.name}: expected a brightest radiance from {least:g} to {most:g} for --transfer {transfer}, "
+            f"found {peak:g}; scale the frames"
+        )
     gains, known = total / np.maximum(count, 1), count > 0
     usual = float(np.median(gains[known])) if known.any() else 0.0
     return replace(domain, frame_scales=SCALED_PEAK * np.exp(np.where(known, gains, usual) / 2))

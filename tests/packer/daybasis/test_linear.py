@@ -13,7 +13,7 @@ from todpack.eval.measures.metrics import psnr_linear_db
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
-from todpack.packer.daybasis.radiance import RadianceDomain, first_domain, reweighted
+from todpack.packer.daybasis.radiance import PEAKS, RadianceDomain, first_domain, reweighted
 from todpack.packer.errors import ConfigError, PackError
 
 CONFIG = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=1)
@@ -74,6 +74,19 @@ def test_target_is_the_tiled_psnr(tmp_path):
     # at least the target, and little more: of so small a day the curve has steps, which differ with the eigensolver
     assert 50.0 - 0.02 <= psnr_linear_db(day.radiance, decoded, day.valid) < 50.25
     assert made.q_step != CONFIG.q_step
+
+
+@pytest.mark.parametrize("transfer", ["linear", "gamma", "log"])
+def test_radiance_far_from_one_is_refused(transfer):
+    day = day_of(12, 12)
+    peak = float(day.radiance[:, day.valid].max())
+    least, most = PEAKS[transfer]
+    for gain in (1.1 * least / peak, 0.9 * most / peak):
+        encoded = encode_day(day_of(12, 12, gain=gain), replace(CONFIG, transfer=transfer), OPTIONS)
+        assert encoded.psnr_db > 40
+    for gain in (0.5 * least / peak, 2.0 * most / peak):
+        with pytest.raises(PackError, match=f"for --transfer {transfer}, found .*; scale the frames"):
+            encode_day(day_of(12, 12, gain=gain), replace(CONFIG, transfer=transfer), OPTIONS)
 
 
 def test_first_scales_give_every_time_about_the_same_psnr():
