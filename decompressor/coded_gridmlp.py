@@ -13,7 +13,7 @@ from .daybasis.entry import describe as describe_maps
 from .daybasis.entry import working_set as working_set_of_maps
 from .daybasis.maps import decode_maps, read_rotations
 from .daybasis.stored import Stored
-from .frame import FrameDecoder, block_texels
+from .frame import block_texels
 from .grid import Place
 from .json_fields import Fields
 from .lightmap_file import LightmapFile
@@ -71,8 +71,7 @@ class CodedGridMlpDecoder(TiledDecoder[np.ndarray]):
         self._stored = Stored(file, entry.maps)
         self._is_native = file.runtime.decoder == "native"
         self._rotations = read_rotations(self._stored)
-        tables, block = self._stored.matrix.tables, block_texels(max(entry.maps.n_components, entry.hidden))
-        self._drawn = FrameDecoder(self._stored.graph, block, file.runtime.pool, tables)
+        self._drawn = self._stored.frame_decoder(block_texels(max(entry.maps.n_components, entry.hidden)))
 
     def frame_inputs(self) -> dict[str, np.ndarray]:
         """The graph's tables: `first`, `steps` and `grid`."""

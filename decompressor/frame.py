@@ -25,6 +25,11 @@ def block_texels(widest: int) -> int:
     return max(MIN_TEXELS, CACHE_BYTES // (4 * widest) // LANES * LANES)
 
 
+def run_texels(n_texels: int) -> int:
+    """Texels of a run that so many are asked of."""
+    return max(MIN_TEXELS, ceil_div(n_texels, LANES) * LANES)
+
+
 def to_codes(rgb: np.ndarray) -> np.ndarray:
     """float32 values -> uint8 codes: rounded half to even, clipped to 0..255."""
     codes: np.ndarray = np.rint(np.clip(rgb, 0.0, 255.0)).astype(np.uint8)
@@ -71,7 +76,7 @@ class FrameDecoder:
 
         def run(start: int) -> None:
             stop = min(start + self._block, n_texels)
-            length = max(MIN_TEXELS, ceil_div(stop - start, LANES) * LANES)
+            length = run_texels(stop - start)
             first = max(0, stop - length)  # takes neighbors along
             some = np.zeros((n_channels, 1, length), np.float32)
             some[:, 0, : stop - first] = flat[:, first:stop]

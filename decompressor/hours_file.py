@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 NAME = "hours.txt"
+TABLE = "hours.csv"
+"""Another list that readers look for; it is never ours."""
 HEADING = "# hours of the frames, by todpack"
 UNSIGNED = (".npy", ".bin")
 """Files that do not say who wrote them; the list does."""
@@ -48,6 +50,13 @@ def listed(folder: Path) -> dict[str, float]:
         return {}
 
 
+def _has_others(folder: Path) -> bool:
+    """Whether readers would take a list of other frames for these frames', if they had none of their own."""
+    place = folder.absolute()
+    above = [place.parent, *([place.parent.parent] if place.name == "png" else [])]
+    return any(path.is_file() for path in (place / TABLE, *(one / name for one in above for name in (NAME, TABLE))))
+
+
 def hour_text(hour: float) -> str:
     """The shortest decimal that reads back to the same hour, never with an exponent."""
     return np.format_float_positional(hour, trim="0")
@@ -76,7 +85,7 @@ def hours_text(folder: Path, frames: Mapping[str, float]) -> str | None:
     for name, hour in sorted(hours.items(), key=lambda row: row[1]):
         kinds[Path(name).suffix][name] = hour
     is_needed = any(suffix in UNSIGNED or not _names_tell(kind) for suffix, kind in kinds.items())
-    if not is_needed and not listed(folder):
+    if not (is_needed or _has_others(folder)) and not listed(folder):
         return None
     rows = [f"{name} {hour_text(hour)}" for kind in kinds.values() for name, hour in kind.items()]
     return "\n".join([HEADING, *rows]) + "\n"

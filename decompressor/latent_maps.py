@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import InvalidMetadataError
 from .forks import Lock
-from .frame import LANES, FrameDecoder, block_texels
+from .frame import LANES, FrameDecoder, block_texels, run_texels
 from .graphs.dims import COLUMNS, ROWS, Dim
 from .graphs.runtime import Graph
 from .graphs.shapes import FRAME_SIDE, FRAME_TEXELS, GraphInputs
@@ -174,17 +174,20 @@ class LatentMapDecoder(TiledDecoder[np.ndarray]):
         file, graphs, tiles = self._file, self._graphs, self._tiles
         stored = self.stored_inputs()
         baseline = None if self._baseline is None else self._read_baseline(self._baseline.q_step)
-        n_columns = ceil_div(min(tiles.side, tiles.width), LANES) * LANES
+        height, width = min(tiles.side, tiles.height), min(tiles.side, tiles.width)  # of a tile
+        n_columns = ceil_div(width, LANES) * LANES
         strip = min(tiles.side, tiles.height, max(1, graphs.strip_texels // n_columns))
         shapes: dict[str, Sequence[int | Dim]] = {name: array.shape for name, array in stored.items()}
         shapes |= {"rows": (ROWS,), "columns": (COLUMNS,)}
         if baseline is not None:
             shapes["baseline"] = (3, ROWS, COLUMNS)
         maps, texels = (graphs.n_latents, ROWS, COLUMNS), min(FRAME_TEXELS, tiles.height * tiles.width)
-        latents = file.load(graphs.latents, GraphInputs(shapes, strip, n_columns, {"z": maps}, texels))
+        n_made = ceil_div(texels, width) * n_columns
+        latents = file.load(graphs.latents, GraphInputs(shapes, strip, n_columns, {"z": maps}, frame_texels=n_made))
         block = block_texels(graphs.hidden)
         outputs: dict[str, Sequence[int | Dim]] = {"rgb": (3, ROWS, COLUMNS), "codes": (ROWS, COLUMNS, 3)}
-        inputs = GraphInputs({"z": maps, "time_h": (1,)}, 1, block, outputs, texels)
+        run, n_run = run_texels(height * width), run_texels(texels)
+        inputs = GraphInputs({"z": maps, "time_h": (1,)}, 1, block, outputs, run, n_run)
         frame = file.load(graphs.frame, inputs, every_frame=True)
         return _Ready(stored, baseline, strip, latents, FrameDecoder(frame, block, file.runtime.pool))
 

@@ -25,6 +25,7 @@ from .sections import Section
 
 Say = Callable[[str], None]
 MAX_DIGITS = 9  # of a number in a section's name
+CALL_S = 3e-5  # of one core, that a decoded region takes however small it is
 
 
 @dataclass(frozen=True)
@@ -135,13 +136,13 @@ class _Decoding:
 
     Args:
         archive: The file.
-        seconds: Of one core, that decoding may take: by estimate, and within a tile by the clock too.
+        seconds: Of one core, that decoding may take, by estimate and by the clock.
         known: Names of damaged sections: what only repeats one is no new fault.
     """
 
     def __init__(self, archive: Archive, seconds: float, known: set[str]) -> None:
         self._archive, self._path, self._left, self._known = archive, archive.container.path, seconds, known
-        self._until = time.process_time() + seconds
+        self._until, self._spare = time.process_time() + seconds, seconds / 2
         self.faults: list[Fault] = []
         self.n_frames = self.n_tiles = 0
 
@@ -178,17 +179,22 @@ class _Decoding:
         frame_texels = min(FRAME_TEXELS, lightmap.height * lightmap.width)
         try:
             for time_h, part in product(hours, _parts(tile)):
-                if self._left <= 0 and time.process_time() > self._until:
+                if not self._has_time():
                     return False
                 if not np.isfinite(lightmap.decode(time_h, part, dtype)).all():
                     raise ArchiveError(f"expected finite radiance, found other values at {time_h:g} h")
-                self._left -= _texels(part) / frame_texels * lightmap.seconds[1]
+                self._left -= CALL_S + _texels(part) / frame_texels * lightmap.seconds[1]
         except ArchiveError as error:
             self._fault(lightmap, error, _where(number, tile))
             return False
         finally:
             self._left -= _texels(tile) / frame_texels * lightmap.seconds[0]
         return True
+
+    def _has_time(self) -> bool:
+        """The clock is looked at because estimates may be wrong either way; where there is some left it gives more."""
+        late_s = time.process_time() - self._until
+        return late_s <= 0 or (self._left > 0 and late_s <= self._spare)
 
     def _fault(self, lightmap: Lightmap, error: ArchiveError, affects: str = "") -> None:
         if error.section is None or error.section not in self._known:

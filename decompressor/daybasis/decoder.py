@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..forks import Lock
-from ..frame import FrameDecoder, block_texels, to_codes
+from ..frame import block_texels, to_codes
 from ..grid import Place
 from ..pixels import PixelFormat
 from ..tiled import Part, TiledDecoder
@@ -68,9 +68,8 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         self._matrix, self._rotations = stored.matrix, read_rotations(stored)
         self._graph, self._known = stored.graph, stored.frame
         self._by_numpy = not by_graph and stored.is_standard
-        if not self._by_numpy:
-            block = block_texels(entry.n_components)
-            self._any = FrameDecoder(self._graph, block, file.runtime.pool, self._matrix.tables)
+        if self._known is None:
+            self._any = stored.frame_decoder(block_texels(entry.n_components))
 
     @property
     def frame(self) -> AffineFrame | None:

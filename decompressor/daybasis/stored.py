@@ -12,10 +12,11 @@ import numpy as np
 from ..bits import EntropyError, unzigzag
 from ..cached import cached_property
 from ..errors import ArchiveError
+from ..frame import FrameDecoder, run_texels
 from ..graphs.dims import COLUMNS, ROWS, Dim
 from ..graphs.runtime import Graph
 from ..graphs.shapes import FRAME_TEXELS, GraphInputs
-from ..grid import Place, TileGrid
+from ..grid import Place, TileGrid, ceil_div
 from ..lightmap_file import LightmapFile
 from .entry import DayBasisEntry, frame_seconds
 from .frame_graph import AffineFrame, read_affine_frame
@@ -75,8 +76,25 @@ class Stored:
 
     @cached_property
     def graph(self) -> Graph:
-        """The graph `frame`, checked for what it will be fed."""
-        entry, lightmap = self.entry, self.file.entry
+        """The graph `frame`, checked for strips of tiles, which a standard graph is fed."""
+        lightmap = self.file.entry
+        texels = min(FRAME_TEXELS, lightmap.height * lightmap.width)
+        return self._load(self.strip_rows, min(self.entry.tile, lightmap.width), texels)
+
+    def frame_decoder(self, block: int) -> FrameDecoder:
+        """What runs any graph, checked for its runs of up to so many texels.
+
+        Raises:
+            ArchiveError: the graph takes too much, or takes something else.
+        """
+        lightmap = self.file.entry
+        strip = self.strip_rows * min(self.entry.tile, lightmap.width)
+        run, n_runs = run_texels(strip), ceil_div(min(FRAME_TEXELS, lightmap.height * lightmap.width), strip)
+        graph = self._load(1, run, n_runs * run)
+        return FrameDecoder(graph, min(block, run), self.file.runtime.pool, self.matrix.tables)
+
+    def _load(self, rows: int, columns: int, frame_texels: int) -> Graph:
+        entry = self.entry
         n, n_columns, n_hours = entry.n_components, 3 * entry.n_columns + 3, len(self.file.archive.hours)
         shapes: dict[str, Sequence[int | Dim]] = {
             "first": (1, n_columns),
@@ -90,9 +108,8 @@ class Stored:
             "codes": (ROWS, COLUMNS, 3),
             "affine": (1, n_columns),
         }
-        side = self.strip_rows, min(entry.tile, lightmap.width)
-        texels = min(FRAME_TEXELS, lightmap.height * lightmap.width)
-        return self.file.load(entry.frame_graph, GraphInputs(shapes, *side, outputs, texels), every_frame=True)
+        inputs = GraphInputs(shapes, rows, columns, outputs, frame_texels=frame_texels)
+        return self.file.load(entry.frame_graph, inputs, every_frame=True)
 
     @cached_property
     def frame(self) -> AffineFrame | None:

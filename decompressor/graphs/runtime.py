@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -29,6 +30,27 @@ MOST_WORKERS = 8  # where the caller says no number
 def default_workers(threads: int) -> int:
     """Threads of an archive; 0 stands for the machine's."""
     return threads or min(MOST_WORKERS, os.cpu_count() or 1)
+
+
+class Slots:
+    """As many runs of graphs at once as there is memory for: all but one of them take no more than a file may.
+
+    Args:
+        n_bytes: What all but one may take.
+    """
+
+    def __init__(self, n_bytes: int) -> None:
+        self._n_bytes, self._largest = n_bytes, 1
+        self._locks, self._turns = tuple(Lock() for _ in range(MOST_WORKERS)), itertools.count()
+
+    def make_room(self, run_bytes: int) -> None:
+        """There will be runs that take so much."""
+        self._largest = max(self._largest, run_bytes)
+
+    def next(self) -> Lock:
+        """What a run has to hold."""
+        n_at_once = min(len(self._locks), 1 + self._n_bytes // self._largest)
+        return self._locks[next(self._turns) % n_at_once]
 
 
 class Session:
@@ -77,7 +99,11 @@ class Runtime:
     decoder: str = "onnx"
     tiles: TileCache[Any] = field(default_factory=lambda: TileCache(lambda: 0))
     _sessions: dict[Hashable, Session] = field(default_factory=dict)
+    _slots: Slots = field(init=False)
     _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_slots", Slots(self.memory.total))
 
     def load(
         self, container: Container, section: str, inputs: GraphInputs, time: TimeAccount, *, every_frame: bool = False
@@ -98,7 +124,7 @@ class Runtime:
         where = f"{container.path}: section {section}"
         model = container.read_bytes(section)
         shapes = tuple(sorted((name, as_shape(shape)) for name, shape in inputs.shapes.items()))
-        key = model, shapes, inputs.rows, inputs.columns, inputs.frame_texels
+        key = model, shapes, inputs.rows, inputs.columns, inputs.run_texels, inputs.frame_texels
         try:
             with self._lock.raw:
                 if key not in self._sessions:
@@ -106,11 +132,12 @@ class Runtime:
                     checked = check_model(model, inputs, max_nodes=max_nodes, memory=self.memory, where=where)
                     self._sessions[key] = Session(model, self.provider, *checked)
                 session = self._sessions[key]
+                self._slots.make_room(session.cost.run_bytes)
             time.take(session.cost.seconds, f"{where}: the graph", every_frame=every_frame)
         except ArchiveError as error:
             error.section = section
             raise
-        return Graph(session, where, section)
+        return Graph(session, where, section, self._slots)
 
 
 class Graph:
@@ -121,8 +148,9 @@ class Graph:
         section: Its name.
     """
 
-    def __init__(self, session: Session, where: str, section: str) -> None:
+    def __init__(self, session: Session, where: str, section: str, slots: Slots) -> None:
         self._shared, self._where, self.section, self.nodes = session, where, section, session.nodes
+        self._slots = slots
 
     def start(self) -> onnxruntime.InferenceSession:
         """Its session; errors as of `Session.start`."""
@@ -154,7 +182,9 @@ class Graph:
         Raises:
             InvalidGraphError: the inputs do not fit, it fails, or the output is of another shape or type.
         """
-        values: np.ndarray = run_session(self.start(), output, feeds, self._where)
+        session = self.start()
+        with self._slots.next().raw:
+            values: np.ndarray = run_session(session, output, feeds, self._where)
         if values.shape != shape or values.dtype != dtype:
             raise self.invalid(f"expected {output} of shape {shape}, found {values.shape} {values.dtype}")
         return values

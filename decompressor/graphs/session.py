@@ -130,6 +130,7 @@ def start_session(model: bytes, *, provider: str, where: str, optimize: bool = T
     options.inter_op_num_threads = 1
     options.log_severity_level = _SILENT
     options.use_deterministic_compute = True
+    options.enable_cpu_mem_arena = False  # it grows by powers of two, beyond what was counted, and keeps what it has
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     providers: list[Any] = ["CPUExecutionProvider"]

@@ -17,8 +17,8 @@ from .operators import MAX_KNOWN, OPERATORS
 from .wire import FLOAT, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
 
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
-NODE_S, VALUE_S = 3e-6, 1e-7
-"""Seconds on one core: of any node, and of each value that it takes."""
+RUN_S, NODE_S, VALUE_S = 2e-5, 3e-6, 1e-7
+"""Seconds on one core: of a run, of any node, and of each value that it takes."""
 PRODUCT_S, READ_S, MATRIX_S, PACKING_S = 1e-10, 1e-9, 1.5e-7, 1e-9
 """Of matrix products: of a multiplication, of an item that is read, of each matrix of a batch, and, when a session
 starts, of a byte of a constant that is packed."""
@@ -39,18 +39,20 @@ class GraphInputs:
         rows: Most rows of a run.
         columns: Most columns of a run.
         outputs: Shapes by name, of those that the graph may have; others are nobody's.
-        frame_texels: Texels of a frame, FRAME_TEXELS at most, that its time is counted for.
+        run_texels: Texels of a usual run, where that is less than the most of them.
+        frame_texels: Texels of all runs for a frame of FRAME_TEXELS at most, with those that fill runs up.
     """
 
     shapes: Mapping[str, Sequence[int | Dim]]
     rows: int = 1
     columns: int = 1
     outputs: Mapping[str, Sequence[int | Dim]] = field(default_factory=dict)
+    run_texels: int = FRAME_TEXELS
     frame_texels: int = FRAME_TEXELS
 
     def __hash__(self) -> int:
         names = tuple(sorted(self.shapes)), tuple(sorted(self.outputs))
-        return hash((*names, self.rows, self.columns, self.frame_texels))
+        return hash((*names, self.rows, self.columns, self.run_texels, self.frame_texels))
 
     def items(self, shape: Shape) -> int:
         """Items of a value of the largest run."""
@@ -59,9 +61,9 @@ class GraphInputs:
         return n_items
 
     def of_frame(self) -> tuple[GraphInputs, int]:
-        """The largest run that a frame of `frame_texels` needs, and how many of them."""
+        """A run for a frame, and how many of them it takes."""
         rows = min(self.rows, FRAME_SIDE)
-        columns = min(self.columns, max(1, self.frame_texels // rows))
+        columns = min(self.columns, ceil_div(min(self.run_texels, self.frame_texels), rows))
         return replace(self, rows=rows, columns=columns), ceil_div(self.frame_texels, rows * columns)
 
 
@@ -71,10 +73,12 @@ class GraphCost:
 
     Attributes:
         n_bytes: Of all values of the largest run, initializers included: at least what a runtime takes.
+        run_bytes: Without what all runs share.
         seconds: For a frame, on one core: an estimate.
     """
 
     n_bytes: int
+    run_bytes: int
     seconds: float
 
 
@@ -183,7 +187,7 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
             )
         if name in graph.outputs and values[name].dtype != (UINT8 if name in BYTE_OUTPUTS else FLOAT):
             raise InvalidGraphError(f"output {name}: expected another type")
-    return GraphCost(n_bytes + constants.n_bytes, n_runs * seconds + constants.seconds)
+    return GraphCost(n_bytes + constants.n_bytes, n_bytes, n_runs * (RUN_S + seconds) + constants.seconds)
 
 
 class _Constants:

@@ -137,7 +137,9 @@ def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, gro
     return _archive("gridmlp", [_lightmap("a", side, side, model)], [0.0], stored)
 
 
-def siren(side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0, hidden: int = 1) -> bytes:
+def siren(
+    side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0, hidden: int = 1, width: int | None = None
+) -> bytes:
     """A latent map of zeros, frames after so many sines; with more hidden units they are made in smaller parts."""
     graph = _graph(
         [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"]),
@@ -158,7 +160,9 @@ def siren(side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0, h
     }  # fmt: skip
     stored: list[Stored] = [("l", graph, True), ("f", frame, True)]
     stored.append(("0/latent", np.zeros(dim * nodes * nodes, "<u2"), True))
-    return _archive("siren", [_lightmap("a", side, side, model)], [24 * n / n_hours for n in range(n_hours)], stored)
+    return _archive(
+        "siren", [_lightmap("a", side, width or side, model)], [24 * n / n_hours for n in range(n_hours)], stored
+    )
 
 
 def _json_bombs() -> Iterator[tuple[str, bytes]]:
@@ -204,6 +208,8 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         yield f"daybasis {n} lightmaps {side}", daybasis(side, side, lightmaps=n, coded=(side, side))
     for grow, side in itertools.product((1, 2, 4, 8, 16), (64, 256)):
         yield f"daybasis doubling {grow} {side}", daybasis(side, side, grow=grow, coded=(side, side))
+    for grow in (16, 18, 20, 22):
+        yield f"daybasis doubling {grow} a texel", daybasis(1, 8, grow=grow, coded=(1, 1))
     for k, hidden, side in itertools.product((3, 24, 64), (0, 32), (64, 256, 400)):
         yield f"coded maps {side} K {k} {hidden}", daybasis(side, side, k, coded=(side, side), hidden=hidden)
     for n_hours in (24, 1024):
@@ -219,6 +225,7 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
     for side, nodes, dim in itertools.product((64, 512, 1024), (16, 256, 500, 1000), (1, 4, 16)):
         yield f"siren {side} {nodes} {dim}", siren(side, nodes, dim)
     yield "siren of many slow hours", siren(256, 16, 3, 2048, 14)
+    yield "siren of many hours of a row", siren(1, 16, 3, 2048, width=65536)
     yield "siren of many slow texels", siren(1773, 16, 3, 1, 150, 16384)
     yield from _section_bombs()
     yield from _json_bombs()

@@ -140,3 +140,11 @@ def test_the_frame_of_another_hour_is_not_replaced(
         assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
         assert main([*words, first]) == 0
         assert main([*words, second, "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize("place", ["hours.txt", "hours.csv", "out/hours.csv"])
+def test_a_list_of_others_is_not_taken_for_these_frames(archive: Path, tmp_path: Path, place: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / place).write_text("1 2 3")
+    assert main([str(archive), "-o", str(tmp_path / "out"), "--hours", "0,7,13", "-q"]) == 0
+    np.testing.assert_array_equal(read_day(tmp_path / "out").hours, [0, 7, 13])

@@ -19,6 +19,7 @@ from todpack.decompressor.graphs.check import OPSET, check_graph
 from todpack.decompressor.graphs.dims import COLUMNS, ROWS, Dim
 from todpack.decompressor.graphs.engine import onnxruntime
 from todpack.decompressor.graphs.operators import BROADCAST_NS
+from todpack.decompressor.graphs.runtime import MOST_WORKERS, Slots
 from todpack.decompressor.graphs.session import make_session, start_session
 from todpack.decompressor.graphs.shapes import (
     CONSTANT_COPIES,
@@ -27,6 +28,7 @@ from todpack.decompressor.graphs.shapes import (
     PACKING_S,
     PRODUCT_S,
     READ_S,
+    RUN_S,
     VALUE_S,
     GraphInputs,
 )
@@ -166,7 +168,7 @@ def test_growth_with_the_run_is_known() -> None:
     large = check_graph(data, GraphInputs(Z.shapes, 1000, 1000), 512)
     assert large.n_bytes > 4 * 100 * 1_000_000
     per_texel, once = 1e-9 * (4 + 100) + 100 * 4 * PRODUCT_S + 4 * READ_S, 1600 * PACKING_S
-    run = 2 * NODE_S + 4 * VALUE_S + MATRIX_S + 400 * READ_S
+    run = RUN_S + 2 * NODE_S + 4 * VALUE_S + MATRIX_S + 400 * READ_S
     assert large.seconds == pytest.approx(once + run + 65536 * per_texel)
     assert cost.seconds == pytest.approx(once + 1024 * run + 65536 * per_texel)
     one = check_graph(data, GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
@@ -203,7 +205,7 @@ def test_sizes_beyond_all_numbers_are_refused() -> None:
 @pytest.mark.parametrize(("n_values", "passes"), [(1, 1), (2, 1), (30_000, 29_999)])
 def test_a_minimum_of_many_values_costs_each(n_values: int, passes: int) -> None:
     cost = check_graph(graph_of([node("Min", ["z"] * n_values)]), GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
-    assert cost.seconds == pytest.approx(NODE_S + n_values * VALUE_S + 1e-9 * BROADCAST_NS * 4 * 64 * passes)
+    assert cost.seconds == pytest.approx(RUN_S + NODE_S + n_values * VALUE_S + 1e-9 * BROADCAST_NS * 4 * 64 * passes)
 
 
 def test_a_broadcast_costs_what_it_takes() -> None:
@@ -361,3 +363,10 @@ def test_declared_shapes_that_the_runtime_would_fold() -> None:
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 1 << 40
     with pytest.raises(InvalidGraphError, match="input z: expected float32 of another shape"):
         check_graph(model.SerializeToString(), Z, 512)
+
+
+def test_runs_at_once_take_no_more_than_a_file_may() -> None:
+    slots = Slots(100)
+    for run_bytes, n_at_once in ((1, MOST_WORKERS), (30, 4), (99, 2), (101, 1), (10, 1)):
+        slots.make_room(run_bytes)
+        assert len({id(slots.next()) for _ in range(20)}) == n_at_once

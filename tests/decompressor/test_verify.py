@@ -322,8 +322,9 @@ def test_options(tiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("archive", "decoded"),
     [(siren(256, 16, 3, n_hours=2048, n_sines=14), "every tile and 1 of 2048 frames"),
-     (siren(1773, 16, 3, n_sines=150, hidden=16384), "0 of 1 tiles")],
-    ids=["hours", "texels"],
+     (siren(1773, 16, 3, n_sines=150, hidden=16384), "0 of 1 tiles"),
+     (siren(1, 16, 3, n_hours=2048, width=65536), "every tile and 1 of 2048 frames")],
+    ids=["hours", "texels", "a row"],
 )  # fmt: skip
 def test_much_slow_work_takes_no_more_time_than_a_small_file_may(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], archive: bytes, decoded: str
