@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -198,3 +199,19 @@ def test_a_tree_that_cannot_be_copied_is_one_reason(tmp_path: Path) -> None:
     assert said.startswith(str(tmp_path / "d"))
     assert said.endswith(": cannot be written: [Errno 28] No space left on device")
     assert said.count("Errno") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the current folder cannot be removed elsewhere")
+def test_a_current_folder_that_is_gone_is_named(tiny_day: Path, tmp_path: Path) -> None:
+    code = "import os, sys; os.rmdir(os.getcwd()); from todpack.cli import main; sys.exit(main())"
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code, "compress", str(tiny_day), "-o", "x.tod"],
+        cwd=tmp_path / "gone",
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "todpack: error: the current folder: No such file or directory\n"

@@ -258,4 +258,10 @@ def _system_error(error: OSError) -> str:
     if isinstance(error, shutil.Error) and isinstance(error.args[0], list):  # of a tree: one entry for each file
         _, place, reason = error.args[0][0]
         return f"{place}: cannot be written: {reason}"
-    return reason if error.filename is None else f"{error.filename}: {reason}"
+    if error.filename is not None:
+        return f"{error.filename}: {reason}"
+    try:
+        os.getcwd()
+    except OSError:
+        return f"the current folder: {reason}"
+    return reason
