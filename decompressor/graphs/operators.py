@@ -185,19 +185,19 @@ class _Operator(NamedTuple):
 
 
 _MANY = 1 << 16
-BROADCAST_NS = 5.0  # of an item where a small value meets each of many, a few items at a time
+BROADCAST_NS = 6.0  # of an item where a small value meets each of many, a few items at a time
 _UNARY, _BINARY = _Operator((1, 1), {}, _elementwise), _Operator((2, 2), {}, _elementwise, BROADCAST_NS)
 OPERATORS = {
     "Add": _BINARY,
     "Cast": _Operator((1, 1), {"to": int}, _cast, 2),
-    "Clip": _Operator((3, 3), {}, _clip),
-    "Concat": _Operator((1, _MANY), {"axis": int}, _concat, 2),
+    "Clip": _Operator((3, 3), {}, _clip, 3),
+    "Concat": _Operator((1, _MANY), {"axis": int}, _concat, 6),
     "Cos": _Operator((1, 1), {}, _elementwise, 15),
     "DequantizeLinear": _Operator((2, 3), {"axis": int}, _dequantize, 2),
     "Div": _Operator((2, 2), {}, _divide, BROADCAST_NS),
     "Exp": _Operator((1, 1), {}, _elementwise, 5),
     "Floor": _Operator((1, 1), {}, _elementwise, 2),
-    "Gather": _Operator((2, 2), {"axis": int}, _gather, 3),
+    "Gather": _Operator((2, 2), {"axis": int}, _gather, 4),
     "Gemm": _Operator((2, 3), {"transA": int, "transB": int}, _gemm),
     "Less": _Operator((2, 2), {}, _less, BROADCAST_NS),
     "MatMul": _Operator((2, 2), {}, _matmul),

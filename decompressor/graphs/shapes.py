@@ -19,7 +19,7 @@ from .wire import FLOAT, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, No
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
 RUN_S, NODE_S, VALUE_S = 2e-5, 3e-6, 1e-7
 """Seconds on one core: of a run, of any node, and of each value that it takes."""
-PRODUCT_S, READ_S, MATRIX_S, PACKING_S = 1e-10, 1e-9, 1.5e-7, 1e-9
+PRODUCT_S, READ_S, MATRIX_S, PACKING_S = 1e-10, 1e-9, 2e-7, 1e-9
 """Of matrix products: of a multiplication, of an item that is read, of each matrix of a batch, and, when a session
 starts, of a byte of a constant that is packed."""
 PRODUCTS = ("MatMul", "Gemm")
