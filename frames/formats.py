@@ -77,7 +77,15 @@ def _orientation(image: Image.Image, path: Path) -> int:
     return turned
 
 
+def _is_deep_png(path: Path) -> bool:
+    with path.open("rb") as file:
+        header = file.read(_PNG_BIT_DEPTH_OFFSET + 1)
+    return header.startswith(_PNG_SIGNATURE) and len(header) > _PNG_BIT_DEPTH_OFFSET and header[-1] > 8
+
+
 def _read_8_bit(path: Path) -> Picture:
+    if _is_deep_png(path):  # Pillow would give the upper half of each sample
+        raise DataError(f"{path}: expected 8 bits by its name, found a PNG of 16; name it .png")
     image = _opened(path)
     orientation = _orientation(image, path)
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
@@ -101,9 +109,7 @@ def _decoded(path: Path, what: str, decode: Callable[[bytes], np.ndarray]) -> np
 
 
 def _read_png(path: Path) -> Picture:
-    with path.open("rb") as file:
-        header = file.read(_PNG_BIT_DEPTH_OFFSET + 1)
-    if not header.startswith(_PNG_SIGNATURE) or len(header) <= _PNG_BIT_DEPTH_OFFSET or header[-1] <= 8:
+    if not _is_deep_png(path):
         return _read_8_bit(path)
     with needs("hdr", f"{path}: a PNG of 16 bits"):
         import imagecodecs
@@ -151,6 +157,8 @@ def _read_tiff(path: Path) -> Picture:
         raise DataError(f"{path}: expected whole numbers of bits a sample, found {bits!r}")
     if max(bits) <= 8 and set(kinds) == {1}:
         return _read_8_bit(path)
+    if len(set(bits)) > 1 or bits[0] not in (8, 16, 32, 64):
+        raise DataError(f"{path}: expected samples of 8, 16, 32 or 64 bits, found {', '.join(map(str, bits))}")
     if tags.get(262) not in (1, 2):
         raise DataError(f"{path}: expected RGB or gray TIFF, found photometric interpretation {tags.get(262)}")
     with needs("hdr", f"{path}: a TIFF of {max(bits)} bits"):

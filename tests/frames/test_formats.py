@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import sys
 import zlib
 from pathlib import Path
@@ -205,6 +206,12 @@ def test_16_bits_of_ffmpeg(tmp_path: Path, name: str) -> None:
         read_rgb_codes(path)
 
 
+def test_16_bits_by_another_name_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "a.png", Image.fromarray(DEEP[..., 0])).rename(tmp_path / "a.jpg")
+    with pytest.raises(DataError, match=r"a\.jpg: expected 8 bits by its name, found a PNG of 16"):
+        read_picture(tmp_path / "a.jpg")
+
+
 def test_16_bit_gray(tmp_path: Path) -> None:
     pytest.importorskip("imagecodecs")
     picture = read_picture(saved(tmp_path / "a.png", Image.fromarray(DEEP[..., 0])))
@@ -257,6 +264,10 @@ def test_deep_tiff_faults(tmp_path: Path) -> None:
         read_picture(path)
     tifffile.imwrite(path, DEEP.astype(np.uint32), photometric="rgb")
     with pytest.raises(DataError, match=r"a\.tif: expected values of uint8, uint16 or floating point, found uint32"):
+        read_picture(path)
+    tifffile.imwrite(path, DEEP, photometric="rgb")
+    path.write_bytes(path.read_bytes().replace(struct.pack("<3H", 16, 16, 16), struct.pack("<3H", 12, 12, 12)))
+    with pytest.raises(DataError, match=r"a\.tif: expected samples of 8, 16, 32 or 64 bits, found 12, 12, 12"):
         read_picture(path)
     tifffile.imwrite(path, FLOATS, photometric="rgb")
     data = path.read_bytes()
