@@ -197,7 +197,7 @@ OPERATORS = {
     "Div": _Operator((2, 2), {}, _divide, BROADCAST_NS),
     "Exp": _Operator((1, 1), {}, _elementwise, 5),
     "Floor": _Operator((1, 1), {}, _elementwise, 2),
-    "Gather": _Operator((2, 2), {"axis": int}, _gather, 4),
+    "Gather": _Operator((2, 2), {"axis": int}, _gather, 6),
     "Gemm": _Operator((2, 3), {"transA": int, "transB": int}, _gemm),
     "Less": _Operator((2, 2), {}, _less, BROADCAST_NS),
     "MatMul": _Operator((2, 2), {}, _matmul),

@@ -14,14 +14,14 @@ from ..errors import InvalidGraphError
 from ..grid import ceil_div
 from .dims import Dim, Shape, Value, product
 from .operators import MAX_KNOWN, OPERATORS
-from .wire import FLOAT, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
+from .wire import FLOAT, FLOAT16, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
 
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
 RUN_S, NODE_S, VALUE_S = 2e-5, 3e-6, 1e-7
 """Seconds on one core: of a run, of any node, and of each value that it takes."""
-PRODUCT_S, READ_S, MATRIX_S, PACKING_S = 1e-10, 1e-9, 2e-7, 1e-9
-"""Of matrix products: of a multiplication, of an item that is read, of each matrix of a batch, and, when a session
-starts, of a byte of a constant that is packed."""
+PRODUCT_S, OTHER_PRODUCT_S, READ_S, MATRIX_S, PACKING_S = 1e-10, 1e-9, 2e-9, 2e-7, 1e-9
+"""Of matrix products: of a multiplication in float32 and in other types, of an item that is read, of each matrix of a
+batch, and, when a session starts, of a byte of a constant that is packed."""
 PRODUCTS = ("MatMul", "Gemm")
 MOST_BYTES = 1 << 62
 """Of a value, so that sums of sizes stay numbers; memory has its own limit."""
@@ -136,9 +136,21 @@ def _seconds(node: Node, values: list[Value], made: Shape, run: GraphInputs) -> 
     seconds = NODE_S + VALUE_S * len(values) + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
     if node.operator in PRODUCTS:
         side = -2 if node.attributes.get("transA") else -1
-        seconds += PRODUCT_S * n_items * values[0].shape[side].c + MATRIX_S * run.items(made[:-2])
+        each_s = PRODUCT_S if values[0].dtype == FLOAT else OTHER_PRODUCT_S
+        seconds += each_s * n_items * values[0].shape[side].c + MATRIX_S * run.items(made[:-2])
         seconds += READ_S * sum(run.items(value.shape) for value in values)
     return seconds
+
+
+def _made_on_the_way(node: Node, taken: list[Value], made: Value, run: GraphInputs) -> int:
+    """Bytes that onnxruntime takes for a node beside its value."""
+    n_bytes = 0
+    if node.operator == "Min":  # two values at a time, and all that comes between is kept
+        n_bytes = max(0, len(taken) - 2) * ITEM_BYTES[made.dtype] * run.items(made.shape)
+    kinds = {made.dtype, *(value.dtype for value in taken)}
+    if FLOAT16 in kinds and node.operator != "Cast":  # it is computed in float32
+        n_bytes += ITEM_BYTES[FLOAT] * sum(run.items(value.shape) for value in (made, *taken))
+    return n_bytes
 
 
 def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
@@ -175,7 +187,7 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
         if n_made > MOST_BYTES:
             raise InvalidGraphError(f"{node.operator}: expected a value of at most {MOST_BYTES} bytes")
         if not constants.take(node, n_made):
-            n_bytes += n_made * (2 if node.operator == "Min" and len(taken) > 2 else 1)  # and what it makes on the way
+            n_bytes += n_made + _made_on_the_way(node, taken, value, inputs)
         seconds += _seconds(node, taken, value.shape, of_frame)
     absent = [name for name in graph.outputs if name not in values]
     if absent or not graph.outputs:

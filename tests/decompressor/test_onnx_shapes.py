@@ -30,6 +30,7 @@ from todpack.decompressor.graphs.shapes import (
     READ_S,
     RUN_S,
     VALUE_S,
+    GraphCost,
     GraphInputs,
 )
 from todpack.decompressor.limits import DEFAULT_LIMITS
@@ -195,6 +196,20 @@ def test_each_matrix_of_a_batch_costs() -> None:
     assert cost.seconds > 4 * 64 * MATRIX_S
 
 
+def test_other_types_cost_more() -> None:
+    """Half floats are computed in float32, and products of integers have no fast kernels."""
+
+    def cost(kind: int, operator: str, other: Any) -> GraphCost:
+        nodes = [node("Reshape", ["z", "s"], "r"), node("Cast", ["r"], "c", to=kind), node(operator, ["o", "c"])]
+        data = graph_of(nodes, {"s": np.array([4, -1]), "o": other})
+        return check_graph(data, GraphInputs(Z.shapes, 1, 1024, frame_texels=1024), 512)
+
+    half, full = (cost(k, "Min", np.ones((4, 1), t)) for k, t in ((10, np.float16), (1, np.float32)))
+    assert half.n_bytes > full.n_bytes + 4 * 3 * 1024
+    integers, floats = (cost(k, "MatMul", np.ones((64, 4), t)) for k, t in ((7, np.int64), (1, np.float32)))
+    assert integers.seconds > floats.seconds + 64 * 1024 * 4 * 0.8e-9
+
+
 def test_sizes_beyond_all_numbers_are_refused() -> None:
     nodes = [node("Concat", [f"v{i}"] * 60, f"v{i + 1}", axis=0) for i in range(200)]
     nodes[0].input[:] = ["z"] * 60
@@ -205,6 +220,7 @@ def test_sizes_beyond_all_numbers_are_refused() -> None:
 @pytest.mark.parametrize(("n_values", "passes"), [(1, 1), (2, 1), (30_000, 29_999)])
 def test_a_minimum_of_many_values_costs_each(n_values: int, passes: int) -> None:
     cost = check_graph(graph_of([node("Min", ["z"] * n_values)]), GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
+    assert cost.n_bytes == passes * 4 * 4 * 64
     assert cost.seconds == pytest.approx(RUN_S + NODE_S + n_values * VALUE_S + 1e-9 * BROADCAST_NS * 4 * 64 * passes)
 
 
