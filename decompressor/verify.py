@@ -149,6 +149,8 @@ class _Decoding:
     def lightmap(self, index: int) -> None:
         """Its mask; every tile at the first hour, and every hour in the first tile; then everything."""
         lightmap = self._archive.lightmaps[index]
+        if not self._has_time():  # what is refused takes time too, and is not counted
+            return
         try:
             if self._left > 0 or c_module.IS_BUILT:
                 lightmap.check_mask()

@@ -62,9 +62,6 @@ def find_times(
     """
     named = _times_in_names(files)
     ordered = sorted(files, key=lambda path: natural_key(path.stem))
-    if named is not None:
-        numbers = dict(zip(files, named, strict=True))
-        ordered = sorted(files, key=lambda path: (numbers[path].value, natural_key(path.stem)))
     beside = None if hours is not None else _file_beside(folder)
     if hours is not None or beside is not None:
         if first_hour is not None:
@@ -75,6 +72,9 @@ def find_times(
             f"{folder}: no times are in all names, such as {ordered[0].name}; frames are in the order of their names"
         ]
         return _counted(folder, ordered, first_hour, lines)
+    numbers = dict(zip(files, named, strict=True))
+    if not _are_whole(named) or _consecutive(named) or _hours_of_wholes(named) is not None:
+        ordered.sort(key=lambda path: numbers[path].value)  # a number that tells neither hour nor count orders nothing
     texts = [numbers[path] for path in ordered]
     if all(text.kind == WHOLE for text in texts):
         found = None if first_hour is not None else _hours_of_wholes(texts)

@@ -74,15 +74,13 @@ def _concat(node: Node, values: list[Value]) -> Value:
         if not value.shape[axis].fixed:
             raise InvalidGraphError("Concat: texels stay apart; expected a side that does not depend on the run")
         total += value.shape[axis].c
-    known: tuple[Dim, ...] | None = ()
-    for value in values:
-        known = None if known is None or value.known is None else known + value.known
     shape = (*first.shape[:axis], Dim(total), *first.shape[axis + 1 :])
-    if len(shape) > 1 or total > MAX_KNOWN:
-        if any(value.of_run for value in values):
-            raise InvalidGraphError("Concat: sizes of the run make a shape, nothing else")
-        known = None
-    return Value(first.dtype, shape, known)
+    if len(shape) == 1 and total <= MAX_KNOWN:
+        rows = [value.known for value in values]
+        return Value(first.dtype, shape, None if None in rows else tuple(dim for row in rows for dim in row or ()))
+    if any(value.of_run for value in values):
+        raise InvalidGraphError("Concat: sizes of the run make a shape, nothing else")
+    return Value(first.dtype, shape)
 
 
 def _gather(node: Node, values: list[Value]) -> Value:

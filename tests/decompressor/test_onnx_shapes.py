@@ -386,3 +386,12 @@ def test_runs_at_once_take_no_more_than_a_file_may() -> None:
     for run_bytes, n_at_once in ((1, MOST_WORKERS), (30, 4), (99, 2), (101, 1), (10, 1)):
         slots.make_room(run_bytes)
         assert len({id(slots.next()) for _ in range(20)}) == n_at_once
+
+
+def test_a_concat_of_many_values_is_looked_at_once() -> None:
+    """A list of all numbers so far for each input took minutes."""
+    many = graph_of([node("Concat", ["a"] * 20_000, "c", axis=0), node("Gather", ["c", "i"])],
+                    {"a": np.arange(64), "i": np.array(3)})  # fmt: skip
+    started = time.process_time()
+    check_graph(many, Z, 512)
+    assert time.process_time() - started < 5

@@ -11,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+import zstandard
+from onnx import helper
 from PIL import Image
 
 from tests.conftest import REPOSITORY
@@ -335,3 +338,21 @@ def test_much_slow_work_takes_no_more_time_than_a_small_file_may(
     assert main(["verify", str(path), "--threads", "1"]) == 0
     assert time.process_time() - started < 3 * Limits().seconds_for(path.stat().st_size)
     assert f"{decoded} decoded; the rest would take longer" in capsys.readouterr().out
+
+
+def test_graphs_that_are_refused_slowly_take_no_more_time_than_a_small_file_may(tmp_path: Path) -> None:
+    metadata, stored = take_apart(siren(8, 16, 4))
+    number = next(n for n, section in enumerate(metadata["sections"]) if section["name"] == "l")
+    model = onnx.load_from_string(zstandard.decompress(stored[number]))
+    del model.graph.node[:]
+    model.graph.node.append(helper.make_node("Min", ["rows"] * 30_000, ["z"]))  # of another shape
+    n_bytes, stored[number] = model.ByteSize(), zstandard.compress(model.SerializeToString())
+    metadata["sections"][number].update(codec="zstd", decoded_bytes=n_bytes, shape=[n_bytes])
+    (lightmap,) = metadata["lightmaps"]
+    metadata["lightmaps"] = [{**lightmap, "name": f"a{n}"} for n in range(1500)]
+    path = tmp_path / "slow.tod"
+    path.write_bytes(put_together(metadata, stored))
+    started = time.process_time()
+    verdict = verify_archive(path, threads=1)
+    assert time.process_time() - started < 3 * Limits().seconds_for(path.stat().st_size)
+    assert 0 < len(verdict.faults) < 1500

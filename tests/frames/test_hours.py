@@ -225,3 +225,13 @@ def test_a_list_of_times_that_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "hours.csv").mkdir()
     with pytest.raises(DataError, match=r"hours\.csv: expected a file with a list of times"):
         find_times(tmp_path, files)
+
+
+def test_names_of_hours_and_minutes_keep_their_order(tmp_path: Path) -> None:
+    """Their last numbers, which say neither hours nor counts, order nothing."""
+    names = [f"tod_{hour:02d}_{minute:02d}.png" for hour in (6, 7, 8) for minute in (0, 30)]
+    files = [tmp_path / name for name in (names[3], *names[:3], *names[4:])]
+    for hours, expected in (("6,6.5,7,7.5,8,8.5", [6, 6.5, 7, 7.5, 8, 8.5]), (None, [0, 4, 8, 12, 16, 20])):
+        times = find_times(tmp_path, files, hours)
+        assert [file.name for file in times.files] == names
+        np.testing.assert_allclose(times.hours, expected)
