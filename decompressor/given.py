@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import os
+from pathlib import Path
 from typing import Any
 
 from .errors import RequestError
@@ -45,6 +47,17 @@ def given_kind(value: Any, kinds: type | tuple[type, ...], what: str) -> None:
     """
     if value is not None and not isinstance(value, kinds):
         raise RequestError(f"{what}, found {repr_of(value):.80}")
+
+
+def given_path(value: Any, what: str) -> Path:
+    """A path.
+
+    Raises:
+        RequestError: it is none; `what` begins the line.
+    """
+    if not isinstance(value, str | os.PathLike) or "\0" in os.fsdecode(value):
+        raise RequestError(f"{what}, found {repr_of(value):.80}")
+    return Path(os.fsdecode(value))
 
 
 def repr_of(value: Any) -> str:

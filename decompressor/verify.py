@@ -17,6 +17,7 @@ from . import c_module
 from .archive import Archive, open_archive
 from .container import Container
 from .errors import ArchiveError, MissingPackageError
+from .given import given_path
 from .graphs.shapes import FRAME_SIDE, FRAME_TEXELS
 from .grid import TileGrid
 from .lightmap import Lightmap, Region
@@ -241,11 +242,14 @@ def verify_archive(
     Raises:
         RequestError: threads is not possible.
     """
-    path = Path(path)
+    path = given_path(path, "path: expected that of an archive")
     try:
         archive = open_archive(path, threads=threads, provider="cpu", limits=limits, any_size=True)
     except ArchiveError as error:
-        size = path.stat().st_size if path.is_file() else 0
+        try:
+            size = path.stat().st_size if path.is_file() else 0
+        except OSError:  # a name that no system has
+            size = 0
         return Verdict(
             str(path),
             size,

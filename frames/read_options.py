@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from todpack.decompressor.errors import RequestError
+from todpack.decompressor.given import given_kind, given_number, given_path, repr_of
+
 from .from_array import given_hours
 
 ALPHA_MASK, NO_MASK = "alpha", "none"
@@ -38,7 +41,17 @@ class ReadOptions:
         encoding: str = "none",
         layer: str | None = None,
     ) -> ReadOptions:
-        """From what `read_day` takes."""
+        """From what `read_day` takes.
+
+        Raises:
+            DataError: times that are no numbers.
+            RequestError: something else of another kind.
+        """
+        mask = None if mask is None else given_path(mask, "mask: expected a path, alpha or none")
+        first_hour = None if first_hour is None else given_number(first_hour, "first_hour: expected a number")
+        if not isinstance(encoding, str):
+            raise RequestError(f"encoding: expected a name, found {repr_of(encoding):.80}")
+        given_kind(layer, str, "layer: expected a name")
         if isinstance(hours, Path):
             hours = str(hours)
         elif hours is not None and not isinstance(hours, str):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from todpack.decompressor.given import given_path
+
 from .dataset import find_lightmap, is_dataset, open_dataset
 from .day import Day
 from .errors import DataError
@@ -48,13 +50,14 @@ def read_day(
         DataError: the folder is missing or holds under 2 frames, a frame is unreadable or of another size than the
             first, its radiance is not finite or negative, times or mask do not fit.
     """
+    folder = given_path(path, "path: expected that of a folder")
     options = ReadOptions.of(mask=mask, hours=hours, first_hour=first_hour, encoding=encoding, layer=layer)
-    if is_dataset(Path(path)):
-        dataset = open_dataset(path, options)
+    if is_dataset(folder):
+        dataset = open_dataset(folder, options)
         return dataset.read(find_lightmap(dataset, lightmap), on_frame)
     if lightmap is not None:
         raise DataError(f"{path}: expected a dataset to choose the lightmap {lightmap!r} from, found none")
-    return read_folder(Path(path), options, on_frame)
+    return read_folder(folder, options, on_frame)
 
 
 def open_day(

@@ -121,6 +121,10 @@ def test_radiance_is_linear(tmp_path: Path) -> None:
         ({"entropy": "lzma"}, todpack.ConfigError, "--entropy: expected one of"),
         ({"source": "nowhere"}, todpack.DataError, "nowhere: expected a folder"),
         ({"lightmap": "L_0"}, todpack.DataError, "no lightmap"),
+        ({"source": None}, todpack.RequestError, "source: expected a path, an array or a Day, found None"),
+        ({"out": None}, todpack.RequestError, "out: expected a path, found None"),
+        ({"source": "day", "encoding": None}, todpack.RequestError, "encoding: expected a name, found None"),
+        ({"source": "day", "valid": "\0"}, todpack.RequestError, "mask: expected a path, alpha or none, found"),
         ({"source": 3}, todpack.RequestError, "source: expected a path, an array or a Day, found 3"),
         ({"out": 3}, todpack.RequestError, "out: expected a path, found 3"),
         ({"q_step": "much"}, todpack.RequestError, "q_step: expected a number, found much"),
@@ -158,3 +162,13 @@ def test_only_our_own_is_replaced(tmp_path: Path) -> None:
         todpack.compress(source, notes, refine="none", overwrite=overwrite)
     with todpack.open_archive(notes) as archive:
         assert archive.decode(0.0).shape == (8, 8, 3)
+
+
+def test_paths_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(todpack.RequestError, match="path: expected that of an archive, found None"):
+        todpack.verify(None)  # type: ignore[arg-type]
+    assert todpack.verify("x" * 5000).faults
+    frames, _ = make_day(8, 8, 2)
+    source = write_day(tmp_path / "day", frames, None)
+    with pytest.raises(todpack.DataError, match="x: expected a mask"):
+        todpack.read_day(source, mask="x" * 5000)

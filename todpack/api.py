@@ -12,7 +12,7 @@ import numpy as np
 
 from todpack.decompressor.errors import RequestError, needs, require_packages
 from todpack.decompressor.files import check_outputs
-from todpack.decompressor.given import given_integer, given_kind, given_number, repr_of
+from todpack.decompressor.given import given_integer, given_kind, given_number, given_path, repr_of
 from todpack.frames import Dataset, Day, ReadOptions, TileSource, day_of_array, is_dataset, open_dataset, open_day
 from todpack.frames.errors import DataError
 from todpack.packer.errors import PackError
@@ -140,9 +140,13 @@ def compress(
         from todpack.packer.daybasis.encoder import encode_day
         from todpack.packer.daybasis.refine.refiner import refiner
     paths = str, os.PathLike
+    if source is None:
+        raise RequestError("source: expected a path, an array or a Day, found None")
     given_kind(source, (*paths, np.ndarray, Day), "source: expected a path, an array or a Day")
-    given_kind(out, paths, "out: expected a path")
-    for name, text in (("encoding", encoding), ("layer", layer), ("transfer", transfer), ("entropy", entropy)):
+    path = given_path(out, "out: expected a path")
+    if isinstance(source, paths):
+        source = given_path(source, "source: expected a path")
+    for name, text in (("transfer", transfer), ("entropy", entropy)):
         given_kind(text, str, f"{name}: expected a name")
     given_kind(lightmap, str, "lightmap: expected a name")
     given_kind(refine, (str, Mapping), "refine: expected none, fast or full")
@@ -158,7 +162,6 @@ def compress(
         None if number is None else given_number(number, f"{name}: expected a number")
         for name, number in (("q_step", q_step), ("target_psnr_db", target_psnr_db), ("first_hour", first_hour))
     )
-    path = Path(out)
     read = [Path(one) for one in (source, valid, hours) if isinstance(one, paths) and os.path.exists(one)]
     check_outputs([path], read, overwrite=overwrite, way="replace it by overwrite=True")
     if entropy in (None, "ans") and (options is None or options.entropy == "ans"):
