@@ -85,9 +85,7 @@ def pack_maps(archive: Archive, index: int) -> PackedMaps:
     """
     lightmap, maps = archive.lightmaps[index], archive.lightmaps[index].latents()
     ones = np.ones(len(maps), np.float32)
-    spread = float(maps.max()) - float(
-        maps.min()
-    )  # one that float32 lacks, or of what is no number, is an absurd file's
+    spread = float(maps.max()) - float(maps.min())  # of an absurd file one that float32 lacks, or NaN
     if lightmap.transfer == "srgb8" and spread <= float(np.finfo(np.float32).max):
         container, inputs, valid = archive.container, lightmap.frame_inputs(), lightmap.valid
         shapes = {name: table.shape for name, table in inputs.items()}
