@@ -69,7 +69,7 @@ def read_tables(reader: BitReader, header: Header, hours: np.ndarray, exponents:
     """Matrices and rotations: what stands behind the mask.
 
     Raises:
-        ValueError: the bits end early.
+        ValueError: the bits end early, or numbers are too large.
     """
     n_hours, n_maps, n_pairs = header.n_hours, header.n_maps, header.n_maps * (header.n_maps - 1) // 2
     is_old, turns = header.magic in OLD, np.zeros((0, n_pairs), np.int64)
@@ -79,12 +79,9 @@ def read_tables(reader: BitReader, header: Header, hours: np.ndarray, exponents:
     if header.last_region:
         turns = read_rows(reader, header.last_region + 1, n_pairs, is_old=is_old)
     grid = np.ldexp(1.0, exponents)
-    return Tables(
-        header,
-        hours,
-        exponents,
-        values[0].astype(np.float32),
-        ramp_table(values, hours, modes).astype(np.float32),
-        np.append(np.tile(grid[:-1], 3), [grid[-1]] * 3).astype(np.float32),
-        turns,
-    )
+    parts = values[0], ramp_table(values, hours, modes), np.append(np.tile(grid[:-1], 3), [grid[-1]] * 3)
+    with np.errstate(over="ignore"):
+        first, steps, grids = (part.astype(np.float32) for part in parts)
+    if not np.isfinite(steps).all() or not np.isfinite(first).all():
+        raise ValueError("expected a matrix of numbers that float32 has, found larger ones")
+    return Tables(header, hours, exponents, first, steps, grids, turns)
