@@ -184,6 +184,7 @@ class _Operator(NamedTuple):
 
 _MANY = 1 << 16
 BROADCAST_NS = 6.0  # of an item where a small value meets each of many, a few items at a time
+MIN_NS = 14.0  # of half floats; of others a third
 _UNARY, _BINARY = _Operator((1, 1), {}, _elementwise), _Operator((2, 2), {}, _elementwise, BROADCAST_NS)
 OPERATORS = {
     "Add": _BINARY,
@@ -196,10 +197,10 @@ OPERATORS = {
     "Exp": _Operator((1, 1), {}, _elementwise, 5),
     "Floor": _Operator((1, 1), {}, _elementwise, 2),
     "Gather": _Operator((2, 2), {"axis": int}, _gather, 6),
-    "Gemm": _Operator((2, 3), {"transA": int, "transB": int}, _gemm),
+    "Gemm": _Operator((2, 3), {"transA": int, "transB": int}, _gemm, 4),
     "Less": _Operator((2, 2), {}, _less, BROADCAST_NS),
-    "MatMul": _Operator((2, 2), {}, _matmul),
-    "Min": _Operator((1, _MANY), {}, _elementwise, BROADCAST_NS),
+    "MatMul": _Operator((2, 2), {}, _matmul, 4),
+    "Min": _Operator((1, _MANY), {}, _elementwise, MIN_NS),
     "Mod": _Operator((2, 2), {}, _divide, 15),
     "Mul": _BINARY,
     "Relu": _UNARY,

@@ -17,8 +17,9 @@ from .operators import MAX_KNOWN, OPERATORS
 from .wire import FLOAT, FLOAT16, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
 
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
-RUN_S, NODE_S, VALUE_S = 2e-5, 3e-6, 1e-7
-"""Seconds on one core: of a run, of any node, and of each value that it takes."""
+RUN_S, NODE_S, VALUE_S, HALF_S = 2e-5, 3e-6, 1e-7, 2e-9
+"""Seconds on one core: of a run, of any node, of each value that it takes, and of an item that is cast from half floats
+or to them."""
 PRODUCT_S, OTHER_PRODUCT_S, READ_S, MATRIX_S, PACKING_S = 1e-10, 1e-9, 2e-9, 2e-7, 1e-9
 """Of matrix products: of a multiplication in float32 and in other types, of an item that is read, of each matrix of a
 batch, and, when a session starts, of a byte of a constant that is packed."""
@@ -129,11 +130,18 @@ def _check_shape(node: Node, shape: Shape) -> None:
         raise InvalidGraphError(f"{node.operator}: texels stay apart; expected rows and columns of the run once")
 
 
-def _seconds(node: Node, values: list[Value], made: Shape, run: GraphInputs) -> float:
+def _is_half(node: Node, values: list[Value], kind: int) -> bool:
+    """Whether onnxruntime computes it in float32, and casts what it takes and makes."""
+    return FLOAT16 in (kind, *(value.dtype for value in values)) and node.operator != "Cast"
+
+
+def _seconds(node: Node, values: list[Value], made: Shape, kind: int, run: GraphInputs) -> float:
     """Of one node in one run, which makes a value of this shape."""
     n_items = run.items(made)
     passes = max(1, len(values) - 1) if node.operator == "Min" else 1  # it takes any number of values, two at a time
     seconds = NODE_S + VALUE_S * len(values) + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
+    if _is_half(node, values, kind):
+        seconds += HALF_S * sum(run.items(shape) for shape in (made, *(value.shape for value in values)))
     if node.operator in PRODUCTS:
         side = -2 if node.attributes.get("transA") else -1
         each_s = PRODUCT_S if values[0].dtype == FLOAT else OTHER_PRODUCT_S
@@ -147,8 +155,7 @@ def _made_on_the_way(node: Node, taken: list[Value], made: Value, run: GraphInpu
     n_bytes = 0
     if node.operator == "Min":  # two values at a time, and all that comes between is kept
         n_bytes = max(0, len(taken) - 2) * ITEM_BYTES[made.dtype] * run.items(made.shape)
-    kinds = {made.dtype, *(value.dtype for value in taken)}
-    if FLOAT16 in kinds and node.operator != "Cast":  # it is computed in float32
+    if _is_half(node, taken, made.dtype):
         n_bytes += ITEM_BYTES[FLOAT] * sum(run.items(value.shape) for value in (made, *taken))
     return n_bytes
 
@@ -188,7 +195,7 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
             raise InvalidGraphError(f"{node.operator}: expected a value of at most {MOST_BYTES} bytes")
         if not constants.take(node, n_made):
             n_bytes += n_made + _made_on_the_way(node, taken, value, inputs)
-        seconds += _seconds(node, taken, value.shape, of_frame)
+        seconds += _seconds(node, taken, value.shape, value.dtype, of_frame)
     absent = [name for name in graph.outputs if name not in values]
     if absent or not graph.outputs:
         raise InvalidGraphError(f"expected its outputs to be made, found none for {absent[:1]!s:.80}")
