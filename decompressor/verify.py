@@ -268,7 +268,7 @@ def verify_archive(
             message = f"expected {container.file_bytes} bytes by its header, found {container.found_bytes}"
             faults.append(Fault("file", message))
         known: set[str] = set()
-        seconds = limits.seconds_for(container.counted_bytes)
+        started, seconds = time.process_time(), limits.seconds_for(container.counted_bytes)
         for number, section in enumerate(container.sections.values()):
             say(f"section {number + 1} of {len(container.sections)}")
             fault = _section_fault(container, section, seconds)
@@ -282,7 +282,8 @@ def verify_archive(
             digest = "absent" if stated is None else "matches" if stated == found else "differs"
             if digest == "differs":
                 faults.append(Fault("digest", f"expected SHA-256 {stated}, found {found}"))
-        decoding = _Decoding(archive, limits.seconds_for(container.counted_bytes), known)
+        left_s = limits.seconds_for(container.counted_bytes) - (time.process_time() - started)
+        decoding = _Decoding(archive, left_s, known)
         for index, lightmap in enumerate(archive.lightmaps):
             say(f"decoding lightmap {lightmap.name}")
             decoding.lightmap(index)

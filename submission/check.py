@@ -7,6 +7,8 @@ originals.
 
 from __future__ import annotations
 
+import math
+import re
 import shutil
 import tempfile
 import time
@@ -96,9 +98,15 @@ def _decompress(python: Path, bundle: Path, archive: str, out: Path, threads: in
     return seconds, frame_ms
 
 
+def _by_hour(file: Path) -> tuple[float, str]:
+    """tod_05.png before tod_05.90.png, which the alphabet has the other way round."""
+    hour = re.fullmatch(r"tod_([0-9]+(?:\.[0-9]+)?)", file.stem)
+    return float(hour[1]) if hour else math.inf, file.name
+
+
 def _read_frames(out: Path, day: Day, faults: list[str]) -> np.ndarray | None:
     """(T, H, W, 3) uint8 from the written PNGs, or None with the faults noted."""
-    files = sorted(out.glob("*.png"))
+    files = sorted(out.glob("*.png"), key=_by_hour)
     if len(files) != day.n_frames:
         faults.append(f"expected {day.n_frames} frames, found {len(files)}")
         return None

@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -125,6 +126,18 @@ def _single_threads() -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that are started meanwhile do not run the caller's script again: what they do is in modules."""
+    main = sys.modules["__main__"]
+    before = {name: value for name, value in vars(main).items() if name in ("__file__", "__spec__")}
+    vars(main).update(dict.fromkeys(before))
+    try:
+        yield
+    finally:
+        vars(main).update(before)
+
+
 class _Worker:
     """A process that does tasks; Python and the libraries start once, not for every lightmap."""
 
@@ -133,7 +146,8 @@ class _Worker:
         self.connection, other = context.Pipe()
         self.process = context.Process(target=serve, args=(other, do), daemon=True)
         self.task: Task | None = None
-        self.process.start()
+        with _without_main():
+            self.process.start()
         other.close()
 
     def give(self, task: Task) -> None:

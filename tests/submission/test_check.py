@@ -21,7 +21,7 @@ from todpack.decompressor.files import write_json
 from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.packer.gridmlp.pack import pack_run
 from todpack.submission.build import build
-from todpack.submission.check import Rehearsal, check
+from todpack.submission.check import Rehearsal, _by_hour, check
 
 PYTHON = Path(sys.executable)
 
@@ -239,3 +239,9 @@ def test_a_program_that_misbehaves_is_a_fault(
     assert "FAILED" in captured.out
     (found,) = json.loads(report.read_text())["faults"]
     assert found.startswith(fault)
+
+
+def test_frames_are_taken_by_their_hours() -> None:
+    names = ["tod_05.png", "tod_05.90.png", "tod_06.png", "tod_18.png", "tod_18.10.png"]
+    assert [file.name for file in sorted(map(Path, sorted(names)), key=_by_hour)] == names
+    assert sorted(names) != names

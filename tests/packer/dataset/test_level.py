@@ -297,3 +297,15 @@ def test_values_that_do_not_fit_into_memory(dataset: Path, tmp_path: Path, monke
     with pytest.raises(PackError, match=r"L_A_0: expected values that fit into 20\.0 GB .*, found 83\.8 GB"):
         compress_level([huge], tmp_path / "a.tod", n_jobs=1)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.thorough
+def test_a_script_without_a_guard_runs_once(dataset, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nprint('once')\nfrom todpack import compress\n"
+        "print(compress(*sys.argv[1:], jobs=2, refine='none').n_lightmaps)\n"
+    )
+    words = [sys.executable, str(script), str(dataset), str(tmp_path / "x.tod")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "once\n3\n"
