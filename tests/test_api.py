@@ -168,6 +168,11 @@ def test_paths_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(todpack.RequestError, match="path: expected that of an archive, found None"):
         todpack.verify(None)  # type: ignore[arg-type]
     assert todpack.verify("x" * 5000).faults
+    for arguments in ((None, "day"), ("a.tod", None)):
+        with pytest.raises(todpack.RequestError, match="expected a path, found None"):
+            todpack.score(*arguments)  # type: ignore[arg-type]
+    with pytest.raises(todpack.OutputError, match="cannot be written: File name too long"):
+        todpack.compress(np.zeros((2, 8, 8, 3), np.uint8), tmp_path / ("x" * 300 + ".tod"))
     frames, _ = make_day(8, 8, 2)
     source = write_day(tmp_path / "day", frames, None)
     with pytest.raises(todpack.DataError, match="x: expected a mask"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from todpack.decompressor.errors import RequestError, needs, require_packages
-from todpack.decompressor.files import check_outputs
+from todpack.decompressor.files import check_output, check_outputs
 from todpack.decompressor.given import given_integer, given_kind, given_number, given_path, repr_of
 from todpack.frames import Dataset, Day, ReadOptions, TileSource, day_of_array, is_dataset, open_dataset, open_day
 from todpack.frames.errors import DataError
@@ -162,6 +162,7 @@ def compress(
         None if number is None else given_number(number, f"{name}: expected a number")
         for name, number in (("q_step", q_step), ("target_psnr_db", target_psnr_db), ("first_hour", first_hour))
     )
+    check_output(path)
     read = [Path(one) for one in (source, valid, hours) if isinstance(one, paths) and os.path.exists(one)]
     check_outputs([path], read, overwrite=overwrite, way="replace it by overwrite=True")
     if entropy in (None, "ans") and (options is None or options.entropy == "ans"):
@@ -315,10 +316,12 @@ def score(
         ArchiveError: the archive cannot be decoded.
         DataError: the originals cannot be read, or are of another size.
     """
+    archive = given_path(archive, "archive: expected a path")
+    source = given_path(source, "source: expected a path")
+    weights = None if lpips_weights is None else given_path(lpips_weights, "lpips_weights: expected a path")
     from todpack.eval.archive import score as score_archive
     from todpack.eval.measures.perceptual import LpipsAbsent, load_lpips
 
-    weights = None if lpips_weights is None else Path(lpips_weights)
     lpips = load_lpips(weights) if with_lpips else LpipsAbsent("not asked for")
 
     def on_frame(done: int, total: int, _what: str) -> None:
@@ -326,8 +329,8 @@ def score(
             progress("score", done, total)
 
     return score_archive(
-        Path(archive),
-        Path(source),
+        archive,
+        source,
         lpips=lpips,
         reading=_reading(source, valid, hours, first_hour, encoding, layer),
         lightmap=lightmap,

@@ -32,6 +32,7 @@ log = logging.getLogger("todpack.train")
 _taken: dict[Path, int] = {}  # descriptors that hold the locks of this process's run folders
 MARK_NAME = "unfinished"  # in a folder beside a run: a training, and not an older run that was replaced
 BASELINE_NAME = "baseline.png"
+FRAMES = "frames"  # the figure by which a run without checkpoints knows its day
 EXPORT_NAMES = ("latent_map.npy", "f2_state_dict.pt", "f2_ts.pt")
 RUN_NAMES = (
     CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, "log.csv", MARK_NAME, *EXPORT_NAMES,
@@ -125,14 +126,17 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
     return beside
 
 
-def fresh_folder(out_dir: Path, family: str, config: dict[str, Any], *, resume: bool, overwrite: bool) -> Path:
+def fresh_folder(
+    out_dir: Path, family: str, config: dict[str, Any], frames: str, *, resume: bool, overwrite: bool
+) -> Path:
     """`work_folder` of a training that keeps no checkpoint: `resume` begins the same one afresh, and no other.
 
     Args:
         out_dir: The run folder; made if need be.
         family: As `RunRecord` has it.
         config: As `RunRecord` has it.
-        resume: Replace a run of the same family and configuration.
+        frames: `frames_digest` of the day, which goes into the run's figures.
+        resume: Replace a run of the same family, configuration and frames.
         overwrite: Replace a run, finished or not.
 
     Raises:
@@ -142,7 +146,7 @@ def fresh_folder(out_dir: Path, family: str, config: dict[str, Any], *, resume: 
     if resume and not overwrite:
         place = place_of(out_dir)
         overwrite = is_run(place)
-        if (_beside(place) / CHECKPOINT_NAME).is_file() or (overwrite and not _is_same(place, family, config)):
+        if (_beside(place) / CHECKPOINT_NAME).is_file() or (overwrite and not _is_same(place, family, config, frames)):
             raise ConfigError(f"{out_dir}: --resume: holds another run; replace it by --overwrite")
         others = (place / name for name in RUN_NAMES if name not in (CONFIG_NAME, ARRAYS_NAME))  # this run's, see above
         check_replaced(others, overwrite=False)
@@ -150,13 +154,16 @@ def fresh_folder(out_dir: Path, family: str, config: dict[str, Any], *, resume: 
     return work_folder(out_dir, resume=False, overwrite=overwrite)
 
 
-def _is_same(run: Path, family: str, config: dict[str, Any]) -> bool:
+def _is_same(run: Path, family: str, config: dict[str, Any], frames: str) -> bool:
     try:
         stored = read_shallow(run / CONFIG_NAME)
     except (OSError, ValueError):
         return False
     wanted = {"family": family, "config": json.loads(json.dumps(config))}
-    return isinstance(stored, dict) and all(stored.get(name) == value for name, value in wanted.items())
+    if not isinstance(stored, dict) or any(stored.get(name) != value for name, value in wanted.items()):
+        return False
+    figures = stored.get("figures")
+    return isinstance(figures, dict) and figures.get(FRAMES) == frames
 
 
 def finish_run(work: Path, out_dir: Path) -> None:

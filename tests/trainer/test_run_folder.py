@@ -90,19 +90,21 @@ def test_resume_replaces_no_other_run(tmp_path: Path, stored: str) -> None:
         save_checkpoint(run / "last.ckpt", {"epoch": 1})
     else:
         family = "gridmlp" if stored == "another family" else "daybasis"
-        (run / "config.json").write_text(f'{{"family": "{family}", "run_format": 1, "config": {{"a": 1}}}}')
+        (run / "config.json").write_text(
+            f'{{"family": "{family}", "run_format": 1, "config": {{"a": 1}}, "figures": {{"frames": "f"}}}}'
+        )
     before = content(run)
     with pytest.raises(ConfigError, match="--resume: holds another run; replace it by --overwrite"):
-        fresh_folder(run, "daybasis", {"a": 2}, resume=True, overwrite=False)
+        fresh_folder(run, "daybasis", {"a": 2}, "f", resume=True, overwrite=False)
     if stored != "last.ckpt":
         with pytest.raises(ConfigError, match="--resume: holds a run without a checkpoint"):
             work_folder(run, resume=True, overwrite=False)
     assert content(run) == before
     if stored == "other options":
-        beside = fresh_folder(run, "daybasis", {"a": 1}, resume=True, overwrite=False)
+        beside = fresh_folder(run, "daybasis", {"a": 1}, "f", resume=True, overwrite=False)
         save_checkpoint(beside / "last.ckpt", {"epoch": 1})
         with pytest.raises(ConfigError, match="--resume: holds another run"):
-            fresh_folder(run, "daybasis", {"a": 1}, resume=True, overwrite=False)
+            fresh_folder(run, "daybasis", {"a": 1}, "f", resume=True, overwrite=False)
         assert (beside / "last.ckpt").is_file()
 
 
@@ -110,18 +112,20 @@ def test_resume_replaces_no_other_run(tmp_path: Path, stored: str) -> None:
 def test_resume_replaces_nothing_of_others(tmp_path: Path, name: str) -> None:
     run = tmp_path / "run"
     (run / "checkpoints").mkdir(parents=True)
-    (run / "config.json").write_text('{"family": "daybasis", "run_format": 1, "config": {"a": 1}}')
+    (run / "config.json").write_text(
+        '{"family": "daybasis", "run_format": 1, "config": {"a": 1}, "figures": {"frames": "f"}}'
+    )
     (run / name).write_text("mine")
     before = content(run)
     with pytest.raises(OutputError, match=f"{name}: is there, and was not written by todpack"):
-        fresh_folder(run, "daybasis", {"a": 1}, resume=True, overwrite=False)
+        fresh_folder(run, "daybasis", {"a": 1}, "f", resume=True, overwrite=False)
     assert content(run) == before
 
 
 def test_resume_of_files_that_only_look_like_a_runs(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("mine")
     with pytest.raises(OutputError, match=r"log.csv: .*--overwrite"):
-        fresh_folder(tmp_path, "daybasis", {}, resume=True, overwrite=False)
+        fresh_folder(tmp_path, "daybasis", {}, "f", resume=True, overwrite=False)
     assert (tmp_path / "log.csv").read_text() == "mine"
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from todpack.decompressor.files import write_text
+from todpack.eval.trials import frames_digest
 from todpack.frames import Day
 from todpack.frames.psnr import psnr_db
 from todpack.packer.daybasis.config import DayBasisConfig, stored_step
@@ -20,7 +22,7 @@ from todpack.packer.daybasis.transform.closed_form import find_transform
 from todpack.packer.progress import ProgressLine
 from todpack.packer.run_folder import RunRecord, write_run
 
-from ..run_folder import finish_run, fresh_folder
+from ..run_folder import FRAMES, finish_run, fresh_folder
 
 
 def train_daybasis(
@@ -50,7 +52,8 @@ def train_daybasis(
         TodpackError: its message says what was expected.
     """
     described = {**config.to_json(), "refine": None if refine is None else refine.config.to_json()}
-    work = fresh_folder(out_dir, "daybasis", described, resume=resume, overwrite=overwrite)
+    digest = frames_digest(day)
+    work = fresh_folder(out_dir, "daybasis", described, digest, resume=resume, overwrite=overwrite)
     started = time.monotonic()
     step = stored_step(config.q_step)
     calm = without_fireflies(day)
@@ -61,7 +64,8 @@ def train_daybasis(
     if refine is not None:
         with ProgressLine("refine", "tile", quiet=quiet) as line:
             refined = refine(tiles, transform, step, line.update)
-    figures = {
+    figures: dict[str, Any] = {
+        FRAMES: digest,
         "n_components": int(transform.basis.matrix.shape[1]),
         "n_classes": len(transform.skew_codes),
         "train_seconds": round(time.monotonic() - started, 2),

@@ -139,3 +139,13 @@ def test_numbers_that_cannot_be_computed_with(
     error = capsys.readouterr().err
     assert re.search(rf"/changed/arrays\.npz(: |\.){name}{re.escape(said)}", error), error
     assert error.count("\n") == 1
+
+
+def test_resume_replaces_no_run_of_another_day(noisy_day: Path, tiny_day: Path, tmp_path: Path) -> None:
+    words = ["-o", str(tmp_path / "run"), "--refine", "none", "-q"]
+    assert main(["train", str(noisy_day), *words]) == 0
+    before = (tmp_path / "run" / "arrays.npz").read_bytes()
+    assert main(["train", str(tiny_day), *words, "--resume"]) == 1
+    assert (tmp_path / "run" / "arrays.npz").read_bytes() == before
+    assert main(["train", str(noisy_day), *words, "--resume"]) == 0
+    assert (tmp_path / "run" / "arrays.npz").read_bytes() == before

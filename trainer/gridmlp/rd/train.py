@@ -10,6 +10,7 @@ import torch
 
 from todpack.decompressor.errors import MissingPackageError
 from todpack.decompressor.files import write_text
+from todpack.eval.trials import frames_digest
 from todpack.frames import Day
 from todpack.frames.psnr import psnr_db
 from todpack.packer.daybasis.config import stored_step
@@ -23,7 +24,7 @@ from todpack.packer.gridmlp.rd_config import RdConfig
 from todpack.packer.progress import ProgressLine
 from todpack.packer.run_folder import RunRecord, write_run
 
-from ...run_folder import finish_run, fresh_folder
+from ...run_folder import FRAMES, finish_run, fresh_folder
 from .fit import Descent
 from .rounds import Rounds
 from .start import Start, start
@@ -53,7 +54,8 @@ def train_rd(
     if not tiles.is_kept:
         raise ConfigError(f"{day.name}: --preset rd: expected a day that fits into memory")
     described = {CONFIG_FIELD: config.to_json()}
-    work = fresh_folder(out_dir, "gridmlp", described, resume=resume, overwrite=overwrite)
+    digest = frames_digest(day)
+    work = fresh_folder(out_dir, "gridmlp", described, digest, resume=resume, overwrite=overwrite)
     started, step = time.monotonic(), stored_step(config.q_step)
     begun = start(tiles, config, step)
     model, lines = begun.model, ["stage,step,bytes_estimate,psnr_estimate_db"]
@@ -74,6 +76,7 @@ def train_rd(
         rounds.run(last, lambda done, bits, mse: line.update(done, last, note("rounds", done, bits, mse)))
     mse = _as_stored(begun)
     figures = {
+        FRAMES: digest,
         "psnr_srgb_db": round(psnr_db(mse), 4),
         "n_components": len(model.latents[0].coefficients),
         "parameters": sum(p.numel() for p in (*model.head.parameters(), *(t.coefficients for t in model.latents))),
