@@ -66,7 +66,9 @@ def picture_of(values: np.ndarray, has_alpha: bool, path: Path) -> Picture:
     if values.dtype.kind == "f":
         with np.errstate(over="ignore"):  # float64 beyond float32 is infinite, and told as such with its place
             values = values.astype(np.float32, copy=False)
-    elif values.dtype not in (np.uint8, np.uint16):
+    elif values.dtype.newbyteorder("=") in (np.uint8, np.uint16):
+        values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    else:
         raise DataError(f"{path}: expected values of uint8, uint16 or floating point, found {values.dtype}")
     rgb = values[..., :3] if n_colors == 3 else values[..., :1].repeat(3, axis=2)
     return Picture(rgb, values[..., n_colors] if has_alpha else None)

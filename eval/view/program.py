@@ -184,7 +184,8 @@ class _Translator:
         low, high = (float(self.values[name].item()) for name in node.input[1:])
         if math.isnan(low) or math.isnan(high):
             raise self._refuse(node, "expected bounds that are numbers")
-        return {"low": max(low, -LARGEST), "high": min(high, LARGEST)}  # JSON has no infinity
+        low, high = (min(max(bound, -LARGEST), LARGEST) for bound in (low, high))  # JSON has no infinity
+        return {"low": low, "high": high}
 
     def _texel(self, node: Any, inputs: list[str], texel: list[bool]) -> dict[str, Any]:
         operator = node.op_type

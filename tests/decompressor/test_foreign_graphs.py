@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -87,10 +88,10 @@ def half(model: onnx.ModelProto) -> None:
     model.graph.node.append(onnx.helper.make_node("Mul", ["whole", "half"], ["rgb"]))
 
 
-def without_bounds(model: onnx.ModelProto) -> None:
+def without_bounds(model: onnx.ModelProto, least: float = -np.inf) -> None:
     """A clip that lets everything pass before `rgb`."""
     half(model)
-    for name, value in (("least", -np.inf), ("most", np.inf)):
+    for name, value in (("least", least), ("most", np.inf)):
         model.graph.initializer.append(numpy_helper.from_array(np.float32(value), name))
     model.graph.node[-1].CopyFrom(onnx.helper.make_node("Clip", ["whole", "least", "most"], ["rgb"]))
 
@@ -229,6 +230,8 @@ def test_a_page_shows_a_graph_with_infinite_bounds(tmp_path: Path, source: str) 
     path = with_graph(source, tmp_path / "a.tod", without_bounds)
     assert verify_archive(path).whole
     assert main(["view", str(path), "-o", str(tmp_path / "a.html")]) == 0
+    path = with_graph(source, tmp_path / "b.tod", partial(without_bounds, least=np.inf))
+    main(["view", str(path), "-o", str(tmp_path / "b.html")])  # no traceback, whatever is made of infinite light
 
 
 def with_broken_stream(out: Path) -> Path:

@@ -280,12 +280,18 @@ def test_deep_tiff_faults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("values", "alpha"),
-    [(CODES, False), (DEEP, False), (FLOATS.astype(np.float64), False), (np.dstack([FLOATS, FLOATS[..., 0]]), True)],
+    [
+        (CODES, False),
+        (DEEP, False),
+        (DEEP.astype(">u2"), False),
+        (FLOATS.astype(np.float64), False),
+        (np.dstack([FLOATS, FLOATS[..., 0]]), True),
+    ],
 )
 def test_arrays(tmp_path: Path, values: np.ndarray, alpha: bool) -> None:
     np.save(tmp_path / "a.npy", values)
     picture = read_picture(tmp_path / "a.npy")
-    dtype = values.dtype if values.dtype.kind == "u" else np.float32
+    dtype = values.dtype.newbyteorder("=") if values.dtype.kind == "u" else np.float32
     assert picture.rgb.dtype == dtype
     np.testing.assert_array_equal(picture.rgb, values[..., :3].astype(dtype))
     assert (picture.alpha is not None) == alpha
