@@ -19,8 +19,9 @@ from ..errors import ConfigError, PackError
 TRANSFERS = ("linear", "gamma", "log")
 CURVES = {"linear": "none", "gamma": "square", "log": "exp"}
 """What the archive calls the way back, see decompressor/FORMAT.md "Curve"."""
-PEAKS = {"linear": (1e-6, 1e12), "gamma": (1e-12, 1e22), "log": (1e-12, 1e24)}
-"""Least and most of a day's brightest radiance: what lies far from 1 leaves the range of the stored matrix."""
+PEAKS = {"linear": (1e-30, 1e12), "gamma": (1e-30, 1e22), "log": (1e-20, 1e24)}
+"""Least and most of a day's brightest radiance: what lies farther from 1 leaves the range of numbers. Dim days lose
+quality long before: under 1e-6 in the linear domain, under 1e-12 in the others."""
 MEASURE_TILE = 256
 """Side of the tiles over which the contest takes its PSNR."""
 SCALED_PEAK = 255.0
