@@ -21,7 +21,8 @@ import numpy as np
 from todpack.decompressor.errors import require_packages
 from todpack.decompressor.files import make_folder, write_json
 from todpack.decompressor.signatures import is_earlier_output
-from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
+from todpack.frames import AS_FOUND, ReadOptions, read_day
+from todpack.frames.digest import frames_digest
 from todpack.frames.errors import DataError
 from todpack.packer.daybasis.refine.refiner import refiner
 from todpack.packer.run_folder import CHECKPOINT_NAME, CONFIG_NAME, is_run
@@ -116,14 +117,6 @@ def require_families(families: Iterable[str], *, refined: bool) -> None:
         require_packages(family, "onnx", "threadpoolctl", *(() if family == "daybasis" else ("torch",)))
         if refined and family == "daybasis":
             refiner("fast", None)
-
-
-def frames_digest(day: Day) -> str:
-    """SHA-256 of a day's frames, valid texels and hours, in hexadecimal."""
-    digest = hashlib.sha256(f"{day.transfer} {day.radiance.shape}".encode())
-    for array in (day.radiance, day.valid, day.hours):
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def option_words(options: Mapping[str, Value | Path | None]) -> list[str]:

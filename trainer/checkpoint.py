@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from todpack.decompressor.files import write_atomic
@@ -96,15 +93,6 @@ def _is_same(found: Any, expected: Any) -> bool:
         return bool(found == expected)
     except RuntimeError:  # a tensor, which has no single answer
         return False
-
-
-def digest_of(arrays: Iterable[np.ndarray]) -> str:
-    """SHA-256 of shapes and content, in hexadecimal: what a checkpoint knows its data by."""
-    state = hashlib.sha256()
-    for array in arrays:
-        state.update(repr((array.shape, array.dtype.str)).encode())
-        state.update(np.ascontiguousarray(array).data)
-    return state.hexdigest()
 
 
 def check_identity(path: Path, saved: dict[str, Any], expected: dict[str, Any]) -> None:

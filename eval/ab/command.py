@@ -50,12 +50,13 @@ def ab_command(
     """
     from todpack.decompressor.files import exclusive_folder, write_json
     from todpack.frames import read_day
+    from todpack.frames.digest import frames_digest
 
     from ..errors import EvalError
     from ..machine import machine, machine_line
     from ..measures.latency import compare_times
     from ..measures.perceptual import LpipsAbsent
-    from ..trials import Options, TrialSettings, frames_digest, require_families
+    from ..trials import Options, TrialSettings, require_families
     from .report import ab_json, ab_table, acceptance, acceptance_table
     from .run import QUICK_TRAINING, ab_code, plan_ab, run_ab
     from .variants import PLAIN, VARIANTS

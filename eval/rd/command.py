@@ -102,11 +102,12 @@ def rd(
         place_of,
         write_json,
     )
+    from todpack.frames.digest import frames_digest
 
     from ..errors import EvalError
     from ..measures.frames import day_frames
     from ..peers.run import reference_peers, run_peers
-    from ..trials import TrialSettings, frames_digest, require_families
+    from ..trials import TrialSettings, require_families
     from .plots import plot_files, write_plots
     from .results_file import read_results, results_json
     from .sweep import archive_curves, chosen_sweeps, peer_curves, run_sweeps, with_training

@@ -111,10 +111,11 @@ def search(
     """
     from todpack.decompressor.errors import require_packages
     from todpack.decompressor.files import check_outputs, exclusive_folder, write_json
+    from todpack.frames.digest import frames_digest
 
     from ..errors import EvalError
     from ..machine import usable_cores
-    from ..trials import TrialSettings, frames_digest, require_families
+    from ..trials import TrialSettings, require_families
     from .runner import run_search
     from .space import check_names, read_space
     from .table import results_table, sorted_results

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor.files import write_text
-from todpack.eval.trials import frames_digest
 from todpack.frames import Day
+from todpack.frames.digest import frames_digest
 from todpack.frames.psnr import psnr_db
 from todpack.packer.daybasis.config import DayBasisConfig, stored_step
 from todpack.packer.daybasis.fireflies import without_fireflies

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from todpack.frames import Day
-
-from ..checkpoint import digest_of
+from todpack.frames.digest import arrays_digest
 
 
 class DaySampler:
@@ -33,7 +32,7 @@ class DaySampler:
         self.codes = torch.from_numpy(codes).to(device)
         self.hours = torch.from_numpy(sequence.hours.astype(np.float32)).to(device)
         self.seed = seed
-        self.digest = digest_of((flat, codes, sequence.hours))
+        self.digest = arrays_digest((flat, codes, sequence.hours))
 
     def steps_per_epoch(self, samples_per_epoch: int, batch_size: int) -> int:
         """Number of batches that an epoch of that many (texel, time) pairs takes."""

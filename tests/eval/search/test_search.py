@@ -20,8 +20,9 @@ from todpack.eval.errors import EvalError
 from todpack.eval.search.runner import run_search, score_of
 from todpack.eval.search.space import drawn_trials, read_space
 from todpack.eval.search.table import results_table, sorted_results
-from todpack.eval.trials import Trial, TrialSettings, are_frames_of, finished_result, frames_digest, option_words
+from todpack.eval.trials import Trial, TrialSettings, are_frames_of, finished_result, option_words
 from todpack.frames import read_day
+from todpack.frames.digest import frames_digest
 
 
 def write_space(folder: Path, text: str, name: str = "space.toml") -> Path:

@@ -10,8 +10,8 @@ import torch
 
 from todpack.decompressor.errors import MissingPackageError
 from todpack.decompressor.files import write_text
-from todpack.eval.trials import frames_digest
 from todpack.frames import Day
+from todpack.frames.digest import frames_digest
 from todpack.frames.psnr import psnr_db
 from todpack.packer.daybasis.config import stored_step
 from todpack.packer.daybasis.native import kernels

@@ -17,10 +17,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from todpack.decompressor.files import make_folder
 from todpack.decompressor.json_fields import is_number
+from todpack.frames.digest import arrays_digest
 from todpack.packer.errors import ConfigError
 from todpack.packer.progress import ProgressLine
 
-from ...checkpoint import MISFITS, check_identity, digest_of, load_checkpoint, load_optimizer, save_checkpoint
+from ...checkpoint import MISFITS, check_identity, load_checkpoint, load_optimizer, save_checkpoint
 from ...device import out_of_memory_is_one_line
 from ...errors import TrainingError
 from ...progress import EpochLog
@@ -99,7 +100,7 @@ class InfNeRFTrainer:
         self.dataset, self.val_dataset = train_dataset, val_dataset or train_dataset.held_out
         self._quiet = quiet or self.rank > 0
         arrays = (train_dataset.poses, train_dataset.points, train_dataset.scales, *train_dataset.images)
-        self._images = digest_of(array for array in arrays if array is not None)
+        self._images = arrays_digest(array for array in arrays if array is not None)
         self.pixels = PixelPyramid(train_dataset, self.config.pyramid_levels, device)
         self.steps_per_epoch = self.config.steps_per_epoch or math.ceil(
             self.pixels.n_pixels / self.config.rays_batch_size
