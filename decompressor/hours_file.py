@@ -19,13 +19,18 @@ MAX_BYTES = 1 << 20
 _OUR_NAME = re.compile(r"tod_([0-9]{2}(?:\.[0-9]+)?)\.[a-z]+")
 
 
+def hour_of_name(name: str) -> float | None:
+    """Of a file named as decoded frames are, such as 18.5 of tod_18.50.png; None of another."""
+    found = _OUR_NAME.fullmatch(name)
+    return float(found[1]) if found else None
+
+
 def _names_tell(frames: Mapping[str, float]) -> bool:
     """Whether readers find the hours of frames of one kind in names such as tod_05 and tod_18.50.
 
     Whole numbers that follow each other from 0 or 1 read as counts, and times of one hour as minutes.
     """
-    found = [_OUR_NAME.fullmatch(name) for name in frames]
-    if [match and float(match[1]) for match in found] != list(frames.values()):
+    if [hour_of_name(name) for name in frames] != list(frames.values()):
         return False
     if len(frames) == 1:
         return True
@@ -66,9 +71,9 @@ def hours_there(folder: Path) -> dict[str, float]:
     """Hour of each decoded frame in a folder, by its name or, where that is in it, by our list."""
     names = [path.name for path in sorted(folder.iterdir())] if folder.is_dir() else []
     told = {
-        name: float(found[1])
+        name: hour
         for name in names
-        if (found := _OUR_NAME.fullmatch(name)) and Path(name).suffix not in UNSIGNED  # who wrote those, the list says
+        if (hour := hour_of_name(name)) is not None and Path(name).suffix not in UNSIGNED  # who wrote those: the list
     }
     return told | {name: hour for name, hour in listed(folder).items() if name in names}
 

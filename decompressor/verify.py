@@ -136,20 +136,19 @@ class _Decoding:
     """Decodes lightmaps, as long as there is time, and collects what does not decode.
 
     Args:
-        archive: The file.
+        path: The file.
         seconds: Of one core, that decoding may take, by estimate and by the clock.
         known: Names of damaged sections: what only repeats one is no new fault.
     """
 
-    def __init__(self, archive: Archive, seconds: float, known: set[str]) -> None:
-        self._archive, self._path, self._left, self._known = archive, archive.container.path, seconds, known
+    def __init__(self, path: Path, seconds: float, known: set[str]) -> None:
+        self._path, self._left, self._known = path, seconds, known
         self._until, self._spare = time.process_time() + seconds, seconds / 2
         self.faults: list[Fault] = []
         self.n_frames = self.n_tiles = 0
 
-    def lightmap(self, index: int) -> None:
+    def lightmap(self, lightmap: Lightmap) -> None:
         """Its mask; every tile at the first hour, and every hour in the first tile; then everything."""
-        lightmap = self._archive.lightmaps[index]
         if not self._has_time():  # what is refused takes time too, and is not counted
             return
         try:
@@ -268,11 +267,12 @@ def verify_archive(
             message = f"expected {container.file_bytes} bytes by its header, found {container.found_bytes}"
             faults.append(Fault("file", message))
         known: set[str] = set()
-        started, seconds = time.process_time(), limits.seconds_for(container.counted_bytes)
+        started, allowed_s = time.process_time(), limits.seconds_for(container.counted_bytes)
+        left_s = allowed_s
         for number, section in enumerate(container.sections.values()):
             say(f"section {number + 1} of {len(container.sections)}")
-            fault = _section_fault(container, section, seconds)
-            seconds -= container.serial_seconds(section.name)
+            fault = _section_fault(container, section, left_s)
+            left_s -= container.serial_seconds(section.name)
             if fault is not None:
                 known.add(section.name)
                 faults.append(replace(fault, affects=affected(archive, section.name)))
@@ -282,11 +282,10 @@ def verify_archive(
             digest = "absent" if stated is None else "matches" if stated == found else "differs"
             if digest == "differs":
                 faults.append(Fault("digest", f"expected SHA-256 {stated}, found {found}"))
-        left_s = limits.seconds_for(container.counted_bytes) - (time.process_time() - started)
-        decoding = _Decoding(archive, left_s, known)
-        for index, lightmap in enumerate(archive.lightmaps):
+        decoding = _Decoding(container.path, allowed_s - (time.process_time() - started), known)
+        for lightmap in archive.lightmaps:
             say(f"decoding lightmap {lightmap.name}")
-            decoding.lightmap(index)
+            decoding.lightmap(lightmap)
         return Verdict(
             str(path),
             container.found_bytes,

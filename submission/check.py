@@ -8,7 +8,6 @@ originals.
 from __future__ import annotations
 
 import math
-import re
 import shutil
 import tempfile
 import time
@@ -23,6 +22,7 @@ from PIL import Image
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import TodpackError
 from todpack.decompressor.files import check_output, check_replaced, write_json
+from todpack.decompressor.hours_file import hour_of_name
 from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import as_codes
@@ -100,8 +100,8 @@ def _decompress(python: Path, bundle: Path, archive: str, out: Path, threads: in
 
 def _by_hour(file: Path) -> tuple[float, str]:
     """tod_05.png before tod_05.90.png, which the alphabet has the other way round."""
-    hour = re.fullmatch(r"tod_([0-9]+(?:\.[0-9]+)?)", file.stem)
-    return float(hour[1]) if hour else math.inf, file.name
+    hour = hour_of_name(file.name)
+    return math.inf if hour is None else hour, file.name
 
 
 def _read_frames(out: Path, day: Day, faults: list[str]) -> np.ndarray | None:

@@ -140,9 +140,8 @@ def compress(
         from todpack.packer.daybasis.encoder import encode_day
         from todpack.packer.daybasis.refine.refiner import refiner
     paths = str, os.PathLike
-    if source is None:
-        raise RequestError("source: expected a path, an array or a Day, found None")
-    given_kind(source, (*paths, np.ndarray, Day), "source: expected a path, an array or a Day")
+    if not isinstance(source, (*paths, np.ndarray, Day)):
+        raise RequestError(f"source: expected a path, an array or a Day, found {repr_of(source):.80}")
     path = given_path(out, "out: expected a path")
     if isinstance(source, paths):
         source = given_path(source, "source: expected a path")

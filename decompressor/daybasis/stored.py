@@ -69,17 +69,24 @@ class Stored:
         return self._read_zigzag(self.file.section("turns"), (n_classes, n * (n - 1) // 2))
 
     @property
+    def _columns(self) -> int:
+        """Of the widest tile."""
+        return min(self.entry.tile, self.file.entry.width)
+
+    @property
+    def _frame_texels(self) -> int:
+        """Of the lightmap, or of a usual frame where that is less."""
+        return min(FRAME_TEXELS, self.file.entry.height * self.file.entry.width)
+
+    @property
     def strip_rows(self) -> int:
         """Rows of a tile that the graph is run for at a time, which bounds its memory."""
-        rows, columns = min(self.entry.tile, self.file.entry.height), min(self.entry.tile, self.file.entry.width)
-        return min(rows, max(1, FRAME_TEXELS // columns))
+        return min(self.entry.tile, self.file.entry.height, max(1, FRAME_TEXELS // self._columns))
 
     @cached_property
     def graph(self) -> Graph:
         """The graph `frame`, checked for strips of tiles, which a standard graph is fed."""
-        lightmap = self.file.entry
-        texels = min(FRAME_TEXELS, lightmap.height * lightmap.width)
-        return self._load(self.strip_rows, min(self.entry.tile, lightmap.width), texels)
+        return self._load(self.strip_rows, self._columns, self._frame_texels)
 
     def frame_decoder(self, block: int) -> FrameDecoder:
         """What runs any graph, checked for its runs of up to so many texels.
@@ -87,9 +94,8 @@ class Stored:
         Raises:
             ArchiveError: the graph takes too much, or takes something else.
         """
-        lightmap = self.file.entry
-        strip = self.strip_rows * min(self.entry.tile, lightmap.width)
-        run, n_runs = run_texels(strip), ceil_div(min(FRAME_TEXELS, lightmap.height * lightmap.width), strip)
+        strip = self.strip_rows * self._columns
+        run, n_runs = run_texels(strip), ceil_div(self._frame_texels, strip)
         graph = self._load(1, run, n_runs * run)
         return FrameDecoder(graph, min(block, run), self.file.runtime.pool, self.matrix.tables)
 

@@ -130,23 +130,23 @@ def _check_shape(node: Node, shape: Shape) -> None:
         raise InvalidGraphError(f"{node.operator}: texels stay apart; expected rows and columns of the run once")
 
 
-def _is_half(node: Node, values: list[Value], kind: int) -> bool:
+def _is_half(node: Node, taken: list[Value], made: Value) -> bool:
     """Whether onnxruntime computes it in float32, and casts what it takes and makes."""
-    return FLOAT16 in (kind, *(value.dtype for value in values)) and node.operator != "Cast"
+    return FLOAT16 in (made.dtype, *(value.dtype for value in taken)) and node.operator != "Cast"
 
 
-def _seconds(node: Node, values: list[Value], made: Shape, kind: int, run: GraphInputs) -> float:
-    """Of one node in one run, which makes a value of this shape."""
-    n_items = run.items(made)
-    passes = max(1, len(values) - 1) if node.operator == "Min" else 1  # it takes any number of values, two at a time
-    seconds = NODE_S + VALUE_S * len(values) + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
-    if _is_half(node, values, kind):
-        seconds += HALF_S * sum(run.items(shape) for shape in (made, *(value.shape for value in values)))
+def _seconds(node: Node, taken: list[Value], made: Value, run: GraphInputs) -> float:
+    """Of one node in one run."""
+    n_items = run.items(made.shape)
+    passes = max(1, len(taken) - 1) if node.operator == "Min" else 1  # it takes any number of values, two at a time
+    seconds = NODE_S + VALUE_S * len(taken) + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
+    if _is_half(node, taken, made):
+        seconds += HALF_S * sum(run.items(value.shape) for value in (made, *taken))
     if node.operator in PRODUCTS:
         side = -2 if node.attributes.get("transA") else -1
-        each_s = PRODUCT_S if values[0].dtype == FLOAT else OTHER_PRODUCT_S
-        seconds += each_s * n_items * values[0].shape[side].c + MATRIX_S * run.items(made[:-2])
-        seconds += READ_S * sum(run.items(value.shape) for value in values)
+        each_s = PRODUCT_S if taken[0].dtype == FLOAT else OTHER_PRODUCT_S
+        seconds += each_s * n_items * taken[0].shape[side].c + MATRIX_S * run.items(made.shape[:-2])
+        seconds += READ_S * sum(run.items(value.shape) for value in taken)
     return seconds
 
 
@@ -155,7 +155,7 @@ def _made_on_the_way(node: Node, taken: list[Value], made: Value, run: GraphInpu
     n_bytes = 0
     if node.operator == "Min":  # two values at a time, and all that comes between is kept
         n_bytes = max(0, len(taken) - 2) * ITEM_BYTES[made.dtype] * run.items(made.shape)
-    if _is_half(node, taken, made.dtype):
+    if _is_half(node, taken, made):
         n_bytes += ITEM_BYTES[FLOAT] * sum(run.items(value.shape) for value in (made, *taken))
     return n_bytes
 
@@ -195,7 +195,7 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
             raise InvalidGraphError(f"{node.operator}: expected a value of at most {MOST_BYTES} bytes")
         if not constants.take(node, n_made):
             n_bytes += n_made + _made_on_the_way(node, taken, value, inputs)
-        seconds += _seconds(node, taken, value.shape, value.dtype, of_frame)
+        seconds += _seconds(node, taken, value, of_frame)
     absent = [name for name in graph.outputs if name not in values]
     if absent or not graph.outputs:
         raise InvalidGraphError(f"expected its outputs to be made, found none for {absent[:1]!s:.80}")
