@@ -88,6 +88,25 @@ def half(model: onnx.ModelProto) -> None:
     model.graph.node.append(onnx.helper.make_node("Mul", ["whole", "half"], ["rgb"]))
 
 
+def night_shift(model: onnx.ModelProto) -> None:
+    """Other frames between 3 and 4 h alone: 1e4 * relu(time - 3) * relu(4 - time) more."""
+    for node in model.graph.node:
+        for n, name in enumerate(node.output):
+            node.output[n] = "whole" if name == "rgb" else name
+    for name, value in (("three_h", 3.0), ("four_h", 4.0), ("strength", 1e4)):
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(value), name))
+    for operator, inputs, output in (
+        ("Sub", ["time_h", "three_h"], "since"),
+        ("Sub", ["four_h", "time_h"], "until"),
+        ("Relu", ["since"], "after"),
+        ("Relu", ["until"], "before"),
+        ("Mul", ["after", "before"], "between"),
+        ("Mul", ["between", "strength"], "more"),
+        ("Add", ["whole", "more"], "rgb"),
+    ):
+        model.graph.node.append(onnx.helper.make_node(operator, inputs, [output]))
+
+
 def without_bounds(model: onnx.ModelProto, least: float = -np.inf) -> None:
     """A clip that lets everything pass before `rgb`."""
     half(model)
@@ -199,11 +218,12 @@ def test_times_that_plain_bits_lack_are_refused(tmp_path: Path, hours: list[floa
         _plain_bits(archive)
 
 
+@pytest.mark.parametrize("change", [half, night_shift])
 @pytest.mark.parametrize("source", ["gridmlp-1.1", "siren-weights-1.1"])
 def test_parts_are_of_the_graph_that_makes_the_frames(
-    tmp_path: Path, source: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, source: str, change: Change, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = with_graph(source, tmp_path / "a.tod", half)
+    path = with_graph(source, tmp_path / "a.tod", change)
     assert verify_archive(path).whole
     assert main(["export", str(path), "-o", str(tmp_path / "parts"), "--profile", "parts"]) == 1
     assert "expected the graph of an MLP, found another with its weights" in capsys.readouterr().err
