@@ -25,7 +25,7 @@ from .mask import Mask
 from .memory import MemoryAccount
 from .metadata import LightmapEntry, read_archive_entry
 from .outliers import Outliers
-from .pool import Pool
+from .pool import MOST_THREADS, Pool
 from .tile_cache import TileCache
 from .time_account import TimeAccount
 from .working_set import check_texels, reserve
@@ -243,8 +243,9 @@ def open_archive(
         ArchiveError: not an archive, damaged, of an unknown version, or over the limits.
         RequestError: threads, provider, gutter, decoder or cache_bytes is not possible.
     """
-    if threads is not None and not 1 <= (threads := given_integer(threads, "threads: expected 1..1024")) <= 1024:
-        raise RequestError(f"threads: expected 1..1024, found {threads}")
+    expected = f"threads: expected 1..{MOST_THREADS}"
+    if threads is not None and not 1 <= (threads := given_integer(threads, expected)) <= MOST_THREADS:
+        raise RequestError(f"{expected}, found {threads}")
     if gutter not in GUTTERS:
         raise RequestError(f"gutter: expected one of {', '.join(GUTTERS)}, found {gutter}")
     if cache_bytes is not None and (cache_bytes := given_integer(cache_bytes, "cache_bytes: expected 0 or more")) < 0:

@@ -19,6 +19,8 @@ from typing import Any, Generic, TypeVar
 
 from .forks import Lock, resets
 
+MOST_THREADS = 1024
+"""That anybody may ask for."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

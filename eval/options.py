@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from todpack.decompressor.pool import MOST_THREADS
+
 if TYPE_CHECKING:
     from todpack.frames import Day, ReadOptions
 
@@ -76,7 +78,7 @@ json_out = click.option("--json-out", type=PATH, metavar="FILE", help="Also writ
 
 def threads(default: int | None, help: str = "Decoder threads.") -> Callable[[Function], Function]:
     """`--threads`."""
-    return click.option("--threads", type=COUNT, default=default, help=help)
+    return click.option("--threads", type=click.IntRange(1, MOST_THREADS), default=default, help=help)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from todpack.decompressor.pool import MOST_THREADS
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 
@@ -94,7 +95,7 @@ def build_command(
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The original frames.")
 @frame_options
 @click.option("--python", type=click.Path(path_type=Path), help="Use this interpreter instead of a new environment.")
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Decoder threads.")
+@click.option("--threads", type=click.IntRange(1, MOST_THREADS), default=2, show_default=True, help="Decoder threads.")
 @click.option("--report", type=click.Path(path_type=Path), help="Where to write report.json.  [default: beside FOLDER]")
 @click.option("--lpips-weights", type=click.Path(path_type=Path), help="AlexNet weights for LPIPS.")
 @click.option("--no-lpips", is_flag=True, help="Leave LPIPS out.")

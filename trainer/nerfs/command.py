@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from todpack.decompressor.errors import needs
+from todpack.decompressor.pool import MOST_THREADS
 from todpack.packer.configuration import click_options, option_values
 from todpack.packer.errors import ConfigError
 
@@ -58,7 +59,7 @@ Examples:
 @click.option("--preset", type=click.Choice(["tiny", "small", "full"]), default="tiny", help="tiny: minutes on a CPU.")
 @click.option("--single-level-of", type=_PATH, help="Train one field with as many parameters as this run's model.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: torch's]")
+@click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="CPU threads.  [default: torch's]")
 @click.option("--resume", is_flag=True, help="Continue the run in --out-dir where it stopped.")
 @click.option("--overwrite", is_flag=True, help="Replace a run that is already in --out-dir.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")

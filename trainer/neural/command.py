@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from todpack.decompressor.errors import needs
+from todpack.decompressor.pool import MOST_THREADS
 from todpack.frames import Day
 from todpack.packer.configuration import click_options, from_json, option_values
 from todpack.packer.errors import ConfigError
@@ -28,7 +29,7 @@ SHARED = (
         help="fast: CPU; full: the recipe's numbers; ab: short, for comparisons; rd: gridmlp under daybasis' coder.",
     ),
     DEVICE,
-    click.Option(["--threads"], type=click.IntRange(1), help="CPU threads.  [default: torch's]"),
+    click.Option(["--threads"], type=click.IntRange(1, MOST_THREADS), help="CPU threads.  [default: torch's]"),
     click.Option(["--num-workers"], type=click.IntRange(0), default=0, help="Not used: no loader is needed."),
     RESUME,
 )  # fmt: skip
