@@ -70,14 +70,15 @@ class FolderLevel:
         return FolderEntry(folder.name, width, height, tuple(times.hours.tolist()), transfer, self.options)
 
     def files(self, entry: FolderEntry) -> list[Path]:
-        """The frames and the mask of a lightmap.
+        """The frames of a lightmap in order of time, and its mask.
 
         Raises:
-            DataError: they cannot be listed.
+            DataError: they cannot be listed, or their times cannot be told.
         """
         listing = list_frames(self.path / entry.name)
+        times = find_times(listing.folder, listing.files, entry.options.hours, entry.options.first_hour)
         mask = find_mask(listing.masks, listing.folder)
-        return [*listing.files, *([mask] if mask is not None and entry.options.mask is None else [])]
+        return [*times.files, *([mask] if mask is not None and entry.options.mask is None else [])]
 
     def read(self, entry: FolderEntry, on_frame: Callable[[int, int], None] | None = None) -> Day:
         """Read a lightmap, see `read_day`."""

@@ -146,7 +146,7 @@ class MeasureJob(LightmapJob):
             for index, time_h in enumerate(entry.hours):
                 frames = [lightmap.radiance(time_h) for lightmap, _ in decoded]
                 add_linear_frames(all_figures, day.radiance[index], frames, dataset.mask(entry, index), lpips)
-        self.check_unchanged()
+        self.check_unchanged(day)
         points = [
             _point(setting, n_bytes, len(entry.hours) * _time_s(lightmap), figures)
             for setting, (lightmap, n_bytes), figures in zip(ordered, decoded, all_figures, strict=True)

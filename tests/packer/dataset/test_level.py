@@ -14,18 +14,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import make_day, write_day
 from tests.contest_data import LEVEL_CONFIG, level_jobs, make_radiance, micro_dataset, write_dataset
 from todpack.cli import main
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import OutputError
 from todpack.decompressor.files import exclusive_folder
 from todpack.eval.measures.metrics import psnr_linear_db
-from todpack.frames import open_dataset
+from todpack.frames import DataError, open_dataset
 from todpack.packer.dataset import workers
 from todpack.packer.dataset.compress import compress_level, parts_folder
 from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.merge import merge_archives
+from todpack.packer.dataset.plan import jobs_of
 from todpack.packer.dataset.workers import ATTEMPTS, Task, run_local
 from todpack.packer.errors import PackError
 
@@ -175,6 +177,22 @@ def test_digest_follows_content_and_options(dataset, tmp_path):
     data[0] ^= 1
     path.write_bytes(data)
     assert moved.digest() != job.digest()
+
+
+def test_digest_follows_the_times_of_the_frames(tmp_path: Path) -> None:
+    """A part of frames at other times is not taken up, nor kept."""
+    write_day(tmp_path / "level" / "a", make_day(16, 16, 3)[0], None)
+    hours = tmp_path / "level" / "a" / "hours.txt"
+    hours.write_text("6\n12\n18\n")
+    [job] = jobs_of(tmp_path / "level")
+    dated = replace(job, content=job.digest())
+    assert dated.encode()
+    for other in ("tod_00 18\ntod_01 12\ntod_02 6\n", "6\n12\n19\n"):
+        hours.write_text(other)
+        [now] = jobs_of(tmp_path / "level")
+        assert now.digest() != dated.content
+        with pytest.raises(DataError, match="its files were changed meanwhile"):
+            dated.encode()
 
 
 def test_a_process_does_one_job_after_another(dataset, tmp_path):
