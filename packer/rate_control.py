@@ -130,8 +130,9 @@ def search_step(
         if following == at:
             break
         at = following
-    if allowed:
-        return max(allowed, key=rank)
+    for day in sorted(allowed, key=rank, reverse=True):
+        if is_allowed(height(day)):  # to be measured it was read back, and filled up if it had to be
+            return day
     assert nearest is not None
     wanted = f"--target-psnr: {target_psnr_db:g} dB" if by_psnr else f"--target-size: {target_size_bytes} bytes"
     raise PackError(

@@ -81,6 +81,31 @@ def test_at_a_jump_the_best_archive_that_is_not_larger(short_by: int) -> None:
     assert len(jumps.steps) <= MAX_TRIALS
 
 
+class Filled:
+    """What is filled up to 1800 bytes when it is read back to be measured."""
+
+    def __init__(self, q_step: float, size_bytes: int) -> None:
+        self.q_step, self.size_bytes = q_step, size_bytes
+
+    @property
+    def psnr_db(self) -> float:
+        """As of the curve."""
+        self.size_bytes = max(self.size_bytes, 1800)
+        return 60.0 - 4.0 * math.log2(self.q_step)
+
+
+@pytest.mark.parametrize(("target", "is_met"), [(900, False), (1799, False), (1800, True)])
+def test_a_size_is_that_of_the_file_that_is_filled_up(target: int, is_met: bool) -> None:
+    def pack(q_step: float) -> Filled:
+        return Filled(q_step, round(4000 * q_step**-0.6))
+
+    if is_met:
+        assert search_step(pack, None, target).size_bytes == target
+    else:
+        with pytest.raises(PackError, match=f"{target} bytes cannot be met; the nearest is .* dB in 1800 bytes"):
+            search_step(pack, None, target)
+
+
 def test_a_modest_psnr_takes_the_coarsest_step() -> None:
     day = search_step(Curve(), 5.0, None)
     assert day.q_step == MAX_STEP
