@@ -26,7 +26,7 @@ from .errors import (
     missing_package,
     require_packages,
 )
-from .files import check_output, check_outputs, check_suffix, make_folder, write_json, write_text
+from .files import check_output, check_outputs, check_replaced, check_suffix, make_folder, write_json, write_text
 from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
 from .hours_file import hours_text, hours_there
@@ -34,6 +34,7 @@ from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
 from .plain_text import log_to_stderr, one_line, plain_streams, shown
+from .staging import alone_in
 
 log = logging.getLogger("todpack.decompress")
 
@@ -187,9 +188,7 @@ def _decode_lightmap(
     make_folder(out)  # a damaged lightmap leaves no empty folder
     times: list[float] = []
     average, files = MovingAverage(args.ema), _frame_files(hours, args.format)
-    text = hours_text(out, files)
-    if text is not None:  # first: a run that is stopped knows its own frames when it is run again
-        write_text(out / HOURS_FILE, text)
+    _list_hours(out, files, args.overwrite)  # first: a run that is stopped knows its own frames when it is run again
     for file, time_h in files.items():
         started = time.perf_counter()
         frame = decode_around(lightmap, time_h, region, "float32" if args.ema else dtype, damage)
@@ -200,7 +199,20 @@ def _decode_lightmap(
             frame = preview(frame, args.exposure or 0.0)
         mark(frame, region, damage)
         write_frame(out / file, frame, args.format)
+    _list_hours(out, files, args.overwrite)  # others may have written meanwhile what knew of no frame of ours
     return times
+
+
+def _list_hours(out: Path, files: Mapping[str, float], overwrite: bool) -> None:
+    """Write hours.txt where it is needed and not there."""
+    path = out / HOURS_FILE
+    with alone_in(out):  # another run may add its frames to the same list
+        if not overwrite:
+            _refuse_other_hours([out], files)
+        text = hours_text(out, files)
+        if text is not None and not (path.is_file() and path.read_bytes() == text.encode("utf-8")):
+            check_replaced([path], overwrite=overwrite)
+            write_text(path, text)
 
 
 def _frame_files(hours: list[float], kind: str) -> dict[str, float]:

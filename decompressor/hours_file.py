@@ -55,11 +55,11 @@ def listed(folder: Path) -> dict[str, float]:
         return {}
 
 
-def _has_others(folder: Path) -> bool:
-    """Whether readers would take a list of other frames for these frames', if they had none of their own."""
+def _has_lists(folder: Path) -> bool:
+    """Whether readers would take a list that is there, or one of other frames above, if these had none."""
     place = folder.absolute()
-    above = [place.parent, *([place.parent.parent] if place.name == "png" else [])]
-    return any(path.is_file() for path in (place / TABLE, *(one / name for one in above for name in (NAME, TABLE))))
+    places = [place, place.parent, *([place.parent.parent] if place.name == "png" else [])]
+    return any((one / name).is_file() for one in places for name in (NAME, TABLE))
 
 
 def hour_text(hour: float) -> str:
@@ -90,7 +90,7 @@ def hours_text(folder: Path, frames: Mapping[str, float]) -> str | None:
     for name, hour in sorted(hours.items(), key=lambda row: row[1]):
         kinds[Path(name).suffix][name] = hour
     is_needed = any(suffix in UNSIGNED or not _names_tell(kind) for suffix, kind in kinds.items())
-    if not (is_needed or _has_others(folder)) and not listed(folder):
+    if not (is_needed or _has_lists(folder)):
         return None
     rows = [f"{name} {hour_text(hour)}" for kind in kinds.values() for name, hour in kind.items()]
     return "\n".join([HEADING, *rows]) + "\n"

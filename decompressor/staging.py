@@ -114,6 +114,22 @@ def work_folder(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block for the folder; where there are no locks, nobody waits."""
+    handle = None
+    with contextlib.suppress(OSError):
+        handle = None if fcntl is None else os.open(folder, os.O_RDONLY)
+    try:
+        if handle is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+@contextlib.contextmanager
 def staged(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
     """A new staging path for `target`, empty and locked; whatever is there afterwards is removed.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from todpack.decompressor import cli, open_archive
 from todpack.decompressor.cli import main
 from todpack.decompressor.frame import to_codes
 from todpack.decompressor.frame_files import write_frame
+from todpack.decompressor.staging import alone_in
 from todpack.frames import Day, read_day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
@@ -140,6 +142,50 @@ def test_the_frame_of_another_hour_is_not_replaced(
         assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
         assert main([*words, first]) == 0
         assert main([*words, second, "--overwrite"]) == 0
+
+
+def test_two_runs_at_once_keep_both_lists(archive: Path, tmp_path: Path) -> None:
+    """One that begins while another one writes the list waits, and adds to it."""
+    out = tmp_path / "out"
+    out.mkdir()
+    words = [str(archive), "-o", str(out), "--hours", "1.5", "--format", "npy", "-q"]
+    with alone_in(out):
+        other = threading.Thread(target=main, args=(words,))
+        other.start()
+        other.join(0.5)
+        (out / "tod_02.50.npy").write_bytes(b"")
+        (out / "hours.txt").write_text("# hours of the frames, by todpack\ntod_02.50.npy 2.5\n")
+    other.join()
+    lines = (out / "hours.txt").read_text().splitlines()
+    assert lines[1:] == ["tod_01.50.npy 1.5", "tod_02.50.npy 2.5"]
+
+
+def test_a_list_that_another_run_replaced_has_these_frames_in_the_end(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It began before they were there."""
+
+    def write(path: Path, frame: np.ndarray, kind: str) -> None:
+        (tmp_path / "tod_02.50.npy").write_bytes(b"")
+        (tmp_path / "hours.txt").write_text("# hours of the frames, by todpack\ntod_02.50.npy 2.5\n")
+        write_frame(path, frame, kind)
+
+    monkeypatch.setattr(cli, "write_frame", write)
+    assert main([str(archive), "-o", str(tmp_path), "--hours", "1.5", "--format", "npy", "-q"]) == 0
+    lines = (tmp_path / "hours.txt").read_text().splitlines()
+    assert lines[1:] == ["tod_01.50.npy 1.5", "tod_02.50.npy 2.5"]
+
+
+def test_a_list_of_others_beside_frames_whose_names_tell_is_refused(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "hours.txt").write_text("6\n12\n18\n")
+    words = [str(archive), "-o", str(tmp_path), "-q"]
+    assert main(words) == 1
+    assert "hours.txt: is there, and was not written by todpack" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["hours.txt"]
+    assert main([*words, "--overwrite"]) == 0
+    np.testing.assert_array_equal(read_day(tmp_path).hours, [0, 7, 13])
 
 
 @pytest.mark.parametrize("place", ["hours.txt", "hours.csv", "out/hours.csv"])
