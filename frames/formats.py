@@ -20,6 +20,7 @@ from .errors import DataError
 from .exr import read_exr
 from .npy import ArrayFile
 from .picture import ORIENTATION_TAG, Picture, picture_of, refuse_pointer
+from .png_rows import has_all_rows
 from .radiance_hdr import read_radiance
 from .silence import silenced
 
@@ -42,6 +43,8 @@ def _opened(path: Path) -> Image.Image:
             if image.format == "PNG":
                 _check_png(image, path)
             image.load()
+            if image.format == "PNG" and _may_lack_rows(image) and not has_all_rows(path):
+                raise DataError(f"{path}: cannot be read: its data end before its last row; damaged")
     except UnidentifiedImageError as error:
         kind = kind_of(path)
         expected = "an image" if kind is None else f"a {kind.name} image"
@@ -67,6 +70,12 @@ def _check_png(image: Image.Image, path: Path) -> None:
         raise DataError(
             f"{path}: cannot be read: {n_bytes} bytes cannot hold {image.width} x {image.height} texels; damaged"
         )
+
+
+def _may_lack_rows(image: Image.Image) -> bool:
+    """Whether the last row is zeros: most pictures need no second look."""
+    last = image.crop((0, image.height - 1, *image.size))
+    return bool(image.info.get("interlace")) or not last.tobytes().strip(b"\0")
 
 
 def _orientation(image: Image.Image, path: Path) -> int:

@@ -1,0 +1,46 @@
+"""Whether a PNG has all of its rows: readers leave those black that a writer which was interrupted left out."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+_SIGNATURE_BYTES = 8
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_WHOLE = ((0, 0, 1, 1),)
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Columns and rows of each pass: first ones, and steps. Source: PNG specification, "Interlacing"."""
+_PIECE_BYTES = 1 << 16
+
+
+def has_all_rows(path: Path) -> bool:
+    """Whether the data of a PNG, which an image reader took, are as long as its header says.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    chunks = _chunks(path)
+    _, header = next(chunks)
+    width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", header[:13])
+    expected = 0
+    for x, y, step_x, step_y in _ADAM7 if interlaced else _WHOLE:
+        columns, rows = -((x - width) // step_x), -((y - height) // step_y)
+        if columns > 0 and rows > 0:
+            expected += rows * (1 + (columns * depth * _CHANNELS[color] + 7) // 8)  # the first byte is the filter's
+    inflate, found = zlib.decompressobj(), 0
+    for kind, data in chunks:
+        while kind == b"IDAT" and data and not inflate.eof:
+            found += len(inflate.decompress(data, _PIECE_BYTES))
+            data = inflate.unconsumed_tail
+    return found >= expected
+
+
+def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    with path.open("rb") as file:
+        file.seek(_SIGNATURE_BYTES)
+        while len(head := file.read(8)) == 8:
+            n_bytes, kind = struct.unpack(">I4s", head)
+            yield kind, file.read(n_bytes)
+            file.seek(4, 1)  # the CRC

@@ -1,0 +1,71 @@
+"""PNG whose data end early: none is read with black rows."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from todpack.frames import DataError
+from todpack.frames.formats import read_picture
+from todpack.frames.png_rows import has_all_rows
+
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def write_png(path: Path, values: np.ndarray, lines: bytes, interlaced: bool = False) -> Path:
+    """A gray or RGB PNG of the size and depth of `values` and of these filtered lines."""
+    height, width = values.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, 8 * values.itemsize, 2 * (values.ndim == 3), 0, 0, interlaced)
+    data = zlib.compress(lines)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data[:9]) + chunk(b"IDAT", data[9:])
+        + chunk(b"IEND", b"")
+    )  # fmt: skip
+    return path
+
+
+def lines_of(rows: np.ndarray) -> bytes:
+    return b"".join(b"\0" + row.astype(row.dtype.newbyteorder(">")).tobytes() for row in rows)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("n_rows", [1, 9, 15, 16])
+def test_rows_that_are_missing_are_told(tmp_path: Path, dtype: type[np.generic], n_rows: int) -> None:
+    if dtype is np.uint16:
+        pytest.importorskip("imagecodecs")
+    values = np.random.default_rng(0).integers(1, np.iinfo(dtype).max, (16, 12, 3)).astype(dtype)  # type: ignore[type-var]
+    path = write_png(tmp_path / "a.png", values, lines_of(values[:n_rows]))
+    assert has_all_rows(path) == (n_rows == 16)
+    if n_rows == 16:
+        np.testing.assert_array_equal(read_picture(path).rgb, values)
+    else:
+        with pytest.raises(DataError, match=r"a\.png: cannot be read: its data end before its last row; damaged"):
+            read_picture(path)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 4), (5, 1), (16, 13)])
+def test_interlaced_rows(tmp_path: Path, height: int, width: int) -> None:
+    values = np.random.default_rng(0).integers(1, 255, (height, width)).astype(np.uint8)
+    parts = [values[y::dy, x::dx] for x, y, dx, dy in PASSES]
+    lines = b"".join(lines_of(part) for part in parts if part.size)
+    path = write_png(tmp_path / "a.png", values, lines, interlaced=True)
+    np.testing.assert_array_equal(read_picture(path).rgb[..., 0], values)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_picture(write_png(tmp_path / "b.png", values, lines[:-1], interlaced=True))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("width", [1, 7, 9])
+def test_black_rows_that_are_there(tmp_path: Path, mode: str, width: int) -> None:
+    Image.new(mode, (width, 5)).save(tmp_path / "a.png")
+    assert has_all_rows(tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").rgb.shape == (5, width, 3)
