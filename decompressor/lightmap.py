@@ -100,7 +100,8 @@ class Lightmap:
         if self._decoder is None:
             with self._lock.raw:
                 if self._decoder is None:
-                    self._decoder = self._family.open(self._file, self._model)
+                    with self._file.time.unless_failed():
+                        self._decoder = self._family.open(self._file, self._model)
         return self._decoder
 
     def start_graphs(self) -> None:

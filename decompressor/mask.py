@@ -155,17 +155,21 @@ class Mask:
             return None
         with self._lock.raw:
             if self._packed is None:
-                data = self._container.read_bytes(name)
-                if data[:1] == bytes([ADAPTIVE]) and not c_module.IS_BUILT:
-                    where = f"{self._container.path}: section {name}"
-                    self._time.take(SERIAL_TEXEL_S * height * width, f"{where}: the mask")
-                try:
-                    packed = decode_mask(data, height, width)
-                except ValueError as error:
-                    raise self._container.invalid(name, error) from error
-                self._check_count(int(_ONES[packed].sum(dtype=np.int64)))
-                self._packed = packed
+                with self._time.unless_failed():
+                    self._packed = self._decoded(name, height, width)
             return self._packed
+
+    def _decoded(self, name: str, height: int, width: int) -> np.ndarray:
+        data = self._container.read_bytes(name)
+        if data[:1] == bytes([ADAPTIVE]) and not c_module.IS_BUILT:
+            where = f"{self._container.path}: section {name}"
+            self._time.take(SERIAL_TEXEL_S * height * width, f"{where}: the mask")
+        try:
+            packed = decode_mask(data, height, width)
+        except ValueError as error:
+            raise self._container.invalid(name, error) from error
+        self._check_count(int(_ONES[packed].sum(dtype=np.int64)))
+        return packed
 
     def _check_count(self, n_found: int) -> None:
         if n_found != self._lightmap.n_valid:

@@ -41,7 +41,8 @@ class Outliers:
         """
         with self._lock.raw:
             if self._rows is None:
-                self._rows = self._read()
+                with self._time.unless_failed():
+                    self._rows = self._read()
             return self._rows
 
     def leave_out(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from .errors import LimitExceededError
 from .forks import Lock
 from .limits import Limits
@@ -34,3 +37,14 @@ class TimeAccount:
             self.first += seconds
             if every_frame:
                 self.again += seconds
+
+    @contextmanager
+    def unless_failed(self) -> Iterator[None]:
+        """Work that may be tried again: where it fails, what it took is given back."""
+        before = self.first, self.again
+        try:
+            yield
+        except BaseException:
+            with self._lock.raw:
+                self.first, self.again = before
+            raise

@@ -58,11 +58,6 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
     def __init__(self, stored: Stored, by_graph: bool, *, instead: bool = False) -> None:
         file, entry = stored.file, stored.entry
         super().__init__(file, tiles_of(file.entry, entry))
-        if instead:
-            native, numpy = (tile_bytes(file.entry, entry, is_native) for is_native in (True, False))
-            more = max(0, numpy - native * min(self._at_once, len(self._tiles)))
-            file.runtime.memory.take(more, f"{file.container.path}: decoding by NumPy")
-            self._at_once = 1
         self._stored, self._entry, self._lock = stored, entry, Lock()
         self._affine: OrderedDict[float, tuple[np.ndarray, np.ndarray]] = OrderedDict()
         self._matrix, self._rotations = stored.matrix, read_rotations(stored)
@@ -70,6 +65,11 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         self._by_numpy = not by_graph and stored.is_standard
         if self._known is None:
             self._any = stored.frame_decoder(block_texels(entry.n_components))
+        if instead:  # last: it is taken once for a decoder that is there, and not at each try
+            native, numpy = (tile_bytes(file.entry, entry, is_native) for is_native in (True, False))
+            more = max(0, numpy - native * min(self._at_once, len(self._tiles)))
+            file.runtime.memory.take(more, f"{file.container.path}: decoding by NumPy")
+            self._at_once = 1
 
     @property
     def frame(self) -> AffineFrame | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.decompressor.forge import decode_all, put_together, set_section, take_apart
-from todpack.decompressor import InvalidMetadataError, InvalidSectionError
+from todpack.decompressor import InvalidMetadataError, InvalidSectionError, open_archive
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "daybasis-zstd-1.0.tod"
 
@@ -37,6 +37,13 @@ def test_matrix_beyond_any_light(tmp_path: Path) -> None:
     path = forged(tmp_path / "a.tod", {"precision": 0, "exponents": 30}, basis=(1 << 31) - 2)
     with pytest.raises(InvalidSectionError, match="section 0/basis: an entry is over"):
         decode_all(path)
+    with open_archive(path) as archive:
+        left = set[int]()
+        for _ in range(3):  # a try takes nothing from others
+            with pytest.raises(InvalidSectionError):
+                archive.decode(6.0)
+            left.add(archive.memory.left)
+    assert len(left) == 1
 
 
 @pytest.mark.parametrize("changed", [{"q_step": 1e9}, {"q_step": 1e-9}, {"precision": 64}, {"precision": -64}])
