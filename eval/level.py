@@ -10,6 +10,7 @@ from typing import Any
 
 from todpack.decompressor import open_archive
 from todpack.frames import AS_FOUND, ReadOptions, open_dataset, read_day
+from todpack.frames.listing import plain_name
 
 from .archive import decode_day
 from .errors import EvalError
@@ -108,7 +109,7 @@ def plan_level(archive_path: str | Path, data_path: str | Path, has_lpips: bool)
     with open_archive(archive_path) as archive:
         names = {one.name for one in archive.lightmaps}
     known = open_dataset(Path(data_path)).entries
-    entries = [entry for entry in known if entry.name in names] or known
+    entries = [entry for entry in known if plain_name(entry.name) in names] or known
     return measuring_plan(entries, SCORE_S + (SCORE_LPIPS_S if has_lpips else 0.0))
 
 
@@ -137,7 +138,7 @@ def score_level(
         EvalError: No lightmap of the archive is in the dataset, or one has another size or transfer.
         TodpackError: The archive or the originals cannot be read.
     """
-    entries = {entry.name: entry for entry in open_dataset(Path(data_path)).entries}
+    entries = {plain_name(entry.name): entry for entry in open_dataset(Path(data_path)).entries}
     names = list(entries)
     scores: dict[str, ScoreReport] = {}
     with open_archive(archive_path, threads=threads) as archive:

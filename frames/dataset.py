@@ -10,6 +10,7 @@ from .contest import is_contest, open_contest
 from .day import Day
 from .errors import DataError
 from .level import is_level, open_level
+from .listing import plain_name
 from .read_options import AS_FOUND, ReadOptions
 
 
@@ -86,7 +87,7 @@ def open_dataset(path: str | Path, options: ReadOptions = AS_FOUND) -> Dataset:
 
 
 def find_lightmap(dataset: Dataset, name: str | None) -> DatasetEntry:
-    """A lightmap by its name; without one, the only lightmap.
+    """A lightmap by its name, the folder's or the archive's; without one, the only lightmap.
 
     Raises:
         DataError: there is none of that name, or several to choose from.
@@ -100,8 +101,8 @@ def find_lightmap(dataset: Dataset, name: str | None) -> DatasetEntry:
             )
         return entries[0]
     for entry in entries:
-        if entry.name == name:
+        if plain_name(entry.name) == plain_name(name):
             return entry
-    names = ", ".join(entry.name for entry in entries[:5])
+    names = ", ".join(plain_name(entry.name) for entry in entries[:5])
     more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
     raise DataError(f"{dataset.path}: expected a lightmap of {names}{more}, found {name!r}")

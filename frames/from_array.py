@@ -32,7 +32,7 @@ def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid
 
     Args:
         frames: (T, H, W, 3), T >= 2; uint8 sRGB codes or float32 linear radiance >= 0; not changed.
-        hours: Time of each frame, ascending in [0, 24); None spreads them evenly from midnight on.
+        hours: Time of each frame, ascending in [0, 24) as float32; None spreads them evenly from midnight on.
         valid: (H, W) bool; None: every texel.
 
     Raises:
@@ -44,7 +44,8 @@ def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid
         raise DataError(f"frames: expected uint8 sRGB codes or float32 linear radiance, found {frames.dtype}")
     n_frames = len(frames)
     times = np.arange(n_frames) * HOURS_PER_DAY / n_frames if hours is None else np.asarray(given_hours(hours))
-    if times.shape != (n_frames,) or not (np.diff(times) > 0).all() or times[0] < 0 or times[-1] >= HOURS_PER_DAY:
+    told = times.astype(np.float32)  # as graphs take them
+    if times.shape != (n_frames,) or not (np.diff(told) > 0).all() or times[0] < 0 or told[-1] >= HOURS_PER_DAY:
         raise DataError(f"hours: expected {n_frames} ascending hours in [0, 24), found {list(times)[:30]}")
     mask = np.ones(frames.shape[1:3], bool) if valid is None else np.asarray(valid)
     if mask.shape != frames.shape[1:3] or mask.dtype != np.bool_ or not mask.any():

@@ -112,6 +112,8 @@ def test_radiance_is_linear(tmp_path: Path) -> None:
         ({"source": np.zeros((24, 8, 8, 3))}, todpack.DataError, "uint8 sRGB codes or float32"),
         ({"hours": [3, 2]}, todpack.DataError, "hours: expected 2 ascending hours"),
         ({"hours": [0, 24]}, todpack.DataError, "hours: expected 2 ascending hours"),
+        ({"hours": [1, 1 + 1e-9]}, todpack.DataError, "hours: expected 2 ascending hours"),
+        ({"hours": [1, 24 - 1e-9]}, todpack.DataError, "hours: expected 2 ascending hours"),
         ({"valid": np.ones((3, 3), bool)}, todpack.DataError, "valid: expected a bool array"),
         ({"valid": np.zeros((8, 8), bool)}, todpack.DataError, "with a valid texel"),
         ({"source": np.full((2, 8, 8, 3), -1, np.float32)}, todpack.DataError, "radiance >= 0"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CONTEST_SAMPLE
+from tests.conftest import CONTEST_SAMPLE, make_day, write_day
 from todpack.cli import main
 
 
@@ -52,3 +52,18 @@ def test_a_level_of_other_lightmaps_is_refused(
         (tmp_path / "other" / name).symlink_to(tiny_day)
     assert main(["eval", "score", str(level), "--data", str(tmp_path / "other"), "--no-lpips"]) == 1
     assert "expected lightmaps of" in capsys.readouterr().err
+
+
+def test_names_that_an_archive_has_in_plain_characters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the folder's name and by the archive's."""
+    for name in ("tab\there", "new\nline"):
+        write_day(tmp_path / "level" / name, make_day(16, 16, 24)[0], None)
+    archive = str(tmp_path / "a.tod")
+    assert main(["compress", str(tmp_path / "level"), "-o", archive]) == 0
+    words = ["eval", "score", archive, "--data", str(tmp_path / "level"), "--no-lpips", "--json"]
+    capsys.readouterr()
+    assert main(words) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert (sorted(one["name"] for one in scores["lightmaps"]), scores["missing"]) == (["new line", "tab here"], [])
+    for name in ("tab\there", "tab here"):
+        assert main([*words, "--lightmap", name]) == 0
