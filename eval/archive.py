@@ -43,7 +43,8 @@ def decode_day(
     """
     if lightmap is None and len(archive.lightmaps) != 1:
         raise EvalError(f"{where}: expected an archive of one lightmap or --lightmap, found {len(archive.lightmaps)}")
-    stored = archive.lightmaps[0] if len(archive.lightmaps) == 1 else archive.find(plain_name(lightmap) if lightmap else 0)
+    is_only = len(archive.lightmaps) == 1 or not lightmap
+    stored = archive.lightmaps[0] if is_only else archive.find(plain_name(lightmap or ""))
     for what, expected, found in (
         ("size", f"{day.width} x {day.height}", f"{stored.width} x {stored.height}"),
         ("transfer", day.transfer, stored.transfer),

@@ -107,9 +107,7 @@ def parts_of(archive: Archive, index: int) -> Parts:
     try:
         with np.errstate(all="ignore"):  # of weights that are no numbers, which `_is_same` refuses
             mlp = _mlp_of(_constants_of(graph), model["mlp"]["layers"], latents.shape[-1])
-            made = frame_graph(
-                mlp, model["mlp"]["layers"], latents.shape[-1], model["residual_mode"], _dtype_of(graph)
-            )
+            made = frame_graph(mlp, model["mlp"]["layers"], latents.shape[-1], model["residual_mode"], _dtype_of(graph))
     except NO_MLP as error:
         raise PackError(f"{where}: expected the graph of an MLP: {error}") from error
     if not _is_same(graph, made):
