@@ -123,6 +123,8 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
         raise SubmissionError(f"{archive_path}: expected another name; the bundle has a file of this name itself")
     if not is_inside(Path(archive_path).name):
         raise SubmissionError(f"{archive_path}: expected a name that a file may have on any system, found another")
+    if Path(archive_path).name.startswith("-"):
+        raise SubmissionError(f"{archive_path}: expected a name that no command takes for an option, found one with -")
     out = Path(out)
     BUNDLE.check(out, overwrite)
     zip_path = out.with_name(f"{out.name}.zip")

@@ -31,7 +31,7 @@ from todpack.eval.measures.score import ScoreReport, score_frames
 from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
 from todpack.frames.silence import silenced
 
-from .environment import make_environment, run_clean
+from .environment import interpreter, make_environment, run_clean
 from .errors import SubmissionError
 from .folder import check_plain, named
 from .manifest import manifest_faults, read_manifest
@@ -200,7 +200,7 @@ def check(
         SubmissionError: the folder is no submission, or it cannot be run at all.
         DataError: the originals cannot be read.
     """
-    folder = named(folder)
+    folder, python = named(folder), None if python is None else interpreter(python)
     manifest = read_manifest(folder)
     check_plain(folder)
     if report_path is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,18 @@ def clean_variables() -> dict[str, str]:
     """The process's environment without what would leak this repository or its virtual environment."""
     variables = {k: v for k, v in os.environ.items() if k not in DROPPED_VARIABLES}
     return {**variables, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def interpreter(python: Path) -> Path:
+    """An interpreter that the user names, by a name of the PATH or a path, as one that runs from any folder.
+
+    Raises:
+        SubmissionError: there is none that can be run.
+    """
+    found = shutil.which(python)
+    if found is None:
+        raise SubmissionError(f"{python}: expected a Python interpreter, found none that can be run")
+    return Path(os.path.abspath(found))  # not resolved: a link is what makes a virtual environment
 
 
 def last_line(said: str) -> str:

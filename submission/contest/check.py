@@ -29,7 +29,7 @@ from todpack.eval.progress import Progress, silent
 from todpack.eval.tables import finite
 from todpack.frames import ContestDataset, ContestEntry, open_contest
 
-from ..environment import clean_variables, last_line
+from ..environment import clean_variables, interpreter, last_line
 from ..errors import SubmissionError
 from ..folder import check_plain, named
 from .build import parameter_bytes
@@ -291,7 +291,7 @@ def check_contest(
         DataError: the dataset cannot be read.
     """
     require_folder(folder)
-    folder = named(folder)
+    folder, python = named(folder), interpreter(python or Path(sys.executable))
     target = report_path or folder.parent / "report.json"
     if report_path is None:
         check_replaced([target], overwrite=False, way="name another place by --report")
@@ -312,7 +312,7 @@ def check_contest(
         (scratch / "elsewhere").mkdir()
         with contextlib.ExitStack() as stack:
             log = stack.enter_context((scratch / "stderr.txt").open("w+", encoding="utf-8", errors="backslashreplace"))
-            start = partial(_grader, python or Path(sys.executable), device=device, threads=threads, log=log)
+            start = partial(_grader, python, device=device, threads=threads, log=log)
             grader = stack.enter_context(start(submission))
             has_core = _copy_without_core(submission, without_core)
             other = stack.enter_context(start(without_core)) if has_core else None

@@ -123,9 +123,10 @@ def test_previews_of_radiance_are_not_scored(bundle: Path, tmp_path: Path) -> No
 
 @pytest.mark.skipif(os.name != "posix", reason="names that no other system has")
 def test_an_archives_name_is_one_on_any_system(tiny_archive: Path, tmp_path: Path) -> None:
-    for name in ("a:b.tod", "a\\b.tod"):
+    for name, found in (("a:b.tod", "a file may have on any system"), ("a\\b.tod", "a file may have on any system"),
+                        ("-a.tod", "no command takes for an option")):  # fmt: skip
         shutil.copy(tiny_archive, tmp_path / name)
-        with pytest.raises(SubmissionError, match="expected a name that a file may have on any system"):
+        with pytest.raises(SubmissionError, match=f"expected a name that {found}"):
             build(tmp_path / name, tmp_path / "out")
         assert not (tmp_path / "out").exists()
 
