@@ -23,6 +23,11 @@ _running: set[subprocess.Popen[str]] = set()
 _stopping = threading.Event()
 
 
+def _word(value: str | Path) -> str:
+    """A word of a command line; a path is none that is taken for an option."""
+    return f".{os.sep}{value}" if isinstance(value, Path) and str(value).startswith("-") else str(value)
+
+
 @contextmanager
 def stopped_together() -> Iterator[None]:
     """What ends this block early ends the processes that threads have started meanwhile, and no more are started."""
@@ -77,7 +82,7 @@ def run_module(
 
 
 def run_todpack(
-    words: Sequence[str],
+    words: Sequence[str | Path],
     threads: int | None = None,
     *,
     gpu: str | None = None,
@@ -87,7 +92,7 @@ def run_todpack(
     """Run `todpack WORDS` and wait for it to end.
 
     Args:
-        words: Command and arguments.
+        words: Command and arguments; of paths, none is taken for an option.
         threads: Threads of its numerical libraries; None leaves the choice to them.
         gpu: The one GPU that it sees; None leaves the environment's.
         timeout_s: Wall time after which it is killed.
@@ -106,12 +111,13 @@ def run_todpack(
             except OSError as error:
                 raise OutputError(f"{log}: cannot be written: {error.strerror or error}") from error
 
+    line = [_word(word) for word in words]
     limits = {} if threads is None else dict.fromkeys(THREAD_VARIABLES, str(threads))
-    write(f"$ todpack {' '.join(words)}\n")
+    write(f"$ todpack {' '.join(line)}\n")
     try:
-        done = run_module("todpack", words, limits | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}), timeout_s)
+        done = run_module("todpack", line, limits | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}), timeout_s)
     except EvalError as error:
         write(f"{error}\n")
-        raise EvalError(f"todpack {words[0]}: {error}") from error
+        raise EvalError(f"todpack {line[0]}: {error}") from error
     write(done.stdout)
     return done

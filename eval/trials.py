@@ -119,14 +119,17 @@ def require_families(families: Iterable[str], *, refined: bool) -> None:
             refiner("fast", None)
 
 
-def option_words(options: Mapping[str, Value | Path | None]) -> list[str]:
+def option_words(options: Mapping[str, Value | Path | None]) -> list[str | Path]:
     """`{"q-step": 8, "rotate": False}` as words of a command line; None leaves an option out."""
-    words: list[str] = []
+    words: list[str | Path] = []
     for name, value in options.items():
         if isinstance(value, bool):
             words.append(f"--{name}" if value else f"--no-{name}")
         elif value is not None:
-            words += [f"--{name}", f"{value:.10g}" if isinstance(value, float) else str(value)]
+            words += [
+                f"--{name}",
+                f"{value:.10g}" if isinstance(value, float) else value if isinstance(value, Path) else str(value),
+            ]
     return words
 
 
@@ -212,23 +215,24 @@ def are_frames_of(settings: TrialSettings) -> bool:
 
 
 def _measures(trial: Trial, folder: Path, settings: TrialSettings, gpu: str | None, goes_on: bool) -> dict[str, Any]:
-    log, archive = folder / "log.txt", str(folder / ARCHIVE)
+    log, archive = folder / "log.txt", folder / ARCHIVE
     log.unlink(missing_ok=True)
 
-    def run(*words: str, **options: Value | Path | None) -> tuple[str, float]:
+    def run(*words: str | Path, **options: Value | Path | None) -> tuple[str, float]:
         line = [*words, *option_words(options)]
         done = run_todpack(line, settings.threads, gpu=gpu, timeout_s=settings.timeout_s, log=log)
         return done.stdout, done.wall_s
 
-    train_s, frames = 0.0, [str(settings.data), *settings.reading.words]
+    train_s = 0.0
+    frames: list[str | Path] = [settings.data, *settings.reading.words]
     frames += option_words({"lightmap": settings.lightmap})
     is_trained = goes_on and (folder / RUN / CONFIG_NAME).is_file()
     if trial.run_of is None and not is_trained:
-        train = ["train", *frames, "-o", str(folder / RUN), "--family", trial.family, "--quiet"]
+        train = ["train", *frames, "-o", folder / RUN, "--family", trial.family, "--quiet"]
         how = "--resume" if goes_on else "--overwrite"
         _, train_s = run(*train, how, *option_words(trial.train))
     packed = folder.with_name(trial.run_of or folder.name) / RUN
-    _, pack_s = run("pack", str(packed), "-o", archive, *option_words(trial.pack))
+    _, pack_s = run("pack", packed, "-o", archive, *option_words(trial.pack))
     lpips = option_words({"lpips-weights": settings.lpips_weights} if settings.lpips else {"lpips": False})
     words = ["eval", "score", archive, "--data", *frames, "--json", *lpips]
     score = json.loads(run(*words, threads=settings.threads)[0])

@@ -31,17 +31,15 @@ class Decoding:
 
 def train_s(data: Path, run: Path, device: str, options: tuple[str, ...]) -> float:
     """Seconds of training gridmlp, without starting Python."""
-    run_todpack(
-        ["train", str(data), "-o", str(run), "--family", "gridmlp", "--device", device, "--overwrite", "--quiet"]
-        + list(options)
-    )
+    how = ["--family", "gridmlp", "--device", device, "--overwrite", "--quiet", *options]
+    run_todpack(["train", data, "-o", run, *how])
     record = json.loads((run / "config.json").read_text(encoding="utf-8"))
     return float(record["figures"]["train_seconds"])
 
 
 def compress_s(data: Path, out: Path, refine: str) -> float:
     """Seconds of `todpack compress`, Python's start included."""
-    return run_todpack(["compress", str(data), "-o", str(out), "--refine", refine]).wall_s
+    return run_todpack(["compress", data, "-o", out, "--refine", refine]).wall_s
 
 
 def decoding(archive: Path, provider: str) -> Decoding:

@@ -71,7 +71,7 @@ def measure(
     """
     say("the contest's Interface")
     submission = folder / "submission"
-    run_todpack(["submit", "build", "--layout", "contest", str(contest), "-o", str(submission)])
+    run_todpack(["submit", "build", "--layout", "contest", contest, "-o", submission])
     times = [frames.frame_time(submission, contest, device, h, w, work.calls) for w, h in work.sizes]
     copied = frames.bandwidth_gb_per_s(device, work.copy_bytes)
     rows = []
@@ -88,8 +88,8 @@ def measure(
         Row("Interface against the CPU", f"within {frames.TOLERANCE}", f"{largest:.2g}", largest <= frames.TOLERANCE)
     )
     say("its rehearsal")
-    words = ["submit", "check", "--layout", "contest", str(submission), "--data", str(contest), "--no-lpips"]
-    run_todpack([*words, "--device", device])
+    about = ["--no-lpips", "--device", device]
+    run_todpack(["submit", "check", "--layout", "contest", submission, "--data", contest, *about])
     rows.append(Row("rehearsal of the contest's grader", "passes", "passed", True))
 
     say("training")
@@ -104,7 +104,7 @@ def measure(
         Row("daybasis, refined (C, on the CPU on every machine)", "", f"{refined:.1f} s; closed form {closed:.1f} s")
     )
     say("onnxruntime")
-    run_todpack(["pack", str(runs[device]), "-o", str(folder / "grid.tod")])
+    run_todpack(["pack", runs[device], "-o", folder / "grid.tod"])
     provider = "cuda" if device.startswith("cuda") else "cpu"
     for family, archive, bound in (("daybasis", "refined.tod", 0), ("gridmlp", "grid.tod", CODES)):
         decoded = commands.decoding(folder / archive, provider)

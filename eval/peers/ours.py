@@ -33,7 +33,7 @@ def compress(
     Raises:
         EvalError: The command failed; the message is the last line it wrote.
     """
-    words = ["compress", str(data_path), "-o", str(out), "--q-step", f"{q_step:g}", "--refine", refine]
+    words: list[str | Path] = ["compress", Path(data_path), "-o", out, "--q-step", f"{q_step:g}", "--refine", refine]
     words += [] if lightmap is None else ["--lightmap", lightmap]
     return run_todpack(words, threads).wall_s
 
