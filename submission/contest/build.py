@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from todpack.decompressor.files import check_outputs, write_json
 from todpack.decompressor.json_fields import read_shallow
 from todpack.eval.measures.contest import ratio_percent
 from todpack.frames import is_contest
+from todpack.frames.listing import plain_name
 from todpack.packer.dataset.compress import compress_level
 from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.dataset.plan import jobs_of
@@ -36,6 +37,8 @@ SHIPPED = (decompressor, plain_bits)
 INTERFACE = Path(__file__).with_name("shipped") / "Interface.py"
 WRITTEN = (Path("todpack") / "written.json").as_posix()
 """Lists the files of a submission that todpack wrote, itself too; the others are the team's."""
+MAX_FILE_NAME = 255
+"""Bytes of most file systems."""
 REQUIREMENTS = "# nothing beyond PyTorch and NumPy\n"
 README = """# Lightmaps of a day, in the contest's layout
 
@@ -99,6 +102,21 @@ def parameter_file(lightmap: str) -> str:
     return f"{quote(lightmap, safe='')}.bin"
 
 
+def _check_lightmaps(names: Iterable[str], where: Path) -> None:
+    """Refuse names that are too long for files of the contest's layout, before the work.
+
+    Raises:
+        SubmissionError: one is.
+    """
+    for name in names:
+        n_bytes = len(parameter_file(name))
+        if n_bytes > MAX_FILE_NAME:
+            raise SubmissionError(
+                f"{where}: lightmap {name}: expected a name of at most {MAX_FILE_NAME} bytes as a file of Parameters/, "
+                f"found {n_bytes}"
+            )
+
+
 def _write_decoder(folder: Path) -> bool:
     """Copy `Interface.py`, the packages that it imports, and the native core; whether that is built."""
     for package in SHIPPED:
@@ -129,6 +147,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
     check_outputs(handout_files(out), [archive_path], overwrite=overwrite)
     with open_archive(archive_path, provider="cpu") as archive:
         archive.container.verify()
+        _check_lightmaps((lightmap.name for lightmap in archive.lightmaps), archive_path)
 
         def fill(folder: Path) -> None:
             parameters = folder / "Parameters"
@@ -197,6 +216,7 @@ def build_from(
         jobs = [replace(job, refine=refiner(None, None)) for job in jobs_of(source, target_psnr_db=target)]
     else:
         jobs = jobs_at(source, read_settings(steps))
+    _check_lightmaps((plain_name(job.entry.name) for job in jobs), source)
     compress_level(jobs, archive, n_jobs=n_jobs, on_plan=on_plan, on_warning=on_warning, dry_run=dry_run)
     if dry_run:
         return None

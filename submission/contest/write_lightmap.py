@@ -9,6 +9,7 @@ import numpy as np
 from todpack.decompressor.archive import Archive
 from todpack.decompressor.bits import unzigzag, zigzag
 from todpack.decompressor.container import Container
+from todpack.decompressor.counted_sections import CountedSections
 from todpack.decompressor.daybasis.decoder import DayBasisDecoder
 from todpack.decompressor.daybasis.entropy.stream import decode_bands
 from todpack.decompressor.daybasis.entry import CURVES, DayBasisEntry, read_entry
@@ -72,8 +73,8 @@ def plain_bits_of(opened: Archive, index: int) -> bytes:
     if not are_hundredths or keys[-1] >= 24 * HOUR_STEPS or max(lightmap.height, lightmap.width) > 0xFFFF:
         raise PackError(f"{where}: expected times in hundredths of an hour and sides under 65536, found others")
     entry = read_entry(lightmap, len(archive.hours))
-    time = TimeAccount(container.counted_bytes, container.limits)
-    valid = Mask(container, lightmap, time).valid
+    sections = CountedSections(container, TimeAccount(container.counted_bytes, container.limits))
+    valid = Mask(sections, lightmap).valid
     writer = BitWriter()
     writer.integers(keys, HOUR_BITS)
     writer.integers(entry.exponents + EXPONENT_BIAS, EXPONENT_BITS)
@@ -84,7 +85,7 @@ def plain_bits_of(opened: Archive, index: int) -> bytes:
     if entry.n_classes > 1:
         _write_rows(writer, unzigzag(container.read_array(f"{lightmap.index}/turns").astype(np.int64)))
     _write_tiles(writer, container, lightmap.index, entry, valid)
-    outliers = Outliers(container, archive, lightmap, time).read()
+    outliers = Outliers(sections, archive, lightmap).read()
     if len(outliers):
         _write_outliers(writer, outliers)
     one, more = (round(CENTROID_SCALE * point) for point in entry.centroids)

@@ -241,6 +241,13 @@ def test_folders_of_others_stay(archive, tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
 
 
+def test_names_too_long_for_the_layout_are_told_before_the_work(tmp_path):
+    write_dataset(tmp_path / "set", {("\u5149" * 28, 0): make_radiance(4, 4)})
+    with pytest.raises(SubmissionError, match=r"lightmap .*: expected a name of at most 255 bytes .* found 258"):
+        build_from(tmp_path / "set", tmp_path / "x")
+    assert [one.name for one in tmp_path.iterdir()] == ["set"]
+
+
 def test_options_that_do_not_go_together(archive, dataset, tmp_path):
     with pytest.raises(SubmissionError, match="expected a dataset for --target-psnr, --steps or --dry-run"):
         build_from(archive, tmp_path / "x", target_psnr_db=50.0)
