@@ -83,7 +83,7 @@ def score_command(
     measured: ScoreReport | LevelScore
     is_level = several and lightmap is None and is_dataset(data_path)
     if is_level:
-        plan = plan_level(archive, data_path, not isinstance(measure, LpipsAbsent)).line()
+        plan = plan_level(archive, data_path, not isinstance(measure, LpipsAbsent), reading).line()
         if dry_run:
             click.echo(plan)
             return

@@ -95,20 +95,23 @@ class LevelScore:
         return "\n".join(lines)
 
 
-def plan_level(archive_path: str | Path, data_path: str | Path, has_lpips: bool) -> MeasuringPlan:
+def plan_level(
+    archive_path: str | Path, data_path: str | Path, has_lpips: bool, reading: ReadOptions = AS_FOUND
+) -> MeasuringPlan:
     """What scoring a level takes, about.
 
     Args:
         archive_path: Archive of several lightmaps.
         data_path: The dataset.
         has_lpips: Whether LPIPS is measured.
+        reading: How the originals are read.
 
     Raises:
         TodpackError: The archive or the dataset cannot be read.
     """
     with open_archive(archive_path) as archive:
         names = {one.name for one in archive.lightmaps}
-    known = open_dataset(Path(data_path)).entries
+    known = open_dataset(Path(data_path), reading).entries
     entries = [entry for entry in known if plain_name(entry.name) in names] or known
     return measuring_plan(entries, SCORE_S + (SCORE_LPIPS_S if has_lpips else 0.0))
 
@@ -138,7 +141,7 @@ def score_level(
         EvalError: No lightmap of the archive is in the dataset, or one has another size or transfer.
         TodpackError: The archive or the originals cannot be read.
     """
-    entries = {plain_name(entry.name): entry for entry in open_dataset(Path(data_path)).entries}
+    entries = {plain_name(entry.name): entry for entry in open_dataset(Path(data_path), reading).entries}
     names = list(entries)
     scores: dict[str, ScoreReport] = {}
     with open_archive(archive_path, threads=threads) as archive:

@@ -67,3 +67,14 @@ def test_names_that_an_archive_has_in_plain_characters(tmp_path: Path, capsys: p
     assert (sorted(one["name"] for one in scores["lightmaps"]), scores["missing"]) == (["new line", "tab here"], [])
     for name in ("tab\there", "tab here"):
         assert main([*words, "--lightmap", name]) == 0
+
+
+def test_a_level_is_read_as_the_options_say(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_day(tmp_path / "level" / name, make_day(16, 16, 3)[0], None)
+        (tmp_path / "level" / name / "hours.txt").write_text("1 2 3 4")  # of another day
+    words = ["--hours", "6,12,18"]
+    assert main(["compress", str(tmp_path / "level"), "-o", str(tmp_path / "a.tod"), *words]) == 0
+    score = ["eval", "score", str(tmp_path / "a.tod"), "--data", str(tmp_path / "level"), "--no-lpips"]
+    assert main([*score, *words]) == 0
+    assert main(score) == 1
