@@ -13,7 +13,7 @@ from .errors import DataError
 from .folder import read_folder
 from .formats import read_picture
 from .hours import find_times
-from .listing import count_frames, is_mask_name, list_frames
+from .listing import count_frames, folders_of_frames, list_frames
 from .masks import find_mask
 from .read_options import ReadOptions
 
@@ -58,7 +58,7 @@ class FolderLevel:
         Raises:
             DataError: a folder's frames cannot be listed, or its first one cannot be read.
         """
-        return tuple(self._entry(folder) for folder in _folders(self.path))
+        return tuple(self._entry(folder) for folder in folders_of_frames(self.path))
 
     def _entry(self, folder: Path) -> FolderEntry:
         listing = list_frames(folder)
@@ -85,17 +85,9 @@ class FolderLevel:
         return read_folder(self.path / entry.name, entry.options, on_frame)
 
 
-def _folders(path: Path) -> list[Path]:
-    try:
-        inside = sorted(path.iterdir())
-    except OSError:
-        return []
-    return [p for p in inside if p.is_dir() and p.name[0] != "." and not is_mask_name(p.name) and count_frames(p)]
-
-
 def is_level(path: Path) -> bool:
     """Whether a folder holds no day itself, but folders that have frames."""
-    return path.is_dir() and count_frames(path) < 2 and bool(_folders(path))
+    return path.is_dir() and count_frames(path) < 2 and bool(folders_of_frames(path))
 
 
 def open_level(path: Path, options: ReadOptions) -> FolderLevel:

@@ -80,6 +80,15 @@ def count_frames(folder: Path) -> int:
     return max((len(_split(place, None)[0]) for place in (folder, folder / "png") if place.is_dir()), default=0)
 
 
+def folders_of_frames(path: Path) -> list[Path]:
+    """The folders in a folder that have frames and are not called masks, by name; none where it cannot be listed."""
+    try:
+        inside = sorted(path.iterdir())
+    except OSError:
+        return []
+    return [p for p in inside if p.is_dir() and p.name[0] != "." and not is_mask_name(p.name) and count_frames(p)]
+
+
 def list_frames(path: Path, mask: Path | None = None) -> Listing:
     """Find the frames in `path`, or in `path/png`.
 
@@ -93,10 +102,12 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing there"
         raise DataError(f"{path}: expected a folder of frames, found {found}")
-    folder, (frames, masks) = path, _split(path, mask)
+    folder, (frames, masks), lines = path, _split(path, mask), list[str]()
     if not frames and (path / "png").is_dir():
         folder, (frames, more) = path / "png", _split(path / "png", mask)
         masks = more or masks
+        beside = [one.name for one in folders_of_frames(path) if one.name != "png"]
+        lines += [f"{path}: png/ is the day; {', '.join(beside[:5])} beside it left out"] if beside else []
     if not frames:
         names = ", ".join(kind.name for kind in KINDS)
         only = f"only what is called a mask, such as {masks[0].name}" if masks else f"none in it ({names})"
@@ -112,9 +123,6 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
             found = "a folder" if file.is_dir() else "a device" if file.exists() else "a link to nothing"
             raise DataError(f"{file}: expected a {kind.name} frame, found {found}")
     others = [f"{len(found)} {name}" for name, found in counts.items() if found and name != kind.name]
-    lines = (
-        (f"{folder}: the {len(files)} {kind.name} files are the day; {' and '.join(others)} are left out",)
-        if others
-        else ()
-    )
-    return Listing(folder, kind, tuple(files), tuple(masks), lines)
+    if others:
+        lines.append(f"{folder}: the {len(files)} {kind.name} files are the day; {' and '.join(others)} are left out")
+    return Listing(folder, kind, tuple(files), tuple(masks), tuple(lines))

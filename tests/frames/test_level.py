@@ -81,3 +81,9 @@ def test_a_day_is_no_level(level: Path) -> None:
     assert is_dataset(level)
     Image.fromarray(CODES[0]).save(level / "preview2.png")
     assert not is_dataset(level)
+
+
+def test_a_lightmap_called_png_hides_no_others_in_silence(level: Path) -> None:
+    (level / "roof").rename(level / "png")
+    assert not is_dataset(level)
+    assert any("png/ is the day; hall, yard beside it left out" in line for line in read_day(level).warnings)
