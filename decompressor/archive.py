@@ -12,6 +12,7 @@ import numpy as np
 
 from .cached import cached_property
 from .container import Container
+from .counted_sections import CountedSections
 from .decoders import choose_decoder
 from .errors import LimitExceededError, RequestError
 from .families import find_family
@@ -83,9 +84,9 @@ class Archive:
         runtime = Runtime(options.provider, memory, self._pool, at_once, options.decoder, tiles)
 
         def file_of(item: LightmapEntry) -> LightmapFile:
-            time = TimeAccount(container.counted_bytes, container.limits)
-            mask, outliers = Mask(container, item, time), Outliers(container, entry, item, time)
-            return LightmapFile(container, entry, item, mask, outliers, runtime, time, options.gutter)
+            sections = CountedSections(container, TimeAccount(container.counted_bytes, container.limits))
+            mask, outliers = Mask(sections, item), Outliers(sections, entry, item)
+            return LightmapFile(sections, entry, item, mask, outliers, runtime, options.gutter)
 
         self.lightmaps = tuple(Lightmap(family, file_of(item), model) for item, model in pairs)
 

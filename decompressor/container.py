@@ -292,10 +292,11 @@ class Container:
         return decoded
 
     def serial_seconds(self, name: str) -> float:
-        """Seconds of one core, an estimate, that a section's integers take bit by bit."""
-        section = self.find(name)
-        each_s = INTEGER_S if c_module.IS_BUILT else PYTHON_INTEGER_S
-        return each_s * math.prod(section.shape) if section.codec == "adaptive" else 0.0
+        """Seconds of one core, an estimate, that a section's integers take bit by bit; of one that is not there, 0."""
+        section = self.sections.get(name)
+        if section is None or section.codec != "adaptive":
+            return 0.0
+        return (INTEGER_S if c_module.IS_BUILT else PYTHON_INTEGER_S) * math.prod(section.shape)
 
     def _standard_frame(self, section: Section) -> bytes:
         """A graph that the metadata tell."""

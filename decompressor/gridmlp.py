@@ -8,7 +8,7 @@ import numpy as np
 
 from . import coded_gridmlp, latent_maps
 from .coded_gridmlp import CodedEntry, CodedGridMlpDecoder
-from .container import Container
+from .counted_sections import CountedSections
 from .daybasis.entry import tiles_of
 from .errors import InvalidMetadataError
 from .families import Family, one_tile
@@ -189,46 +189,46 @@ def read_entry(lightmap: LightmapEntry, n_hours: int) -> GridMlpEntry | CodedEnt
 
 
 def _values(
-    container: Container, name: str, shape: tuple[int, ...], dtype: str, scale: np.ndarray, zero: np.ndarray
+    sections: CountedSections, name: str, shape: tuple[int, ...], dtype: str, scale: np.ndarray, zero: np.ndarray
 ) -> np.ndarray:
     """Dequantized float32 values (C, ...) of a section of codes.
 
     Raises:
         ArchiveError: the section is missing, damaged, or of another shape or type.
     """
-    codes = container.read_array(name)
+    codes = sections.read_array(name)
     is_float = dtype == "float32"
     if codes.shape != shape or codes.dtype.kind != ("f" if is_float else "u"):
         kind = "float32 values" if is_float else "unsigned codes"
         problem = f"expected {kind} of shape {list(shape)}, found {codes.dtype} {list(codes.shape)}"
-        raise container.invalid(name, problem)
+        raise sections.invalid(name, problem)
     per_channel = (-1, *(1,) * (len(shape) - 1))
     with np.errstate(over="ignore", invalid="ignore"):  # absurd scales give absurd frames, but no warnings
         values: np.ndarray = (codes.astype(np.float32) - zero.reshape(per_channel)) * scale.reshape(per_channel)
     return values
 
 
-def _entries(container: Container, name: str, hashing: HashEntry, shape: tuple[int, int]) -> np.ndarray:
+def _entries(sections: CountedSections, name: str, hashing: HashEntry, shape: tuple[int, int]) -> np.ndarray:
     """(rows, columns) entry of each node, by the stored indices.
 
     Raises:
         ArchiveError: the section is missing, damaged, or of another shape or type.
     """
     n_nodes, n_bits = shape[0] * shape[1], (hashing.probes - 1).bit_length()
-    planes = container.read_array(name)
+    planes = sections.read_array(name)
     if planes.shape != (n_bits, -(-n_nodes // 8)) or planes.dtype != np.dtype("<u1"):
-        raise container.invalid(name, f"expected u1 of shape ({n_bits}, {-(-n_nodes // 8)})")
+        raise sections.invalid(name, f"expected u1 of shape ({n_bits}, {-(-n_nodes // 8)})")
     indices = np.zeros(n_nodes, np.int32)
     for plane in planes:
         indices += indices
         indices += np.unpackbits(plane, count=n_nodes)
     if int(indices.max()) >= hashing.probes:
-        raise container.invalid(name, f"expected indices under {hashing.probes}, found {int(indices.max())}")
+        raise sections.invalid(name, f"expected indices under {hashing.probes}, found {int(indices.max())}")
     entries: np.ndarray = (hashing.first_entries(*shape) + indices.reshape(shape)) % hashing.capacity
     return entries
 
 
-def _stored_inputs(container: Container, index: int, entry: GridMlpEntry) -> dict[str, np.ndarray]:
+def _stored_inputs(sections: CountedSections, index: int, entry: GridMlpEntry) -> dict[str, np.ndarray]:
     """The inputs of `latents` that do not depend on the texels: grids, hash tables, merges, the encoder's latents."""
     feeds: dict[str, np.ndarray] = {}
     n_dense = len(entry.level_shapes) - (0 if entry.hashing is None else entry.hashing.top_levels)
@@ -236,25 +236,25 @@ def _stored_inputs(container: Container, index: int, entry: GridMlpEntry) -> dic
         quant = entry.dtype, entry.scales[level], entry.zero_points[level]
         if level < n_dense or entry.hashing is None:
             shape = (entry.channels, *level_shape)
-            feeds[f"grid_{level}"] = _values(container, f"{index}/grid/{level}", shape, *quant)
+            feeds[f"grid_{level}"] = _values(sections, f"{index}/grid/{level}", shape, *quant)
             continue
         table = (entry.channels, entry.hashing.capacity)
-        values = _values(container, f"{index}/hash/{level}", table, *quant)
+        values = _values(sections, f"{index}/hash/{level}", table, *quant)
         if entry.hashing.probes > 1:  # a dense grid for the graph
-            entries = _entries(container, f"{index}/index/{level}", entry.hashing, level_shape)
+            entries = _entries(sections, f"{index}/index/{level}", entry.hashing, level_shape)
             feeds[f"grid_{level}"] = values[:, entries]
             continue
         feeds[f"grid_{level}"] = values
         if entry.hashing.merge == "learned":
             name = f"{index}/merge/{level}"
-            merge = container.read_array(name)
+            merge = sections.read_array(name)
             if merge.shape != (entry.channels, 2 * entry.channels) or merge.dtype != np.dtype("<f4"):
-                raise container.invalid(name, "expected f4 of shape (C, 2C)")
+                raise sections.invalid(name, "expected f4 of shape (C, 2C)")
             feeds[f"merge_{level}"] = merge
     if entry.encoder is not None:
         encoder = entry.encoder
         quant = "uint8", encoder.scales, encoder.zero_points
-        feeds["encoder"] = _values(container, f"{index}/encoder", encoder.shape, *quant)
+        feeds["encoder"] = _values(sections, f"{index}/encoder", encoder.shape, *quant)
     return feeds
 
 
@@ -268,7 +268,7 @@ class GridMlpDecoder(LatentMapDecoder):
 
     def stored_inputs(self) -> dict[str, np.ndarray]:
         """Grids, hash tables, merges, the encoder's latents."""
-        return _stored_inputs(self._file.container, self._file.entry.index, self._entry)
+        return _stored_inputs(self._file.sections, self._file.entry.index, self._entry)
 
 
 def open_decoder(file: LightmapFile, entry: GridMlpEntry | CodedEntry) -> GridMlpDecoder | CodedGridMlpDecoder:

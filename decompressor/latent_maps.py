@@ -167,7 +167,8 @@ class LatentMapDecoder(TiledDecoder[np.ndarray]):
     def _prepared(self) -> _Ready:
         with self._lock.raw:
             if self._ready is None:
-                self._ready = self._load()
+                with self._file.time.unless_failed():
+                    self._ready = self._load()
             return self._ready
 
     def _load(self) -> _Ready:
@@ -195,7 +196,7 @@ class LatentMapDecoder(TiledDecoder[np.ndarray]):
         """(3, H, W) uint8 pixel values of the baseline frame."""
         file, name = self._file, self._file.section("baseline")
         height, width = file.entry.height, file.entry.width
-        stream = file.container.read_array(name)
+        stream = file.sections.read_array(name)
         if stream.shape != (3 * height * width,) or stream.dtype != np.dtype("<u2"):
             raise file.container.invalid(name, "expected 3 H W values of u2")
         frame = np.clip(inverse_planes(stream, height, width) * q_step, 0, 255)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .container import Container
+from .counted_sections import CountedSections
 from .errors import LimitExceededError
 from .graphs.runtime import Graph, Runtime
 from .graphs.shapes import GraphInputs
@@ -22,26 +23,34 @@ class LightmapFile:
     """A lightmap in its archive.
 
     Attributes:
-        container: The archive's sections.
+        sections: The archive's, as the lightmap reads them.
         archive: What all lightmaps share.
         entry: The lightmap's fields.
         mask: Read when it is asked for.
         outliers: Alike.
         runtime: Threads, provider, memory.
-        time: What is left of the time that the lightmap's frames may take.
         gutter: What texels outside the mask are, one of GUTTERS.
         graphs: That were loaded.
     """
 
-    container: Container
+    sections: CountedSections
     archive: ArchiveEntry
     entry: LightmapEntry
     mask: Mask
     outliers: Outliers
     runtime: Runtime
-    time: TimeAccount
     gutter: str
     graphs: list[Graph] = field(default_factory=list)
+
+    @property
+    def container(self) -> Container:
+        """The archive."""
+        return self.sections.container
+
+    @property
+    def time(self) -> TimeAccount:
+        """What is left of the time that the lightmap's frames may take."""
+        return self.sections.time
 
     def section(self, name: str) -> str:
         """Full name of one of the lightmap's own sections."""
@@ -49,7 +58,7 @@ class LightmapFile:
 
     def load(self, section: str, inputs: GraphInputs, *, every_frame: bool = False) -> Graph:
         """A graph of the lightmap, ready to run, which every frame or every tile needs; errors as of `Runtime.load`."""
-        self.graphs.append(self.runtime.load(self.container, section, inputs, self.time, every_frame=every_frame))
+        self.graphs.append(self.runtime.load(self.sections, section, inputs, every_frame=every_frame))
         return self.graphs[-1]
 
     def start_graphs(self) -> None:

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from . import c_module
-from .container import Container
+from .counted_sections import CountedSections
 from .errors import InvalidMetadataError
 from .forks import Lock
 from .grid import ceil_div
 from .metadata import LightmapEntry
-from .time_account import TimeAccount
 
 ROWS, COLUMNS, PACKED, ADAPTIVE = range(4)
 SERIAL_TEXEL_S = 7e-7
@@ -110,13 +109,12 @@ class Mask:
     """The mask of a lightmap, read when it is first asked for, by whichever thread comes first; held as bits.
 
     Args:
-        container: The archive.
+        sections: The archive's.
         lightmap: Which lightmap.
-        time: What is left to it.
     """
 
-    def __init__(self, container: Container, lightmap: LightmapEntry, time: TimeAccount) -> None:
-        self._container, self._lightmap, self._time, self._lock = container, lightmap, time, Lock()
+    def __init__(self, sections: CountedSections, lightmap: LightmapEntry) -> None:
+        self._sections, self._lightmap, self._lock = sections, lightmap, Lock()
         self._packed: np.ndarray | None = None
 
     def cut(self, rows: slice, columns: slice) -> np.ndarray:
@@ -155,25 +153,25 @@ class Mask:
             return None
         with self._lock.raw:
             if self._packed is None:
-                with self._time.unless_failed():
+                with self._sections.time.unless_failed():
                     self._packed = self._decoded(name, height, width)
             return self._packed
 
     def _decoded(self, name: str, height: int, width: int) -> np.ndarray:
-        data = self._container.read_bytes(name)
+        data = self._sections.read_bytes(name)
         if data[:1] == bytes([ADAPTIVE]) and not c_module.IS_BUILT:
-            where = f"{self._container.path}: section {name}"
-            self._time.take(SERIAL_TEXEL_S * height * width, f"{where}: the mask")
+            where = f"{self._sections.container.path}: section {name}"
+            self._sections.time.take(SERIAL_TEXEL_S * height * width, f"{where}: the mask")
         try:
             packed = decode_mask(data, height, width)
         except ValueError as error:
-            raise self._container.invalid(name, error) from error
+            raise self._sections.invalid(name, error) from error
         self._check_count(int(_ONES[packed].sum(dtype=np.int64)))
         return packed
 
     def _check_count(self, n_found: int) -> None:
         if n_found != self._lightmap.n_valid:
             raise InvalidMetadataError(
-                f"{self._container.path}: lightmap {self._lightmap.name}: expected {self._lightmap.n_valid} valid "
-                f"texels, found {n_found}"
+                f"{self._sections.container.path}: lightmap {self._lightmap.name}: expected {self._lightmap.n_valid} "
+                f"valid texels, found {n_found}"
             )

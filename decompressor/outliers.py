@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .container import Container
+from .counted_sections import CountedSections
 from .forks import Lock
 from .metadata import ArchiveEntry, LightmapEntry
 from .pixels import PixelFormat
-from .time_account import TimeAccount
 
 MAX_OUTLIERS = (1 << 16) - 1
 FIELDS = 6
@@ -21,15 +20,13 @@ class Outliers:
     """The outliers of a lightmap, read when they are first needed.
 
     Args:
-        container: The archive.
+        sections: The archive's.
         archive: Its shared fields.
         lightmap: Which lightmap.
-        time: What is left to it.
     """
 
-    def __init__(self, container: Container, archive: ArchiveEntry, lightmap: LightmapEntry, time: TimeAccount) -> None:
-        self._container, self._archive, self._lightmap, self._lock = container, archive, lightmap, Lock()
-        self._time = time
+    def __init__(self, sections: CountedSections, archive: ArchiveEntry, lightmap: LightmapEntry) -> None:
+        self._sections, self._archive, self._lightmap, self._lock = sections, archive, lightmap, Lock()
         self._times = archive.hours.astype(np.float32)
         self._rows: np.ndarray | None = None
 
@@ -41,7 +38,7 @@ class Outliers:
         """
         with self._lock.raw:
             if self._rows is None:
-                with self._time.unless_failed():
+                with self._sections.time.unless_failed():
                     self._rows = self._read()
             return self._rows
 
@@ -55,19 +52,18 @@ class Outliers:
         if name is None:
             return np.zeros((0, FIELDS), np.int32)
         if self._archive.transfer != "linear":
-            raise self._container.invalid(name, f"expected linear radiance, found {self._archive.transfer}")
-        self._time.take(self._container.serial_seconds(name), f"{self._container.path}: section {name}: decoding")
-        rows = self._container.read_array(name)
+            raise self._sections.invalid(name, f"expected linear radiance, found {self._archive.transfer}")
+        rows = self._sections.read_array(name)
         if rows.dtype.str != "<i4" or rows.ndim != 2 or rows.shape[1] != FIELDS or len(rows) > MAX_OUTLIERS:
             problem = f"expected i4 of shape [n, {FIELDS}], n up to {MAX_OUTLIERS}, found {rows.dtype}"
-            raise self._container.invalid(name, f"{problem} {list(rows.shape)}")
+            raise self._sections.invalid(name, f"{problem} {list(rows.shape)}")
         ends = len(self._times), self._lightmap.height, self._lightmap.width
         places = rows[:, :3].astype(np.int64)
         inside = ((places >= 0) & (places < ends)).all()
         numbers = (places[:, 0] * ends[1] + places[:, 1]) * ends[2] + places[:, 2]
         values = np.ascontiguousarray(rows[:, 3:]).view(np.float32)
         if not (inside and (np.diff(numbers) > 0).all() and np.isfinite(values).all() and (values >= 0).all()):
-            raise self._container.invalid(name, "expected ascending places in the day and values >= 0, found others")
+            raise self._sections.invalid(name, "expected ascending places in the day and values >= 0, found others")
         return rows
 
     def any_at(self, time_h: float) -> bool:

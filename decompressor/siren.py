@@ -128,11 +128,11 @@ class SirenDecoder(LatentMapDecoder):
         """`grid_0`: (D, rows, columns) float32, where the map is stored."""
         if self._latent is None:
             return {}
-        latent, name, container = self._latent, self._file.section("latent"), self._file.container
-        stream = container.read_array(name)
+        latent, name, sections = self._latent, self._file.section("latent"), self._file.sections
+        stream = sections.read_array(name)
         n_values = self._latent_dim * latent.rows * latent.columns
         if stream.shape != (n_values,) or stream.dtype != np.dtype("<u2"):
-            raise container.invalid(name, f"expected {n_values} values of u2")
+            raise sections.invalid(name, f"expected {n_values} values of u2")
         codes = inverse_bands(stream, latent.rows, latent.columns, self._latent_dim)
         with np.errstate(over="ignore", invalid="ignore"):  # absurd scales give absurd frames, but no warnings
             values = (codes.astype(np.float32) - latent.zero_points) * latent.scales

@@ -159,15 +159,22 @@ def working_set(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, dec
     return WorkingSet(kept, len(tiles_of(lightmap, entry)), tile_bytes(lightmap, entry, decoder == "native"))
 
 
-def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int) -> float:
-    """Seconds on one core, an estimate, before a frame of 256 x 256 texels is there: its tiles, the matrices."""
+def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, tile_s: float) -> float:
+    """Seconds on one core, an estimate, before a frame of 256 x 256 texels is there: its tiles, the matrices.
+
+    Args:
+        lightmap: Its size.
+        entry: Its model.
+        n_hours: T.
+        tile_s: What reading the sections of a tile takes at most, beside.
+    """
     rows, columns = (min(n, max(FRAME_SIDE, entry.tile)) for n in (lightmap.height, lightmap.width))
     n_tiles = len(TileGrid(rows, columns, entry.tile))
     texels, k = rows * columns, entry.n_components
     tables = BASIS_ENTRY_S * n_hours * (3 * entry.n_columns + 3)
     if entry.n_classes > 1:
         tables += ROTATION_STEP_S * entry.n_classes * k**3
-    return n_tiles * (TILE_S + entry.n_levels * LEVEL_S) + texels * (TEXEL_S + k * SAMPLE_S) + tables
+    return n_tiles * (TILE_S + tile_s + entry.n_levels * LEVEL_S) + texels * (TEXEL_S + k * SAMPLE_S) + tables
 
 
 def describe(entry: DayBasisEntry) -> list[str]:

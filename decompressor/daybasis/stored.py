@@ -18,7 +18,7 @@ from ..graphs.runtime import Graph
 from ..graphs.shapes import FRAME_TEXELS, GraphInputs
 from ..grid import Place, TileGrid, ceil_div
 from ..lightmap_file import LightmapFile
-from .entry import DayBasisEntry, frame_seconds
+from .entry import DayBasisEntry, frame_seconds, tiles_of
 from .frame_graph import AffineFrame, read_affine_frame
 from .standard_graph import makes_standard_matrix
 from .transform.rotations import BLOCK
@@ -40,18 +40,20 @@ class Stored:
 
     def __init__(self, file: LightmapFile, entry: DayBasisEntry) -> None:
         self.file, self.entry = file, entry
-        seconds = frame_seconds(file.entry, entry, len(file.archive.hours))
-        file.time.take(seconds, f"{file.container.path}: decoding")
+        n_hours, n_tiles = len(file.archive.hours), len(tiles_of(file.entry, entry))
+        tile_s = max(sum(map(file.container.serial_seconds, self._tile_sections(n))) for n in range(n_tiles))
+        file.time.take(frame_seconds(file.entry, entry, n_hours, tile_s), f"{file.container.path}: decoding")
         file.mask.check()
+
+    def _tile_sections(self, number: int) -> tuple[str, str]:
+        return self.file.section(f"{number}/coefficients"), self.file.section(f"{number}/classes")
 
     def _read_zigzag(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """int64 signed integers of one of the lightmap's sections."""
-        container = self.file.container
-        self.file.time.take(container.serial_seconds(name), f"{container.path}: section {name}: decoding")
-        codes = container.read_array(name)
+        codes = self.file.sections.read_array(name)
         if codes.shape != shape or codes.dtype.str not in ZIGZAG_DTYPES:
             problem = f"expected u2 or i4 of shape {list(shape)}, found {codes.dtype} {list(codes.shape)}"
-            raise container.invalid(name, problem)
+            raise self.file.sections.invalid(name, problem)
         return unzigzag(codes.astype(np.int64))
 
     def invalid(self, section: str, problem: object) -> ArchiveError:
@@ -148,18 +150,19 @@ class Stored:
     def stream(self, place: Place) -> bytes:
         """Coefficient stream of a tile; refused where its maps would be too large."""
         self.file.check_latents(4 * self.entry.n_components * math.prod(place.shape))
-        return self.file.container.read_bytes(self.file.section(f"{place.number}/coefficients"))
+        coefficients, _ = self._tile_sections(place.number)
+        return self.file.container.read_bytes(coefficients)
 
     def blocks(self, place: Place) -> np.ndarray:
         """Region of each block of a tile, (rows, columns) uint8."""
         shape = TileGrid(*place.shape, BLOCK).shape
         if self.entry.n_classes == 1:
             return np.zeros(shape, np.uint8)
-        name = f"{place.number}/classes"
-        blocks = self.file.container.read_array(self.file.section(name))
+        _, classes = self._tile_sections(place.number)
+        blocks = self.file.container.read_array(classes)
         if blocks.shape != shape or blocks.dtype != np.uint8 or int(blocks.max()) >= self.entry.n_classes:
-            raise self.invalid(
-                name,
+            raise self.file.container.invalid(
+                classes,
                 f"expected u1 of shape {list(shape)} under {self.entry.n_classes}, "
                 f"found {blocks.dtype} {list(blocks.shape)}",
             )

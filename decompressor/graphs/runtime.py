@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..container import Container
+from ..counted_sections import CountedSections
 from ..errors import ArchiveError, InvalidGraphError
 from ..forks import Lock
 from ..memory import MemoryAccount
 from ..pool import Pool
 from ..tile_cache import TileCache
-from ..time_account import TimeAccount
 from .session import check_model, choose_provider, run_session, start_session
 from .shapes import GraphCost, GraphInputs, as_shape
 from .wire import Graph as Nodes
@@ -105,24 +104,22 @@ class Runtime:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_slots", Slots(self.memory.total))
 
-    def load(
-        self, container: Container, section: str, inputs: GraphInputs, time: TimeAccount, *, every_frame: bool = False
-    ) -> Graph:
+    def load(self, sections: CountedSections, section: str, inputs: GraphInputs, *, every_frame: bool = False) -> Graph:
         """Check the graph in a section; lightmaps of equal graphs share its session, which starts at the first run.
 
         Args:
-            container: The file.
+            sections: Of the file.
             section: Name.
             inputs: What will be fed, at its largest.
-            time: What is left to the lightmap.
             every_frame: Whether every frame runs it, or only what comes before.
 
         Raises:
             ArchiveError: the section is missing or damaged, or the graph is not allowed or takes too much memory or
                 time.
         """
+        container = sections.container
         where = f"{container.path}: section {section}"
-        model = container.read_bytes(section)
+        model = sections.read_bytes(section)
         shapes = tuple(sorted((name, as_shape(shape)) for name, shape in inputs.shapes.items()))
         key = model, shapes, inputs.rows, inputs.columns, inputs.run_texels, inputs.frame_texels
         try:
@@ -133,7 +130,7 @@ class Runtime:
                     self._sessions[key] = Session(model, self.provider, *checked)
                 session = self._sessions[key]
                 self._slots.make_room(session.cost.run_bytes)
-            time.take(session.cost.seconds, f"{where}: the graph", every_frame=every_frame)
+            sections.time.take(session.cost.seconds, f"{where}: the graph", every_frame=every_frame)
         except ArchiveError as error:
             error.section = section
             raise

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from todpack.decompressor.archive import Archive
+from todpack.decompressor.counted_sections import CountedSections
 from todpack.decompressor.graphs.dims import COLUMNS, ROWS
 from todpack.decompressor.graphs.runtime import Graph, Runtime
 from todpack.decompressor.graphs.shapes import GraphInputs
@@ -91,8 +92,8 @@ def pack_maps(archive: Archive, index: int) -> PackedMaps:
         shapes = {name: table.shape for name, table in inputs.items()}
         runtime = Runtime("cpu", MemoryAccount(archive.file_bytes, container.limits), ALONE)
         fed = GraphInputs({**shapes, "z": (len(maps), ROWS, COLUMNS), "time_h": (1,)}, 1, _CHECKED_TEXELS)
-        time = TimeAccount(archive.file_bytes, container.limits)
-        graph = runtime.load(container, graph_section(archive, index), fed, time)
+        sections = CountedSections(container, TimeAccount(archive.file_bytes, container.limits))
+        graph = runtime.load(sections, graph_section(archive, index), fed)
         before = np.ascontiguousarray(maps[:, valid])
         cleaned = np.where(valid, maps, 0.0)
         for bits in PACKED_BITS:
