@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import c_module
 from ..errors import InvalidMetadataError
 from ..graphs.shapes import FRAME_SIDE
 from ..grid import TileGrid
@@ -19,6 +20,8 @@ ENTROPY_CODERS = ("ans", "zstd")
 CURVES = ("none", "square", "exp")
 TILE_S, LEVEL_S, TEXEL_S, SAMPLE_S = 5e-4, 2e-4, 5e-8, 2e-8
 """Seconds on one core while a tile is decoded: of any tile, of each level, of each texel, of each texel of each map."""
+CODE_S, PYTHON_CODE_S = 5e-7, 3e-6
+"""Of each code of a tile's packed model, one for each map, level and orientation: by the C module and without it."""
 BASIS_ENTRY_S, ROTATION_STEP_S = 1e-7, 4e-9
 """Of each entry of the temporal matrices, and of each step of the elimination that gives the rotations."""
 NATIVE_BYTES, NUMPY_BYTES = (32, 4), (48, 9)
@@ -174,6 +177,7 @@ def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, t
     tables = BASIS_ENTRY_S * n_hours * (3 * entry.n_columns + 3)
     if entry.n_classes > 1:
         tables += ROTATION_STEP_S * entry.n_classes * k**3
+    tile_s += 3 * entry.n_levels * k * (CODE_S if c_module.IS_BUILT else PYTHON_CODE_S)
     return n_tiles * (TILE_S + tile_s + entry.n_levels * LEVEL_S) + texels * (TEXEL_S + k * SAMPLE_S) + tables
 
 

@@ -11,6 +11,7 @@
 /* Seconds on one core. */
 #define TILE_S 1e-4
 #define LEVEL_S 2e-5
+#define CODE_S 1.5e-7 /* of a tile's packed model: one for each map, level and orientation */
 #define TEXEL_S 6e-8
 #define SAMPLE_S 2e-8
 #define MASK_S 4e-9
@@ -47,7 +48,8 @@ TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *
                         "lightmap %s: decoding would take about %llu bytes, over the limit of %llu", info->name,
                         (unsigned long long)memory, (unsigned long long)most);
     const double n_tiles = tiles_of_frame(info->height, info->tile) * tiles_of_frame(info->width, info->tile);
-    const double seconds = n_tiles * (TILE_S + entry->n_levels * LEVEL_S + tile * (TEXEL_S + SAMPLE_S * k)) +
+    const double model = entry->n_levels * (LEVEL_S + 3.0 * k * CODE_S);
+    const double seconds = n_tiles * (TILE_S + model + tile * (TEXEL_S + SAMPLE_S * k)) +
                            MASK_S * texels + BASIS_ENTRY_S * entries + ROTATION_STEP_S * turns * k;
     const double longest = limits->free_seconds + n_bytes * limits->seconds_per_byte;
     if (seconds > longest)

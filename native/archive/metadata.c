@@ -39,7 +39,7 @@ static void check_required(TodFields *all)
             text = tod_read_text(all->json, item, name, sizeof name - 1);
         name[text.n_bytes < 0 ? 0 : text.n_bytes] = 0;
         for (size_t i = 0; i < sizeof FEATURES / sizeof *FEATURES; i++)
-            is_known |= strcmp(name, FEATURES[i]) == 0;
+            is_known |= strcmp(name, FEATURES[i]) == 0 && strlen(name) == (size_t)text.n_bytes; /* no NUL within */
         if (strcmp(name, "digest") == 0)
             check_digest(all);
         if (!is_known)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.decompressor.forge import decode_all, put_together, set_section, take_apart
-from todpack.decompressor import InvalidMetadataError, InvalidSectionError, open_archive
+from todpack.decompressor import InvalidMetadataError, InvalidSectionError, LimitExceededError, open_archive
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "daybasis-zstd-1.0.tod"
 
@@ -51,3 +51,14 @@ def test_absurd_but_allowed(tmp_path: Path, changed: dict[str, Any]) -> None:
     """Warnings are errors here."""
     frames = decode_all(forged(tmp_path / "a.tod", changed))
     assert frames[0].shape == (37, 45, 3)
+
+
+def test_models_of_many_small_tiles_take_too_long(tmp_path: Path) -> None:
+    """Each tile has a model of its own, of all maps and levels."""
+    metadata, stored = take_apart(GOLDEN.read_bytes())
+    metadata["lightmaps"][0].update(height=120, width=120)
+    metadata["lightmaps"][0]["model"].update(n_components=1024, exponents=[0] * 1025, n_levels=12, tile=8)
+    path = tmp_path / "a.tod"
+    path.write_bytes(put_together(metadata, stored))
+    with pytest.raises(LimitExceededError, match="decoding would take about .* s for a frame"):
+        decode_all(path)

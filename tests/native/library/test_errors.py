@@ -48,6 +48,14 @@ def spoiled(spoil: Spoil) -> bytes:
     return put_together(metadata, stored, spoil)
 
 
+def test_models_of_many_small_tiles_take_too_long(library: Library) -> None:
+    def spoil(metadata: dict[str, Any]) -> None:
+        metadata["lightmaps"][0].update(height=256, width=256)
+        metadata["lightmaps"][0]["model"].update(n_components=256, exponents=[0] * 257, n_levels=12, tile=8)
+
+    refused(library, spoiled(spoil), "OVER_LIMIT", "decoding would take about", " ms, over the limit of")
+
+
 def test_other_content(library: Library) -> None:
     for data in (b"", b"\x89PNG\r\n\x1a\n" + bytes(60), b"hello"):
         refused(library, data, "NOT_AN_ARCHIVE", "expected a todpack archive")
@@ -68,6 +76,7 @@ def test_versions_features_families(library: Library) -> None:
     head = DATA[:8] + struct.pack("<H", 2) + DATA[10:28]
     refused(library, head + DATA[28:], "UNSUPPORTED_VERSION", "expected format 1.x, found 2.0")
     refused(library, spoiled(lambda m: m.update(requires=["curve", "holograms"])), "UNSUPPORTED_FEATURE", "holograms")
+    refused(library, spoiled(lambda m: m.update(requires=["curve\0"])), "UNSUPPORTED_FEATURE", "curve")
     refused(library, (GOLDEN / "gridmlp-1.1.tod").read_bytes(), "UNSUPPORTED_FAMILY", "gridmlp")
 
 
