@@ -27,6 +27,11 @@ SAMPLERS = ("grid", "random", "optuna")
 STAGES = ("train", "pack")
 SCORED = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms")
 MAX_TRIALS = 100_000
+GIVEN = (
+    "data-dir", "mask", "hours", "first-hour", "encoding", "layer", "lightmap", "out-dir", "out", "family", "overwrite",
+    "resume", "quiet",
+)  # fmt: skip
+"""Options that are the same for all trials, or their folders."""
 _DEFAULTS: dict[str, Any] = {
     "family": "daybasis", "train": {}, "pack": {}, "sampler": "grid", "trials": 20, "seed": 0,
     "score": {"psnr_db": 1.0, "bpt": -6.0},
@@ -151,6 +156,9 @@ def read_space(path: Path) -> Space:
     ranged = [".".join(key) for key, option in options.items() if isinstance(option, Range)]
     if sampler == "grid" and ranged:
         _refuse(f"{path}: {ranged[0]}", "choices for a grid", "a range (sampler = 'random' draws from it)")
+    n_trials = len(names) * math.prod(len(option) for option in options.values() if not isinstance(option, Range))
+    if sampler == "grid" and n_trials > MAX_TRIALS:
+        _refuse(f"{path}: grid", f"at most {MAX_TRIALS} trials", f"{n_trials} (sampler = 'random' draws some)")
     return Space(
         families=tuple(names),
         options=options,
@@ -171,6 +179,8 @@ def check_names(path: Path, space: Space, families: Collection[str], options: Ma
         if family not in families:
             _refuse(f"{path}: family", f"some of {', '.join(families)}", repr(family))
     for stage, name in space.options:
+        if name in GIVEN:
+            _refuse(f"{path}: {stage}.{name}", "an option of the trial's own", "one that the search gives itself")
         if name not in options[stage]:
             _refuse(f"{path}: {stage}.{name}", f"an option of `todpack {stage}`", "none of that name")
 

@@ -279,6 +279,14 @@ def test_ray_is_named_where_it_is_missing(
         ('family = ["daybasis", "wavelets"]\n', "family: expected some of daybasis, gridmlp, siren, found 'wavelets'"),
         ("[train]\nspeed = 1\n", "train.speed: expected an option of `todpack train`, found none of that name"),
         ("[pack]\nhidden = 1\n", "pack.hidden: expected an option of `todpack pack`, found none of that name"),
+        (
+            "[train]\nout_dir = '/x'\n",
+            "train.out-dir: expected an option of the trial's own, found one that the search gives itself",
+        ),
+        (
+            "[pack]\nout = '/x'\n",
+            "pack.out: expected an option of the trial's own, found one that the search gives itself",
+        ),
     ],
 )
 def test_unknown_names_are_one_error_and_no_trial(
@@ -288,3 +296,12 @@ def test_unknown_names_are_one_error_and_no_trial(
     assert main(["search", str(space), "--data", str(tiny_day), "-o", str(tmp_path / "trials")]) == 1
     assert capsys.readouterr().err == f"todpack: error: {space}: {message}\n"
     assert not (tmp_path / "trials").exists()
+
+
+def test_a_grid_is_bounded(tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    choices = list(range(1, 60))
+    lines = [f"{name} = {choices}" for name in ("q_step", "tile", "levels", "max_components", "max_classes")]
+    space = write_space(tmp_path, "\n".join(["[train]", *lines, ""]))
+    assert main(["search", str(space), "--data", str(tiny_day), "-o", str(tmp_path / "trials")]) == 1
+    found = f"found {59**5} (sampler = 'random' draws some)"
+    assert capsys.readouterr().err == f"todpack: error: {space}: grid: expected at most 100000 trials, {found}\n"
