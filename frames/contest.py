@@ -165,7 +165,7 @@ class ContestDataset:
         if differing:
             warnings.append(
                 f"{where}: the masks of {differing} times differ from the first; "
-                "texels that are valid at any time are coded"
+                "texels that are valid at any time are coded and measured; the contest measures those of each time"
             )
         if entry.keys_are_hours:
             least, largest = min(entry.keys, key=float), max(entry.keys, key=float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ class Listing:
     @property
     def name(self) -> str:
         """Short name of the day, from the folder; characters that no terminal shows are spaces or underscores."""
-        folder = self.folder.resolve()
+        folder = Path(os.path.abspath(self.folder))  # a link has a name of its own
         name = (folder.parent if self.folder.name == "png" else folder).name or "lightmap"
         return plain_name(name)
 
