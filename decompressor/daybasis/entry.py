@@ -20,6 +20,9 @@ ENTROPY_CODERS = ("ans", "zstd")
 CURVES = ("none", "square", "exp")
 TILE_S, LEVEL_S, TEXEL_S, SAMPLE_S = 5e-4, 2e-4, 5e-8, 2e-8
 """Seconds on one core while a tile is decoded: of any tile, of each level, of each texel, of each texel of each map."""
+PRODUCT_S, MOST_PRODUCTS = 1.5e-10, 1 << 13
+"""Of each product that a texel's sums are made of at any time, and how many of a texel are looked at for whether sums
+are exact; where there are more they are taken for inexact, which costs time and changes no bit."""
 CODE_S, PYTHON_CODE_S = 5e-7, 3e-6
 """Of each code of a tile's packed model, one for each map, level and orientation: by the C module and without it."""
 BASIS_ENTRY_S, ROTATION_STEP_S = 1e-7, 4e-9
@@ -178,7 +181,8 @@ def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, t
     if entry.n_classes > 1:
         tables += ROTATION_STEP_S * entry.n_classes * k**3
     tile_s += 3 * entry.n_levels * k * (CODE_S if c_module.IS_BUILT else PYTHON_CODE_S)
-    return n_tiles * (TILE_S + tile_s + entry.n_levels * LEVEL_S) + texels * (TEXEL_S + k * SAMPLE_S) + tables
+    texel_s = TEXEL_S + k * SAMPLE_S + PRODUCT_S * min(3 * n_hours * k, MOST_PRODUCTS)
+    return n_tiles * (TILE_S + tile_s + entry.n_levels * LEVEL_S) + texels * texel_s + tables
 
 
 def describe(entry: DayBasisEntry) -> list[str]:

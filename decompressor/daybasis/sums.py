@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import c_module
+from .entry import MOST_PRODUCTS
 from .transform.rotations import SMALL_PRODUCT
 
 MANTISSA_BITS = 24
@@ -49,7 +50,7 @@ def reach_of(values: np.ndarray, table: np.ndarray) -> Reach:
 
 
 def are_exact(maps: np.ndarray, reach: Reach, exponents: np.ndarray, precision: int) -> bool:
-    """Whether all sums of a tile are exact in float32, whatever their order.
+    """Whether all sums of a tile are exact in float32, whatever their order, as far as can be told in little time.
 
     Products are multiples of 2^-P; sums whose magnitudes stay under 2^(24 - P) lose nothing.
 
@@ -69,8 +70,9 @@ def are_exact(maps: np.ndarray, reach: Reach, exponents: np.ndarray, precision: 
     if float(reach.peaks.astype(np.float64) @ largest) <= room:
         return True
     sizes = np.abs(maps).reshape(len(maps), -1)
-    if float(np.einsum("k,kn->n", reach.peaks, sizes).max()) <= room:
-        return True
+    sizes = sizes[:, np.einsum("k,kn->n", reach.peaks, sizes) > room]
+    if reach.rows.size * sizes.shape[1] > MOST_PRODUCTS * maps[0].size:
+        return False
     chunk = max(1, SMALL_PRODUCT // reach.rows.size)
     parts = (sizes[:, first : first + chunk] for first in range(0, sizes.shape[1], chunk))
     return all(float((reach.rows @ part).max()) <= room for part in parts)

@@ -60,5 +60,5 @@ def test_models_of_many_small_tiles_take_too_long(tmp_path: Path) -> None:
     metadata["lightmaps"][0]["model"].update(n_components=1024, exponents=[0] * 1025, n_levels=12, tile=8)
     path = tmp_path / "a.tod"
     path.write_bytes(put_together(metadata, stored))
-    with pytest.raises(LimitExceededError, match="decoding would take about .* s for a frame"):
+    with pytest.raises(LimitExceededError, match=r"decoding would take about .* s for a frame"):
         decode_all(path)
