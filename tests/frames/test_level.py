@@ -87,3 +87,11 @@ def test_a_lightmap_called_png_hides_no_others_in_silence(level: Path) -> None:
     (level / "roof").rename(level / "png")
     assert not is_dataset(level)
     assert any("png/ is the day; hall, yard beside it left out" in line for line in read_day(level).warnings)
+
+
+def test_lightmaps_behind_links_have_the_names_of_the_links(level: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for name in ("one", "other"):
+        (linked / name).symlink_to(level / "hall")
+    assert [read_day(linked, lightmap=name).name for name in ("one", "other")] == ["one", "other"]
