@@ -11,6 +11,7 @@ from pathlib import Path
 
 from todpack import decompressor
 from todpack.decompressor import Archive, DamagedArchiveError, open_archive
+from todpack.decompressor.cli import frame_names
 from todpack.decompressor.files import check_outputs
 from todpack.decompressor.verify import verify_archive
 from todpack.packer.staging_folder import FolderKind
@@ -30,15 +31,15 @@ README = """# Lightmaps of a day: {names}
     python -m pip install -r requirements.txt
     python decompress.py {archive} -o frames
 
-writes every stored hour as `frames/tod_00.png` ... `frames/tod_23.png` (8-bit RGB). `python decompress.py --help`
+writes every stored hour as {frames} (8-bit RGB{what}). `python decompress.py --help`
 tells how to decode other hours, regions, NumPy arrays, and how to choose threads or CUDA.
 
 In Python, one hour or one texel at a time:
 
     from decompressor import open_archive
     with open_archive("{archive}") as archive:
-        noon = archive.decode(12.0)             # (H, W, 3) uint8
-        texel = archive.texel(10, 20, 18.5)     # (3,) uint8, the same cost anywhere
+        noon = archive.decode(12.0{of}{floats})           # (H, W, 3) {dtype}
+        texel = archive.texel(10, 20, 18.5{of}{floats})   # (3,) {dtype}, the same cost anywhere
 
 The decoder needs what `requirements.txt` names and nothing else; `--provider cuda` runs the archive's graph on a GPU.
 {core}
@@ -89,7 +90,15 @@ def _fill(folder: Path, archive_path: Path, archive: Archive) -> None:
     (folder / "decompressor" / "decompress.py").replace(folder / "decompress.py")
     has_library = copy_native(Path(decompressor.__file__).resolve().parent, folder)
     (folder / "requirements.txt").write_text(pinned_requirements(_needs_ans(archive)), encoding="utf-8")
+    first, *_, last = frame_names(archive.hours.tolist()) * 2
+    several, is_linear = len(archive.lightmaps) > 1, archive.lightmaps[0].transfer == "linear"
+    inside = "frames/LIGHTMAP/" if several else "frames/"
     text = README.format(
+        frames=f"`{inside}{first}.png` ... `{inside}{last}.png`",
+        what=" previews; `--format npy` and `bin` give linear radiance" if is_linear else "",
+        of=f", lightmap={archive.lightmaps[0].name!r}" if several else "",
+        floats=', dtype="float32"' if is_linear else "",
+        dtype="float32" if is_linear else "uint8",
         names=", ".join(lightmap.name for lightmap in archive.lightmaps[:8]),
         archive=archive_path.name,
         n_lightmaps=len(archive.lightmaps),

@@ -20,7 +20,8 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor import open_archive
-from todpack.decompressor.errors import TodpackError
+from todpack.decompressor.cli import safe_names
+from todpack.decompressor.errors import ArchiveError, TodpackError
 from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.decompressor.hours_file import hour_of_name
 from todpack.decompressor.json_fields import is_number, read_shallow
@@ -29,12 +30,13 @@ from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
 from todpack.eval.measures.score import ScoreReport, score_frames
 from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
+from todpack.frames.listing import plain_name
 from todpack.frames.silence import silenced
 
 from .environment import interpreter, make_environment, run_clean
 from .errors import SubmissionError
 from .folder import check_plain, named
-from .manifest import manifest_faults, read_manifest
+from .manifest import MANIFEST_NAME, manifest_faults, read_manifest
 
 FLAT_COLOR_FACTOR = 4.0
 LEAST_WRONG_MSE = 65.0  # 30 dB: a day of one color is no reason to fault a fair reconstruction
@@ -129,7 +131,24 @@ def _read_frames(out: Path, day: Day, faults: list[str]) -> np.ndarray | None:
     return frames
 
 
-def _without_core(python: Path, bundle: Path, archive: str, day: Day, frames: np.ndarray, result: Rehearsal) -> None:
+def _folder_of(archive: Path, lightmap: str | None) -> str:
+    """Where the frames of a lightmap lie in the folder of frames.
+
+    Raises:
+        RequestError: there is none of that name.
+    """
+    try:
+        with open_archive(archive, provider="cpu") as opened:
+            names = [one.name for one in opened.lightmaps]
+            index = names.index(opened.find(plain_name(lightmap or "")).name) if len(names) > 1 else 0
+    except ArchiveError:  # decompress.py says so
+        return "."
+    return "." if len(names) == 1 else safe_names(names)[index]
+
+
+def _without_core(
+    python: Path, bundle: Path, archive: str, place: str, day: Day, frames: np.ndarray, result: Rehearsal
+) -> None:
     """Run the bundle again as where its native core cannot be loaded: the frames must be the same."""
     cores = sorted((bundle / "decompressor").glob("_native*"))
     if not cores:
@@ -142,15 +161,16 @@ def _without_core(python: Path, bundle: Path, archive: str, day: Day, frames: np
     except SubmissionError as error:
         result.faults.append(f"without the native core: {error}")
         return
-    plain = _read_frames(out, day, result.faults)
+    plain = _read_frames(out / place, day, result.faults)
     if plain is not None and not np.array_equal(plain, frames):
         result.faults.append("frames: expected the same without the native core, found others")
 
 
-def _compare_with_library(bundle: Path, archive: str, day: Day, frames: np.ndarray, faults: list[str]) -> None:
-    with open_archive(bundle / archive, provider="cpu") as opened:
+def _compare_with_library(archive: Path, lightmap: str | None, day: Day, frames: np.ndarray, faults: list[str]) -> None:
+    with open_archive(archive, provider="cpu") as opened:
+        stored = opened.find(plain_name(lightmap or "") if len(opened.lightmaps) > 1 else 0)
         for t, time_h in enumerate(day.hours):
-            difference = np.abs(opened.decode(float(time_h)).astype(np.int16) - frames[t]).max(axis=2)
+            difference = np.abs(stored.decode(float(time_h)).astype(np.int16) - frames[t]).max(axis=2)
             share = float((difference <= 1).mean())
             if share < AGREEING_SHARE:
                 faults.append(
@@ -176,6 +196,7 @@ def check(
     *,
     lpips: Lpips | LpipsAbsent,
     reading: ReadOptions = AS_FOUND,
+    lightmap: str | None = None,
     python: Path | None = None,
     threads: int = 2,
     report_path: Path | None = None,
@@ -188,6 +209,7 @@ def check(
         data: The originals.
         lpips: The measure, or why it is absent.
         reading: How the originals are read.
+        lightmap: Which one of a level is compared and scored; all are decoded.
         python: Interpreter to use instead of a new virtual environment.
         threads: Decoder threads.
         report_path: Where report.json goes; None is beside the folder.
@@ -208,7 +230,7 @@ def check(
         check_replaced([report_path], overwrite=False, way="name another place by --report")
     check_output(report_path)
     archive: str = manifest["archive"]
-    day = read_day(data, **vars(reading))
+    day = read_day(data, lightmap=lightmap, **vars(reading))
     for warning in day.warnings:
         say(warning)
     if day.transfer != "srgb8":
@@ -217,11 +239,12 @@ def check(
             "--layout contest"
         )
     result = Rehearsal(faults=manifest_faults(folder, manifest), threads=threads, cpu=cpu_name())
-    result.bundle_bytes = sum(f["bytes"] for f in manifest["files"].values())
+    result.bundle_bytes = sum(f["bytes"] for f in manifest["files"].values()) + (folder / MANIFEST_NAME).stat().st_size
     with tempfile.TemporaryDirectory(prefix="todpack-check-") as scratch_name:
         scratch = Path(scratch_name)
         bundle, out = scratch / "submission", scratch / "frames"
         shutil.copytree(folder, bundle)
+        place = _folder_of(bundle / archive, lightmap)
         if python is None:
             say("new virtual environment with only requirements.txt")
             python = make_environment(scratch / "venv", bundle / "requirements.txt")
@@ -232,13 +255,13 @@ def check(
             result.faults.append(str(error))
         else:
             result.frame_ms_median = float(np.median(frame_ms))
-            frames = _read_frames(out, day, result.faults)
+            frames = _read_frames(out / place, day, result.faults)
             if frames is not None:
                 say("python decompress.py without the native core")
-                _without_core(python, bundle, archive, day, frames, result)
+                _without_core(python, bundle, archive, place, day, frames, result)
                 say("comparing and scoring the frames")
                 try:
-                    _compare_with_library(bundle, archive, day, frames, result.faults)
+                    _compare_with_library(bundle / archive, lightmap, day, frames, result.faults)
                 except TodpackError as error:
                     result.faults.append(f"{archive}: {error}")
                 _compare_with_flat_color(day, frames, result.faults)

@@ -94,6 +94,7 @@ def build_command(
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The original frames.")
 @frame_options
+@click.option("--lightmap", help="Which one of a level is compared and scored.  [default: the only one]")
 @click.option("--python", type=click.Path(path_type=Path), help="Use this interpreter instead of a new environment.")
 @click.option("--threads", type=click.IntRange(1, MOST_THREADS), default=2, show_default=True, help="Decoder threads.")
 @click.option("--report", type=click.Path(path_type=Path), help="Where to write report.json.  [default: beside FOLDER]")
@@ -111,6 +112,7 @@ def check_command(
     folder: Path,
     data: Path,
     reading: ReadOptions,
+    lightmap: str | None,
     python: Path | None,
     threads: int,
     report: Path | None,
@@ -135,8 +137,8 @@ def check_command(
     from .check import check
 
     result = check(
-        folder, data, lpips=lpips, reading=reading, python=python, threads=threads, report_path=report,
-        say=lambda line: click.echo(f"todpack: {line}", err=True),
+        folder, data, lpips=lpips, reading=reading, lightmap=lightmap, python=python, threads=threads,
+        report_path=report, say=lambda line: click.echo(f"todpack: {line}", err=True),
     )  # fmt: skip
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2, sort_keys=True))

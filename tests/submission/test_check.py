@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import make_day, write_day
 from tests.packer.micro_run import write_micro_run
 from todpack.cli import main
 from todpack.decompressor import open_archive
@@ -245,3 +246,18 @@ def test_frames_are_taken_by_their_hours() -> None:
     names = ["tod_05.png", "tod_05.90.png", "tod_06.png", "tod_18.png", "tod_18.10.png"]
     assert [file.name for file in sorted(map(Path, sorted(names)), key=_by_hour)] == names
     assert sorted(names) != names
+
+
+def test_a_lightmap_of_a_level_is_rehearsed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, name in enumerate(("hall", "a b")):
+        write_day(tmp_path / "level" / name, make_day(16, 16, 24, seed)[0], None)
+    assert main(["compress", str(tmp_path / "level"), "-o", str(tmp_path / "a.tod")]) == 0
+    assert main(["submit", "build", str(tmp_path / "a.tod"), "-o", str(tmp_path / "bundle")]) == 0
+    readme = (tmp_path / "bundle" / "README.md").read_text()
+    assert "`frames/LIGHTMAP/tod_00.png` ... `frames/LIGHTMAP/tod_23.png` (8-bit RGB)" in readme
+    for name in ("hall", "a b"):
+        assert command(tmp_path / "bundle", tmp_path / "level", "--lightmap", name) == 0
+        assert "PASSED" in capsys.readouterr().out
+    assert command(tmp_path / "bundle", tmp_path / "level" / "hall", "--lightmap", "a b") == 1
+    assert command(tmp_path / "bundle", tmp_path / "level") == 1
+    assert "choose one by --lightmap" in capsys.readouterr().err
