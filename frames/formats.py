@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -165,7 +165,8 @@ def _read_tiff(path: Path) -> Picture:
     if not all(isinstance(value, tuple) and all(isinstance(one, int) for one in value) for value in (bits, kinds)):
         raise DataError(f"{path}: expected whole numbers of bits a sample, found {bits!r}")
     if max(bits) <= 8 and set(kinds) == {1}:
-        return _read_8_bit(path)
+        picture, turned = _read_8_bit(path), tags.get(ORIENTATION_TAG, 1)  # by Pillow, which forgets the tag
+        return replace(picture, orientation=turned) if turned in range(2, 9) else picture
     if len(set(bits)) > 1 or bits[0] not in (8, 16, 32, 64):
         raise DataError(f"{path}: expected samples of 8, 16, 32 or 64 bits, found {', '.join(map(str, bits))}")
     if tags.get(262) not in (1, 2):

@@ -38,6 +38,8 @@ def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid
     Raises:
         DataError: another shape or type, times that do not ascend, radiance that is clearly negative or not finite.
     """
+    if isinstance(frames, np.ma.MaskedArray):
+        raise DataError("frames: expected a plain array, found a masked one; say which texels are valid")
     if frames.ndim != 4 or frames.shape[3] != 3 or len(frames) < 2 or 0 in frames.shape:
         raise DataError(f"frames: expected an array of shape (T, H, W, 3) with T >= 2, found {frames.shape}")
     if frames.dtype not in (np.uint8, np.float32):

@@ -16,7 +16,7 @@ def hours_of_lines(lines: Sequence[str], where: object, files: Sequence[Path]) -
     """The time of each frame.
 
     A line is a time, or the name of a frame and its time; a first line without a time is a heading, `#` begins a
-    comment. A single line may hold all times.
+    comment. A single line may hold all times. Between tabs and semicolons a comma may be a decimal point.
 
     Args:
         lines: Of the list.
@@ -42,6 +42,8 @@ def hours_of_lines(lines: Sequence[str], where: object, files: Sequence[Path]) -
             if number == rows[0][0] and len(rows) > 1:
                 continue
             raise DataError(f"{where}: line {number}: expected a time such as 5.9 or 05:54, found {fields[-1]!r:.80}")
+        if len(fields) > 2:
+            raise DataError(f"{where}: line {number}: expected a name and a time, found {len(fields)} fields")
         if len(fields) > 1:
             if fields[0] in by_name:
                 raise DataError(f"{where}: line {number}: expected each frame once, found {fields[0]!r} again")
@@ -52,8 +54,11 @@ def hours_of_lines(lines: Sequence[str], where: object, files: Sequence[Path]) -
 
 
 def _fields(text: str) -> list[str]:
-    fields = re.split(r"[,;\t]", text) if re.search(r"[,;\t]", text) else text.split()
-    return [field.strip().strip("\"' ") for field in fields if field.strip()]
+    separator = next((one for one in "\t;," if one in text), None)
+    fields = [field.strip().strip("\"' ") for field in text.split(separator) if field.strip()]
+    if separator in ("\t", ";"):
+        fields = [re.sub(r"^([0-9]+),([0-9]+)$", r"\1.\2", field) for field in fields]
+    return fields
 
 
 def _of_order(times: list[float], where: object, files: Sequence[Path]) -> list[float]:

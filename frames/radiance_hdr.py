@@ -21,7 +21,7 @@ _SIZE_LINE = re.compile(rb"([-+])([XY]) +(\d{1,9}) +([-+])([XY]) +(\d{1,9})")
 
 
 def read_radiance(path: Path) -> Picture:
-    """Read a picture, divided by the EXPOSURE of its header, upright.
+    """Read a picture, divided by EXPOSURE and COLORCORR of its header, upright.
 
     Raises:
         DataError: it is damaged, or its colors are XYZ.
@@ -36,13 +36,16 @@ def read_radiance(path: Path) -> Picture:
     size = _SIZE_LINE.fullmatch(size_line.strip())
     if size is None or {size[2], size[5]} != {b"X", b"Y"}:
         raise DataError(f"{path}: expected a size such as -Y 256 +X 512, found {size_line[:40]!r}")
-    exposure = 1.0
+    exposure = np.ones(3)
     for line in head.splitlines():
         name, _, value = line.partition(b"=")
         if name.strip() == b"FORMAT" and value.strip() != b"32-bit_rle_rgbe":
             raise DataError(f"{path}: expected FORMAT=32-bit_rle_rgbe, found {value.strip()[:40].decode('latin-1')}")
         if name.strip() == b"EXPOSURE":
-            exposure *= _number(value, path)
+            exposure *= _number(value, "an EXPOSURE", path)
+        if name.strip() == b"COLORCORR":
+            factors = (*value.split(), b"", b"", b"")[:3]
+            exposure *= [_number(factor, "three numbers of COLORCORR", path) for factor in factors]
     n_lines, length = int(size[3]), int(size[6])
     if n_lines * length > _MAX_TEXELS:
         raise DataError(f"{path}: expected at most {_MAX_TEXELS} texels, found {n_lines} x {length}")
@@ -57,14 +60,14 @@ def read_radiance(path: Path) -> Picture:
     signs = {size[2]: size[1], size[5]: size[4]}
     values = values[:: 1 if signs[b"Y"] == b"-" else -1, :: 1 if signs[b"X"] == b"+" else -1]
     with np.errstate(over="ignore"):  # infinite radiance is refused with its place, as in any format
-        return Picture(np.ascontiguousarray(values / np.float32(exposure), np.float32))
+        return Picture(np.ascontiguousarray(values / exposure.astype(np.float32), np.float32))
 
 
-def _number(value: bytes, path: Path) -> float:
+def _number(value: bytes, what: str, path: Path) -> float:
     try:
         number = float(value)
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise DataError(f"{path}: expected an EXPOSURE > 0, found {value.strip()[:40].decode('latin-1')}")
+        raise DataError(f"{path}: expected {what} > 0, found {value.strip()[:40].decode('latin-1')}")
     return number

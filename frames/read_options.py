@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,10 +61,12 @@ class ReadOptions:
 
     @property
     def words(self) -> list[str]:
-        """The same as words of a command line."""
+        """The same as words of a command line, which mean the same in any folder."""
         hours = self.hours if isinstance(self.hours, str | None) else ",".join(f"{hour:.17g}" for hour in self.hours)
+        if hours is not None and os.path.isfile(hours):
+            hours = os.path.abspath(hours)
         given = {
-            "--mask": self.mask,
+            "--mask": self.mask if self.mask_file is None else os.path.abspath(self.mask_file),
             "--hours": hours,
             "--first-hour": None if self.first_hour is None else f"{self.first_hour:.17g}",
             "--encoding": None if self.encoding == "none" else self.encoding,

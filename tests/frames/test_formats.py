@@ -189,6 +189,7 @@ def test_orientation_is_applied(tmp_path: Path, orientation: int, name: str) -> 
     picture = read_picture(path)
     assert expected.shape == ((8, 16, 3) if orientation < 5 else (16, 8, 3))
     np.testing.assert_array_equal(picture.rgb, expected)
+    assert picture.orientation == orientation
 
 
 DEEP = RNG.integers(0, 65536, (5, 7, 3)).astype(np.uint16)

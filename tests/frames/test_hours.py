@@ -163,6 +163,13 @@ def test_first_hour_is_for_counters() -> None:
         times_of(["1.png", "2.png"], first_hour=1, hours="1,2")
 
 
+@pytest.mark.parametrize("row", ["a.png,5.9,1", "a.png;5.9;1", "a.png,5,9", "a.png 5 9"])
+def test_a_row_is_a_name_and_a_time(tmp_path: Path, row: str) -> None:
+    (tmp_path / "hours.txt").write_text(f"name, hour, exposure\n{row}\nb.png 6\n")
+    with pytest.raises(DataError, match=r"hours\.txt: line 2: expected a name and a time, found 3 fields"):
+        find_times(tmp_path, [tmp_path / "a.png", tmp_path / "b.png"])
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -172,6 +179,8 @@ def test_first_hour_is_for_counters() -> None:
         "file,hour\nb.png,5.9\na.png,5\nc.png,6\n",
         '"a.png";"5"\n"b.png";"05:54"\n"c.png";"6am"\n',
         "a 5\nb 5.9\nc 6\n",
+        "name;hour\na.png;5\nb.png;5,9\nc.png;6,0\n",
+        "5\t5,9\t6\n",
     ],
 )
 @pytest.mark.parametrize("place", ["day/hours.txt", "hours.csv", "elsewhere.txt"])

@@ -51,9 +51,15 @@ def test_exposures_are_divided_out(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_radiance(path).rgb, VALUES / 8, rtol=1e-6)
 
 
+def test_color_corrections_are_divided_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.hdr", header="EXPOSURE=2\nCOLORCORR= 1 2 0.5\n")
+    np.testing.assert_allclose(read_radiance(path).rgb, VALUES / [2, 4, 1], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"header": "COLORCORR=1 2 0\n"}, "expected three numbers of COLORCORR > 0, found 0"),
         ({"header": "FORMAT=32-bit_rle_xyze\n"}, "expected FORMAT=32-bit_rle_rgbe, found 32-bit_rle_xyze"),
         ({"header": "EXPOSURE=no\n"}, "expected an EXPOSURE > 0, found no"),
         ({"size": "-Y 3"}, "expected a size such as -Y 256"),
