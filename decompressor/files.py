@@ -16,6 +16,8 @@ from .staging import MAX_NAME_BYTES, staged, work_folder
 
 FRAMES = "png"
 """Folder in a folder of inputs that is read in its place."""
+_guarded: set[Path] = set()
+"""Outputs that take the place of nothing but what todpack wrote, until they are written."""
 NEVER_READ = (".tod", ".html", ".mp4")
 """Suffixes of outputs that may lie in a folder of inputs: no command reads them there."""
 
@@ -97,9 +99,10 @@ def check_replaced(paths: Iterable[Path], *, overwrite: bool, way: str = "replac
     Raises:
         OutputError: one is there, and is another's.
     """
-    for path in paths if not overwrite else ():
-        if path.is_file() and not is_earlier_output(path):
+    for path in paths:
+        if not overwrite and path.is_file() and not is_earlier_output(path):
             raise OutputError(f"{path}: is there, and was not written by todpack; {way}")
+        (_guarded.discard if overwrite else _guarded.add)(place_of(path))
 
 
 def check_outputs(
@@ -169,7 +172,10 @@ def write_atomic(
                     os.fsync(file.fileno())
             if check is not None:
                 check(staging)
+            if place_of(path) in _guarded:  # somebody may have written there during the work
+                check_replaced([path], overwrite=False)
             os.replace(staging, path)
+            _guarded.discard(place_of(path))
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
