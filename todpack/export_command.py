@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MANIFEST = "export.json"
 MARK, MARK_VERSION = "todpack_export", 1
 _MAX_MANIFEST_BYTES = 1 << 24
+MAPS_FACTOR = 3
+"""Of the reader's limits: NumPy, which has the maps as floats, takes about twice the memory of the native core."""
 
 
 def written_files(folder: Path) -> set[str] | None:
@@ -46,10 +48,13 @@ def _opened(source: Path, profile: str) -> Iterator[Archive]:
         PackError: a run that the profile does not take.
     """
     from todpack.decompressor import open_archive
+    from todpack.decompressor.limits import DEFAULT_LIMITS
     from todpack.packer.errors import PackError
 
     if not source.is_dir():
-        with open_archive(source, decoder="reference" if profile not in (FRAMES, PARTS) else None) as archive:
+        has_maps = profile not in (FRAMES, PARTS)
+        limits = DEFAULT_LIMITS.scaled(MAPS_FACTOR if has_maps else 1)
+        with open_archive(source, decoder="reference" if has_maps else None, limits=limits) as archive:
             yield archive
         return
     if profile != PARTS:
