@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from .errors import PackError
 
-MIN_STEP, MAX_STEP = 0.25, 1024.0
+MIN_STEP, MAX_STEP = 0.05, 1024.0
 MAX_TRIALS = 14
 PSNR_TOLERANCE_DB = 0.05  # above the target
 SIZE_TOLERANCE = 0.008  # of the target, below it
@@ -108,7 +108,7 @@ def search_step(
     nearest: AnyTrial | None = None
     at = math.log2(start)
     for _ in range(MAX_TRIALS):
-        day = pack(2.0**at)
+        day = pack(max(2.0**at, MIN_STEP))
         value = height(day)
         if math.isnan(value):
             return day
@@ -157,7 +157,7 @@ def approach_step(
     slope, near = (PSNR_PER_OCTAVE_DB, NEAR_DB) if by_psnr else (LOG_SIZE_PER_OCTAVE, NEAR_SIZE)
     at, before = math.log2(start), None
     for _ in range(MAX_APPROACHES):
-        day = pack(2.0**at)
+        day = pack(max(2.0**at, MIN_STEP))
         if by_psnr and math.isnan(day.psnr_db):
             break
         value = min(day.psnr_db, CEILING_DB) if by_psnr else math.log(day.size_bytes)
@@ -169,7 +169,7 @@ def approach_step(
         at = min(max(at, math.log2(MIN_STEP)), math.log2(MAX_STEP))
         if abs(gap) <= near:
             break
-    return float(2.0**at)
+    return max(float(2.0**at), MIN_STEP)
 
 
 def _next_step(
