@@ -94,13 +94,13 @@ class CodedGridMlpDecoder(TiledDecoder[np.ndarray]):
 
     def _native(self, place: Place) -> np.ndarray:
         """`decode_maps` in C, with the same bits."""
-        stored = self._stored
+        stored, valid = self._stored, self._stored.mask(place)
         with stored.errors_of(place):
             tile = native.decode_tile(
                 stored.stream(place),
-                stored.mask(place),
+                valid,
                 stored.entry,
-                stored.blocks(place),
+                stored.blocks(place, is_empty=not valid.any()),
                 self._native_rotations,
                 native.RADIANCE,
                 dilates=self._file.gutter == "dilate",

@@ -111,7 +111,7 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
                 stored.stream(place),
                 valid,
                 stored.entry,
-                stored.blocks(place),
+                stored.blocks(place, is_empty=not valid.any()),
                 self._rotations,
                 self._signal,
                 dilates=self._file.gutter == "dilate",

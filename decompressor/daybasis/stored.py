@@ -153,10 +153,10 @@ class Stored:
         coefficients, _ = self._tile_sections(place.number)
         return self.file.container.read_bytes(coefficients)
 
-    def blocks(self, place: Place) -> np.ndarray:
-        """Region of each block of a tile, (rows, columns) uint8."""
+    def blocks(self, place: Place, *, is_empty: bool = False) -> np.ndarray:
+        """Region of each block of a tile, (rows, columns) uint8; nobody looks at those of an empty one."""
         shape = TileGrid(*place.shape, BLOCK).shape
-        if self.entry.n_classes == 1:
+        if self.entry.n_classes == 1 or is_empty:
             return np.zeros(shape, np.uint8)
         _, classes = self._tile_sections(place.number)
         blocks = self.file.container.read_array(classes)

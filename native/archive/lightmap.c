@@ -245,15 +245,15 @@ TodRegion tod_tile_region(const TodLightmap *lightmap, int32_t number)
                        info->width - x < info->tile ? info->width : x + info->tile};
 }
 
-/* Regions of the blocks of a tile, from `scratch`. */
-static TodStatus read_blocks(const TodLightmap *lightmap, int32_t number, TodTileSpec *spec, TodArena *scratch,
-                             TodError *error)
+/* Regions of the blocks of a tile, from `scratch`; of an empty one nobody looks at them. */
+static TodStatus read_blocks(const TodLightmap *lightmap, int32_t number, int is_empty, TodTileSpec *spec,
+                             TodArena *scratch, TodError *error)
 {
     TodRegions *regions = &spec->regions;
     regions->n_regions = lightmap->entry->n_classes;
     regions->rows = (spec->height + TOD_BLOCK - 1) / TOD_BLOCK;
     regions->columns = (spec->width + TOD_BLOCK - 1) / TOD_BLOCK;
-    if (!lightmap->rotations)
+    if (!lightmap->rotations || is_empty)
         return TOD_OK;
     char name[NAME_BYTES];
     const TodSection *section;
@@ -307,13 +307,13 @@ static TodStatus decode_tile(const TodLightmap *lightmap, int32_t number, TodTil
         return tod_fail_at(error, TOD_NO_MEMORY, lightmap->entry->info.name);
     tod_unpack_mask(&lightmap->mask, place, valid, spec.valid_stride);
     spec.valid = valid;
-    tod_write(name, sizeof name, "%d/coefficients", number);
-    if (read_own(lightmap, name, &section, scratch, &bytes, error) != TOD_OK ||
-        read_blocks(lightmap, number, &spec, scratch, error) != TOD_OK)
-        return error->status;
     size_t n_valid = 0;
     for (size_t i = 0; i < n_texels; i++)
         n_valid += valid[i];
+    tod_write(name, sizeof name, "%d/coefficients", number);
+    if (read_own(lightmap, name, &section, scratch, &bytes, error) != TOD_OK ||
+        read_blocks(lightmap, number, n_valid == 0, &spec, scratch, error) != TOD_OK)
+        return error->status;
     memset(&stream, 0, sizeof stream);
     TodStatus status = TOD_OK;
     if (n_valid)

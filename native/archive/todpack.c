@@ -371,6 +371,8 @@ static TodStatus decode_times(const TodArchive *archive, int32_t lightmap, const
     Job job = {use_lightmap(archive, lightmap, &error), {0, 0, 0, 0}, kept, n, targets, NULL, NULL};
     if (job.lightmap && n < 0)
         tod_fail(&error, TOD_BAD_ARGUMENT, "times: expected some, found %d", n);
+    else if (job.lightmap && n && (!times_h || !targets))
+        tod_fail(&error, TOD_BAD_ARGUMENT, "times, targets: expected %d of each, found NULL", n);
     else if (job.lightmap && check_region(&job.lightmap->entry->info, region, &job.region, &error) == TOD_OK && n) {
         TodArena scratch;
         tod_arena_open(&scratch, archive->options.scratch, HELD_GRAIN);
@@ -431,6 +433,8 @@ TodStatus tod_map(const TodArchive *archive, int32_t lightmap, int32_t k, const 
     const TodLightmap *used = use_lightmap(archive, lightmap, &error);
     if (used && (k < 0 || k >= used->entry->info.n_maps))
         tod_fail(&error, TOD_BAD_ARGUMENT, "map: expected 0..%d, found %d", used->entry->info.n_maps - 1, k);
+    else if (used && !map)
+        tod_fail(&error, TOD_BAD_ARGUMENT, "map: expected room for it, found NULL");
     else if (used && check_region(&used->entry->info, region, &checked, &error) == TOD_OK) {
         const int32_t side = used->entry->info.tile;
         for (int32_t row = checked.y0 / side; row <= (checked.y1 - 1) / side; row++)

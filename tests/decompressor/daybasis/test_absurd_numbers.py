@@ -62,3 +62,11 @@ def test_models_of_many_small_tiles_take_too_long(tmp_path: Path) -> None:
     path.write_bytes(put_together(metadata, stored))
     with pytest.raises(LimitExceededError, match=r"decoding would take about .* s for a frame"):
         decode_all(path)
+
+
+@pytest.mark.parametrize("name", ["regions-of-an-empty-tile", "no-regions-of-an-empty-tile"])
+@pytest.mark.parametrize("decoder", ["native", "onnx", "reference"])
+def test_nobody_looks_at_the_regions_of_an_empty_tile(name: str, decoder: str) -> None:
+    path = GOLDEN.parents[1] / "fuzz" / "cases" / "decoders" / name
+    with open_archive(path, decoder=decoder) as archive:
+        assert archive.decode(0.0).shape == (32, 64, 3)

@@ -17,7 +17,7 @@ from tests.decompressor.forge import HEADER_BYTES, put_together, take_apart, wit
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import InvalidMetadataError
 
-from .binding import Error, Library, LibraryError
+from .binding import Error, Library, LibraryError, Target
 
 pytestmark = pytest.mark.thorough  # the library is compiled first
 
@@ -189,6 +189,19 @@ def test_arguments(library: Library) -> None:
     ):
         archive.decode(0.0)
     assert caught.value.status == STATUS["BAD_ARGUMENT"]
+
+
+def test_pointers_that_are_null(library: Library) -> None:
+    """What a caller forgot is told, where there is no room for anything else."""
+    with library.open(DATA) as archive:
+        hours, frame = (c.c_double * 1)(0.0), np.empty((37, 45, 3), np.uint8)
+        target = (Target * 1)(Target(frame.ctypes.data, 0, frame.nbytes, 0))
+        for times, targets in ((None, target), (hours, None)):
+            with pytest.raises(LibraryError, match="times, targets: expected 1 of each, found NULL") as caught:
+                archive._call(library.c.tod_decode_times, 0, times, 1, None, targets)
+            assert caught.value.status == STATUS["BAD_ARGUMENT"]
+        with pytest.raises(LibraryError, match="map: expected room for it, found NULL"):
+            archive._call(library.c.tod_map, 0, 0, None, None, c.c_size_t(0))
 
 
 def test_limits(library: Library) -> None:
