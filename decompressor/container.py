@@ -16,6 +16,7 @@ import numpy as np
 
 from . import c_module
 from .bits import EntropyError, zigzag
+from .cached import cached_property
 from .errors import (
     ArchiveError,
     DamagedArchiveError,
@@ -290,6 +291,11 @@ class Container:
         if width > 1:
             decoded = np.frombuffer(decoded, np.uint8).reshape(width, -1).T.tobytes()
         return decoded
+
+    @cached_property
+    def serial_sections(self) -> tuple[str, ...]:
+        """Names of those whose integers are read bit by bit."""
+        return tuple(name for name, section in self.sections.items() if section.codec == "adaptive")
 
     def serial_seconds(self, name: str) -> float:
         """Seconds of one core, an estimate, that a section's integers take bit by bit; of one that is not there, 0."""

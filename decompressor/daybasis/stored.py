@@ -18,7 +18,7 @@ from ..graphs.runtime import Graph
 from ..graphs.shapes import FRAME_TEXELS, GraphInputs
 from ..grid import Place, TileGrid, ceil_div
 from ..lightmap_file import LightmapFile
-from .entry import DayBasisEntry, frame_seconds, tiles_of
+from .entry import DayBasisEntry, frame_seconds
 from .frame_graph import AffineFrame, read_affine_frame
 from .standard_graph import makes_standard_matrix
 from .transform.rotations import BLOCK
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .temporal.matrix import TemporalMatrix
 
 ZIGZAG_DTYPES = ("<u2", "<i4")
+COEFFICIENTS, CLASSES = "/coefficients", "/classes"
+"""Ends of the names of a tile's sections."""
 MAX_CACHED_TIMES = 64  # whose matrices a decoder keeps
 
 
@@ -40,13 +42,12 @@ class Stored:
 
     def __init__(self, file: LightmapFile, entry: DayBasisEntry) -> None:
         self.file, self.entry = file, entry
-        n_hours, n_tiles = len(file.archive.hours), len(tiles_of(file.entry, entry))
-        tile_s = max(sum(map(file.container.serial_seconds, self._tile_sections(n))) for n in range(n_tiles))
-        file.time.take(frame_seconds(file.entry, entry, n_hours, tile_s), f"{file.container.path}: decoding")
+        container, of_tiles = file.container, (COEFFICIENTS, CLASSES)
+        own = (name for name in container.serial_sections if name.startswith(file.section("")))
+        tile_s = 2 * max((container.serial_seconds(name) for name in own if name.endswith(of_tiles)), default=0.0)
+        seconds = frame_seconds(file.entry, entry, len(file.archive.hours), tile_s)
+        file.time.take(seconds, f"{container.path}: decoding")
         file.mask.check()
-
-    def _tile_sections(self, number: int) -> tuple[str, str]:
-        return self.file.section(f"{number}/coefficients"), self.file.section(f"{number}/classes")
 
     def _read_zigzag(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """int64 signed integers of one of the lightmap's sections."""
@@ -150,15 +151,14 @@ class Stored:
     def stream(self, place: Place) -> bytes:
         """Coefficient stream of a tile; refused where its maps would be too large."""
         self.file.check_latents(4 * self.entry.n_components * math.prod(place.shape))
-        coefficients, _ = self._tile_sections(place.number)
-        return self.file.container.read_bytes(coefficients)
+        return self.file.container.read_bytes(self.file.section(f"{place.number}{COEFFICIENTS}"))
 
     def blocks(self, place: Place, *, is_empty: bool = False) -> np.ndarray:
         """Region of each block of a tile, (rows, columns) uint8; nobody looks at those of an empty one."""
         shape = TileGrid(*place.shape, BLOCK).shape
         if self.entry.n_classes == 1 or is_empty:
             return np.zeros(shape, np.uint8)
-        _, classes = self._tile_sections(place.number)
+        classes = self.file.section(f"{place.number}{CLASSES}")
         blocks = self.file.container.read_array(classes)
         if blocks.shape != shape or blocks.dtype != np.uint8 or int(blocks.max()) >= self.entry.n_classes:
             raise self.file.container.invalid(
