@@ -125,7 +125,7 @@ def test_a_flat_space_is_searched_with_repeats(here: Path) -> None:
     fixed |= {"samples_per_epoch": 480, "batch_size": 480, "device": "cpu"}
     space = {"hidden": [4, 8], "lr": [1e-3], **{name: [value] for name, value in fixed.items()}}
     Path("space.json").write_text(json.dumps(space))
-    words = "run_search --space space.json --data_dir day --out_base trials --no_lpips --repeats 2"
+    words = "run_search --space space.json --data_dir day --out_base trials --no_lpips --repeats 2 --num_workers 2"
     assert main(words.split()) == 0
     trials = json.loads((here / "trials" / "results.json").read_text())["trials"]
     assert len(trials) == 2
