@@ -29,11 +29,14 @@ LIES(TodTarget, stride, 4);
 LIES(TodTarget, n_bytes, 8);
 LIES(TodTarget, format, 12);
 
-/* tod_open with the options that JavaScript gives. */
+/* tod_open with the options that JavaScript gives. What a tile is estimated to take at most is twice what most take, and
+   a page has an archive that its reader chose: it takes all that the Python package does. */
 KEEP TodStatus tod_wasm_open(const void *data, size_t n_bytes, TodGutters gutters, TodArchive **archive, TodError *error)
 {
     TodOptions options;
     tod_default_options(&options);
     options.gutters = gutters;
+    options.limits.free_memory_bytes *= 2;
+    options.limits.memory_per_byte *= 2;
     return tod_open(data, n_bytes, &options, archive, error);
 }

@@ -7,7 +7,7 @@
 #define MOST_DIGITS                                                                                                    \
     800 /* more than any tie between two doubles has; of those behind only whether one is not 0 counts */
 #define MOST_WORDS 224
-#define MOST_EXPONENT 100000
+#define MOST_EXPONENT 100000000 /* more than any text has digits, which it may make up for */
 
 /* digits * 10^exponent; digits without leading zeros. */
 typedef struct Decimal {

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.decompressor.forge import put_together, set_section, take_apart
+from tests.decompressor.forge import put_together, set_section, take_apart, with_text
 from tests.golden import dilated_digests
 from todpack.decompressor import open_archive
 from todpack.decompressor.pixels import FORMATS
@@ -202,3 +202,17 @@ def test_the_dictionary_is_the_decompressors() -> None:
     text = (NATIVE / "archive" / "dictionary.c").read_text()
     numbers = text[text.index("{") + 1 : text.index("}")].replace("\n", " ").split(",")
     assert bytes(int(n) for n in numbers if n.strip()) == DICTIONARY
+
+
+@pytest.mark.parametrize("spelled", ["0." + 1_000_000 * "0" + "4e1000001", "4" + 1_000_000 * "0" + "e-1000000"])
+def test_numbers_of_many_digits_are_the_references(library: Library, spelled: str) -> None:
+    """Exponents of seven digits, which digits make up for: Python reads them whole."""
+    metadata, stored = take_apart((GOLDEN / "daybasis-ans-smooth-1.1.tod").read_bytes())
+    metadata["lightmaps"][0]["model"]["smoothing"]["bound"] = 4
+    frames = []
+    options = library.options(limits={"free_metadata_bytes": 1 << 21})
+    for text in ("4", spelled):
+        told = json.dumps(metadata).replace('"bound": 4', f'"bound": {text}').encode()
+        with library.open(with_text(told, b"".join(stored), minor=1), options) as archive:
+            frames.append(archive.decode(6.0))
+    np.testing.assert_array_equal(*frames)
