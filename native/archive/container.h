@@ -31,6 +31,7 @@ typedef struct TodContainer {
     int32_t major, minor;
     const TodSection *sections; /* by name, ascending */
     size_t n_sections;
+    uint64_t largest; /* bytes that decoding one of them takes at most */
     uint64_t start; /* of the sections in the file */
 } TodContainer;
 

@@ -41,7 +41,8 @@ TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *
     const double tile = smaller(info->height, info->tile) * smaller(info->width, info->tile);
     const double entries = 3.0 * (k + 1.0) * n_hours, turns = entry->n_classes > 1 ? entry->n_classes * k * k : 0.0;
     const double memory = BASIS_ENTRY_BYTES * entries + ROTATION_BYTES * turns + MASK_BYTES * texels +
-                          (entry->outliers ? OUTLIERS_BYTES : 0.0) + tile * (TEXEL_BYTES + SAMPLE_BYTES * k);
+                          (entry->outliers ? OUTLIERS_BYTES : 0.0) + tile * (TEXEL_BYTES + SAMPLE_BYTES * k) +
+                          (double)container->largest;
     const double most = (double)limits->free_memory_bytes + n_bytes * (double)limits->memory_per_byte;
     if (memory > most)
         return tod_fail(error, TOD_OVER_LIMIT,

@@ -96,7 +96,7 @@ TodStatus tod_read_sections(TodContainer *container, const TodJson *json, TodAre
     TodSection *sections = tod_arena_take(held, items.n, sizeof *sections);
     if (!sections)
         return tod_fail_at(error, TOD_NO_MEMORY, "metadata.json.sections");
-    uint64_t at = 0, decoded = 0;
+    uint64_t at = 0, decoded = 0, largest = 0;
     TodPlace item = items.place;
     size_t i = 0;
     for (int found = items.n && tod_first(json, &item, NULL); found; found = tod_next(json, &item, NULL), i++) {
@@ -110,6 +110,8 @@ TodStatus tod_read_sections(TodContainer *container, const TodJson *json, TodAre
             return error->status;
         at = tod_budget(at, 1, sections[i].stored_bytes);
         decoded = tod_budget(decoded, 1, sections[i].decoded_bytes);
+        const uint64_t needed = times(sections[i].decoded_bytes, tod_item_bytes(sections[i].type) > 1 ? 2 : 1);
+        largest = needed > largest ? needed : largest; /* byte planes, and items of them */
         sections[i].offset += start;
         if (at > file_bytes) /* nothing is added up beyond it */
             break;
@@ -122,5 +124,6 @@ TodStatus tod_read_sections(TodContainer *container, const TodJson *json, TodAre
                         (unsigned long long)(start + at), (unsigned long long)file_bytes);
     container->sections = sections;
     container->n_sections = items.n;
+    container->largest = largest;
     return sort_by_name(sections, items.n, error);
 }

@@ -56,6 +56,21 @@ def test_models_of_many_small_tiles_take_too_long(library: Library) -> None:
     refused(library, spoiled(spoil), "OVER_LIMIT", "decoding would take about", " ms, over the limit of")
 
 
+def test_a_section_that_decodes_to_much_is_counted(library: Library) -> None:
+    """Before it is decoded, whatever is expected in it."""
+
+    def spoil(metadata: dict[str, Any]) -> None:
+        section = next(one for one in metadata["sections"] if one["name"] == "0/basis")
+        section.update(codec="zstd", dtype="u2", shape=[1 << 26], decoded_bytes=1 << 27)
+
+    with (
+        library.open(spoiled(spoil), library.options(limits={"section_expansion": 1 << 40})) as archive,
+        pytest.raises(LibraryError, match="decoding would take about 268") as caught,
+    ):
+        archive.decode(0.0)
+    assert caught.value.status == STATUS["OVER_LIMIT"]
+
+
 def test_other_content(library: Library) -> None:
     for data in (b"", b"\x89PNG\r\n\x1a\n" + bytes(60), b"hello"):
         refused(library, data, "NOT_AN_ARCHIVE", "expected a todpack archive")
