@@ -22,9 +22,11 @@ from todpack.frames import open_contest
 from todpack.packer.dataset.estimate import LevelClock
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.dataset.workers import Task, run_local
+from todpack.packer.daybasis.config import DayBasisConfig
 from todpack.packer.daybasis.encoder import EncodedDay
 from todpack.packer.daybasis.prepared import DomainKey, Domains, PreparedDay, prepare_day
 from todpack.packer.daybasis.radiance import RadianceDomain
+from todpack.packer.errors import PackError
 from todpack.packer.progress import ProgressLine
 
 from ..errors import SubmissionError
@@ -117,7 +119,7 @@ class MeasureJob(LightmapJob):
         """Code the lightmap at each setting, store it as plain bits, decode and measure it.
 
         What settings share is made once: the day that is read, its domains, transforms, and what LPIPS takes of the
-        original.
+        original. Other domains than the usual one are left out where they do not take the lightmap.
 
         Raises:
             PackError: it cannot be coded.
@@ -132,24 +134,29 @@ class MeasureJob(LightmapJob):
         domains: Domains = dict(self.domains)
         ordered = sorted(self.settings, key=lambda one: (one.transfer, one.reweight))
         prepared: dict[str, PreparedDay] = {}
-        decoded: list[tuple[PlainLightmap, int]] = []
+        decoded: list[tuple[Setting, PlainLightmap, int]] = []
         with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch, threadpool_limits(1):
             for setting in ordered:
                 config = setting.config
                 if repr(config) not in prepared:
                     prepared.clear()  # one at a time is held
-                    prepared[repr(config)] = prepare_day(day, config, self.options, domains)
+                    try:
+                        prepared[repr(config)] = prepare_day(day, config, self.options, domains)
+                    except PackError:
+                        if setting.transfer == DayBasisConfig().transfer:
+                            raise
+                        continue  # brighter or darker than this domain takes
                 coded = prepared[repr(config)].encode(setting.q_step, self.options, self.refine)
-                decoded.append(_as_plain_bits(coded, Path(scratch)))
+                decoded.append((setting, *_as_plain_bits(coded, Path(scratch))))
             prepared.clear()
             all_figures = [Figures() for _ in decoded]
             for index, time_h in enumerate(entry.hours):
-                frames = [lightmap.radiance(time_h) for lightmap, _ in decoded]
+                frames = [lightmap.radiance(time_h) for _, lightmap, _ in decoded]
                 add_linear_frames(all_figures, day.radiance[index], frames, dataset.mask(entry, index), lpips)
         self.check_unchanged(day)
         points = [
             _point(setting, n_bytes, len(entry.hours) * _time_s(lightmap), figures)
-            for setting, (lightmap, n_bytes), figures in zip(ordered, decoded, all_figures, strict=True)
+            for (setting, lightmap, n_bytes), figures in zip(decoded, all_figures, strict=True)
         ]
         return Measurements(points, domains)
 

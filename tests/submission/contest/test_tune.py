@@ -22,6 +22,7 @@ from todpack.decompressor.daybasis.entry import read_entry
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.eval.measures.contest import read_scorer
+from todpack.packer.errors import PackError
 from todpack.submission.contest import tune
 from todpack.submission.contest.choice import NAMES, Curve, Objective, choose, interpolated_curve
 from todpack.submission.contest.rate_points import Measurements, PointCache, RatePoint
@@ -168,6 +169,19 @@ def test_a_budget_takes_what_was_measured(dataset, tmp_path):
 def test_bad_budgets(dataset, tmp_path, capsys, text, expected):
     assert main(["tune", str(dataset), "-o", str(tmp_path / "t.json"), "--budget", text]) == 2
     assert expected in capsys.readouterr().err
+
+
+def test_domains_that_do_not_take_a_lightmap_are_left_out(tmp_path):
+    radiance, valid = make_radiance(12, 12)
+    write_dataset(tmp_path / "set", {("L", 0): (1e18 * radiance, valid)})
+    tuning = Tuning(tmp_path / "set", read_scorer(), PointCache(tmp_path / "points.json"), weights=None)
+    for settings, expected in (((*FIRST[:1], OTHERS[2]), list(FIRST[:1])), ((OTHERS[2],), [])):
+        [job] = tuning._missing([settings])
+        assert [one.setting for one in job.measure().points] == expected
+    write_dataset(tmp_path / "far", {("L", 0): (1e25 * radiance, valid)})
+    [job] = Tuning(tmp_path / "far", read_scorer(), PointCache(tmp_path / "p.json"), weights=None)._missing([FIRST])
+    with pytest.raises(PackError, match="expected a brightest radiance from 1e-30 to 1e"):
+        job.measure()
 
 
 def test_steps_of_an_octave_share_a_transform(dataset):
