@@ -46,13 +46,7 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
             parts = OpenEXR.File(str(path), separate_channels=True).parts
     except (RuntimeError, ValueError, TypeError, MemoryError) as error:
         raise DataError(f"{path}: cannot be read as EXR: {' '.join(str(error).split())}") from error
-    layers: dict[str, tuple[Any, dict[str, Any]]] = {}
-    for part in parts:
-        for name, channel in part.channels.items():
-            prefix, _, short = name.rpartition(".")
-            if getattr(channel, "pixels", None) is not None:
-                # a layer of a part of the same name is that of the first
-                layers.setdefault(prefix, (part, {}))[1].setdefault(short.upper(), channel)
+    layers = _layers(parts)
     if not layers:
         raise DataError(f"{path}: cannot be read as EXR: damaged, cut short, or without plain pixels")
     part, channels = _chosen(path, layers, layer)
@@ -66,6 +60,26 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
         raise DataError(f"{path}: expected half or float channels of one resolution, found {found}")
     values = np.stack([channels[name].pixels.astype(np.float32) for name in names], axis=2)
     return picture_of(_windowed(values, part.header, path), "A" in channels, path)
+
+
+def _layers(parts: list[Any]) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """A part and its channels for each layer; where parts have data windows of their own, of the first with colors."""
+    found: dict[tuple[str, str], tuple[Any, dict[str, Any]]] = {}
+    for part in parts:
+        for name, channel in part.channels.items():
+            prefix, _, short = name.rpartition(".")
+            if getattr(channel, "pixels", None) is not None:
+                key = prefix, str(part.header["dataWindow"])
+                # a channel of a part of the same name is that of the first
+                found.setdefault(key, (part, {}))[1].setdefault(short.upper(), channel)
+    layers: dict[str, tuple[Any, dict[str, Any]]] = {}
+    for (prefix, _), one in sorted(found.items(), key=lambda item: -_rank(item[1][1])):
+        layers.setdefault(prefix, one)
+    return layers
+
+
+def _rank(channels: dict[str, Any]) -> int:
+    return 2 if {"R", "G", "B"} <= channels.keys() else 1 if "Y" in channels else 0
 
 
 def _check_sizes(file: BinaryIO, path: Path) -> None:

@@ -122,6 +122,25 @@ def test_data_window_beyond_the_display_window(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_exr(path).rgb, RADIANCE[1:6, 2:8])
 
 
+@pytest.mark.parametrize("is_first", [False, True])
+def test_colors_lie_where_their_own_part_has_them(tmp_path: Path, is_first: bool) -> None:
+    """Of a file whose depth has another data window."""
+    exr = pytest.importorskip("OpenEXR")
+    height, width = RADIANCE.shape[:2]
+
+    def header(left: int, top: int, right: int, bottom: int) -> dict[str, object]:
+        windows = {"dataWindow": ((left, top), (right, bottom)), "displayWindow": ((0, 0), (15, 11))}
+        return {"type": exr.scanlineimage, "compression": exr.ZIP_COMPRESSION, **windows}
+
+    colors = {name: np.ascontiguousarray(RADIANCE[..., n]) for n, name in enumerate("RGB")}
+    beauty = exr.Part(header(2, 1, 1 + width, height), colors, "beauty")
+    depth = exr.Part(header(0, 0, 15, 11), {"Z": np.ones((12, 16), np.float32)}, "depth")
+    exr.File([beauty, depth] if is_first else [depth, beauty]).write(str(tmp_path / "a.exr"))
+    expected = np.zeros((12, 16, 3), np.float32)
+    expected[1 : 1 + height, 2 : 2 + width] = RADIANCE
+    np.testing.assert_array_equal(read_exr(tmp_path / "a.exr").rgb, expected)
+
+
 def test_no_exr_and_damaged(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.exr").write_bytes(b"junk" * 30)
     with pytest.raises(DataError, match=r"a\.exr: expected an EXR image, found something else"):
