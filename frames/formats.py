@@ -86,17 +86,21 @@ def _orientation(image: Image.Image, path: Path) -> int:
     return turned
 
 
-def _is_deep_png(path: Path) -> bool:
+def _png_depth(path: Path) -> int:
+    """Bits of a sample; 0 of what is no PNG."""
     with path.open("rb") as file:
         header = file.read(_PNG_BIT_DEPTH_OFFSET + 1)
-    return header.startswith(_PNG_SIGNATURE) and len(header) > _PNG_BIT_DEPTH_OFFSET and header[-1] > 8
+    is_png = header.startswith(_PNG_SIGNATURE) and len(header) > _PNG_BIT_DEPTH_OFFSET
+    return header[-1] if is_png else 0
 
 
 def _read_8_bit(path: Path) -> Picture:
-    if _is_deep_png(path):  # Pillow would give the upper half of each sample
+    if (depth := _png_depth(path)) > 8:  # Pillow would give the upper half of each sample
         raise DataError(f"{path}: expected 8 bits by its name, found a PNG of 16; name it .png")
     image = _opened(path)
     orientation = _orientation(image, path)
+    if depth in (2, 4) and image.mode == "L" and "transparency" in image.info:  # Pillow scales the samples alone
+        image.info["transparency"] *= 255 // ((1 << depth) - 1)
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         if image.mode not in _PLAIN_MODES | _ALPHA_MODES:
             raise DataError(f"{path}: expected 8-bit RGB, gray or palette, found mode {image.mode}")
@@ -118,7 +122,7 @@ def _decoded(path: Path, what: str, decode: Callable[[bytes], np.ndarray]) -> np
 
 
 def _read_png(path: Path) -> Picture:
-    if not _is_deep_png(path):
+    if _png_depth(path) <= 8:
         return _read_8_bit(path)
     with needs("hdr", f"{path}: a PNG of 16 bits"):
         import imagecodecs

@@ -1,4 +1,4 @@
-"""PNG whose data end early: none is read with black rows."""
+"""PNG by hand: whose data end early, of few bits."""
 
 from __future__ import annotations
 
@@ -69,3 +69,19 @@ def test_black_rows_that_are_there(tmp_path: Path, mode: str, width: int) -> Non
     Image.new(mode, (width, 5)).save(tmp_path / "a.png")
     assert has_all_rows(tmp_path / "a.png")
     assert read_picture(tmp_path / "a.png").rgb.shape == (5, width, 3)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_transparent_gray_of_few_bits(tmp_path: Path, depth: int) -> None:
+    values = np.arange(48).reshape(3, 16) % (1 << depth)
+    key, largest = (1 << depth) // 2, (1 << depth) - 1
+    bits = (values[..., None] >> np.arange(depth)[::-1] & 1).reshape(3, -1).astype(np.uint8)
+    data = zlib.compress(lines_of(np.packbits(bits, axis=1)))
+    path = tmp_path / "a.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 3, depth, 0, 0, 0, 0))
+        + chunk(b"tRNS", struct.pack(">H", key)) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )  # fmt: skip
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture.rgb[..., 0], values * (255 // largest))
+    np.testing.assert_array_equal(picture.alpha, np.where(values == key, 0, 255))
