@@ -7,7 +7,13 @@
 #include "json.h"
 #include "unzstd.h"
 
-typedef enum TodCodec { TOD_CODEC_RAW, TOD_CODEC_ZSTD, TOD_CODEC_ZSTD_1, TOD_CODEC_ADAPTIVE, TOD_CODEC_STANDARD } TodCodec;
+typedef enum TodCodec {
+    TOD_CODEC_RAW,
+    TOD_CODEC_ZSTD,
+    TOD_CODEC_ZSTD_1,
+    TOD_CODEC_ADAPTIVE,
+    TOD_CODEC_STANDARD
+} TodCodec;
 typedef enum TodItemType { TOD_U1, TOD_I1, TOD_U2, TOD_I2, TOD_I4, TOD_F2, TOD_F4 } TodItemType;
 
 #define TOD_SHAPE_KEPT 3 /* dimensions; no section that is read has more */
@@ -31,8 +37,9 @@ typedef struct TodContainer {
     int32_t major, minor;
     const TodSection *sections; /* by name, ascending */
     size_t n_sections;
-    uint64_t largest; /* bytes that decoding one of them takes at most */
-    uint64_t start; /* of the sections in the file */
+    uint64_t largest;                      /* bytes that decoding one of them takes at most */
+    uint64_t most_integers, most_of_tiles; /* that one has in adaptive bits, of all and of those of tiles */
+    uint64_t start;                        /* of the sections in the file */
 } TodContainer;
 
 /* Check the header and give the text of the metadata, from `scratch`. */

@@ -11,7 +11,8 @@
 /* Seconds on one core. */
 #define TILE_S 1e-4
 #define LEVEL_S 2e-5
-#define CODE_S 1.5e-7 /* of a tile's packed model: one for each map, level and orientation */
+#define CODE_S                                                                                                         \
+    1.5e-7 /* of a tile's packed model: one for each map, level and orientation; of an integer of a section */
 #define TEXEL_S 6e-8
 #define SAMPLE_S 2e-8
 #define MASK_S 4e-9
@@ -19,6 +20,8 @@
 #define ROTATION_STEP_S 2e-9
 
 #define FRAME_SIDE 256
+#define OWN_SECTIONS 5  /* graph, basis, rotations, mask, outliers */
+#define TILE_SECTIONS 2 /* coefficients, regions */
 
 static double smaller(double a, double b)
 {
@@ -50,8 +53,10 @@ TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *
                         (unsigned long long)memory, (unsigned long long)most);
     const double n_tiles = tiles_of_frame(info->height, info->tile) * tiles_of_frame(info->width, info->tile);
     const double model = entry->n_levels * (LEVEL_S + 3.0 * k * CODE_S);
-    const double seconds = n_tiles * (TILE_S + model + tile * (TEXEL_S + SAMPLE_S * k)) +
-                           MASK_S * texels + BASIS_ENTRY_S * entries + ROTATION_STEP_S * turns * k;
+    const double of_tile = TILE_SECTIONS * CODE_S * (double)container->most_of_tiles;
+    const double seconds = OWN_SECTIONS * CODE_S * (double)container->most_integers +
+                           n_tiles * (TILE_S + of_tile + model + tile * (TEXEL_S + SAMPLE_S * k)) + MASK_S * texels +
+                           BASIS_ENTRY_S * entries + ROTATION_STEP_S * turns * k;
     const double longest = limits->free_seconds + n_bytes * limits->seconds_per_byte;
     if (seconds > longest)
         return tod_fail(error, TOD_OVER_LIMIT, "lightmap %s: decoding would take about %llu ms, over the limit of %llu",

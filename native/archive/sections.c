@@ -82,6 +82,30 @@ static TodStatus sort_by_name(TodSection *sections, size_t n, TodError *error)
     return TOD_OK;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int ends_in(const char *name, const char *end)
+{
+    const size_t n = strlen(name), n_end = strlen(end);
+    return n >= n_end && strcmp(name + n - n_end, end) == 0;
+}
+
+/* What reading a section takes, for `tod_check_cost`. */
+static void count(TodContainer *container, const TodSection *section)
+{
+    const uint64_t width = tod_item_bytes(section->type), planes = width > 1 ? 2 : 1; /* and items of them */
+    container->largest = larger(container->largest, times(section->decoded_bytes, planes));
+    if (section->codec != TOD_CODEC_ADAPTIVE)
+        return;
+    const uint64_t n = section->decoded_bytes / width;
+    container->most_integers = larger(container->most_integers, n);
+    if (ends_in(section->name, "/coefficients") || ends_in(section->name, "/classes"))
+        container->most_of_tiles = larger(container->most_of_tiles, n);
+}
+
 TodStatus tod_read_sections(TodContainer *container, const TodJson *json, TodArena *held, TodError *error)
 {
     const TodLimits *limits = &container->limits;
@@ -96,7 +120,7 @@ TodStatus tod_read_sections(TodContainer *container, const TodJson *json, TodAre
     TodSection *sections = tod_arena_take(held, items.n, sizeof *sections);
     if (!sections)
         return tod_fail_at(error, TOD_NO_MEMORY, "metadata.json.sections");
-    uint64_t at = 0, decoded = 0, largest = 0;
+    uint64_t at = 0, decoded = 0;
     TodPlace item = items.place;
     size_t i = 0;
     for (int found = items.n && tod_first(json, &item, NULL); found; found = tod_next(json, &item, NULL), i++) {
@@ -110,8 +134,7 @@ TodStatus tod_read_sections(TodContainer *container, const TodJson *json, TodAre
             return error->status;
         at = tod_budget(at, 1, sections[i].stored_bytes);
         decoded = tod_budget(decoded, 1, sections[i].decoded_bytes);
-        const uint64_t needed = times(sections[i].decoded_bytes, tod_item_bytes(sections[i].type) > 1 ? 2 : 1);
-        largest = needed > largest ? needed : largest; /* byte planes, and items of them */
+        count(container, &sections[i]);
         sections[i].offset += start;
         if (at > file_bytes) /* nothing is added up beyond it */
             break;
@@ -124,6 +147,5 @@ TodStatus tod_read_sections(TodContainer *container, const TodJson *json, TodAre
                         (unsigned long long)(start + at), (unsigned long long)file_bytes);
     container->sections = sections;
     container->n_sections = items.n;
-    container->largest = largest;
     return sort_by_name(sections, items.n, error);
 }

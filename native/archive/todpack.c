@@ -440,7 +440,8 @@ TodStatus tod_map(const TodArchive *archive, int32_t lightmap, int32_t k, const 
         for (int32_t row = checked.y0 / side; row <= (checked.y1 - 1) / side; row++)
             for (int32_t column = checked.x0 / side; column <= (checked.x1 - 1) / side && error.status == TOD_OK;
                  column++)
-                copy_map(used, row * used->n_columns + column, k, checked, map, stride, archive->options.scratch, &error);
+                copy_map(used, row * used->n_columns + column, k, checked, map, stride, archive->options.scratch,
+                         &error);
     }
     return tod_report(&error, to);
 }

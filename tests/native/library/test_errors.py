@@ -71,6 +71,18 @@ def test_a_section_that_decodes_to_much_is_counted(library: Library) -> None:
     assert caught.value.status == STATUS["OVER_LIMIT"]
 
 
+def test_integers_of_sections_take_time(library: Library) -> None:
+    """Bit by bit, in each of many tiles."""
+
+    def spoil(metadata: dict[str, Any]) -> None:
+        n = 1 << 20
+        metadata["lightmaps"][0]["model"].update(tile=8)
+        section = next(one for one in metadata["sections"] if one["name"] == "0/0/coefficients")
+        section.update(codec="adaptive", dtype="u1", shape=[n], decoded_bytes=n)
+
+    refused(library, spoiled(spoil), "OVER_LIMIT", "decoding would take about", " ms, over the limit of")
+
+
 def test_other_content(library: Library) -> None:
     for data in (b"", b"\x89PNG\r\n\x1a\n" + bytes(60), b"hello"):
         refused(library, data, "NOT_AN_ARCHIVE", "expected a todpack archive")
