@@ -104,7 +104,11 @@ def _descriptor_of(file: BinaryIO) -> int | None:
 
     Other objects may have a descriptor of something else than what they read, such as a compressed file.
     """
-    is_plain = isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO)
+    plain: Any = getattr(file, "file", file) if type(file).__module__ == "tempfile" else file
+    if isinstance(plain, io.BufferedRandom):
+        plain.flush()  # what was written to it is read past it
+    is_buffered = isinstance(plain, io.BufferedReader | io.BufferedRandom)
+    is_plain = isinstance(plain.raw if is_buffered else plain, io.FileIO)
     return file.fileno() if is_plain and hasattr(os, "pread") else None
 
 

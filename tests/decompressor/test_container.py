@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import tempfile
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -25,6 +28,8 @@ from todpack.decompressor import (
 )
 from todpack.decompressor.container import HEADER
 from todpack.decompressor.limits import DEFAULT_LIMITS
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 
 def refused(tmp_path: Path, data: bytes, kind: type[ArchiveError], words: str, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -188,3 +193,23 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         open_archive(tmp_path / "nothing.tod")
     with pytest.raises(ArchiveError, match="cannot be opened: expected a file, found a folder"):
         open_archive(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="a system without reads that leave the place")
+@pytest.mark.parametrize("way", ["rb", "r+b", "unbuffered", "temporary"])
+def test_files_are_read_without_moving_their_place(tmp_path: Path, way: str) -> None:
+    """Which forked processes share."""
+    data = (GOLDEN / "daybasis-ans-1.2.tod").read_bytes()
+    (tmp_path / "a.tod").write_bytes(data)
+    file: Any
+    if way == "temporary":
+        file = tempfile.NamedTemporaryFile(dir=tmp_path)  # noqa: SIM115 - the archive closes it
+        file.write(data)
+    elif way == "unbuffered":
+        file = (tmp_path / "a.tod").open("rb", buffering=0)
+    else:
+        file = (tmp_path / "a.tod").open(way)
+    with open_archive(file) as archive:
+        file.seek(3)
+        archive.decode(6.0)
+        assert file.tell() == 3
