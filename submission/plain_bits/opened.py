@@ -218,4 +218,6 @@ def read_outliers(reader: BitReader, header: Header) -> tuple[np.ndarray, np.nda
     ends = header.n_hours, header.height, header.width
     if (words[:, :3] >= ends).any() or not (np.isfinite(values) & (values >= 0)).all():
         raise ValueError("expected outliers in the day and values >= 0, found others")
+    if not (np.diff((time * header.height + row) * header.width + column) > 0).all():
+        raise ValueError("expected outliers by ascending places, found others")
     return np.stack([time, row * header.width + column], axis=1), values

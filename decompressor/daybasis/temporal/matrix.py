@@ -68,7 +68,8 @@ class TemporalMatrix:
         hours, gaps, n = self._hours.astype(np.float32), gap_lengths(self._hours), len(self._hours)
         time = np.float32(time_h)
         time = time + np.float32(HOURS_PER_DAY) if time < hours[0] else time
-        progress = np.append((time - hours) / gaps, np.float32(0.0))
+        with np.errstate(over="ignore"):  # of times that are next to each other, far behind
+            progress = np.append((time - hours) / gaps, np.float32(0.0))
         gap = int(np.argmin(progress >= 1.0))
         gap, u = (gap, max(progress[gap], np.float32(0.0))) if gap < n else (n - 1, np.float32(1.0))
         rest = np.float32(1.0) - u
