@@ -26,6 +26,7 @@ from .mask import Mask
 from .memory import MemoryAccount
 from .metadata import LightmapEntry, read_archive_entry
 from .outliers import Outliers
+from .plain_text import plain_name
 from .pool import MOST_THREADS, Pool
 from .tile_cache import TileCache
 from .time_account import TimeAccount
@@ -142,7 +143,7 @@ class Archive:
         return self.lightmaps[0].hours
 
     def find(self, lightmap: int | str) -> Lightmap:
-        """A lightmap by position or name.
+        """A lightmap by position, or by name, that of its folder too.
 
         Raises:
             RequestError: there is none.
@@ -151,9 +152,10 @@ class Archive:
         if type(lightmap) is int and -n <= lightmap < n:  # for texels, whose cost is that of such calls
             return self.lightmaps[lightmap]
         if isinstance(lightmap, str):
-            for item in self.lightmaps:
-                if item.name == lightmap:
-                    return item
+            for name in (lightmap, plain_name(lightmap)):
+                for item in self.lightmaps:
+                    if item.name == name:
+                        return item
         names = ", ".join(item.name for item in self.lightmaps[:5])
         expected = f"lightmap: expected 0..{n - 1} or one of {names}"
         if not isinstance(lightmap, str) and -n <= (number := given_integer(lightmap, expected)) < n:

@@ -30,6 +30,11 @@ def shown(name: object) -> str:
     return printable(str(name)).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def plain_name(name: str) -> str:
+    """A name whose characters that no terminal shows are spaces or underscores, as archives have it."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "_" for c in name)
+
+
 def one_line(text: str) -> str:
     """A text in one line of at most MAX_LINE characters that any terminal can show; a longer one lacks its middle."""
     if len(text) > 4 * MAX_LINE:  # not all of what may be megabytes is looked at

@@ -12,7 +12,6 @@ import numpy as np
 
 from todpack.decompressor import Archive, Lightmap, open_archive
 from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
-from todpack.frames.listing import plain_name
 
 from .errors import EvalError
 from .measures.frames import day_frames
@@ -43,8 +42,7 @@ def decode_day(
     """
     if lightmap is None and len(archive.lightmaps) != 1:
         raise EvalError(f"{where}: expected an archive of one lightmap or --lightmap, found {len(archive.lightmaps)}")
-    is_only = len(archive.lightmaps) == 1 or not lightmap
-    stored = archive.lightmaps[0] if is_only else archive.find(plain_name(lightmap or ""))
+    stored = archive.lightmaps[0] if len(archive.lightmaps) == 1 else archive.find(lightmap or 0)
     for what, expected, found in (
         ("size", f"{day.width} x {day.height}", f"{stored.width} x {stored.height}"),
         ("transfer", day.transfer, stored.transfer),

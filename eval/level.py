@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from todpack.decompressor import open_archive
+from todpack.decompressor.plain_text import plain_name
 from todpack.frames import AS_FOUND, ReadOptions, open_dataset, read_day
-from todpack.frames.listing import plain_name
 
 from .archive import decode_day
 from .errors import EvalError

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from todpack.decompressor.plain_text import plain_name
+
 from .contest import is_contest, open_contest
 from .day import Day
 from .errors import DataError
 from .level import is_level, open_level
-from .listing import plain_name
 from .read_options import AS_FOUND, ReadOptions
 
 

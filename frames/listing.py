@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from todpack.decompressor.plain_text import plain_name
+
 from .errors import DataError
 from .formats import KINDS, Kind, kind_of
 
@@ -37,11 +39,6 @@ class Listing:
         folder = Path(os.path.abspath(self.folder))  # a link has a name of its own
         name = (folder.parent if self.folder.name == "png" else folder).name or "lightmap"
         return plain_name(name)
-
-
-def plain_name(name: str) -> str:
-    """A name whose characters that no terminal shows are spaces or underscores, as archives have it."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "_" for c in name)
 
 
 def is_mask_name(name: str) -> bool:

@@ -30,7 +30,6 @@ from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
 from todpack.eval.measures.score import ScoreReport, score_frames
 from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
-from todpack.frames.listing import plain_name
 from todpack.frames.silence import silenced
 
 from .environment import interpreter, make_environment, run_clean
@@ -140,7 +139,7 @@ def _folder_of(archive: Path, lightmap: str | None) -> str:
     try:
         with open_archive(archive, provider="cpu") as opened:
             names = [one.name for one in opened.lightmaps]
-            index = names.index(opened.find(plain_name(lightmap or "")).name) if len(names) > 1 else 0
+            index = names.index(opened.find(lightmap or "").name) if len(names) > 1 else 0
     except ArchiveError:  # decompress.py says so
         return "."
     return "." if len(names) == 1 else safe_names(names)[index]
@@ -168,7 +167,7 @@ def _without_core(
 
 def _compare_with_library(archive: Path, lightmap: str | None, day: Day, frames: np.ndarray, faults: list[str]) -> None:
     with open_archive(archive, provider="cpu") as opened:
-        stored = opened.find(plain_name(lightmap or "") if len(opened.lightmaps) > 1 else 0)
+        stored = opened.find((lightmap or "") if len(opened.lightmaps) > 1 else 0)
         for t, time_h in enumerate(day.hours):
             difference = np.abs(stored.decode(float(time_h)).astype(np.int16) - frames[t]).max(axis=2)
             share = float((difference <= 1).mean())

@@ -12,8 +12,8 @@ from todpack.decompressor.container import Container
 from todpack.decompressor.errors import ArchiveError
 from todpack.decompressor.files import check_output, exclusive_folder
 from todpack.decompressor.limits import DEFAULT_LIMITS
+from todpack.decompressor.plain_text import plain_name
 from todpack.decompressor.staging import remove_strays
-from todpack.frames.listing import plain_name
 
 from ..errors import PackError
 from ..progress import ProgressLine

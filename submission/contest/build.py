@@ -14,9 +14,9 @@ from todpack.decompressor import open_archive
 from todpack.decompressor.errors import require_packages
 from todpack.decompressor.files import check_outputs, write_json
 from todpack.decompressor.json_fields import read_shallow
+from todpack.decompressor.plain_text import plain_name
 from todpack.eval.measures.contest import ratio_percent
 from todpack.frames import is_contest
-from todpack.frames.listing import plain_name
 from todpack.packer.dataset.compress import compress_level
 from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.dataset.plan import jobs_of
