@@ -113,8 +113,9 @@ def _descriptor_of(file: BinaryIO) -> int | None:
 
 
 def without_digest(text: bytes, digest: Any) -> bytes:
-    """metadata.json as it counts in the file's own digest: with zeros in its place."""
-    return text.replace(digest.encode(), b"0" * len(digest)) if is_digest(digest) else text
+    """metadata.json as it counts in the file's own digest: with zeros in its place, the only one where it stands."""
+    is_there = is_digest(digest) and text.count(digest.encode()) == 1
+    return text.replace(digest.encode(), b"0" * len(digest)) if is_there else text
 
 
 class Container:

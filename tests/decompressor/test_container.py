@@ -26,7 +26,7 @@ from todpack.decompressor import (
     UnsupportedVersionError,
     open_archive,
 )
-from todpack.decompressor.container import HEADER
+from todpack.decompressor.container import HEADER, without_digest
 from todpack.decompressor.limits import DEFAULT_LIMITS
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -213,3 +213,11 @@ def test_files_are_read_without_moving_their_place(tmp_path: Path, way: str) -> 
         file.seek(3)
         archive.decode(6.0)
         assert file.tell() == 3
+
+
+def test_a_digest_is_left_out_where_it_stands_alone() -> None:
+    """Elsewhere zeros are a change that it tells."""
+    digest = "0123456789abcdef" * 4
+    alone, twice = (f'{{"name":"{name}","sha256":"{digest}"}}'.encode() for name in ("0" * 64, digest))
+    assert without_digest(alone, digest) == alone.replace(digest.encode(), b"0" * 64)
+    assert without_digest(twice, digest) == twice
