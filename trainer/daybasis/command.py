@@ -63,7 +63,9 @@ def train(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) -> Non
         raise ConfigError("--transfer: an option of linear radiance, found 8-bit frames")
     record = train_daybasis(day, config, out_dir, refine=refine, **switches)
     figures = record.figures
-    refined = f", refined to {figures['psnr_srgb_db']:.2f} dB in {figures['sweeps']} sweeps" if refine else ""
+    of = "before rounding" if record.transfer == "srgb8" else "in the domain that is coded"
+    estimate = f"about {figures['psnr_estimate_db']:.2f} dB {of}" if refine else ""
+    refined = f", refined to {estimate} in {figures['sweeps']} sweeps" if refine else ""
     click.echo(
         f"{out_dir}: daybasis {record.width} x {record.height} x {len(record.hours)}, K = "
         f"{figures['n_components']}{refined}, {figures['train_seconds']:.1f} s"

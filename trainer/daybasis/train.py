@@ -71,7 +71,7 @@ def train_daybasis(
         "train_seconds": round(time.monotonic() - started, 2),
     }
     if refined is not None:
-        figures["psnr_srgb_db"] = round(psnr_db(refined.history[-1][1]), 4)
+        figures["psnr_estimate_db"] = round(psnr_db(refined.history[-1][1]), 4)
         figures["sweeps"] = len(refined.history) - 1
         lines = [f"{n},{rate / 8:.0f},{psnr_db(mse):.4f}" for n, (rate, mse) in enumerate(refined.history)]
         write_text(work / "log.csv", "\n".join(["sweep,bytes_estimate,psnr_estimate_db", *lines, ""]))

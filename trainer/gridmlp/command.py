@@ -51,7 +51,7 @@ def _train_rd(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) ->
     figures = record.figures
     click.echo(
         f"{out_dir}: gridmlp {record.width} x {record.height} x {len(record.hours)}, {figures['n_components']} maps, "
-        f"{figures['psnr_srgb_db']:.2f} dB in {figures['train_seconds']:.0f} s"
+        f"about {figures['psnr_srgb_db']:.2f} dB before rounding in {figures['train_seconds']:.0f} s"
     )
 
 
