@@ -28,7 +28,7 @@ from .errors import (
     TruncatedArchiveError,
     UnsupportedVersionError,
 )
-from .forks import Lock
+from .forks import Lock, importing
 from .json_fields import memory_of_json, parse_json
 from .limits import Limits
 from .metadata import is_digest
@@ -208,7 +208,8 @@ class Container:
         return _inflate(stored, metadata_bytes, f"{self.path}: metadata.json", by_dictionary=by_dictionary)
 
     def _unpack_metadata(self, stored: bytes, metadata_bytes: int) -> bytes:
-        from .packed_metadata import unpack_metadata  # what it takes is not loaded where nothing needs it
+        with importing.raw:
+            from .packed_metadata import unpack_metadata  # what it takes is not loaded where nothing needs it
 
         try:
             text = unpack_metadata(stored)
@@ -311,7 +312,8 @@ class Container:
 
     def _standard_frame(self, section: Section) -> bytes:
         """A graph that the metadata tell."""
-        from .daybasis.standard_frame import frame_of
+        with importing.raw:
+            from .daybasis.standard_frame import frame_of
 
         try:
             graph = frame_of(self.metadata, section.name)
@@ -323,7 +325,8 @@ class Container:
 
     def _unpack_integers(self, section: Section, stored: bytes) -> bytes:
         """Signed integers in adaptive bits, as the section has them."""
-        from .integer_array import unpack_integers  # what it takes is not loaded where nothing needs it
+        with importing.raw:
+            from .integer_array import unpack_integers  # what it takes is not loaded where nothing needs it
 
         try:
             coded = zigzag(unpack_integers(stored, section.shape))
@@ -351,7 +354,8 @@ class Container:
         """
         stored_bytes, metadata_bytes = self._metadata_bytes
         text = self._inflate_metadata(self._read_at(HEADER.size, stored_bytes, "metadata.json"), metadata_bytes)
-        import hashlib  # loads OpenSSL, which decoding does without
+        with importing.raw:
+            import hashlib  # loads OpenSSL, which decoding does without
 
         digest = hashlib.sha256(without_digest(text, self.metadata.get(DIGEST_FIELD)))
         for section in self.sections.values():

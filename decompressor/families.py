@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from .forks import importing
 from .grid import TileGrid
 from .lightmap_file import LightmapFile
 from .metadata import ArchiveEntry, LightmapEntry
@@ -62,7 +63,8 @@ MODULES = {"daybasis": ".daybasis.family", "gridmlp": ".gridmlp", "siren": ".sir
 
 def find_family(model_type: str) -> Family[Any]:
     """The record of a `model_type` that is one of MODULES."""
-    family: Family[Any] = importlib.import_module(MODULES[model_type], __package__).FAMILY
+    with importing.raw:
+        family: Family[Any] = importlib.import_module(MODULES[model_type], __package__).FAMILY
     return family
 
 

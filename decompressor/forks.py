@@ -7,6 +7,8 @@ import threading
 import weakref
 from typing import Protocol
 
+PATIENCE_S = 5.0
+
 
 class _Resets(Protocol):
     def after_fork(self) -> None:
@@ -47,3 +49,37 @@ class Lock:
     def after_fork(self) -> None:
         """A new lock: the thread that held the old one is not here."""
         self.raw = threading.Lock()
+
+
+class ForkedAfter:
+    """A lock that a fork waits for, so that no child finds what is done under it half done: `with lock.raw:`.
+
+    For what has locks of its own that nobody can renew. The same thread may take it again, as a signal's handler does.
+    It does not wait for ever.
+
+    Attributes:
+        raw: The lock, another one in a forked child.
+    """
+
+    def __init__(self) -> None:
+        self.raw = threading.RLock()
+        self._is_held = False
+        resets(self)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._before, after_in_parent=self._after)
+
+    def _before(self) -> None:
+        self._is_held = self.raw.acquire(timeout=PATIENCE_S)
+
+    def _after(self) -> None:
+        if self._is_held:
+            self.raw.release()
+
+    def after_fork(self) -> None:
+        """A new lock: this one is held here, by the fork or by a thread that is not here."""
+        self.raw = threading.RLock()
+
+
+importing = ForkedAfter()
+"""Held where a function imports a module that nothing else loads: one that a thread has half imported at a fork stays
+half imported in the child, which would wait for it for ever."""

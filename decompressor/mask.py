@@ -12,7 +12,7 @@ import numpy as np
 from . import c_module
 from .counted_sections import CountedSections
 from .errors import InvalidMetadataError
-from .forks import Lock
+from .forks import Lock, importing
 from .grid import ceil_div
 from .metadata import LightmapEntry
 
@@ -46,7 +46,8 @@ def decode_mask(data: bytes, height: int, width: int) -> np.ndarray:
     if not data or data[0] > ADAPTIVE:
         raise ValueError("expected a mask of kind 0, 1, 2 or 3, found another")
     if data[0] == ADAPTIVE:
-        from .packed_mask import unpack_texels  # what it takes is not loaded where nothing needs it
+        with importing.raw:
+            from .packed_mask import unpack_texels  # what it takes is not loaded where nothing needs it
 
         return np.packbits(unpack_texels(data[1:], height, width), axis=1)
     stored = np.frombuffer(data, np.uint8, offset=1)

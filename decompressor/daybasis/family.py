@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..families import Family
+from ..forks import importing
 from ..lightmap_file import LightmapFile
 from . import entry, native
 from .stored import Stored
@@ -22,14 +23,14 @@ def open_decoder(file: LightmapFile, model: entry.DayBasisEntry) -> NativeDecode
     """
     stored, decoder = Stored(file, model), file.runtime.decoder
     if decoder == "native" and stored.frame is not None and stored.is_standard:
-        from .native_decoder import NativeDecoder
-
+        with importing.raw:
+            from .native_decoder import NativeDecoder
         try:
             return NativeDecoder(stored, stored.frame)
         except native.BeyondExact:
             pass
-    from .decoder import DayBasisDecoder
-
+    with importing.raw:
+        from .decoder import DayBasisDecoder
     return DayBasisDecoder(stored, by_graph=decoder == "onnx", instead=decoder == "native")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import c_module
 from ..bits import EntropyError
+from ..forks import importing
 from ..pool import ALONE, Pool
 from .entry import CURVES, DayBasisEntry
 
@@ -115,7 +116,8 @@ def decode_tile(
         EntropyError: the stream is truncated or inconsistent.
         BeyondExact: a map goes beyond its grid.
     """
-    from .entropy.header import split_stream  # zstandard, which plain bits do without
+    with importing.raw:
+        from .entropy.header import split_stream  # zstandard, which plain bits do without
 
     coded = Coded()
     if valid.any():
@@ -217,8 +219,9 @@ def _decode(
 
 def plain_streams(model: bytes, coded: bytes, valid: np.ndarray, entry: DayBasisEntry) -> tuple[bytes, np.ndarray]:
     """The streams under zstd one after the other, and their lengths."""
-    from .entropy.tables import parse_tables  # what NumPy decodes with, which other streams do without
-    from .entropy.zstd import ZstdSource
+    with importing.raw:
+        from .entropy.tables import parse_tables  # what NumPy decodes with, which other streams do without
+        from .entropy.zstd import ZstdSource
 
     tables = parse_tables(model, entry.n_components, 3 * entry.n_levels)
     streams = ZstdSource(tables, coded, entry.n_components * int(valid.sum())).streams

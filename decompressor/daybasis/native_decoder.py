@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from ..forks import Lock
+from ..forks import Lock, importing
 from ..grid import Place
 from ..pixels import PixelFormat
 from ..pool import ALONE
@@ -61,8 +61,8 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
 
     def _plain(self) -> DayBasisDecoder:
         """NumPy's decoder of the lightmap, loaded and made when it is first needed."""
-        from .decoder import DayBasisDecoder
-
+        with importing.raw:
+            from .decoder import DayBasisDecoder
         with self._lock.raw:
             if self._numpy is None:
                 self._numpy = DayBasisDecoder(self._stored, by_graph=False, instead=True)
@@ -94,8 +94,8 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
 
     def has_exact_sums(self) -> bool:
         """Whether sums of products are exact in float32 in any order, in every tile; all are decoded for it."""
-        from .sums import are_exact
-
+        with importing.raw:
+            from .sums import are_exact
         reach, entry = self._stored.matrix.reach, self._stored.entry
         maps = (self._maps(self._tile(place, keep=False)) for place in self._tiles)
         try:

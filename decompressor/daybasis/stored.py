@@ -12,6 +12,7 @@ import numpy as np
 from ..bits import EntropyError, unzigzag
 from ..cached import cached_property
 from ..errors import ArchiveError
+from ..forks import importing
 from ..frame import FrameDecoder, run_texels
 from ..graphs.dims import COLUMNS, ROWS, Dim
 from ..graphs.runtime import Graph
@@ -136,7 +137,8 @@ class Stored:
     @cached_property
     def matrix(self) -> TemporalMatrix:
         """The temporal matrix in NumPy."""
-        from .temporal.matrix import TemporalMatrix  # frames in C do without
+        with importing.raw:
+            from .temporal.matrix import TemporalMatrix  # frames in C do without
 
         codes, hours, entry = self.basis_codes(), self.file.archive.hours, self.entry
         try:

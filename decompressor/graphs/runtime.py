@@ -12,7 +12,7 @@ import numpy as np
 
 from ..counted_sections import CountedSections
 from ..errors import ArchiveError, InvalidGraphError
-from ..forks import Lock
+from ..forks import Lock, resets
 from ..memory import MemoryAccount
 from ..pool import Pool
 from ..tile_cache import TileCache
@@ -23,6 +23,7 @@ from .wire import Graph as Nodes
 if TYPE_CHECKING:
     from .engine import onnxruntime
 
+_left_behind: list[object] = []
 MOST_WORKERS = 8  # where the caller says no number
 
 
@@ -64,6 +65,12 @@ class Session:
         self._model, self._provider, self.nodes, self.cost = model, provider, nodes, cost
         self._lock = Lock()
         self._session: onnxruntime.InferenceSession | None = None
+        resets(self)
+
+    def after_fork(self) -> None:
+        """Forget the session: a thread that is not here may have run it, and then it is locked for ever."""
+        _left_behind.append(self._session)  # its end might wait too
+        self._session = None
 
     def start(self, where: str) -> onnxruntime.InferenceSession:
         """The session, made when it is first asked for.

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidGraphError, RequestError
+from ..forks import ForkedAfter, importing
 from ..memory import MemoryAccount
 from .check import read_graph
 from .shapes import GraphCost, GraphInputs
@@ -25,6 +26,8 @@ _CUDA_LIBRARIES = (
 )
 SESSION_BYTES = 1 << 19
 """Of any session, beside its values and initializers."""
+_starting = ForkedAfter()
+"""onnxruntime has locks of its own while a session starts."""
 _SILENT = 4  # onnxruntime's "fatal": a session that cannot start raises; nothing else is for the user
 
 
@@ -52,8 +55,8 @@ def choose_provider(provider: str) -> str:
         raise RequestError(f"provider: expected one of {', '.join(PROVIDERS)}, found {provider!r}")
     if provider == "cpu":
         return "cpu"
-    from .engine import onnxruntime
-
+    with importing.raw:
+        from .engine import onnxruntime
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         if hasattr(onnxruntime, "preload_dlls"):
             onnxruntime.preload_dlls(cuda=True, cudnn=True, msvc=False) if _has_nvidia_wheels() else None
@@ -123,8 +126,8 @@ def start_session(model: bytes, *, provider: str, where: str, optimize: bool = T
         where: For messages.
         optimize: Let onnxruntime fuse and fold nodes.
     """
-    from .engine import onnxruntime
-
+    with importing.raw:
+        from .engine import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -137,7 +140,8 @@ def start_session(model: bytes, *, provider: str, where: str, optimize: bool = T
     if provider == "cuda":  # TensorFloat-32 keeps 10 bits of what the archive's arithmetic needs all 24
         providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
     try:
-        return onnxruntime.InferenceSession(model, options, providers=providers)
+        with _starting.raw:
+            return onnxruntime.InferenceSession(model, options, providers=providers)
     except Exception as error:  # onnxruntime raises a dozen unrelated classes, all meaning "this graph does not load"
         if not _is_onnxruntimes(error):
             raise

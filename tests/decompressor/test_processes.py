@@ -6,6 +6,8 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from tests.conftest import REPOSITORY
 from tests.decompressor.small_bombs import daybasis
 from tests.golden.test_golden import FOLDER
 from todpack.decompressor import Archive, RequestError, open_archive
+from todpack.decompressor.forks import ForkedAfter
 
 NAMES = ("daybasis-ans-1.2", "daybasis-level-1.1", "gridmlp-1.1", "gridmlp-maps-1.4", "siren-weights-1.1")
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
@@ -45,6 +48,54 @@ def in_children(archive: Archive, n: int) -> list[bytes]:
     for _ in range(n):
         os.wait()
     return answers
+
+
+@forks
+@pytest.mark.parametrize("name", ["gridmlp-1.1", "siren-weights-1.1"])
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_children_start_sessions_of_their_own(name: str) -> None:
+    """Those of the parent may be locked by a thread that is not there."""
+    with open_archive(FOLDER / f"{name}.tod", threads=1, provider="cpu") as archive:
+        expected = frames_of(archive)
+        sessions = [graph._shared for graph in archive.lightmaps[0]._file.graphs]
+        parents = [session._session for session in sessions]
+        assert all(parents)
+        out, into = os.pipe()
+        if os.fork() == 0:
+            try:
+                are_forgotten = [session._session for session in sessions] == [None] * len(sessions)
+                are_alike = frames_of(archive) == expected
+                are_others = all(one._session is not other for one, other in zip(sessions, parents, strict=True))
+                os.write(into, bytes([are_forgotten, are_alike, are_others]))
+            finally:
+                os._exit(0)
+        os.close(into)
+        with os.fdopen(out, "rb") as file:
+            assert file.read() == bytes([1, 1, 1])
+        os.wait()
+        assert [session._session for session in sessions] == parents
+
+
+@forks
+def test_a_fork_waits_for_what_is_not_done() -> None:
+    lock, done = ForkedAfter(), threading.Event()
+
+    def work() -> None:
+        with lock.raw:
+            started.set()
+            time.sleep(0.2)
+            done.set()
+
+    started, thread = threading.Event(), threading.Thread(target=work)
+    thread.start()
+    started.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if done.is_set() and lock.raw.acquire(timeout=0) else 1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert lock.raw.acquire(timeout=1)
+    thread.join()
 
 
 @forks

@@ -75,3 +75,13 @@ class AnsSource:
         """Next tokens of a table."""
         out: npt.NDArray[np.int32] = self.coder.decode(self.models.tokens[table], count)
         return out
+
+
+def _start() -> None:
+    """Have the package make what it makes once, at its first use; a child that is forked meanwhile never would."""
+    coder = constriction.stream.stack.AnsCoder(np.ones(2, np.uint32))
+    for model in (*bit_models(1 << 15), magnitude_model(np.ones(2, np.uint8))):
+        coder.decode(model, 1)
+
+
+_start()

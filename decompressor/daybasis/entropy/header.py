@@ -5,6 +5,7 @@ from itertools import accumulate, pairwise
 
 from ... import c_module
 from ...bits import EntropyError
+from ...forks import importing
 from ...zstd_frames import unzstd
 
 HEADER = struct.Struct("<B3I")
@@ -40,7 +41,8 @@ def split_stream(data: bytes, n_components: int, n_bands: int) -> tuple[bool, bo
 def unpack_model(data: bytes, n_components: int, n_bands: int) -> bytes:
     """`packed_model.unpack_model`, natively where that is there."""
     if not c_module.IS_BUILT:
-        from . import packed_model  # what it takes is not loaded where nothing needs it
+        with importing.raw:
+            from . import packed_model  # what it takes is not loaded where nothing needs it
 
         return packed_model.unpack_model(data, n_components, n_bands)
     try:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ...bits import BitReader, EntropyError, unzigzag
 from ...errors import MissingPackageError, missing_package
+from ...forks import importing
 from ..transform.pyramid import Bands, IntArray, Sites, nested
 from .contexts import N_SIGN_CLASSES, ContextState
 from .header import split_stream
@@ -75,7 +76,8 @@ def _symbol_source(is_plain: bool, tables: Tables, coded: bytes, n_components: i
         n_sites = int(np.asarray(sites[0]).sum()) + sum(int(s.sum()) for level in sites[1:] for s in level)
         return ZstdSource(tables, coded, n_components * n_sites)
     try:  # imports constriction, which the other kind does without
-        from .ans import AnsSource
+        with importing.raw:
+            from .ans import AnsSource
     except ModuleNotFoundError as error:
         raise MissingPackageError(f"streams of ANS need {missing_package(error)}") from error
 
