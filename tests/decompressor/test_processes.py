@@ -76,6 +76,40 @@ def test_children_start_sessions_of_their_own(name: str) -> None:
         assert [session._session for session in sessions] == parents
 
 
+FIRST_DECODE = """
+import os, signal, sys, threading, time
+from todpack.decompressor import open_archive
+begun = threading.Event()
+def slow(event, args):
+    if event == "exec" and args[0].co_filename.endswith(sys.argv[3]):
+        begun.set()
+        time.sleep(0.3)
+sys.addaudithook(slow)
+archive = open_archive(sys.argv[1], threads=1, decoder=sys.argv[2])
+thread = threading.Thread(target=archive.decode, args=(3.0,))
+thread.start()
+assert begun.wait(10)
+if os.fork() == 0:
+    signal.alarm(10)
+    os._exit(archive.decode(3.0).shape != archive.decode(0.0).shape)
+_, status = os.wait()
+thread.join()
+sys.exit(status)
+"""
+
+
+@forks
+@pytest.mark.parametrize(
+    ("decoder", "module"), [("native", "native_decoder.py"), ("reference", "ans.py"), ("onnx", "engine.py")]
+)
+@pytest.mark.thorough
+def test_a_fork_in_the_first_decode(decoder: str, module: str) -> None:
+    """While another thread imports what decoding takes."""
+    words = [sys.executable, "-W", "ignore", "-c", FIRST_DECODE, str(FOLDER / "daybasis-ans-1.2.tod"), decoder, module]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 @forks
 def test_a_fork_waits_for_what_is_not_done() -> None:
     lock, done = ForkedAfter(), threading.Event()
