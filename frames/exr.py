@@ -63,15 +63,13 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
 
 
 def _layers(parts: list[Any]) -> dict[str, tuple[Any, dict[str, Any]]]:
-    """A part and its channels for each layer; where parts have data windows of their own, of the first with colors."""
-    found: dict[tuple[str, str], tuple[Any, dict[str, Any]]] = {}
-    for part in parts:
+    """A part and its channels for each layer; of several parts the first with colors, and no other's channels."""
+    found: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
+    for number, part in enumerate(parts):
         for name, channel in part.channels.items():
             prefix, _, short = name.rpartition(".")
             if getattr(channel, "pixels", None) is not None:
-                key = prefix, str(part.header["dataWindow"])
-                # a channel of a part of the same name is that of the first
-                found.setdefault(key, (part, {}))[1].setdefault(short.upper(), channel)
+                found.setdefault((prefix, number), (part, {}))[1].setdefault(short.upper(), channel)
     layers: dict[str, tuple[Any, dict[str, Any]]] = {}
     for (prefix, _), one in sorted(found.items(), key=lambda item: -_rank(item[1][1])):
         layers.setdefault(prefix, one)

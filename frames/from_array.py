@@ -46,15 +46,8 @@ def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid
         raise DataError(f"frames: expected uint8 sRGB codes or float32 linear radiance, found {frames.dtype}")
     n_frames = len(frames)
     times = np.arange(n_frames) * HOURS_PER_DAY / n_frames if hours is None else np.asarray(given_hours(hours))
-    told = times.astype(np.float32)  # as graphs take them
-    if times.shape != (n_frames,) or not (np.diff(told) > 0).all() or times[0] < 0 or told[-1] >= HOURS_PER_DAY:
-        raise DataError(f"hours: expected {n_frames} ascending hours in [0, 24), found {list(times)[:30]}")
     mask = np.ones(frames.shape[1:3], bool) if valid is None else np.asarray(valid)
-    if mask.shape != frames.shape[1:3] or mask.dtype != np.bool_ or not mask.any():
-        raise DataError(
-            f"valid: expected a bool array of shape {frames.shape[1:3]} with a valid texel, "
-            f"found {mask.dtype} {mask.shape}"
-        )
+    _check(frames.shape, times, mask)
     if frames.dtype == np.uint8:
         return Day(frames.astype(np.float32), mask, times, "srgb8", "lightmap")
     if not (np.isfinite(frames) & (frames >= 0)).all():
@@ -63,3 +56,33 @@ def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid
     for hour, frame in zip(times, frames, strict=True):
         check.clean(frame, mask, f"frames: {hour:g} h")
     return Day(frames, mask, times, "linear", "lightmap", warnings=tuple(check.finish("frames")))
+
+
+def check_day(day: Day) -> None:
+    """Refuse a day that somebody put together, by the rules for arrays.
+
+    Raises:
+        DataError: a shape or type is another, times do not ascend, or a valid texel is out of range.
+    """
+    frames, transfer = np.asarray(day.radiance), day.transfer
+    if frames.ndim != 4 or frames.shape[3] != 3 or len(frames) < 2 or 0 in frames.shape:
+        raise DataError(f"radiance: expected an array of shape (T, H, W, 3) with T >= 2, found {frames.shape}")
+    if transfer not in ("srgb8", "linear") or frames.dtype not in ((np.uint8, np.float32)[transfer == "linear" :]):
+        raise DataError(f"radiance: expected float32 of srgb8 or linear, found {frames.dtype} of {transfer!r:.40}")
+    valid = np.asarray(day.valid)
+    _check(frames.shape, np.asarray(given_hours(day.hours)), valid)
+    most = 255.0 if transfer == "srgb8" else np.finfo(np.float32).max
+    for hour, frame in zip(day.hours, frames, strict=True):
+        seen = frame[valid]
+        if not (seen.min() >= 0 and seen.max() <= most):  # NaN is neither
+            raise DataError(f"radiance: {hour:g} h: expected values of 0 to {most:g}, found others")
+
+
+def _check(shape: tuple[int, ...], times: np.ndarray, valid: np.ndarray) -> None:
+    told = times.astype(np.float32)  # as graphs take them
+    if times.shape != shape[:1] or not (np.diff(told) > 0).all() or times[0] < 0 or told[-1] >= HOURS_PER_DAY:
+        raise DataError(f"hours: expected {shape[0]} ascending hours in [0, 24), found {list(times)[:30]}")
+    if valid.shape != shape[1:3] or valid.dtype != np.bool_ or not valid.any():
+        raise DataError(
+            f"valid: expected a bool array of shape {shape[1:3]} with a valid texel, found {valid.dtype} {valid.shape}"
+        )

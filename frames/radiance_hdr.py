@@ -49,6 +49,7 @@ def read_radiance(path: Path) -> Picture:
     n_lines, length = int(size[3]), int(size[6])
     if n_lines * length > _MAX_TEXELS:
         raise DataError(f"{path}: expected at most {_MAX_TEXELS} texels, found {n_lines} x {length}")
+    _refuse_old_runs(body, n_lines * length, path)
     # the pixels are stored in lines of the second axis; whatever it is called, the library reads it as +X
     plain = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y %d +X %d\n" % (n_lines, length)
     try:
@@ -61,6 +62,19 @@ def read_radiance(path: Path) -> Picture:
     values = values[:: 1 if signs[b"Y"] == b"-" else -1, :: 1 if signs[b"X"] == b"+" else -1]
     with np.errstate(over="ignore"):  # infinite radiance is refused with its place, as in any format
         return Picture(np.ascontiguousarray(values / exposure.astype(np.float32), np.float32))
+
+
+def _refuse_old_runs(body: bytes, n_texels: int, path: Path) -> None:
+    """Refuse runs as texels 1, 1, 1, n, which the format had before runs within lines; no texel of colors is that.
+
+    Raises:
+        DataError: there are some.
+    """
+    if body[:2] == b"\2\2":  # runs within lines
+        return
+    texels = np.frombuffer(body[: 4 * min(n_texels, len(body) // 4)], np.uint8).reshape(-1, 4)
+    if (texels[:, :3] == 1).all(axis=1).any():
+        raise DataError(f"{path}: expected flat texels or runs within lines, found runs of the format's first kind")
 
 
 def _number(value: bytes, what: str, path: Path) -> float:

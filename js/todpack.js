@@ -171,6 +171,7 @@ class TodArchive {
     const [number, pixelBytes, Values] = choice(FORMATS, "format", format);
     expect(typeof hour === "number", `hour: expected a number, found ${String(hour)}`);
     const core = this.#core;
+    const taken = active == null ? null : Uint8Array.from(active, Boolean); // it may run anything, this method too
     const [place, rows, columns] = this.#region(lightmap, region);
     const n = rows * columns * pixelBytes;
     expect(
@@ -180,7 +181,7 @@ class TodArchive {
     const pixels = core.block("pixels", n);
     const target = core.block("target", 16);
     core.words(target, 4).set([pixels, 0, n, number]);
-    const kept = this.#kept(lightmap, active);
+    const kept = this.#kept(lightmap, taken);
     expect(this.#handle, CLOSED); // by what `region` or `active` runs
     core.check(core.calls.tod_decode_maps(this.#handle, lightmap.index, hour, kept, place, target, core.error));
     const values = out ?? new Values(n / Values.BYTES_PER_ELEMENT);
@@ -189,9 +190,8 @@ class TodArchive {
   }
 
   /** Which maps take part, as bytes in C's memory; 0 for all of them. */
-  #kept({ maps }, active) {
-    if (active == null) return 0;
-    const kept = Uint8Array.from(active, Boolean);
+  #kept({ maps }, kept) {
+    if (kept == null) return 0;
     expect(kept.length === maps, `active: expected ${maps} values, one for each map, found ${kept.length}`);
     if (kept.every(Boolean)) return 0;
     const at = this.#core.block("kept", maps);

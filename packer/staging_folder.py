@@ -29,14 +29,18 @@ def _aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.todpack-old")  # a name that nobody else gives
 
 
-def settle_folder(folder: Path) -> None:
+def settle_folder(folder: Path, is_ours: Callable[[Path], bool]) -> None:
     """Finish what a kill between the two renames of `put_folder` left: the old folder comes back, or goes.
+
+    Args:
+        folder: The output.
+        is_ours: Whether a folder is one that `put_folder` puts there; another's of that name stays.
 
     Raises:
         OSError: it cannot come back.
     """
     aside = _aside(folder)
-    if not aside.is_dir():
+    if not aside.is_dir() or not is_ours(aside):
         return
     if folder.exists():
         remove(aside)
@@ -102,7 +106,7 @@ class FolderKind:
         if not out.name:
             raise self.error(f"{out}: expected the name of a folder to make, found the current folder")
         try:
-            settle_folder(place_of(out))
+            settle_folder(place_of(out), lambda aside: self.files(aside) is not None)
             if not out.exists():
                 return
             is_empty = out.is_dir() and not any(out.iterdir())

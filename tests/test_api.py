@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import todpack
 from tests.conftest import REPOSITORY, SAMPLE, make_day, write_day
+from todpack.frames import Day
 
 DOCUMENTS = ("docs/api.md",)
 
@@ -179,3 +183,30 @@ def test_paths_that_are_none(tmp_path: Path) -> None:
     source = write_day(tmp_path / "day", frames, None)
     with pytest.raises(todpack.DataError, match="x: expected a mask"):
         todpack.read_day(source, mask="x" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"radiance": np.full((3, 8, 8, 3), np.nan, np.float32)}, "radiance: 0 h: expected values of 0 to 255, found"),
+        ({"radiance": np.full((3, 8, 8, 3), 256, np.float32)}, "radiance: 0 h: expected values of 0 to 255, found"),
+        ({"radiance": np.full((3, 8, 8, 3), -1, np.float32), "transfer": "linear"}, "expected values of 0 to 3.40282e"),
+        (
+            {"radiance": np.zeros((3, 8, 8, 3))},
+            "radiance: expected float32 of srgb8 or linear, found float64 of 'srgb8'",
+        ),
+        ({"radiance": np.zeros((1, 8, 8, 3), np.float32)}, "radiance: expected an array of shape"),
+        ({"transfer": "log"}, "radiance: expected float32 of srgb8 or linear, found float32 of 'log'"),
+        ({"hours": np.array([0.0, np.nan, 2.0])}, "hours: expected 3 ascending hours"),
+        ({"hours": np.array([0.0, 1.0])}, "hours: expected 3 ascending hours"),
+        ({"valid": np.ones((8, 8), np.uint8)}, "valid: expected a bool array"),
+        ({"valid": np.ones((9, 8), bool)}, "valid: expected a bool array"),
+    ],
+)
+def test_days_that_were_put_together_are_checked(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    frames, valid = make_day(8, 8, 3)
+    day = Day(frames.astype(np.float32), valid, np.arange(3.0), "srgb8", "day")
+    assert todpack.compress(day, tmp_path / "a.tod").size_bytes
+    with pytest.raises(todpack.DataError, match=re.escape(words)):
+        todpack.compress(dataclasses.replace(day, **changes), tmp_path / "b.tod")
+    assert not (tmp_path / "b.tod").exists()

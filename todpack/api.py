@@ -15,6 +15,7 @@ from todpack.decompressor.files import check_output, check_outputs
 from todpack.decompressor.given import given_integer, given_kind, given_number, given_path, repr_of
 from todpack.frames import Dataset, Day, ReadOptions, TileSource, day_of_array, is_dataset, open_dataset, open_day
 from todpack.frames.errors import DataError
+from todpack.frames.from_array import check_day
 from todpack.packer.errors import PackError
 
 if TYPE_CHECKING:
@@ -207,6 +208,8 @@ def compress(
             raise DataError("frames in memory: expected valid and hours as arrays and no lightmap, found others")
         if (first_hour, encoding, layer) != (None, "none", None):
             raise DataError("frames in memory: expected no first_hour, encoding or layer")
+        if isinstance(source, Day):
+            check_day(source)
         day = source if isinstance(source, Day) else day_of_array(source, hours, valid)
     for warning in getattr(day, "warnings", ()):
         if on_warning is not None:

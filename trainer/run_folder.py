@@ -95,10 +95,13 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
         raise ConfigError(f"{out_dir}: expected a folder for the run, found the root of the file system")
     beside = _beside(place)
     try:
-        settle_folder(place)
+        settle_folder(place, is_run)
         make_folder(out_dir)
         _take(place, out_dir)
         if beside.is_dir() and not (beside / MARK_NAME).exists():
+            files = (path.relative_to(beside).as_posix() for path in beside.rglob("*") if not path.is_dir())
+            if not set(files) <= set(RUN_NAMES):
+                raise OutputError(f"{beside}: expected what a training left there, found something else; move it away")
             shutil.rmtree(beside)  # the older run, after a kill in `finish_run`
         if resume and (beside / CHECKPOINT_NAME).is_file():
             _take(beside, out_dir)

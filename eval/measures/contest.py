@@ -26,6 +26,7 @@ else:
 DEFAULT_SCORER = Path(__file__).with_name("scorer.toml")
 MEASURES = ("psnr_db", "ssim", "lpips", "time_s", "ratio_percent")
 FIELDS = ("best", "worst", "weight")
+LARGEST = 1e9
 FULL_POINTS = 100.0
 RAW_BYTES_PER_TEXEL = 3 * 4 * 24
 """What the ratio compares with: float32 RGB at 24 hours, whatever is stored."""
@@ -108,6 +109,8 @@ def read_scorer(path: Path | None = None) -> Scorer:
         for field, value in table.items():
             if not is_number(value):
                 raise EvalError(f"{source}: {name}.{field}: expected a finite number, found {value!r}")
+            if abs(value) > LARGEST:
+                raise EvalError(f"{source}: {name}.{field}: expected a number up to {LARGEST:g}, found {value!r}")
         ranges[name] = Range(float(table["best"]), float(table["worst"]), float(table["weight"]))
         if ranges[name].best == ranges[name].worst or ranges[name].weight < 0:
             raise EvalError(f"{source}: {name}: expected best and worst to differ and weight >= 0, found {table}")

@@ -142,10 +142,10 @@ def test_a_kill_between_two_renames_is_settled(tmp_path: Path, monkeypatch: pyte
         put_folder(fresh, folder)
     assert not folder.exists()
     monkeypatch.setattr(Path, "rename", rename)
-    settle_folder(folder)
+    settle_folder(folder, lambda _aside: True)
     assert names(folder) == ["folder"]
     (tmp_path / ".folder.todpack-old").mkdir()
-    settle_folder(folder)
+    settle_folder(folder, lambda _aside: True)
     assert names(tmp_path) == ["folder", "fresh"]
 
 

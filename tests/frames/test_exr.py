@@ -141,6 +141,24 @@ def test_colors_lie_where_their_own_part_has_them(tmp_path: Path, is_first: bool
     np.testing.assert_array_equal(read_exr(tmp_path / "a.exr").rgb, expected)
 
 
+def test_colors_are_of_one_part(tmp_path: Path) -> None:
+    exr = pytest.importorskip("OpenEXR")
+    header = {"type": exr.scanlineimage, "compression": exr.ZIP_COMPRESSION}
+    red, green, blue = (np.ascontiguousarray(RADIANCE[..., n]) for n in range(3))
+    parts = [
+        exr.Part(dict(header), {"R": red, "G": green}, "one"),
+        exr.Part(dict(header), {"B": blue, "A": blue}, "other"),
+    ]
+    exr.File(parts).write(str(tmp_path / "a.exr"))
+    with pytest.raises(DataError, match="expected channels R, G, B, found G, R"):
+        read_exr(tmp_path / "a.exr")
+    parts.append(exr.Part(dict(header), {"R": red, "G": green, "B": blue}, "whole"))
+    exr.File(parts).write(str(tmp_path / "b.exr"))
+    picture = read_exr(tmp_path / "b.exr")
+    np.testing.assert_array_equal(picture.rgb, RADIANCE)
+    assert picture.alpha is None
+
+
 def test_no_exr_and_damaged(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.exr").write_bytes(b"junk" * 30)
     with pytest.raises(DataError, match=r"a\.exr: expected an EXR image, found something else"):

@@ -65,6 +65,10 @@ def test_color_corrections_are_divided_out(tmp_path: Path) -> None:
         ({"size": "-Y 3"}, "expected a size such as -Y 256"),
         ({"size": "-Y 3 +Y 2"}, "expected a size such as -Y 256"),
         ({"texels": TEXELS[:9]}, "cannot be read as a Radiance picture"),
+        (
+            {"texels": TEXELS[:20] + b"\1\1\1\1"},
+            "expected flat texels or runs within lines, found runs of the format's",
+        ),
     ],
 )
 def test_faults(tmp_path: Path, changes: dict[str, str | bytes], message: str) -> None:

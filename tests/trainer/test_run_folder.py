@@ -212,3 +212,18 @@ def test_files_of_a_folder_that_is_no_run_stay(tmp_path: Path, name: str, resume
     assert (tmp_path / name).read_bytes() == b'{"name": "todpack"}'
     assert work_folder(tmp_path, resume=False, overwrite=True) == tmp_path
     assert not (tmp_path / name).exists()
+
+
+def test_hidden_folders_of_others_stay(tmp_path: Path) -> None:
+    """Whatever they are called."""
+    mine = tmp_path / ".run.todpack-new" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    with pytest.raises(
+        OutputError, match=r"\.run\.todpack-new: expected what a training left there, found something else"
+    ):
+        work_folder(tmp_path / "run", resume=False, overwrite=True)
+    assert mine.read_text() == "precious"
+    mine.parent.rename(tmp_path / ".run.todpack-old")
+    assert work_folder(tmp_path / "run", resume=False, overwrite=False) == tmp_path / "run"
+    assert (tmp_path / ".run.todpack-old" / "mine.txt").read_text() == "precious"

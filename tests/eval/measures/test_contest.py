@@ -114,6 +114,7 @@ def test_absent_lpips_is_said_and_never_a_number():
         (("weight = 15.0", "weight = -1"), "time_s: expected best and worst to differ and weight >= 0"),
         (("best = 0.999", 'best = "a"'), "ssim.best: expected a finite number, found 'a'"),
         (("best = 0.999", "best = nan"), "ssim.best: expected a finite number"),
+        (("best = 0.999", "best = 1e308"), "ssim.best: expected a number up to 1e"),
         (("best = 0.999", "best ="), "expected TOML"),
     ],
 )

@@ -21,6 +21,7 @@ TRANSFORMS_NAME = "transforms.json"
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")
 MAX_TEXELS = 1 << 26  # of an image: its values are held as floats
 MAX_OFF_ORTHONORMAL = 1e-2
+LARGEST = 1e6  # of pixels and of places: float32 has their differences
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,8 @@ def _pose(matrix: Any, where: str) -> np.ndarray:
         raise DataError(f"{where}: expected a 4 x 4 `transform_matrix`, found shape {pose.shape}")
     if not np.isfinite(pose).all():
         raise DataError(f"{where}: expected finite numbers in `transform_matrix`, found NaN or infinity")
+    if np.abs(pose).max() > LARGEST:
+        raise DataError(f"{where}: expected numbers up to {LARGEST:g} in `transform_matrix`, found larger ones")
     off = float(np.abs(pose[:3, :3].T @ pose[:3, :3] - np.eye(3)).max())
     if off > MAX_OFF_ORTHONORMAL or np.linalg.det(pose[:3, :3]) < 0:
         raise DataError(f"{where}: expected a rotation in `transform_matrix`, found a matrix that is {off:.2g} off one")
@@ -195,9 +198,13 @@ def _intrinsics(fields: dict[str, Any], image: np.ndarray, where: str) -> Intrin
         raise DataError(f"{where}: expected `fl_x` or `camera_angle_x` in (0, pi), found neither")
     if focal <= 0.0:
         raise DataError(f"{where}: expected a positive `fl_x`, found {focal:g}")
+    if not 1.0 / LARGEST <= focal <= LARGEST:
+        raise DataError(f"{where}: expected a focal length from {1.0 / LARGEST:g} to {LARGEST:g}, found {focal:g}")
     center = (fields.get("cx", width / 2), fields.get("cy", height / 2))
     if not all(_is_number(value) for value in center):
         raise DataError(f"{where}: expected numbers `cx` and `cy`, found {center}")
+    if max(map(abs, center)) > LARGEST:
+        raise DataError(f"{where}: expected `cx` and `cy` up to {LARGEST:g}, found {center}")
     return Intrinsics(width, height, focal, (float(center[0]), float(center[1])))
 
 
