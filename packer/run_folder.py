@@ -36,6 +36,7 @@ ARRAYS_NAME = "arrays.npz"
 CHECKPOINT_NAME = "last.ckpt"
 TRANSFERS = ("srgb8", "linear")
 LARGEST_NUMBER = 1e9
+READINGS = 3  # of a run that is replaced meanwhile
 MAX_HOURS, MAX_SIDE = 1 << 16, 1 << 24
 UNREADABLE = (
     OSError, ValueError, EOFError, RuntimeError, MemoryError, SyntaxError, tokenize.TokenError, struct.error,
@@ -175,12 +176,29 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def read_run(path: str | Path) -> Run:
-    """Read `config.json` and `arrays.npz`.
+    """Read `config.json` and `arrays.npz` of one run, also while another takes its place.
 
     Raises:
         PackError: missing, unreadable, or not a run folder of this format.
     """
     folder = Path(path)
+    for _ in range(READINGS):
+        before = _identity(folder / CONFIG_NAME)
+        run = _read_once(folder)
+        if _identity(folder / CONFIG_NAME) == before:
+            return run
+    raise PackError(f"{folder}: expected a run that stays while it is read, found others in its place")
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _read_once(folder: Path) -> Run:
     config_path = folder / CONFIG_NAME
     if not config_path.is_file():
         is_begun = (folder / CHECKPOINT_NAME).is_file()

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 from tests.packer.micro_run import MICRO, micro_arrays, write_micro_run
+from todpack.packer import run_folder
 from todpack.packer.errors import ConfigError, PackError
 from todpack.packer.gridmlp.command import GridMlpPackOptions
 from todpack.packer.gridmlp.pack import pack_run
-from todpack.packer.run_folder import RunRecord, read_run
+from todpack.packer.run_folder import RunRecord, read_run, write_run
+from todpack.packer.staging_folder import put_folder
 
 
 def refused(run: Path, words: str) -> None:
@@ -212,3 +214,26 @@ def test_a_pipe_for_arrays_is_not_waited_for(run: Path) -> None:
     (run / "arrays.npz").unlink()
     os.mkfifo(run / "arrays.npz")
     refused(run, r"arrays\.npz: expected the model's arrays, found nothing there")
+
+
+def test_a_run_that_is_replaced_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its configuration and its arrays are of one run."""
+    runs = [tmp_path / name for name in ("run", "newer", "newest", "last")]
+    for number, run in enumerate(runs):
+        run.mkdir()
+        record = RunRecord(family="siren", config={}, name="x", height=1, width=1, hours=[number], transfer="srgb8")
+        write_run(run, record, {"number": np.array([number])})
+    read, others = run_folder.read_arrays, iter(runs[1:2])
+
+    def replaced(path: Path) -> dict[str, np.ndarray]:
+        other = next(others, None)
+        if other is not None:
+            put_folder(other, runs[0])
+        return read(path)
+
+    monkeypatch.setattr(run_folder, "read_arrays", replaced)
+    run = read_run(runs[0])
+    assert (run.hours, run.arrays["number"].tolist()) == ([1], [1])
+    others = iter([runs[2], runs[3], runs[2]])
+    with pytest.raises(PackError, match="expected a run that stays while it is read, found others in its place"):
+        read_run(runs[0])
