@@ -27,26 +27,30 @@ class Reach:
         rows: (R, K) float32, such that |A(t)| <= one of the rows in every channel, at any time.
         offset: The largest |b(t)|.
         peaks: (K,) float32, the largest of each column.
+        is_told_apart: Whether float32 has the differences of all entries of a column: A(t) is the same by any way.
     """
 
     rows: np.ndarray
     offset: float
     peaks: np.ndarray
+    is_told_apart: bool = True
 
 
-def reach_of(values: np.ndarray, table: np.ndarray) -> Reach:
+def reach_of(values: np.ndarray, table: np.ndarray, grid: np.ndarray) -> Reach:
     """Of stored values and their ramps.
 
     Args:
         values: (T, 3K + 3), A in rows of channels, then b, at the stored times.
         table: (3T, 3K + 3) rows D, E, F of `ramps.ramp_table`.
+        grid: (3K + 3,) steps of the columns.
     """
     n_hours, n_columns = values.shape
     size = np.abs(values)
     bend = CUBIC_REACH * np.abs(table[n_hours:]).reshape(2, n_hours, n_columns).sum(0)
     rows = np.maximum(size, np.roll(size, -1, axis=0)) + bend
     matrix = rows[:, :-3].reshape(3 * n_hours, -1).astype(np.float32)
-    return Reach(matrix, float(rows[:, -3:].max()), matrix.max(0))
+    spread = (values.max(axis=0) - values.min(axis=0)) / grid
+    return Reach(matrix, float(rows[:, -3:].max()), matrix.max(0), bool(spread.max() <= 2**MANTISSA_BITS))
 
 
 def are_exact(maps: np.ndarray, reach: Reach, exponents: np.ndarray, precision: int) -> bool:
@@ -60,7 +64,7 @@ def are_exact(maps: np.ndarray, reach: Reach, exponents: np.ndarray, precision: 
         exponents: (K + 1,), see FORMAT.md "daybasis".
         precision: P.
     """
-    if exponents[-1] < -precision:
+    if exponents[-1] < -precision or not reach.is_told_apart:
         return False
     steps = np.ldexp(1.0, SNAP_BITS - precision - exponents[:-1])
     largest = np.maximum(maps.max(axis=(1, 2)), -maps.min(axis=(1, 2)))

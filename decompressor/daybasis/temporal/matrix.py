@@ -57,7 +57,7 @@ class TemporalMatrix:
     @cached_property
     def reach(self) -> Reach:
         """How large entries get at any time."""
-        return reach_of(self._values, self._ramps)
+        return reach_of(self._values, self._ramps, self._grid)
 
     def at(self, time_h: float) -> np.ndarray:
         """(3K + 3,) float32 at a time: A by rows of channels, then b.

@@ -70,3 +70,15 @@ def test_nobody_looks_at_the_regions_of_an_empty_tile(name: str, decoder: str) -
     path = GOLDEN.parents[1] / "fuzz" / "cases" / "decoders" / name
     with open_archive(path, decoder=decoder) as archive:
         assert archive.decode(0.0).shape == (32, 64, 3)
+
+
+@pytest.mark.parametrize("name", ["entries-far-apart-8-bit", "entries-far-apart-linear"])
+def test_entries_that_float32_does_not_tell_apart_have_one_answer(name: str) -> None:
+    """A column whose entries differ by over 2^24 steps, though sums with small maps are exact."""
+    path = GOLDEN.parents[1] / "fuzz" / "cases" / "decoders" / name
+    frames = []
+    for decoder in ("native", "onnx", "reference"):
+        with open_archive(path, decoder=decoder, threads=1) as archive:
+            frames.append([archive.decode(float(time_h), dtype="float32") for time_h in (*archive.hours, 3.3)])
+    np.testing.assert_array_equal(frames[0], frames[2])
+    np.testing.assert_array_equal(frames[1], frames[2])
