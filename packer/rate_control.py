@@ -20,6 +20,8 @@ PSNR_TOLERANCE_DB = 0.05  # above the target
 SIZE_TOLERANCE = 0.008  # of the target, below it
 NEIGHBORS = 0.008  # octaves between steps that count as neighbors: a smooth curve changes by less than the tolerances
 FIRST_STEP = 16.0
+SLOW_TRIALS = 4
+"""Then moves along a slope that was guessed double: the curve is flatter."""
 AIM = 0.4  # share of the tolerance that is aimed at beyond the target, whose other side does not count
 NEAR_DB, NEAR_SIZE = 0.3, 0.05  # from where the slope leads to the target
 MAX_APPROACHES = 3
@@ -106,8 +108,8 @@ def search_step(
     high: tuple[float, float] | None = None  # ... at or below it
     allowed: list[AnyTrial] = []
     nearest: AnyTrial | None = None
-    at = math.log2(start)
-    for _ in range(MAX_TRIALS):
+    at, moved = math.log2(start), 0.0
+    for number in range(MAX_TRIALS):
         day = pack(max(2.0**at, MIN_STEP))
         value = height(day)
         if math.isnan(value):
@@ -125,11 +127,12 @@ def search_step(
             high = (at, value)
         if low is not None and high is not None and high[0] - low[0] <= NEIGHBORS:
             break
-        following = _next_step(low, high, aim, slope, width)
+        least = 2 * moved if number >= SLOW_TRIALS else 0.0
+        following = _next_step(low, high, aim, slope, width, least)
         following = min(max(following, math.log2(MIN_STEP)), math.log2(MAX_STEP))
         if following == at:
             break
-        at = following
+        at, moved = following, abs(following - at)
     for day in sorted(allowed, key=rank, reverse=True):
         if is_allowed(height(day)):  # to be measured it was read back, and filled up if it had to be
             return day
@@ -173,18 +176,23 @@ def approach_step(
 
 
 def _next_step(
-    low: tuple[float, float] | None, high: tuple[float, float] | None, goal: float, slope: float, width_before: float
+    low: tuple[float, float] | None,
+    high: tuple[float, float] | None,
+    goal: float,
+    slope: float,
+    width_before: float,
+    least: float,
 ) -> float:
     """Where to try next.
 
     Within a bracket the secant between its ends, kept off them, or the middle where the last trial narrowed the bracket
-    by less than half (at a jump the secant creeps); outside of one along the slope.
+    by less than half (at a jump the secant creeps); outside of one along the slope, by `least` at least.
     """
     if low is None or high is None:
         end = low or high
         assert end is not None
         move = (goal - end[1]) / slope
-        return end[0] + math.copysign(min(max(abs(move), NEIGHBORS), 3.0), move)
+        return end[0] + math.copysign(min(max(abs(move), NEIGHBORS, least), 3.0), move)
     width = high[0] - low[0]
     if width > width_before / 2 and math.isfinite(width_before):
         return low[0] + width / 2

@@ -102,8 +102,20 @@ def test_a_size_is_that_of_the_file_that_is_filled_up(target: int, is_met: bool)
     if is_met:
         assert search_step(pack, None, target).size_bytes == target
     else:
-        with pytest.raises(PackError, match=f"{target} bytes cannot be met; the nearest is .* dB in 1800 bytes"):
+        with pytest.raises(PackError, match=rf"{target} bytes cannot be met; the nearest is .* dB in 1800 bytes"):
             search_step(pack, None, target)
+
+
+def test_a_flat_curve_is_followed_to_its_end() -> None:
+    """Few bytes of coefficients beside those that no step changes."""
+
+    def pack(q_step: float) -> Step:
+        return Step(q_step, round(390 + 60 / math.sqrt(q_step)), 60.0 - 4.0 * math.log2(q_step))
+
+    for target in (400, 395, 393, 392):
+        assert search_step(pack, None, target).size_bytes <= target
+    with pytest.raises(PackError, match=r"391 bytes cannot be met; the nearest is .* in 392 bytes"):
+        search_step(pack, None, 391)
 
 
 def test_a_modest_psnr_takes_the_coarsest_step() -> None:
