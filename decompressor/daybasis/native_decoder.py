@@ -14,7 +14,7 @@ import numpy as np
 
 from ..forks import Lock, importing
 from ..grid import Place
-from ..pixels import PixelFormat
+from ..pixels import FLOAT32, PixelFormat
 from ..pool import ALONE
 from ..tiled import Part, TiledDecoder
 from . import native
@@ -96,12 +96,17 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         """Whether sums of products are exact in float32 in any order, in every tile; all are decoded for it."""
         with importing.raw:
             from .sums import are_exact
-        reach, entry = self._stored.matrix.reach, self._stored.entry
-        maps = (self._maps(self._tile(place, keep=False)) for place in self._tiles)
+        reach, entry, texel = self._stored.matrix.reach, self._stored.entry, (slice(0, 1), slice(0, 1))
         try:
-            return all(are_exact(one, reach, entry.exponents, entry.precision) for one in maps)
+            for place in self._tiles:
+                tile = self._tile(place, keep=False)
+                if not are_exact(self._maps(tile), reach, entry.exponents, entry.precision):
+                    return False
+                for time_h in self._file.archive.hours.tolist():  # the core asks for more than sums
+                    self._draw(tile, texel, time_h, FLOAT32, np.empty((1, 1, 3), np.float32))
         except native.BeyondExact:
             return False
+        return True
 
     def _make(self, place: Place) -> _native.Tile:
         stored, valid = self._stored, self._stored.mask(place)

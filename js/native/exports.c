@@ -38,5 +38,6 @@ KEEP TodStatus tod_wasm_open(const void *data, size_t n_bytes, TodGutters gutter
     options.gutters = gutters;
     options.limits.free_memory_bytes *= 2;
     options.limits.memory_per_byte *= 2;
+    options.limits.free_metadata_bytes = 1 << 20;
     return tod_open(data, n_bytes, &options, archive, error);
 }

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from todpack.decompressor.files import make_folder, write_atomic
+from todpack.decompressor.staging import remove
 
 from ..run_folder import EXPORT_NAMES
 from ..second_stage import FilmF2, write_f2
@@ -84,10 +85,14 @@ def reconstruct(model: Siren, baseline: np.ndarray | None, hours: np.ndarray) ->
 def write_exports(model: Siren, folder: Path) -> None:
     """Write the latent map (float32), F2's weights, and F2 as TorchScript, each at once or not at all.
 
+    Those of another model go before: a command that is ended in between leaves none that do not belong together.
+
     Raises:
         OutputError: the folder cannot be written.
     """
     make_folder(folder)
     latents = latent_map(model)
+    for name in EXPORT_NAMES[1:]:
+        remove(folder / name)
     write_atomic(folder / LATENT_NAME, lambda file: np.save(file, latents, allow_pickle=False))
     write_f2(model.f2.cpu(), folder)

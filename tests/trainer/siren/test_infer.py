@@ -258,3 +258,18 @@ def test_infer_takes_one_source(run: Path) -> None:
     both = ["--ckpt", str(run / "best.ckpt"), "--f2-path", str(run / "f2_state_dict.pt")]
     assert main(["infer", *both, "--time", "1", "--out", "x.png"]) == 2
     assert main(["infer", "--time", "1", "--out", "x.png"]) == 2
+
+
+def test_an_export_that_is_stopped_leaves_no_parts_of_two_models(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["export-latent", "--ckpt", str(run / "best.ckpt"), "--out-dir", str(tmp_path / "out"), "--overwrite"]
+    assert main(words) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("todpack.trainer.siren.export.write_f2", stopped)
+    assert main(words) == 130
+    assert [one.name for one in (tmp_path / "out").iterdir()] == ["latent_map.npy"]
