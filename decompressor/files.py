@@ -27,6 +27,15 @@ def place_of(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def identity_of(path: Path) -> tuple[int, ...] | None:
+    """What tells a file from another that takes its place: device, number, size and time; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def check_output(path: Path) -> None:
     """Refuse a place where no file can be written, before the long work.
 

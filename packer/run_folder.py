@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 
 from todpack.decompressor.errors import InvalidMetadataError
-from todpack.decompressor.files import write_atomic, write_text
+from todpack.decompressor.files import identity_of, write_atomic, write_text
 from todpack.decompressor.json_fields import Fields, read_shallow
 from todpack.decompressor.signatures import is_earlier_output, sign_zip
 from todpack.frames import Day
@@ -183,19 +183,11 @@ def read_run(path: str | Path) -> Run:
     """
     folder = Path(path)
     for _ in range(READINGS):
-        before = _identity(folder / CONFIG_NAME)
+        before = identity_of(folder / CONFIG_NAME)
         run = _read_once(folder)
-        if _identity(folder / CONFIG_NAME) == before:
+        if identity_of(folder / CONFIG_NAME) == before:
             return run
     raise PackError(f"{folder}: expected a run that stays while it is read, found others in its place")
-
-
-def _identity(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _read_once(folder: Path) -> Run:

@@ -12,7 +12,7 @@ from pathlib import Path
 from todpack import decompressor
 from todpack.decompressor import Archive, DamagedArchiveError, open_archive
 from todpack.decompressor.cli import frame_names
-from todpack.decompressor.files import check_outputs
+from todpack.decompressor.files import check_outputs, identity_of
 from todpack.decompressor.verify import verify_archive
 from todpack.packer.staging_folder import FolderKind
 
@@ -84,8 +84,10 @@ def _needs_ans(archive: Archive) -> bool:
     return any(lightmap["model"].get("entropy") == "ans" for lightmap in archive.metadata["lightmaps"])
 
 
-def _fill(folder: Path, archive_path: Path, archive: Archive) -> None:
+def _fill(folder: Path, archive_path: Path, archive: Archive, identity: tuple[int, ...] | None) -> None:
     shutil.copyfile(archive_path, folder / archive_path.name)
+    if identity_of(archive_path) != identity:  # it is another than was verified
+        raise SubmissionError(f"{archive_path}: expected an archive that stays meanwhile, found another in its place")
     copy_package(Path(decompressor.__file__).resolve().parent, folder / "decompressor")
     (folder / "decompressor" / "decompress.py").replace(folder / "decompress.py")
     has_library = copy_native(Path(decompressor.__file__).resolve().parent, folder)
@@ -138,13 +140,14 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
     BUNDLE.check(out, overwrite)
     zip_path = out.with_name(f"{out.name}.zip")
     check_outputs([zip_path], [Path(archive_path)], overwrite=overwrite)
+    before = identity_of(Path(archive_path))
     with open_archive(archive_path, provider="cpu") as archive:
         archive.container.verify()
         archive.prepare()  # every tile decodes
         verdict = verify_archive(archive_path)  # and frames are numbers
         if not verdict.whole:
             raise DamagedArchiveError(f"{archive_path}: {verdict.faults[0]}")
-        BUNDLE.replace(out, lambda fresh: _fill(fresh, Path(archive_path), archive), overwrite)
+        BUNDLE.replace(out, lambda fresh: _fill(fresh, Path(archive_path), archive, before), overwrite)
     write_zip(out, [*bundle_files(out), MANIFEST_NAME], zip_path)
     total = sum((out / name).stat().st_size for name in [*bundle_files(out), MANIFEST_NAME])
     return Bundle(out, zip_path, (out / Path(archive_path).name).stat().st_size, total)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from todpack.decompressor.files import identity_of
 from todpack.eval.tensors_file import read_tensors
 from todpack.frames.errors import DataError
 from todpack.frames.formats import read_rgb_codes
@@ -153,12 +154,15 @@ def checkpoint_predictor(ckpt: Path, baseline_path: Path | None) -> Predict:
     Raises:
         TodpackError: a file is missing, unreadable, or does not fit.
     """
-    saved = load_checkpoint(ckpt)
+    before, saved = identity_of(ckpt), load_checkpoint(ckpt)
     predictors = {"siren": _siren_predictor, "gridmlp": _gridmlp_predictor}
     family = saved.get("family")
     if not isinstance(family, str) or family not in predictors:
         raise TrainingError(f"{ckpt}: expected a checkpoint of {' or '.join(predictors)}, found family {family!r}")
-    return predictors[family](ckpt, saved, baseline_path)
+    predictor = predictors[family](ckpt, saved, baseline_path)
+    if identity_of(ckpt) != before:  # what lies beside it is of another run
+        raise TrainingError(f"{ckpt}: expected a run that stays while it is read, found another in its place")
+    return predictor
 
 
 def _load_f2(path: Path) -> F2 | FilmF2:

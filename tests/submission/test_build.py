@@ -17,6 +17,7 @@ from PIL import Image
 from todpack import decompressor
 from todpack.cli import main
 from todpack.decompressor import DamagedArchiveError, OutputError, open_archive
+from todpack.decompressor.verify import Verdict, verify_archive
 from todpack.submission.build import build
 from todpack.submission.errors import SubmissionError
 
@@ -182,3 +183,22 @@ def test_command(tiny_archive: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(arguments) == 1
     assert "replace it by --overwrite" in capsys.readouterr().err
     assert main([*arguments, "--overwrite"]) == 0
+
+
+def test_an_archive_that_is_replaced_meanwhile(
+    tiny_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is handed in was verified."""
+    path = tmp_path / "a.tod"
+    path.write_bytes(tiny_archive.read_bytes())
+
+    def replaced(archive: Path) -> Verdict:
+        verdict = verify_archive(archive)
+        (tmp_path / "other").write_bytes(b"another")
+        (tmp_path / "other").replace(path)
+        return verdict
+
+    monkeypatch.setattr("todpack.submission.build.verify_archive", replaced)
+    with pytest.raises(SubmissionError, match="expected an archive that stays meanwhile, found another in its place"):
+        build(path, tmp_path / "out")
+    assert [one.name for one in tmp_path.iterdir()] == ["a.tod"]

@@ -20,7 +20,9 @@ from todpack.frames import Day, read_day
 torch = pytest.importorskip("torch")
 
 from todpack.packer.errors import ConfigError  # noqa: E402
+from todpack.trainer import infer  # noqa: E402
 from todpack.trainer.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from todpack.trainer.errors import TrainingError  # noqa: E402
 from todpack.trainer.infer import checkpoint_predictor, exported_predictor  # noqa: E402
 
 
@@ -273,3 +275,20 @@ def test_an_export_that_is_stopped_leaves_no_parts_of_two_models(
     monkeypatch.setattr("todpack.trainer.siren.export.write_f2", stopped)
     assert main(words) == 130
     assert [one.name for one in (tmp_path / "out").iterdir()] == ["latent_map.npy"]
+
+
+def test_a_run_that_is_replaced_while_a_frame_is_made(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The baseline beside the checkpoint would be of another model."""
+    shutil.copytree(run, tmp_path / "run")
+    found = infer._baseline_of
+
+    def replaced(ckpt: Path, *rest: object) -> object:
+        shutil.copy(run / "last.ckpt", ckpt.with_name("new"))
+        ckpt.with_name("new").replace(ckpt)
+        return found(ckpt, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(infer, "_baseline_of", replaced)
+    with pytest.raises(TrainingError, match="expected a run that stays while it is read, found another in its place"):
+        checkpoint_predictor(tmp_path / "run" / "best.ckpt", None)
