@@ -40,11 +40,12 @@ class Encoding:
 
     Attributes:
         name: As given.
-        unpack: (H, W, 3) and (H, W) shares 0..1 to radiance, where alpha holds a part of the color; else None.
+        unpack: (H, W, 3) and (H, W) shares 0..1, and the least share that is not 0, to radiance, where alpha holds a
+            part of the color; else None.
     """
 
     name: str
-    unpack: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    unpack: Callable[[np.ndarray, np.ndarray, float], np.ndarray] | None = None
 
     @property
     def uses_alpha(self) -> bool:
@@ -70,7 +71,8 @@ class Encoding:
                 found = "floating point" if rgb.dtype.kind == "f" else "no alpha channel"
                 raise DataError(f"{where}: expected integer RGBA for --encoding {self.name}, found {found}")
             with np.errstate(over="ignore", invalid="ignore"):  # told as infinite or NaN radiance, with its place
-                return self.unpack(shares(rgb), shares(picture.alpha)).astype(np.float32)
+                least = 1 / np.iinfo(picture.alpha.dtype).max
+                return self.unpack(shares(rgb), shares(picture.alpha), least).astype(np.float32)
         curve = self.name if self.name != "none" else "linear" if rgb.dtype.kind == "f" else "srgb"
         if curve == "srgb" and rgb.dtype == np.uint8:
             return rgb
@@ -81,7 +83,7 @@ class Encoding:
         return rgb if rgb.dtype == np.float32 else shares(rgb).astype(np.float32)
 
 
-def _logluv(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def _logluv(rgb: np.ndarray, alpha: np.ndarray, _least: float) -> np.ndarray:
     log_luminance = rgb[..., 2] * 255 + alpha
     y = np.exp2((log_luminance - 127) / 2)
     z = y / np.maximum(rgb[..., 1], 1e-6)
@@ -117,9 +119,9 @@ def encoding_of(text: str) -> Encoding:
         raise DataError(f"--encoding: expected {NAMES}, found {text!r}")
     multiplies = found[1] == "rgbm"
 
-    def unpack(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    def unpack(rgb: np.ndarray, alpha: np.ndarray, least: float) -> np.ndarray:
         # divisors of 0 stand for the darkest one that is not it
-        factor = scale * alpha if multiplies else scale / 255 / np.maximum(alpha, 1 / 255)
+        factor = scale * alpha if multiplies else scale / 255 / np.maximum(alpha, least)
         colors = srgb_to_linear(rgb) if is_srgb else rgb**exponent
         return np.asarray(colors * (factor**exponent)[..., None])
 

@@ -119,3 +119,14 @@ def test_light_beyond_all_numbers_is_infinite_without_a_word(name: str) -> None:
 def test_unknown(text: str) -> None:
     with pytest.raises(DataError, match="--encoding: expected none, srgb, linear, dldr, rgbm:RANGE"):
         encoding_of(text)
+
+
+@pytest.mark.parametrize(("dtype", "alphas"), [(np.uint8, (255, 2, 1, 0)), (np.uint16, (65535, 257, 32, 1, 0))])
+def test_divisors_of_any_depth(dtype: type[np.generic], alphas: tuple[int, ...]) -> None:
+    """0 stands for the least one that is not."""
+    largest = np.iinfo(dtype).max  # type: ignore[type-var]
+    alpha = np.array([alphas], dtype)
+    picture = Picture(np.full((1, len(alphas), 3), largest, dtype), alpha)
+    found = encoding_of("rgbd:256").decode(picture, "here")
+    expected = 256 / 255 * largest / np.maximum(alpha.astype(np.float64), 1)
+    np.testing.assert_allclose(found, np.repeat(expected[..., None], 3, axis=2), rtol=1e-6)
