@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,7 @@ def build_command(
         )  # fmt: skip
         if made is None:
             return
+        _say_kept(made.kept)
         click.echo(f"{made.folder}: {made.parameter_bytes} bytes in Parameters, {made.ratio_percent:.3f} % of raw")
         click.echo(f"{made.folder}.zip; left to do: {made.folder}.checklist.md; figures: {made.folder}.facts.html")
         return
@@ -156,6 +158,11 @@ def check_command(
         raise SubmissionError(f"{folder}: {len(result.faults)} fault(s): " + "; ".join(result.faults))
 
 
+def _say_kept(pages: Sequence[Path]) -> None:
+    for page in pages:
+        click.echo(f"todpack: {page}: kept, as it was changed since; without it a new one is made", err=True)
+
+
 def _check_contest(
     folder: Path,
     data: Path,
@@ -193,6 +200,7 @@ def _check_contest(
             folder, data, scorer=ranges, lpips=lpips, python=python, device=device, threads=threads, seed=seed,
             report_path=report, progress=line.update,
         )  # fmt: skip
+    _say_kept(result.kept)
     if as_json:
         click.echo(json.dumps(result.to_json(ranges), indent=2, sort_keys=True))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -72,11 +72,13 @@ class ContestFolder:
         folder: The submission.
         parameter_bytes: Of `Parameters/`.
         ratio_percent: Over 24 hours of float32 RGB.
+        kept: Pages beside it that were not made anew, as the team has changed them.
     """
 
     folder: Path
     parameter_bytes: int
     ratio_percent: float
+    kept: list[Path] = field(default_factory=list)
 
 
 def written_files(folder: Path) -> set[str] | None:
@@ -164,10 +166,10 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
             write_json(folder / WRITTEN, {"files": sorted([*files, WRITTEN])})
 
         CONTEST.replace(out, fill, overwrite)
-    write_handout(out)
+    kept = write_handout(out, overwrite=overwrite)
     n_bytes = parameter_bytes(out)
     n_texels = sum(lightmap.height * lightmap.width for lightmap in archive.lightmaps)
-    return ContestFolder(out, n_bytes, ratio_percent(n_bytes, n_texels))
+    return ContestFolder(out, n_bytes, ratio_percent(n_bytes, n_texels), kept)
 
 
 def build_from(

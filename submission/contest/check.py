@@ -61,6 +61,7 @@ class ContestRehearsal:
         threads: How many torch may use.
         without_core_s: Seconds that all constructors took without the native core; None where there is none.
         lpips_absent: Why there is no LPIPS, else None.
+        kept: Pages beside the submission that were not made anew, as the team has changed them.
     """
 
     faults: list[str] = field(default_factory=list)
@@ -73,6 +74,7 @@ class ContestRehearsal:
     threads: int = 0
     without_core_s: float | None = None
     lpips_absent: str | None = None
+    kept: list[Path] = field(default_factory=list)
 
     @property
     def frame_ms_median(self) -> float:
@@ -334,5 +336,5 @@ def check_contest(
     report = result.to_json(scorer)
     write_json(target, report)
     if beside(folder, CHECKLIST).is_file() and "measures" in report and not result.faults:
-        write_handout(folder, report)
+        result.kept = write_handout(folder, report)
     return result

@@ -1,11 +1,13 @@
 """What goes beside a submission in the contest's layout: a zip, a checklist, and a page of facts for the presentation.
 
-All of it is made of the folder and of report.json, which the rehearsal writes beside it; a rehearsal makes it anew.
+All of it is made of the folder and of report.json, which the rehearsal writes beside it; a rehearsal makes it anew, but
+for pages that the team has changed since.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 from collections.abc import Sequence
@@ -35,6 +37,8 @@ REPORT_NAME = "report.json"
 SHOWN_HOURS = (6.0, 12.0, 18.1)
 SHOWN_SIDE = 256
 WHITE_PERCENT = 99.0
+SEAL = "<!-- as todpack wrote it: {} -->\n"
+"""Last line of a page, with the SHA-256 of what is above."""
 DONE, OPEN, TEAM = "done", "open", "left to the team"
 METHOD = [
     "Light adds up, so the day of a texel, 26 times RGB, lies near a space of few dimensions: the eigenvectors of its "
@@ -61,12 +65,26 @@ def handout_files(folder: Path) -> list[Path]:
     return [beside(folder, name) for name in ("zip", CHECKLIST, FACTS_MD, FACTS_HTML)]
 
 
-def write_handout(folder: Path, report: dict[str, Any] | None = None) -> list[Path]:
-    """Write zip, checklist and facts beside a submission; what was written.
+def _sealed(text: str) -> str:
+    return text + SEAL.format(hashlib.sha256(text.encode()).hexdigest())
+
+
+def _is_changed(page: Path) -> bool:
+    """Whether somebody has written into a page since."""
+    try:
+        text = page.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return page.exists()
+    return _sealed("".join(text.splitlines(keepends=True)[:-1])) != text
+
+
+def write_handout(folder: Path, report: dict[str, Any] | None = None, *, overwrite: bool = False) -> list[Path]:
+    """Write zip, checklist and facts beside a submission; pages that were kept as the team has changed them.
 
     Args:
         folder: The submission.
         report: Of its rehearsal; None takes report.json beside the folder, if it is of these parameters.
+        overwrite: Keep none.
 
     Raises:
         OutputError: one cannot be written.
@@ -87,9 +105,12 @@ def write_handout(folder: Path, report: dict[str, Any] | None = None) -> list[Pa
         FACTS_MD: _markdown("Lightmaps over the day: facts", facts),
         FACTS_HTML: _html("Lightmaps over the day: facts", facts, unquote(largest.stem), pictures),
     }
-    for name, text in written.items():
-        write_text(beside(folder, name), text)
-    return handout_files(folder)
+    pages = {beside(folder, name): text for name, text in written.items()}
+    kept = [] if overwrite else [page for page in pages if page.is_file() and _is_changed(page)]
+    for page, text in pages.items():
+        if page not in kept:
+            write_text(page, _sealed(text))
+    return kept
 
 
 def _shape(path: Path) -> tuple[int, int]:

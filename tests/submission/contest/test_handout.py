@@ -132,3 +132,16 @@ def test_a_build_from_a_dataset_says_its_plan(tmp_path: Path) -> None:
     assert [plan.n_texels for plan in plans] == [256]
     assert len(lines) == 1
     assert "fireflies" in lines[0]
+
+
+def test_pages_that_the_team_has_changed_are_kept(archive: Path, tmp_path: Path) -> None:
+    folder = build_contest(archive, tmp_path / "team").folder
+    checklist, facts = tmp_path / "team.checklist.md", tmp_path / "team.facts.md"
+    checklist.write_text(checklist.read_text() + "Team: Ada, Grace\n")
+    facts.write_text(facts.read_text().replace("facts", "facts, ours"))
+    before = checklist.read_text(), facts.read_text()
+    assert write_handout(folder) == [checklist, facts]
+    assert (checklist.read_text(), facts.read_text()) == before
+    assert write_handout(folder, overwrite=True) == []
+    assert "Ada" not in checklist.read_text()
+    assert write_handout(folder) == []
