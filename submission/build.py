@@ -84,7 +84,8 @@ def _needs_ans(archive: Archive) -> bool:
     return any(lightmap["model"].get("entropy") == "ans" for lightmap in archive.metadata["lightmaps"])
 
 
-def _fill(folder: Path, archive_path: Path, archive: Archive, identity: tuple[int, ...] | None) -> None:
+def _fill(folder: Path, zip_path: Path, archive_path: Path, archive: Archive, identity: tuple[int, ...] | None) -> None:
+    """The zip comes first: a command that is ended before the folder is in its place can be given again."""
     shutil.copyfile(archive_path, folder / archive_path.name)
     if identity_of(archive_path) != identity:  # it is another than was verified
         raise SubmissionError(f"{archive_path}: expected an archive that stays meanwhile, found another in its place")
@@ -113,6 +114,7 @@ def _fill(folder: Path, archive_path: Path, archive: Archive, identity: tuple[in
     (folder / "README.md").write_text(text, encoding="utf-8")
     manifest = make_manifest(folder, archive_path.name, todpack_version())
     (folder / MANIFEST_NAME).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_zip(folder, [*bundle_files(folder), MANIFEST_NAME], zip_path)
 
 
 def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
@@ -147,7 +149,6 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
         verdict = verify_archive(archive_path)  # and frames are numbers
         if not verdict.whole:
             raise DamagedArchiveError(f"{archive_path}: {verdict.faults[0]}")
-        BUNDLE.replace(out, lambda fresh: _fill(fresh, Path(archive_path), archive, before), overwrite)
-    write_zip(out, [*bundle_files(out), MANIFEST_NAME], zip_path)
+        BUNDLE.replace(out, lambda fresh: _fill(fresh, zip_path, Path(archive_path), archive, before), overwrite)
     total = sum((out / name).stat().st_size for name in [*bundle_files(out), MANIFEST_NAME])
     return Bundle(out, zip_path, (out / Path(archive_path).name).stat().st_size, total)

@@ -48,7 +48,7 @@ def named(folder: Path) -> Path:
 
 
 def write_zip(folder: Path, names: Sequence[str], zip_path: Path) -> None:
-    """Write files of a folder into a zip, in a folder of its name.
+    """Write files of a folder into a zip, in a folder of the zip's name.
 
     Raises:
         OutputError: it cannot be written.
@@ -58,7 +58,7 @@ def write_zip(folder: Path, names: Sequence[str], zip_path: Path) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
             bundle.comment = ZIP_COMMENT
             for name in names:
-                entry = zipfile.ZipInfo(f"{folder.name}/{name}", ZIP_DATE)
+                entry = zipfile.ZipInfo(f"{zip_path.stem}/{name}", ZIP_DATE)
                 entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
                 bundle.writestr(entry, (folder / name).read_bytes())
 

@@ -164,9 +164,11 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
             (folder / "README.md").write_text(text, encoding="utf-8")
             files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
             write_json(folder / WRITTEN, {"files": sorted([*files, WRITTEN])})
+            # before the folder is in its place: a command that is ended then can be given again
+            kept.extend(write_handout(folder, place=out, overwrite=overwrite))
 
+        kept: list[Path] = []
         CONTEST.replace(out, fill, overwrite)
-    kept = write_handout(out, overwrite=overwrite)
     n_bytes = parameter_bytes(out)
     n_texels = sum(lightmap.height * lightmap.width for lightmap in archive.lightmaps)
     return ContestFolder(out, n_bytes, ratio_percent(n_bytes, n_texels), kept)

@@ -78,34 +78,38 @@ def _is_changed(page: Path) -> bool:
     return _sealed("".join(text.splitlines(keepends=True)[:-1])) != text
 
 
-def write_handout(folder: Path, report: dict[str, Any] | None = None, *, overwrite: bool = False) -> list[Path]:
+def write_handout(
+    folder: Path, report: dict[str, Any] | None = None, *, place: Path | None = None, overwrite: bool = False
+) -> list[Path]:
     """Write zip, checklist and facts beside a submission; pages that were kept as the team has changed them.
 
     Args:
         folder: The submission.
         report: Of its rehearsal; None takes report.json beside the folder, if it is of these parameters.
+        place: Where the folder will be, while it is in the making.
         overwrite: Keep none.
 
     Raises:
         OutputError: one cannot be written.
     """
+    place = folder if place is None else place
     files = sorted(path for path in (folder / "Parameters").iterdir() if path.is_file())
     sizes = {unquote(path.stem): path.stat().st_size for path in files}
     shapes = {unquote(path.stem): _shape(path) for path in files}
     n_bytes, n_texels = sum(sizes.values()), sum(height * width for height, width in shapes.values())
-    known = _report_beside(folder, n_bytes) if report is None else report
-    archive = beside(folder, "zip")
+    known = _report_beside(place, n_bytes) if report is None else report
+    archive = beside(place, "zip")
     shipped = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     write_zip(folder, [path.as_posix() for path in shipped if "__pycache__" not in path.parts], archive)
     facts = _facts(sizes, shapes, n_bytes, ratio_percent(n_bytes, n_texels), known)
     largest = max(files, key=lambda path: shapes[unquote(path.stem)][0] * shapes[unquote(path.stem)][1])
     pictures = _pictures(largest)
     written = {
-        CHECKLIST: _markdown("Checklist", _checklist(folder, len(files), n_bytes, archive, known)),
+        CHECKLIST: _markdown("Checklist", _checklist(folder, place, len(files), n_bytes, archive, known)),
         FACTS_MD: _markdown("Lightmaps over the day: facts", facts),
         FACTS_HTML: _html("Lightmaps over the day: facts", facts, unquote(largest.stem), pictures),
     }
-    pages = {beside(folder, name): text for name, text in written.items()}
+    pages = {beside(place, name): text for name, text in written.items()}
     kept = [] if overwrite else [page for page in pages if page.is_file() and _is_changed(page)]
     for page, text in pages.items():
         if page not in kept:
@@ -129,12 +133,12 @@ def _report_beside(folder: Path, n_bytes: int) -> dict[str, Any] | None:
 
 
 def _checklist(
-    folder: Path, n_lightmaps: int, n_bytes: int, archive: Path, report: dict[str, Any] | None
+    folder: Path, place: Path, n_lightmaps: int, n_bytes: int, archive: Path, report: dict[str, Any] | None
 ) -> list[Part]:
     requirements = (folder / "requirements.txt").read_text("utf-8").splitlines()
     packages = [line for line in requirements if line.strip() and not line.startswith("#")]
     if report is None:
-        rehearsed = OPEN, f"todpack submit check --layout contest {folder.name} --data DATASET"
+        rehearsed = OPEN, f"todpack submit check --layout contest {place.name} --data DATASET"
     elif report["passed"]:
         rehearsed = DONE, f"passed on {report['device']}"
     else:
@@ -150,7 +154,7 @@ def _checklist(
         ("measured on a GPU as the grader's", on_gpu, "--device cuda"),
         ("one file to hand in", DONE, f"{archive.name}, {archive.stat().st_size} bytes"),
         ("engine integration", TEAM, "todpack export gives textures and shaders: docs/engines.md"),
-        ("presentation", TEAM, f"{beside(folder, FACTS_HTML).name} has the figures"),
+        ("presentation", TEAM, f"{beside(place, FACTS_HTML).name} has the figures"),
         ("names of the team, contact, license", TEAM, ""),
     ]
     return [Table("What the contest asks for:", ("what", "state", "where"), rows)]
