@@ -64,7 +64,7 @@ def _has_lists(folder: Path) -> bool:
 
 def hour_text(hour: float) -> str:
     """The shortest decimal that reads back to the same hour, never with an exponent."""
-    return np.format_float_positional(hour, trim="0")
+    return np.format_float_positional(hour + 0.0, trim="0")  # no sign of 0
 
 
 def hours_there(folder: Path) -> dict[str, float]:

@@ -22,6 +22,9 @@ def _decompress(frame: bytes, n_bytes: int, form: int, dictionary: bytes = b"") 
     out: bytes = decompressor.decompress(frame, max_output_size=max(1, n_bytes), allow_extra_data=False)
     if len(out) != n_bytes:
         raise EntropyError(f"expected {n_bytes} decoded bytes, found {len(out)}")
+    stated = zstandard.get_frame_parameters(frame, form).window_size
+    if stated > window:  # the library itself looks at it only where it decodes piece by piece
+        raise EntropyError(f"expected a window of at most {window} bytes, found {stated}")
     return out
 
 

@@ -45,7 +45,7 @@ def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid
     if frames.dtype not in (np.uint8, np.float32):
         raise DataError(f"frames: expected uint8 sRGB codes or float32 linear radiance, found {frames.dtype}")
     n_frames = len(frames)
-    times = np.arange(n_frames) * HOURS_PER_DAY / n_frames if hours is None else np.asarray(given_hours(hours))
+    times = np.arange(n_frames) * HOURS_PER_DAY / n_frames if hours is None else np.asarray(given_hours(hours)) + 0.0
     mask = np.ones(frames.shape[1:3], bool) if valid is None else np.asarray(valid)
     _check(frames.shape, times, mask)
     if frames.dtype == np.uint8:

@@ -217,6 +217,8 @@ def _in_order(files: Sequence[Path], hours: Sequence[float], where: object, line
     for file, hour in zip(files, hours, strict=True):
         if not 0 <= hour <= HOURS_PER_DAY:
             raise DataError(f"{where}: expected times of 0 to 24 hours, found {hour:g} for {file.name}")
+        if hour < HOURS_PER_DAY <= np.float32(hour):
+            raise DataError(f"{where}: expected times that float32 has under 24 hours, found {hour!r} for {file.name}")
     pairs = sorted(((hour % HOURS_PER_DAY, file) for hour, file in zip(hours, files, strict=True)), key=lambda p: p[0])
     for (hour, file), (later, other) in pairwise(pairs):
         if np.float32(hour) == np.float32(later):  # as graphs take them

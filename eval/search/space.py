@@ -26,7 +26,7 @@ else:
 SAMPLERS = ("grid", "random", "optuna")
 STAGES = ("train", "pack")
 SCORED = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms")
-MAX_TRIALS = 100_000
+MAX_TRIALS, LARGEST = 100_000, 1e30
 GIVEN = (
     "data-dir", "mask", "hours", "first-hour", "encoding", "layer", "lightmap", "out-dir", "out", "family", "overwrite",
     "resume", "quiet",
@@ -87,6 +87,8 @@ def _refuse(where: str, expected: str, found: Any) -> NoReturn:
 def _number(where: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         _refuse(where, "a finite number", value)
+    if abs(value) > LARGEST:
+        _refuse(where, f"a number up to {LARGEST:g}", value)
     return float(value)
 
 

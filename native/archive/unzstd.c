@@ -47,10 +47,25 @@ static int window_log_of(size_t n)
     return log;
 }
 
+/* Whether a frame's window is no larger; the library looks at it only where it decodes piece by piece.
+   Source: RFC 8878, "Frame_Header_Descriptor" and "Window_Descriptor". */
+static int has_window(TodBytes frame, ZSTD_format_e format, int log)
+{
+    const size_t head = format == ZSTD_f_zstd1 ? 4 : 0;
+    if (frame.n < head + 2)
+        return 1; /* cut short, which decoding tells */
+    if (frame.data[head] & 0x20)
+        return 1; /* one segment: as large as the content */
+    const int exponent = frame.data[head + 1] >> 3, eighths = frame.data[head + 1] & 7;
+    return 10 + exponent + (eighths > 0) <= log;
+}
+
 static TodStatus decode(TodBytes frame, TodBytes dictionary, ZSTD_format_e format, TodAllocator scratch, uint8_t *to,
                         size_t n)
 {
     const ZSTD_customMem memory = {allocate, release, &scratch};
+    if (!has_window(frame, format, window_log_of(n)))
+        return TOD_INVALID_SECTION;
     ZSTD_DCtx *context = ZSTD_createDCtx_advanced(memory);
     if (!context)
         return TOD_NO_MEMORY;

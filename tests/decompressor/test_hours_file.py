@@ -144,6 +144,11 @@ def test_the_frame_of_another_hour_is_not_replaced(
         assert main([*words, second, "--overwrite"]) == 0
 
 
+def test_zero_has_no_sign_in_a_list(archive: Path, tmp_path: Path) -> None:
+    assert main([str(archive), "-o", str(tmp_path / "out"), "--hours=-0.0,6,7", "--format", "npy", "-q"]) == 0
+    np.testing.assert_array_equal(read_day(tmp_path / "out").hours, [0, 6, 7])
+
+
 def test_two_runs_at_once_keep_both_lists(archive: Path, tmp_path: Path) -> None:
     """One that begins while another one writes the list waits, and adds to it."""
     out = tmp_path / "out"

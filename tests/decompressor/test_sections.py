@@ -21,6 +21,8 @@ from todpack.decompressor import (
     LimitExceededError,
     open_archive,
 )
+from todpack.decompressor.bits import EntropyError
+from todpack.decompressor.zstd_frames import unzstd
 
 SECTION_FIELDS = ("name", "codec", "offset", "stored_bytes", "decoded_bytes", "dtype", "shape", "crc32")
 GIB = 1 << 30
@@ -177,3 +179,16 @@ def test_crc_is_of_the_stored_bytes(micro_archive: Path) -> None:
     with open_archive(micro_archive, provider="cpu") as archive:
         assert list(archive.container.sections) == [s["name"] for s in metadata["sections"]]
         archive.container.verify()
+
+
+@pytest.mark.parametrize(("log", "is_taken"), [(10, True), (20, True), (21, False), (31, False)])
+def test_windows_are_capped_by_the_content(log: int, is_taken: bool) -> None:
+    """Of a frame that has more than one segment by its header."""
+    content = bytes(range(256)) * 4
+    block = (len(content) << 3 | 1).to_bytes(3, "little") + content  # raw, and the last
+    frame = b"\x28\xb5\x2f\xfd" + bytes([0x40, log - 10 << 3]) + (len(content) - 256).to_bytes(2, "little") + block
+    if is_taken:
+        assert unzstd(frame, len(content)) == content
+    else:
+        with pytest.raises(EntropyError, match=f"expected a window of at most 1048576 bytes, found {1 << log}"):
+            unzstd(frame, len(content))

@@ -142,6 +142,7 @@ def test_given_hours_decide_the_order() -> None:
         ((0, 6, float("nan")), "--hours: expected times of 0 to 24 hours, found nan for 3.png"),
         ((0, 6, -1), "--hours: expected times of 0 to 24 hours, found -1 for 3.png"),
         ((0, 6, 24), "--hours: expected one frame for each time, found 1.png and 3.png at 0 h"),
+        ((1, 6, 24 - 1e-9), "--hours: expected times that float32 has under 24 hours, found 23.999999999 for 3.png"),
         ((0, 6, 6.0000001), "--hours: expected one frame for each time, found 2.png and 3.png at 6 h"),
     ],
 )

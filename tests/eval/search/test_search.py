@@ -283,6 +283,7 @@ def test_ray_is_named_where_it_is_missing(
             "[train]\nout_dir = '/x'\n",
             "train.out-dir: expected an option of the trial's own, found one that the search gives itself",
         ),
+        ("[score]\nbytes = 1e308\n", "score.bytes: expected a number up to 1e+30, found 1e+308"),
         (
             "[pack]\nout = '/x'\n",
             "pack.out: expected an option of the trial's own, found one that the search gives itself",
