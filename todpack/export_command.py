@@ -90,9 +90,11 @@ def _described(one: Exported, where: Path, profile: str) -> str:
     quality = "" if one.psnr_db is None else f", {one.psnr_db:.2f} dB against the archive"
     each = "" if profile != FRAMES else " each"
     without = f", without {one.n_outliers} outlier{'s'[: one.n_outliers - 1]} of the archive" if one.n_outliers else ""
+    cut = f", {100 * one.cut_share:.2g} % of the values cut to what it holds" if one.cut_share else ""
     return (
         f"{size}, {one.n_layers} x {one.texture}, "
-        f"{one.texel_bytes:.2f} bytes per texel{each} ({one.texel_bytes_with_mips:.2f} with mips){quality}{without}"
+        f"{one.texel_bytes:.2f} bytes per texel{each} ({one.texel_bytes_with_mips:.2f} with mips)"
+        f"{quality}{without}{cut}"
     )
 
 

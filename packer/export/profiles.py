@@ -27,7 +27,7 @@ from .dds import write_dds
 from .ktx2 import write_ktx2
 from .mips import Level, chart_levels
 from .options import DEFAULT_TEXTURES, FRAME_TEXTURES, FRAMES, KTX2, LOAD, PARTS, PARTS_FAMILIES, SAMPLE, ExportOptions
-from .rgb_codes import linear_to_srgb, to_rgb9e5, to_rgba16f
+from .rgb_codes import HALF_MAX, RGB9E5_MAX, linear_to_srgb, to_rgb9e5, to_rgba16f
 from .shader_text import LANGUAGES, shader
 from .source import SRGB_PEAK, AffineDay, affine_day
 from .temporal import temporal_json, temporal_table
@@ -47,6 +47,7 @@ class Exported:
         texel_bytes_with_mips: The same with mip levels.
         psnr_db: Of maps: against the archive at its stored hours.
         n_outliers: Of the archive, which maps cannot hold.
+        cut_share: Of the values of frames, those over what the texture holds, which are cut.
         files: By name, their sizes.
     """
 
@@ -58,6 +59,7 @@ class Exported:
     texel_bytes_with_mips: float = 0.0
     psnr_db: float | None = None
     n_outliers: int = 0
+    cut_share: float = 0.0
     files: dict[str, int] = field(default_factory=dict)
 
     def add(self, name: str, content: bytes) -> None:
@@ -201,8 +203,17 @@ def _export_frames(lightmap: Lightmap, options: ExportOptions, exported: Exporte
             exported.add_texture(
                 name, _frame_texture(lightmap, time_h, levels, FRAME_TEXTURES[options.texture]), options
             )
+        if (most := _largest(options)) is not None and lightmap.transfer == "linear":
+            exported.cut_share += float((_light(lightmap, time_h) > most).mean()) / len(hours)
         if progress is not None:
             progress(done, len(hours))
+
+
+def _largest(options: ExportOptions) -> float | None:
+    """What a texture of frames holds at most; None of a preview, which is meant to be cut."""
+    if options.rgbm is not None:
+        return options.rgbm.largest
+    return RGB9E5_MAX if options.texture == RGB9E5.name else None if options.is_picture else HALF_MAX
 
 
 def _light(lightmap: Lightmap, time_h: float) -> np.ndarray:

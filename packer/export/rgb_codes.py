@@ -55,6 +55,11 @@ class Rgbm:
     peak: float
     is_srgb: bool
 
+    @property
+    def largest(self) -> float:
+        """Radiance that it holds."""
+        return float(self.peak ** (UNITY_EXPONENT if self.is_srgb else 1.0))
+
     def encode(self, radiance: np.ndarray) -> np.ndarray:
         """(..., 3) float radiance >= 0 to (..., 4) uint8; what is over the range is cut off."""
         exponent = UNITY_EXPONENT if self.is_srgb else 1.0

@@ -236,3 +236,13 @@ def test_without_the_encoder_a_line_names_the_extra(
     assert main(["export", str(small_archive), "-o", str(tmp_path / "out"), "--profile", "sample"]) == 1
     assert "--texture bc7 needs ispc_texcomp: pip install 'todpack[export]'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("texture", "is_cut"), [("rgbm:0.01", True), ("rgbm:1000", False), ("rgba16f", False)])
+def test_values_that_a_texture_does_not_hold_are_told(
+    tmp_path: Path, texture: str, is_cut: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(__file__).resolve().parents[2] / "golden" / "daybasis-linear-1.0.tod"
+    words = ["export", str(path), "-o", str(tmp_path / "out"), "--profile", "frames", "--texture", texture]
+    assert main([*words, "--hours", "6,12"]) == 0
+    assert ("% of the values cut to what it holds" in capsys.readouterr().out) is is_cut
