@@ -29,7 +29,7 @@ from .errors import (
 from .files import check_output, check_outputs, check_replaced, check_suffix, make_folder, write_json, write_text
 from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
-from .hours_file import hours_text, hours_there
+from .hours_file import UNSIGNED, hours_text, hours_there
 from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
@@ -40,6 +40,8 @@ log = logging.getLogger("todpack.decompress")
 
 MAX_NAME = 100
 MOST_NAMES = 5  # of frames in one line
+MOST_LISTS = 100
+"""So often at most hours.txt is written while frames are."""
 RESERVED_NAMES = frozenset(("CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))))
 """Of devices on Windows."""
 FORMATS = ("png", "npy", "bin", "exr")
@@ -188,8 +190,12 @@ def _decode_lightmap(
     make_folder(out)  # a damaged lightmap leaves no empty folder
     times: list[float] = []
     average, files = MovingAverage(args.ema), _frame_files(hours, args.format)
-    _list_hours(out, files, args.overwrite)  # first: a run that is stopped knows its own frames when it is run again
-    for file, time_h in files.items():
+    step = len(files) // MOST_LISTS + 1 if f".{args.format}" in UNSIGNED else len(files)
+    for number, (file, time_h) in enumerate(files.items()):
+        if number % step == 0:  # first: a run that is stopped knows its own frames when it is run again, and no others
+            following = dict(list(files.items())[number : number + step])
+            check_replaced([out / name for name in following], overwrite=args.overwrite)
+            _list_hours(out, following, args.overwrite)
         started = time.perf_counter()
         frame = decode_around(lightmap, time_h, region, "float32" if args.ema else dtype, damage)
         if args.ema:

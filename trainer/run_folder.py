@@ -103,7 +103,9 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
             if not set(files) <= set(RUN_NAMES):
                 raise OutputError(f"{beside}: expected what a training left there, found something else; move it away")
             shutil.rmtree(beside)  # the older run, after a kill in `finish_run`
-        if resume and (beside / CHECKPOINT_NAME).is_file():
+        if resume and _time(beside / CHECKPOINT_NAME) > max(
+            _time(place / name) for name in (CHECKPOINT_NAME, CONFIG_NAME)
+        ):
             _take(beside, out_dir)
             return beside
         is_continued = resume and (place / CHECKPOINT_NAME).is_file()
@@ -127,6 +129,11 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
     except OSError as error:
         raise OutputError(f"{out_dir}: cannot be written: {error.strerror or error}") from error
     return beside
+
+
+def _time(path: Path) -> float:
+    """When it was written; of what is not there, before everything."""
+    return path.stat().st_mtime if path.is_file() else -1.0
 
 
 def fresh_folder(
@@ -196,7 +203,7 @@ def finish_run(work: Path, out_dir: Path) -> None:
 
 
 def _carry_over(old: Path, new: Path, inside: str = "") -> None:
-    """Move what no training wrote; where both have it, the new one stays."""
+    """Take over what no training wrote; where both have it, the new one stays."""
     for entry in list(old.iterdir()):
         name, target = f"{inside}{entry.name}", new / entry.name
         is_folder = entry.is_dir() and not entry.is_symlink()
@@ -206,7 +213,22 @@ def _carry_over(old: Path, new: Path, inside: str = "") -> None:
             if not any(target.iterdir()):
                 target.rmdir()
         elif (is_folder or name not in RUN_NAMES) and not os.path.lexists(target):
-            entry.rename(target)
+            _link(entry, target)
+
+
+def _link(entry: Path, target: Path) -> None:
+    """The same at another place too: until the folders have changed places, both have it."""
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.copytree(entry, target, symlinks=True, copy_function=_link_file)
+    else:
+        _link_file(str(entry), str(target))
+
+
+def _link_file(entry: str, target: str) -> None:
+    try:
+        os.link(entry, target, follow_symlinks=False)
+    except OSError:  # the file system has no such links
+        shutil.copy2(entry, target, follow_symlinks=False)
 
 
 def clear_run(path: Path) -> None:

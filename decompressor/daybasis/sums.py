@@ -15,6 +15,7 @@ from .transform.rotations import SMALL_PRODUCT
 
 MANTISSA_BITS = 24
 SNAP_BITS = 22  # magnitudes of maps, in their steps, that rounding to the grid holds for
+TIE = 0.501
 CUBIC_REACH = 4 / 27  # the largest u (1 - u)^2 of 0..1
 MARGIN = 1.0 + 2.0**-10  # for the sums of magnitudes themselves, which are rounded
 
@@ -48,6 +49,7 @@ def reach_of(values: np.ndarray, table: np.ndarray, grid: np.ndarray) -> Reach:
     size = np.abs(values)
     bend = CUBIC_REACH * np.abs(table[n_hours:]).reshape(2, n_hours, n_columns).sum(0)
     rows = np.maximum(size, np.roll(size, -1, axis=0)) + bend
+    rows = np.floor(rows / grid + TIE) * grid  # as A(t) is rounded, wherever it lies near a tie
     matrix = rows[:, :-3].reshape(3 * n_hours, -1).astype(np.float32)
     spread = (values.max(axis=0) - values.min(axis=0)) / grid
     return Reach(matrix, float(rows[:, -3:].max()), matrix.max(0), bool(spread.max() <= 2**MANTISSA_BITS))

@@ -117,6 +117,26 @@ def test_frames_of_another_kind_may_be_listed(archive: Path, tmp_path: Path) -> 
     np.testing.assert_allclose(read_day(tmp_path).hours, [0, 1, 2])
 
 
+def test_frames_of_others_that_came_after_the_list_stay(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """During the work, and after a run that was stopped."""
+    words, mine = [str(archive), "-o", str(tmp_path), "--format", "npy", "-q"], tmp_path / "tod_13.npy"
+
+    def saved(path: Path, frame: np.ndarray, kind: str) -> None:
+        mine.write_bytes(b"mine")
+        write_frame(path, frame, kind)
+
+    monkeypatch.setattr(cli, "write_frame", saved)
+    for _ in range(2):
+        assert main(words) == 1
+        assert "tod_13.npy: is there, and was not written by todpack" in capsys.readouterr().err
+        assert mine.read_bytes() == b"mine"
+        monkeypatch.setattr(cli, "write_frame", write_frame)
+    mine.unlink()
+    assert main(words) == 0
+
+
 def test_ema_smooths_over_the_frames_that_are_written(archive: Path, tmp_path: Path) -> None:
     words = [str(archive), "-o", str(tmp_path), "--hours", "0,7,13", "-q", "--format", "npy"]
     assert main([*words, "--ema", "0.25"]) == 0

@@ -227,3 +227,41 @@ def test_hidden_folders_of_others_stay(tmp_path: Path) -> None:
     mine.parent.rename(tmp_path / ".run.todpack-old")
     assert work_folder(tmp_path / "run", resume=False, overwrite=False) == tmp_path / "run"
     assert (tmp_path / ".run.todpack-old" / "mine.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "config.json"])
+def test_an_older_training_beside_a_newer_run_is_not_resumed(tmp_path: Path, name: str) -> None:
+    run, beside = tmp_path / "run", tmp_path / ".run.todpack-new"
+    for folder, seconds in ((beside, 1000), (run, 2000)):
+        folder.mkdir()
+        (folder / "last.ckpt").write_text("x")
+        os.utime(folder / "last.ckpt", (1000, 1000))
+        if folder == run:
+            (folder / name).write_text('{"family": "siren", "run_format": 1}')
+            os.utime(folder / name, (seconds, seconds))
+    (beside / "unfinished").touch()
+    assert work_folder(run, resume=True, overwrite=False) == run
+    os.utime(beside / "last.ckpt", (3000, 3000))
+    assert work_folder(run, resume=True, overwrite=False) == beside
+
+
+def test_files_of_others_are_in_the_older_run_until_the_newer_one_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    (run / "mine").mkdir(parents=True)
+    (run / "config.json").write_text('{"family": "siren", "run_format": 1}')
+    (run / "mine" / "a.txt").write_text("precious")
+    beside = work_folder(run, resume=False, overwrite=True)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("todpack.trainer.run_folder.put_folder", killed)
+        with pytest.raises(KeyboardInterrupt):
+            finish_run(beside, run)
+    assert (run / "mine" / "a.txt").read_text() == "precious"
+    finish_run(beside, run)
+    assert (run / "mine" / "a.txt").read_text() == "precious"
+    assert not beside.exists()

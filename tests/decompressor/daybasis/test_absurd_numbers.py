@@ -82,3 +82,20 @@ def test_entries_that_float32_does_not_tell_apart_have_one_answer(name: str) -> 
             frames.append([archive.decode(float(time_h), dtype="float32") for time_h in (*archive.hours, 3.3)])
     np.testing.assert_array_equal(frames[0], frames[2])
     np.testing.assert_array_equal(frames[1], frames[2])
+
+
+@pytest.mark.parametrize("name", ["rounded-between-hours", "rounded-between-hours-texels"])
+def test_sums_beyond_exact_between_hours_have_one_answer(name: str) -> None:
+    """Where A(t), rounded to its grid, is larger than before."""
+    path = GOLDEN.parents[1] / "fuzz" / "cases" / "decoders" / name
+    frames = []
+    for decoder in ("native", "onnx", "reference"):
+        with open_archive(path, decoder=decoder, threads=1) as archive:
+            frame = archive.decode(8.0, dtype="float32")
+            for y in range(frame.shape[0]):
+                np.testing.assert_array_equal(archive.texel(y, y, 8.0, dtype="float32"), frame[y, y])
+            part = archive.decode(8.0, (3, 9, 2, 11), dtype="float32")
+            np.testing.assert_array_equal(part, frame[3:9, 2:11])
+            frames.append(frame)
+    np.testing.assert_array_equal(frames[0], frames[2])
+    np.testing.assert_array_equal(frames[1], frames[2])
