@@ -137,7 +137,7 @@ def _chosen(path: Path, layers: dict[str, tuple[Any, dict[str, Any]]], layer: st
             f"{path}: expected channels R, G, B, found those of {', '.join(colored)}; choose one by --layer"
         )
     plain = layers.get("")
-    if plain is not None and "Y" in plain[1] and not {"RY", "BY"} & plain[1].keys():
+    if plain is not None and "Y" in plain[1] and not {"RY", "BY", "X", "Z"} & plain[1].keys():
         return plain
     raise DataError(f"{path}: expected channels R, G, B, found {_listed(layers)}")
 

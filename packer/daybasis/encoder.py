@@ -116,6 +116,8 @@ class EncodedDay:
         Raises:
             OutputError: it cannot be written.
         """
+        if not self.tiles.is_kept:
+            _ = self.measured  # all of it is decoded before an older file goes
         check = decode_everything if self.tiles.is_kept else lambda _: None
         return self.writer.write(out, check, self._limits)
 

@@ -112,6 +112,13 @@ def test_blender_style_fields(tmp_path: Path) -> None:
     assert images.images[1].shape == (4, 6, 3)
 
 
+def test_gray_of_16_bits(tmp_path: Path) -> None:
+    folder = blender(tmp_path)
+    Image.fromarray(np.full((4, 6), 30000, np.uint16)).save(folder / "r_0.png")
+    found = read_posed_images(folder).images[0]
+    np.testing.assert_allclose(found, np.full((4, 6, 3), 30000 / 65535), atol=1e-6)
+
+
 def test_blenders_split_files_and_alpha_on_white(tmp_path: Path) -> None:
     blender(tmp_path)
     (tmp_path / "transforms.json").rename(tmp_path / "transforms_train.json")

@@ -158,6 +158,9 @@ def _read_image(folder: Path, file_path: str, where: str) -> np.ndarray:
         with silenced(), Image.open(found, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > MAX_TEXELS:
                 raise DataError(f"{found}: expected at most {MAX_TEXELS} texels, found {image.width} x {image.height}")
+            if image.mode.startswith("I"):  # gray of 16 bits, which Pillow would cut at 255
+                gray = np.asarray(image, np.float32)[..., None] / 65535.0
+                return np.asarray(gray.repeat(3, axis=2))
             codes = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255.0
     except DataError:
         raise
