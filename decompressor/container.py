@@ -112,6 +112,20 @@ def _descriptor_of(file: BinaryIO) -> int | None:
     return file.fileno() if is_plain and hasattr(os, "pread") else None
 
 
+def _read(file: BinaryIO, n_bytes: int) -> bytes:
+    """So many bytes, fewer at the end; one call may give less.
+
+    Raises:
+        BlockingIOError: there are none at the moment.
+    """
+    data = file.read(n_bytes)
+    while data is not None and 0 < len(data) < n_bytes and (more := file.read(n_bytes - len(data))):
+        data += more
+    if data is None:
+        raise BlockingIOError("expected a file that waits for its bytes, found one that does not")
+    return data
+
+
 def without_digest(text: bytes, digest: Any) -> bytes:
     """metadata.json as it counts in the file's own digest: with zeros in its place, the only one where it stands."""
     is_there = is_digest(digest) and text.count(digest.encode()) == 1
@@ -164,9 +178,10 @@ class Container:
             raise
 
     def _read_header(self, any_size: bool) -> None:
-        path, size = self.path, self._file.seek(0, os.SEEK_END)
+        self._file.seek(0, os.SEEK_END)
+        path, size = self.path, self._file.tell()
         self._file.seek(0)
-        head = self._file.read(HEADER.size)
+        head = _read(self._file, HEADER.size)
         if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
             raise NotAnArchiveError(
                 f"{path}: expected a todpack archive, found {'other content' if head else 'an empty file'}"
@@ -183,7 +198,7 @@ class Container:
             raise LimitExceededError(
                 f"{path}: metadata of {max(metadata_bytes, stored_bytes)} bytes is over the limit of {limit}"
             )
-        stored = self._file.read(stored_bytes)
+        stored = _read(self._file, stored_bytes)
         if zlib.crc32(stored, zlib.crc32(head[:HEADER_CRC_BYTES])) != crc:
             raise DamagedArchiveError(f"{path}: header: checksum does not match; the file is damaged")
         text = self._inflate_metadata(stored, metadata_bytes)
@@ -250,7 +265,7 @@ class Container:
         with self._lock.raw:  # close() may come from another thread, and another file get the descriptor's number
             if self._descriptor is None:
                 self._file.seek(offset)
-                return self._file.read(n_bytes)
+                return _read(self._file, n_bytes)
             parts = []
             while n_bytes > 0 and (part := os.pread(self._descriptor, min(n_bytes, MOST_READ_BYTES), offset)):
                 parts.append(part)

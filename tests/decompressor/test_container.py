@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import mmap
 import os
 import struct
 import tempfile
@@ -10,6 +12,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import zstandard
 
@@ -221,3 +224,34 @@ def test_a_digest_is_left_out_where_it_stands_alone() -> None:
     alone, twice = (f'{{"name":"{name}","sha256":"{digest}"}}'.encode() for name in ("0" * 64, digest))
     assert without_digest(alone, digest) == alone.replace(digest.encode(), b"0" * 64)
     assert without_digest(twice, digest) == twice
+
+
+class Trickle(io.RawIOBase):
+    """Seven bytes at most in a call, as the contract allows; or none at the moment."""
+
+    def __init__(self, data: bytes, is_stuck: bool) -> None:
+        self._inner, self._is_stuck = io.BytesIO(data), is_stuck
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """As of bytes."""
+        return self._inner.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As of bytes."""
+        return self._inner.tell()
+
+    def read(self, size: int = -1) -> bytes | None:
+        """Some."""
+        return None if self._is_stuck else self._inner.read(min(size, 7))
+
+
+def test_files_that_give_little_at_a_time() -> None:
+    path = GOLDEN / "daybasis-ans-1.2.tod"
+    with open_archive(path) as archive, open_archive(Trickle(path.read_bytes(), False)) as other:  # type: ignore[arg-type]
+        np.testing.assert_array_equal(archive.decode(6.0), other.decode(6.0))
+    with pytest.raises(ArchiveError, match="cannot be read: expected a file that waits for its bytes"):
+        open_archive(Trickle(path.read_bytes(), True))  # type: ignore[arg-type]
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    with open_archive(mapped) as archive:  # type: ignore[arg-type]
+        assert archive.decode(6.0).shape == (37, 45, 3)
