@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
@@ -168,7 +169,8 @@ class Archive:
         Raises:
             RequestError: there is none.
         """
-        is_position = text.isdecimal() and len(text) <= 9 and all(item.name != text for item in self.lightmaps)
+        is_number = re.fullmatch("0|[1-9][0-9]{0,8}", text) is not None
+        is_position = is_number and all(item.name != text for item in self.lightmaps)
         return self.find(int(text) if is_position else text)
 
     def decode(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.packer.micro_run import expected_frame, micro_arrays, write_micro_run
 from todpack.decompressor import Region, open_archive
+from todpack.decompressor.errors import RequestError
 from todpack.packer.gridmlp.command import GridMlpPackOptions
 from todpack.packer.gridmlp.pack import pack_run
 
@@ -152,3 +153,12 @@ def test_returned_arrays_are_fresh_and_writable(micro_archive: Path) -> None:
                 assert not np.shares_memory(first, second)
                 np.testing.assert_array_equal(second, kept)
             archive.texel(0, 0, 5.0, dtype=dtype)[:] = 1
+
+
+def test_positions_are_plain_numbers(tmp_path: Path) -> None:
+    """01 is a name."""
+    with open_archive(Path(__file__).resolve().parents[1] / "golden" / "daybasis-level-1.1.tod") as archive:
+        assert archive.choose("1") is archive.lightmaps[1]
+        for text in ("01", "+1", "1 ", "\u0661"):
+            with pytest.raises(RequestError, match="lightmap: expected 0"):
+                archive.choose(text)
