@@ -104,7 +104,8 @@ def _read_8_bit(path: Path) -> Picture:
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         if image.mode not in _PLAIN_MODES | _ALPHA_MODES:
             raise DataError(f"{path}: expected 8-bit RGB, gray or palette, found mode {image.mode}")
-        picture = picture_of(np.asarray(image.convert("RGBA")), True, path)
+        plain = image.convert("LA") if image.mode == "La" else image  # not in one step
+        picture = picture_of(np.asarray(plain.convert("RGBA")), True, path)
     elif image.mode in _PLAIN_MODES:
         picture = picture_of(np.asarray(image.convert("RGB")), False, path)
     else:

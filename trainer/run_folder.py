@@ -99,9 +99,9 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
         make_folder(out_dir)
         _take(place, out_dir)
         if beside.is_dir() and not (beside / MARK_NAME).exists():
-            files = (path.relative_to(beside).as_posix() for path in beside.rglob("*") if not path.is_dir())
-            if not set(files) <= set(RUN_NAMES):
+            if not _is_left_over(beside, place):
                 raise OutputError(f"{beside}: expected what a training left there, found something else; move it away")
+            (place / MARK_NAME).unlink(missing_ok=True)  # of the training that has ended
             shutil.rmtree(beside)  # the older run, after a kill in `finish_run`
         if resume and _time(beside / CHECKPOINT_NAME) > max(
             _time(place / name) for name in (CHECKPOINT_NAME, CONFIG_NAME)
@@ -129,6 +129,20 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
     except OSError as error:
         raise OutputError(f"{out_dir}: cannot be written: {error.strerror or error}") from error
     return beside
+
+
+def _is_left_over(older: Path, place: Path) -> bool:
+    """Whether a folder holds nothing but a run, and what the run that took its place has too, see `_carry_over`."""
+    for path in older.rglob("*"):
+        name = path.relative_to(older).as_posix()
+        if (path.is_dir() and not path.is_symlink()) or name in RUN_NAMES:
+            continue
+        try:
+            if not os.path.samestat(path.lstat(), (place / name).lstat()):
+                return False
+        except OSError:
+            return False
+    return True
 
 
 def _time(path: Path) -> float:

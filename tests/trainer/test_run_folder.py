@@ -265,3 +265,28 @@ def test_files_of_others_are_in_the_older_run_until_the_newer_one_is_there(
     finish_run(beside, run)
     assert (run / "mine" / "a.txt").read_text() == "precious"
     assert not beside.exists()
+
+
+def test_a_kill_after_the_exchange_is_mended_with_files_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    (run / "mine").mkdir(parents=True)
+    (run / "config.json").write_text('{"family": "siren", "run_format": 1}')
+    (run / "mine" / "a.txt").write_text("precious")
+    beside = work_folder(run, resume=False, overwrite=True)
+    (beside / "config.json").write_text('{"family": "siren", "run_format": 1, "newer": 1}')
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("todpack.trainer.run_folder.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            finish_run(beside, run)
+    assert (beside / "mine" / "a.txt").is_file()
+    with training():
+        assert work_folder(run, resume=False, overwrite=True) == beside
+    assert sorted(content(beside)) == ["unfinished"]
+    assert "newer" in (run / "config.json").read_text()
+    assert (run / "mine" / "a.txt").read_text() == "precious"
