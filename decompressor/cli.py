@@ -213,8 +213,7 @@ def _list_hours(out: Path, files: Mapping[str, float], overwrite: bool) -> None:
     """Write hours.txt where it is needed and not there."""
     path = out / HOURS_FILE
     with alone_in(out):  # another run may add its frames to the same list
-        if not overwrite:
-            _refuse_other_hours([out], files)
+        _refuse_other_hours([out], files, overwrite)
         text = hours_text(out, files)
         if text is not None and not (path.is_file() and path.read_bytes() == text.encode("utf-8")):
             check_replaced([path], overwrite=overwrite)
@@ -284,8 +283,7 @@ def run(args: argparse.Namespace) -> None:
         frames = [out / file for out in places.values() for file in files]
         lists = [out / HOURS_FILE for out in places.values() if hours_text(out, files) is not None]
         check_outputs([*frames, *lists, *timings], [args.archive], overwrite=args.overwrite, folders=[args.out])
-        if not args.overwrite:
-            _refuse_other_hours(places.values(), files)
+        _refuse_other_hours(places.values(), files, args.overwrite)
         _say_missing(args.out, frames)
         for lightmap, out in places.items():
             try:
@@ -312,15 +310,25 @@ def run(args: argparse.Namespace) -> None:
     log.info("done in %.2f s", total_ms / 1e3)
 
 
-def _refuse_other_hours(folders: Iterable[Path], files: Mapping[str, float]) -> None:
-    """Names have but some digits: the frame of 19.9999 h is not replaced by that of 19.99 h."""
+def _refuse_other_hours(folders: Iterable[Path], files: Mapping[str, float], overwrite: bool) -> None:
+    """The frame of 19.9999 h does not replace that of 19.99 h, which has its name; and no hour lies there twice.
+
+    Raises:
+        OutputError: a name is that of another hour, or an hour lies there under another name.
+    """
     for folder in folders:
         there = hours_there(folder)
+        others = {(Path(name).suffix, time_h): name for name, time_h in there.items() if name not in files}
         for name, time_h in files.items():
-            if there.get(name, time_h) != time_h:
+            if not overwrite and there.get(name, time_h) != time_h:
                 raise OutputError(
                     f"{folder / name}: expected the frame of {time_h:.10g} h, found that of {there[name]:.10g} h; "
                     "replace it by --overwrite"
+                )
+            other = others.get((Path(name).suffix, time_h))
+            if other is not None:
+                raise OutputError(
+                    f"{folder / other}: expected no frame of {time_h:.10g} h but {name}, found this one; move it away"
                 )
 
 

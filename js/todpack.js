@@ -60,6 +60,7 @@ function standardModule() {
     if (!answer.ok) throw new TodError(`${place}: HTTP ${answer.status}`, STATUS_NO_MEMORY);
     return WebAssembly.compile(await answer.arrayBuffer());
   })();
+  standard.catch(() => { standard = null; }); // the next call tries again
   return standard;
 }
 

@@ -5,6 +5,7 @@
 #include "utf8.h"
 
 #define OPSET 17
+#define IR_VERSION 8
 #define MAX_NAME_BYTES 255
 #define MAX_FIELD 20
 
@@ -15,7 +16,7 @@ typedef enum Kind { NOT_ALLOWED, NUMBER, TEXT, NUMBERS, REPEATED } Kind;
 typedef const uint8_t Fields[MAX_FIELD + 1];
 
 /* Field numbers. Source: onnx.proto. */
-enum { MODEL_GRAPH = 7, MODEL_OPSET = 8, OPSET_DOMAIN = 1, OPSET_VERSION = 2 };
+enum { MODEL_IR_VERSION = 1, MODEL_GRAPH = 7, MODEL_OPSET = 8, OPSET_DOMAIN = 1, OPSET_VERSION = 2 };
 enum { GRAPH_NODE = 1, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
 enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_OP = 4, NODE_ATTRIBUTE = 5, NODE_DOMAIN = 7 };
 enum { ATTRIBUTE_NAME = 1, ATTRIBUTE_I = 3, ATTRIBUTE_INTS = 8, ATTRIBUTE_TYPE = 20, TYPE_INT = 2, TYPE_INTS = 7 };
@@ -30,7 +31,8 @@ enum {
     DIM_VALUE = 1
 };
 
-static Fields MODEL = {[1] = NUMBER, [2] = TEXT, [3] = TEXT, [MODEL_GRAPH] = REPEATED, [MODEL_OPSET] = REPEATED};
+static Fields MODEL = {
+    [MODEL_IR_VERSION] = NUMBER, [2] = TEXT, [3] = TEXT, [MODEL_GRAPH] = REPEATED, [MODEL_OPSET] = REPEATED};
 static Fields OPSET_ID = {[OPSET_DOMAIN] = TEXT, [OPSET_VERSION] = NUMBER};
 static Fields GRAPH = {[GRAPH_NODE] = REPEATED,
                        [2] = TEXT,
@@ -276,7 +278,8 @@ int tod_read_graph(TodBytes data, TodGraph *graph)
     TodBytes rest = {NULL, 0}, bytes = {NULL, 0};
     TodInput output;
     memset(graph, 0, sizeof *graph);
-    if (!check_message(data, MODEL, &model) || !is_operator_set(&model))
+    if (!check_message(data, MODEL, &model) || model.numbers[MODEL_IR_VERSION] != IR_VERSION ||
+        !is_operator_set(&model))
         return 0;
     int n_graphs = 0;
     for (TodBytes found; next_of(&model, MODEL_GRAPH, &rest, &found); n_graphs++)

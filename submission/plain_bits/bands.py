@@ -48,7 +48,7 @@ def read_rice(reader: BitReader, low_bits: np.ndarray) -> np.ndarray:
             break
         going = going[reader.flags(going.size)]
         high[going] += 1
-    else:
+    if going.size:
         raise ValueError(f"expected values under {MAX_UNARY} steps, found a larger one")
     low = np.zeros_like(high)
     for plane in range(int(low_bits.max(initial=0))):

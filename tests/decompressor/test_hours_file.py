@@ -164,6 +164,22 @@ def test_the_frame_of_another_hour_is_not_replaced(
         assert main([*words, second, "--overwrite"]) == 0
 
 
+def test_an_hour_is_not_written_under_a_second_name(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How many digits names need depends on the hours of one run."""
+    out = tmp_path / "out"
+    words = [str(archive), "-o", str(out), "-q", "--hours"]
+    assert main([*words, "2.02,2.021"]) == 0
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    for more in ([], ["--overwrite"]):
+        assert main([*words, "2.02", *more]) == 1
+        assert "tod_02.020000.png: expected no frame of 2.02 h but tod_02.02.png" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    assert main([*words, "2.02", "--format", "npy"]) == 0
+    assert main([*words, "2.02,2.021"]) == 0
+
+
 def test_zero_has_no_sign_in_a_list(archive: Path, tmp_path: Path) -> None:
     assert main([str(archive), "-o", str(tmp_path / "out"), "--hours=-0.0,6,7", "--format", "npy", "-q"]) == 0
     np.testing.assert_array_equal(read_day(tmp_path / "out").hours, [0, 6, 7])

@@ -174,6 +174,24 @@ def test_errors_of_archives(tmp_path: Path) -> None:
     assert asked(tmp_path / "text.tod", ("describe",))[0]["name"] == "TodError"
 
 
+def test_a_binary_that_was_not_there_is_looked_for_again(tmp_path: Path) -> None:
+    """As after a lost connection."""
+    module = tmp_path / "todpack.js"
+    shutil.copy(ROOT / "js" / "todpack.js", module)
+    script = f"""
+import {{ copyFileSync, readFileSync }} from "node:fs";
+const {{ openTod }} = await import({json.dumps(module.as_uri())});
+const data = readFileSync({json.dumps(str(GOLDEN / "daybasis-ans-1.0.tod"))});
+for (const turn of [1, 2]) {{
+  try {{ console.log((await openTod(data)).lightmaps.length); }} catch (error) {{ console.log(error.code); }}
+  copyFileSync({json.dumps(str(ROOT / "js" / "todpack.wasm"))}, {json.dumps(str(tmp_path / "todpack.wasm"))});
+}}
+"""
+    (tmp_path / "twice.mjs").write_text(script, encoding="utf-8")
+    done = subprocess.run(["node", str(tmp_path / "twice.mjs")], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["ENOENT", "1"]
+
+
 def test_a_closed_archive_says_so() -> None:
     _, after = asked(GOLDEN / "daybasis-ans-1.2.tod", ("close",), ("decode", 0, 9.0))
     assert after["error"] == "the archive is closed"

@@ -37,6 +37,8 @@ ALLOWED = {
     ("submission/folder.py", "shutil.copyfile"): "into a folder in the making",
     ("submission/build.py", "write_text"): "into a folder in the making",
     ("submission/check.py", "shutil.copytree"): "into a temporary folder",
+    ("trainer/run_folder.py", "shutil.copytree"): "into a folder in the making",
+    ("trainer/run_folder.py", "shutil.copy2"): "into a folder in the making",
     ("submission/contest/build.py", "shutil.copyfile"): "into a folder in the making",
     ("submission/contest/build.py", "write_text"): "into a folder in the making",
     ("submission/contest/build.py", "write_bytes"): "into a folder in the making",

@@ -51,6 +51,19 @@ def test_bits_come_back():
         reader.flags(9)
 
 
+@pytest.mark.parametrize("value", [65535, 65536])
+def test_the_largest_rice_code(value: int) -> None:
+    """65535 steps are the most, as in C."""
+    writer = BitWriter()
+    writer.rice(np.array([value, 3]), np.array([0, 0]))
+    reader = BitReader(writer.to_bytes())
+    if value == 65535:
+        np.testing.assert_array_equal(read_rice(reader, np.array([0, 0])), [value, 3])
+    else:
+        with pytest.raises(ValueError, match="expected values under 65536 steps, found a larger one"):
+            read_rice(reader, np.array([0, 0]))
+
+
 def test_integers_that_do_not_fit():
     with pytest.raises(ValueError, match=r"expected integers of 3 bits, found 2\.\.8"):
         BitWriter().integers(np.array([2, 8]), 3)
