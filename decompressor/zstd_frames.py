@@ -11,6 +11,7 @@ from .bits import EntropyError
 DICTIONARY = Path(__file__).with_name("dictionary.bin").read_bytes()
 """What metadata and graphs usually look like, which frames of the codec `zstd-1` refer to. FORMAT.md "Dictionary"."""
 MAGIC = b"\x28\xb5\x2f\xfd"
+HAS_CHECKSUM, LEAST_WINDOW = 4, 0  # a frame's descriptor, and its window; RFC 8878
 MIN_WINDOW_BYTES, MAX_WINDOW_BYTES = 1 << 20, 1 << 27
 
 
@@ -28,6 +29,20 @@ def _decompress(frame: bytes, n_bytes: int, form: int, dictionary: bytes = b"") 
     return out
 
 
+def _check_empty(frame: bytes) -> None:
+    """zstandard looks at nothing behind a header that declares 0 bytes, but where the header does not say a size."""
+    parameters = zstandard.get_frame_parameters(frame)
+    if parameters.dict_id:
+        raise EntropyError("expected a zstd frame without a dictionary, found one with")
+    header = MAGIC + bytes((HAS_CHECKSUM * parameters.has_checksum, LEAST_WINDOW))
+    same = header + frame[zstandard.frame_header_size(frame) :]
+    _decompress(same, 0, zstandard.FORMAT_ZSTD1)
+    decoder = zstandard.ZstdDecompressor().decompressobj()
+    decoder.decompress(same)
+    if decoder.unused_data:
+        raise EntropyError(f"expected one zstd frame, found {len(decoder.unused_data)} bytes behind it")
+
+
 def unzstd(frame: bytes, max_bytes: int, min_bytes: int = 0) -> bytes:
     """Decode one zstd frame that declares its size, `min_bytes` to `max_bytes`.
 
@@ -41,7 +56,10 @@ def unzstd(frame: bytes, max_bytes: int, min_bytes: int = 0) -> bytes:
             sizes = f"{max_bytes}" if min_bytes == max_bytes else f"{min_bytes} to {max_bytes}"
             found = "one that does not say its size" if n_bytes < 0 else f"one of {n_bytes}"
             raise EntropyError(f"expected a zstd frame of {sizes} bytes, found {found}")
-        return _decompress(frame, n_bytes, zstandard.FORMAT_ZSTD1)
+        out = _decompress(frame, n_bytes, zstandard.FORMAT_ZSTD1)
+        if n_bytes == 0:
+            _check_empty(frame)
+        return out
     except zstandard.ZstdError as error:
         raise EntropyError(f"not a valid zstd frame: {error}") from error
 

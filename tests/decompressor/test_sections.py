@@ -192,3 +192,23 @@ def test_windows_are_capped_by_the_content(log: int, is_taken: bool) -> None:
     else:
         with pytest.raises(EntropyError, match=f"expected a window of at most 1048576 bytes, found {1 << log}"):
             unzstd(frame, len(content))
+
+
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        ("20 00 01 00 00", ""), ("24 00 01 00 00 99 e9 d8 51", ""), ("20 00 00 00 00 01 00 00", ""),
+        ("20 00 47 41 52 42 41 47 45", "not a valid zstd frame"), ("20 00", "not a valid zstd frame"),
+        ("24 00 01 00 00 99 e9 d8 50", "not a valid zstd frame"),
+        ("20 00 02 00 10 41 01 00 00", "not a valid zstd frame"),  # a run of bytes where the header says none
+        ("20 00 01 00 00 00", "expected one zstd frame, found 1 bytes behind it"),
+        ("21 05 00 01 00 00", "expected a zstd frame without a dictionary"),
+    ],
+)  # fmt: skip
+def test_frames_of_nothing_are_looked_at_to_their_end(rest: str, words: str) -> None:
+    frame = b"\x28\xb5\x2f\xfd" + bytes.fromhex(rest)
+    if words:
+        with pytest.raises(EntropyError, match=words):
+            unzstd(frame, 0)
+    else:
+        assert unzstd(frame, 0) == b""
