@@ -14,6 +14,8 @@ from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .archive import Archive, open_archive
 from .damage import Damage, decode_around, find_damage, mark, whole_frame
 from .decoders import DECODERS
@@ -128,7 +130,7 @@ def parse_hours(text: str) -> list[float]:
     """ "0,6,18.5" -> hours.
 
     Raises:
-        RequestError: not numbers in [0, 24), or one of them twice.
+        RequestError: not numbers in [0, 24), or one of them twice, as float32.
     """
     try:
         hours = [float(part) for part in text.split(",")]
@@ -137,7 +139,11 @@ def parse_hours(text: str) -> list[float]:
     for hour in hours:
         if not 0.0 <= hour < 24.0:
             raise RequestError(f"--hours: expected hours in [0, 24), found {hour:.10g}")
-        if hours.count(hour) > 1:
+    times = [float(np.float32(hour)) for hour in hours]  # as readers of folders have them
+    for hour, time_h in zip(hours, times, strict=True):
+        if time_h == 24.0:
+            raise RequestError(f"--hours: expected hours under 24 as float32, found {hour:.10g}")
+        if times.count(time_h) > 1:
             raise RequestError(f"--hours: expected different times, found {hour:.10g} more than once")
     return hours
 
@@ -318,14 +324,14 @@ def _refuse_other_hours(folders: Iterable[Path], files: Mapping[str, float], ove
     """
     for folder in folders:
         there = hours_there(folder)
-        others = {(Path(name).suffix, time_h): name for name, time_h in there.items() if name not in files}
+        others = {(Path(name).suffix, np.float32(time_h)): name for name, time_h in there.items() if name not in files}
         for name, time_h in files.items():
             if not overwrite and there.get(name, time_h) != time_h:
                 raise OutputError(
                     f"{folder / name}: expected the frame of {time_h:.10g} h, found that of {there[name]:.10g} h; "
                     "replace it by --overwrite"
                 )
-            other = others.get((Path(name).suffix, time_h))
+            other = others.get((Path(name).suffix, np.float32(time_h)))
             if other is not None:
                 raise OutputError(
                     f"{folder / other}: expected no frame of {time_h:.10g} h but {name}, found this one; move it away"

@@ -229,8 +229,8 @@ def _measures(trial: Trial, folder: Path, settings: TrialSettings, gpu: str | No
     is_trained = goes_on and (folder / RUN / CONFIG_NAME).is_file()
     if trial.run_of is None and not is_trained:
         train = ["train", *frames, "-o", folder / RUN, "--family", trial.family, "--quiet"]
-        how = "--resume" if goes_on else "--overwrite"
-        _, train_s = run(*train, how, *option_words(trial.train))
+        how = ["--resume"] if goes_on else []  # no --overwrite: files of others are refused
+        _, train_s = run(*train, *how, *option_words(trial.train))
     packed = folder.with_name(trial.run_of or folder.name) / RUN
     _, pack_s = run("pack", packed, "-o", archive, *option_words(trial.pack))
     lpips = option_words({"lpips-weights": settings.lpips_weights} if settings.lpips else {"lpips": False})

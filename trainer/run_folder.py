@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ RUN_NAMES = (
     CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, "log.csv", MARK_NAME, *EXPORT_NAMES,
     "model.infnerf", "checkpoints/best.pth",
 )  # fmt: skip
+FRESH_NAMES = (CONFIG_NAME, ARRAYS_NAME, "log.csv", MARK_NAME)  # of trainings without checkpoints: see `fresh_folder`
 
 
 def _beside(out_dir: Path) -> Path:
@@ -74,7 +75,7 @@ def training() -> Iterator[None]:
             _give_back(place)
 
 
-def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
+def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence[str] = RUN_NAMES) -> Path:
     """Where a training writes until `finish_run`: the run folder itself, or, where that holds a run, one beside it.
 
     A run that is to be replaced stays as it is until the new one is complete: `.NAME.todpack-new` holds that meanwhile,
@@ -84,6 +85,7 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
         out_dir: The run folder; made if need be.
         resume: Continue what has a checkpoint.
         overwrite: Replace a run, finished or not.
+        names: Files that this training writes.
 
     Raises:
         ConfigError: it holds a run, and is neither to be continued nor replaced; or it cannot be replaced; or another
@@ -116,9 +118,9 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool) -> Path:
             raise ConfigError(f"{out_dir}: --resume: holds a run without a checkpoint; replace it by --overwrite")
         if not held or is_continued:
             if not is_continued:
-                check_replaced((place / name for name in RUN_NAMES), overwrite=overwrite)
+                check_replaced((place / name for name in names), overwrite=overwrite)
             if not resume:
-                clear_run(place)
+                clear_run(place, names)
             return out_dir
         if place.is_mount():
             raise ConfigError(f"{out_dir}: holds a run and is a mount point; expected a folder that can be replaced")
@@ -172,10 +174,10 @@ def fresh_folder(
         overwrite = is_run(place)
         if (_beside(place) / CHECKPOINT_NAME).is_file() or (overwrite and not _is_same(place, family, config, frames)):
             raise ConfigError(f"{out_dir}: --resume: holds another run; replace it by --overwrite")
-        others = (place / name for name in RUN_NAMES if name not in (CONFIG_NAME, ARRAYS_NAME))  # this run's, see above
+        others = (place / name for name in FRESH_NAMES if name not in (CONFIG_NAME, ARRAYS_NAME))  # which are the run's
         check_replaced(others, overwrite=False)
         log.info("--resume: this training keeps nothing of an unfinished run; it begins afresh")
-    return work_folder(out_dir, resume=False, overwrite=overwrite)
+    return work_folder(out_dir, resume=False, overwrite=overwrite, names=FRESH_NAMES)
 
 
 def _is_same(run: Path, family: str, config: dict[str, Any], frames: str) -> bool:
@@ -201,7 +203,7 @@ def finish_run(work: Path, out_dir: Path) -> None:
         _give_back(place)
         return
     try:
-        _carry_over(place, work)
+        _carry_over(place, work, _names_of(place))
         put_folder(work, place)
         if (work / MARK_NAME).is_file():  # of a finished run it is somebody else's
             (work / MARK_NAME).replace(place / MARK_NAME)
@@ -216,17 +218,17 @@ def finish_run(work: Path, out_dir: Path) -> None:
         raise OutputError(f"{out_dir}: cannot be replaced: {reason}; the new run is in {work}") from error
 
 
-def _carry_over(old: Path, new: Path, inside: str = "") -> None:
-    """Take over what no training wrote; where both have it, the new one stays."""
+def _carry_over(old: Path, new: Path, names: Sequence[str], inside: str = "") -> None:
+    """Take over what is none of the older run's files; where both have it, the new one stays."""
     for entry in list(old.iterdir()):
         name, target = f"{inside}{entry.name}", new / entry.name
         is_folder = entry.is_dir() and not entry.is_symlink()
-        if is_folder and any(one.startswith(f"{name}/") for one in RUN_NAMES):
+        if is_folder and any(one.startswith(f"{name}/") for one in names):
             target.mkdir(exist_ok=True)
-            _carry_over(entry, target, f"{name}/")
+            _carry_over(entry, target, names, f"{name}/")
             if not any(target.iterdir()):
                 target.rmdir()
-        elif (is_folder or name not in RUN_NAMES) and not os.path.lexists(target):
+        elif (is_folder or name not in names) and not os.path.lexists(target):
             _link(entry, target)
 
 
@@ -245,8 +247,18 @@ def _link_file(entry: str, target: str) -> None:
         shutil.copy2(entry, target, follow_symlinks=False)
 
 
-def clear_run(path: Path) -> None:
+def _names_of(run: Path) -> Sequence[str]:
+    """Files that the run may have written: one that knows its frames keeps no checkpoint, and has few."""
+    try:
+        stored = read_shallow(run / CONFIG_NAME)
+    except (OSError, ValueError):
+        return RUN_NAMES
+    figures = stored.get("figures") if isinstance(stored, dict) else None
+    return FRESH_NAMES if isinstance(figures, dict) and FRAMES in figures else RUN_NAMES
+
+
+def clear_run(path: Path, names: Sequence[str] = RUN_NAMES) -> None:
     """Remove what an older training left, so that it is not taken for the new one's."""
-    for name in RUN_NAMES:
+    for name in names:
         if (path / name).is_file():
             (path / name).unlink()

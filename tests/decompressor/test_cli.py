@@ -105,6 +105,8 @@ def test_a_name_that_is_a_number_goes_before_the_position(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--hours", "23.99999999"], "--hours: expected hours under 24 as float32, found 23.99999999"),
+        (["--hours", "18.0000001,18"], "--hours: expected different times, found 18.0000001 more than once"),
         (["--hours", "24"], "--hours: expected hours in [0, 24), found 24"),
         (["--hours", "-1"], "--hours: expected hours in [0, 24), found -1"),
         (["--hours", "nan"], "--hours: expected hours in [0, 24), found nan"),

@@ -108,10 +108,9 @@ def test_resume_replaces_no_other_run(tmp_path: Path, stored: str) -> None:
         assert (beside / "last.ckpt").is_file()
 
 
-@pytest.mark.parametrize("name", ["baseline.png", "latent_map.npy", "checkpoints/best.pth"])
-def test_resume_replaces_nothing_of_others(tmp_path: Path, name: str) -> None:
-    run = tmp_path / "run"
-    (run / "checkpoints").mkdir(parents=True)
+def test_resume_replaces_nothing_of_others(tmp_path: Path) -> None:
+    run, name = tmp_path / "run", "log.csv"
+    run.mkdir()
     (run / "config.json").write_text(
         '{"family": "daybasis", "run_format": 1, "config": {"a": 1}, "figures": {"frames": "f"}}'
     )
@@ -290,3 +289,24 @@ def test_a_kill_after_the_exchange_is_mended_with_files_of_others(
     assert sorted(content(beside)) == ["unfinished"]
     assert "newer" in (run / "config.json").read_text()
     assert (run / "mine" / "a.txt").read_text() == "precious"
+
+
+def test_a_run_replaces_none_of_what_other_families_write(tmp_path: Path) -> None:
+    """A file named as theirs is somebody else's in the folder of a run that has no such file."""
+    run = tmp_path / "run"
+    own = ("latent_map.npy", "checkpoints/best.pth", "notes.txt")
+    (run / "checkpoints").mkdir(parents=True)
+    for name in own:
+        (run / name).write_bytes(b"mine")
+    assert fresh_folder(run, "daybasis", {}, "f", resume=False, overwrite=True) == run  # as of a search
+    config = '{"family": "daybasis", "run_format": 1, "figures": {"frames": "f"}}'
+    for turn in range(2):
+        (run / "config.json").write_text(config)
+        (run / "arrays.npz").write_bytes(b"of this run")
+        assert {name: (run / name).read_bytes() for name in own} == dict.fromkeys(own, b"mine"), turn
+        with training():
+            work = fresh_folder(run, "daybasis", {}, "f", resume=False, overwrite=True)
+            assert work != run
+            (work / "config.json").write_text(config)
+            finish_run(work, run)
+        assert not (run / "arrays.npz").exists()

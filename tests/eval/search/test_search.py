@@ -121,14 +121,20 @@ def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytes
     assert "1 trials worked (1 from an earlier run), 1 failed" in table
     assert f"failed: {failed['name']}: todpack pack" in table
     assert (folder / "result.json").stat().st_mtime_ns == before
-    (folder / "run" / "notes.txt").write_text("mine")
+    own = ("notes.txt", "latent_map.npy")  # the second is what another family's run may have
+    for name in own:
+        (folder / "run" / name).write_text("mine")
     frame = min(tiny_day.glob("*.png"))
     changed = shutil.copytree(tiny_day, tmp_path / "changed")
     shutil.copy(max(tiny_day.glob("*.png")), changed / frame.name)
     assert main([str(changed) if word == str(tiny_day) else word for word in command]) == 0
     assert "1 trials worked (0 from an earlier run), 1 failed" in capsys.readouterr().out
-    assert (folder / "run" / "notes.txt").read_text() == "mine"
+    assert [(folder / "run" / name).read_text() for name in own] == ["mine", "mine"]
     assert (folder / "run" / "config.json").is_file()
+    (folder / "run" / "log.csv").write_text("mine")
+    assert main(command) == 1  # the other one fails by itself
+    assert "log.csv: is there, and was not written by todpack" in capsys.readouterr().err
+    assert (folder / "run" / "log.csv").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
