@@ -40,8 +40,7 @@ def day_of_array(frames: np.ndarray, hours: Sequence[float] | None = None, valid
     """
     if isinstance(frames, np.ma.MaskedArray):
         raise DataError("frames: expected a plain array, found a masked one; say which texels are valid")
-    if frames.ndim != 4 or frames.shape[3] != 3 or len(frames) < 2 or 0 in frames.shape:
-        raise DataError(f"frames: expected an array of shape (T, H, W, 3) with T >= 2, found {frames.shape}")
+    _check_shape(frames, "frames")
     if frames.dtype not in (np.uint8, np.float32):
         raise DataError(f"frames: expected uint8 sRGB codes or float32 linear radiance, found {frames.dtype}")
     n_frames = len(frames)
@@ -65,8 +64,7 @@ def check_day(day: Day) -> None:
         DataError: a shape or type is another, times do not ascend, or a valid texel is out of range.
     """
     frames, transfer = np.asarray(day.radiance), day.transfer
-    if frames.ndim != 4 or frames.shape[3] != 3 or len(frames) < 2 or 0 in frames.shape:
-        raise DataError(f"radiance: expected an array of shape (T, H, W, 3) with T >= 2, found {frames.shape}")
+    _check_shape(frames, "radiance")
     if transfer not in ("srgb8", "linear") or frames.dtype not in ((np.uint8, np.float32)[transfer == "linear" :]):
         raise DataError(f"radiance: expected float32 of srgb8 or linear, found {frames.dtype} of {transfer!r:.40}")
     valid = np.asarray(day.valid)
@@ -76,6 +74,11 @@ def check_day(day: Day) -> None:
         seen = frame[valid]
         if not (seen.min() >= 0 and seen.max() <= most):  # NaN is neither
             raise DataError(f"radiance: {hour:g} h: expected values of 0 to {most:g}, found others")
+
+
+def _check_shape(frames: np.ndarray, name: str) -> None:
+    if frames.ndim != 4 or frames.shape[3] != 3 or len(frames) < 2 or 0 in frames.shape:
+        raise DataError(f"{name}: expected an array of shape (T, H, W, 3) with T >= 2, found {frames.shape}")
 
 
 def _check(shape: tuple[int, ...], times: np.ndarray, valid: np.ndarray) -> None:

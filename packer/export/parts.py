@@ -103,14 +103,16 @@ def parts_of(archive: Archive, index: int) -> Parts:
             where = f"{archive.container.path}: {model['graphs']['latents']}"
             raise PackError(f"{where}: expected the baseline as its last three maps, found others")
         baseline, latents = stored.astype(np.uint8), np.ascontiguousarray(latents[..., :-3])
-    graph, where = archive.container.read_bytes(section), f"{archive.container.path}: {section}"
+    graph, where = _graph_of(archive.container.read_bytes(section)), f"{archive.container.path}: {section}"
+    n_features = latents.shape[-1]
     try:
+        constants, n_layers = _constants_of(graph), model["mlp"]["layers"]
         with np.errstate(all="ignore"):  # of weights that are no numbers, which `_is_same` refuses
-            mlp = _mlp_of(_constants_of(graph), model["mlp"]["layers"], latents.shape[-1])
-            made = frame_graph(mlp, model["mlp"]["layers"], latents.shape[-1], model["residual_mode"], _dtype_of(graph))
+            mlp = _mlp_of(constants, n_layers, n_features)
+            made = frame_graph(mlp, n_layers, n_features, model["residual_mode"], _dtype_of(constants))
     except NO_MLP as error:
         raise PackError(f"{where}: expected the graph of an MLP: {error}") from error
-    if not _is_same(graph, made):
+    if not _is_same(graph, _graph_of(made)):
         raise PackError(f"{where}: expected the graph of an MLP, found another with its weights")
     if baseline is not None and mlp["mlp_input_features"].shape[1] > latents.shape[-1]:
         latents = np.concatenate([latents, baseline.astype(np.float32) / np.float32(SRGB_PEAK)], axis=-1)
@@ -135,23 +137,25 @@ def parts_of(archive: Archive, index: int) -> Parts:
     )
 
 
-def _constants_of(graph: bytes) -> dict[str, np.ndarray]:
-    return {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(graph).graph.initializer}
+def _graph_of(model: bytes) -> onnx.GraphProto:
+    return onnx.load_from_string(model).graph
 
 
-def _dtype_of(graph: bytes) -> str:
+def _constants_of(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    return {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+
+
+def _dtype_of(constants: Mapping[str, np.ndarray]) -> str:
     """How `gridmlp/frame_graph.py` was told to store weights."""
-    names = _constants_of(graph).keys()
-    return "int8" if "weight_1_int8" in names else "fp16" if "weight_1_fp16" in names else "fp32"
+    return "int8" if "weight_1_int8" in constants else "fp16" if "weight_1_fp16" in constants else "fp32"
 
 
-def _is_same(stored: bytes, made: bytes) -> bool:
+def _is_same(stored: onnx.GraphProto, made: onnx.GraphProto) -> bool:
     """Whether two graphs compute the same: the archive's, which may be of others, and one of the parts."""
-    stored_graph, made_graph = (onnx.load_from_string(graph).graph for graph in (stored, made))
     stored_values, made_values = _constants_of(stored), _constants_of(made)
     return (
-        list(stored_graph.node) == list(made_graph.node)
-        and list(stored_graph.output) == list(made_graph.output)
+        list(stored.node) == list(made.node)
+        and list(stored.output) == list(made.output)
         and stored_values.keys() == made_values.keys()
         and all(
             values.dtype == made_values[name].dtype

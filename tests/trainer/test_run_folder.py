@@ -244,22 +244,30 @@ def test_an_older_training_beside_a_newer_run_is_not_resumed(tmp_path: Path, nam
     assert work_folder(run, resume=True, overwrite=False) == beside
 
 
-def test_files_of_others_are_in_the_older_run_until_the_newer_one_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = tmp_path / "run"
+def run_of_a_user(folder: Path) -> tuple[Path, Path]:
+    """A run with a file of others, and what is to replace it."""
+    run = folder / "run"
     (run / "mine").mkdir(parents=True)
     (run / "config.json").write_text('{"family": "siren", "run_format": 1}')
     (run / "mine" / "a.txt").write_text("precious")
-    beside = work_folder(run, resume=False, overwrite=True)
+    return run, work_folder(run, resume=False, overwrite=True)
 
+
+def finish_killed_at(place: str, beside: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("todpack.trainer.run_folder.put_folder", killed)
+        patched.setattr(f"todpack.trainer.run_folder.{place}", killed)
         with pytest.raises(KeyboardInterrupt):
             finish_run(beside, run)
+
+
+def test_files_of_others_are_in_the_older_run_until_the_newer_one_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, beside = run_of_a_user(tmp_path)
+    finish_killed_at("put_folder", beside, run, monkeypatch)
     assert (run / "mine" / "a.txt").read_text() == "precious"
     finish_run(beside, run)
     assert (run / "mine" / "a.txt").read_text() == "precious"
@@ -269,20 +277,9 @@ def test_files_of_others_are_in_the_older_run_until_the_newer_one_is_there(
 def test_a_kill_after_the_exchange_is_mended_with_files_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = tmp_path / "run"
-    (run / "mine").mkdir(parents=True)
-    (run / "config.json").write_text('{"family": "siren", "run_format": 1}')
-    (run / "mine" / "a.txt").write_text("precious")
-    beside = work_folder(run, resume=False, overwrite=True)
+    run, beside = run_of_a_user(tmp_path)
     (beside / "config.json").write_text('{"family": "siren", "run_format": 1, "newer": 1}')
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr("todpack.trainer.run_folder.shutil.rmtree", killed)
-        with pytest.raises(KeyboardInterrupt):
-            finish_run(beside, run)
+    finish_killed_at("shutil.rmtree", beside, run, monkeypatch)
     assert (beside / "mine" / "a.txt").is_file()
     with training():
         assert work_folder(run, resume=False, overwrite=True) == beside

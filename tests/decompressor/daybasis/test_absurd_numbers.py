@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.decompressor.forge import decode_all, put_together, set_section, take_apart
-from todpack.decompressor import InvalidMetadataError, InvalidSectionError, LimitExceededError, open_archive
+from todpack.decompressor import Archive, InvalidMetadataError, InvalidSectionError, LimitExceededError, open_archive
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "daybasis-zstd-1.0.tod"
 
@@ -72,30 +73,36 @@ def test_nobody_looks_at_the_regions_of_an_empty_tile(name: str, decoder: str) -
         assert archive.decode(0.0).shape == (32, 64, 3)
 
 
+def same_by_all_decoders(name: str, decoded: Callable[[Archive], Any]) -> None:
+    path = GOLDEN.parents[1] / "fuzz" / "cases" / "decoders" / name
+    made = []
+    for decoder in ("native", "onnx", "reference"):
+        with open_archive(path, decoder=decoder, threads=1) as archive:
+            made.append(decoded(archive))
+    np.testing.assert_array_equal(made[0], made[2])
+    np.testing.assert_array_equal(made[1], made[2])
+
+
 @pytest.mark.parametrize("name", ["entries-far-apart-8-bit", "entries-far-apart-linear"])
 def test_entries_that_float32_does_not_tell_apart_have_one_answer(name: str) -> None:
     """A column whose entries differ by over 2^24 steps, though sums with small maps are exact."""
-    path = GOLDEN.parents[1] / "fuzz" / "cases" / "decoders" / name
-    frames = []
-    for decoder in ("native", "onnx", "reference"):
-        with open_archive(path, decoder=decoder, threads=1) as archive:
-            frames.append([archive.decode(float(time_h), dtype="float32") for time_h in (*archive.hours, 3.3)])
-    np.testing.assert_array_equal(frames[0], frames[2])
-    np.testing.assert_array_equal(frames[1], frames[2])
+
+    def frames(archive: Archive) -> list[np.ndarray]:
+        return [archive.decode(float(time_h), dtype="float32") for time_h in (*archive.hours, 3.3)]
+
+    same_by_all_decoders(name, frames)
 
 
 @pytest.mark.parametrize("name", ["rounded-between-hours", "rounded-between-hours-texels"])
 def test_sums_beyond_exact_between_hours_have_one_answer(name: str) -> None:
     """Where A(t), rounded to its grid, is larger than before."""
-    path = GOLDEN.parents[1] / "fuzz" / "cases" / "decoders" / name
-    frames = []
-    for decoder in ("native", "onnx", "reference"):
-        with open_archive(path, decoder=decoder, threads=1) as archive:
-            frame = archive.decode(8.0, dtype="float32")
-            for y in range(frame.shape[0]):
-                np.testing.assert_array_equal(archive.texel(y, y, 8.0, dtype="float32"), frame[y, y])
-            part = archive.decode(8.0, (3, 9, 2, 11), dtype="float32")
-            np.testing.assert_array_equal(part, frame[3:9, 2:11])
-            frames.append(frame)
-    np.testing.assert_array_equal(frames[0], frames[2])
-    np.testing.assert_array_equal(frames[1], frames[2])
+
+    def frame(archive: Archive) -> np.ndarray:
+        whole = archive.decode(8.0, dtype="float32")
+        for y in range(whole.shape[0]):
+            np.testing.assert_array_equal(archive.texel(y, y, 8.0, dtype="float32"), whole[y, y])
+        part = archive.decode(8.0, (3, 9, 2, 11), dtype="float32")
+        np.testing.assert_array_equal(part, whole[3:9, 2:11])
+        return whole
+
+    same_by_all_decoders(name, frame)
