@@ -6,8 +6,11 @@ DATA ?= samples/courtyard
 OUT ?= out
 FAMILY ?= daybasis
 FUZZ_SECONDS ?= 60
+JOBS ?= 2
 SETS ?=
 BENCH = $(if $(SETS),--sets $(SETS)) --results docs/benchmarks.json --docs docs/benchmarks.md --readme README.md --readme README.zh.md --cache $(OUT)/bench-points
+# a file of tests stays in one process, with what its tests share
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 STAMP = $(VENV)/.todpack-setup
 PACK_STAMP = $(VENV)/.todpack-pack
 # passive waiting: a thread that waits leaves its core to others (shared and virtual machines)
@@ -45,12 +48,12 @@ submission: $(if $(filter daybasis,$(FAMILY)),$(PACK_STAMP),$(STAMP))  ## train 
 	$(BIN)/todpack submit build $(OUT)/lightmaps.tod -o $(OUT)/submission --overwrite
 	$(BIN)/todpack submit check $(OUT)/submission --data $(DATA)
 
-test: check  ## lint, types, and the whole test suite (or T=tests/packer: that part of it)
-	$(BIN)/python -m pytest $(T)
+test: check  ## lint, types, and the whole test suite (or T=tests/packer: that part of it) in JOBS=2 processes
+	$(PYTEST) $(T)
 
 quick: $(STAMP)  ## the tests of everyday work: all but those that are marked thorough (under 100 s)
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -m 'not slow and not browser and not thorough' $(T)
+	$(PYTEST) -m 'not slow and not browser and not thorough' $(T)
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

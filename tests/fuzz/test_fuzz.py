@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.fuzz.execute import execute, mutated
 from tests.fuzz.mutators import MUTATORS
 from tests.fuzz.seeds import CASES, cases, seeds
+from tests.fuzz.shared import share
 from tests.fuzz.targets import TARGETS
+from todpack.decompressor.graphs import runtime
 
 # executions, such that each target takes two to five seconds on one core
 COUNTS = {
@@ -17,6 +21,15 @@ COUNTS = {
     "region": 200, "threads": 150, "decoders": 150, "encode": 15,
     "adaptive": 1500, "packed": 800,
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_here_alone() -> Iterator[None]:
+    """What executions share ends with them: other tests ask for sessions and threads of their own."""
+    before = runtime.start_session, runtime.MOST_WORKERS
+    yield
+    runtime.start_session, runtime.MOST_WORKERS = before
+    share.cache_clear()
 
 
 @pytest.mark.parametrize("target", TARGETS)
