@@ -17,7 +17,7 @@ import numpy as np
 from .day import HOURS_PER_DAY
 from .errors import DataError
 from .hours_file import MAX_BYTES, hours_of_lines
-from .time_text import WHOLE, TimeText, all_times, read_time
+from .time_text import CLOCK, WHOLE, TimeText, all_times, read_time
 
 USUAL_FRAMES = 24
 HOURS_NAMES = ("hours.txt", "hours.csv")
@@ -60,13 +60,13 @@ def find_times(
     Raises:
         DataError: times are missing, too many, outside of 0..24, or two frames have the same.
     """
-    named = _times_in_names(files)
     ordered = sorted(files, key=lambda path: natural_key(path.stem))
     beside = None if hours is not None else _file_beside(folder)
     if hours is not None or beside is not None:
         if first_hour is not None:
             raise DataError(f"--first-hour: expected names that only count, found the times of {beside or '--hours'}")
         return _in_order(ordered, _given(beside or hours, ordered), beside or "--hours", ())
+    named = _times_in_names(folder, files)
     if named is None:
         lines = [
             f"{folder}: no times are in all names, such as {ordered[0].name}; frames are in the order of their names"
@@ -91,12 +91,15 @@ def find_times(
     return Times(times.files, times.hours, (f"{folder}: times are taken from the names: {span}",))
 
 
-def _times_in_names(files: Sequence[Path]) -> list[TimeText] | None:
+def _times_in_names(folder: Path, files: Sequence[Path]) -> list[TimeText] | None:
     """What every name says, or None.
 
     It is read where the names begin to differ, without cutting a number. Where that gives only numbers that are no
-    hours, a time that all names share the beginning of is looked at as well: 10-00 and 10-30. Where it gives nothing,
-    the only number of every name counts, or the last one: dawn_05.90 and noon_12.00.
+    hours, a time that all names share the beginning of is looked at as well: 10-00 and 10-30. Where what follows
+    differs too, one of the numbers tells the time: dawn_05.90 and noon_12.00, tod_06h_f00 and tod_07h_f01.
+
+    Raises:
+        DataError: any of several numbers may be the time.
     """
     stems = [path.stem for path in files]
     shared = re.sub(r"[0-9]+$", "", _shared_start(stems))
@@ -111,9 +114,37 @@ def _times_in_names(files: Sequence[Path]) -> list[TimeText] | None:
     everywhere = [all_times(stem) for stem in stems]
     if not all(everywhere):
         return None
+    if len({len(texts) for texts in everywhere}) == 1:
+        numbers = [list(column) for column in zip(*everywhere, strict=True)]
+        unlike = [column for column in numbers if len({text.value for text in column}) == len(column)]
+        if unlike:
+            if (found := _that_tells(unlike)) is None:
+                raise DataError(
+                    f"{folder}: expected one number that tells the time in every name, found several, such as in "
+                    f"{files[0].name}; --hours or a file hours.txt says the times"
+                )
+            return found
     last = [texts[-1] for texts in everywhere]
-    are_alike = len({text.rest for text in last}) == 1
-    return last if are_alike or all(len(texts) == 1 for texts in everywhere) else None
+    return last if len({text.rest for text in last}) == 1 else None
+
+
+def _that_tells(numbers: Sequence[list[TimeText]]) -> list[TimeText] | None:
+    """Which of the numbers of names is the time; each is another one in every name. None where any may be."""
+    clocks = [texts for texts in numbers if all(text.kind == CLOCK for text in texts)]
+    if len(clocks) == 1:
+        return clocks[0]
+    orders = [sorted(range(len(texts)), key=lambda i: texts[i].value) for texts in numbers]
+    if any(order != orders[0] for order in orders):
+        return None
+    hours = [texts for texts in numbers if not _are_whole(texts) or _hours_of_wholes(texts) is not None]
+    for found in ([texts for texts in hours if not (_are_whole(texts) and _consecutive(texts))], hours):
+        if found:  # the others count the frames
+            return found[0] if all(_values(texts) == _values(found[0]) for texts in found) else None
+    return numbers[0]
+
+
+def _values(texts: Sequence[TimeText]) -> list[float]:
+    return [text.value for text in texts]
 
 
 def _shared_start(texts: Sequence[str]) -> str:

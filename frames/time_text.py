@@ -1,4 +1,4 @@
-"""A time of day at the beginning of a text: 05.90, 5-30, 0h30, 6am, 0530, or a mere number."""
+"""A time of day at the beginning of a text: 05.90, 5-30, 05-30-15, 0h30, 6am, 0530, or a mere number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 CLOCK, DECIMAL, WHOLE = "clock", "decimal", "whole"
 _END = r"(?![0-9a-z])"
 _HALF_DAY = re.compile(r"([0-9]{1,2})(?:[-.:h_]([0-9]{2}))? ?([ap])m" + _END, re.IGNORECASE)
-_CLOCK = re.compile(r"([0-9]{1,2})(?:h([0-9]{2})?(?:m|min)?|[-:]([0-9]{2}))" + _END, re.IGNORECASE)
+_CLOCK = re.compile(
+    r"([0-9]{1,2})(?:h([0-9]{2})?(?:m|min)?|[-:]([0-9]{2})(?:[-:]([0-9]{2}))?)" + _END, re.IGNORECASE
+)
 _NUMBER = re.compile(r"([0-9]{1,2}\.[0-9]+)(?![0-9])|([0-9]+)")
 
 
@@ -36,9 +38,9 @@ def read_time(text: str) -> TimeText | None:
         if 1 <= hour <= 12 and minute < 60:
             return TimeText(hour % 12 + 12 * (found[3] in "pP") + minute / 60, CLOCK, found[0], text[found.end() :])
     if found := _CLOCK.match(text):
-        hour, minute = int(found[1]), int(found[2] or found[3] or 0)
-        if hour <= 24 and minute < 60:
-            return TimeText(hour + minute / 60, CLOCK, found[0], text[found.end() :])
+        hour, minute, second = int(found[1]), int(found[2] or found[3] or 0), int(found[4] or 0)
+        if hour <= 24 and minute < 60 and second < 60:
+            return TimeText(hour + minute / 60 + second / 3600, CLOCK, found[0], text[found.end() :])
     if found := _NUMBER.match(text):
         return TimeText(float(found[0]), DECIMAL if found[1] else WHOLE, found[0], text[found.end() :])
     return None

@@ -49,6 +49,12 @@ OURS = [f"tod_{int(hour):02d}.png" if hour == int(hour) else f"tod_{hour:05.2f}.
         (["dawn_05.90.png", "noon_12.00.png"], [5.9, 12]),
         (["6am dawn.png", "12pm noon.png"], [6, 12]),
         (["sun2_dawn_0530.png", "sun3_noon_1200.png"], [5.5, 12]),
+        (["06-30-15.png", "12-00-00.png", "18-45-20.png"], [6.5 + 15 / 3600, 12, 18.75 + 20 / 3600]),
+        (["tod_06h_f00.png", "tod_07h_f01.png", "tod_05h_f02.png"], [6, 7, 5]),
+        (["tod_06_f00.png", "tod_12_f01.png", "tod_18_f02.png"], [6, 12, 18]),
+        ([f"tod_{hour:02d}_f{hour - 6}.png" for hour in range(6, 19)], list(range(6, 19))),
+        (["f0_tod_05.png", "f1_tod_05.90.png", "f2_tod_06.png"], [5, 5.9, 6]),
+        (["06_exp1.png", "12_exp2.png", "18_exp1.png"], [6, 12, 18]),  # what two names have is no time
         (KEYS, CONTEST),
         (OURS, [hour for hour in CONTEST if hour != 5]),
     ],
@@ -73,10 +79,29 @@ def test_times_in_names(names: list[str], hours: list[float]) -> None:
         [f"{n * 100}.png" for n in range(24)],
         [f"{n:02d}.00.png" for n in range(24)],
         [f"{n:02d}h00.png" for n in range(24)],
+        [f"shot_{n:02d}-00-00.png" for n in range(24)],
+        [f"tod_{n:02d}_f{n}.png" for n in range(24)],
+        [f"tod_{n:02d}_f{n + 1}.png" for n in range(24)],
     ],
 )
 def test_usual_days_are_silent(names: list[str]) -> None:
     assert times_of(names) == (names, list(range(24)), ())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"tod_{(n + 6) % 24:02d}_f{n:02d}.png" for n in range(24)],
+        ["06_exp0.5.png", "12_exp1.5.png", "18_exp2.5.png"],
+        ["tod_06_10.png", "tod_12_12.png", "tod_18_14.png"],
+        ["dawn_06_f0100.png", "noon_12_f0200.png"],
+    ],
+)
+def test_names_of_several_times_are_refused_and_told(names: list[str]) -> None:
+    with pytest.raises(DataError, match="expected one number that tells the time in every name, found several, such"):
+        times_of(names)
+    given = [n / 2 for n in range(len(names))]
+    assert times_of(names, hours=given)[:2] == (sorted(names), given)
 
 
 def test_counters_from_one_are_said() -> None:
@@ -217,7 +242,7 @@ def test_bad_files_of_hours(tmp_path: Path, content: str, message: str) -> None:
         find_times(tmp_path, [tmp_path / name for name in ("a.png", "b.png", "c.png")])
 
 
-@pytest.mark.parametrize("text", ["", "x", "5.9x", "13pm", "0am", "5:75", "25:00", "5-9"])
+@pytest.mark.parametrize("text", ["", "x", "5.9x", "13pm", "0am", "5:75", "25:00", "5-9", "5:30:61"])
 def test_what_is_no_time(text: str) -> None:
     assert parse_hour(text) is None
 
