@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from .forks import Lock, resets
@@ -17,6 +17,8 @@ class _Sized(Protocol):
 
 
 Held = TypeVar("Held", bound=_Sized)
+Key = tuple[object, int]
+"""A tile's owner, which is compared by identity, and its number."""
 
 
 class _Pending(Generic[Held]):
@@ -43,8 +45,8 @@ class TileCache(Generic[Held]):
     def __init__(self, room: Callable[[], int]) -> None:
         self._room = room
         self._held = 0
-        self._tiles: OrderedDict[Hashable, Held] = OrderedDict()
-        self._pending: dict[Hashable, _Pending[Held]] = {}
+        self._tiles: OrderedDict[Key, Held] = OrderedDict()
+        self._pending: dict[Key, _Pending[Held]] = {}
         self._lock = Lock()
         resets(self)
 
@@ -57,7 +59,7 @@ class TileCache(Generic[Held]):
         """Memory of all that are kept."""
         return self._held
 
-    def find(self, key: Hashable) -> Held | None:
+    def find(self, key: Key) -> Held | None:
         """The maps of a tile that is kept."""
         try:
             self._tiles.move_to_end(key)
@@ -65,7 +67,7 @@ class TileCache(Generic[Held]):
         except KeyError:
             return None
 
-    def get(self, key: Hashable, decode: Callable[[], Held], keep: bool = True) -> Held:
+    def get(self, key: Key, decode: Callable[[], Held], keep: bool = True) -> Held:
         """The maps of a tile.
 
         Args:
@@ -92,7 +94,13 @@ class TileCache(Generic[Held]):
                 if self._pending.get(key) is pending:
                     del self._pending[key]
 
-    def _put(self, key: Hashable, maps: Held, keep: bool) -> None:
+    def drop(self, owner: object) -> None:
+        """Forget the tiles whose keys begin with the owner."""
+        with self._lock.raw:
+            for key in [key for key in self._tiles if key[0] is owner]:
+                self._held -= self._tiles.pop(key).nbytes
+
+    def _put(self, key: Key, maps: Held, keep: bool) -> None:
         size = maps.nbytes
         with self._lock.raw:
             if keep:  # Ctrl-C comes after calls: between the two there is none

@@ -143,7 +143,7 @@ class _Decoding:
 
     def __init__(self, path: Path, seconds: float, known: set[str]) -> None:
         self._path, self._left, self._known = path, seconds, known
-        self._until, self._spare = time.process_time() + seconds, seconds / 2
+        self._until = time.process_time() + seconds
         self.faults: list[Fault] = []
         self.n_frames = self.n_tiles = 0
 
@@ -194,9 +194,8 @@ class _Decoding:
         return True
 
     def _has_time(self) -> bool:
-        """The clock is looked at because estimates may be wrong either way; where there is some left it gives more."""
-        late_s = time.process_time() - self._until
-        return late_s <= 0 or (self._left > 0 and late_s <= self._spare)
+        """Whether anything may begin. Estimates may be too low: the clock is looked at as well."""
+        return time.process_time() <= self._until
 
     def _fault(self, lightmap: Lightmap, error: ArchiveError, affects: str = "") -> None:
         if error.section is None or error.section not in self._known:

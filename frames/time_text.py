@@ -8,9 +8,7 @@ from dataclasses import dataclass
 CLOCK, DECIMAL, WHOLE = "clock", "decimal", "whole"
 _END = r"(?![0-9a-z])"
 _HALF_DAY = re.compile(r"([0-9]{1,2})(?:[-.:h_]([0-9]{2}))? ?([ap])m" + _END, re.IGNORECASE)
-_CLOCK = re.compile(
-    r"([0-9]{1,2})(?:h([0-9]{2})?(?:m|min)?|[-:]([0-9]{2})(?:[-:]([0-9]{2}))?)" + _END, re.IGNORECASE
-)
+_CLOCK = re.compile(r"([0-9]{1,2})(?:h([0-9]{2})?(?:m|min)?|[-:]([0-9]{2})(?:[-:]([0-9]{2}))?)" + _END, re.IGNORECASE)
 _NUMBER = re.compile(r"([0-9]{1,2}\.[0-9]+)(?![0-9])|([0-9]+)")
 
 

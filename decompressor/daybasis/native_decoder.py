@@ -69,11 +69,16 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
             return self._numpy
 
     def _or_plain(self, work: Callable[[], Result], otherwise: Callable[[DayBasisDecoder], Result]) -> Result:
-        """The result of the native core, or NumPy's, where numbers go beyond it."""
-        try:
-            return work()
-        except native.BeyondExact:
-            return otherwise(self._plain())
+        """The result of the native core, or NumPy's, where numbers go beyond it: from then on NumPy alone.
+
+        The two are not tried in turn: there may be memory for the tiles of one.
+        """
+        if self._numpy is None:
+            try:
+                return work()
+            except native.BeyondExact:
+                self._cache.drop(self._own)
+        return otherwise(self._plain())
 
     def prepare(self) -> None:
         """Decode all tiles, several at a time; those that there is room for are kept."""
@@ -160,11 +165,13 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
     def texel(self, y: int, x: int, time_h: float, pixels: PixelFormat) -> np.ndarray:
         """One texel of uint8 or float32, equal to the same texel of the whole frame."""
         side, number = self._tiles.side, self._tiles.number_at(y, x)
-        try:
-            held = self._cache.find((self._own, number)) or self._tile(self._tiles[number])
-            return native.texel(held, self._affine(time_h), y % side, x % side, pixels.is_8bit)
-        except native.BeyondExact:
-            return self._plain().texel(y, x, time_h, pixels)
+        if self._numpy is None:  # as _or_plain, but for a call or two, which a texel feels
+            try:
+                held = self._cache.find((self._own, number)) or self._tile(self._tiles[number])
+                return native.texel(held, self._affine(time_h), y % side, x % side, pixels.is_8bit)
+            except native.BeyondExact:
+                self._cache.drop(self._own)
+        return self._plain().texel(y, x, time_h, pixels)
 
     def frame_inputs(self) -> dict[str, np.ndarray]:
         """The graph's tables: `first`, `steps` and `grid`."""

@@ -8,6 +8,7 @@ from importlib.resources import files
 from todpack.decompressor.archive import Archive
 from todpack.decompressor.daybasis.decoder import DayBasisDecoder
 from todpack.decompressor.daybasis.native_decoder import NativeDecoder
+from todpack.decompressor.lightmap import Lightmap
 
 from ..web.page import asset
 
@@ -29,10 +30,18 @@ def decoder_script() -> str:
     return script + "\n" + asset("view/worker.js")
 
 
+def is_standard(lightmap: Lightmap) -> bool:
+    """Whether it is of the family daybasis, with the standard graph."""
+    decoder = lightmap.decoder
+    return isinstance(decoder, NativeDecoder | DayBasisDecoder) and decoder.frame is not None
+
+
+def has_exact_sums(lightmap: Lightmap) -> bool:
+    """Whether products of maps and matrix add up to the same in float32, whatever their order."""
+    decoder = lightmap.decoder
+    return isinstance(decoder, NativeDecoder | DayBasisDecoder) and decoder.has_exact_sums()
+
+
 def decodes(archive: Archive) -> bool:
     """Whether libtodpack decodes all of an archive: standard graphs of the family daybasis, sums that are exact."""
-    decoders = (lightmap.decoder for lightmap in archive.lightmaps)
-    return all(
-        isinstance(one, NativeDecoder | DayBasisDecoder) and one.frame is not None and one.has_exact_sums()
-        for one in decoders
-    )
+    return all(is_standard(one) and has_exact_sums(one) for one in archive.lightmaps)

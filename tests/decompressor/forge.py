@@ -104,3 +104,14 @@ def decode_all(path: Path) -> list[np.ndarray]:
         archive.prepare()
         frames = [m.decode(float(t)) for m in archive.lightmaps for t in m.hours]
         return [*frames, *(m.valid for m in archive.lightmaps)]
+
+
+def with_large_sums(golden: Path, path: Path) -> Path:
+    """Write a daybasis archive of 24 hours anew, with a matrix whose sums of products are not exact in float32."""
+    metadata, stored = take_apart(golden.read_bytes())
+    metadata.pop("sha256", None)
+    basis = np.zeros((metadata["lightmaps"][0]["model"]["n_components"] + 1, 3, 24), "<i4")
+    basis[:, 1, 0] = (1 << 24) + 2  # of green, at all hours; zigzag
+    set_section(metadata, stored, "0/basis", basis, "i4")
+    path.write_bytes(put_together(metadata, stored))
+    return path

@@ -51,6 +51,15 @@ def test_the_least_recently_used_goes_first() -> None:
     assert slow.decodes == {(0, 0): 1, (0, 1): 2, (0, 2): 1}
 
 
+def test_tiles_of_one_owner_are_dropped() -> None:
+    slow, cache = Slow(), TileCache(lambda: 9 * TILE_BYTES)
+    for place in ((0, 0), (1, 0), (0, 1)):
+        cache.get(place, lambda place=place: slow.decode(place))  # type: ignore[misc]
+    cache.drop(0)
+    assert cache.held_bytes == TILE_BYTES
+    assert [cache.find(place) is None for place in ((0, 0), (1, 0), (0, 1))] == [True, False, True]
+
+
 def test_a_tile_larger_than_the_room_is_held_alone() -> None:
     slow, cache = Slow(), TileCache(lambda: TILE_BYTES // 2)
     for place in ((0, 0), (0, 0), (0, 1), (0, 0)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.decompressor.forge import decode_all, put_together, set_section, take_apart
+from tests.decompressor.forge import decode_all, put_together, set_section, take_apart, with_large_sums
 from todpack.decompressor import Archive, InvalidMetadataError, InvalidSectionError, LimitExceededError, open_archive
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "daybasis-zstd-1.0.tod"
@@ -106,3 +107,27 @@ def test_sums_beyond_exact_between_hours_have_one_answer(name: str) -> None:
         return whole
 
     same_by_all_decoders(name, frame)
+
+
+def test_what_goes_beyond_the_native_core_stays_with_numpy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles of the two would turn each other out, where there is memory for those of one."""
+    native = pytest.importorskip("todpack.decompressor.daybasis.native_decoder")
+    numpy = pytest.importorskip("todpack.decompressor.daybasis.decoder")
+    made: Counter[str] = Counter()
+    for decoder in (native.NativeDecoder, numpy.DayBasisDecoder):
+
+        def make(self: Any, place: Any, decoder: Any = decoder, make: Any = decoder._make) -> Any:
+            made[decoder.__name__] += 1
+            return make(self, place)
+
+        monkeypatch.setattr(decoder, "_make", make)
+    path = with_large_sums(GOLDEN, tmp_path / "a.tod")
+    with open_archive(path, decoder="native") as archive:
+        monkeypatch.setattr(archive._tiles, "_room", lambda: 1)  # of one tile at a time
+        frames = [archive.decode(time_h, dtype="float32") for time_h in (0.0, 6.0, 12.0)]
+        texel = archive.texel(3, 4, 12.0, dtype="float32")
+        assert made == {"NativeDecoder": 1, "DayBasisDecoder": 3 * archive.lightmaps[0].n_tiles + 1}
+    with open_archive(path, decoder="reference") as archive:
+        for time_h, frame in zip((0.0, 6.0, 12.0), frames, strict=True):
+            np.testing.assert_array_equal(archive.decode(time_h, dtype="float32"), frame)
+        np.testing.assert_array_equal(texel, frames[2][3, 4])

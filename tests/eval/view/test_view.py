@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.decompressor.forge import with_large_sums
 from todpack.cli import main
 from todpack.decompressor import ArchiveError, InvalidGraphError, open_archive
+from todpack.decompressor.verify import verify_archive
 from todpack.eval.errors import EvalError
 from todpack.eval.view import page as page_module
 from todpack.eval.view.page import build_page
@@ -152,6 +154,13 @@ def test_an_archive_too_large_for_a_page(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(page_module, "MAX_ARCHIVE_BYTES", 100)
     with pytest.raises(EvalError, match="a page carries archives of up to 100 bytes, found"):
         build_page(GOLDEN / ARCHIVES[0])
+
+
+def test_sums_that_a_browser_does_not_add_up_exactly_are_refused(tmp_path: Path) -> None:
+    path = with_large_sums(GOLDEN / "daybasis-zstd-1.0.tod", tmp_path / "large.tod")
+    assert verify_archive(path).whole
+    with pytest.raises(EvalError, match="expected numbers whose sums are exact in float32, as a browser adds them up"):
+        build_page(path)
 
 
 def test_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
