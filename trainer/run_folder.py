@@ -23,6 +23,7 @@ from typing import Any
 from todpack.decompressor.errors import OutputError
 from todpack.decompressor.files import check_replaced, make_folder, place_of
 from todpack.decompressor.json_fields import read_shallow
+from todpack.decompressor.signatures import is_earlier_output
 from todpack.decompressor.staging import try_lock
 from todpack.packer.errors import ConfigError
 from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
@@ -32,13 +33,14 @@ log = logging.getLogger("todpack.train")
 _taken: dict[Path, int] = {}  # descriptors that hold the locks of this process's run folders
 MARK_NAME = "unfinished"  # in a folder beside a run: a training, and not an older run that was replaced
 BASELINE_NAME = "baseline.png"
+LOG_NAME = "log.csv"
 FRAMES = "frames"  # the figure by which a run without checkpoints knows its day
-EXPORT_NAMES = ("latent_map.npy", "f2_state_dict.pt", "f2_ts.pt")
+EXPORT_NAMES = LATENT_NAME, STATE_NAME, SCRIPT_NAME = "latent_map.npy", "f2_state_dict.pt", "f2_ts.pt"
 RUN_NAMES = (
-    CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, "log.csv", MARK_NAME, *EXPORT_NAMES,
+    CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, LOG_NAME, MARK_NAME, *EXPORT_NAMES,
     "model.infnerf", "checkpoints/best.pth",
 )  # fmt: skip
-FRESH_NAMES = (CONFIG_NAME, ARRAYS_NAME, "log.csv", MARK_NAME)  # of trainings without checkpoints: see `fresh_folder`
+FRESH_NAMES = (CONFIG_NAME, ARRAYS_NAME, LOG_NAME, MARK_NAME)  # of trainings without checkpoints: see `fresh_folder`
 
 
 def _beside(out_dir: Path) -> Path:
@@ -117,8 +119,8 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence
         if held and not (is_continued or overwrite):
             raise ConfigError(f"{out_dir}: --resume: holds a run without a checkpoint; replace it by --overwrite")
         if not held or is_continued:
-            if not is_continued:
-                check_replaced((place / name for name in names), overwrite=overwrite)
+            written = (LOG_NAME,) if is_continued else names
+            check_replaced((place / name for name in written), overwrite=overwrite)
             if not resume:
                 clear_run(place, names)
             return out_dir
@@ -228,8 +230,15 @@ def _carry_over(old: Path, new: Path, names: Sequence[str], inside: str = "") ->
             _carry_over(entry, target, names, f"{name}/")
             if not any(target.iterdir()):
                 target.rmdir()
-        elif (is_folder or name not in names) and not os.path.lexists(target):
+        elif (is_folder or name not in names or not _is_runs(entry)) and not os.path.lexists(target):
             _link(entry, target)
+
+
+def _is_runs(path: Path) -> bool:
+    """Whether a file named as one of a run's is one, or will be: not every training writes those of all names."""
+    if path.name == LATENT_NAME:  # has no place for a mark; the one beside it, which is written with it, has
+        return is_earlier_output(path.with_name(STATE_NAME))
+    return path.name in (CONFIG_NAME, ARRAYS_NAME, LOG_NAME) or is_earlier_output(path)
 
 
 def _link(entry: Path, target: Path) -> None:
@@ -259,6 +268,5 @@ def _names_of(run: Path) -> Sequence[str]:
 
 def clear_run(path: Path, names: Sequence[str] = RUN_NAMES) -> None:
     """Remove what an older training left, so that it is not taken for the new one's."""
-    for name in names:
-        if (path / name).is_file():
-            (path / name).unlink()
+    for left in [path / name for name in names if (path / name).is_file() and _is_runs(path / name)]:
+        left.unlink()

@@ -18,10 +18,8 @@ from todpack.decompressor.signatures import sign_zip
 
 from .checkpoint import write_tensors
 from .gridmlp.model import time_features
-from .run_folder import EXPORT_NAMES
+from .run_folder import SCRIPT_NAME, STATE_NAME
 from .siren.model import F2
-
-_, STATE_NAME, SCRIPT_NAME = EXPORT_NAMES
 
 
 class FilmF2(nn.Module):

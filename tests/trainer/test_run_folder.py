@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.trainer.small_run import SMALL, train
 from todpack.decompressor.errors import OutputError
+from todpack.decompressor.signatures import sign_zip
 from todpack.decompressor.staging import try_lock
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
@@ -68,8 +70,9 @@ def test_foreign_files_in_folders_of_a_run_come_too(tmp_path: Path) -> None:
     (run / "checkpoints").mkdir(parents=True)
     (run / "best.ckpt").mkdir()
     (run / "config.json").write_text('{"family": "inf_nerf", "scene": {}}')
-    for name in ("checkpoints/best.pth", "checkpoints/mine.txt", "best.ckpt/mine.txt", "unfinished"):
+    for name in ("checkpoints/mine.txt", "best.ckpt/mine.txt", "unfinished"):
         (run / name).write_text(name)
+    (run / "checkpoints" / "best.pth").write_bytes(b"INFNERF\x01")
     beside = work_folder(run, resume=False, overwrite=True)
     (beside / "checkpoints").mkdir()
     finish_run(beside, run)
@@ -77,6 +80,47 @@ def test_foreign_files_in_folders_of_a_run_come_too(tmp_path: Path) -> None:
     assert found == ["best.ckpt/mine.txt", "checkpoints/mine.txt", "unfinished"]
     assert (run / "unfinished").read_text() == "unfinished"
     assert list(tmp_path.glob(".*")) == []
+
+
+@pytest.mark.parametrize("is_run", [True, False])
+def test_files_of_others_named_as_a_runs_stay(tmp_path: Path, is_run: bool) -> None:
+    """What --overwrite may replace is what the training writes, not whatever some training may write."""
+    run = tmp_path / "run"
+    run.mkdir()
+    if is_run:
+        (run / "config.json").write_text('{"family": "gridmlp", "config": {}}')
+    others = ("baseline.png", "latent_map.npy", "f2_state_dict.pt", "f2_ts.pt", "model.infnerf", "best.ckpt")
+    for name in others:
+        (run / name).write_text("mine")
+    work = work_folder(run, resume=False, overwrite=True)
+    (work / "config.json").write_text("{}")
+    (work / "best.ckpt").write_text("new")
+    finish_run(work, run)
+    found = {path.name: path.read_text() for path in run.iterdir()}
+    assert found == {**dict.fromkeys(others, "mine"), "config.json": "{}", "best.ckpt": "new"}
+
+
+def test_exports_of_an_older_run_do_not_come_with_the_new_one(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.json").write_text('{"family": "siren", "config": {}}')
+    (run / "latent_map.npy").write_bytes(b"numbers")
+    with (run / "f2_state_dict.pt").open("w+b") as file:
+        zipfile.ZipFile(file, "w").close()
+        sign_zip(file)
+    work = work_folder(run, resume=False, overwrite=True)
+    finish_run(work, run)
+    assert list(run.iterdir()) == []
+
+
+def test_resume_replaces_no_log_of_others(tmp_path: Path) -> None:
+    from todpack.trainer.checkpoint import save_checkpoint
+
+    save_checkpoint(tmp_path / "last.ckpt", {"epoch": 1})
+    (tmp_path / "log.csv").write_text("mine")
+    with pytest.raises(OutputError, match=r"log\.csv: is there, and was not written by todpack"):
+        work_folder(tmp_path, resume=True, overwrite=False)
+    assert (tmp_path / "log.csv").read_text() == "mine"
 
 
 @pytest.mark.parametrize("stored", ["last.ckpt", "another family", "other options"])
@@ -150,7 +194,7 @@ def test_only_a_checkpoint_beside_is_continued(tmp_path: Path) -> None:
     beside = work_folder(run, resume=False, overwrite=True)
     assert beside == tmp_path / ".run.todpack-new"
     assert work_folder(run, resume=True, overwrite=False) == run
-    (beside / "last.ckpt").write_text("newer")
+    save_checkpoint(beside / "last.ckpt", {"epoch": 2})
     assert work_folder(run, resume=True, overwrite=False) == beside
     assert work_folder(run, resume=False, overwrite=True) == beside
     assert sorted(content(beside)) == ["unfinished"]
@@ -210,7 +254,7 @@ def test_files_of_a_folder_that_is_no_run_stay(tmp_path: Path, name: str, resume
         work_folder(tmp_path, resume=resume, overwrite=False)
     assert (tmp_path / name).read_bytes() == b'{"name": "todpack"}'
     assert work_folder(tmp_path, resume=False, overwrite=True) == tmp_path
-    assert not (tmp_path / name).exists()
+    assert (tmp_path / name).exists() == (name not in ("config.json", "log.csv"))  # which every training writes
 
 
 def test_hidden_folders_of_others_stay(tmp_path: Path) -> None:

@@ -10,12 +10,11 @@ import torch
 from todpack.decompressor.files import make_folder, write_atomic
 from todpack.decompressor.staging import remove
 
-from ..run_folder import EXPORT_NAMES
+from ..run_folder import EXPORT_NAMES, LATENT_NAME
 from ..second_stage import FilmF2, write_f2
 from .model import F2, Siren
 
 CHUNK_TEXELS = 4096
-LATENT_NAME = EXPORT_NAMES[0]
 
 
 def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
