@@ -23,7 +23,15 @@ NEVER_READ = (".tod", ".html", ".mp4")
 
 
 def place_of(path: Path) -> Path:
-    """The place that a path names, by all links; `resolve` would end at a link to itself before Python 3.13."""
+    """The place that a path names, by all links; `resolve` would end at a link to itself before Python 3.13.
+
+    Raises:
+        OutputError: a folder that it leaves by ".." is not there: to the system it names nothing, and a place only once
+            the folder is made.
+    """
+    for n, part in enumerate(path.parts):
+        if part == ".." and not os.path.isdir(left := Path(*path.parts[:n])):
+            raise OutputError(f"{path}: expected a folder {left} before '..', found none")
     return Path(os.path.realpath(path))
 
 
@@ -224,8 +232,9 @@ def make_folder(path: Path) -> None:
     """Create a folder and its parents if need be.
 
     Raises:
-        OutputError: it cannot be created, or a file is in its place.
+        OutputError: it cannot be created, or a file is in its place; see `place_of` too.
     """
+    place_of(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:

@@ -31,7 +31,7 @@ def decode_day(
         archive: Of that day.
         day: The originals.
         where: The archive, for messages.
-        lightmap: Name of the lightmap, where there are several.
+        lightmap: Name of the lightmap; None where there is one.
 
     Returns:
         (T, H, W, 3) uint8 codes or float32 radiance; the lightmap.
@@ -42,7 +42,7 @@ def decode_day(
     """
     if lightmap is None and len(archive.lightmaps) != 1:
         raise EvalError(f"{where}: expected an archive of one lightmap or --lightmap, found {len(archive.lightmaps)}")
-    stored = archive.lightmaps[0] if len(archive.lightmaps) == 1 else archive.find(lightmap or 0)
+    stored = archive.lightmaps[0] if lightmap is None else archive.find(lightmap)
     for what, expected, found in (
         ("size", f"{day.width} x {day.height}", f"{stored.width} x {stored.height}"),
         ("transfer", day.transfer, stored.transfer),

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from todpack.decompressor import open_archive
+from todpack.decompressor import Archive, open_archive
 from todpack.decompressor.cli import safe_names
 from todpack.decompressor.errors import ArchiveError, TodpackError
 from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.decompressor.hours_file import hour_of_name
 from todpack.decompressor.json_fields import is_number, read_shallow
+from todpack.decompressor.lightmap import Lightmap
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import as_codes
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
@@ -130,6 +131,11 @@ def _read_frames(out: Path, day: Day, faults: list[str]) -> np.ndarray | None:
     return frames
 
 
+def _found(archive: Archive, lightmap: str | None) -> Lightmap:
+    """The lightmap of a name; without one the only one."""
+    return archive.find(0 if lightmap is None and len(archive.lightmaps) == 1 else lightmap or "")
+
+
 def _folder_of(archive: Path, lightmap: str | None) -> str:
     """Where the frames of a lightmap lie in the folder of frames.
 
@@ -139,7 +145,7 @@ def _folder_of(archive: Path, lightmap: str | None) -> str:
     try:
         with open_archive(archive, provider="cpu") as opened:
             names = [one.name for one in opened.lightmaps]
-            index = names.index(opened.find(lightmap or "").name) if len(names) > 1 else 0
+            index = names.index(_found(opened, lightmap).name)
     except ArchiveError:  # decompress.py says so
         return "."
     return "." if len(names) == 1 else safe_names(names)[index]
@@ -167,7 +173,7 @@ def _without_core(
 
 def _compare_with_library(archive: Path, lightmap: str | None, day: Day, frames: np.ndarray, faults: list[str]) -> None:
     with open_archive(archive, provider="cpu") as opened:
-        stored = opened.find((lightmap or "") if len(opened.lightmaps) > 1 else 0)
+        stored = _found(opened, lightmap)
         for t, time_h in enumerate(day.hours):
             difference = np.abs(stored.decode(float(time_h)).astype(np.int16) - frames[t]).max(axis=2)
             share = float((difference <= 1).mean())

@@ -68,11 +68,13 @@ def export_latent(ckpt: Path, out_dir: Path, overwrite: bool) -> None:
     hours and gives (N, T, 3) colors from 0 to 1 (rgb - baseline for residual models). It is for other programs: todpack
     itself reads the weights, never TorchScript.
     """
+    from todpack.decompressor.files import place_of
+
     with needs("train", "the export"):
         from .infer import load_siren
         from .run_folder import EXPORT_NAMES
         from .siren.export import write_exports
-    there = [out_dir / name for name in EXPORT_NAMES if (out_dir / name).exists()]
+    there = [out_dir / name for name in EXPORT_NAMES if (place_of(out_dir) / name).exists()]
     if there and not overwrite:
         raise OutputError(f"{there[0]}: is there already; replace it by --overwrite")
     write_exports(load_siren(ckpt), out_dir)

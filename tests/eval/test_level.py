@@ -37,6 +37,17 @@ def test_rows_are_the_lightmaps_the_worst_first(level: Path, capsys: pytest.Capt
     assert whole["missing"] == []
 
 
+def test_an_archive_of_another_lightmap_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, name in enumerate(("hall", "attic")):
+        write_day(tmp_path / "level" / name, make_day(16, 16, 3, seed)[0], None)
+    data, archive = str(tmp_path / "level"), str(tmp_path / "hall.tod")
+    assert main(["compress", data, "--lightmap", "hall", "-o", archive]) == 0
+    words = ["eval", "score", archive, "--data", data, "--no-lpips", "--lightmap"]
+    assert main([*words, "hall"]) == 0
+    assert main([*words, "attic"]) == 1
+    assert capsys.readouterr().err.endswith("lightmap: expected 0..0 or one of hall, found 'attic'\n")
+
+
 def test_the_table_ends_with_the_whole_level(level: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", "score", str(level), "--data", str(CONTEST_SAMPLE), "--no-lpips"]) == 0
     lines = capsys.readouterr().out.splitlines()

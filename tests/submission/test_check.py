@@ -261,3 +261,7 @@ def test_a_lightmap_of_a_level_is_rehearsed(tmp_path: Path, capsys: pytest.Captu
     assert command(tmp_path / "bundle", tmp_path / "level" / "hall", "--lightmap", "a b") == 1
     assert command(tmp_path / "bundle", tmp_path / "level") == 1
     assert "choose one by --lightmap" in capsys.readouterr().err
+    assert main(["compress", str(tmp_path / "level"), "--lightmap", "hall", "-o", str(tmp_path / "hall.tod")]) == 0
+    assert main(["submit", "build", str(tmp_path / "hall.tod"), "-o", str(tmp_path / "other")]) == 0
+    assert command(tmp_path / "other", tmp_path / "level", "--lightmap", "a b") == 1
+    assert capsys.readouterr().err.endswith("lightmap: expected 0..0 or one of hall, found 'a b'\n")
