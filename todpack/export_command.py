@@ -73,7 +73,8 @@ def _export_parts(archive: Archive, index: int, folder: Path, options: ExportOpt
     from todpack.packer.export.parts import parts_of
     from todpack.packer.export.parts_folder import write_parts
     from todpack.packer.export.profiles import Exported
-    from todpack.trainer.second_stage import SCRIPT_NAME, STATE_NAME, f2_of_arrays, write_f2
+    from todpack.trainer.run_folder import SCRIPT_NAME, STATE_NAME
+    from todpack.trainer.second_stage import f2_of_arrays, write_f2
 
     parts, exported = parts_of(archive, index), Exported(folder, archive.lightmaps[index].name)
     write_f2(f2_of_arrays(parts.mlp, parts.baseline is not None), folder)

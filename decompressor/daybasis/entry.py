@@ -29,6 +29,7 @@ BASIS_ENTRY_S, ROTATION_STEP_S = 1e-7, 4e-9
 """Of each entry of the temporal matrices, and of each step of the elimination that gives the rotations."""
 NATIVE_BYTES, NUMPY_BYTES = (32, 4), (48, 9)
 """Of each texel, and of each texel of each map, while a tile is decoded and until it is drawn."""
+LEAST_NATIVE_MAPS = 5  # what the mask becomes takes as much, however few they are
 MAX_COMPONENTS = 1024
 MAX_STEP_EXPONENT = 100  # 2^22 steps are a float32 too
 
@@ -152,7 +153,7 @@ def tile_bytes(lightmap: LightmapEntry, entry: DayBasisEntry, is_native: bool) -
     """What decoding a tile takes: the factors are measured peaks, rounded up."""
     texel, sample = NATIVE_BYTES if is_native else NUMPY_BYTES
     n_texels = min(entry.tile, lightmap.height) * min(entry.tile, lightmap.width)
-    return n_texels * (texel + sample * entry.n_components)
+    return n_texels * (texel + sample * max(entry.n_components, LEAST_NATIVE_MAPS if is_native else 1))
 
 
 def working_set(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, decoder: str) -> WorkingSet:

@@ -6,6 +6,8 @@
 #include "split.h"
 #include "steps.h"
 
+#define ALIGNMENT ((size_t)64)
+
 static TodSize size_of(int32_t height, int32_t width)
 {
     TodSize size = {height, width};
@@ -17,16 +19,31 @@ static size_t area(TodSize size)
     return (size_t)size.height * (size_t)size.width;
 }
 
-static int take_pass(TodPass *pass, TodSize even, TodSize odd, TodArena *keep)
+/* What a level points to lies in one piece: in blocks of an arena of its own each would leave room that nothing fills.
+   Called without memory it only counts. */
+typedef struct Piece {
+    char *memory;
+    size_t n_bytes;
+} Piece;
+
+static void *place(Piece *piece, size_t n_bytes)
 {
-    pass->even = tod_arena_take(keep, area(even), 1);
-    pass->odd = tod_arena_take(keep, area(odd), 1);
-    pass->promotes = tod_arena_zeros(keep, (size_t)odd.height, 1);
-    pass->crossed = 0;
-    return pass->even && pass->odd && pass->promotes;
+    const size_t at = piece->n_bytes;
+    piece->n_bytes += (n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return piece->memory ? piece->memory + at : NULL;
 }
 
-static int take_level(TodLevel *level, TodSize size, TodArena *keep)
+static void place_pass(TodPass *pass, TodSize even, TodSize odd, Piece *piece)
+{
+    pass->even = place(piece, area(even));
+    pass->odd = place(piece, area(odd));
+    pass->promotes = place(piece, (size_t)odd.height);
+    if (pass->promotes)
+        memset(pass->promotes, 0, (size_t)odd.height);
+    pass->crossed = 0;
+}
+
+static void place_level(TodLevel *level, TodSize size, Piece *piece)
 {
     const int32_t low_rows = (size.height + 1) / 2, high_rows = size.height / 2;
     const int32_t low_columns = (size.width + 1) / 2, high_columns = size.width / 2;
@@ -34,23 +51,41 @@ static int take_level(TodLevel *level, TodSize size, TodArena *keep)
     level->bands[TOD_LH] = size_of(high_rows, low_columns);
     level->bands[TOD_HL] = size_of(low_rows, high_columns);
     level->bands[TOD_HH] = size_of(high_rows, high_columns);
-    int taken = take_pass(&level->rows, size_of(size.height, low_columns), size_of(size.height, high_columns), keep);
-    taken &= take_pass(&level->low_columns, size_of(low_rows, low_columns), level->bands[TOD_LH], keep);
-    taken &= take_pass(&level->high_columns, level->bands[TOD_HL], level->bands[TOD_HH], keep);
+    place_pass(&level->rows, size_of(size.height, low_columns), size_of(size.height, high_columns), piece);
+    place_pass(&level->low_columns, size_of(low_rows, low_columns), level->bands[TOD_LH], piece);
+    place_pass(&level->high_columns, level->bands[TOD_HL], level->bands[TOD_HH], piece);
     for (int o = 0; o < TOD_N_ORIENTATIONS; o++) {
-        level->sites[o] = tod_arena_take(keep, area(level->bands[o]), sizeof(uint8_t));
-        level->scale[o] = tod_arena_take(keep, area(level->bands[o]), sizeof(float));
-        taken &= level->sites[o] && level->scale[o];
+        level->sites[o] = place(piece, area(level->bands[o]));
+        level->scale[o] = place(piece, area(level->bands[o]) * sizeof(float));
     }
-    return taken;
 }
 
+static int take_level(TodLevel *level, TodSize size, TodArena *keep)
+{
+    Piece piece = {NULL, 0};
+    place_level(level, size, &piece);
+    piece.memory = tod_arena_take(keep, piece.n_bytes, 1);
+    piece.n_bytes = 0;
+    if (piece.memory)
+        place_level(level, size, &piece);
+    return piece.memory != NULL;
+}
+
+/* Of all samples of a tile, or of both halves of it. */
 static int take_samples(TodSamples *samples, TodSize size, TodArena *scratch)
 {
     samples->size = size;
-    samples->labels = tod_arena_take(scratch, area(size), sizeof *samples->labels);
-    samples->mass = tod_arena_take(scratch, area(size), sizeof *samples->mass);
-    return samples->labels && samples->mass;
+    samples->mass = tod_arena_take(scratch, area(size), sizeof *samples->mass + sizeof *samples->labels);
+    samples->labels = (int32_t *)(samples->mass + (samples->mass ? area(size) : 0));
+    return samples->mass != NULL;
+}
+
+/* So many of samples whose room is free, from `at` on. */
+static TodSamples part_of(const TodSamples *samples, size_t *at, TodSize size)
+{
+    TodSamples part = {size, samples->labels + *at, samples->mass + *at};
+    *at += area(size);
+    return part;
 }
 
 static void mark_sites(const TodSamples *samples, uint8_t *sites)
@@ -63,16 +98,17 @@ static void mark_sites(const TodSamples *samples, uint8_t *sites)
 static TodStatus build_level(TodLevel *level, int depth, double q_step, TodSamples *from, TodArena *scratch)
 {
     const TodSize size = level->size;
-    TodSamples low, high, details[TOD_N_ORIENTATIONS], next;
+    TodSamples halves, details[TOD_N_ORIENTATIONS];
     TodSplitLines lines;
-    int taken = take_samples(&low, size_of(size.height, (size.width + 1) / 2), scratch);
-    taken &= take_samples(&high, size_of(size.height, size.width / 2), scratch);
-    taken &= take_samples(&next, size_of((size.height + 1) / 2, (size.width + 1) / 2), scratch);
-    for (int o = 0; o < TOD_N_ORIENTATIONS; o++)
-        taken &= take_samples(&details[o], level->bands[o], scratch);
-    if (!taken || !tod_take_split_lines(&lines, size.width, scratch))
+    if (!take_samples(&halves, size, scratch) || !tod_take_split_lines(&lines, size.width, scratch))
         return TOD_NO_MEMORY;
+    size_t in_halves = 0, in_from = 0; /* the four bands have the room of `from` */
+    TodSamples low = part_of(&halves, &in_halves, size_of(size.height, (size.width + 1) / 2));
+    TodSamples high = part_of(&halves, &in_halves, size_of(size.height, size.width / 2));
     tod_split_rows(from, &low, &high, &level->rows, &lines);
+    TodSamples next = part_of(from, &in_from, size_of((size.height + 1) / 2, (size.width + 1) / 2));
+    for (int o = 0; o < TOD_N_ORIENTATIONS; o++)
+        details[o] = part_of(from, &in_from, level->bands[o]);
     tod_split_columns(&low, &next, &details[TOD_LH], 1, &level->low_columns, &lines);
     tod_split_columns(&high, &details[TOD_HL], &details[TOD_HH], 0, &level->high_columns, &lines);
     for (int o = 0; o < TOD_N_ORIENTATIONS; o++) {
@@ -80,8 +116,6 @@ static TodStatus build_level(TodLevel *level, int depth, double q_step, TodSampl
         tod_detail_steps(details[o].mass, area(level->bands[o]), depth, o, q_step, level->scale[o]);
     }
     from->size = next.size;
-    memcpy(from->labels, next.labels, area(next.size) * sizeof *next.labels);
-    memcpy(from->mass, next.mass, area(next.size) * sizeof *next.mass);
     return TOD_OK;
 }
 

@@ -62,6 +62,7 @@ static TodStatus decode(TodTile *tile, TodBandsSource source)
     if (status == TOD_OK && spec->dilates)
         status = tod_find_gutter(spec->valid, spec->valid_stride, spec->height, spec->width, &tile->held, &scratch,
                                  &tile->maps.gutter);
+    tod_arena_close(&scratch); /* what the gutter took, which is none of the sizes to come */
     if (status == TOD_OK && !is_empty)
         status =
             tod_build_pyramid(&tile->maps.runs, spec->n_levels, spec->q_step, &tile->work, &scratch, &tile->pyramid);

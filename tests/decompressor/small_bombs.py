@@ -15,7 +15,10 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.decompressor.forge import put_together, take_apart, with_text
 from todpack.decompressor.coded_gridmlp import more_columns
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
+from todpack.packer.archive_writer import ArchiveWriter
 from todpack.packer.daybasis.entropy.encode import encode_bands
+from todpack.packer.daybasis.graph import frame_graph
+from todpack.packer.mask import encode_mask
 
 MAX_BYTES = 1 << 16
 Stored = tuple[str, np.ndarray, bool]
@@ -102,6 +105,27 @@ def daybasis(
     entries = [_lightmap(str(index), side, side, model) for index in range(lightmaps)]
     family = "daybasis" if hidden is None else "gridmlp"
     return _archive(family, entries, [i / n_hours * 23 for i in range(n_hours)], stored)
+
+
+def standard(side: int, k: int, stride: int) -> bytes:
+    """One large tile of zeros with the standard graph, which the native core decodes; every so many columns count."""
+    valid = np.zeros((side, side), bool)
+    valid[:, ::stride] = True
+    sites = build_pyramid(valid, 1).sites
+    bands = [np.zeros((k, *site.shape), np.int32) for site in (sites[0], *sites[1])]
+    writer = ArchiveWriter({"model_type": "daybasis", "transfer": "srgb8", "hours": [0.0]})
+    writer.add_integers("0/basis", np.zeros((k + 1, 3, 1), np.int64))
+    writer.add_bytes("0/frame.onnx", frame_graph(k, np.zeros(1), "srgb8", "none", 0.0))
+    writer.add_bytes("0/mask", encode_mask(valid))
+    writer.add_bytes("0/0/coefficients", encode_bands([bands[0], tuple(bands[1:])], sites, entropy="ans"))
+    model = {
+        "n_components": k, "n_classes": 1, "q_step": 1.0, "centroids": [0.0, 0.0], "n_levels": 1, "tile": 1 << 14,
+        "precision": 8, "exponents": [0] * (k + 1), "gap_modes": "L", "entropy": "ans",
+        "graphs": {"frame": "0/frame.onnx"},
+    }  # fmt: skip
+    lightmap = {"name": "a", "height": side, "width": side, "valid_texels": int(valid.sum()), "mask": "0/mask"}
+    writer.metadata["lightmaps"] = [{**lightmap, "model": model}]
+    return writer.to_bytes()
 
 
 def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, grow: int = 0, probes: int = 0) -> bytes:
@@ -200,6 +224,8 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
             f"daybasis {side} of {value} {entropy}",
             daybasis(side, side, value=value, coded=(side, side), entropy=entropy),
         )
+    for side, k, stride in itertools.product((1024, 1100, 1312), (1, 5), (1, 2)):
+        yield f"standard {side} K {k} stride {stride}", standard(side, k, stride)
     for n_hours, k in ((64, 3), (256, 3), (1024, 3), (2048, 8)):
         yield f"daybasis {n_hours} hours", daybasis(8, 8, k, n_hours=n_hours)
     for n_classes, k in ((2, 64), (256, 16), (256, 32), (64, 64)):
