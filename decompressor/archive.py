@@ -75,7 +75,7 @@ class Archive:
         section_bytes = [section.decoded_bytes for section in container.sections.values()]
         workers = default_workers(self.threads)
         try:
-            at_once = self._at_once = reserve(memory, needs, section_bytes, workers, str(path))
+            at_once = reserve(memory, needs, section_bytes, workers, str(path))
         except LimitExceededError as error:
             if self.model_type != "daybasis" or self.decoder == "native":
                 raise
@@ -83,7 +83,7 @@ class Archive:
         self._pool = Pool(workers)
         most = limits.latent_bytes if options.cache_bytes is None else min(options.cache_bytes, limits.latent_bytes)
         tiles = self._tiles = TileCache[Any](lambda: min(most, memory.left))
-        runtime = Runtime(options.provider, memory, self._pool, at_once, options.decoder, tiles)
+        runtime = self._runtime = Runtime(options.provider, memory, self._pool, at_once, options.decoder, tiles)
 
         def file_of(item: LightmapEntry) -> LightmapFile:
             sections = CountedSections(container, TimeAccount(container.counted_bytes, container.limits))
@@ -191,7 +191,8 @@ class Archive:
 
     def prepare(self) -> None:
         """`Lightmap.prepare` of every lightmap, several at a time."""
-        self._pool.map(Lightmap.prepare, self.lightmaps, None if self._at_once == self._pool.workers else 1)
+        at_once = None if self._runtime.tiles_at_once == self._pool.workers else 1  # tiles of one lightmap, or of all
+        self._pool.map(Lightmap.prepare, self.lightmaps, at_once)
 
     def __reduce__(self) -> tuple[Callable[..., Archive], tuple[Any, ...]]:
         """Pickled as its path and options: another process opens the file anew.

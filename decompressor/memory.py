@@ -12,13 +12,24 @@ class MemoryAccount:
 
     def __init__(self, file_bytes: int, limits: Limits) -> None:
         self.total = limits.memory_for(file_bytes)
-        self._left, self._lock = self.total, Lock()
+        self._left, self._lent, self._lock = self.total, 0, Lock()
 
     @property
     def left(self) -> int:
         """Bytes that are not taken."""
         with self._lock.raw:
             return self._left
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether what was lent still is."""
+        return self._lent > 0
+
+    def lend(self, n_bytes: int) -> None:
+        """Count bytes of what is left as taken until somebody else needs them: for work that can do without."""
+        with self._lock.raw:
+            self._left -= n_bytes
+            self._lent += n_bytes
 
     def take(self, n_bytes: int, what: str) -> None:
         """Count bytes as taken, for good; `what` begins the message.
@@ -27,6 +38,8 @@ class MemoryAccount:
             LimitExceededError: there is not that much left.
         """
         with self._lock.raw:
+            if n_bytes > self._left:
+                self._left, self._lent = self._left + self._lent, 0
             if n_bytes > self._left:
                 raise LimitExceededError(
                     f"{what} would take about {n_bytes} bytes of memory, over the limit of {self._left} that are left "

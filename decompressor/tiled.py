@@ -26,9 +26,13 @@ class TiledDecoder(ABC, Generic[Held]):
 
     def __init__(self, file: LightmapFile, tiles: TileGrid) -> None:
         self._file, self._tiles = file, tiles
-        self._at_once = file.runtime.tiles_at_once
         self._cache: TileCache[Held] = file.runtime.tiles
         self._own = object()  # in the keys of its tiles
+
+    @property
+    def _at_once(self) -> int:
+        """Tiles that are decoded at once."""
+        return self._file.runtime.tiles_at_once
 
     @abstractmethod
     def _make(self, place: Place) -> Held:

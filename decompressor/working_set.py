@@ -56,6 +56,9 @@ def reserve(
 ) -> int:
     """Reserve what decoding all lightmaps needs, apart from the graphs and from tiles that are held.
 
+    What more than one thread needs is lent: where the graphs need it too, one thread decodes. What a file may take, and
+    so whether it is whole, is the same on every machine.
+
     Args:
         account: The file's account.
         needs: What each lightmap needs; tiles of any are decoded at once.
@@ -79,5 +82,6 @@ def reserve(
 
     while threads > 1 and needed(threads) > account.left // THREADS_SHARE:
         threads //= 2
-    account.take(needed(threads), f"{where}: decoding")
+    account.take(needed(1), f"{where}: decoding")
+    account.lend(needed(threads) - needed(1))
     return threads

@@ -65,11 +65,15 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         self._by_numpy = not by_graph and stored.is_standard
         if self._known is None:
             self._any = stored.frame_decoder(block_texels(entry.n_components))
+        self._is_instead = instead
         if instead:  # last: it is taken once for a decoder that is there, and not at each try
             native, numpy = (tile_bytes(file.entry, entry, is_native) for is_native in (True, False))
-            more = max(0, numpy - native * min(self._at_once, len(self._tiles)))
-            file.runtime.memory.take(more, f"{file.container.path}: decoding by NumPy")
-            self._at_once = 1
+            file.runtime.memory.take(max(0, numpy - native), f"{file.container.path}: decoding by NumPy")
+
+    @property
+    def _at_once(self) -> int:
+        """One, in the place of the native decoder: that is what was counted."""
+        return 1 if self._is_instead else super()._at_once
 
     @property
     def frame(self) -> AffineFrame | None:

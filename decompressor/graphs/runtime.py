@@ -93,7 +93,7 @@ class Runtime:
         provider: "auto", "cpu" or "cuda".
         memory: What decoding may still take.
         pool: Threads of all its lightmaps.
-        tiles_at_once: Tiles that there is memory for at once.
+        most_at_once: Tiles that there is memory for at once, while it is lent.
         decoder: "native", "onnx" or "reference", see decoders.py.
         tiles: Decoded tiles of all its lightmaps.
     """
@@ -101,7 +101,7 @@ class Runtime:
     provider: str
     memory: MemoryAccount
     pool: Pool
-    tiles_at_once: int = 1
+    most_at_once: int = 1
     decoder: str = "onnx"
     tiles: TileCache[Any] = field(default_factory=lambda: TileCache(lambda: 0))
     _sessions: dict[Hashable, Session] = field(default_factory=dict)
@@ -110,6 +110,11 @@ class Runtime:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_slots", Slots(self.memory.total))
+
+    @property
+    def tiles_at_once(self) -> int:
+        """Tiles that there is memory for at once."""
+        return self.most_at_once if self.memory.is_lent else 1
 
     def load(self, sections: CountedSections, section: str, inputs: GraphInputs, *, every_frame: bool = False) -> Graph:
         """Check the graph in a section; lightmaps of equal graphs share its session, which starts at the first run.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from bisect import bisect_left
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,38 @@ def test_who_takes_more_than_the_native_core_says_what_helps(tmp_path: Path) -> 
     with pytest.raises(LimitExceededError, match=r"the native core takes half of it, --limits 3 allows it$"):
         open_archive(tmp_path / "x.tod", provider="cpu", decoder="reference", threads=1)
     open_archive(tmp_path / "x.tod", provider="cpu", decoder="reference", limits=DEFAULT_LIMITS.scaled(3)).close()
+
+
+def test_what_is_lent_is_taken_where_it_is_needed() -> None:
+    memory = MemoryAccount(0, Limits(memory=100))
+    memory.take(40, "a")
+    memory.lend(50)
+    assert (memory.left, memory.is_lent) == (10, True)
+    memory.take(10, "b")
+    assert memory.is_lent
+    memory.take(20, "c")
+    assert (memory.left, memory.is_lent) == (30, False)
+    with pytest.raises(LimitExceededError, match="d would take about 31 bytes of memory, over the limit of 30"):
+        memory.take(31, "d")
+
+
+@pytest.mark.parametrize("name", ["daybasis-level-1.1", "gridmlp-1.1", "siren-weights-1.1"])
+def test_threads_do_not_decide_what_is_whole(name: str) -> None:
+    """What is just enough for one thread is enough for many, and less is not."""
+    path = GOLDEN / f"{name}.tod"
+
+    def decodes(memory: int, threads: int) -> bool:
+        try:
+            limits = Limits(memory=memory, memory_per_byte=0)
+            with open_archive(path, decoder="onnx", threads=threads, provider="cpu", limits=limits) as archive:
+                archive.prepare()
+                archive.decode(6.0, dtype="float32")
+        except LimitExceededError:
+            return False
+        return True
+
+    least = bisect_left(range(1 << 26), True, key=lambda memory: decodes(memory, 1))
+    assert 0 < least < 1 << 26
+    for threads in (2, 3, 8, 64):
+        assert decodes(least, threads)
+        assert not decodes(least - 1, threads)
