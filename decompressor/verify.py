@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from . import c_module
 from .archive import Archive, open_archive
 from .container import Container
 from .errors import ArchiveError, MissingPackageError
@@ -26,7 +25,6 @@ from .sections import Section
 
 Say = Callable[[str], None]
 MAX_DIGITS = 9  # of a number in a section's name
-CALL_S = 3e-5  # of one core, that a decoded region takes however small it is
 
 
 @dataclass(frozen=True)
@@ -137,40 +135,35 @@ class _Decoding:
 
     Args:
         path: The file.
-        seconds: Of one core, that decoding may take, by estimate and by the clock.
+        seconds: Of one core, that decoding may take.
         known: Names of damaged sections: what only repeats one is no new fault.
     """
 
     def __init__(self, path: Path, seconds: float, known: set[str]) -> None:
-        self._path, self._left, self._known = path, seconds, known
-        self._until = time.process_time() + seconds
+        self._path, self._known = path, known
+        self._until, self._has_begun = time.process_time() + seconds, False
         self.faults: list[Fault] = []
         self.n_frames = self.n_tiles = 0
 
     def lightmap(self, lightmap: Lightmap) -> None:
         """Its mask; every tile at the first hour, and every hour in the first tile; then everything."""
-        if not self._has_time():  # what is refused takes time too, and is not counted
+        if not self._has_time():
             return
         try:
-            if self._left > 0 or c_module.IS_BUILT:
-                lightmap.check_mask()
-            if self._left > 0:
-                lightmap.start_graphs()  # what the decoder lacks, all tiles lack
+            lightmap.check_mask()
+            lightmap.start_graphs()  # what the decoder lacks, all tiles lack
         except MissingPackageError:  # frames are decoded without it
             pass
         except ArchiveError as error:
             self._fault(lightmap, error)
             return
         first, *later = lightmap.hours.tolist()
-        whole = [n for n in range(lightmap.n_tiles) if self._left > 0 and self._tile(lightmap, n, [first])]
+        whole = [n for n in range(lightmap.n_tiles) if self._tile(lightmap, n, [first])]
         self.n_tiles += len(whole)
         if len(whole) < lightmap.n_tiles:
             return
         self.n_frames += 1
-        everywhere = 0
-        for number in whole:
-            if number == 0 or self._left > 0:
-                everywhere += self._tile(lightmap, number, later)
+        everywhere = sum(self._tile(lightmap, number, later) for number in whole)
         if everywhere == lightmap.n_tiles:
             self.n_frames += len(later)
 
@@ -179,23 +172,27 @@ class _Decoding:
         tile = lightmap.tile(number)
         dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
         frame_texels = min(FRAME_TEXELS, lightmap.height * lightmap.width)
+        before, run = lightmap.seconds
+        before *= min(1.0, _texels(tile) / frame_texels)  # of a larger tile a frame takes all
         try:
             for time_h, part in product(hours, _parts(tile)):
-                if not self._has_time():
+                if not self._has_time(before + run * _texels(part) / frame_texels):
                     return False
+                before, self._has_begun = 0.0, True
                 if not np.isfinite(lightmap.decode(time_h, part, dtype)).all():
                     raise ArchiveError(f"expected finite radiance, found other values at {time_h:g} h")
-                self._left -= CALL_S + _texels(part) / frame_texels * lightmap.seconds[1]
         except ArchiveError as error:
             self._fault(lightmap, error, _where(number, tile))
             return False
-        finally:
-            self._left -= _texels(tile) / frame_texels * lightmap.seconds[0]
         return True
 
-    def _has_time(self) -> bool:
-        """Whether anything may begin. Estimates may be too low: the clock is looked at as well."""
-        return time.process_time() <= self._until
+    def _has_time(self, seconds: float = 0.0) -> bool:
+        """Whether something may begin that takes at most so long: the first tile may, as the reader took the file.
+
+        What is done counts by the clock of the process, since estimates are mostly too high.
+        """
+        left = self._until - time.process_time()
+        return seconds <= left or (left >= 0 and not self._has_begun)
 
     def _fault(self, lightmap: Lightmap, error: ArchiveError, affects: str = "") -> None:
         if error.section is None or error.section not in self._known:

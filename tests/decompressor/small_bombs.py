@@ -107,24 +107,26 @@ def daybasis(
     return _archive(family, entries, [i / n_hours * 23 for i in range(n_hours)], stored)
 
 
-def standard(side: int, k: int, stride: int) -> bytes:
-    """One large tile of zeros with the standard graph, which the native core decodes; every so many columns count."""
+def standard(side: int, k: int, stride: int, lightmaps: int = 1) -> bytes:
+    """Large tiles of zeros with the standard graph, which the native core decodes; every so many columns count."""
     valid = np.zeros((side, side), bool)
     valid[:, ::stride] = True
     sites = build_pyramid(valid, 1).sites
     bands = [np.zeros((k, *site.shape), np.int32) for site in (sites[0], *sites[1])]
+    stream = encode_bands([bands[0], tuple(bands[1:])], sites, entropy="ans")
     writer = ArchiveWriter({"model_type": "daybasis", "transfer": "srgb8", "hours": [0.0]})
-    writer.add_integers("0/basis", np.zeros((k + 1, 3, 1), np.int64))
-    writer.add_bytes("0/frame.onnx", frame_graph(k, np.zeros(1), "srgb8", "none", 0.0))
-    writer.add_bytes("0/mask", encode_mask(valid))
-    writer.add_bytes("0/0/coefficients", encode_bands([bands[0], tuple(bands[1:])], sites, entropy="ans"))
+    writer.add_bytes("frame.onnx", frame_graph(k, np.zeros(1), "srgb8", "none", 0.0))
+    writer.add_bytes("mask", encode_mask(valid))
     model = {
         "n_components": k, "n_classes": 1, "q_step": 1.0, "centroids": [0.0, 0.0], "n_levels": 1, "tile": 1 << 14,
         "precision": 8, "exponents": [0] * (k + 1), "gap_modes": "L", "entropy": "ans",
-        "graphs": {"frame": "0/frame.onnx"},
+        "graphs": {"frame": "frame.onnx"},
     }  # fmt: skip
-    lightmap = {"name": "a", "height": side, "width": side, "valid_texels": int(valid.sum()), "mask": "0/mask"}
-    writer.metadata["lightmaps"] = [{**lightmap, "model": model}]
+    size = {"height": side, "width": side, "valid_texels": int(valid.sum()), "mask": "mask", "model": model}
+    writer.metadata["lightmaps"] = [{"name": f"a{index}", **size} for index in range(lightmaps)]
+    for index in range(lightmaps):
+        writer.add_integers(f"{index}/basis", np.zeros((k + 1, 3, 1), np.int64))
+        writer.add_bytes(f"{index}/0/coefficients", stream)
     return writer.to_bytes()
 
 

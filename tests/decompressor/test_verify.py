@@ -21,7 +21,7 @@ from PIL import Image
 from tests.conftest import REPOSITORY
 from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import put_together, set_section, take_apart
-from tests.decompressor.small_bombs import siren
+from tests.decompressor.small_bombs import siren, standard
 from todpack.cli import main
 from todpack.decompressor import InvalidMetadataError, open_archive
 from todpack.decompressor.cli import main as decompress
@@ -361,6 +361,19 @@ def test_graphs_that_are_refused_slowly_take_no_more_time_than_a_small_file_may(
     verdict = verify_archive(path, threads=1)
     assert time.process_time() - started < 3 * Limits().seconds_for(path.stat().st_size)
     assert 0 < len(verdict.faults) < 100
+
+
+@pytest.mark.thorough
+def test_many_lightmaps_that_are_quickly_done_are_all_looked_at(tmp_path: Path) -> None:
+    """By their estimates two thirds of them take all the time there is."""
+    path = tmp_path / "many.tod"
+    path.write_bytes(standard(256, 1, 1, lightmaps=130))
+    with open_archive(path, threads=1) as archive:
+        archive.lightmaps[0].prepare()
+        first, again = archive.lightmaps[0].seconds
+        assert 130 * (first + again) > 1.5 * Limits().seconds_for(path.stat().st_size)
+    verdict = verify_archive(path, threads=1)
+    assert (verdict.n_tiles, verdict.n_frames, verdict.whole) == (130, 130, True)
 
 
 def test_sections_whose_integers_would_take_too_long_are_not_decoded(tiled: Path) -> None:
