@@ -17,7 +17,7 @@ from .counted_sections import CountedSections
 from .decoders import choose_decoder
 from .errors import LimitExceededError, RequestError
 from .families import find_family
-from .given import given_integer
+from .given import given_integer, repr_of
 from .graphs.runtime import Runtime, default_workers
 from .graphs.session import choose_provider
 from .lightmap import Lightmap, Region
@@ -247,7 +247,7 @@ def open_archive(
 
     Raises:
         ArchiveError: not an archive, damaged, of an unknown version, or over the limits.
-        RequestError: threads, provider, gutter, decoder or cache_bytes is not possible.
+        RequestError: threads, provider, limits, gutter, decoder or cache_bytes is not possible.
     """
     expected = f"threads: expected 1..{MOST_THREADS}"
     if threads is not None and not 1 <= (threads := given_integer(threads, expected)) <= MOST_THREADS:
@@ -256,6 +256,8 @@ def open_archive(
         raise RequestError(f"gutter: expected one of {', '.join(GUTTERS)}, found {gutter}")
     if cache_bytes is not None and (cache_bytes := given_integer(cache_bytes, "cache_bytes: expected 0 or more")) < 0:
         raise RequestError(f"cache_bytes: expected 0 or more, found {cache_bytes}")
+    if not isinstance(limits, Limits):
+        raise RequestError(f"limits: expected Limits, found {repr_of(limits):.80}")
     if provider != "auto":  # else it is looked for when a graph is run, which may be never
         choose_provider(provider)
     options = Options(threads, provider, limits, any_size, gutter, choose_decoder(decoder, provider), cache_bytes)

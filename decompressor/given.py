@@ -49,6 +49,16 @@ def given_kind(value: Any, kinds: type | tuple[type, ...], what: str) -> None:
         raise RequestError(f"{what}, found {repr_of(value):.80}")
 
 
+def given_function(value: Any, name: str) -> None:
+    """Refuse what is neither None nor can be called.
+
+    Raises:
+        RequestError: `name` begins the line.
+    """
+    if value is not None and not callable(value):
+        raise RequestError(f"{name}: expected a function, found {repr_of(value):.80}")
+
+
 def given_path(value: Any, what: str) -> Path:
     """A path.
 

@@ -60,6 +60,17 @@ class Limits:
     seconds: float = 1.0
     seconds_per_byte: float = 20e-6
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number.
+
+        Raises:
+            RequestError: a cap is none, or less than 0.
+        """
+        for field in fields(self):
+            value, expected = getattr(self, field.name), f"limits: {field.name}: expected a number >= 0"
+            if not given_number(value, expected) >= 0:
+                raise RequestError(f"{expected}, found {value}")
+
     def metadata_for(self, file_bytes: int) -> int:
         """Largest metadata.json, decoded, in a file of this size."""
         return min(self.metadata_bytes, max(self.free_metadata_bytes, self.metadata_per_byte * file_bytes))

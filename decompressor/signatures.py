@@ -45,6 +45,8 @@ def is_earlier_output(path: Path) -> bool:
 
     Files that have no place for a name, arrays and plain floats, are ours where our hours.txt lists them.
     """
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with path.open("rb") as file:
             head = file.read(PLACE_BYTES)

@@ -142,6 +142,8 @@ def test_radiance_is_linear(tmp_path: Path) -> None:
         ({"config": {}}, todpack.RequestError, r"config: expected a DayBasisConfig, found \{\}"),
         ({"options": 0}, todpack.RequestError, "options: expected DayBasisPackOptions, found 0"),
         ({"entropy": 1}, todpack.RequestError, "entropy: expected a name, found 1"),
+        ({"progress": 3}, todpack.RequestError, "progress: expected a function, found 3"),
+        ({"on_warning": "print"}, todpack.RequestError, "on_warning: expected a function, found print"),
         ({"hours": 0}, todpack.DataError, "hours: expected a list of numbers, found 0"),
         ({"hours": b"x"}, todpack.DataError, "hours: expected a list of numbers, found b'x'"),
     ],

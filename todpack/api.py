@@ -12,7 +12,7 @@ import numpy as np
 
 from todpack.decompressor.errors import RequestError, needs, require_packages
 from todpack.decompressor.files import check_output, check_outputs
-from todpack.decompressor.given import given_integer, given_kind, given_number, given_path, repr_of
+from todpack.decompressor.given import given_function, given_integer, given_kind, given_number, given_path, repr_of
 from todpack.frames import Dataset, Day, ReadOptions, TileSource, day_of_array, is_dataset, open_dataset, open_day
 from todpack.frames.errors import DataError
 from todpack.frames.from_array import check_day
@@ -148,6 +148,8 @@ def compress(
         source = given_path(source, "source: expected a path")
     for name, text in (("transfer", transfer), ("entropy", entropy)):
         given_kind(text, str, f"{name}: expected a name")
+    for name, function in (("progress", progress), ("on_warning", on_warning), ("on_plan", on_plan)):
+        given_function(function, name)
     given_kind(lightmap, str, "lightmap: expected a name")
     given_kind(refine, (str, Mapping), "refine: expected none, fast or full")
     given_kind(config, DayBasisConfig, "config: expected a DayBasisConfig")
@@ -321,6 +323,8 @@ def score(
     archive = given_path(archive, "archive: expected a path")
     source = given_path(source, "source: expected a path")
     weights = None if lpips_weights is None else given_path(lpips_weights, "lpips_weights: expected a path")
+    for name, function in (("progress", progress), ("on_warning", on_warning)):
+        given_function(function, name)
     from todpack.eval.archive import score as score_archive
     from todpack.eval.measures.perceptual import LpipsAbsent, load_lpips
 

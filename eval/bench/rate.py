@@ -109,7 +109,11 @@ def _levels(one: BenchSet, day: Day, run: Any, peers: dict[str, Peer]) -> list[f
         return [psnr_db for _, psnr_db in one.reference]
     if day.transfer != "srgb8":
         return sorted(HDR_LEVELS_DB, reverse=True)
-    return [point.psnr_db for point in run(replace(peers[DAYBASIS], settings=LEVEL_Q_STEPS)).points]
+    results: PeerResults = run(replace(peers[DAYBASIS], settings=LEVEL_Q_STEPS))
+    if not results.points:
+        reason = results.absent.get(DAYBASIS, "none was given")
+        raise EvalError(f"{one.name}: expected points of our own, whose PSNRs are compared at, found none: {reason}")
+    return [point.psnr_db for point in results.points]
 
 
 def rate_of_set(one: BenchSet, settings: RateSettings, progress: Progress = silent) -> dict[str, Any]:

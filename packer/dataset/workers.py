@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -83,6 +84,9 @@ def do_task(task: Task, do: Do, on_warning: Callable[[str], object]) -> str | No
         return f"{task.job.entry.name}: {error}"
     except MemoryError:
         return f"{task.job.entry.name}: not enough memory; use fewer --jobs or smaller --tile"
+    except OSError as error:
+        where = error.filename or f"temporary files in {tempfile.gettempdir()}"
+        return f"{task.job.entry.name}: {where}: {error.strerror or error}"
     return None
 
 

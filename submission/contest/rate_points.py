@@ -7,7 +7,7 @@ import json
 import math
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,12 +102,14 @@ class MeasureJob(LightmapJob):
         weights: Of LPIPS, or None.
         key: Of the lightmap: its files, how codes are refined, versions.
         domains: Of the lightmap, from earlier jobs.
+        scratch: Folder for files of the work, which whoever made it removes; None takes the system's.
     """
 
     settings: tuple[Setting, ...] = ()
     weights: LpipsWeights | None = None
     key: str = ""
     domains: tuple[tuple[DomainKey, RadianceDomain], ...] = field(default=(), compare=False)
+    scratch: Path | None = field(default=None, compare=False)
 
     @property
     def n_codings(self) -> float:
@@ -135,7 +137,7 @@ class MeasureJob(LightmapJob):
         ordered = sorted(self.settings, key=lambda one: (one.transfer, one.reweight))
         prepared: dict[str, PreparedDay] = {}
         decoded: list[tuple[Setting, PlainLightmap, int]] = []
-        with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch, threadpool_limits(1):
+        with tempfile.TemporaryDirectory(dir=self.scratch) as scratch, threadpool_limits(1):
             for setting in ordered:
                 config = setting.config
                 if repr(config) not in prepared:
@@ -301,7 +303,8 @@ def measure_all(
         SubmissionError: jobs failed; the points of the others are kept.
     """
     with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch:
-        tasks = [Task(job, Path(scratch, f"{number}.json")) for number, job in enumerate(jobs)]
+        own = [replace(job, scratch=Path(scratch)) for job in jobs]
+        tasks = [Task(job, Path(scratch, f"{number}.json")) for number, job in enumerate(own)]
         clock = LevelClock(tasks, n_jobs)
         with ProgressLine(label, "lightmap", len(tasks), left_s=clock.left_s) as line:
 

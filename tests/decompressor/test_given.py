@@ -50,6 +50,8 @@ def test_anything_else_is_one_line(archive: Archive, other: Any) -> None:
         "threads: expected 1..1024": lambda: open_archive(PATH, threads=[] if other is None else other),
         "cache_bytes: expected 0": lambda: open_archive(PATH, cache_bytes=[] if other is None else other),
         "archive: expected a path": lambda: open_archive([] if other == "3" else other),
+        "limits: expected Limits": lambda: open_archive(PATH, limits=other),
+        "limits: memory: expected a number": lambda: Limits(memory="x" if other == "3" else other),
         "limits: expected a factor": lambda: Limits().scaled(float("inf") if other == "3" else other),
     }
     for words, call in calls.items():

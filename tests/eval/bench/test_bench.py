@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,6 +139,20 @@ def test_frames_of_one_color_have_no_rate_to_compare_at(tmp_path: Path) -> None:
         Image.new("RGB", (8, 8), (100, 100, 100)).save(frames / f"tod_{t}.png")
     with pytest.raises(EvalError, match="expected frames that coding changes"):
         rate_of_set(BenchSet("flat", frames), RateSettings(LpipsAbsent("not asked for"), quick=True))
+
+
+def test_a_set_that_cannot_be_measured_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = tmp_path / "day"
+    frames.mkdir()
+    for t in range(3):
+        Image.new("RGB", (8, 8), (100, 40 * t, 100)).save(frames / f"tod_{t}.png")
+
+    def compress(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("todpack.eval.peers.ours.compress", compress)
+    with pytest.raises(EvalError, match=r"day: expected points of our own.*found none: .*No space left on device"):
+        rate_of_set(BenchSet("day", frames), RateSettings(LpipsAbsent("not asked for"), quick=True))
 
 
 def test_a_ladder_is_climbed_as_far_as_the_levels_are() -> None:

@@ -20,7 +20,7 @@ from todpack.eval.errors import EvalError
 from todpack.eval.search.runner import run_search, score_of
 from todpack.eval.search.space import drawn_trials, read_space
 from todpack.eval.search.table import results_table, sorted_results
-from todpack.eval.trials import Trial, TrialSettings, are_frames_of, finished_result, option_words
+from todpack.eval.trials import Trial, TrialSettings, are_frames_of, finished_result, option_words, run_trial
 from todpack.frames import read_day
 from todpack.frames.digest import frames_digest
 
@@ -199,7 +199,12 @@ def test_frames_that_change_meanwhile_are_another_days(tiny_day: Path, tmp_path:
 
 def test_a_pipe_for_a_result_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "result.json")
-    assert finished_result(tmp_path, Trial("daybasis"), TrialSettings(Path("day"))) is None
+    trial, settings = Trial("daybasis"), TrialSettings(Path("day"))
+    assert finished_result(tmp_path, trial, settings) is None
+    (tmp_path / trial.name).mkdir()
+    os.mkfifo(tmp_path / trial.name / "result.json")
+    with pytest.raises(EvalError, match="expected the folder of a trial"):
+        run_trial(trial, tmp_path, settings)
 
 
 def test_optuna_does_not_pretend_to_run_on_ray(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -60,6 +62,11 @@ def process_id(job: LightmapJob, on_warning: Callable[[str], object]) -> bytes:
     """Which process it is."""
     on_warning(f"{job.entry.name} was here")
     return str(os.getpid()).encode()
+
+
+def full_disk(_job: LightmapJob, _on_warning: Callable[[str], object]) -> bytes:
+    """A worker whose temporary files do not fit."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def killed_always(mark: Path, _job: LightmapJob, _on_warning: Callable[[str], object]) -> bytes:
@@ -229,6 +236,13 @@ def test_worker_that_is_always_lost_is_reported(dataset, tmp_path):
     failures = run_local([task], 2, pytest.fail, partial(killed_always, tmp_path / "tried"))
     assert failures == [f"L_A_1: its worker was lost {ATTEMPTS} times (exit -9)"]
     assert (tmp_path / "tried").read_text() == "x" * ATTEMPTS
+
+
+@pytest.mark.thorough
+def test_errors_of_the_system_are_reported_as_they_are(dataset, tmp_path):
+    task = Task(level_jobs(dataset)[1], tmp_path / "part.tod")
+    failures = run_local([task], 1, pytest.fail, full_disk)
+    assert failures == [f"L_A_1: temporary files in {tempfile.gettempdir()}: No space left on device"]
 
 
 @pytest.mark.thorough
