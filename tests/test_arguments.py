@@ -100,6 +100,7 @@ def test_outputs_are_looked_at_before_the_work(
     mine = {"Makefile": "all:\n\ttodpack compress frames\n", "work.csv": "import todpack\n"}
     for name, text in mine.items():
         (tmp_path / name).write_text(text)
+    (tmp_path / "f").mkdir()
     assert main(words.format(t=tmp_path, a=tiny_archive).split()) == 1
     assert said in capsys.readouterr().err
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == mine
