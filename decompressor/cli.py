@@ -31,7 +31,8 @@ from .errors import (
 from .files import check_output, check_outputs, check_replaced, check_suffix, make_folder, write_json, write_text
 from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
-from .hours_file import UNSIGNED, hours_text, hours_there
+from .hours_file import UNSIGNED
+from .hours_list import hours_text, hours_there
 from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+
+from todpack.decompressor.hours_file import NAME, listed
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
@@ -61,7 +63,7 @@ def find_times(
         DataError: times are missing, too many, outside of 0..24, or two frames have the same.
     """
     ordered = sorted(files, key=lambda path: natural_key(path.stem))
-    beside = None if hours is not None else _file_beside(folder)
+    beside = None if hours is not None else _file_beside(folder, {path.name for path in files})
     if hours is not None or beside is not None:
         if first_hour is not None:
             raise DataError(f"--first-hour: expected names that only count, found the times of {beside or '--hours'}")
@@ -211,13 +213,17 @@ def _counted(folder: Path, files: Sequence[Path], first_hour: float | None, line
     return _in_order(files, list(hours), folder, tuple(lines))
 
 
-def _file_beside(folder: Path) -> Path | None:
+def _file_beside(folder: Path, names: Collection[str]) -> Path | None:
+    """The list that counts; one that todpack wrote beside decoded frames counts for these alone."""
     places = [folder, folder.parent, *([folder.parent.parent] if folder.name == "png" else [])]
     for place in places:
         for name in HOURS_NAMES:
             path = place / name
             if path.is_file():
-                return path
+                decoded = listed(place) if name == NAME else {}
+                if not decoded or (place == folder and not decoded.keys().isdisjoint(names)):
+                    return path
+                continue
             if os.path.lexists(path):
                 raise DataError(f"{path}: expected a file with a list of times, found something else or a broken link")
     return None

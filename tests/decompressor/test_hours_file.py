@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import make_day
 from todpack.decompressor import cli, open_archive
@@ -14,7 +15,7 @@ from todpack.decompressor.cli import main
 from todpack.decompressor.frame import to_codes
 from todpack.decompressor.frame_files import write_frame
 from todpack.decompressor.staging import alone_in
-from todpack.frames import Day, read_day
+from todpack.frames import DataError, Day, read_day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 
@@ -235,3 +236,29 @@ def test_a_list_of_others_is_not_taken_for_these_frames(archive: Path, tmp_path:
     (tmp_path / place).write_text("1 2 3")
     assert main([str(archive), "-o", str(tmp_path / "out"), "--hours", "0,7,13", "-q"]) == 0
     np.testing.assert_array_equal(read_day(tmp_path / "out").hours, [0, 7, 13])
+
+
+def test_a_list_counts_for_decoded_frames_alone(archive: Path, tmp_path: Path) -> None:
+    """Not for those of others beside it, whatever they are called, nor for those in a folder below."""
+    frames, _ = make_day(12, 16, 6)
+    mine, below = tmp_path / "mine", tmp_path / "mine" / "below"
+    for folder in (mine, below):
+        folder.mkdir()
+        for index, frame in enumerate(frames):
+            Image.fromarray(frame).save(folder / f"tod_{index:02d}.png")
+    expected = {mine: [5.5, 7, 9, 12, 15, 19.5], below: [0, 4, 8, 12, 16, 20]}
+    (tmp_path / "hours.txt").write_text("5.5 7 9 12 15 19.5")
+    for words in (["--hours", "4,5,7", "--format", "npy"], ["--hours", "6.001,6.002"]):
+        assert main([str(archive), "-o", str(mine), "-q", *words]) == 0
+        assert [line.split()[0] for line in (mine / "hours.txt").read_text().splitlines()[1:4]] == [
+            "tod_04.npy", "tod_05.npy", "tod_07.npy",
+        ]  # fmt: skip
+        if "npy" in words:
+            for folder, hours in expected.items():
+                np.testing.assert_allclose(read_day(folder).hours, hours)
+    with pytest.raises(DataError, match=r"expected a time for each frame, found none for tod_00\.png"):
+        read_day(mine)
+    (mine / "hours.txt").unlink()
+    (mine / "hours.csv").write_text("1 2 3 4 5 6 6.001 6.002")
+    assert main([str(archive), "-o", str(mine), "-q", "--hours", "3", "--format", "npy"]) == 0
+    np.testing.assert_allclose(read_day(mine).hours, [1, 2, 3, 4, 5, 6, 6.001, 6.002])

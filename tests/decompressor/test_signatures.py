@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from todpack.decompressor.container import MAGIC
 from todpack.decompressor.files import write_json, write_text
 from todpack.decompressor.frame_files import write_frame
-from todpack.decompressor.hours_file import hours_text
+from todpack.decompressor.hours_list import hours_text
 from todpack.decompressor.signatures import MARKDOWN, is_earlier_output
 from todpack.eval.view.page import build_page
 from todpack.packer.run_folder import write_arrays
