@@ -35,6 +35,7 @@ class Tile:
         knee: float,
         highest: float,
         bits_at: int = -1,
+        most_bytes: int = 0,
     ) -> None: ...
     @property
     def n_groups(self) -> int: ...

@@ -12,6 +12,7 @@ from .daybasis.entry import DayBasisEntry, read_fields, tiles_of
 from .daybasis.entry import describe as describe_maps
 from .daybasis.entry import working_set as working_set_of_maps
 from .daybasis.maps import decode_maps, read_rotations
+from .daybasis.native_tile import make_tile
 from .daybasis.stored import Stored
 from .frame import block_texels
 from .grid import Place
@@ -94,17 +95,7 @@ class CodedGridMlpDecoder(TiledDecoder[np.ndarray]):
 
     def _native(self, place: Place) -> np.ndarray:
         """`decode_maps` in C, with the same bits."""
-        stored, valid = self._stored, self._stored.mask(place)
-        with stored.errors_of(place):
-            tile = native.decode_tile(
-                stored.stream(place),
-                valid,
-                stored.entry,
-                stored.blocks(place, is_empty=not valid.any()),
-                self._native_rotations,
-                native.RADIANCE,
-                dilates=self._file.gutter == "dilate",
-            )
+        tile = make_tile(self._stored, place, self._native_rotations, native.RADIANCE)
         maps = native.latents(tile)
         maps.flags.writeable = False
         return maps

@@ -100,6 +100,12 @@ class TileCache(Generic[Held]):
             for key in [key for key in self._tiles if key[0] is owner]:
                 self._held -= self._tiles.pop(key).nbytes
 
+    def clear(self) -> None:
+        """Forget all tiles."""
+        with self._lock.raw:
+            self._tiles.clear()
+            self._held = 0
+
     def _put(self, key: Key, maps: Held, keep: bool) -> None:
         size = maps.nbytes
         with self._lock.raw:

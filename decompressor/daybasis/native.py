@@ -30,6 +30,10 @@ class BeyondExact(ArithmeticError):  # noqa: N818
     """Numbers that go beyond those whose sums are exact, which the native core does not take; NumPy does."""
 
 
+class OverBudget(MemoryError):  # noqa: N818
+    """A tile would take more memory than it may."""
+
+
 @dataclass(frozen=True)
 class Signal:
     """What becomes of the sums A(t) z + b(t).
@@ -99,6 +103,7 @@ def decode_tile(
     *,
     dilates: bool = False,
     pool: Pool = ALONE,
+    most_bytes: int = 0,
 ) -> _native.Tile:
     """Decode the maps of one tile.
 
@@ -111,10 +116,12 @@ def decode_tile(
         signal: What becomes of the sums.
         dilates: Texels outside the mask take the maps of their nearest valid texel. FORMAT.md "Gutters".
         pool: Its threads share the work.
+        most_bytes: That it may take at once; 0: as many as there are.
 
     Raises:
         EntropyError: the stream is truncated or inconsistent.
         BeyondExact: a map goes beyond its grid.
+        OverBudget: it would take more than most_bytes.
     """
     with importing.raw:
         from .entropy.header import split_stream  # zstandard, which plain bits do without
@@ -124,7 +131,7 @@ def decode_tile(
         is_wide, is_plain, model, symbols, raw = split_stream(stream, entry.n_components, 3 * entry.n_levels)
         parts = plain_streams(model, symbols, valid, entry) if is_plain else (symbols, b"")
         coded = Coded(raw, is_wide, is_plain, model, *parts)
-    return _decode(coded, valid, entry, blocks, rotations, signal, dilates, pool)
+    return _decode(coded, valid, entry, blocks, rotations, signal, dilates, pool, most_bytes)
 
 
 def decode_plain_bits(
@@ -185,6 +192,7 @@ def _decode(
     signal: Signal,
     dilates: bool,
     pool: Pool,
+    most_bytes: int = 0,
 ) -> _native.Tile:
     smoothing = entry.smoothing
     try:
@@ -205,6 +213,7 @@ def _decode(
             curve=CURVES.index(signal.curve),
             knee=signal.knee,
             highest=signal.highest,
+            most_bytes=most_bytes,
         )
         if not _restore(tile, pool):
             tile.widen()
@@ -214,6 +223,8 @@ def _decode(
         raise BeyondExact(str(error)) from error
     except ValueError as error:
         raise EntropyError(str(error)) from error
+    except BufferError as error:
+        raise OverBudget(str(error)) from error
     return tile
 
 

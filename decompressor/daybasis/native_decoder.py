@@ -20,6 +20,7 @@ from ..tiled import Part, TiledDecoder
 from . import native
 from .entry import tiles_of
 from .frame_graph import AffineFrame
+from .native_tile import make_tile
 from .stored import MAX_CACHED_TIMES, Stored
 
 if TYPE_CHECKING:
@@ -114,19 +115,9 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         return True
 
     def _make(self, place: Place) -> _native.Tile:
-        stored, valid = self._stored, self._stored.mask(place)
-        n_samples = stored.entry.n_components * valid.size
-        with stored.errors_of(place):
-            return native.decode_tile(
-                stored.stream(place),
-                valid,
-                stored.entry,
-                stored.blocks(place, is_empty=not valid.any()),
-                self._rotations,
-                self._signal,
-                dilates=self._file.gutter == "dilate",
-                pool=self._file.runtime.pool if n_samples >= 2 * SAMPLES_PER_THREAD else ALONE,
-            )
+        n_samples = self._stored.entry.n_components * place.shape[0] * place.shape[1]
+        pool = self._file.runtime.pool if n_samples >= 2 * SAMPLES_PER_THREAD else ALONE
+        return make_tile(self._stored, place, self._rotations, self._signal, pool)
 
     def _maps(self, held: _native.Tile) -> np.ndarray:
         return native.latents(held)

@@ -96,6 +96,7 @@ class Runtime:
         most_at_once: Tiles that there is memory for at once, while it is lent.
         decoder: "native", "onnx" or "reference", see decoders.py.
         tiles: Decoded tiles of all its lightmaps.
+        alone: Held by what takes all the memory that is left.
     """
 
     provider: str
@@ -104,6 +105,7 @@ class Runtime:
     most_at_once: int = 1
     decoder: str = "onnx"
     tiles: TileCache[Any] = field(default_factory=lambda: TileCache(lambda: 0))
+    alone: Lock = field(default_factory=Lock)
     _sessions: dict[Hashable, Session] = field(default_factory=dict)
     _slots: Slots = field(init=False)
     _lock: Lock = field(default_factory=Lock)

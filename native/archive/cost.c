@@ -1,5 +1,7 @@
 #include "cost.h"
 
+#include <stdint.h>
+
 /* Measured peaks rounded up; tests/native/library holds them to it. */
 #define TEXEL_BYTES 40.0       /* of a tile */
 #define SAMPLE_BYTES 8.0       /* of each map of a tile */
@@ -35,7 +37,8 @@ static double tiles_of_frame(int32_t side, int32_t tile)
     return (seen - 1) / tile + 1;
 }
 
-TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *entry, int32_t n_hours, TodError *error)
+TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *entry, int32_t n_hours,
+                         size_t *tile_bytes, TodError *error)
 {
     const TodLimits *limits = &container->limits;
     const TodLightmapInfo *info = &entry->info;
@@ -43,14 +46,16 @@ TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *
     const double texels = (double)info->height * info->width;
     const double tile = smaller(info->height, info->tile) * smaller(info->width, info->tile);
     const double entries = 3.0 * (k + 1.0) * n_hours, turns = entry->n_classes > 1 ? entry->n_classes * k * k : 0.0;
+    const double of_a_tile = tile * (TEXEL_BYTES + SAMPLE_BYTES * k);
     const double memory = BASIS_ENTRY_BYTES * entries + ROTATION_BYTES * turns + MASK_BYTES * texels +
-                          (entry->outliers ? OUTLIERS_BYTES : 0.0) + tile * (TEXEL_BYTES + SAMPLE_BYTES * k) +
-                          (double)container->largest;
+                          (entry->outliers ? OUTLIERS_BYTES : 0.0) + of_a_tile + (double)container->largest;
     const double most = (double)limits->free_memory_bytes + n_bytes * (double)limits->memory_per_byte;
     if (memory > most)
         return tod_fail(error, TOD_OVER_LIMIT,
                         "lightmap %s: decoding would take about %llu bytes, over the limit of %llu", info->name,
                         (unsigned long long)memory, (unsigned long long)most);
+    const double left = most - memory + of_a_tile;
+    *tile_bytes = left < (double)(SIZE_MAX / 2) ? (size_t)left : SIZE_MAX / 2;
     const double n_tiles = tiles_of_frame(info->height, info->tile) * tiles_of_frame(info->width, info->tile);
     const double model = entry->n_levels * (LEVEL_S + 3.0 * k * CODE_S);
     const double of_tile = TILE_SECTIONS * CODE_S * (double)container->most_of_tiles;

@@ -196,7 +196,8 @@ TodStatus tod_open_lightmap(const TodPlan *plan, int32_t index, TodLightmap **li
 {
     const TodLightmapEntry *entry = &plan->metadata->lightmaps[index];
     *lightmap = NULL;
-    if (tod_check_cost(plan->container, entry, plan->metadata->info.n_hours, error) != TOD_OK)
+    size_t tile_bytes;
+    if (tod_check_cost(plan->container, entry, plan->metadata->info.n_hours, &tile_bytes, error) != TOD_OK)
         return error->status;
     TodLightmap *made = plan->held.allocate(plan->held.context, sizeof *made);
     if (!made)
@@ -205,6 +206,7 @@ TodStatus tod_open_lightmap(const TodPlan *plan, int32_t index, TodLightmap **li
     made->container = plan->container;
     made->entry = entry;
     made->index = index;
+    made->tile_bytes = tile_bytes;
     made->gutters = plan->gutters;
     made->allocator = plan->held;
     tod_arena_open(&made->arena, plan->held, HELD_GRAIN);
@@ -289,6 +291,7 @@ static TodTileSpec spec_of(const TodLightmap *lightmap, TodRegion place)
     spec.exponents = entry->exponents;
     spec.smoothing = entry->smoothing;
     spec.dilates = lightmap->gutters == TOD_DILATE;
+    spec.most_bytes = lightmap->tile_bytes;
     return spec;
 }
 

@@ -22,6 +22,7 @@ typedef struct TodLightmap {
     TodBasis *basis;
     const float *rotations; /* NULL for none */
     TodOutput output;
+    size_t tile_bytes;         /* that a tile may take */
     int32_t n_rows, n_columns; /* of tiles */
     TodSlot *tiles;            /* [n_rows * n_columns] TodTile that are held */
 } TodLightmap;

@@ -21,6 +21,8 @@ static PyObject *raise_status(TodStatus status)
     PyObject *kind = PyExc_ValueError;
     if (status == TOD_NO_MEMORY)
         return PyErr_NoMemory();
+    if (status == TOD_OVER_LIMIT)
+        kind = PyExc_BufferError;
     if (status == TOD_INEXACT || status == TOD_TOO_LARGE)
         kind = PyExc_OverflowError;
     PyErr_SetString(kind, tod_status_text(status));
@@ -226,28 +228,29 @@ static int open_tile(Tile *self, const TodTileSpec *spec, const TodStream *strea
 
 static PyObject *tile_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"valid",     "shape",     "n_levels", "q_step",    "centroids", "precision",
-                            "exponents", "smoothing", "dilates",  "rotations", "n_regions", "blocks",
-                            "is_wide",   "is_plain",  "model",    "symbols",   "lengths",   "raw",
-                            "curve",     "knee",      "highest",  "bits_at",   NULL};
+    static char *names[] = {"valid",     "shape",     "n_levels", "q_step",    "centroids",  "precision",
+                            "exponents", "smoothing", "dilates",  "rotations", "n_regions",  "blocks",
+                            "is_wide",   "is_plain",  "model",    "symbols",   "lengths",    "raw",
+                            "curve",     "knee",      "highest",  "bits_at",   "most_bytes", NULL};
     Py_buffer valid, exponents, blocks, model, symbols, lengths, raw;
     PyObject *rotations;
     TodTileSpec spec;
     TodStream stream;
     int curve, n_regions;
-    long long bits_at = -1;
+    long long bits_at = -1, most_bytes = 0;
     double highest;
     memset(&spec, 0, sizeof spec);
     memset(&stream, 0, sizeof stream);
     float knee;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*(ii)id(ff)iy*(pfff)pOiy*ppy*y*y*y*ifd|L", names, &valid,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*(ii)id(ff)iy*(pfff)pOiy*ppy*y*y*y*ifd|LL", names, &valid,
                                      &spec.height, &spec.width, &spec.n_levels, &spec.q_step, &spec.centroids[0],
                                      &spec.centroids[1], &spec.precision, &exponents, &spec.smoothing.is_on,
                                      &spec.smoothing.bound, &spec.smoothing.along_x, &spec.smoothing.along_y,
                                      &spec.dilates, &rotations, &n_regions, &blocks, &stream.is_wide, &stream.is_plain,
-                                     &model, &symbols, &lengths, &raw, &curve, &knee, &highest, &bits_at))
+                                     &model, &symbols, &lengths, &raw, &curve, &knee, &highest, &bits_at, &most_bytes))
         return NULL;
     spec.regions.n_regions = n_regions;
+    spec.most_bytes = (size_t)most_bytes;
     stream.model = model.buf;
     stream.model_bytes = (size_t)model.len;
     stream.symbols = symbols.buf;
@@ -258,8 +261,8 @@ static PyObject *tile_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     stream.raw_bytes = (size_t)raw.len;
     Tile *self = NULL;
     if (spec.height < 1 || spec.width < 1 || n_regions < 1 || n_regions > 256 || curve < 0 || curve > TOD_CURVE_EXP ||
-        bits_at > 8 * (long long)raw.len)
-        PyErr_SetString(PyExc_TypeError, "shape, n_regions, curve or bits_at: expected others");
+        bits_at > 8 * (long long)raw.len || most_bytes < 0)
+        PyErr_SetString(PyExc_TypeError, "shape, n_regions, curve, bits_at or most_bytes: expected others");
     else
         self = (Tile *)new_object(type);
     if (self) {

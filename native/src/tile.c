@@ -1,19 +1,79 @@
 #include "tile.h"
 
+#include <stdint.h>
 #include <string.h>
+
+#include "atomics.h"
 
 #define HELD_GRAIN ((size_t)1 << 10)
 #define SCRATCH_GRAIN ((size_t)1 << 16)
 #define LARGE_TILE ((size_t)1 << 19) /* samples of all maps */
 
+/* What a tile has from the caller's allocators, held and scratch together. */
+typedef struct Budget {
+    TodCount taken, refused;
+    long long most;
+} Budget;
+
+/* An allocator that counts: the context of its functions. */
+typedef struct Counted {
+    TodAllocator inner;
+    Budget *budget;
+} Counted;
+
 struct TodTile {
     TodTileSpec spec;
-    TodTileMemory memory;
+    TodTileMemory given, memory; /* the caller's, and what counts them */
+    Budget budget;
+    Counted counted[2];
     TodArena held, work; /* until the tile is freed, and until it is finished */
     TodPyramid pyramid;
     TodBands bands;
     TodMaps maps;
 };
+
+static void *take_counted(void *context, size_t n_bytes)
+{
+    const Counted *counted = context;
+    Budget *budget = counted->budget;
+    void *block = NULL;
+    if (n_bytes > PTRDIFF_MAX / 2)
+        return NULL;
+    if (tod_count_add(&budget->taken, (long long)n_bytes) > budget->most)
+        tod_count_add(&budget->refused, 1);
+    else
+        block = counted->inner.allocate(counted->inner.context, n_bytes);
+    if (!block)
+        tod_count_add(&budget->taken, -(long long)n_bytes);
+    return block;
+}
+
+static void give_counted(void *context, void *block, size_t n_bytes)
+{
+    const Counted *counted = context;
+    counted->inner.release(counted->inner.context, block, n_bytes);
+    tod_count_add(&counted->budget->taken, -(long long)n_bytes);
+}
+
+/* Estimates may be too low for what nobody thought of; what a tile really takes is counted. */
+static void count_memory(TodTile *tile, TodTileMemory memory)
+{
+    tile->given = tile->memory = memory;
+    if (tile->spec.most_bytes == 0)
+        return;
+    tile->budget.most = tile->spec.most_bytes < PTRDIFF_MAX / 2 ? (long long)tile->spec.most_bytes : PTRDIFF_MAX / 2;
+    TodAllocator *own[2] = {&tile->memory.held, &tile->memory.scratch};
+    for (int i = 0; i < 2; i++) {
+        tile->counted[i] = (Counted){*own[i], &tile->budget};
+        *own[i] = (TodAllocator){take_counted, give_counted, &tile->counted[i]};
+    }
+}
+
+/* Why there was no memory. */
+static TodStatus told(TodTile *tile, TodStatus status)
+{
+    return status == TOD_NO_MEMORY && tod_count_add(&tile->budget.refused, 0) ? TOD_OVER_LIMIT : status;
+}
 
 static TodStatus take_maps(TodTile *tile, int is_wide)
 {
@@ -86,10 +146,10 @@ TodStatus tod_tile_open_from(const TodTileSpec *spec, TodBandsSource source, Tod
         return TOD_NO_MEMORY;
     memset(made, 0, sizeof *made);
     made->spec = *spec;
-    made->memory = memory;
-    tod_arena_open(&made->held, memory.held, HELD_GRAIN);
-    tod_arena_open(&made->work, memory.scratch, grain_of(spec));
-    const TodStatus status = decode(made, source);
+    count_memory(made, memory);
+    tod_arena_open(&made->held, made->memory.held, HELD_GRAIN);
+    tod_arena_open(&made->work, made->memory.scratch, grain_of(spec));
+    const TodStatus status = told(made, decode(made, source));
     if (status == TOD_OK)
         *tile = made;
     else
@@ -138,13 +198,13 @@ TodStatus tod_tile_restore(TodTile *tile, int32_t first, int32_t end)
     for (int32_t group = first; group < end && status == TOD_OK; group++)
         status = restore_group(tile, group, &scratch);
     tod_arena_close(&scratch);
-    return status;
+    return told(tile, status);
 }
 
 TodStatus tod_tile_widen(TodTile *tile)
 {
     drop_maps(tile);
-    return take_maps(tile, 1);
+    return told(tile, take_maps(tile, 1));
 }
 
 void tod_tile_finish(TodTile *tile)
@@ -192,7 +252,7 @@ size_t tod_tile_bytes(const TodTile *tile)
 
 void tod_tile_free(TodTile *tile)
 {
-    const TodAllocator held = tile->memory.held;
+    const TodAllocator held = tile->given.held;
     drop_maps(tile);
     tod_arena_close(&tile->work);
     tod_arena_close(&tile->held);

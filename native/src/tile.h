@@ -21,6 +21,7 @@ typedef struct TodTileSpec {
     TodSmoothing smoothing;
     int dilates; /* gutters take the maps of the nearest valid texel */
     TodRegions regions;
+    size_t most_bytes; /* that the tile may take at once while it is made, else TOD_OVER_LIMIT; 0: no matter */
 } TodTileSpec;
 
 typedef struct TodTile TodTile;

@@ -107,12 +107,12 @@ def daybasis(
     return _archive(family, entries, [i / n_hours * 23 for i in range(n_hours)], stored)
 
 
-def standard(side: int, k: int, stride: int, lightmaps: int = 1) -> bytes:
-    """Large tiles of zeros with the standard graph, which the native core decodes; every so many columns count."""
+def standard(side: int, k: int, stride: int, lightmaps: int = 1, value: int = 0) -> bytes:
+    """Large tiles of one code with the standard graph, which the native core decodes; every so many columns count."""
     valid = np.zeros((side, side), bool)
     valid[:, ::stride] = True
     sites = build_pyramid(valid, 1).sites
-    bands = [np.zeros((k, *site.shape), np.int32) for site in (sites[0], *sites[1])]
+    bands = [np.where(site, np.full((k, *site.shape), value, np.int32), 0) for site in (sites[0], *sites[1])]
     stream = encode_bands([bands[0], tuple(bands[1:])], sites, entropy="ans")
     writer = ArchiveWriter({"model_type": "daybasis", "transfer": "srgb8", "hours": [0.0]})
     writer.add_bytes("frame.onnx", frame_graph(k, np.zeros(1), "srgb8", "none", 0.0))
@@ -228,6 +228,8 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         )
     for side, k, stride in itertools.product((1024, 1100, 1312), (1, 5), (1, 2)):
         yield f"standard {side} K {k} stride {stride}", standard(side, k, stride)
+    for side, k in ((512, 14), (512, 28), (256, 100)):
+        yield f"standard {side} K {k} of ones", standard(side, k, 1, value=1)
     for n_hours, k in ((64, 3), (256, 3), (1024, 3), (2048, 8)):
         yield f"daybasis {n_hours} hours", daybasis(8, 8, k, n_hours=n_hours)
     for n_classes, k in ((2, 64), (256, 16), (256, 32), (64, 64)):

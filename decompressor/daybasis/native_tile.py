@@ -1,0 +1,63 @@
+"""A tile of an archive by the native core, in no more memory than the file may take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import LimitExceededError
+from ..grid import Place
+from ..pool import ALONE, Pool
+from . import native
+from .entry import tile_bytes
+from .stored import Stored
+
+if TYPE_CHECKING:
+    from .. import _native
+
+
+def make_tile(
+    stored: Stored, place: Place, rotations: bytes | None, signal: native.Signal, pool: Pool = ALONE
+) -> _native.Tile:
+    """Decode a tile.
+
+    What it takes was estimated, and is mostly less. Where nearly all coefficients of so small a file count it is more:
+    that is taken from what is left, of which tiles that are held have a part. They go, and one such tile is decoded at
+    a time.
+
+    Raises:
+        EntropyError: the stream is truncated or inconsistent.
+        BeyondExact: a map goes beyond its grid.
+        LimitExceededError: it takes more memory than is left.
+    """
+    file, entry = stored.file, stored.entry
+    runtime, valid = file.runtime, stored.mask(place)
+
+    def decode(most_bytes: int) -> _native.Tile:
+        return native.decode_tile(
+            stored.stream(place),
+            valid,
+            entry,
+            stored.blocks(place, is_empty=not valid.any()),
+            rotations,
+            signal,
+            dilates=file.gutter == "dilate",
+            pool=pool,
+            most_bytes=most_bytes,
+        )
+
+    own, memory = tile_bytes(file.entry, entry, is_native=True), runtime.memory
+    with stored.errors_of(place):
+        try:
+            return decode(own + max(0, memory.left - runtime.tiles.held_bytes) // runtime.tiles_at_once)
+        except native.OverBudget:
+            pass
+        with runtime.alone.raw:
+            runtime.tiles.clear()
+            most_bytes = own + memory.left
+            try:
+                return decode(most_bytes)
+            except native.OverBudget as error:
+                raise LimitExceededError(
+                    f"{file.container.path}: lightmap {file.entry.name}: a tile would take more than {most_bytes} "
+                    "bytes of memory, what is left to a file of this size"
+                ) from error
