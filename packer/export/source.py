@@ -11,6 +11,7 @@ from todpack.decompressor.daybasis.decoder import DayBasisDecoder
 
 from ..errors import PackError
 
+MOST_DB = 100.0  # also where nothing is lit
 SRGB_PEAK = 255.0
 
 
@@ -63,9 +64,9 @@ class AffineDay:
     def psnr_db(self, values: np.ndarray, others: np.ndarray) -> float:
         """PSNR of v (N, 3T) against v of the archive, as displayed.
 
-        Of codes over all times together, peak 255; of radiance the mean over times, each with its own peak.
+        Of codes over all times together, peak 255; of radiance the mean over lit times, each with its own peak.
         """
-        psnrs, errors = [], []
+        peaks, errors = [], []
         for t in range(len(self.hours)):
             with np.errstate(
                 over="ignore", invalid="ignore"
@@ -73,13 +74,15 @@ class AffineDay:
                 wanted = self.displayed(others[:, 3 * t : 3 * t + 3])
                 error = self.displayed(values[:, 3 * t : 3 * t + 3]) - wanted
                 errors.append(float(np.square(error, dtype=np.float64).mean()))
-            psnrs.append(_psnr_db(float(wanted.max()), errors[-1]))
-        return _psnr_db(SRGB_PEAK, float(np.mean(errors))) if self.transfer == "srgb8" else float(np.mean(psnrs))
+            peaks.append(float(wanted.max()))
+        if self.transfer == "srgb8":
+            return _psnr_db(SRGB_PEAK, float(np.mean(errors)))
+        psnrs = [_psnr_db(peak, error) for peak, error in zip(peaks, errors, strict=True) if peak > 0.0]
+        return float(np.mean(psnrs)) if psnrs else MOST_DB
 
 
 def _psnr_db(peak: float, mse: float) -> float:
-    """At most 100 dB, also where nothing is lit."""
-    return 100.0 if mse <= 1e-10 * peak**2 else float(10 * np.log10(peak**2 / mse))
+    return MOST_DB if mse <= 1e-10 * peak**2 else float(10 * np.log10(peak**2 / mse))
 
 
 def affine_day(archive: Archive, index: int) -> tuple[AffineDay, np.ndarray]:

@@ -258,7 +258,7 @@ def test_a_list_counts_for_decoded_frames_alone(archive: Path, tmp_path: Path) -
                 np.testing.assert_allclose(read_day(folder).hours, hours)
     with pytest.raises(DataError, match=r"expected a time for each frame, found none for tod_00\.png"):
         read_day(mine)
-    for path in [mine / "hours.txt", *mine.glob("tod_06.00*.png")]:
+    for path in [mine / "hours.txt", *mine.glob("tod_06.00*.png"), *mine.glob("*.npy")]:
         path.unlink()
     (mine / "hours.csv").write_text("1 2 3 4 5 6")
     assert main([str(archive), "-o", str(mine), "-q", "--hours", "3", "--format", "npy"]) == 0

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import todpack
 from tests.contest_data import KEYS, make_radiance
 from tests.packer.export.conftest import GOLDEN
 from todpack.cli import main
@@ -117,6 +118,20 @@ def test_a_level_becomes_a_folder_for_each_lightmap(exported: Callable[..., Path
     assert all(names(out / entry["folder"]) == MAPS for entry in manifest["lightmaps"])
     one = exported(LEVEL, "--profile", "load", "--lightmap", expected[1], name="one")
     assert len(names(one)) == 2
+
+
+@pytest.mark.parametrize("n_lit", [0, 3, 5])
+def test_black_hours_have_no_rate(n_lit: int, exported: Callable[..., Path], tmp_path: Path) -> None:
+    """What block compression makes of black has no peak to be compared with."""
+    rows, columns = np.mgrid[0:32, 0:32]
+    light = 0.3 + 0.3 * np.sin(columns / 9) * np.cos(rows / 7) + 0.1 * np.random.default_rng(0).random((32, 32))
+    hours = [0.0] * (6 - n_lit) + [0.2, 0.7, 1.0, 0.8, 0.4, 0.1][:n_lit]
+    frames = [light[..., None] * share * (1 + 0.2 * np.sin(columns / (5 + share)))[..., None] for share in hours]
+    radiance = np.stack(frames).repeat(3, axis=3).astype(np.float32)
+    todpack.compress(radiance, tmp_path / "night.tod", refine="none", transfer="linear", valid=np.ones((32, 32), bool))
+    out = exported(tmp_path / "night.tod", "--profile", "sample")
+    (lightmap,) = json.loads((out / "export.json").read_text())["lightmaps"]
+    assert 20 < lightmap["psnr_db"] <= 100
 
 
 def test_outliers_are_counted_where_they_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
