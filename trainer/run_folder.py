@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -122,11 +122,12 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence
             written = (LOG_NAME,) if is_continued else names
             check_replaced((place / name for name in written), overwrite=overwrite)
             if not resume:
-                clear_run(place, names)
+                _clear(place, names, _is_ours)  # those of others stay until the training has its own
             return out_dir
-        if place.is_mount():
-            raise ConfigError(f"{out_dir}: holds a run and is a mount point; expected a folder that can be replaced")
-        clear_run(beside)
+        for what, is_so in (("a mount point", place.is_mount()), ("the current folder", place == place_of(Path()))):
+            if is_so:
+                raise ConfigError(f"{out_dir}: holds a run and is {what}; expected a folder that can be replaced")
+        _clear(beside, RUN_NAMES, _is_runs)
         beside.mkdir(exist_ok=True)
         _take(beside, out_dir)  # it becomes the run folder while the other one is removed
         (beside / MARK_NAME).touch()
@@ -235,10 +236,15 @@ def _carry_over(old: Path, new: Path, names: Sequence[str], inside: str = "") ->
 
 
 def _is_runs(path: Path) -> bool:
-    """Whether a file named as one of a run's is one, or will be: not every training writes those of all names."""
+    """Whether a file in a run's folder, named as one of a run's, is one: not every training writes all of these."""
+    return path.name in (CONFIG_NAME, ARRAYS_NAME, LOG_NAME) or _is_ours(path)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file in any folder, named as one of a run's, was written by a training."""
     if path.name == LATENT_NAME:  # has no place for a mark; the one beside it, which is written with it, has
         return is_earlier_output(path.with_name(STATE_NAME))
-    return path.name in (CONFIG_NAME, ARRAYS_NAME, LOG_NAME) or is_earlier_output(path)
+    return is_earlier_output(path)
 
 
 def _link(entry: Path, target: Path) -> None:
@@ -266,7 +272,7 @@ def _names_of(run: Path) -> Sequence[str]:
     return FRESH_NAMES if isinstance(figures, dict) and FRAMES in figures else RUN_NAMES
 
 
-def clear_run(path: Path, names: Sequence[str] = RUN_NAMES) -> None:
+def _clear(path: Path, names: Sequence[str], is_old: Callable[[Path], bool]) -> None:
     """Remove what an older training left, so that it is not taken for the new one's."""
-    for left in [path / name for name in names if (path / name).is_file() and _is_runs(path / name)]:
+    for left in [path / name for name in names if (path / name).is_file() and is_old(path / name)]:
         left.unlink()

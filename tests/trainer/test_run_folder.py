@@ -88,7 +88,7 @@ def test_files_of_others_named_as_a_runs_stay(tmp_path: Path, is_run: bool) -> N
     run = tmp_path / "run"
     run.mkdir()
     if is_run:
-        (run / "config.json").write_text('{"family": "gridmlp", "config": {}}')
+        (run / "config.json").write_text('{"family": "gridmlp", "run_format": 1, "config": {}}')
     others = ("baseline.png", "latent_map.npy", "f2_state_dict.pt", "f2_ts.pt", "model.infnerf", "best.ckpt")
     for name in others:
         (run / name).write_text("mine")
@@ -103,7 +103,7 @@ def test_files_of_others_named_as_a_runs_stay(tmp_path: Path, is_run: bool) -> N
 def test_exports_of_an_older_run_do_not_come_with_the_new_one(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    (run / "config.json").write_text('{"family": "siren", "config": {}}')
+    (run / "config.json").write_text('{"family": "siren", "run_format": 1, "config": {}}')
     (run / "latent_map.npy").write_bytes(b"numbers")
     with (run / "f2_state_dict.pt").open("w+b") as file:
         zipfile.ZipFile(file, "w").close()
@@ -179,8 +179,10 @@ def test_through_a_link_and_from_within(sequence: Day, tmp_path: Path, monkeypat
     assert (tmp_path / "link").is_symlink()
     assert b'"seed": 3' in (run / "config.json").read_bytes()
     monkeypatch.chdir(run)
-    train(sequence, Path("."), SMALL, overwrite=True)
-    assert b'"seed": 0' in (run / "config.json").read_bytes()
+    before = content(run)
+    with pytest.raises(ConfigError, match=r"^\.: holds a run and is the current folder; expected a folder that can be"):
+        train(sequence, Path("."), SMALL, overwrite=True)  # whoever stands in it would stand in none
+    assert content(run) == before
     assert list(tmp_path.glob(".*")) == []
 
 
@@ -254,7 +256,7 @@ def test_files_of_a_folder_that_is_no_run_stay(tmp_path: Path, name: str, resume
         work_folder(tmp_path, resume=resume, overwrite=False)
     assert (tmp_path / name).read_bytes() == b'{"name": "todpack"}'
     assert work_folder(tmp_path, resume=False, overwrite=True) == tmp_path
-    assert (tmp_path / name).exists() == (name not in ("config.json", "log.csv"))  # which every training writes
+    assert (tmp_path / name).read_bytes() == b'{"name": "todpack"}'  # until the training has its own
 
 
 def test_hidden_folders_of_others_stay(tmp_path: Path) -> None:
