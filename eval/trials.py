@@ -20,6 +20,7 @@ import numpy as np
 
 from todpack.decompressor.errors import require_packages
 from todpack.decompressor.files import make_folder, write_json
+from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.decompressor.signatures import is_earlier_output
 from todpack.frames import AS_FOUND, ReadOptions, read_day
 from todpack.frames.digest import frames_digest
@@ -214,6 +215,16 @@ def are_frames_of(settings: TrialSettings) -> bool:
     return frames_digest(day) == settings.frames
 
 
+def _trained_s(run: Path) -> float:
+    """Seconds that the training of a run took, by its own figures."""
+    try:
+        stored = read_shallow(run / CONFIG_NAME)
+        seconds = stored["figures"]["train_seconds"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0.0
+    return float(seconds) if is_number(seconds) else 0.0
+
+
 def _measures(trial: Trial, folder: Path, settings: TrialSettings, gpu: str | None, goes_on: bool) -> dict[str, Any]:
     log, archive = folder / "log.txt", folder / ARCHIVE
     log.unlink(missing_ok=True)
@@ -231,6 +242,8 @@ def _measures(trial: Trial, folder: Path, settings: TrialSettings, gpu: str | No
         train = ["train", *frames, "-o", folder / RUN, "--family", trial.family, "--quiet"]
         how = ["--resume"] if goes_on else []  # no --overwrite: files of others are refused
         _, train_s = run(*train, *how, *option_words(trial.train))
+    if trial.run_of is None and goes_on:  # what an earlier run has done of it took its time too
+        train_s = max(train_s, _trained_s(folder / RUN))
     packed = folder.with_name(trial.run_of or folder.name) / RUN
     _, pack_s = run("pack", packed, "-o", archive, *option_words(trial.pack))
     lpips = option_words({"lpips-weights": settings.lpips_weights} if settings.lpips else {"lpips": False})

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from todpack.decompressor.files import identity_of
+
 from .day import Day
 from .encodings import encoding_of
 from .errors import DataError
@@ -27,6 +29,7 @@ def read_folder(path: Path, options: ReadOptions, on_frame: OnFrame | None = Non
     if listing.kind.name == "NPY":
         return _in_memory(FrameArrays(path, options), on_frame)
     times = find_times(listing.folder, listing.files, options.hours, options.first_hour)
+    states = [identity_of(file) for file in times.files]
     encoding = encoding_of(options.encoding)
     alpha, turned = AlphaMask(), 0
     radiance: np.ndarray | None = None
@@ -49,6 +52,9 @@ def read_folder(path: Path, options: ReadOptions, on_frame: OnFrame | None = Non
         if on_frame is not None:
             on_frame(index + 1, len(times.files))
     assert radiance is not None
+    for file, state in zip(times.files, states, strict=True):
+        if identity_of(file) != state:
+            raise DataError(f"{file}: the file was changed while the frames were read; run the command again")
     lines = [*listing.warnings, *times.warnings]
     if turned:
         lines.append(f"{listing.folder}: {turned} frames are turned as their orientation tag says")

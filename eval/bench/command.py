@@ -132,9 +132,12 @@ def bench(
                 write_result(results, found)
     if parts and failed == len(parts) * len(chosen):
         raise EvalError("nothing was measured")
-    if docs is not None:
-        write_text(docs, bench_document(found, bounds("rate"), decisions()))
-        click.echo(str(docs))
-    for readme in readmes:
-        write_figures(readme, found)
-        click.echo(str(readme))
+    try:
+        if docs is not None:
+            write_text(docs, bench_document(found, bounds("rate"), decisions()))
+            click.echo(str(docs))
+        for readme in readmes:
+            write_figures(readme, found)
+            click.echo(str(readme))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise EvalError(f"{results}: expected figures as `todpack eval bench` writes them, found others") from error

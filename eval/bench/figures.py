@@ -17,6 +17,7 @@ from ..tables import figure, markdown
 from .report import eight_bit, geometric_mean, ratio_of
 
 BEGIN, END = "<!-- figures: written by make bench from docs/benchmarks.json -->", "<!-- end of figures -->"
+_EXPECTED = f"expected the lines {BEGIN} and {END}, once each and in this order"
 SET = "sample"
 ROWS = (REFINED, DAYBASIS, LIBAOM.name, X265.name, "jpegxl", "bc7")
 _NAMES = {
@@ -96,11 +97,16 @@ def with_figures(text: str, result: Mapping[str, Any], language: str) -> str:
     Raises:
         EvalError: The marks are not there.
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise EvalError(f"expected the lines {BEGIN} and {END}, once each")
+    if not _has_marks(text):
+        raise EvalError(_EXPECTED)
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n" + "\n".join(readme_figures(result, language)) + f"\n{END}{after}"
+    lines = [f"{before}{BEGIN}", *readme_figures(result, language), f"{END}{after}"]
+    return ("\r\n" if rest.startswith("\r\n") else "\n").join(lines)
+
+
+def _has_marks(text: str) -> bool:
+    return text.count(BEGIN) == text.count(END) == 1 and text.index(BEGIN) < text.index(END)
 
 
 def marked_text(path: Path) -> str:
@@ -112,11 +118,11 @@ def marked_text(path: Path) -> str:
     if not path.is_file():  # a pipe would be waited for
         raise EvalError(f"{path}: expected a README, found none")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8")  # line ends stay
     except (OSError, UnicodeDecodeError) as error:
         raise EvalError(f"{path}: cannot be read: {error}") from error
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise EvalError(f"{path}: expected the lines {BEGIN} and {END}, once each")
+    if not _has_marks(text):
+        raise EvalError(f"{path}: {_EXPECTED}")
     return text
 
 

@@ -43,9 +43,10 @@ def read_results(path: Path, day: Day) -> Curve:
     psnr_name = next((name for name in _PSNR_NAMES if name in lists), None)
     if psnr_name is None or "bpp" not in lists:
         raise EvalError(f"{path}: expected lists bpp and psnr-rgb (or psnr) in results, found {', '.join(results)}")
+    n = len(lists["bpp"]) if isinstance(lists["bpp"], list) else 0
     for name, values in lists.items():
-        if not isinstance(values, list) or len(values) != len(lists["bpp"]) or not all(map(is_number, values)):
-            raise EvalError(f"{path}: expected {name} as a list of {len(lists['bpp'])} finite numbers")
+        if not isinstance(values, list) or len(values) != n or not all(map(is_number, values)):
+            raise EvalError(f"{path}: expected {name} as a list of {n or 'some'} finite numbers")
     texels = day.height * day.width
     points = []
     for i, bits in enumerate(lists["bpp"]):

@@ -101,14 +101,23 @@ def write_handout(
     archive = beside(place, "zip")
     shipped = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     write_zip(folder, [path.as_posix() for path in shipped if "__pycache__" not in path.parts], archive)
-    facts = _facts(sizes, shapes, n_bytes, ratio_percent(n_bytes, n_texels), known)
     largest = max(files, key=lambda path: shapes[unquote(path.stem)][0] * shapes[unquote(path.stem)][1])
     pictures = _pictures(largest)
-    written = {
-        CHECKLIST: _markdown("Checklist", _checklist(folder, place, len(files), n_bytes, archive, known)),
-        FACTS_MD: _markdown("Lightmaps over the day: facts", facts),
-        FACTS_HTML: _html("Lightmaps over the day: facts", facts, unquote(largest.stem), pictures),
-    }
+
+    def texts(known: dict[str, Any] | None) -> dict[str, str]:
+        facts = _facts(sizes, shapes, n_bytes, ratio_percent(n_bytes, n_texels), known)
+        return {
+            CHECKLIST: _markdown("Checklist", _checklist(folder, place, len(files), n_bytes, archive, known)),
+            FACTS_MD: _markdown("Lightmaps over the day: facts", facts),
+            FACTS_HTML: _html("Lightmaps over the day: facts", facts, unquote(largest.stem), pictures),
+        }
+
+    try:
+        written = texts(known)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        if report is not None:
+            raise
+        written = texts(None)  # what lies beside is no report of ours
     pages = {beside(place, name): text for name, text in written.items()}
     kept = [] if overwrite else [page for page in pages if page.is_file() and _is_changed(page)]
     for page, text in pages.items():

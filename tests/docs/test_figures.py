@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from todpack.eval.bench.document import bench_document
-from todpack.eval.bench.figures import BEGIN, END, marked_text, readme_figures, with_figures
+from todpack.eval.bench.figures import BEGIN, END, marked_text, readme_figures, with_figures, write_figures
 from todpack.eval.bench.sets import bounds, decisions
 from todpack.eval.errors import EvalError
 
@@ -72,6 +72,20 @@ def test_marks_are_asked_for(result: dict[str, Any]) -> None:
         with_figures("no marks", result, "en")
     with pytest.raises(EvalError, match="rates of the set sample"):
         readme_figures({}, "en")
+
+
+def test_what_is_outside_of_the_marks_stays(result: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_bytes(f"# mine\r\n{BEGIN}\r\nold\r\n{END}\r\nafter\n".encode())
+    write_figures(path, result)
+    found = path.read_bytes().decode()
+    assert found.startswith(f"# mine\r\n{BEGIN}\r\n") and found.endswith(f"\r\n{END}\r\nafter\n")
+    assert found.count("\n") == found.count("\r\n") + 1
+    swapped = f"{END}\nmine\n{BEGIN}\nmine too\n"
+    path.write_text(swapped)
+    with pytest.raises(EvalError, match="once each and in this order"):
+        write_figures(path, result)
+    assert path.read_text() == swapped
 
 
 def test_a_readme_without_marks_is_told_before_the_work(tmp_path: Path) -> None:

@@ -172,6 +172,21 @@ def test_nearest_frame_on_the_circle(make_frames: Any, time_h: float, index: int
     assert read_day(make_frames(24)).frame_at(time_h) == index
 
 
+def test_a_day_that_is_switched_meanwhile_is_told(make_frames: Any, tmp_path: Path) -> None:
+    """A link to a whole folder that names another one in one step."""
+    one, other = make_frames(3, folder="one"), make_frames(3, folder="other")
+    (tmp_path / "link").symlink_to(one)
+
+    def switch(done: int, _total: int) -> None:
+        if done == 1:
+            (tmp_path / "new").symlink_to(other)
+            (tmp_path / "new").replace(tmp_path / "link")
+
+    with pytest.raises(DataError, match="the file was changed while the frames were read; run the command again"):
+        read_day(tmp_path / "link", on_frame=switch)
+    assert read_day(tmp_path / "link").n_frames == 3
+
+
 def test_exr_goes_before_its_previews(make_frames: Any) -> None:
     """A folder of the same day in two kinds, and of a few stray pictures."""
     pytest.importorskip("OpenEXR")

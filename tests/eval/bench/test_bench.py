@@ -281,6 +281,13 @@ def test_small_run_through_the_command(
     assert json.loads(Path(results).read_text())["rate"]["sets"] == found["rate"]["sets"]
     assert main(["eval", "bench", "--part", "none", "--results", results, "--docs", docs]) == 0
     assert Path(docs).read_text().startswith("# Benchmarks")
+    before = Path(docs).read_bytes()
+    del found["rate"]["sets"][name]["kind"]
+    Path(results).write_text(json.dumps(found))
+    capsys.readouterr()
+    assert main(["eval", "bench", "--part", "none", "--results", results, "--docs", docs]) == 1
+    assert capsys.readouterr().err.endswith("expected figures as `todpack eval bench` writes them, found others\n")
+    assert Path(docs).read_bytes() == before
 
 
 def test_compress_passes_the_reason_on(tmp_path: Path) -> None:

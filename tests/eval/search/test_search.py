@@ -121,6 +121,14 @@ def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytes
     assert "1 trials worked (1 from an earlier run), 1 failed" in table
     assert f"failed: {failed['name']}: todpack pack" in table
     assert (folder / "result.json").stat().st_mtime_ns == before
+    result = json.loads((folder / "result.json").read_text())  # as of one that is stopped after its training
+    (folder / "result.json").write_text(json.dumps({**result, "measures": None, "error": "interrupted"}))
+    config = json.loads((folder / "run" / "config.json").read_text())
+    config["figures"]["train_seconds"] = 1234.5
+    (folder / "run" / "config.json").write_text(json.dumps(config))
+    assert main([*command, "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)["trials"][0]["measures"]
+    assert again["train_s"] == 1234.5 < again["made_s"]
     own = ("notes.txt", "latent_map.npy")  # the second is what another family's run may have
     for name in own:
         (folder / "run" / name).write_text("mine")

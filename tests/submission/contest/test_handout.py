@@ -88,9 +88,11 @@ def test_facts_are_those_of_the_rehearsal(archive: Path, tmp_path: Path) -> None
     (tmp_path / "report.json").write_text(json.dumps(report))
     write_handout(folder)
     assert "43.500" in (tmp_path / "team.facts.md").read_text()
-    (tmp_path / "report.json").write_text(json.dumps({**report, "parameter_bytes": 1}))
-    write_handout(folder)
-    assert "not measured yet" in (tmp_path / "team.facts.md").read_text()
+    of_others = {"parameter_bytes": report["parameter_bytes"], "measures": {}}
+    for other in ({**report, "parameter_bytes": 1}, of_others, {**report, "points": 3}, {**report, "faults": 1}):
+        (tmp_path / "report.json").write_text(json.dumps({**other, "passed": False}))
+        write_handout(folder)
+        assert "not measured yet" in (tmp_path / "team.facts.md").read_text()
 
 
 def test_the_page_is_one_file_with_pictures_of_the_day(archive: Path, tmp_path: Path) -> None:
