@@ -129,7 +129,10 @@ def decode_tile(
     coded = Coded()
     if valid.any():
         is_wide, is_plain, model, symbols, raw = split_stream(stream, entry.n_components, 3 * entry.n_levels)
-        parts = plain_streams(model, symbols, valid, entry) if is_plain else (symbols, b"")
+        parts: tuple[bytes, bytes | np.ndarray] = symbols, b""
+        if is_plain:
+            parts = plain_streams(model, symbols, valid, entry, most_bytes // 2 if most_bytes else None)
+            most_bytes = max(1, most_bytes - len(parts[0])) if most_bytes else 0
         coded = Coded(raw, is_wide, is_plain, model, *parts)
     return _decode(coded, valid, entry, blocks, rotations, signal, dilates, pool, most_bytes)
 
@@ -228,15 +231,25 @@ def _decode(
     return tile
 
 
-def plain_streams(model: bytes, coded: bytes, valid: np.ndarray, entry: DayBasisEntry) -> tuple[bytes, np.ndarray]:
-    """The streams under zstd one after the other, and their lengths."""
+def plain_streams(
+    model: bytes, coded: bytes, valid: np.ndarray, entry: DayBasisEntry, most_bytes: int | None = None
+) -> tuple[bytes, np.ndarray]:
+    """The streams under zstd one after the other, and their lengths; twice of them are there at once.
+
+    Raises:
+        EntropyError: they are damaged.
+        OverBudget: they are longer than most_bytes.
+    """
     with importing.raw:
         from .entropy.tables import parse_tables  # what NumPy decodes with, which other streams do without
         from .entropy.zstd import ZstdSource
 
     tables = parse_tables(model, entry.n_components, 3 * entry.n_levels)
-    streams = ZstdSource(tables, coded, entry.n_components * int(valid.sum())).streams
-    return np.concatenate(streams).tobytes(), np.array([stream.size for stream in streams], np.uint32)
+    try:
+        streams = ZstdSource(tables, coded, entry.n_components * int(valid.sum()), most_bytes).streams
+    except MemoryError as error:
+        raise OverBudget(str(error)) from error
+    return b"".join(stream.data for stream in streams), np.array([stream.size for stream in streams], np.uint32)
 
 
 def _restore(tile: _native.Tile, pool: Pool) -> bool:

@@ -322,6 +322,8 @@ static TodStatus decode_tile(const TodLightmap *lightmap, int32_t number, TodTil
     if (n_valid)
         status = tod_split_stream(bytes, spec.n_maps, spec.n_levels, (uint64_t)n_valid * (uint64_t)spec.n_maps, scratch,
                                   &stream);
+    if (stream.is_plain) /* what the streams decode to is the tile's too */
+        spec.most_bytes = spec.most_bytes > stream.symbol_bytes ? spec.most_bytes - stream.symbol_bytes : 1;
     if (status == TOD_OK)
         status = tod_tile_decode(&spec, &stream, memory, tile);
     return tod_fail_at(error, status, section->name);

@@ -25,8 +25,8 @@ static void check_digest(TodFields *all)
 /* Refuse an archive that would decode wrongly without something that is not known here. */
 static void check_required(TodFields *all)
 {
-    static const char *const FEATURES[] = {"smoothing", "curve",    "dictionary", "digest",
-                                           "outliers",  "adaptive", "packed"};
+    static const char *const FEATURES[] = {"smoothing", "curve",  "dictionary", "digest", "outliers",
+                                           "adaptive",  "probes", "maps",       "packed"};
     if (tod_is_absent(all, "requires"))
         return;
     const TodItems items = tod_items(all, "requires", 0, MAX_FEATURES);

@@ -460,7 +460,9 @@ TodStatus tod_valid(const TodArchive *archive, int32_t lightmap, const TodRegion
     TodError error = {TOD_OK, ""};
     TodRegion checked;
     const TodLightmap *used = use_lightmap(archive, lightmap, &error);
-    if (used && check_region(&used->entry->info, region, &checked, &error) == TOD_OK)
+    if (used && !valid)
+        tod_fail(&error, TOD_BAD_ARGUMENT, "valid: expected room for it, found NULL");
+    else if (used && check_region(&used->entry->info, region, &checked, &error) == TOD_OK)
         tod_unpack_mask(&used->mask, checked, valid, stride);
     return tod_report(&error, to);
 }

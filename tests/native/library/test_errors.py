@@ -16,6 +16,7 @@ import zstandard
 from tests.decompressor.forge import HEADER_BYTES, put_together, take_apart, with_text
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import InvalidMetadataError
+from todpack.decompressor.metadata import FEATURES
 
 from .binding import Error, Library, LibraryError, Target
 
@@ -105,6 +106,9 @@ def test_versions_features_families(library: Library) -> None:
     refused(library, spoiled(lambda m: m.update(requires=["curve", "holograms"])), "UNSUPPORTED_FEATURE", "holograms")
     refused(library, spoiled(lambda m: m.update(requires=["curve\0"])), "UNSUPPORTED_FEATURE", "curve")
     refused(library, (GOLDEN / "gridmlp-1.1.tod").read_bytes(), "UNSUPPORTED_FAMILY", "gridmlp")
+    named = spoiled(lambda m: m.update(requires=[name for name in FEATURES if name != "digest"]))
+    with library.open(named) as archive, library.open(DATA) as known:
+        np.testing.assert_array_equal(archive.decode(3.0), known.decode(3.0))
 
 
 @pytest.mark.parametrize(
@@ -229,6 +233,8 @@ def test_pointers_that_are_null(library: Library) -> None:
             assert caught.value.status == STATUS["BAD_ARGUMENT"]
         with pytest.raises(LibraryError, match="map: expected room for it, found NULL"):
             archive._call(library.c.tod_map, 0, 0, None, None, c.c_size_t(0))
+        with pytest.raises(LibraryError, match="valid: expected room for it, found NULL"):
+            archive._call(library.c.tod_valid, 0, None, None, c.c_size_t(0))
 
 
 def test_limits(library: Library) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import make_day
+from tests.decompressor.small_bombs import standard
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
@@ -73,6 +74,21 @@ def test_a_decode_takes_what_is_estimated(library: Library, kind: str) -> None:
     options = library.options(limits={"free_memory_bytes": 3 * account.peak, "memory_per_byte": 0})
     with library.open(data, options) as archive:
         archive.decode(3.3)
+
+
+def test_a_tile_takes_no_more_than_there_is(library: Library) -> None:
+    """Where nearly all coefficients of a small file count, estimates are too low: what is taken is counted."""
+    for side, k in ((512, 14), (512, 22)):
+        account, data = Account(), standard(side, k, 1, value=1)
+        options = library.options(held=account.allocator, scratch=account.allocator)
+        with library.open(data, options) as archive:
+            if k == 14:
+                archive.decode(0.0)
+            else:
+                with pytest.raises(LibraryError, match="0/0/coefficients: over the limits"):
+                    archive.decode(0.0)
+        assert account.now == 0
+        assert account.peak <= 64 * 2**20 + 200 * len(data)
 
 
 def test_without_memory_nothing_is_lost(library: Library) -> None:
