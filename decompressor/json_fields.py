@@ -22,8 +22,8 @@ HIDDEN = re.compile(
 )
 """Characters that no text has: FORMAT.md "Metadata"."""
 MAX_NESTING = 16
-CHARACTER_BYTES, LIST_BYTES, OBJECT_BYTES = 20, 48, 64
-"""Of memory, for each byte of JSON, and each list and object in it: measured peaks, rounded up."""
+CHARACTER_BYTES, MEMBER_BYTES, LIST_BYTES, OBJECT_BYTES = 20, 100, 48, 64
+"""Of memory, for each byte of JSON, and each field, list and object in it: measured peaks, rounded up."""
 Text = TypeVar("Text", str, bytes)
 
 
@@ -82,7 +82,8 @@ def read_shallow(path: Path, parse: Callable[[str], Any] = json.loads) -> Any:
 
 def memory_of_json(text: bytes) -> int:
     """Bytes of memory that the values of a text take, an estimate that is not too small."""
-    return CHARACTER_BYTES * len(text) + LIST_BYTES * text.count(b"[") + OBJECT_BYTES * text.count(b"{")
+    containers = LIST_BYTES * text.count(b"[") + OBJECT_BYTES * text.count(b"{")
+    return CHARACTER_BYTES * len(text) + MEMBER_BYTES * text.count(b":") + containers
 
 
 def parse_json(data: bytes, path: Path) -> dict[str, Any]:
