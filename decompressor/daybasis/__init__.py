@@ -23,7 +23,8 @@ The way of a tile of h x w texels, from bytes to a frame; FORMAT.md says the sam
 
 stored.py reads the sections of a lightmap; maps.py goes from there to the maps; entry.py holds the fields of the
 metadata; gutter.py fills texels beside the valid ones; decoder.py puts it together, tile by tile (../tiled.py).
-native_decoder.py does the same in C, by native.py, with the same bits; it takes graphs that standard_graph.py knows.
+native_decoder.py does the same in C, by native.py, with the same bits, in the memory that native_tile.py gives it; it
+takes graphs that standard_graph.py knows.
 standard_frame.py makes the graph that an archive need not hold. family.py chooses among them. The encoder is
 packer/daybasis. Maps of gridmlp are stored the same way (../coded_gridmlp.py).
 
