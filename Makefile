@@ -53,7 +53,7 @@ test: check  ## lint, types, and the whole test suite (or T=tests/packer: that p
 
 quick: $(STAMP)  ## the tests of everyday work: all but those that are marked thorough (under 100 s)
 	$(BIN)/ruff check .
-	$(PYTEST) -m 'not slow and not browser and not thorough' $(T)
+	$(PYTEST) -m 'not slow and not browser and not ray and not thorough' $(T)
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
