@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,6 +130,20 @@ def alone_in(folder: Path) -> Iterator[None]:
             os.close(handle)
 
 
+def _mode(target: Path, is_folder: bool) -> int:
+    """Permissions of what takes the place of the target: those of the older one, else the usual ones."""
+    own = 0o700 if is_folder else 0o600
+    try:
+        older = target.lstat().st_mode
+        if stat.S_ISDIR(older) if is_folder else stat.S_ISREG(older):
+            return own | older & 0o777
+    except OSError:  # there is none
+        pass
+    mask = os.umask(0)
+    os.umask(mask)
+    return (0o777 if is_folder else 0o666) & ~mask
+
+
 @contextlib.contextmanager
 def staged(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
     """A new staging path for `target`, empty and locked; whatever is there afterwards is removed.
@@ -155,9 +170,7 @@ def staged(target: Path, *, is_folder: bool = False) -> Iterator[Path]:
             except BlockingIOError:  # another writer takes it for a stray in this very moment
                 continue
             if lock is not None or path.exists():
-                mask = os.umask(0)
-                os.umask(mask)
-                path.chmod((0o777 if is_folder else 0o666) & ~mask)
+                path.chmod(_mode(target, is_folder))
                 yield path
                 return
         finally:

@@ -98,6 +98,20 @@ def test_files_get_the_usual_permissions(tmp_path: Path) -> None:
     assert (tmp_path / "folder").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
+@needs_locks
+def test_what_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "folder").mkdir()
+    for mode, of_folder in ((0o600, 0o700), (0o664, 0o770), (0o444, 0o555)):
+        (tmp_path / "a").chmod(mode)
+        (tmp_path / "folder").chmod(of_folder)
+        write_atomic(tmp_path / "a", lambda file: file.write(b"new"))
+        with staged(tmp_path / "folder", is_folder=True) as fresh:
+            put_folder(fresh, tmp_path / "folder")
+        assert (tmp_path / "a").stat().st_mode & 0o777 == mode | 0o600  # whose writer replaces it again
+        assert (tmp_path / "folder").stat().st_mode & 0o777 == of_folder | 0o700
+
+
 @pytest.mark.parametrize("in_one_step", [True, False])
 def test_folders_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool) -> None:
     if not in_one_step:
