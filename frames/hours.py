@@ -127,7 +127,8 @@ def _times_in_names(folder: Path, files: Sequence[Path]) -> list[TimeText] | Non
                 )
             return found
     last = [texts[-1] for texts in everywhere]
-    return last if len({text.rest for text in last}) == 1 else None
+    are_alike = len({text.rest for text in last}) == 1
+    return last if are_alike or all(len(texts) == 1 for texts in everywhere) else None
 
 
 def _that_tells(numbers: Sequence[list[TimeText]]) -> list[TimeText] | None:
