@@ -103,7 +103,8 @@ class Pool:
         self._threads = _Threads()
 
     def __del__(self) -> None:
-        self._threads.end()
+        if "_threads" in vars(self):  # Ctrl-C may have come before
+            self._threads.end()
 
     def start(self, work: Callable[[], Result]) -> Task[Result]:
         """Hand out work; its `result` must be asked for, or the task dropped."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from todpack.decompressor import open_archive
+from todpack.decompressor.pool import Pool
 
 ARCHIVE = Path(__file__).resolve().parents[1] / "golden" / "daybasis-ans-1.2.tod"
 N_TRIES = 600
@@ -58,3 +60,10 @@ def test_a_signal_at_any_moment_leaves_no_lock(interrupts: None, threads: int) -
             assert found, "the archive does not answer any more"
             assert np.array_equal(found[0], wanted)
     assert n_interrupted > N_TRIES / 20
+
+
+def test_threads_that_were_not_made_are_not_missed() -> None:
+    """Ctrl-C may come before a pool has any: what warns while it goes fails here."""
+    pool = Pool.__new__(Pool)
+    del pool
+    gc.collect()
