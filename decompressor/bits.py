@@ -20,6 +20,10 @@ class EntropyError(ValueError):
     """The coded bytes are not what an encoder writes: truncated, inconsistent or beyond a limit."""
 
 
+class OverBudget(MemoryError):  # noqa: N818
+    """Decoding would take more memory than it may."""
+
+
 def zigzag(values: NDArray[Any]) -> NDArray[Any]:
     """0, -1, 1, -2, 2, ... -> 0, 1, 2, 3, 4, ... of signed integers; the type stays."""
     sign = values >> (8 * values.itemsize - 1)  # all ones where negative

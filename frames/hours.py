@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from todpack.decompressor.hours_file import NAME, listed
+from todpack.decompressor.hours_file import NAME, TABLE, listed
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
@@ -22,7 +22,7 @@ from .hours_file import MAX_BYTES, hours_of_lines
 from .time_text import CLOCK, WHOLE, TimeText, all_times, read_time
 
 USUAL_FRAMES = 24
-HOURS_NAMES = ("hours.txt", "hours.csv")
+HOURS_NAMES = (NAME, TABLE)
 
 
 @dataclass(frozen=True)
@@ -224,8 +224,7 @@ def _file_beside(folder: Path, names: Collection[str]) -> Path | None:
                 decoded = listed(place) if name == NAME else {}
                 if not decoded or (place == folder and not decoded.keys().isdisjoint(names)):
                     return path
-                continue
-            if os.path.lexists(path):
+            elif os.path.lexists(path):
                 raise DataError(f"{path}: expected a file with a list of times, found something else or a broken link")
     return None
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .. import c_module
-from ..bits import EntropyError
+from ..bits import EntropyError, OverBudget
 from ..forks import importing
 from ..pool import ALONE, Pool
 from .entry import CURVES, DayBasisEntry
@@ -28,10 +28,6 @@ LIBRARY: Path | None = Path(c_module.native.__file__) if IS_THERE else None
 
 class BeyondExact(ArithmeticError):  # noqa: N818
     """Numbers that go beyond those whose sums are exact, which the native core does not take; NumPy does."""
-
-
-class OverBudget(MemoryError):  # noqa: N818
-    """A tile would take more memory than it may."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,7 @@ def decode_tile(
         is_wide, is_plain, model, symbols, raw = split_stream(stream, entry.n_components, 3 * entry.n_levels)
         parts: tuple[bytes, bytes | np.ndarray] = symbols, b""
         if is_plain:
-            parts = plain_streams(model, symbols, valid, entry, most_bytes // 2 if most_bytes else None)
+            parts = plain_streams(model, symbols, valid, entry, most_bytes // 2)
             most_bytes = max(1, most_bytes - len(parts[0])) if most_bytes else 0
         coded = Coded(raw, is_wide, is_plain, model, *parts)
     return _decode(coded, valid, entry, blocks, rotations, signal, dilates, pool, most_bytes)
@@ -232,7 +228,7 @@ def _decode(
 
 
 def plain_streams(
-    model: bytes, coded: bytes, valid: np.ndarray, entry: DayBasisEntry, most_bytes: int | None = None
+    model: bytes, coded: bytes, valid: np.ndarray, entry: DayBasisEntry, most_bytes: int = 0
 ) -> tuple[bytes, np.ndarray]:
     """The streams under zstd one after the other, and their lengths; twice of them are there at once.
 
@@ -245,10 +241,7 @@ def plain_streams(
         from .entropy.zstd import ZstdSource
 
     tables = parse_tables(model, entry.n_components, 3 * entry.n_levels)
-    try:
-        streams = ZstdSource(tables, coded, entry.n_components * int(valid.sum()), most_bytes).streams
-    except MemoryError as error:
-        raise OverBudget(str(error)) from error
+    streams = ZstdSource(tables, coded, entry.n_components * int(valid.sum()), most_bytes).streams
     return b"".join(stream.data for stream in streams), np.array([stream.size for stream in streams], np.uint32)
 
 

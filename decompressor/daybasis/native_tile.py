@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..bits import OverBudget
 from ..errors import LimitExceededError
 from ..grid import Place
 from ..pool import ALONE, Pool
@@ -49,14 +50,14 @@ def make_tile(
     with stored.errors_of(place):
         try:
             return decode(own + max(0, memory.left - runtime.tiles.held_bytes) // runtime.tiles_at_once)
-        except native.OverBudget:
+        except OverBudget:
             pass
         with runtime.alone.raw:
             runtime.tiles.clear()
             most_bytes = own + memory.left
             try:
                 return decode(most_bytes)
-            except native.OverBudget as error:
+            except OverBudget as error:
                 raise LimitExceededError(
                     f"{file.container.path}: lightmap {file.entry.name}: a tile would take more than {most_bytes} "
                     "bytes of memory, what is left to a file of this size"

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ...bits import EntropyError
+from ...bits import EntropyError, OverBudget
 from ...grid import ceil_div
 from ...zstd_frames import unzstd, unzstd_magicless
 from .symbols import N_TOKENS
@@ -35,14 +35,14 @@ class ZstdSource:
         tables: Of the model.
         section: The coded symbols.
         n_values: Coefficients.
-        most_bytes: That the streams may take, decoded; None for any number.
+        most_bytes: That the streams may take, decoded; 0: as many as there are.
 
     Raises:
         EntropyError: the section is damaged.
-        MemoryError: they would take more.
+        OverBudget: they would take more.
     """
 
-    def __init__(self, tables: Tables, section: bytes, n_values: int, most_bytes: int | None = None) -> None:
+    def __init__(self, tables: Tables, section: bytes, n_values: int, most_bytes: int = 0) -> None:
         counts = tables.n_streams()
         n_streams = sum(counts)
         head = 4 + int.from_bytes(section[:4], "little")
@@ -52,8 +52,8 @@ class ZstdSource:
         lengths, ends = directory[:n_streams], head + np.cumsum(directory[n_streams:])
         if lengths.sum() > 3 * n_values + MAX_PADDING:
             raise EntropyError(f"zstd streams: {lengths.sum()} bytes for {n_values} coefficients")
-        if most_bytes is not None and lengths.sum() > most_bytes:
-            raise MemoryError(f"zstd streams: {lengths.sum()} bytes, over the {most_bytes} that there are")
+        if 0 < most_bytes < lengths.sum():
+            raise OverBudget(f"zstd streams: {lengths.sum()} bytes, over the {most_bytes} that there are")
         pieces = [section[a:b] for a, b in pairwise([head, *ends.tolist()])]
         self.streams = [_stream(p, n) for p, n in zip(pieces, lengths.tolist(), strict=True)]
         self.positions = [0] * n_streams
