@@ -30,18 +30,15 @@ def decoder_script() -> str:
     return script + "\n" + asset("view/worker.js")
 
 
-def is_standard(lightmap: Lightmap) -> bool:
-    """Whether it is of the family daybasis, with the standard graph."""
+def standard_decoder(lightmap: Lightmap) -> NativeDecoder | DayBasisDecoder | None:
+    """The lightmap's decoder, where it is of the family daybasis with the standard graph."""
     decoder = lightmap.decoder
-    return isinstance(decoder, NativeDecoder | DayBasisDecoder) and decoder.frame is not None
-
-
-def has_exact_sums(lightmap: Lightmap) -> bool:
-    """Whether products of maps and matrix add up to the same in float32, whatever their order."""
-    decoder = lightmap.decoder
-    return isinstance(decoder, NativeDecoder | DayBasisDecoder) and decoder.has_exact_sums()
+    if isinstance(decoder, NativeDecoder | DayBasisDecoder) and decoder.frame is not None:
+        return decoder
+    return None
 
 
 def decodes(archive: Archive) -> bool:
     """Whether libtodpack decodes all of an archive: standard graphs of the family daybasis, sums that are exact."""
-    return all(is_standard(one) and has_exact_sums(one) for one in archive.lightmaps)
+    decoders = map(standard_decoder, archive.lightmaps)
+    return all(one is not None and one.has_exact_sums() for one in decoders)

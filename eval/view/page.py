@@ -21,7 +21,7 @@ from ..errors import EvalError
 from ..measures.metrics import bits_per_texel
 from ..report.pictures import white_of
 from ..web.page import asset, embedded_json, filled_page
-from .decoder import decoder_script, decoder_wasm, decodes, has_exact_sums, is_standard
+from .decoder import decoder_script, decoder_wasm, decodes, standard_decoder
 from .payload import PackedMaps, encode_blob, graph_section, pack_maps
 from .program import frame_program
 
@@ -115,7 +115,8 @@ def _archive_page(archive: Archive, index: int) -> Page:
 
 def _maps_page(archive: Archive, index: int) -> Page:
     path, shown = archive.container.path, archive.lightmaps[index]
-    if is_standard(shown) and not has_exact_sums(shown):
+    standard = standard_decoder(shown)
+    if standard is not None and not standard.has_exact_sums():
         raise EvalError(
             f"{path}: lightmap {shown.name}: expected numbers whose sums are exact in float32, as a browser adds them "
             "up, found larger ones"
