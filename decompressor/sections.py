@@ -16,6 +16,7 @@ from .limits import Limits
 CODECS = ("raw", "zstd", "zstd-1", "adaptive", "standard")
 DTYPES = {"u1": "<u1", "i1": "<i1", "u2": "<u2", "i2": "<i2", "i4": "<i4", "f2": "<f2", "f4": "<f4"}
 MAX_DIMENSIONS = 8
+MAX_DIMENSIONS_OF_CODEC = {"adaptive": 3, "standard": 1}  # of the others: MAX_DIMENSIONS
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ def _read_section(entry: Any, where: str, limits: Limits) -> Section:
         )
     if section.codec == "raw" and section.stored_bytes != section.decoded_bytes:
         raise InvalidSectionError(f"{where}: raw, but stored and decoded sizes differ")
+    most = MAX_DIMENSIONS_OF_CODEC.get(section.codec, MAX_DIMENSIONS)
+    if len(shape) > most:
+        raise InvalidSectionError(
+            f"{where}: expected at most {most} dimensions of the codec {section.codec}, found {len(shape)}"
+        )
     # an empty array counts as if its empty sides were 1: NumPy has no arrays of other huge sides either
     n_bytes = math.prod(max(1, n) for n in shape) * section.dtype.itemsize
     if n_bytes > limits.section_bytes:

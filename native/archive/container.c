@@ -151,9 +151,8 @@ static TodStatus unpack_items(const TodSection *section, TodBytes stored, TodAre
     const int64_t planes = section->rank > 2 ? section->shape[0] : 1;
     const size_t width = tod_item_bytes(section->type), n = (size_t)section->decoded_bytes / width;
     static const uint32_t LARGEST[] = {UINT8_MAX, INT8_MAX, UINT16_MAX, INT16_MAX, INT32_MAX, 0, 0};
-    if (section->rank > TOD_SHAPE_KEPT || n > (size_t)1 << 20)
-        return tod_fail(error, TOD_INVALID_SECTION, "section %s: expected at most 2^20 integers in three dimensions",
-                        section->name);
+    if (n > (size_t)1 << 20)
+        return tod_fail(error, TOD_INVALID_SECTION, "section %s: expected at most 2^20 integers", section->name);
     int64_t *values = tod_arena_take(scratch, n, sizeof *values);
     /* of no items, whatever its sides */
     int64_t *rests = tod_arena_take(scratch, n ? 2 * (size_t)columns + 4 : 0, sizeof *rests);

@@ -34,6 +34,11 @@ static void read_shape(TodFields *fields, TodSection *section, uint64_t *n_items
     }
 }
 
+static int32_t most_dimensions(TodCodec codec)
+{
+    return codec == TOD_CODEC_STANDARD ? 1 : codec == TOD_CODEC_ADAPTIVE ? TOD_SHAPE_KEPT : MAX_DIMENSIONS;
+}
+
 static void read_section(const TodContainer *container, TodFields *fields, TodArena *held, TodSection *section)
 {
     static const char *const CODECS[] = {"raw", "zstd", "zstd-1", "adaptive", "standard"};
@@ -58,6 +63,10 @@ static void read_section(const TodContainer *container, TodFields *fields, TodAr
     else if (section->codec == TOD_CODEC_RAW && stored != decoded)
         tod_fail(fields->error, TOD_INVALID_SECTION, "%s (%s): raw, but stored and decoded sizes differ", fields->where,
                  section->name);
+    else if (section->rank > most_dimensions(section->codec))
+        tod_fail(fields->error, TOD_INVALID_SECTION,
+                 "%s (%s): expected at most %d dimensions of the codec %s, found %d", fields->where, section->name,
+                 (int)most_dimensions(section->codec), CODECS[section->codec], (int)section->rank);
     else if (times(n_counted, tod_item_bytes(section->type)) > limits->section_bytes)
         tod_fail(fields->error, TOD_OVER_LIMIT, "%s (%s): more than the limit of %llu bytes", fields->where,
                  section->name, (unsigned long long)limits->section_bytes);

@@ -60,6 +60,16 @@ def refused(path: Path, data: bytes, kind: type[ArchiveError], words: str) -> No
             InvalidMetadataError,
             "codec: expected one of raw, zstd, zstd-1, adaptive, standard, found",
         ),
+        (
+            lambda s: s[1].update(codec="adaptive", shape=[1, 1, *s[1]["shape"]]),
+            InvalidSectionError,
+            "expected at most 3 dimensions of the codec adaptive, found 5",
+        ),
+        (
+            lambda s: s[1].update(codec="standard"),
+            InvalidSectionError,
+            "expected at most 1 dimensions of the codec standard, found 3",
+        ),
         (lambda s: s[1].update(dtype="f8"), InvalidMetadataError, "dtype: expected one of u1, i1"),
         (lambda s: s[1].update(dtype=["u1"]), InvalidMetadataError, "dtype: expected one of u1, i1"),
         (lambda s: s[1].update(offset="8"), InvalidMetadataError, "offset: expected an integer"),

@@ -72,6 +72,17 @@ def test_a_section_that_decodes_to_much_is_counted(library: Library) -> None:
     assert caught.value.status == STATUS["OVER_LIMIT"]
 
 
+@pytest.mark.parametrize(("codec", "shape"), [("adaptive", [1, 1, 1]), ("standard", [1])])
+def test_a_codec_has_its_dimensions(library: Library, codec: str, shape: list[int]) -> None:
+    """Whether or not something reads the section; Python refuses the same (tests/decompressor/test_sections.py)."""
+
+    def spoil(metadata: dict[str, Any]) -> None:
+        section = metadata["sections"][-1]
+        section.update(codec=codec, shape=[*shape, section["decoded_bytes"]], dtype="u1")
+
+    refused(library, spoiled(spoil), "INVALID_SECTION", f"at most {len(shape)} dimensions of the codec {codec}, found")
+
+
 def test_integers_of_sections_take_time(library: Library) -> None:
     """Bit by bit, in each of many tiles."""
 
