@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,15 @@ from .errors import (
     missing_package,
     require_packages,
 )
-from .files import check_output, check_outputs, check_replaced, check_suffix, make_folder, write_json, write_text
+from .files import check_output, check_outputs, check_replaced, check_suffix, make_folder, write_json
 from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
 from .hours_file import UNSIGNED
-from .hours_list import hours_text, hours_there
+from .hours_list import hours_text, list_hours, refuse_other_hours
 from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
 from .plain_text import log_to_stderr, one_line, plain_streams, shown
-from .staging import alone_in
 
 log = logging.getLogger("todpack.decompress")
 
@@ -202,7 +201,7 @@ def _decode_lightmap(
         if number % step == 0:  # first: a run that is stopped knows its own frames when it is run again, and no others
             following = dict(list(files.items())[number : number + step])
             check_replaced([out / name for name in following], overwrite=args.overwrite)
-            _list_hours(out, following, args.overwrite)
+            list_hours(out, following, args.overwrite)
         started = time.perf_counter()
         frame = decode_around(lightmap, time_h, region, "float32" if args.ema else dtype, damage)
         if args.ema:
@@ -212,19 +211,8 @@ def _decode_lightmap(
             frame = preview(frame, args.exposure or 0.0)
         mark(frame, region, damage)
         write_frame(out / file, frame, args.format)
-    _list_hours(out, files, args.overwrite)  # others may have written meanwhile what knew of no frame of ours
+    list_hours(out, files, args.overwrite)  # others may have written meanwhile what knew of no frame of ours
     return times
-
-
-def _list_hours(out: Path, files: Mapping[str, float], overwrite: bool) -> None:
-    """Write hours.txt where it is needed and not there."""
-    path = out / HOURS_FILE
-    with alone_in(out):  # another run may add its frames to the same list
-        _refuse_other_hours([out], files, overwrite)
-        text = hours_text(out, files)
-        if text is not None and not (path.is_file() and path.read_bytes() == text.encode("utf-8")):
-            check_replaced([path], overwrite=overwrite)
-            write_text(path, text)
 
 
 def _frame_files(hours: list[float], kind: str) -> dict[str, float]:
@@ -290,7 +278,7 @@ def run(args: argparse.Namespace) -> None:
         frames = [out / file for out in places.values() for file in files]
         lists = [out / HOURS_FILE for out in places.values() if hours_text(out, files) is not None]
         check_outputs([*frames, *lists, *timings], [args.archive], overwrite=args.overwrite, folders=[args.out])
-        _refuse_other_hours(places.values(), files, args.overwrite)
+        refuse_other_hours(places.values(), files, args.overwrite)
         _say_missing(args.out, frames)
         for lightmap, out in places.items():
             try:
@@ -315,28 +303,6 @@ def run(args: argparse.Namespace) -> None:
             f"{args.archive}: {len(faults)} damaged; what is whole was decoded, the rest marked or left out"
         )
     log.info("done in %.2f s", total_ms / 1e3)
-
-
-def _refuse_other_hours(folders: Iterable[Path], files: Mapping[str, float], overwrite: bool) -> None:
-    """The frame of 19.9999 h does not replace that of 19.99 h, which has its name; and no hour lies there twice.
-
-    Raises:
-        OutputError: a name is that of another hour, or an hour lies there under another name.
-    """
-    for folder in folders:
-        there = hours_there(folder)
-        others = {(Path(name).suffix, np.float32(time_h)): name for name, time_h in there.items() if name not in files}
-        for name, time_h in files.items():
-            if not overwrite and there.get(name, time_h) != time_h:
-                raise OutputError(
-                    f"{folder / name}: expected the frame of {time_h:.10g} h, found that of {there[name]:.10g} h; "
-                    "replace it by --overwrite"
-                )
-            other = others.get((Path(name).suffix, np.float32(time_h)))
-            if other is not None:
-                raise OutputError(
-                    f"{folder / other}: expected no frame of {time_h:.10g} h but {name}, found this one; move it away"
-                )
 
 
 def _say_missing(out: Path, frames: list[Path]) -> None:

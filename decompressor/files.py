@@ -22,16 +22,24 @@ NEVER_READ = (".tod", ".html", ".mp4")
 """Suffixes of outputs that may lie in a folder of inputs: no command reads them there."""
 
 
-def place_of(path: Path) -> Path:
-    """The place that a path names, by all links; `resolve` would end at a link to itself before Python 3.13.
+def refuse_missing_before_up(path: Path) -> None:
+    """Refuse a path that leaves a missing folder by "..": to the system it names nothing, until the folder is made.
 
     Raises:
-        OutputError: a folder that it leaves by ".." is not there: to the system it names nothing, and a place only once
-            the folder is made.
+        OutputError: it does.
     """
     for n, part in enumerate(path.parts):
         if part == ".." and not os.path.isdir(left := Path(*path.parts[:n])):
             raise OutputError(f"{path}: expected a folder {left} before '..', found none")
+
+
+def place_of(path: Path) -> Path:
+    """The place that a path names, by all links; `resolve` would end at a link to itself before Python 3.13.
+
+    Raises:
+        OutputError: see `refuse_missing_before_up`.
+    """
+    refuse_missing_before_up(path)
     return Path(os.path.realpath(path))
 
 
@@ -232,9 +240,9 @@ def make_folder(path: Path) -> None:
     """Create a folder and its parents if need be.
 
     Raises:
-        OutputError: it cannot be created, or a file is in its place; see `place_of` too.
+        OutputError: it cannot be created, or a file is in its place; see `refuse_missing_before_up` too.
     """
-    place_of(path)
+    refuse_missing_before_up(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:

@@ -1,12 +1,17 @@
-"""What hours.txt lists: the hours of decoded frames, where names cannot tell, and which files are our own."""
+"""The hours of decoded frames in a folder: what names and hours.txt tell, and how the list is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
+from .errors import OutputError
+from .files import check_replaced, write_text
 from .hours_file import HEADING, NAME, TABLE, UNSIGNED, hour_of_name, hour_text, listed
 from .signatures import is_earlier_output
+from .staging import alone_in
 
 DAY = 24
 
@@ -61,3 +66,45 @@ def hours_text(folder: Path, frames: Mapping[str, float]) -> str | None:
         return None
     rows = [f"{name} {hour_text(hour)}" for kind in kinds.values() for name, hour in kind.items()]
     return "\n".join([HEADING, *rows]) + "\n"
+
+
+def refuse_other_hours(folders: Iterable[Path], frames: Mapping[str, float], overwrite: bool) -> None:
+    """The frame of 19.9999 h does not replace that of 19.99 h, which has its name; and no hour lies there twice.
+
+    Raises:
+        OutputError: a name is that of another hour, or an hour lies there under another name.
+    """
+    for folder in folders:
+        there = hours_there(folder)
+        others = {(Path(name).suffix, np.float32(time_h)): name for name, time_h in there.items() if name not in frames}
+        for name, time_h in frames.items():
+            if not overwrite and there.get(name, time_h) != time_h:
+                raise OutputError(
+                    f"{folder / name}: expected the frame of {time_h:.10g} h, found that of {there[name]:.10g} h; "
+                    "replace it by --overwrite"
+                )
+            other = others.get((Path(name).suffix, np.float32(time_h)))
+            if other is not None:
+                raise OutputError(
+                    f"{folder / other}: expected no frame of {time_h:.10g} h but {name}, found this one; move it away"
+                )
+
+
+def list_hours(folder: Path, frames: Mapping[str, float], overwrite: bool) -> None:
+    """Write hours.txt where it is needed and not there.
+
+    Args:
+        folder: Of the frames.
+        frames: Hour of each, by the name of its file.
+        overwrite: Replace a list that todpack did not write.
+
+    Raises:
+        OutputError: see `refuse_other_hours` and `check_replaced`.
+    """
+    path = folder / NAME
+    with alone_in(folder):  # another run may add its frames to the same list
+        refuse_other_hours([folder], frames, overwrite)
+        text = hours_text(folder, frames)
+        if text is not None and not (path.is_file() and path.read_bytes() == text.encode("utf-8")):
+            check_replaced([path], overwrite=overwrite)
+            write_text(path, text)

@@ -34,6 +34,16 @@ def open_decoder(file: LightmapFile, model: entry.DayBasisEntry) -> NativeDecode
     return DayBasisDecoder(stored, by_graph=decoder == "onnx", instead=decoder == "native")
 
 
+def standard_decoder(decoder: object) -> NativeDecoder | DayBasisDecoder | None:
+    """The decoder of a lightmap, where it is of this family with the standard graph; else None."""
+    with importing.raw:
+        from .decoder import DayBasisDecoder
+        from .native_decoder import NativeDecoder
+    if isinstance(decoder, NativeDecoder | DayBasisDecoder) and decoder.frame is not None:
+        return decoder
+    return None
+
+
 FAMILY = Family(
     read=entry.read_entry,
     tiles=entry.tiles_of,

@@ -6,9 +6,7 @@ import re
 from importlib.resources import files
 
 from todpack.decompressor.archive import Archive
-from todpack.decompressor.daybasis.decoder import DayBasisDecoder
-from todpack.decompressor.daybasis.native_decoder import NativeDecoder
-from todpack.decompressor.lightmap import Lightmap
+from todpack.decompressor.daybasis.family import standard_decoder
 
 from ..web.page import asset
 
@@ -30,15 +28,7 @@ def decoder_script() -> str:
     return script + "\n" + asset("view/worker.js")
 
 
-def standard_decoder(lightmap: Lightmap) -> NativeDecoder | DayBasisDecoder | None:
-    """The lightmap's decoder, where it is of the family daybasis with the standard graph."""
-    decoder = lightmap.decoder
-    if isinstance(decoder, NativeDecoder | DayBasisDecoder) and decoder.frame is not None:
-        return decoder
-    return None
-
-
 def decodes(archive: Archive) -> bool:
     """Whether libtodpack decodes all of an archive: standard graphs of the family daybasis, sums that are exact."""
-    decoders = map(standard_decoder, archive.lightmaps)
+    decoders = [standard_decoder(lightmap.decoder) for lightmap in archive.lightmaps]
     return all(one is not None and one.has_exact_sums() for one in decoders)

@@ -16,12 +16,13 @@ from typing import Any
 
 from todpack.decompressor import open_archive
 from todpack.decompressor.archive import Archive
+from todpack.decompressor.daybasis.family import standard_decoder
 
 from ..errors import EvalError
 from ..measures.metrics import bits_per_texel
 from ..report.pictures import white_of
 from ..web.page import asset, embedded_json, filled_page
-from .decoder import decoder_script, decoder_wasm, decodes, standard_decoder
+from .decoder import decoder_script, decoder_wasm, decodes
 from .payload import PackedMaps, encode_blob, graph_section, pack_maps
 from .program import frame_program
 
@@ -115,7 +116,7 @@ def _archive_page(archive: Archive, index: int) -> Page:
 
 def _maps_page(archive: Archive, index: int) -> Page:
     path, shown = archive.container.path, archive.lightmaps[index]
-    standard = standard_decoder(shown)
+    standard = standard_decoder(shown.decoder)
     if standard is not None and not standard.has_exact_sums():
         raise EvalError(
             f"{path}: lightmap {shown.name}: expected numbers whose sums are exact in float32, as a browser adds them "

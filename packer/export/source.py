@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from todpack.decompressor.archive import Archive
-from todpack.decompressor.daybasis.decoder import DayBasisDecoder
+from todpack.decompressor.daybasis.family import standard_decoder
 
 from ..errors import PackError
 
@@ -97,11 +97,15 @@ def affine_day(archive: Archive, index: int) -> tuple[AffineDay, np.ndarray]:
         ArchiveError: it cannot be decoded.
     """
     lightmap, where = archive.lightmaps[index], archive.container.path
-    decoder = lightmap.decoder
-    if not isinstance(decoder, DayBasisDecoder):
+    if archive.model_type != "daybasis":
         raise PackError(f"{where}: expected the family daybasis, found {archive.model_type}")
-    if decoder.frame is None:
+    decoder = standard_decoder(lightmap.decoder)
+    if decoder is None or decoder.frame is None:
         raise PackError(f"{where}: lightmap {lightmap.name}: expected the standard frame graph, found another")
+    if not decoder.has_exact_sums():
+        raise PackError(
+            f"{where}: lightmap {lightmap.name}: expected numbers whose sums are exact in float32, found larger ones"
+        )
     affine = [decoder.affine_at(float(time_h)) for time_h in lightmap.hours]
     day = AffineDay(
         name=lightmap.name,

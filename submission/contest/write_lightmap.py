@@ -10,10 +10,9 @@ from todpack.decompressor.archive import Archive
 from todpack.decompressor.bits import unzigzag, zigzag
 from todpack.decompressor.container import Container
 from todpack.decompressor.counted_sections import CountedSections
-from todpack.decompressor.daybasis.decoder import DayBasisDecoder
 from todpack.decompressor.daybasis.entropy.stream import decode_bands
 from todpack.decompressor.daybasis.entry import CURVES, DayBasisEntry, read_entry
-from todpack.decompressor.daybasis.native_decoder import NativeDecoder
+from todpack.decompressor.daybasis.family import standard_decoder
 from todpack.decompressor.daybasis.temporal.ramps import CUBIC
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
 from todpack.decompressor.daybasis.transform.smoothing import WEIGHT_SCALE, Smoothing
@@ -63,8 +62,8 @@ def plain_bits_of(opened: Archive, index: int) -> bytes:
             f"{where}: expected linear radiance of the family daybasis, "
             f"found {archive.transfer} of {archive.model_type}"
         )
-    decoder = opened.lightmaps[index].decoder
-    if not isinstance(decoder, NativeDecoder | DayBasisDecoder) or decoder.frame is None:
+    decoder = standard_decoder(opened.lightmaps[index].decoder)
+    if decoder is None or decoder.frame is None:
         raise PackError(f"{where}: expected the standard graph of the family, found another")
     if not decoder.has_exact_sums():
         raise PackError(f"{where}: expected numbers whose sums are exact in float32, found larger ones")

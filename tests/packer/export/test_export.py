@@ -12,6 +12,7 @@ from PIL import Image
 
 import todpack
 from tests.contest_data import KEYS, make_radiance
+from tests.decompressor.forge import with_large_sums
 from tests.packer.export.conftest import GOLDEN
 from todpack.cli import main
 from todpack.decompressor import open_archive
@@ -261,3 +262,11 @@ def test_values_that_a_texture_does_not_hold_are_told(
     words = ["export", str(path), "-o", str(tmp_path / "out"), "--profile", "frames", "--texture", texture]
     assert main([*words, "--hours", "6,12"]) == 0
     assert ("% of the values cut to what it holds" in capsys.readouterr().out) is is_cut
+
+
+def test_sums_that_are_not_exact_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A shader would add up something else."""
+    path = with_large_sums(GOLDEN / "daybasis-zstd-1.0.tod", tmp_path / "large.tod")
+    assert main(["export", str(path), "-o", str(tmp_path / "out"), "--profile", "load"]) == 1
+    assert "expected numbers whose sums are exact in float32, found larger ones" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["large.tod"]
