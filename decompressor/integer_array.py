@@ -67,6 +67,8 @@ def unpack_integers(data: bytes, shape: Sequence[int]) -> NDArray[np.int64]:
     n_planes, n_rows, n_columns = planes_of(shape)
     if n_planes * n_rows * n_columns > MOST_ITEMS:
         raise EntropyError(f"expected at most {MOST_ITEMS} integers in adaptive bits, found {list(shape)}")
+    if 0 in shape:  # no integers, whatever the other sides
+        return np.zeros(shape, np.int64)
     if c_module.IS_BUILT:
         return np.frombuffer(c_module.native.unpack_integers(data, n_planes, n_rows, n_columns), np.int64).reshape(
             shape

@@ -237,7 +237,7 @@ def verify_archive(
     Raises:
         RequestError: threads is not possible.
     """
-    path = given_path(path, "path: expected that of an archive")
+    path, started = given_path(path, "path: expected that of an archive"), time.process_time()
     try:
         archive = open_archive(path, threads=threads, provider="cpu", limits=limits, any_size=True)
     except ArchiveError as error:
@@ -263,8 +263,7 @@ def verify_archive(
             message = f"expected {container.file_bytes} bytes by its header, found {container.found_bytes}"
             faults.append(Fault("file", message))
         known: set[str] = set()
-        started, allowed_s = time.process_time(), limits.seconds_for(container.counted_bytes)
-        left_s = allowed_s
+        left_s = allowed_s = limits.seconds_for(container.counted_bytes)
         for number, section in enumerate(container.sections.values()):
             say(f"section {number + 1} of {len(container.sections)}")
             fault = _section_fault(container, section, left_s)

@@ -153,6 +153,7 @@ static TodStatus unpack_items(const TodSection *section, TodBytes stored, TodAre
     static const uint32_t LARGEST[] = {UINT8_MAX, INT8_MAX, UINT16_MAX, INT16_MAX, INT32_MAX, 0, 0};
     if (n > (size_t)1 << 20)
         return tod_fail(error, TOD_INVALID_SECTION, "section %s: expected at most 2^20 integers", section->name);
+    const TodMark mark = tod_arena_mark(scratch);
     int64_t *values = tod_arena_take(scratch, n, sizeof *values);
     /* of no items, whatever its sides */
     int64_t *rests = tod_arena_take(scratch, n ? 2 * (size_t)columns + 4 : 0, sizeof *rests);
@@ -168,6 +169,7 @@ static TodStatus unpack_items(const TodSection *section, TodBytes stored, TodAre
         for (size_t byte = 0; byte < width; byte++)
             items[i * width + byte] = (uint8_t)(coded >> 8 * byte);
     }
+    tod_arena_rewind(scratch, mark);
     return TOD_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #define MAX_DIMENSIONS 8
 #define MAX_BYTES ((int64_t)1 << 62)
+#define UNPACKING_BYTES 24 /* an integer as int64_t, and its rests where all are in one row */
 
 static uint64_t times(uint64_t a, uint64_t b)
 {
@@ -106,10 +107,10 @@ static int ends_in(const char *name, const char *end)
 static void count(TodContainer *container, const TodSection *section)
 {
     const uint64_t width = tod_item_bytes(section->type), planes = width > 1 ? 2 : 1; /* and items of them */
-    container->largest = larger(container->largest, times(section->decoded_bytes, planes));
+    const uint64_t n = section->codec == TOD_CODEC_ADAPTIVE ? section->decoded_bytes / width : 0;
+    container->largest = larger(container->largest, times(section->decoded_bytes, planes) + times(n, UNPACKING_BYTES));
     if (section->codec != TOD_CODEC_ADAPTIVE)
         return;
-    const uint64_t n = section->decoded_bytes / width;
     container->most_integers = larger(container->most_integers, n);
     if (ends_in(section->name, "/coefficients") || ends_in(section->name, "/classes"))
         container->most_of_tiles = larger(container->most_of_tiles, n);

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import struct
+import zlib
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -13,8 +15,11 @@ import zstandard
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.decompressor.forge import put_together, take_apart, with_text
+from todpack.decompressor.bits import unzigzag
 from todpack.decompressor.coded_gridmlp import more_columns
 from todpack.decompressor.daybasis.transform.pyramid import build_pyramid
+from todpack.decompressor.sections import Section
+from todpack.packer.adaptive_bits import pack_integers
 from todpack.packer.archive_writer import ArchiveWriter
 from todpack.packer.daybasis.entropy.encode import encode_bands
 from todpack.packer.daybasis.graph import frame_graph
@@ -107,7 +112,17 @@ def daybasis(
     return _archive(family, entries, [i / n_hours * 23 for i in range(n_hours)], stored)
 
 
-def standard(side: int, k: int, stride: int, lightmaps: int = 1, value: int = 0) -> bytes:
+def _add_in_adaptive_bits(writer: ArchiveWriter, name: str, stream: bytes, n: int) -> None:
+    """Add a stream of coefficients as so many integers, most of them raw bits that nothing reads."""
+    kind, n_model, n_symbols, n_raw = struct.unpack("<BIII", stream[:13])
+    stream = struct.pack("<BIII", kind, n_model, n_symbols, n_raw + n - len(stream)) + stream[13:].ljust(n - 13, b"\0")
+    packed = pack_integers(unzigzag(np.frombuffer(stream, np.uint8).astype(np.int64)))
+    assert packed is not None
+    section = Section(name, "adaptive", 0, len(packed), n, np.dtype("u1"), (n,), zlib.crc32(packed))
+    writer.add_stored(name, section, packed)
+
+
+def standard(side: int, k: int, stride: int, lightmaps: int = 1, value: int = 0, n_integers: int = 0) -> bytes:
     """Large tiles of one code with the standard graph, which the native core decodes; every so many columns count."""
     valid = np.zeros((side, side), bool)
     valid[:, ::stride] = True
@@ -126,7 +141,10 @@ def standard(side: int, k: int, stride: int, lightmaps: int = 1, value: int = 0)
     writer.metadata["lightmaps"] = [{"name": f"a{index}", **size} for index in range(lightmaps)]
     for index in range(lightmaps):
         writer.add_integers(f"{index}/basis", np.zeros((k + 1, 3, 1), np.int64))
-        writer.add_bytes(f"{index}/0/coefficients", stream)
+        if n_integers:
+            _add_in_adaptive_bits(writer, f"{index}/0/coefficients", stream, n_integers)
+        else:
+            writer.add_bytes(f"{index}/0/coefficients", stream)
     return writer.to_bytes()
 
 
@@ -212,6 +230,15 @@ def _section_bombs() -> Iterator[tuple[str, bytes]]:
     for n, size in ((1, 2 << 20), (1, 16 << 20), (4, 512 << 10), (2, 1 << 20)):
         stored: list[Stored] = [(f"s{i}", np.zeros(size, np.uint8), True) for i in range(n)]
         yield f"sections {n} x {size}", _archive("daybasis", [], [0.0], stored)
+    for shape in ([0, 1 << 22], [1 << 22, 0], [1 << 24, 0, 1]):
+        metadata, blobs = take_apart(daybasis(64, 64, coded=(64, 64)))
+        section = {"name": "empty", "codec": "adaptive", "decoded_bytes": 0, "dtype": "u1", "shape": shape}
+        yield (
+            f"daybasis with no integers of {shape}",
+            put_together({**metadata, "sections": [*metadata["sections"], section]}, [*blobs, b""]),
+        )
+    for side, k in ((300, 40), (300, 64), (512, 14)):
+        yield f"standard {side} K {k} in adaptive bits", standard(side, k, 1, value=1, n_integers=800_000)
 
 
 def small_bombs() -> Iterator[tuple[str, bytes]]:

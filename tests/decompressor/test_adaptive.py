@@ -36,6 +36,13 @@ def test_bytes_of_an_array() -> None:
     assert integer_array.unpack_integers(bytes.fromhex("a8529bb4a1"), (1, 2, 4)).tolist() == values.tolist()
 
 
+@pytest.mark.usefixtures("_both")
+@pytest.mark.parametrize("shape", [(0,), (0, 1 << 24), (1 << 26, 0, 1), (1 << 24, 1, 0)])
+def test_no_integers_take_nothing(shape: tuple[int, ...]) -> None:
+    """Whatever the other sides: lists of them would take gigabytes."""
+    assert integer_array.unpack_integers(b"", shape).shape == shape
+
+
 def test_what_is_not_packed() -> None:
     assert pack_integers(np.full((2, 2), 1 << 29)) is None
     assert pack_integers(np.zeros(integer_array.MOST_ITEMS + 1, np.int64)) is None
