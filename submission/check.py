@@ -7,7 +7,6 @@ originals.
 
 from __future__ import annotations
 
-import math
 import shutil
 import tempfile
 import time
@@ -17,30 +16,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from todpack.decompressor import Archive, open_archive
 from todpack.decompressor.cli import safe_names
 from todpack.decompressor.errors import ArchiveError, TodpackError
 from todpack.decompressor.files import check_output, check_replaced, write_json
-from todpack.decompressor.hours_file import hour_of_name
 from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.decompressor.lightmap import Lightmap
 from todpack.eval.machine import cpu_name
-from todpack.eval.measures.frames import as_codes
+from todpack.eval.measures.frames import day_frames
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
 from todpack.eval.measures.score import ScoreReport, score_frames
 from todpack.frames import AS_FOUND, Day, ReadOptions, read_day
-from todpack.frames.silence import silenced
 
+from .decoded_frames import FORMATS, read_frames
 from .environment import interpreter, make_environment, run_clean
 from .errors import SubmissionError
 from .folder import check_plain, named
 from .manifest import MANIFEST_NAME, manifest_faults, read_manifest
 
 FLAT_COLOR_FACTOR = 4.0
-LEAST_WRONG_MSE = 65.0  # 30 dB: a day of one color is no reason to fault a fair reconstruction
-AGREEING_SHARE = 0.999  # of texels at most 1 code from this library's own decode
+LEAST_WRONG_SHARE = 1e-3  # of the peak's square, 30 dB: a day of one color is no reason to fault a fair reconstruction
+AGREEING_SHARE = 0.999  # of texels at most 1 code, or CLOSE_RADIANCE of the peak, from this library's own decode
+CLOSE_RADIANCE = 1e-3
 
 Say = Callable[[str], None]
 
@@ -84,10 +82,14 @@ class Rehearsal:
         }
 
 
-def _decompress(python: Path, bundle: Path, archive: str, out: Path, threads: int) -> tuple[float, list[float]]:
+def _decompress(
+    python: Path, bundle: Path, archive: str, out: Path, kind: str, threads: int
+) -> tuple[float, list[float]]:
     """Run the bundle as a grader does; returns the process's seconds and the decode time of each frame in ms."""
     timings = out.parent / "timings.json"
     command = [str(python), "-I", "decompress.py", archive, "-o", str(out), "--timings", str(timings)]
+    if kind != "png":
+        command += ["--format", kind]
     started = time.perf_counter()
     run_clean([*command, "--threads", str(threads)], "decompress.py", bundle)
     seconds = time.perf_counter() - started
@@ -98,37 +100,6 @@ def _decompress(python: Path, bundle: Path, archive: str, out: Path, threads: in
     if not frame_ms or not all(map(is_number, frame_ms)):
         raise SubmissionError("decompress.py: expected it to write the times of its frames, found none or no numbers")
     return seconds, frame_ms
-
-
-def _by_hour(file: Path) -> tuple[float, str]:
-    """tod_05.png before tod_05.90.png, which the alphabet has the other way round."""
-    hour = hour_of_name(file.name)
-    return math.inf if hour is None else hour, file.name
-
-
-def _read_frames(out: Path, day: Day, faults: list[str]) -> np.ndarray | None:
-    """(T, H, W, 3) uint8 from the written PNGs, or None with the faults noted."""
-    files = sorted(out.glob("*.png"), key=_by_hour)
-    if len(files) != day.n_frames:
-        faults.append(f"expected {day.n_frames} frames, found {len(files)}")
-        return None
-    frames = np.empty(day.radiance.shape, np.uint8)
-    expected = f"expected RGB of {day.width} x {day.height}"
-    for t, file in enumerate(files):
-        if not file.is_file():  # a pipe would be waited for
-            faults.append(f"{file.name}: {expected}, found no file")
-            return None
-        try:
-            with silenced(), Image.open(file, formats=["PNG"]) as image:
-                if (image.mode, image.size) != ("RGB", (day.width, day.height)):
-                    found = f"{image.mode} of {image.size[0]} x {image.size[1]}"
-                    faults.append(f"{file.name}: {expected}, found {found}")
-                    return None
-                frames[t] = np.asarray(image)
-        except Exception as error:  # Pillow's reader raises what a damaged file makes it stumble over
-            faults.append(f"{file.name}: {expected}, found a file that is no PNG ({type(error).__name__})")
-            return None
-    return frames
 
 
 def _found(archive: Archive, lightmap: str | None) -> Lightmap:
@@ -162,21 +133,24 @@ def _without_core(
         core.unlink()
     out = bundle.parent / "frames-without-core"
     try:
-        result.process_without_core_s, _ = _decompress(python, bundle, archive, out, result.threads)
+        result.process_without_core_s, _ = _decompress(
+            python, bundle, archive, out, FORMATS[day.transfer], result.threads
+        )
+        plain = read_frames(out / place, day)
     except SubmissionError as error:
         result.faults.append(f"without the native core: {error}")
         return
-    plain = _read_frames(out / place, day, result.faults)
-    if plain is not None and not np.array_equal(plain, frames):
+    if not np.array_equal(plain, frames):
         result.faults.append("frames: expected the same without the native core, found others")
 
 
 def _compare_with_library(archive: Path, lightmap: str | None, day: Day, frames: np.ndarray, faults: list[str]) -> None:
+    within = 1.0 if day.transfer == "srgb8" else CLOSE_RADIANCE * float(day.radiance.max(initial=0.0))
     with open_archive(archive, provider="cpu") as opened:
         stored = _found(opened, lightmap)
         for t, time_h in enumerate(day.hours):
-            difference = np.abs(stored.decode(float(time_h)).astype(np.int16) - frames[t]).max(axis=2)
-            share = float((difference <= 1).mean())
+            own = stored.decode(float(time_h), dtype=frames.dtype.name).astype(np.float32)
+            share = float((np.abs(own - frames[t]).max(axis=2) <= within).mean())
             if share < AGREEING_SHARE:
                 faults.append(
                     f"hour {time_h:g}: only {100 * share:.2f} % of texels agree with the archive's own decode"
@@ -186,11 +160,12 @@ def _compare_with_library(archive: Path, lightmap: str | None, day: Day, frames:
 def _compare_with_flat_color(day: Day, frames: np.ndarray, faults: list[str]) -> None:
     """Frames of another day decode consistently, but they miss the originals by far more than one flat color does."""
     originals = day.radiance[:, day.valid]
-    flat = float(np.square(originals - originals.mean(axis=(0, 1))).mean())
-    error = float(np.square(originals - frames[:, day.valid]).mean())
-    if error > max(FLAT_COLOR_FACTOR * flat, LEAST_WRONG_MSE):
+    peak = 255.0 if day.transfer == "srgb8" else float(originals.max(initial=0.0))
+    flat = float(np.square(originals - originals.mean(axis=(0, 1))).mean(dtype=np.float64))
+    error = float(np.square(originals - frames[:, day.valid]).mean(dtype=np.float64))
+    if error > max(FLAT_COLOR_FACTOR * flat, LEAST_WRONG_SHARE * peak**2):
         faults.append(
-            f"frames: mean squared error {error:.0f} is far over the {flat:.0f} of one flat color; "
+            f"frames: mean squared error {error:.4g} is far over the {flat:.4g} of one flat color; "
             "expected an archive of these originals"
         )
 
@@ -238,11 +213,6 @@ def check(
     day = read_day(data, lightmap=lightmap, **vars(reading))
     for warning in day.warnings:
         say(warning)
-    if day.transfer != "srgb8":
-        raise SubmissionError(
-            f"{data}: expected 8-bit frames, found {day.transfer}; previews are not scored, radiance is rehearsed by "
-            "--layout contest"
-        )
     result = Rehearsal(faults=manifest_faults(folder, manifest), threads=threads, cpu=cpu_name())
     result.bundle_bytes = sum(f["bytes"] for f in manifest["files"].values()) + (folder / MANIFEST_NAME).stat().st_size
     with tempfile.TemporaryDirectory(prefix="todpack-check-") as scratch_name:
@@ -255,24 +225,23 @@ def check(
             python = make_environment(scratch / "venv", bundle / "requirements.txt")
         say("python decompress.py")
         try:
-            result.process_s, frame_ms = _decompress(python, bundle, archive, out, threads)
+            result.process_s, frame_ms = _decompress(python, bundle, archive, out, FORMATS[day.transfer], threads)
+            result.frame_ms_median = float(np.median(frame_ms))
+            frames = read_frames(out / place, day)
         except SubmissionError as error:
             result.faults.append(str(error))
         else:
-            result.frame_ms_median = float(np.median(frame_ms))
-            frames = _read_frames(out / place, day, result.faults)
-            if frames is not None:
-                say("python decompress.py without the native core")
-                _without_core(python, bundle, archive, place, day, frames, result)
-                say("comparing and scoring the frames")
-                try:
-                    _compare_with_library(bundle / archive, lightmap, day, frames, result.faults)
-                except TodpackError as error:
-                    result.faults.append(f"{archive}: {error}")
-                _compare_with_flat_color(day, frames, result.faults)
-                result.score = score_frames(
-                    as_codes(day.radiance), frames, day.valid, day.hours,
-                    archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,
-                )  # fmt: skip
+            say("python decompress.py without the native core")
+            _without_core(python, bundle, archive, place, day, frames, result)
+            say("comparing and scoring the frames")
+            try:
+                _compare_with_library(bundle / archive, lightmap, day, frames, result.faults)
+            except TodpackError as error:
+                result.faults.append(f"{archive}: {error}")
+            _compare_with_flat_color(day, frames, result.faults)
+            result.score = score_frames(
+                day_frames(day), frames, day.valid, day.hours,
+                archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,
+            )  # fmt: skip
     write_json(report_path, result.to_json())
     return result

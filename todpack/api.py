@@ -29,8 +29,6 @@ Progress = Callable[[str, int, int], object]
 """Told of a stage of the work: its name, steps done, steps in all."""
 
 RAW_TIMES = 24
-LINEAR_STEP = 2.5
-"""Default step of linear radiance: meets the contest's best marks together on the courtyard, see docs/contest.md."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ def compress(
         from todpack.packer.dataset.compress import ENGINES
         from todpack.packer.dataset.estimate import plan_of
         from todpack.packer.dataset.job import LightmapJob
-        from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+        from todpack.packer.daybasis.config import LINEAR_STEP, DayBasisConfig, DayBasisPackOptions
         from todpack.packer.daybasis.encoder import encode_day
         from todpack.packer.daybasis.refine.refiner import refiner
     paths = str, os.PathLike

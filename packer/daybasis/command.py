@@ -11,7 +11,7 @@ import click
 from ..configuration import click_options, option_values
 from ..errors import PackError
 from ..family import Family
-from .config import DayBasisConfig, DayBasisPackOptions
+from .config import LINEAR_STEP, DayBasisConfig, DayBasisPackOptions
 
 if TYPE_CHECKING:
     from todpack.frames import TileSource
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from .encoder import Progress, Refine
     from .radiance import RadianceDomain
     from .transform.closed_form import TemporalTransform
-
-LINEAR_STEP = 2.5
-"""Meets the contest's best marks of PSNR, SSIM and LPIPS together on the courtyard, see docs/contest.md."""
 
 OPTIONS = (
     click.Option(["--q-step"], type=float, help="Quantizer step in codes.  [default: 16, linear: 2.5, or the run's]"),

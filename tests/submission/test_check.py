@@ -22,7 +22,8 @@ from todpack.decompressor.files import write_json
 from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.packer.gridmlp.pack import pack_run
 from todpack.submission.build import build
-from todpack.submission.check import Rehearsal, _by_hour, check
+from todpack.submission.check import Rehearsal, check
+from todpack.submission.decoded_frames import _by_hour
 
 PYTHON = Path(sys.executable)
 

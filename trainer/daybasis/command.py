@@ -13,7 +13,7 @@ import click
 from todpack.decompressor.errors import needs
 from todpack.frames import Day
 from todpack.packer.configuration import click_options, option_values
-from todpack.packer.daybasis.config import DayBasisConfig
+from todpack.packer.daybasis.config import LINEAR_STEP, DayBasisConfig
 from todpack.packer.daybasis.refine.config import PRESETS, RefineConfig
 from todpack.packer.daybasis.refine.refiner import Refiner, refiner
 from todpack.packer.errors import ConfigError
@@ -61,6 +61,8 @@ def train(read: Callable[[], Day], out_dir: Path, values: dict[str, Any]) -> Non
     day = read()
     if "transfer" in values and day.transfer == "srgb8":
         raise ConfigError("--transfer: an option of linear radiance, found 8-bit frames")
+    if "q_step" not in values and day.transfer == "linear":
+        config = dataclasses.replace(config, q_step=LINEAR_STEP)
     record = train_daybasis(day, config, out_dir, refine=refine, **switches)
     figures = record.figures
     of = "before rounding" if record.transfer == "srgb8" else "in the domain that is coded"
@@ -80,6 +82,8 @@ REFINE = click.Option(
 TEMPORAL_LOSS = click.Option(
     ["--temporal-loss/--no-temporal-loss"], default=None, help="Count changes of the error from hour to hour."
 )
-TRANSFORM = [option for option in click_options(DayBasisConfig) if option.name != "reweight"]  # which is of packing
+DEFAULTS = {"q_step": f"16, linear: {LINEAR_STEP}"}
+# reweighting is of packing
+TRANSFORM = [option for option in click_options(DayBasisConfig, DEFAULTS) if option.name != "reweight"]
 OPTIONS = (*TRANSFORM, REFINE, TEMPORAL_LOSS, *click_options(RefineConfig), RESUME)
 DAYBASIS = Family("daybasis", OPTIONS, train)
