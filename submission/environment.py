@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,27 +40,42 @@ def last_line(said: str) -> str:
     return ([line for line in lines if line.startswith("ERROR")] or lines[-1:] or ["no output"])[0]
 
 
-def run_clean(command: list[str], what: str, cwd: Path | None = None) -> None:
-    """Run a child process to its end.
+def _end_group(process: subprocess.Popen[str]) -> None:
+    """End a process that leads a session, and all that it has started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
+def run_clean(command: list[str], what: str, cwd: Path | None = None, temporary: Path | None = None) -> None:
+    """Run a child process to its end; what it has started ends with it.
 
     Args:
         command: Its words.
         what: Its name in messages.
         cwd: Where it runs; None is here.
+        temporary: Folder for its temporary files; None is the system's.
 
     Raises:
         SubmissionError: it cannot be run, takes more than an hour, or fails.
     """
+    variables = clean_variables() | ({} if temporary is None else {"TMPDIR": str(temporary)})
     try:
-        done = subprocess.run(
-            command, cwd=cwd, env=clean_variables(), capture_output=True, text=True, errors="backslashreplace",
-            timeout=TIMEOUT_S, check=False,
-        )  # fmt: skip
+        with subprocess.Popen(
+            command, cwd=cwd, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            errors="backslashreplace", start_new_session=True,
+        ) as process:  # fmt: skip
+            try:
+                out, err = process.communicate(timeout=TIMEOUT_S)
+            finally:
+                _end_group(process)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SubmissionError(f"{what}: cannot be run: {error}") from error
-    if done.returncode != 0:
-        said = last_line(done.stderr or done.stdout)
-        raise SubmissionError(f"{what}: expected exit code 0, found {done.returncode}: {said}")
+    if process.returncode != 0:
+        said = last_line(err or out)
+        raise SubmissionError(f"{what}: expected exit code 0, found {process.returncode}: {said}")
 
 
 def make_environment(folder: Path, requirements: Path) -> Path:
@@ -75,10 +92,10 @@ def make_environment(folder: Path, requirements: Path) -> Path:
         SubmissionError: it cannot be created, or a requirement cannot be installed.
     """
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    install = [str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)]
+    install = [str(python), "-I", "-m", "pip", "install", "--quiet", "-r", str(requirements)]
     try:
-        run_clean([sys.executable, "-m", "venv", str(folder)], "new virtual environment")
-        run_clean(install, "pip install -r requirements.txt")
+        run_clean([sys.executable, "-I", "-m", "venv", str(folder)], "new virtual environment", temporary=folder.parent)
+        run_clean(install, "pip install -r requirements.txt", temporary=folder.parent)
     except SubmissionError as error:
         hint = "without a package index, name an interpreter by --python"
         raise SubmissionError(f"{error}; {hint}") from error

@@ -28,6 +28,8 @@ MEMORY_SHARE = 0.8  # of what is free at the start
 KEPT_BYTES = 1 << 30
 """A process that did a task of more memory than this ends, so that what it does not give back is not counted twice."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+SAFE_PATH = "PYTHONSAFEPATH"
+"""Variable by which Python, from 3.11 on, does not look for modules in the current folder, where anything may lie."""
 
 
 Do = Callable[[LightmapJob, Callable[[str], object]], bytes]
@@ -116,10 +118,11 @@ def quiet_children() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _single_threads() -> Iterator[None]:
-    """One BLAS thread in the processes that are started meanwhile."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+def _workers_environment() -> Iterator[None]:
+    """For processes that are started meanwhile: one BLAS thread, and no modules of the current folder."""
+    changes = dict.fromkeys((*THREAD_VARIABLES, SAFE_PATH), "1")
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
     try:
         yield
     finally:
@@ -202,7 +205,7 @@ def run_local(
                 used = sum(worker.task.job.memory_bytes for worker in busy.values() if worker.task is not None)
                 if busy and used + waiting[0].job.memory_bytes > budget:
                     break
-                with _single_threads(), quiet_children():  # it is among the busy ones before a signal is heard
+                with _workers_environment(), quiet_children():  # it is among the busy ones before a signal is heard
                     worker = idle.pop() if idle else _Worker(do)
                     busy[worker.connection] = worker
                 attempts[waiting[0]] += 1
