@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -164,6 +164,23 @@ def _tiff_tags(path: Path) -> TiffImagePlugin.ImageFileDirectory_v2:
     return tags
 
 
+def _tiff_samples(n: int, is_rgb: bool, extra: Sequence[int], path: Path) -> tuple[int, bool]:
+    """How many of n samples are colors, and whether the next one is alpha.
+
+    Three bands that call themselves gray are colors: GDAL writes floating point so.
+
+    Raises:
+        DataError: gray with other samples than these.
+    """
+    are_alpha = [kind in (1, 2) for kind in extra]
+    n_known = 3 if is_rgb else 1
+    if not is_rgb and not any(are_alpha[:1]):
+        if n not in (1, 3, 4):
+            raise DataError(f"{path}: expected 1, 3 or 4 samples, or gray with alpha, found {n}")
+        are_alpha, n_known = are_alpha[2:], min(n, 3)
+    return n_known, any(are_alpha[:1])
+
+
 def _read_tiff(path: Path) -> Picture:
     tags = _tiff_tags(path)
     bits, kinds = tags.get(258, (1,)), tags.get(339, (1,))
@@ -181,9 +198,10 @@ def _read_tiff(path: Path) -> Picture:
     values = _decoded(path, "TIFF", imagecodecs.tiff_decode)
     if values.ndim == 3 and tags.get(284, 1) == 2:  # planes one after another
         values = values.transpose(1, 2, 0)
-    n_colors, extra = (3 if tags.get(262) == 2 else 1), tags.get(338, ())
-    has_alpha = bool(extra) and extra[0] in (1, 2)
-    values = values[..., : n_colors + has_alpha] if values.ndim == 3 else values
+    has_alpha = False
+    if values.ndim == 3:
+        n_colors, has_alpha = _tiff_samples(values.shape[2], tags.get(262) == 2, tags.get(338, ()), path)
+        values = values[..., : n_colors + has_alpha]
     return picture_of(values, has_alpha, path).upright(tags.get(ORIENTATION_TAG, 1))
 
 

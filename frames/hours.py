@@ -19,7 +19,7 @@ from todpack.decompressor.hours_file import NAME, TABLE, listed
 from .day import HOURS_PER_DAY
 from .errors import DataError
 from .hours_file import MAX_BYTES, hours_of_lines
-from .time_text import CLOCK, WHOLE, TimeText, all_times, read_time
+from .time_text import CLOCK, WHOLE, TimeText, all_times, halves, read_time
 
 USUAL_FRAMES = 24
 HOURS_NAMES = (NAME, TABLE)
@@ -69,6 +69,7 @@ def find_times(
             raise DataError(f"--first-hour: expected names that only count, found the times of {beside or '--hours'}")
         return _in_order(ordered, _given(beside or hours, ordered), beside or "--hours", ())
     named = _times_in_names(folder, files)
+    _refuse_halves(folder, files, named)
     if named is None:
         lines = [
             f"{folder}: no times are in all names, such as {ordered[0].name}; frames are in the order of their names"
@@ -91,6 +92,17 @@ def find_times(
         return times
     span = f"{len(files)} from {times.hours[0]:g} to {times.hours[-1]:g} h"
     return Times(times.files, times.hours, (f"{folder}: times are taken from the names: {span}",))
+
+
+def _refuse_halves(folder: Path, files: Sequence[Path], named: Sequence[TimeText] | None) -> None:
+    """Refuse AM and PM that were not read with the numbers: half of the frames would be half a day off."""
+    read = [""] * len(files) if named is None else [text.digits for text in named]
+    left = [halves(path.stem.replace(digits, "", 1)) for path, digits in zip(files, read, strict=True)]
+    if len(set(left)) > 1 or (named is not None and "p" in left[0] and not _consecutive(named)):
+        raise DataError(
+            f"{folder}: expected AM or PM behind the time, as in 6pm or 06_30_PM, found {files[0].name}; --hours or a "
+            "file hours.txt says the times"
+        )
 
 
 def _times_in_names(folder: Path, files: Sequence[Path]) -> list[TimeText] | None:

@@ -256,6 +256,31 @@ def test_deep_tiff_of_planes_with_alpha_or_an_extra_channel(tmp_path: Path) -> N
             np.testing.assert_array_equal(picture.alpha, expected)
 
 
+def test_bands_that_call_themselves_gray(tmp_path: Path) -> None:
+    """As GDAL writes them."""
+    pytest.importorskip("imagecodecs")
+    tifffile = pytest.importorskip("tifffile")
+    path, alpha = tmp_path / "a.tif", (GRAY > 100).astype(np.float32)[..., None]
+    bands = {"photometric": "minisblack", "planarconfig": "contig"}
+    for values, extra, has_alpha in (
+        (FLOATS, (0, 0), False),
+        (np.concatenate([FLOATS, alpha], 2), (0, 0, 2), True),
+        (np.concatenate([FLOATS, alpha], 2), (0, 0, 0), False),
+    ):
+        tifffile.imwrite(path, values, extrasamples=extra, **bands)
+        picture = read_picture(path)
+        np.testing.assert_array_equal(picture.rgb, FLOATS)
+        assert (picture.alpha is not None) == has_alpha
+    tifffile.imwrite(path, FLOATS[..., :2], extrasamples=(2,), **bands)
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture.rgb, np.repeat(FLOATS[..., :1], 3, 2))
+    assert picture.alpha is not None
+    for values, extra in ((FLOATS[..., :2], (0,)), (np.concatenate([FLOATS, FLOATS], 2), (0,) * 5)):
+        tifffile.imwrite(path, values, extrasamples=extra, **bands)
+        with pytest.raises(DataError, match=f"expected 1, 3 or 4 samples, or gray with alpha, found {values.shape[2]}"):
+            read_picture(path)
+
+
 def test_deep_tiff_faults(tmp_path: Path) -> None:
     pytest.importorskip("imagecodecs")
     tifffile = pytest.importorskip("tifffile")

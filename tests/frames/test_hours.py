@@ -39,6 +39,11 @@ OURS = [f"tod_{int(hour):02d}.png" if hour == int(hour) else f"tod_{hour:05.2f}.
         (["tod_10.00.png", "tod_10.50.png"], [10, 10.5]),
         (["0h30.png", "1h.png", "13h05.png"], [0.5, 1, 13 + 5 / 60]),
         (["12am.png", "6am.png", "12pm.png", "6-30pm.png"], [0, 6, 12, 18.5]),
+        (["tod_06_AM.png", "tod_12_PM.png", "tod_03_PM.png", "tod_05_30_pm.png"], [6, 12, 15, 17.5]),
+        (["3 P.M..png", "5-p.m..png"], [15, 17]),
+        (["01_AM.png", "01_PM.png"], [1, 13]),
+        ([f"{hour}_00_{half}M.png" for half in "AP" for hour in (12, 1, 6)], [0, 1, 6, 12, 13, 18]),
+        ([f"lm_am_{hour}.png" for hour in (6, 9, 12)], [6, 9, 12]),
         (["tod_5-30.png", "tod_6-00.png", "tod_17-45.png"], [5.5, 6, 17.75]),
         (["tod_5-00.png", "tod_5-30.png", "tod_5-45.png"], [5, 5.5, 5.75]),
         (["0000.png", "0300.png", "0530.png", "2100.png"], [0, 3, 5.5, 21]),
@@ -66,6 +71,21 @@ def test_times_in_names(names: list[str], hours: list[float]) -> None:
     np.testing.assert_allclose(at, [hour for hour, _ in by_time])
     assert len(warnings) == 1
     assert f"times are taken from the names: {len(names)} from {min(hours):g} to {max(hours):g} h" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["AM_06.png", "AM_09.png", "PM_03.png"],
+        ["PM_03.png", "PM_05.png"],
+        ["00_AM.png", "06_AM.png", "03_PM.png"],
+        ["sun_pm.png", "sun_am.png"],
+        ["pm_a.png", "am_b.png"],
+    ],
+)
+def test_halves_of_the_day_that_are_not_read(names: list[str]) -> None:
+    with pytest.raises(DataError, match="expected AM or PM behind the time, as in 6pm or 06_30_PM, found"):
+        times_of(names)
 
 
 @pytest.mark.parametrize(
