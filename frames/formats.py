@@ -98,6 +98,8 @@ def _read_8_bit(path: Path) -> Picture:
     if (depth := _png_depth(path)) > 8:  # Pillow would give the upper half of each sample
         raise DataError(f"{path}: expected 8 bits by its name, found a PNG of 16; name it .png")
     image = _opened(path)
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and max(image.tag_v2.get(258, (1,))) > 8:
+        raise DataError(f"{path}: expected 8 bits by its name, found a TIFF of more; name it .tif")
     orientation = _orientation(image, path)
     if depth in (2, 4) and image.mode == "L" and "transparency" in image.info:  # Pillow scales the samples alone
         image.info["transparency"] *= 255 // ((1 << depth) - 1)

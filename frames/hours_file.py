@@ -55,6 +55,8 @@ def hours_of_lines(lines: Sequence[str], where: object, files: Sequence[Path]) -
 
 def _fields(text: str) -> list[str]:
     separator = next((one for one in "\t;," if one in text), None)
+    if separator is None and parse_hour(text) is not None:  # 6 AM is one
+        return [text]
     fields = [field.strip().strip("\"' ") for field in text.split(separator) if field.strip()]
     if separator in ("\t", ";"):
         fields = [re.sub(r"^([0-9]+),([0-9]+)$", r"\1.\2", field) for field in fields]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from todpack.decompressor.pool import MOST_THREADS
 from todpack.frames.options import frame_options
@@ -32,6 +33,26 @@ Examples:
 @click.group("submit", epilog=EXAMPLES)
 def submit() -> None:
     """Build a submission for the graders, or rehearse its grading."""
+
+
+OF_LAYOUT = {
+    "bundle": ("lightmap", "mask", "hours", "first_hour", "encoding", "layer"),
+    "contest": ("target_psnr", "steps", "jobs", "dry_run", "scorer", "device", "seed"),
+}
+"""Options that mean something in one layout alone."""
+
+
+def _refuse_others(layout: str) -> None:
+    """Refuse options of the other layout, which would be ignored.
+
+    Raises:
+        SubmissionError: one was given.
+    """
+    context, other = click.get_current_context(), "bundle" if layout == "contest" else "contest"
+    for name in OF_LAYOUT[other]:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = name.replace("_", "-")
+            raise SubmissionError(f"--{option}: expected it with --layout {other} only")
 
 
 LAYOUT = click.option(
@@ -67,6 +88,7 @@ def build_command(
 
     In the contest's layout, SOURCE may be a dataset too: it is compressed first, into OUT.tod beside the folder.
     """
+    _refuse_others(layout)
     if layout == "contest":
         from .contest.build import build_from
 
@@ -81,8 +103,6 @@ def build_command(
         click.echo(f"{made.folder}: {made.parameter_bytes} bytes in Parameters, {made.ratio_percent:.3f} % of raw")
         click.echo(f"{made.folder}.zip; left to do: {made.folder}.checklist.md; figures: {made.folder}.facts.html")
         return
-    if target_psnr is not None or steps is not None or jobs is not None or dry_run:
-        raise SubmissionError("--target-psnr, --steps, --jobs, --dry-run: expected them with --layout contest only")
     from .build import build
 
     bundle = build(archive, out_dir, overwrite=overwrite)
@@ -96,7 +116,7 @@ def build_command(
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The original frames.")
 @frame_options
-@click.option("--lightmap", help="Which one of a level is compared and scored.  [default: the only one]")
+@click.option("--lightmap", help="bundle: which one of a level is compared and scored.  [default: the only one]")
 @click.option("--python", type=click.Path(path_type=Path), help="Use this interpreter instead of a new environment.")
 @click.option("--threads", type=click.IntRange(1, MOST_THREADS), default=2, show_default=True, help="Decoder threads.")
 @click.option("--report", type=click.Path(path_type=Path), help="Where to write report.json.  [default: beside FOLDER]")
@@ -128,14 +148,13 @@ def check_command(
     dry_run: bool,
 ) -> None:
     """Run the submission in FOLDER as a grader would, and score what it decodes against the originals."""
+    _refuse_others(layout)
     from todpack.eval.measures.perceptual import LpipsAbsent, load_lpips
 
     lpips = LpipsAbsent("left out by --no-lpips") if no_lpips else load_lpips(lpips_weights)
     if layout == "contest":
         _check_contest(folder, data, lpips, python, threads, report, as_json, scorer, device, seed, dry_run)
         return
-    if dry_run:
-        raise SubmissionError("--dry-run: expected it with --layout contest only")
     from .check import check
 
     result = check(

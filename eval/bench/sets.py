@@ -81,7 +81,8 @@ def chosen_sets(data: tuple[str, ...], more: Path | None, lightmap: str | None =
             name = Path(text).name if lightmap is None else f"{Path(text).name}/{lightmap}"
             chosen.append(BenchSet(name, Path(text), lightmap))
         else:
-            raise EvalError(f"expected a folder of frames or one of the sets {', '.join(known)}, found {text!r}")
+            names = f" or one of the sets {', '.join(known)}" if known else ""
+            raise EvalError(f"expected a folder of frames{names}, found {text!r}")
     return chosen
 
 

@@ -92,6 +92,10 @@ def _number(where: str, value: Any) -> float:
     return float(value)
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _choice(where: str, value: Any) -> Value:
     if isinstance(value, str | bool):
         return value
@@ -103,7 +107,9 @@ def _option(where: str, value: Any) -> Option:
     if isinstance(value, dict):
         if not {"low", "high"} <= set(value) <= {"low", "high", "log"}:
             _refuse(where, "low, high and perhaps log", ", ".join(sorted(value)) or "nothing")
-        low, high, log = _number(where, value["low"]), _number(where, value["high"]), bool(value.get("log", False))
+        low, high, log = _number(where, value["low"]), _number(where, value["high"]), value.get("log", False)
+        if not isinstance(log, bool):
+            _refuse(f"{where}.log", "true or false", log)
         if low > high or (log and low <= 0):
             _refuse(where, f"low <= high{', above 0 with log' if log else ''}", f"{low:g}, {high:g}")
         return Range(low, high, log, isinstance(value["low"], int) and isinstance(value["high"], int))
@@ -123,7 +129,8 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise EvalError(f"{path}: not {kind}: {error}") from error
     if not isinstance(fields, dict):
         _refuse(str(path), "an object", type(fields).__name__)
-    is_flat = kind == "JSON" and fields and not set(fields) & (set(_DEFAULTS) - {"family"})
+    beside, names = {"family", "seed"}, set(fields)  # these two mean something in either form
+    is_flat = kind == "JSON" and not names <= beside and not names & (set(_DEFAULTS) - beside)
     if is_flat:  # options of training alone, as the original recipe has them
         fields = {"family": fields.pop("family", "gridmlp"), "train": fields}
     unknown = sorted(set(fields) - set(_DEFAULTS))
@@ -144,7 +151,10 @@ def read_space(path: Path) -> Space:
         if not isinstance(fields[stage], dict):
             _refuse(f"{path}: {stage}", "a table of options", fields[stage])
         for name, value in fields[stage].items():
-            options[stage, name.replace("_", "-")] = _option(f"{path}: {stage}.{name}", value)
+            key = stage, name.replace("_", "-")
+            if key in options:
+                _refuse(f"{path}: {stage}.{name}", "each option once", "it with _ and with -")
+            options[key] = _option(f"{path}: {stage}.{name}", value)
     families, sampler, trials, score = (fields[name] for name in ("family", "sampler", "trials", "score"))
     names = families if isinstance(families, list) else [families]
     if not names or not all(isinstance(name, str) and name for name in names):
@@ -153,8 +163,10 @@ def read_space(path: Path) -> Space:
         _refuse(f"{path}: score", f"weights of {', '.join(SCORED)}", repr(score))
     if sampler not in SAMPLERS:
         _refuse(f"{path}: sampler", f"one of {', '.join(SAMPLERS)}", repr(sampler))
-    if not isinstance(trials, int) or not 1 <= trials <= MAX_TRIALS:
+    if not _is_whole(trials) or not 1 <= trials <= MAX_TRIALS:
         _refuse(f"{path}: trials", f"a whole number in 1..{MAX_TRIALS}", trials)
+    if not _is_whole(fields["seed"]):
+        _refuse(f"{path}: seed", "a whole number", fields["seed"])
     ranged = [".".join(key) for key, option in options.items() if isinstance(option, Range)]
     if sampler == "grid" and ranged:
         _refuse(f"{path}: {ranged[0]}", "choices for a grid", "a range (sampler = 'random' draws from it)")
@@ -166,7 +178,7 @@ def read_space(path: Path) -> Space:
         options=options,
         sampler=sampler,
         trials=trials,
-        seed=int(_number(f"{path}: seed", fields["seed"])),
+        seed=fields["seed"],
         score={name: _number(f"{path}: score.{name}", weight) for name, weight in score.items()},
     )
 

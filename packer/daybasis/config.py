@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from todpack.decompressor.daybasis.entry import MAX_COMPONENTS
+
 from ..configuration import check, option, to_json
 from .quantize import RD_WEIGHT
 from .radiance import TRANSFERS
@@ -31,7 +33,11 @@ class DayBasisConfig:
     )
     rotate: bool = option(True, help="Find the sparse rotation; without it the basis is the plain KLT.")
     max_components: int | None = option(
-        None, 1, 4096, of=int, help="Components at most: frames cost in proportion.  [default: as many as save bytes]"
+        None,
+        1,
+        MAX_COMPONENTS,
+        of=int,
+        help="Components at most: frames cost in proportion.  [default: as many as save bytes]",
     )
     max_classes: int = option(12, 1, 256, help="Regional rotations at most; 1: none.")
     transfer: str = option("gamma", choices=TRANSFERS, help="Domain in which linear radiance is coded.")

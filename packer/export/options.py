@@ -114,4 +114,6 @@ def check_options(
         raise PackError(f"--exposure: expected stops in -64..64, found {exposure}")
     if zstd and container != KTX2:
         raise PackError("--zstd: expected --container ktx2, which can hold compressed levels, found dds")
+    if zstd and (profile == PARTS or chosen.is_picture):
+        raise PackError(f"--zstd: expected KTX2 files, found --profile {profile} of {chosen.texture}")
     return chosen

@@ -203,9 +203,9 @@ def build_from(
         SubmissionError: options that do not go together.
     """
     if not is_contest(source):
-        if target_psnr_db is not None or steps is not None or dry_run:
+        if target_psnr_db is not None or steps is not None or n_jobs is not None or dry_run:
             raise SubmissionError(
-                f"{source}: expected a dataset for --target-psnr, --steps or --dry-run, found no config.json"
+                f"{source}: expected a dataset for --target-psnr, --steps, --jobs or --dry-run, found no config.json"
             )
         return build_contest(source, out, overwrite=overwrite)
     if target_psnr_db is not None and steps is not None:

@@ -211,6 +211,10 @@ def test_first_hour_is_for_counters() -> None:
         times_of(["1.png", "2.png"], first_hour=1, hours="1,2")
 
 
+def test_clock_times_with_a_space() -> None:
+    assert times_of(["1.png", "2.png", "3.png"], hours="6 AM, 12 PM,3 p.m.")[1] == [6, 12, 15]
+
+
 @pytest.mark.parametrize("row", ["a.png,5.9,1", "a.png;5.9;1", "a.png,5,9", "a.png 5 9"])
 def test_a_row_is_a_name_and_a_time(tmp_path: Path, row: str) -> None:
     (tmp_path / "hours.txt").write_text(f"name, hour, exposure\n{row}\nb.png 6\n")

@@ -202,3 +202,24 @@ def test_an_archive_that_is_replaced_meanwhile(
     with pytest.raises(SubmissionError, match="expected an archive that stays meanwhile, found another in its place"):
         build(path, tmp_path / "out")
     assert [one.name for one in tmp_path.iterdir()] == ["a.tod"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["build", "a.tod", "-o", "out", "--jobs", "2"], "--jobs: expected it with --layout contest only"),
+        (["check", "a", "--data", "b", "--scorer", "x.toml"], "--scorer: expected it with --layout contest only"),
+        (["check", "a", "--data", "b", "--seed", "0"], "--seed: expected it with --layout contest only"),
+        (
+            ["check", "a", "--data", "b", "--layout", "contest", "--lightmap", "L"],
+            "--lightmap: expected it with --layout bundle only",
+        ),
+        (
+            ["check", "a", "--data", "b", "--layout", "contest", "--first-hour", "1"],
+            "--first-hour: expected it with --layout bundle only",
+        ),
+    ],
+)
+def test_options_of_the_other_layout(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", *words]) == 1
+    assert capsys.readouterr().err == f"todpack: error: {message}\n"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from todpack.decompressor.daybasis.entry import MAX_COMPONENTS
 from todpack.decompressor.daybasis.transform.rotations import BLOCK
 from todpack.decompressor.grid import TileGrid
 from todpack.frames.errors import DataError
@@ -139,7 +140,8 @@ def find_transform(
     basis = basis_of_covariance(seen.covariance, seen.mean, np.ones(len(tiles.day.hours)), step, CANDIDATES)
     numbers = list(range(len(tiles))) if tiles.is_kept else sample_tiles(seen.spreads)
     share = sum(len(tiles[n].days) for n in numbers) / seen.n_valid
-    basis = worthwhile_components([tiles[n] for n in numbers], basis, step, share, config.max_components)
+    most = config.max_components or MAX_COMPONENTS
+    basis = worthwhile_components([tiles[n] for n in numbers], basis, step, share, most)
     n_components = basis.matrix.shape[1]
     if n_components > 1:
         stride = -(-sum(len(tiles[n].days) // 4 for n in numbers) // NEIGHBORHOODS) or 1

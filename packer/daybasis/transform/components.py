@@ -27,7 +27,7 @@ REST = 0.1
 
 
 def worthwhile_components(
-    tiles: Sequence[Tile], basis: TemporalBasis, q_step: float, share: float, most: int | None = None
+    tiles: Sequence[Tile], basis: TemporalBasis, q_step: float, share: float, most: int
 ) -> TemporalBasis:
     """Keep the components whose coefficients save more error than they and their column of the basis cost.
 
@@ -39,7 +39,7 @@ def worthwhile_components(
         basis: All candidates.
         q_step: Width of a bin.
         share: Of all valid texels, what lies in these tiles.
-        most: Keep at most so many, those that save most; None: all of them.
+        most: Keep at most so many, those that save most.
     """
     saved, energy = np.zeros((2, basis.matrix.shape[1]))
     for tile in tiles:
@@ -51,9 +51,8 @@ def worthwhile_components(
     loud = energy > sum(len(tile.days) for tile in tiles) * q_step**2 / LOUD
     kept = loud | (saved / share > RD_WEIGHT * ENTRY_BITS * len(basis.matrix))
     kept[0] = True
-    if most is not None:
-        ranks = np.argsort(np.argsort(np.where(kept, -saved, np.inf), kind="stable"), kind="stable")
-        kept &= ranks < most
+    ranks = np.argsort(np.argsort(np.where(kept, -saved, np.inf), kind="stable"), kind="stable")
+    kept &= ranks < most
     return TemporalBasis(basis.matrix[:, kept], basis.offset, basis.frame_weights)
 
 

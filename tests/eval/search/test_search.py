@@ -40,6 +40,12 @@ def test_a_grid_is_tried_whole(tmp_path: Path) -> None:
     assert trials[1] == Trial("daybasis", {"max-classes": 1}, {"q-step": 16, "entropy": "zstd"})
 
 
+def test_a_flat_space_may_have_seeds_of_the_training(tmp_path: Path) -> None:
+    space = read_space(write_space(tmp_path, '{"hidden": [16], "seed": [1, 2]}', "space.json"))
+    assert list(drawn_trials(space)) == [Trial("gridmlp", {"hidden": 16, "seed": seed}, {}) for seed in (1, 2)]
+    assert read_space(write_space(tmp_path, '{"family": "siren", "seed": 3}', "space.json")).seed == 3
+
+
 def test_random_draws_stay_in_range_and_repeat(tmp_path: Path) -> None:
     text = {
         "sampler": "random",
@@ -68,6 +74,13 @@ def test_random_draws_stay_in_range_and_repeat(tmp_path: Path) -> None:
         ("[score]\nbeauty = 1\n", "score: expected weights of psnr_db"),
         ("family = \n", "not TOML"),
         ("trials = 0\n", "trials: expected a whole number in 1..100000, found 0"),
+        ("trials = true\n", "trials: expected a whole number in 1..100000, found True"),
+        ("seed = 1.9\n", "seed: expected a whole number, found 1.9"),
+        (
+            'sampler = "random"\n[train]\nlr = {low = 1, high = 2, log = "no"}\n',
+            "lr.log: expected true or false, found no",
+        ),
+        ("[train]\nq_step = 8\nq-step = 9\n", "train.q-step: expected each option once, found it with _ and with -"),
     ],
 )
 def test_bad_spaces_say_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:

@@ -249,7 +249,7 @@ def test_names_too_long_for_the_layout_are_told_before_the_work(tmp_path):
 
 
 def test_options_that_do_not_go_together(archive, dataset, tmp_path):
-    with pytest.raises(SubmissionError, match="expected a dataset for --target-psnr, --steps or --dry-run"):
+    with pytest.raises(SubmissionError, match="expected a dataset for --target-psnr, --steps, --jobs or --dry-run"):
         build_from(archive, tmp_path / "x", target_psnr_db=50.0)
     with pytest.raises(SubmissionError, match="expected one of them, found both"):
         build_from(dataset, tmp_path / "x", target_psnr_db=50.0, steps=tmp_path / "tune.json")

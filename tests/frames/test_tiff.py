@@ -1,0 +1,139 @@
+"""TIFF files: deep samples, bands, planes, alpha, and damage."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from todpack.frames.errors import DataError
+from todpack.frames.formats import read_picture
+
+RNG = np.random.default_rng(0)
+CODES = RNG.integers(0, 256, (5, 7, 3)).astype(np.uint8)
+GRAY = RNG.integers(0, 256, (5, 7)).astype(np.uint8)
+DEEP = RNG.integers(0, 65536, (5, 7, 3)).astype(np.uint16)
+FLOATS = RNG.random((5, 7, 3), np.float32) * 8
+TIFF_KINDS = {
+    "float": (FLOATS, {}),
+    "half": (FLOATS.astype(np.float16), {}),
+    "double": (FLOATS.astype(np.float64), {}),
+    "deflate": (FLOATS, {"compression": "zlib", "predictor": True}),
+    "tiles": (np.tile(FLOATS, (4, 4, 1)), {"tile": (16, 16)}),
+    "big": (FLOATS, {"bigtiff": True}),
+    "big-endian": (FLOATS, {"byteorder": ">"}),
+    "codes": (DEEP, {"compression": "lzw", "predictor": True}),
+}
+
+
+@pytest.mark.parametrize("kind", TIFF_KINDS)
+def test_deep_tiff(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip("imagecodecs")
+    values, options = TIFF_KINDS[kind]
+    pytest.importorskip("tifffile").imwrite(tmp_path / "a.tif", values, photometric="rgb", **options)
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.alpha is None
+    np.testing.assert_array_equal(picture.rgb, values if kind == "codes" else values.astype(np.float32))
+
+
+def test_deep_tiff_of_planes_with_alpha_or_an_extra_channel(tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    tifffile = pytest.importorskip("tifffile")
+    alpha = (GRAY > 100).astype(np.float32)
+    planes = np.concatenate([FLOATS.transpose(2, 0, 1), alpha[None]])
+    for extra, expected in (("unassalpha", alpha), ("unspecified", None)):
+        tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", extrasamples=[extra])
+        picture = read_picture(tmp_path / "a.tif")
+        np.testing.assert_array_equal(picture.rgb, FLOATS)
+        assert (picture.alpha is None) == (expected is None)
+        if expected is not None:
+            np.testing.assert_array_equal(picture.alpha, expected)
+
+
+def test_bands_that_call_themselves_gray(tmp_path: Path) -> None:
+    """As GDAL writes them."""
+    pytest.importorskip("imagecodecs")
+    tifffile = pytest.importorskip("tifffile")
+    path, alpha = tmp_path / "a.tif", (GRAY > 100).astype(np.float32)[..., None]
+    bands = {"photometric": "minisblack", "planarconfig": "contig"}
+    for values, extra, has_alpha in (
+        (FLOATS, (0, 0), False),
+        (np.concatenate([FLOATS, alpha], 2), (0, 0, 2), True),
+        (np.concatenate([FLOATS, alpha], 2), (0, 0, 0), False),
+    ):
+        tifffile.imwrite(path, values, extrasamples=extra, **bands)
+        picture = read_picture(path)
+        np.testing.assert_array_equal(picture.rgb, FLOATS)
+        assert (picture.alpha is not None) == has_alpha
+    tifffile.imwrite(path, FLOATS[..., :2], extrasamples=(2,), **bands)
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture.rgb, np.repeat(FLOATS[..., :1], 3, 2))
+    assert picture.alpha is not None
+    for values, extra in ((FLOATS[..., :2], (0,)), (np.concatenate([FLOATS, FLOATS], 2), (0,) * 5)):
+        tifffile.imwrite(path, values, extrasamples=extra, **bands)
+        with pytest.raises(DataError, match=f"expected 1, 3 or 4 samples, or gray with alpha, found {values.shape[2]}"):
+            read_picture(path)
+
+
+def test_deep_tiff_faults(tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    tifffile = pytest.importorskip("tifffile")
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, DEEP[..., 0], photometric="miniswhite")
+    with pytest.raises(DataError, match=r"a\.tif: expected RGB or gray TIFF, found photometric interpretation 0"):
+        read_picture(path)
+    tifffile.imwrite(path, DEEP.astype(np.uint32), photometric="rgb")
+    with pytest.raises(DataError, match=r"a\.tif: expected values of uint8, uint16 or floating point, found uint32"):
+        read_picture(path)
+    tifffile.imwrite(path, DEEP, photometric="rgb")
+    path.write_bytes(path.read_bytes().replace(struct.pack("<3H", 16, 16, 16), struct.pack("<3H", 12, 12, 12)))
+    with pytest.raises(DataError, match=r"a\.tif: expected samples of 8, 16, 32 or 64 bits, found 12, 12, 12"):
+        read_picture(path)
+    tifffile.imwrite(path, FLOATS, photometric="rgb")
+    data = path.read_bytes()
+    for content in (b"", b"MM", data[:20], data[: len(data) - 100]):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"a\.tif: ") as caught:
+            read_picture(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_tiff_whose_offsets_are_no_integers(tmp_path: Path) -> None:
+    """Pillow stumbles over them with a TypeError."""
+    path = tmp_path / "a.tif"
+    Image.fromarray(CODES).save(path)
+    data = bytearray(path.read_bytes())
+    (start,) = np.frombuffer(data, "<u4", 1, 4)
+    (count,) = np.frombuffer(data, "<u2", 1, start)
+    for at in range(int(start) + 2, int(start) + 2 + 12 * int(count), 12):
+        if data[at : at + 2] == (273).to_bytes(2, "little"):
+            data[at + 2 : at + 4] = (11).to_bytes(2, "little")
+            data[at + 8 : at + 12] = np.array([8.0], "<f4").tobytes()
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.tif: ") as caught:
+        read_picture(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_tiff_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Pillow and libtiff would say more on stderr, by warnings, logs, and past Python."""
+    path = tmp_path / "a.tif"
+    codes = np.random.default_rng(1).integers(0, 255, (8, 12, 3), np.uint8)
+    Image.fromarray(codes).save(path, compression="tiff_lzw")
+    data = path.read_bytes()
+    for at in range(8, len(data), 9):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
+        with contextlib.suppress(DataError):
+            read_picture(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_16_bits_by_another_name_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("tifffile").imwrite(tmp_path / "a.tif", DEEP, photometric="rgb")
+    (tmp_path / "a.tif").rename(tmp_path / "a.bmp")
+    with pytest.raises(DataError, match=r"a\.bmp: expected 8 bits by its name, found a TIFF of more; name it \.tif"):
+        read_picture(tmp_path / "a.bmp")
