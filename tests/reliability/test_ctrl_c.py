@@ -9,12 +9,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import CONTEST_SAMPLE, REPOSITORY, SAMPLE
+from todpack import cli
+from todpack.cli import Terminated
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches processes in another way")
 
@@ -166,3 +169,26 @@ def test_decompress_tells_a_termination_from_an_interrupt(tiny_archive: Path, tm
         monkeypatch.setattr(decompressor_cli, "run", stopped)
         assert cli.main(["decompress", str(tiny_archive), "-o", str(tmp_path)]) == code
         assert capsys.readouterr().err == f"todpack: {word}\n"
+
+
+@pytest.mark.parametrize(("kind", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_a_lock_that_an_interruption_has_not_taken(
+    kind: type[KeyboardInterrupt], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`threading.Condition.wait` gives a RuntimeError where a signal comes while it takes its lock again."""
+
+    def interrupted_wait(_words: list[str]) -> int:
+        try:
+            raise kind
+        finally:
+            threading.Lock().release()
+
+    monkeypatch.setattr(cli, "_run", interrupted_wait)
+    assert cli.main([]) == code
+    assert capsys.readouterr().err in ("todpack: interrupted\n", "todpack: terminated\n")
+
+
+def test_another_runtime_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_run", lambda _words: threading.Lock().release())
+    with pytest.raises(RuntimeError, match="release unlocked lock"):
+        cli.main([])
