@@ -42,11 +42,11 @@ $(PACK_STAMP): pyproject.toml constraints.txt
 setup: $(STAMP)  ## create .venv with everything (once)
 
 submission: $(if $(filter daybasis,$(FAMILY)),$(PACK_STAMP),$(STAMP))  ## train on the sample (DATA=..., FAMILY=...), pack, bundle, rehearse the grading, print the score
-	$(BIN)/todpack train $(DATA) -o $(OUT)/run --family $(FAMILY) --overwrite
-	$(BIN)/todpack pack $(OUT)/run -o $(OUT)/lightmaps.tod
-	$(BIN)/todpack inspect $(OUT)/lightmaps.tod --image $(OUT)/noon.png
-	$(BIN)/todpack submit build $(OUT)/lightmaps.tod -o $(OUT)/submission --overwrite
-	$(BIN)/todpack submit check $(OUT)/submission --data $(DATA)
+	$(BIN)/todpack train '$(DATA)' -o '$(OUT)/run' --family $(FAMILY) --overwrite
+	$(BIN)/todpack pack '$(OUT)/run' -o '$(OUT)/lightmaps.tod'
+	$(BIN)/todpack inspect '$(OUT)/lightmaps.tod' --image '$(OUT)/noon.png'
+	$(BIN)/todpack submit build '$(OUT)/lightmaps.tod' -o '$(OUT)/submission' --overwrite
+	$(BIN)/todpack submit check '$(OUT)/submission' --data '$(DATA)'
 
 test: check  ## lint, types, and the whole test suite (or T=tests/packer: that part of it) in JOBS=2 processes
 	$(PYTEST) $(T)

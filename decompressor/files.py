@@ -52,6 +52,17 @@ def identity_of(path: Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
+def refuse_other_kinds(path: Path) -> None:
+    """Refuse a place where something else than a file is.
+
+    Raises:
+        OutputError: a folder, pipe or device is there.
+    """
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device"
+        raise OutputError(f"{path}: cannot be written: expected a file or nothing there, found {kind}")
+
+
 def check_output(path: Path) -> None:
     """Refuse a place where no file can be written, before the long work.
 
@@ -60,9 +71,7 @@ def check_output(path: Path) -> None:
             long that none is left for the file in the making.
     """
     try:
-        if path.exists() and not path.is_file():
-            kind = "a folder" if path.is_dir() else "a device"
-            raise OutputError(f"{path}: cannot be written: expected a file or nothing there, found {kind}")
+        refuse_other_kinds(path)
         if not path.parent.is_dir():
             raise OutputError(f"{path}: cannot be written: expected a folder {path.parent}, found none")
     except OSError as error:

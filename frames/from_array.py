@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from todpack.decompressor.metadata import MAX_HOURS
+
 from .day import HOURS_PER_DAY, Day
 from .errors import DataError
 from .radiance import RadianceCheck
@@ -77,14 +79,17 @@ def check_day(day: Day) -> None:
 
 
 def _check_shape(frames: np.ndarray, name: str) -> None:
-    if frames.ndim != 4 or frames.shape[3] != 3 or len(frames) < 2 or 0 in frames.shape:
-        raise DataError(f"{name}: expected an array of shape (T, H, W, 3) with T >= 2, found {frames.shape}")
+    if frames.ndim != 4 or frames.shape[3] != 3 or not 2 <= len(frames) <= MAX_HOURS or 0 in frames.shape:
+        raise DataError(
+            f"{name}: expected an array of shape (T, H, W, 3) with T in 2..{MAX_HOURS}, found {frames.shape}"
+        )
 
 
 def _check(shape: tuple[int, ...], times: np.ndarray, valid: np.ndarray) -> None:
     told = times.astype(np.float32)  # as graphs take them
     if times.shape != shape[:1] or not (np.diff(told) > 0).all() or times[0] < 0 or told[-1] >= HOURS_PER_DAY:
-        raise DataError(f"hours: expected {shape[0]} ascending hours in [0, 24), found {list(times)[:30]}")
+        found = f"{', '.join(f'{time:.9g}' for time in told[:30])}{', ...' if len(told) > 30 else ''}"
+        raise DataError(f"hours: expected {shape[0]} ascending hours in [0, 24), as float32, found {found}")
     if valid.shape != shape[1:3] or valid.dtype != np.bool_ or not valid.any():
         raise DataError(
             f"valid: expected a bool array of shape {shape[1:3]} with a valid texel, found {valid.dtype} {valid.shape}"

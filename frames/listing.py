@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from todpack.decompressor.metadata import MAX_HOURS
 from todpack.decompressor.plain_text import plain_name
 
 from .errors import DataError
@@ -116,6 +117,8 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
     files = counts[kind.name]
     if len(files) == 1:
         raise DataError(f"{folder}: expected a day of at least 2 frames (usually 24), found 1: {files[0].name}")
+    if len(files) > MAX_HOURS:
+        raise DataError(f"{folder}: expected a day of at most {MAX_HOURS} frames, found {len(files)}")
     for file in files:
         if not file.is_file():
             found = "a folder" if file.is_dir() else "a device" if file.exists() else "a link to nothing"

@@ -13,6 +13,7 @@ from .family import add_options, refuse_foreign
 from .gridmlp.command import GRIDMLP
 from .siren.command import SIREN
 
+NOON = 12.0
 FAMILIES = {family.name: family for family in (DAYBASIS, GRIDMLP, SIREN)}
 
 
@@ -70,23 +71,25 @@ Examples:
 )
 @click.argument("archive", type=click.Path(path_type=Path))
 @click.option("--image", type=click.Path(path_type=Path), help="Write a sample reconstruction (PNG).")
-@click.option("--time", "time_h", type=float, default=12.0, show_default=True, help="Hour of the sample.")
+@click.option("--time", "time_h", type=float, help="Hour of the sample.  [default: 12]")
 @click.option("--lightmap", help="Only this one, by name or number, and its sample.  [default: all; the first]")
 @click.option("--metadata", is_flag=True, help="Print metadata.json only.")
-def inspect(archive: Path, image: Path | None, time_h: float, lightmap: str | None, metadata: bool) -> None:
+def inspect(archive: Path, image: Path | None, time_h: float | None, lightmap: str | None, metadata: bool) -> None:
     """Show an archive's sections, sizes, parameters and quantization."""
     from todpack.decompressor.files import check_output, check_suffix
 
     from .inspect import describe, write_sample
 
-    if not 0.0 <= time_h < 24.0:
+    if time_h is not None and not 0.0 <= time_h < 24.0:
         raise PackError(f"--time: expected an hour in [0, 24), found {time_h:g}")
+    if time_h is not None and image is None:
+        raise PackError("--time: expected it with --image, of which it is the hour")
     if image is not None:
         check_output(image)
         check_suffix(image, ".png")
     click.echo(describe(archive, metadata_only=metadata, lightmap=lightmap))
     if image is not None:
-        write_sample(archive, image, time_h, lightmap)
+        write_sample(archive, image, NOON if time_h is None else time_h, lightmap)
 
 
 @click.command(

@@ -23,6 +23,7 @@ from todpack.decompressor.errors import ArchiveError, TodpackError
 from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.decompressor.lightmap import Lightmap
+from todpack.eval.archive import texels_line
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import day_frames
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
@@ -144,10 +145,14 @@ def _without_core(
         result.faults.append("frames: expected the same without the native core, found others")
 
 
-def _compare_with_library(archive: Path, lightmap: str | None, day: Day, frames: np.ndarray, faults: list[str]) -> None:
+def _compare_with_library(
+    archive: Path, lightmap: str | None, day: Day, frames: np.ndarray, faults: list[str], say: Say
+) -> None:
     within = 1.0 if day.transfer == "srgb8" else CLOSE_RADIANCE * float(day.radiance.max(initial=0.0))
     with open_archive(archive, provider="cpu") as opened:
         stored = _found(opened, lightmap)
+        if not np.array_equal(stored.valid, day.valid):
+            say(texels_line(stored, day))
         for t, time_h in enumerate(day.hours):
             own = stored.decode(float(time_h), dtype=frames.dtype.name).astype(np.float32)
             share = float((np.abs(own - frames[t]).max(axis=2) <= within).mean())
@@ -235,7 +240,7 @@ def check(
             _without_core(python, bundle, archive, place, day, frames, result)
             say("comparing and scoring the frames")
             try:
-                _compare_with_library(bundle / archive, lightmap, day, frames, result.faults)
+                _compare_with_library(bundle / archive, lightmap, day, frames, result.faults, say)
             except TodpackError as error:
                 result.faults.append(f"{archive}: {error}")
             _compare_with_flat_color(day, frames, result.faults)

@@ -263,3 +263,23 @@ def test_a_search_without_a_trial_that_works_fails(
     captured = capsys.readouterr()
     assert "0 trials worked" in captured.out
     assert "none of 1 trials worked" in captured.err
+
+
+def test_a_folder_in_the_place_of_results_is_told_before_the_work(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "space.toml").write_text("[pack]\nq_step = [40]\n")
+    for out, name, words in (
+        ("trials", "results.json", ["search", str(tmp_path / "space.toml"), "--data", str(tiny_day)]),
+        ("curves", "rd.json", ["eval", "rd", str(tiny_day)]),
+    ):
+        (tmp_path / out / name).mkdir(parents=True)
+        assert main([*words, "-o", str(tmp_path / out), "--no-lpips"]) == 1
+        expected = "cannot be written: expected a file or nothing there, found a folder"
+        assert capsys.readouterr().err == f"todpack: error: {tmp_path / out / name}: {expected}\n"
+        assert [path.name for path in (tmp_path / out).iterdir()] == [name]
+
+
+def test_a_time_without_an_image(tiny_archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(tiny_archive), "--time", "5"]) == 1
+    assert capsys.readouterr().err == "todpack: error: --time: expected it with --image, of which it is the hour\n"

@@ -100,6 +100,7 @@ def rd(
         exclusive_folder,
         make_folder,
         place_of,
+        refuse_other_kinds,
         write_json,
     )
     from todpack.frames.digest import frames_digest
@@ -116,6 +117,8 @@ def rd(
     chosen = with_training(chosen_sweeps(named), preset, epochs)
     require_packages("a plot", "matplotlib")
     check_outputs([out_dir / FIGURES, *plot_files(out_dir)], results_paths, overwrite=overwrite)
+    for path in (out_dir / FIGURES, *plot_files(out_dir)):
+        refuse_other_kinds(path)
     for path in results_paths:
         if place_of(path).parent == place_of(out_dir / RESULTS):
             raise EvalError(f"{path}: expected results of elsewhere, found a file where they are written to")

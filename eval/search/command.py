@@ -110,7 +110,7 @@ def search(
     finished trials of the same frames are not run again, failed ones are. A failed trial is reported and stops nothing.
     """
     from todpack.decompressor.errors import require_packages
-    from todpack.decompressor.files import check_outputs, exclusive_folder, write_json
+    from todpack.decompressor.files import check_outputs, exclusive_folder, refuse_other_kinds, write_json
     from todpack.frames.digest import frames_digest
 
     from ..errors import EvalError
@@ -130,6 +130,7 @@ def search(
         require_packages("--engine ray", "ray")
     day = options.read_frames(data_path, reading, lightmap)  # bad frames are one error, not one per trial
     check_outputs([out_dir / RESULTS], [space_path], overwrite=overwrite)
+    refuse_other_kinds(out_dir / RESULTS)
     settings = TrialSettings(
         data_path,
         reading,

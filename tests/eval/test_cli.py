@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from todpack import compress
 from todpack.cli import main
 
 
@@ -40,6 +41,20 @@ def test_score_json_holds_nothing_but_json(
     assert report["lpips_absent"] == "switched off by --no-lpips"
     assert report["archive_bytes"] == tiny_archive.stat().st_size
     assert len(report["per_hour"]) == report["frames"]
+
+
+def test_score_says_that_the_archive_has_another_mask(
+    small_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    half = np.zeros((32, 32), np.uint8)
+    half[:16] = 255
+    Image.fromarray(half).save(tmp_path / "half.png")
+    archive = tmp_path / "half.tod"
+    compress(small_day, archive, valid=tmp_path / "half.png")
+    line = "frames: the 1024 valid texels of the originals are scored, which are not the 512 of the archive"
+    for words, is_said in (([], True), (["--mask", str(tmp_path / "half.png")], False)):
+        assert main(["eval", "score", str(archive), "--data", str(small_day), "--no-lpips", *words]) == 0
+        assert (line in capsys.readouterr().err) == is_said
 
 
 def test_score_says_loudly_that_lpips_is_absent(

@@ -105,6 +105,20 @@ def test_arrays_are_looked_through_in_bands(tmp_path: Path, monkeypatch: pytest.
         FrameArrays(tmp_path / "day")
 
 
+@pytest.mark.parametrize(
+    ("n_frames", "hours", "message"),
+    [
+        (2, [12, 23.99999999], r"expected 2 ascending hours in \[0, 24\), as float32, found 12, 24$"),
+        (2, [12, 6], "found 12, 6$"),
+        (1, [12], r"expected an array of shape \(T, H, W, 3\) with T in 2..4096, found \(1, 1, 1, 3\)"),
+        (4097, None, r"with T in 2..4096, found \(4097, 1, 1, 3\)"),
+    ],
+)
+def test_times_of_an_array_that_no_archive_has(n_frames: int, hours: list[float] | None, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        day_of_array(np.ones((n_frames, 1, 1, 3), np.uint8), hours=hours)
+
+
 def test_codes_of_an_array_are_a_day_of_8_bits() -> None:
     codes = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
     day = day_of_array(codes, hours=[6, 18])
