@@ -44,7 +44,7 @@ def test_score_json_holds_nothing_but_json(
 
 
 def test_score_says_that_the_archive_has_another_mask(
-    small_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_day: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     half = np.zeros((32, 32), np.uint8)
     half[:16] = 255
@@ -54,7 +54,8 @@ def test_score_says_that_the_archive_has_another_mask(
     line = "frames: the 1024 valid texels of the originals are scored, which are not the 512 of the archive"
     for words, is_said in (([], True), (["--mask", str(tmp_path / "half.png")], False)):
         assert main(["eval", "score", str(archive), "--data", str(small_day), "--no-lpips", *words]) == 0
-        assert (line in capsys.readouterr().err) == is_said
+        assert (line in caplog.text) == is_said
+        caplog.clear()
 
 
 def test_score_says_loudly_that_lpips_is_absent(
