@@ -55,12 +55,17 @@ def write_zip(folder: Path, names: Sequence[str], zip_path: Path) -> None:
     """
 
     def write(file: BinaryIO) -> None:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
+        bundle = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9)
+        try:
             bundle.comment = ZIP_COMMENT
             for name in names:
                 entry = zipfile.ZipInfo(f"{zip_path.stem}/{name}", ZIP_DATE)
                 entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
                 bundle.writestr(entry, (folder / name).read_bytes())
+            bundle.close()
+        except BaseException:
+            bundle.fp = None  # the file is given up; ZipFile would end it, or complain of an entry that Ctrl-C cut off
+            raise
 
     write_atomic(zip_path, write)
 

@@ -196,21 +196,22 @@ def main(argv: list[str] | None = None) -> int:
 
             with plain_streams():
                 return _run(sys.argv[1:] if argv is None else argv)
-    except (KeyboardInterrupt, RuntimeError) as error:
+    except (KeyboardInterrupt, Exception) as error:
         stop = _interruption_in(error)
         if stop is None:
             raise
-        if argv is None:  # the process ends: a second Ctrl-C changes nothing
+        if argv is None:  # the process ends: a second Ctrl-C changes nothing, and nothing more is said
             import signal
 
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            sys.unraisablehook = lambda _: None
         is_terminated = isinstance(stop, Terminated)
         sys.stderr.write(f"todpack: {'terminated' if is_terminated else 'interrupted'}\n")
         return TERMINATED if is_terminated else INTERRUPTED
 
 
 def _interruption_in(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The interruption that an error is, or led to: a signal while a lock is waited for leaves none to release."""
+    """The interruption that an error is, or led to, such as a lock that a signal has left nobody to release."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error

@@ -5,12 +5,14 @@ Processes that a command has started end with it.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ import pytest
 from tests.conftest import CONTEST_SAMPLE, REPOSITORY, SAMPLE
 from todpack import cli
 from todpack.cli import Terminated
+from todpack.submission.folder import write_zip
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches processes in another way")
 
@@ -186,6 +189,24 @@ def test_a_lock_that_an_interruption_has_not_taken(
     monkeypatch.setattr(cli, "_run", interrupted_wait)
     assert cli.main([]) == code
     assert capsys.readouterr().err in ("todpack: interrupted\n", "todpack: terminated\n")
+
+
+def test_a_zip_that_an_interruption_has_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the middle of an entry, which `ZipFile` would complain of."""
+    (tmp_path / "README.md").write_text("words")
+
+    def interrupted_open(bundle: zipfile.ZipFile, *_: object, **__: object) -> None:
+        bundle._writing = True
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", interrupted_open)
+    with pytest.raises(KeyboardInterrupt):
+        write_zip(tmp_path, ["README.md"], tmp_path / "x.zip")
+    gc.collect()
+    assert capsys.readouterr().err == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
 
 def test_another_runtime_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
