@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-DATA ?= samples/courtyard
-OUT ?= out
-FAMILY ?= daybasis
+# these by the command line alone: variables of the environment may have the same names
+DATA = samples/courtyard
+OUT = out
+FAMILY = daybasis
+SETS =
+RUNS =
+T =
 FUZZ_SECONDS ?= 60
 JOBS ?= 2
-SETS ?=
 BENCH = $(if $(SETS),--sets $(SETS)) --results docs/benchmarks.json --docs docs/benchmarks.md --readme README.md --readme README.zh.md --cache $(OUT)/bench-points
 # a file of tests stays in one process, with what its tests share
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
@@ -135,5 +138,5 @@ pictures: $(STAMP)  ## make the pictures of README (from the bench) and docs/day
 	$(BIN)/python docs/make_pictures.py docs/benchmarks.json --archive $(OUT)/picture.tod --data $(DATA) --out docs
 	$(BIN)/python docs/make_daybasis_figures.py $(DATA) --out docs
 
-clean:  ## remove what the targets made, but the virtual environment
-	rm -rf $(OUT) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+clean:  ## remove out/ and caches, not the virtual environment, nor an OUT elsewhere
+	rm -rf out .pytest_cache .mypy_cache .ruff_cache build *.egg-info

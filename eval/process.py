@@ -12,16 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from todpack import child
 from todpack.decompressor.errors import OutputError
 
 from .errors import EvalError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-RUN_MODULE = (
-    "import sys; sys.path[:] = [path for path in sys.path if path]; "
-    "import runpy; del sys.argv[0]; runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
-)
-"""As `-m`, which would look for modules in the current folder first, where anything may lie."""
 
 _running: set[subprocess.Popen[str]] = set()
 _stopping = threading.Event()
@@ -58,11 +54,13 @@ def run_module(
 ) -> Finished:
     """Run a module as by `python -m MODULE WORDS`, with some more variables in its environment, and wait for it to end.
 
+    It ends with this process.
+
     Raises:
         EvalError: It failed or took too long; the message is the last line that it wrote to standard error.
         KeyboardInterrupt: It was stopped, see `stopped_together`.
     """
-    command, start = [sys.executable, "-c", RUN_MODULE, module, *words], time.perf_counter()
+    command, start = [sys.executable, "-c", child.START, str(os.getpid()), module, *words], time.perf_counter()
     variables = {**os.environ, **(environment or {})}
     with subprocess.Popen(
         command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="backslashreplace"

@@ -148,6 +148,27 @@ def test_workers_end_with_a_command_that_is_terminated(command: str, tmp_path: P
 
 
 @pytest.mark.thorough
+def test_trainings_end_with_a_search_that_is_killed(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "space.toml").write_text('family = "gridmlp"\n[train]\nepochs = [100000, 200000]\n')
+    process = subprocess.Popen(
+        [sys.executable, "-m", "todpack", "search", str(tmp_path / "space.toml"), "--data", str(SAMPLE),
+         "-o", str(tmp_path / "out"), "--num-workers", "2"],
+        cwd=REPOSITORY, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    until = time.monotonic() + 60
+    while time.monotonic() < until and len(list(tmp_path.glob("out/*/log.txt"))) < 2:
+        time.sleep(0.05)
+    assert process.poll() is None  # its trials are at work
+    process.kill()
+    process.wait(timeout=60)
+    until = time.monotonic() + 20
+    while not group_is_empty(process.pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert group_is_empty(process.pid)
+
+
+@pytest.mark.thorough
 def test_decompress_says_what_a_stopped_run_has_left_undone(tmp_path: Path) -> None:
     archive, out = REPOSITORY / "tests" / "golden" / "daybasis-zstd-1.0.tod", tmp_path / "frames"
     command = [sys.executable, SCRIPT, str(archive), "-o", str(out)]
