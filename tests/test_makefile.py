@@ -1,0 +1,38 @@
+"""What `make` would run, by its dry run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+
+
+def recipe(*words: str, **environment: str) -> list[list[str]]:
+    """The words of each command of a target."""
+    done = subprocess.run(
+        ["make", "-n", *words], cwd=REPOSITORY, env={**os.environ, **environment}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    return [shlex.split(line) for line in done.stdout.replace("\\\n", " ").splitlines() if not line.startswith("make")]
+
+
+def test_paths_with_spaces() -> None:
+    commands = [words for words in recipe("submission", "DATA=my frames", "OUT=my out") if words[0].endswith("todpack")]
+    assert [words[1] for words in commands] == ["train", "pack", "inspect", "submit", "submit"]
+    assert commands[0][2:5] == ["my frames", "-o", "my out/run"]
+    assert commands[-1][2:] == ["check", "my out/submission", "--data", "my frames"]
+
+
+def test_clean_leaves_the_folders_of_others() -> None:
+    """OUT elsewhere is the user's, and a variable of that name in the environment is somebody else's."""
+    ((command, *words),) = recipe("clean", "OUT=my results")
+    assert (command, words[:2]) == ("rm", ["-rf", "out"])
+    assert "results" not in " ".join(words)
+    assert recipe("submission", OUT="elsewhere", DATA="others") == recipe("submission")
