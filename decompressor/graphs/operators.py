@@ -23,7 +23,12 @@ def _numbers(value: Value) -> list[int]:
     return [d.c for d in value.known]
 
 
-def _axis(node: Node, rank: int, default: int | None = None) -> int:
+def axis_of(node: Node, rank: int, default: int | None = None) -> int:
+    """The attribute `axis` of a node, for a value of so many sides.
+
+    Raises:
+        InvalidGraphError: it is out of range.
+    """
     axis = node.attributes.get("axis", default)
     if not isinstance(axis, int) or not -rank <= axis < rank:
         raise InvalidGraphError(f"{node.operator}: axis out of range")
@@ -65,7 +70,7 @@ def _dequantize(node: Node, values: list[Value]) -> Value:
 
 def _concat(node: Node, values: list[Value]) -> Value:
     first = values[0]
-    axis = _axis(node, len(first.shape))
+    axis = axis_of(node, len(first.shape))
     total = 0
     for value in values:
         rest = [d for i, d in enumerate(value.shape) if i != axis]
@@ -85,7 +90,7 @@ def _concat(node: Node, values: list[Value]) -> Value:
 
 def _gather(node: Node, values: list[Value]) -> Value:
     source, indices = values
-    axis = _axis(node, len(source.shape), 0)
+    axis = axis_of(node, len(source.shape), 0)
     if not source.shape[axis].fixed:
         raise InvalidGraphError("Gather: texels stay apart; expected a side that does not depend on the run")
     return Value(source.dtype, (*source.shape[:axis], *indices.shape, *source.shape[axis + 1 :]))

@@ -16,6 +16,7 @@ from ..forks import Lock, resets
 from ..memory import MemoryAccount
 from ..pool import Pool
 from ..tile_cache import TileCache
+from .heap import HEAP
 from .session import check_model, choose_provider, run_session, start_session
 from .shapes import GraphCost, GraphInputs, as_shape
 from .wire import Graph as Nodes
@@ -194,7 +195,7 @@ class Graph:
             InvalidGraphError: the inputs do not fit, it fails, or the output is of another shape or type.
         """
         session = self.start()
-        with self._slots.next().raw:
+        with self._slots.next().raw, HEAP.room_for(self._shared.cost.run_bytes):
             values: np.ndarray = run_session(session, output, feeds, self._where)
         if values.shape != shape or values.dtype != dtype:
             raise self.invalid(f"expected {output} of shape {shape}, found {values.shape} {values.dtype}")

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InvalidGraphError
 from ..grid import ceil_div
 from .dims import Dim, Shape, Value, product
-from .operators import MAX_KNOWN, OPERATORS
+from .operators import MAX_KNOWN, OPERATORS, axis_of
 from .wire import FLOAT, FLOAT16, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
 
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
@@ -23,6 +23,8 @@ or to them."""
 PRODUCT_S, OTHER_PRODUCT_S, READ_S, MATRIX_S, PACKING_S = 1e-10, 1e-9, 2e-9, 2e-7, 1e-9
 """Of matrix products: of a multiplication in float32 and in other types, of an item that is read, of each matrix of a
 batch, and, when a session starts, of a byte of a constant that is packed."""
+MISS_S, CACHED_BYTES = 2.5e-8, 2 << 20
+"""Of what is gathered from another place of a value that no cache holds, and what one does."""
 PRODUCTS = ("MatMul", "Gemm")
 MOST_BYTES = 1 << 62
 """Of a value, so that sums of sizes stay numbers; memory has its own limit."""
@@ -142,6 +144,9 @@ def _seconds(node: Node, taken: list[Value], made: Value, run: GraphInputs) -> f
     seconds = NODE_S + VALUE_S * len(taken) + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
     if _is_half(node, taken, made):
         seconds += HALF_S * sum(run.items(value.shape) for value in (made, *taken))
+    if node.operator == "Gather" and ITEM_BYTES[made.dtype] * run.items(taken[0].shape) > CACHED_BYTES:
+        inner = taken[0].shape[axis_of(node, len(taken[0].shape), 0) + 1 :]
+        seconds += MISS_S * n_items / run.items(inner)
     if node.operator in PRODUCTS:
         side = -2 if node.attributes.get("transA") else -1
         each_s = PRODUCT_S if taken[0].dtype == FLOAT else OTHER_PRODUCT_S

@@ -181,10 +181,36 @@ def gridmlp(side: int, level: int, channels: int, *, baseline: bool = False, gro
     return _archive("gridmlp", [_lightmap("a", side, side, model)], [0.0], stored)
 
 
+def _frame_that_keeps(n_values: int, n_bytes: int) -> np.ndarray:
+    """The latents, after a run has held so many values of so many bytes, one after another and then together."""
+    rows = 512
+    constants = {
+        "u": np.arange(rows).reshape(-1, 1), "v": np.arange(n_bytes // 8 // rows).reshape(1, -1),
+        "zero": np.zeros(1, np.float32), "s": np.array([0, 0]), "e": np.array([1, 1]), "one": np.array([1, 1, 1]),
+    }  # fmt: skip
+    nodes = [helper.make_node("Cast", ["time_h"], ["t"], to=TensorProto.INT64),
+             helper.make_node("Add", ["u", "t"], ["ut"]), helper.make_node("Add", ["ut", "v"], ["b0"])]  # fmt: skip
+    nodes += [helper.make_node("Mul", [f"b{i}", "ut"], [f"b{i + 1}"]) for i in range(n_values)]
+    last = f"b{n_values}"
+    for i in reversed(range(n_values)):
+        nodes.append(helper.make_node("Add", [last, f"b{i}"], [f"s{i}"]))
+        last = f"s{i}"
+    nodes += [
+        helper.make_node("Slice", [last, "s", "e"], ["cut"]), helper.make_node("Reshape", ["cut", "one"], ["q"]),
+        helper.make_node("Cast", ["q"], ["f"], to=TensorProto.FLOAT), helper.make_node("Mul", ["f", "zero"], ["g"]),
+        helper.make_node("Add", ["z", "g"], ["rgb"]),
+    ]  # fmt: skip
+    return _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants)
+
+
 def siren(
-    side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0, hidden: int = 1, width: int | None = None
-) -> bytes:
-    """A latent map of zeros, frames after so many sines; with more hidden units they are made in smaller parts."""
+    side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0, hidden: int = 1, width: int | None = None,
+    kept: tuple[int, int] | None = None,
+) -> bytes:  # fmt: skip
+    """A latent map of zeros, frames after so many sines; with more hidden units they are made in smaller parts.
+
+    With `kept`, frames of `_frame_that_keeps`.
+    """
     graph = _graph(
         [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"]),
          helper.make_node("Add", ["p", "c"], ["z"])],
@@ -197,6 +223,8 @@ def siren(
         {"z": [dim, "h", "w"], "time_h": [1]}, RGB,
         {"i": np.zeros(3, np.int64)},
     )  # fmt: skip
+    if kept is not None:
+        frame = _frame_that_keeps(*kept)
     model = {
         "residual_mode": False, "storage": "latent", "latent_dim": dim, "f1": None, "baseline": None,
         "latent": {"rows": nodes, "columns": nodes, "bits": 8, "scales": [1] * dim, "zero_points": [0] * dim},
@@ -281,6 +309,8 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         yield f"gridmlp doubling {side}", gridmlp(side, 2, 1, grow=4)
     for side, nodes, dim in itertools.product((64, 512, 1024), (16, 256, 500, 1000), (1, 4, 16)):
         yield f"siren {side} {nodes} {dim}", siren(side, nodes, dim)
+    for kept in ((0, 30 << 20), (0, 15 << 20), (6, 3 << 20), (12, 2_000_000), (22, 990_000), (22, 250_000)):
+        yield f"siren that keeps {kept[0]} values of {kept[1]}", siren(256, 16, 3, hidden=100, kept=kept)
     yield "siren of many slow hours", siren(256, 16, 3, 2048, 14)
     yield "siren of many hours of a row", siren(1, 16, 3, 2048, width=65536)
     yield "siren of many slow texels", siren(1773, 16, 3, 1, 150, 16384)

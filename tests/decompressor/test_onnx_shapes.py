@@ -24,6 +24,7 @@ from todpack.decompressor.graphs.session import make_session, start_session
 from todpack.decompressor.graphs.shapes import (
     CONSTANT_COPIES,
     MATRIX_S,
+    MISS_S,
     NODE_S,
     PACKING_S,
     PRODUCT_S,
@@ -194,6 +195,19 @@ def test_each_matrix_of_a_batch_costs() -> None:
     data = graph_of(nodes, {"axes": np.array([3, 4])})
     cost = check_graph(data, GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
     assert cost.seconds > 4 * 64 * MATRIX_S
+
+
+def test_places_that_no_cache_holds_cost_more() -> None:
+    """A table of 4 MiB, of which single items or rows of 1024 are taken from anywhere."""
+
+    def cost(n_rows: int, n_columns: int) -> GraphCost:
+        nodes = [node("Reshape", ["z", "s"], "r"), node("Cast", ["r"], "i", to=7), node("Gather", ["t", "i"])]
+        constants = {"s": np.array([4, -1]), "t": np.zeros((n_rows, n_columns), np.float32)}
+        return check_graph(graph_of(nodes, constants), GraphInputs(Z.shapes, 1, 1024, frame_texels=1024), 512)
+
+    small, large, rows = cost(1 << 18, 1), cost(1 << 20, 1), cost(1 << 10, 1 << 10)
+    assert large.seconds == pytest.approx(small.seconds + 4 * 1024 * MISS_S)
+    assert rows.seconds < 4 * 1024 * 1024 * MISS_S / 2  # only the first item of a row lies in another place
 
 
 def test_other_types_cost_more() -> None:
