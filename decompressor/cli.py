@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from .files import check_output, check_outputs, check_replaced, check_suffix, ma
 from .frame_files import MovingAverage, preview, write_frame
 from .hours_file import NAME as HOURS_FILE
 from .hours_file import UNSIGNED
-from .hours_list import hours_text, list_hours, refuse_other_hours
+from .hours_list import hours_text, hours_there, list_hours, refuse_other_hours
 from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
@@ -280,6 +280,8 @@ def run(args: argparse.Namespace) -> None:
         check_outputs([*frames, *lists, *timings], [args.archive], overwrite=args.overwrite, folders=[args.out])
         refuse_other_hours(places.values(), files, args.overwrite)
         _say_missing(args.out, frames)
+        for out in places.values():
+            _say_left(out, files)
         for lightmap, out in places.items():
             try:
                 frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region, faults)
@@ -314,6 +316,15 @@ def _say_missing(out: Path, frames: list[Path]) -> None:
             "%s: %d of %d frames are missing, by a run that was stopped or had other hours: %s%s; all are written",
             out, len(missing), len(frames), ", ".join(missing[:MOST_NAMES]), more,
         )  # fmt: skip
+
+
+def _say_left(out: Path, files: Collection[str]) -> None:
+    """Say what another run has left, which readers take for frames of the same day."""
+    kinds = {Path(name).suffix for name in files}
+    left = [name for name in hours_there(out) if name not in files and Path(name).suffix in kinds]
+    if left:
+        more = ", ..." if len(left) > MOST_NAMES else ""
+        log.info("%s: %d frames of other runs stay: %s%s", out, len(left), ", ".join(left[:MOST_NAMES]), more)
 
 
 def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:

@@ -47,7 +47,7 @@ def _opened(path: Path) -> Image.Image:
                 raise DataError(f"{path}: cannot be read: its data end before its last row; damaged")
     except UnidentifiedImageError as error:
         kind = kind_of(path)
-        expected = "an image" if kind is None else f"a {kind.name} image"
+        expected = f"an image ({', '.join(one.name for one in KINDS)})" if kind is None else f"a {kind.name} image"
         raise DataError(f"{path}: expected {expected}, found something else (cannot be identified)") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{path}: image too large, expected frames of this size as arrays (.npy): {error}") from error

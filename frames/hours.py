@@ -23,6 +23,8 @@ from .time_text import CLOCK, WHOLE, TimeText, all_times, halves, read_time
 
 USUAL_FRAMES = 24
 HOURS_NAMES = (NAME, TABLE)
+_LEFT_OUT = re.compile(r"[_a-z]?0*[1-9][0-9]?(?![0-9])", re.IGNORECASE)
+"""What follows an hour as minutes would."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,21 @@ def find_times(
     if not _are_whole(named) or _consecutive(named) or _hours_of_wholes(named) is not None:
         ordered.sort(key=lambda path: numbers[path].value)  # a number that tells neither hour nor count orders nothing
     texts = [numbers[path] for path in ordered]
+    lines = _lines_of_rest(folder, texts) if first_hour is None else []
     if all(text.kind == WHOLE for text in texts):
         found = None if first_hour is not None else _hours_of_wholes(texts)
         if found is None:
-            return _counted(folder, ordered, first_hour, _lines_of_counters(folder, ordered, texts, first_hour))
+            lines += _lines_of_counters(folder, ordered, texts, first_hour)
+            return _counted(folder, ordered, first_hour, lines)
     elif first_hour is not None:
         raise DataError(f"--first-hour: expected names that only count, found times in them: {ordered[0].name}")
     else:
         found = [text.value for text in texts]
-    times = _in_order(ordered, found, folder, ())
+    times = _in_order(ordered, found, folder, tuple(lines))
     if np.allclose(times.hours, np.arange(len(files)) * HOURS_PER_DAY / len(files), atol=1e-6):
         return times
     span = f"{len(files)} from {times.hours[0]:g} to {times.hours[-1]:g} h"
-    return Times(times.files, times.hours, (f"{folder}: times are taken from the names: {span}",))
+    return Times(times.files, times.hours, (f"{folder}: times are taken from the names: {span}", *times.warnings))
 
 
 def _refuse_halves(folder: Path, files: Sequence[Path], named: Sequence[TimeText] | None) -> None:
@@ -128,6 +132,13 @@ def _times_in_names(folder: Path, files: Sequence[Path]) -> list[TimeText] | Non
     everywhere = [all_times(stem) for stem in stems]
     if not all(everywhere):
         return None
+    counts = [len(all_times(stem[len(shared) :])) for stem in stems]
+    if len(set(counts)) > 1 and min(counts) > 0:
+        odd = files[counts.index(max(counts))].name
+        raise DataError(
+            f"{folder}: expected as many numbers in every name, found {max(counts)} in {odd}, fewer in others; --hours "
+            "or a file hours.txt says the times"
+        )
     if len({len(texts) for texts in everywhere}) == 1:
         numbers = [list(column) for column in zip(*everywhere, strict=True)]
         unlike = [column for column in numbers if len({text.value for text in column}) == len(column)]
@@ -198,6 +209,17 @@ def _hours_of_wholes(texts: Sequence[TimeText]) -> list[float] | None:
     return None
 
 
+def _lines_of_rest(folder: Path, texts: Sequence[TimeText]) -> list[str]:
+    """What may be minutes that all frames have, behind numbers that are read as hours or counts."""
+    rest = texts[0].rest
+    if not _are_whole(texts) or len({text.rest for text in texts}) > 1 or not _LEFT_OUT.match(rest):
+        return []
+    return [
+        f"{folder}: {rest!r} behind the numbers of all names is left out; minutes are read from names such as 13h05 or "
+        "13-05 (--first-hour: the time of the first frame)"
+    ]
+
+
 def _lines_of_counters(
     folder: Path, files: Sequence[Path], texts: Sequence[TimeText], first_hour: float | None
 ) -> list[str]:
@@ -230,15 +252,36 @@ def _file_beside(folder: Path, names: Collection[str]) -> Path | None:
     """The list that counts; one that todpack wrote beside decoded frames counts for these alone."""
     places = [folder, folder.parent, *([folder.parent.parent] if folder.name == "png" else [])]
     for place in places:
-        for name in HOURS_NAMES:
-            path = place / name
+        for path in _lists_in(place):
             if path.is_file():
-                decoded = listed(place) if name == NAME else {}
-                if not decoded or (place == folder and not decoded.keys().isdisjoint(names)):
+                decoded = listed(place) if path.name == NAME else {}
+                if decoded and place == folder and not decoded.keys().isdisjoint(names):
+                    _refuse_others_than(decoded, names, path)
+                    return path
+                if not decoded:
                     return path
             elif os.path.lexists(path):
                 raise DataError(f"{path}: expected a file with a list of times, found something else or a broken link")
     return None
+
+
+def _lists_in(folder: Path) -> list[Path]:
+    """What is called a list of times in a folder, in any case, as on systems where case does not tell files apart."""
+    try:
+        there = sorted(folder.iterdir())
+    except OSError:  # a folder that may be entered but not listed
+        there = [folder / name for name in HOURS_NAMES if os.path.lexists(folder / name)]
+    return [path for name in HOURS_NAMES for path in there if path.name.lower() == name]
+
+
+def _refuse_others_than(decoded: Collection[str], names: Collection[str], path: Path) -> None:
+    """The list of decoded frames says nothing of others that lie beside them."""
+    others = sorted(set(names) - set(decoded))
+    if others:
+        raise DataError(
+            f"{path}: expected the decoded frames alone that todpack listed here, found {others[0]} beside them; move "
+            "one or the other away"
+        )
 
 
 def _given(hours: str | Path | Sequence[float] | None, files: Sequence[Path]) -> list[float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from todpack.decompressor.metadata import MAX_HOURS
 from todpack.decompressor.plain_text import plain_name
+from todpack.decompressor.signatures import is_earlier_output
 
 from .errors import DataError
 from .formats import KINDS, Kind, kind_of
@@ -126,4 +127,10 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
     others = [f"{len(found)} {name}" for name, found in counts.items() if found and name != kind.name]
     if others:
         lines.append(f"{folder}: the {len(files)} {kind.name} files are the day; {' and '.join(others)} are left out")
+    ours = [file for file in files if is_earlier_output(file)]
+    if 0 < len(ours) < len(files):
+        lines.append(
+            f"{folder}: {len(ours)} of {len(files)} frames were written by todpack, such as {ours[0].name}, the others "
+            "were not; all are the day"
+        )
     return Listing(folder, kind, tuple(files), tuple(masks), tuple(lines))

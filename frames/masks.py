@@ -62,7 +62,8 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
         DataError: unreadable, of another size, or without one valid texel.
     """
     if not os.path.isfile(path):  # which is false for a name that no system has, too
-        raise DataError(f"{path}: expected a mask image, found nothing there")
+        found = "a folder" if os.path.isdir(path) else "a link to nothing" if os.path.islink(path) else "nothing there"
+        raise DataError(f"{path}: expected a mask image, found {found}")
     if path.suffix.lower() == ".npy" and (codes := ArrayFile(path)).dtype in (np.bool_, np.int8):
         valid = codes.whole() > 0
     else:
@@ -74,7 +75,9 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
         found = f"{valid.shape[1]} x {valid.shape[0]}" if valid.ndim == 2 else str(valid.shape)
         raise DataError(f"{path}: mask must have the size of the frames: expected {width} x {height}, found {found}")
     if not valid.any():
-        raise DataError(f"{path}: expected at least one valid texel (code >= 128), found none")
+        raise DataError(
+            f"{path}: expected at least one valid texel (half of the largest code or more, as 128 of 255), found none"
+        )
     return np.ascontiguousarray(valid)
 
 
@@ -101,7 +104,7 @@ class AlphaMask:
         if alpha is None:
             self._without.append(path)
             return
-        largest = np.iinfo(alpha.dtype).max if alpha.dtype.kind == "u" else 1
+        largest = np.iinfo(alpha.dtype).max if alpha.dtype.kind == "u" and alpha.max() > 1 else 1
         self._with.append(path)
         inside = np.asarray(alpha >= largest / 2)
         if not (alpha == largest).all():

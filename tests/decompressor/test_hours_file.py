@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -256,10 +257,24 @@ def test_a_list_counts_for_decoded_frames_alone(archive: Path, tmp_path: Path) -
         if "npy" in words:
             for folder, hours in expected.items():
                 np.testing.assert_allclose(read_day(folder).hours, hours)
-    with pytest.raises(DataError, match=r"expected a time for each frame, found none for tod_00\.png"):
+    with pytest.raises(DataError, match=r"hours\.txt: expected the decoded frames alone .*, found tod_00\.png"):
         read_day(mine)
     for path in [mine / "hours.txt", *mine.glob("tod_06.00*.png"), *mine.glob("*.npy")]:
         path.unlink()
     (mine / "hours.csv").write_text("1 2 3 4 5 6")
     assert main([str(archive), "-o", str(mine), "-q", "--hours", "3", "--format", "npy"]) == 0
     np.testing.assert_allclose(read_day(mine).hours, [1, 2, 3, 4, 5, 6])
+
+
+def test_frames_of_two_runs_are_said(archive: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """By the one who writes the second, and by whoever reads them beside frames of others."""
+    out = tmp_path / "out"
+    for hours, is_said in (("3,4", False), ("8,9", True)):
+        assert main([str(archive), "-o", str(out), "--hours", hours]) == 0
+        assert (f"{out}: 2 frames of other runs stay: tod_03.png, tod_04.png" in caplog.text) == is_said
+    assert not any("written by todpack" in line for line in read_day(out).warnings)
+    shutil.copy(out / "tod_09.png", out / "tod_10.png")
+    with Image.open(out / "tod_10.png") as image:
+        image.convert("RGB").save(out / "tod_11.png")  # without our mark
+    (line,) = [line for line in read_day(out).warnings if "written by todpack" in line]
+    assert "5 of 6 frames were written by todpack, such as tod_03.png, the others were not; all are the day" in line

@@ -74,6 +74,33 @@ def test_times_in_names(names: list[str], hours: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "odd"),
+    [
+        (["tod_00.png", "tod_06.png", "tod_12_v2.png", "tod_18.png"], "2 in tod_12_v2.png, fewer in others"),
+        (["tod_0.png", "tod_5.png", "tod_5-9.png", "tod_18.png", "tod_18-1.png"], "2 in tod_"),
+    ],
+)
+def test_a_name_with_more_numbers(names: list[str], odd: str) -> None:
+    with pytest.raises(DataError, match=f"expected as many numbers in every name, found {odd}"):
+        times_of(names)
+
+
+@pytest.mark.parametrize("rest", ["_30", "m30", "p5"])
+@pytest.mark.parametrize("n", [24, 8])
+def test_what_may_be_minutes_of_all_frames(rest: str, n: int) -> None:
+    names = [f"tod_{24 * i // n:02d}{rest}.png" for i in range(n)]
+    (line,) = [line for line in times_of(names)[2] if "is left out" in line]
+    assert f"{rest!r} behind the numbers of all names is left out; minutes are read from names such as 13h05" in line
+    assert not any("left out" in line for line in times_of([name.replace(rest, "_final") for name in names])[2])
+
+
+@pytest.mark.parametrize("name", ["Hours.txt", "HOURS.CSV", "hours.TXT"])
+def test_a_list_in_any_case(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("6\n18\n")
+    assert find_times(tmp_path, [tmp_path / "a.png", tmp_path / "b.png"]).hours.tolist() == [6, 18]
+
+
+@pytest.mark.parametrize(
     "names",
     [
         ["AM_06.png", "AM_09.png", "PM_03.png"],

@@ -102,6 +102,11 @@ def test_alpha_of_0_and_255_is_the_mask(tmp_path: Path, suffix: str) -> None:
     assert day.warnings == ()
 
 
+def test_alpha_of_0_and_1_is_the_mask(tmp_path: Path) -> None:
+    day = read_day(write_frames(tmp_path / "day", VALID.astype(np.uint8)))
+    np.testing.assert_array_equal(day.valid, VALID)
+
+
 def test_partial_alpha_needs_to_be_wanted(tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "day", np.where(VALID, 140, 120).astype(np.uint8))
     with pytest.raises(DataError, match=r"tod_00\.png: expected an opaque image.*found alpha of 1.0; .*--mask alpha"):
