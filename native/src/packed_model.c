@@ -67,6 +67,8 @@ static TodStatus unpack_frequencies(Walk *walk, TodIntegers *integers, int64_t *
     for (int64_t i = 0; i < *count; i++) {
         rest = tod_adaptive_integer(&walk->coder, integers, 1 + class_of(rest), 1);
         code += rest;
+        if (code < 0 || code > UINT8_MAX)
+            return TOD_DAMAGED_FREQUENCIES;
         put(walk, code);
     }
     return TOD_OK;
@@ -221,6 +223,8 @@ TodStatus tod_unpack_model(const uint8_t *data, size_t n_bytes, int32_t n_maps, 
     int64_t rice = 0, count = USUAL_TOKENS;
     for (int32_t k = 0; k < n_maps; k++) {
         rice += tod_adaptive_integer(&walk.coder, &integers, k > 0, k > 0);
+        if (rice < 0 || rice > UINT8_MAX)
+            return TOD_DAMAGED_MODEL;
         put(&walk, rice);
     }
     tod_integers_reset(&integers);

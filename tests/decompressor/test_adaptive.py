@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,28 @@ def test_probabilities() -> None:
     assert packed_model.PROBABILITIES[128] == 32768
     assert sorted(packed_model.PROBABILITIES) == list(packed_model.PROBABILITIES)
     assert {packed_model.probability_of(odds) for odds in packed_model.LOG_ODDS.values()} == set(packed_model.LOG_ODDS)
+
+
+class _Unchecked(packed_model.ModelWalk):
+    def _put_byte(self, value: int) -> int:
+        return self._put(value)
+
+
+def test_integers_that_no_byte_holds_are_refused() -> None:
+    """Wherever a model of zeros has 300; by the native core alike."""
+    refused = 0
+    for place in range(60):
+        coder, calls = AdaptiveEncoder(), itertools.count()
+        try:
+            _Unchecked(coder, lambda: 300 * (next(calls) == place)).walk(3, 3)  # noqa: B023
+        except EntropyError:
+            continue
+        data, found = coder.finish(), []
+        for unpack in (packed_model.unpack_model, header.unpack_model):
+            try:
+                found.append(unpack(data, 3, 3))
+            except EntropyError as error:
+                found.append(b"error")
+                refused += "that no byte holds" in str(error)
+        assert found[0] == found[1], place
+    assert refused >= 3  # of the maps' low_rice

@@ -52,6 +52,11 @@ class ModelWalk:
         self.plain.append(value & 0xFF)
         return value
 
+    def _put_byte(self, value: int) -> int:
+        if not 0 <= value <= 0xFF:
+            raise EntropyError("packed model: an integer that no byte holds")
+        return self._put(value)
+
     def _starts(self, integers: Integers, last: Model, inner: list[int]) -> list[int]:
         """First classes of runs; each of `inner` is one of them."""
         count = self._tape()
@@ -85,7 +90,7 @@ class ModelWalk:
         for _ in range(count):
             kind = 1 + half_octave(abs(rest), MOST_ENERGY)
             rest = integers.integer(self._coder, kind, 1, self._tape() - code)
-            code = self._put(code + rest)
+            code = self._put_byte(code + rest)
         return count
 
     def _probability(self, integers: Integers, kind: int, predicted: int) -> int:
@@ -156,7 +161,7 @@ class ModelWalk:
         self._put(coder.bit(None, self._tape()))
         rices, rice = Integers(), 0
         for k in range(n_components):
-            rice = self._put(rice + rices.integer(coder, min(k, 1), min(k, 1), self._tape() - rice))
+            rice = self._put_byte(rice + rices.integer(coder, min(k, 1), min(k, 1), self._tape() - rice))
         self._frequencies(Integers(), USUAL_TOKENS)
         self._means(n_components, n_bands)
 
