@@ -15,7 +15,7 @@ import time
 
 START = "import sys; sys.path[:] = filter(None, sys.path); from todpack.child import main; main()"
 """What Python is given by `-c`; the first of its path is the current folder, as nothing."""
-PERIOD_S = 0.5
+PACKAGE, PERIOD_S = "todpack", 0.5
 
 
 def _end_with(parent: int) -> None:
@@ -25,7 +25,13 @@ def _end_with(parent: int) -> None:
 
 
 def main() -> None:
-    """Run the module that the arguments name."""
+    """Run the module that the arguments name, which is one of this package.
+
+    Raises:
+        ValueError: it is another one.
+    """
     _, parent, *sys.argv = sys.argv
+    if sys.argv[0].partition(".")[0] != PACKAGE:
+        raise ValueError(f"expected a module of {PACKAGE}, found {sys.argv[0]}")
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

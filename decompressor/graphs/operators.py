@@ -215,7 +215,7 @@ OPERATORS = {
     "Sin": _Operator((1, 1), {}, _elementwise, 15),
     "Slice": _Operator((3, 4), {}, _slice, 5),
     "Sub": _BINARY,
-    "Transpose": _Operator((1, 1), {"perm": tuple}, _transpose, 4),
+    "Transpose": _Operator((1, 1), {"perm": tuple}, _transpose, 8),
     "Unsqueeze": _Operator((2, 2), {}, _unsqueeze),
 }
 

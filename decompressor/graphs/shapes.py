@@ -23,8 +23,9 @@ or to them."""
 PRODUCT_S, OTHER_PRODUCT_S, READ_S, MATRIX_S, PACKING_S = 1e-10, 1e-9, 2e-9, 2e-7, 1e-9
 """Of matrix products: of a multiplication in float32 and in other types, of an item that is read, of each matrix of a
 batch, and, when a session starts, of a byte of a constant that is packed."""
-MISS_S, CACHED_BYTES = 2.5e-8, 2 << 20
-"""Of what is gathered from another place of a value that no cache holds, and what one does."""
+CACHED_BYTES, MISS_S, FAR_BYTE_S = 2 << 20, 2.5e-8, 2.5e-9
+"""What a cache holds; of a value that none does: of a place that is gathered, and of a byte that is moved."""
+MOVES = ("Concat", "Slice", "Transpose")
 PRODUCTS = ("MatMul", "Gemm")
 MOST_BYTES = 1 << 62
 """Of a value, so that sums of sizes stay numbers; memory has its own limit."""
@@ -144,7 +145,11 @@ def _seconds(node: Node, taken: list[Value], made: Value, run: GraphInputs) -> f
     seconds = NODE_S + VALUE_S * len(taken) + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
     if _is_half(node, taken, made):
         seconds += HALF_S * sum(run.items(value.shape) for value in (made, *taken))
-    if node.operator == "Gather" and ITEM_BYTES[made.dtype] * run.items(taken[0].shape) > CACHED_BYTES:
+    most_items = max(run.items(value.shape) for value in (made, *taken))
+    is_far = ITEM_BYTES[made.dtype] * most_items > CACHED_BYTES
+    if node.operator in MOVES and is_far:
+        seconds += FAR_BYTE_S * ITEM_BYTES[made.dtype] * n_items
+    if node.operator == "Gather" and is_far:
         inner = taken[0].shape[axis_of(node, len(taken[0].shape), 0) + 1 :]
         seconds += MISS_S * n_items / run.items(inner)
     if node.operator in PRODUCTS:

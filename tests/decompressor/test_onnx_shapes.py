@@ -23,6 +23,7 @@ from todpack.decompressor.graphs.runtime import MOST_WORKERS, Slots
 from todpack.decompressor.graphs.session import make_session, start_session
 from todpack.decompressor.graphs.shapes import (
     CONSTANT_COPIES,
+    FAR_BYTE_S,
     MATRIX_S,
     MISS_S,
     NODE_S,
@@ -208,6 +209,19 @@ def test_places_that_no_cache_holds_cost_more() -> None:
     small, large, rows = cost(1 << 18, 1), cost(1 << 20, 1), cost(1 << 10, 1 << 10)
     assert large.seconds == pytest.approx(small.seconds + 4 * 1024 * MISS_S)
     assert rows.seconds < 4 * 1024 * 1024 * MISS_S / 2  # only the first item of a row lies in another place
+
+
+@pytest.mark.parametrize(("kind", "n_bytes"), [(1, 4), (7, 8), (2, 1)])
+def test_items_that_move_between_places_that_no_cache_holds_cost_more(kind: int, n_bytes: int) -> None:
+    def cost(n: int) -> float:
+        nodes = [node("Reshape", ["z", "s"], "r"), node("Cast", ["r"], "c", to=kind)]
+        nodes += [node("Transpose", ["c"], perm=[1, 0])]
+        data = graph_of(nodes, {"s": np.array([4, -1])})
+        return check_graph(data, GraphInputs(Z.shapes, 1, n, run_texels=n, frame_texels=n), 512).seconds
+
+    near, far = (2 << 20) // n_bytes // 4, (4 << 20) // n_bytes // 4
+    each = [(cost(n) - cost(16)) / (n - 16) for n in (near, far)]
+    assert each[1] - each[0] == pytest.approx(4 * n_bytes * FAR_BYTE_S, rel=1e-3)
 
 
 def test_other_types_cost_more() -> None:
