@@ -20,7 +20,7 @@ from .. import options
     "Bytes, quality and times of ours and of other codecs.",
     "todpack eval peers frames",
     "todpack eval peers frames --crf 12,16,20 --distance 1 --psnr 40,42 --json",
-    "todpack eval peers frames --peers x265,svt-av1,avif --json-out peers.json",
+    "todpack eval peers frames --peers x265,svt-av1-420,avif --json-out peers.json",
     "todpack eval peers frames --peers mlp,ndgi --train-seconds 300",
     "todpack eval peers frames --peer mypackage.codec:Mine",
 )
