@@ -9,6 +9,7 @@ import numpy as np
 from .errors import OutputError
 from .files import write_atomic
 from .png import png_of
+from .staging import scratch_folder
 
 SOFTWARE = "todpack"  # in PNG and EXR files: signatures.py
 
@@ -75,11 +76,10 @@ def _write_exr(path: Path, frame: np.ndarray) -> None:
         import OpenEXR
     except ImportError as error:
         raise OutputError(f"--format exr needs OpenEXR: pip install 'todpack[exr]' ({error})") from error
-    import tempfile
 
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "software": SOFTWARE}
-    with tempfile.TemporaryDirectory(prefix="todpack-exr-") as folder:
-        made = Path(folder) / "frame.exr"
+    with scratch_folder("todpack-exr-") as folder:
+        made = folder / "frame.exr"
         try:
             OpenEXR.File(header, {"RGB": np.ascontiguousarray(frame, np.float32)}).write(str(made))
             data = made.read_bytes()

@@ -76,6 +76,23 @@ def _remove_whatever_comes(path: Path) -> None:
         raise
 
 
+@contextlib.contextmanager
+def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """A folder for temporary files, which goes with the block, also where Ctrl-C comes while it is being removed.
+
+    Args:
+        prefix: Of its name.
+        parent: Where it is made; None is the system's folder for temporary files.
+    """
+    import tempfile
+
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        yield path
+    finally:
+        _remove_whatever_comes(path)
+
+
 def remove_strays(target: Path) -> None:
     """Remove the staging paths of `target` that killed writers left."""
     with contextlib.suppress(OSError):

@@ -62,7 +62,14 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
         DataError: unreadable, of another size, or without one valid texel.
     """
     if not os.path.isfile(path):  # which is false for a name that no system has, too
-        found = "a folder" if os.path.isdir(path) else "a link to nothing" if os.path.islink(path) else "nothing there"
+        found = (
+            "a pipe or device"
+            if os.path.exists(path)
+            else "a link to nothing"
+            if path.is_symlink()
+            else "nothing there"
+        )
+        found = "a folder" if os.path.isdir(path) else found
         raise DataError(f"{path}: expected a mask image, found {found}")
     if path.suffix.lower() == ".npy" and (codes := ArrayFile(path)).dtype in (np.bool_, np.int8):
         valid = codes.whole() > 0

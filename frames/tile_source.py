@@ -72,6 +72,8 @@ class FrameArrays:
 
     def __init__(self, folder: Path, options: ReadOptions = AS_FOUND) -> None:
         listing = list_frames(folder, options.mask_file)
+        if options.layer is not None:
+            raise DataError(f"{listing.files[0]}: expected an EXR file for --layer, found one of NPY")
         times = find_times(listing.folder, listing.files, options.hours, options.first_hour)
         self._files, self._encoding = times.files, encoding_of(options.encoding)
         self._frames = [ArrayFile(file) for file in times.files]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from todpack.decompressor.json_fields import read_shallow
+from todpack.decompressor.staging import scratch_folder
 from todpack.packer.export.options import CONTAINERS, DEFAULT_TEXTURES, FRAMES, MAX_TEXTURES, PARTS, PROFILES
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def _opened(source: Path, profile: str) -> Iterator[Archive]:
     from todpack.packer.export.parts import exact_archive
     from todpack.packer.run_folder import read_run
 
-    with tempfile.TemporaryDirectory(prefix="todpack-export-") as folder:
-        stored = Path(folder) / "run.tod"
+    with scratch_folder("todpack-export-") as folder:
+        stored = folder / "run.tod"
         exact_archive(read_run(source), stored)
         with open_archive(stored) as archive:
             yield archive

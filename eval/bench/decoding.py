@@ -8,7 +8,6 @@ import math
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from todpack import decompressor
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import MissingPackageError
+from todpack.decompressor.staging import scratch_folder
 from todpack.frames import read_day
 
 from ..errors import EvalError
@@ -39,10 +39,10 @@ Put = Callable[..., None]
 def _fresh_process(path: Path, runs: int) -> tuple[float, float]:
     """Least wall and processor time, s, of `decompress.py` for one hour; what Python caches is there."""
     script = Path(decompressor.__file__).parent / "decompress.py"
-    with tempfile.TemporaryDirectory(prefix="todpack-bench-") as folder:
-        variables = {**os.environ, "PYTHONPYCACHEPREFIX": str(Path(folder) / "cache")}
+    with scratch_folder("todpack-bench-") as folder:
+        variables = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "cache")}
         variables.pop("PYTHONDONTWRITEBYTECODE", None)
-        words = [sys.executable, str(script), str(path), "-o", str(Path(folder) / "frames"), "--hours", "12", "-q"]
+        words = [sys.executable, str(script), str(path), "-o", str(folder / "frames"), "--hours", "12", "-q"]
         wall_s, cpu_s = [], []
         for _ in range(runs + 1):  # the first one fills the cache
             before, start = os.times(), time.perf_counter()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from todpack.decompressor.staging import scratch_folder
 from todpack.frames import read_day
 
 from ..errors import EvalError
@@ -52,11 +52,11 @@ def bench_families(
         data_path, lightmap=lightmap, threads=threads, lpips=False, timing=LatencySettings(opens=opens)
     )
     rows = []
-    with tempfile.TemporaryDirectory(prefix="todpack-bench-") as folder:
+    with scratch_folder("todpack-bench-") as folder:
         for done, family in enumerate(families):
             progress(done, len(families), f"train {family}")
             trial = Trial(family, (train_options or {}).get(family, {}), label=family)
-            measures = measures_of(run_trial(trial, Path(folder), settings))
+            measures = measures_of(run_trial(trial, folder, settings))
             figures = {name: measures[name] for name in ("psnr_db", "open_ms", "frame_ms", "train_s")}
             rows.append({"family": family, "archive_bytes": measures["bytes"], **figures})
     return rows

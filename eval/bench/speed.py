@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from todpack.decompressor.staging import scratch_folder
 
 from ..measures.latency import LatencySettings, measure_latency, measure_memory
 from ..process import THREAD_VARIABLES, run_module
@@ -106,8 +107,8 @@ def speed_of_set(
         rows.append(Row(measure, value, targets.get(measure), note))
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    with tempfile.TemporaryDirectory(prefix="todpack-bench-") as folder:
-        path = Path(folder) / "day.tod"
+    with scratch_folder("todpack-bench-") as folder:
+        path = folder / "day.tod"
         for refine, name in (("none", "closed form"), ("fast", "refined")):
             made = _compress(one, path, refine, settings.runs, told)
             least = f"least of {settings.runs}, whole process; processor time {made['cpu_s']:.2f} s"

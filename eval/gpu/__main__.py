@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 from todpack.decompressor.errors import TodpackError
 from todpack.decompressor.files import check_replaced, check_suffix, write_text
+from todpack.decompressor.staging import scratch_folder
 
 from ..tables import columns
 
@@ -34,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         check_suffix(args.out, ".md")
         check_replaced([args.out], overwrite=args.overwrite)
-        with tempfile.TemporaryDirectory(prefix="todpack-gpu-") as folder:
-            rows = measure("cuda", args.data, args.contest, Path(folder), Work(), lambda what: print(what, flush=True))
+        with scratch_folder("todpack-gpu-") as folder:
+            rows = measure("cuda", args.data, args.contest, folder, Work(), lambda what: print(what, flush=True))
         write_text(args.out, page("cuda", rows))
     except TodpackError as error:
         sys.stderr.write(f"todpack: error: {error}\n")

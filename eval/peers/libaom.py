@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from functools import cache
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from todpack.decompressor.errors import MissingPackageError, needs
+from todpack.decompressor.staging import scratch_folder
 
 from ..errors import EvalError
 from .peer import Encoded, Peer
@@ -64,8 +63,8 @@ def write_y4m(file: BinaryIO, frames: np.ndarray) -> None:
 
 def _encode(frames: np.ndarray, _valid: np.ndarray, level: float) -> Encoded:
     program, (height, width) = _program(), frames.shape[1:3]
-    with tempfile.TemporaryDirectory(prefix="todpack-peers-") as folder:
-        source, stored = Path(folder) / "day.y4m", Path(folder) / "day.obu"
+    with scratch_folder("todpack-peers-") as folder:
+        source, stored = folder / "day.y4m", folder / "day.obu"
         with open(source, "wb") as file:
             write_y4m(file, filled_up(frames))
         words = [program, *_OPTIONS, f"--cq-level={level:g}", "-o", str(stored), str(source)]

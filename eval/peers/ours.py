@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import cache, partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor import open_archive
+from todpack.decompressor.staging import scratch_folder
 from todpack.packer.daybasis.refine.refiner import refiner
 
 from ..archive import byte_budget
@@ -40,8 +40,8 @@ def compress(
 
 def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -> Encoded:
     refiner(refine, None)  # says what it lacks
-    with tempfile.TemporaryDirectory(prefix="todpack-peers-") as folder:
-        source, path = Path(folder) / "day", Path(folder) / "day.tod"
+    with scratch_folder("todpack-peers-") as folder:
+        source, path = folder / "day", folder / "day.tod"
         source.mkdir()
         for index, frame in enumerate(frames):
             if frames.dtype.kind == "f":
@@ -55,8 +55,8 @@ def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -
             parts = {part["kind"]: part["bytes"] for part in byte_budget(archive)}
 
     def decode() -> np.ndarray:
-        with tempfile.TemporaryDirectory(prefix="todpack-peers-") as folder:
-            path = Path(folder) / "day.tod"
+        with scratch_folder("todpack-peers-") as folder:
+            path = folder / "day.tod"
             path.write_bytes(stored)
             with open_archive(path, threads=THREADS, provider="cpu") as archive:
                 return np.stack([archive.decode(float(time_h), dtype=frames.dtype.name) for time_h in archive.hours])

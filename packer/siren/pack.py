@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from todpack.decompressor.archive import open_archive
 from todpack.decompressor.files import check_output
 from todpack.decompressor.reversible_wavelet import forward_bands
 from todpack.decompressor.siren import STORAGES
+from todpack.decompressor.staging import scratch_folder
 from todpack.frames.psnr import psnr_db
 
 from ..archive_writer import ArchiveWriter
@@ -220,8 +220,8 @@ def pack_siren(run: Run, out: Path, options: SirenPackOptions | None = None) -> 
     check_output(out)
     if options.storage != "auto":
         return _write(run, out, options)
-    with tempfile.TemporaryDirectory(prefix="todpack-pack-") as folder:
-        trials = [_write(run, Path(folder) / "trial.tod", replace(options, storage=storage)) for storage in STORAGES]
+    with scratch_folder("todpack-pack-") as folder:
+        trials = [_write(run, folder / "trial.tod", replace(options, storage=storage)) for storage in STORAGES]
     best_db = max(trial.psnr_db for trial in trials)
     chosen = min((t for t in trials if t.psnr_db >= best_db - EQUAL_DB), key=lambda trial: trial.archive_bytes)
     described = ", ".join(f"{t.storage} {t.archive_bytes} bytes at {t.psnr_db:.2f} dB" for t in trials)

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +18,7 @@ import numpy as np
 from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.decompressor.json_fields import is_number, parse_shallow
 from todpack.decompressor.plain_text import one_line
+from todpack.decompressor.staging import scratch_folder
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.contest import Scorer, measures_of, score_json
 from todpack.eval.measures.figures import Figures
@@ -307,8 +307,7 @@ def check_contest(
     result.lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None
     result.parameter_bytes, figures = parameter_bytes(folder), Figures()
     check_plain(folder)
-    with tempfile.TemporaryDirectory(prefix="todpack-contest-") as name:
-        scratch = Path(name)
+    with scratch_folder("todpack-contest-") as scratch:
         submission, without_core = scratch / "submission", scratch / "without-core"
         shutil.copytree(folder, submission)
         (scratch / "elsewhere").mkdir()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from todpack.decompressor import open_archive
 from todpack.decompressor.files import write_text
 from todpack.decompressor.json_fields import read_shallow
+from todpack.decompressor.staging import scratch_folder
 from todpack.eval.measures.figures import Figures, add_linear_frames
 from todpack.eval.measures.lpips_weights import LpipsWeights
 from todpack.frames import open_contest
@@ -137,7 +137,7 @@ class MeasureJob(LightmapJob):
         ordered = sorted(self.settings, key=lambda one: (one.transfer, one.reweight))
         prepared: dict[str, PreparedDay] = {}
         decoded: list[tuple[Setting, PlainLightmap, int]] = []
-        with tempfile.TemporaryDirectory(dir=self.scratch) as scratch, threadpool_limits(1):
+        with scratch_folder("points-", self.scratch) as scratch, threadpool_limits(1):
             for setting in ordered:
                 config = setting.config
                 if repr(config) not in prepared:
@@ -302,9 +302,9 @@ def measure_all(
     Raises:
         SubmissionError: jobs failed; the points of the others are kept.
     """
-    with tempfile.TemporaryDirectory(prefix="todpack-tune-") as scratch:
-        own = [replace(job, scratch=Path(scratch)) for job in jobs]
-        tasks = [Task(job, Path(scratch, f"{number}.json")) for number, job in enumerate(own)]
+    with scratch_folder("todpack-tune-") as scratch:
+        own = [replace(job, scratch=scratch) for job in jobs]
+        tasks = [Task(job, scratch / f"{number}.json") for number, job in enumerate(own)]
         clock = LevelClock(tasks, n_jobs)
         with ProgressLine(label, "lightmap", len(tasks), left_s=clock.left_s) as line:
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from todpack.decompressor import staging
 from todpack.decompressor.files import write_atomic
-from todpack.decompressor.staging import remove_strays, staged
+from todpack.decompressor.staging import remove_strays, scratch_folder, staged
 from todpack.packer import staging_folder
 from todpack.packer.staging_folder import put_folder, settle_folder
 
@@ -170,3 +171,22 @@ def test_a_folder_that_cannot_be_put_leaves_the_old_one(tmp_path: Path, monkeypa
         put_folder(tmp_path / "gone", tmp_path / "folder")
     assert names(tmp_path) == ["folder"]
     assert os.path.isdir(tmp_path / "folder")
+
+
+def test_a_scratch_folder_goes_whatever_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle of its removal is heard afterwards."""
+    real, calls = shutil.rmtree, []
+
+    def interrupted(path: Path) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        real(path)
+
+    with scratch_folder("todpack-test-", tmp_path) as folder:
+        (folder / "file").write_text("x")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt), scratch_folder("todpack-test-", tmp_path) as folder:
+        (folder / "file").write_text("x")
+    assert (len(calls), list(tmp_path.iterdir())) == (2, [])

@@ -116,3 +116,10 @@ def test_shapes_that_are_no_frames(tmp_path: Path) -> None:
         np.save(tmp_path / f"{t}.npy", np.zeros((4, 6, 5), np.uint8))
     with pytest.raises(DataError, match=r"0\.npy: expected an array of shape \(H, W, 3\), found \(4, 6, 5\)"):
         FrameArrays(tmp_path)
+
+
+def test_arrays_have_no_layers(tmp_path: Path) -> None:
+    for t in range(2):
+        np.save(tmp_path / f"tod_{t}.npy", np.ones((4, 4, 3), np.float32))
+    with pytest.raises(DataError, match=r"tod_0\.npy: expected an EXR file for --layer, found one of NPY"):
+        FrameArrays(tmp_path, ReadOptions(layer="foo"))

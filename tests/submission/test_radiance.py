@@ -30,9 +30,10 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("transfer", ["gamma", "linear", "log"])
 @pytest.mark.thorough
-def test_radiance_is_rehearsed(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    compress(frames, tmp_path / "day.tod")
+def test_radiance_is_rehearsed(transfer: str, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compress(frames, tmp_path / "day.tod", transfer=transfer)
     folder = build(tmp_path / "day.tod", tmp_path / "bundle").folder
     rehearse = ["submit", "check", str(folder), "--python", sys.executable, "--no-lpips", "--data"]
     assert main([*rehearse, str(frames)]) == 0

@@ -8,12 +8,12 @@ fog that hides nothing, so that a view touches more nodes than it would of a tra
 from __future__ import annotations
 
 import math
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
+
+from todpack.decompressor.staging import scratch_folder
 
 from ..config import InfNeRFConfig, InfNeRFRendererConfig
 from .lazy_fields import LazyFields
@@ -81,8 +81,8 @@ def _measure(edge: float) -> LawRow:
     stand = np.array([-0.5 * edge + 2.0, 0.0, 3.0])
     street = look_at(stand, np.array([0.5 * edge, 0.0, 0.0]), up)
     far = look_at(np.array([-1.5 * edge, 0.0, 1.5 * edge]), np.zeros(3), up)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "town.infnerf"
+    with scratch_folder("todpack-law-") as folder:
+        path = folder / "town.infnerf"
         write_model(path, config, octree, records.float())
         renderer = InfNeRFRenderer.from_checkpoint(path, InfNeRFRendererConfig(WIDTH, HEIGHT), torch.device("cpu"))
         renderer.render_image(street, camera)
