@@ -242,7 +242,7 @@ def _stored_inputs(sections: CountedSections, index: int, entry: GridMlpEntry) -
         values = _values(sections, f"{index}/hash/{level}", table, *quant)
         if entry.hashing.probes > 1:  # a dense grid for the graph
             entries = _entries(sections, f"{index}/index/{level}", entry.hashing, level_shape)
-            feeds[f"grid_{level}"] = values[:, entries]
+            feeds[f"grid_{level}"] = np.take(values, entries, axis=1)  # in order: a runtime copies what is not
             continue
         feeds[f"grid_{level}"] = values
         if entry.hashing.merge == "learned":

@@ -304,6 +304,8 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         yield f"gridmlp {side} {level} {channels}", gridmlp(side, level, channels)
     for level, channels in itertools.product((256, 700, 1024, 4096), (1, 16, 256)):
         yield f"gridmlp probes {level} {channels}", gridmlp(64, level, channels, probes=2)
+    for level, channels in ((373, 100), (240, 240)):
+        yield f"gridmlp probes {level} {channels} of 8 x 8", gridmlp(8, level, channels, probes=16)
     for side in (64, 256, 300, 400, 590):
         yield f"gridmlp baseline {side}", gridmlp(side, 2, 1, baseline=True)
         yield f"gridmlp doubling {side}", gridmlp(side, 2, 1, grow=4)
