@@ -66,7 +66,7 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
             "a pipe or device"
             if os.path.exists(path)
             else "a link to nothing"
-            if path.is_symlink()
+            if os.path.islink(path)
             else "nothing there"
         )
         found = "a folder" if os.path.isdir(path) else found
