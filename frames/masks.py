@@ -14,6 +14,7 @@ from .listing import Listing
 from .npy import ArrayFile
 from .read_options import NO_MASK, ReadOptions
 
+_NO_FILES = {"a folder": os.path.isdir, "a pipe or device": os.path.exists, "a link to nothing": os.path.islink}
 _USUAL_STEMS = ("valid", "mask", "coverage")
 
 
@@ -62,14 +63,7 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
         DataError: unreadable, of another size, or without one valid texel.
     """
     if not os.path.isfile(path):  # which is false for a name that no system has, too
-        found = (
-            "a pipe or device"
-            if os.path.exists(path)
-            else "a link to nothing"
-            if os.path.islink(path)
-            else "nothing there"
-        )
-        found = "a folder" if os.path.isdir(path) else found
+        found = next((what for what, is_so in _NO_FILES.items() if is_so(path)), "nothing there")
         raise DataError(f"{path}: expected a mask image, found {found}")
     if path.suffix.lower() == ".npy" and (codes := ArrayFile(path)).dtype in (np.bool_, np.int8):
         valid = codes.whole() > 0
