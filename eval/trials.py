@@ -157,6 +157,21 @@ def finished_result(folder: Path, trial: Trial, settings: TrialSettings) -> Resu
     return stored if same and is_done and _run_is_its(stored, trial, settings) else None
 
 
+def refuse_other_frames(out: Path, settings: TrialSettings) -> None:
+    """Refuse a folder with finished trials of other frames, which trials of these would replace.
+
+    Raises:
+        EvalError: there is one.
+    """
+    for folder in sorted(out.iterdir()) if out.is_dir() else []:
+        stored = stored_result(folder)
+        if stored.get("measures") is not None and stored.get("frames") not in ("", settings.frames):
+            raise EvalError(
+                f"{folder}: expected trials of these frames, found a finished one of others; name another folder, or "
+                "replace it by --overwrite"
+            )
+
+
 def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None = None) -> Result:
     """Run a trial, or give its earlier result back.
 

@@ -115,7 +115,7 @@ def search(
 
     from ..errors import EvalError
     from ..machine import usable_cores
-    from ..trials import TrialSettings, require_families
+    from ..trials import TrialSettings, refuse_other_frames, require_families
     from .runner import run_search
     from .space import check_names, read_space
     from .table import results_table, sorted_results
@@ -141,6 +141,8 @@ def search(
         timeout_s=timeout_s,
         frames=frames_digest(day),
     )
+    if not overwrite:
+        refuse_other_frames(out_dir, settings)
     with exclusive_folder(out_dir):
         with ProgressLine("search") as line:
             results = run_search(

@@ -148,12 +148,17 @@ def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytes
     frame = min(tiny_day.glob("*.png"))
     changed = shutil.copytree(tiny_day, tmp_path / "changed")
     shutil.copy(max(tiny_day.glob("*.png")), changed / frame.name)
-    assert main([str(changed) if word == str(tiny_day) else word for word in command]) == 0
+    of_others = [str(changed) if word == str(tiny_day) else word for word in command]
+    assert main(of_others) == 1
+    assert (
+        "found a finished one of others; name another folder, or replace it by --overwrite" in capsys.readouterr().err
+    )
+    assert main([*of_others, "--overwrite"]) == 0
     assert "1 trials worked (0 from an earlier run), 1 failed" in capsys.readouterr().out
     assert [(folder / "run" / name).read_text() for name in own] == ["mine", "mine"]
     assert (folder / "run" / "config.json").is_file()
     (folder / "run" / "log.csv").write_text("mine")
-    assert main(command) == 1  # the other one fails by itself
+    assert main([*command, "--overwrite"]) == 1  # the other one fails by itself
     assert "log.csv: is there, and was not written by todpack" in capsys.readouterr().err
     assert (folder / "run" / "log.csv").read_text() == "mine"
 
