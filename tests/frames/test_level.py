@@ -95,3 +95,13 @@ def test_lightmaps_behind_links_have_the_names_of_the_links(level: Path, tmp_pat
     for name in ("one", "other"):
         (linked / name).symlink_to(level / "hall")
     assert [read_day(linked, lightmap=name).name for name in ("one", "other")] == ["one", "other"]
+
+
+def test_pictures_in_a_levels_folder_are_said_to_be_the_day(level: Path) -> None:
+    for t in (0, 1):
+        Image.fromarray(CODES[t]).save(level / f"shot{t}.png")
+    assert not is_dataset(level)
+    (line,) = [line for line in read_day(level).warnings if "left out" in line and "folders" in line]
+    assert line.endswith(
+        "the 2 files in it are the day; folders with frames beside them are left out: hall, roof, yard"
+    )
