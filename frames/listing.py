@@ -129,10 +129,9 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
         lines.append(f"{folder}: the {len(files)} {kind.name} files are the day; {' and '.join(others)} are left out")
     left_out = [one.name for one in folders_of_frames(path)] if folder == path else []
     if left_out:
-        more = ", ..." if len(left_out) > 5 else ""
+        names = ", ".join([*left_out[:5], *(["..."] if len(left_out) > 5 else [])])
         lines.append(
-            f"{folder}: the {len(files)} files in it are the day; folders with frames beside them are left out: "
-            f"{', '.join(left_out[:5])}{more}"
+            f"{folder}: the {len(files)} files in it are the day; folders with frames beside them are left out: {names}"
         )
     ours = [file for file in files if is_earlier_output(file)]
     if 0 < len(ours) < len(files):
