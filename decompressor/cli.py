@@ -307,14 +307,17 @@ def run(args: argparse.Namespace) -> None:
     log.info("done in %.2f s", total_ms / 1e3)
 
 
+def _first(names: list[str]) -> str:
+    return ", ".join([*names[:MOST_NAMES], *["..."][: len(names) > MOST_NAMES]])
+
+
 def _say_missing(out: Path, frames: list[Path]) -> None:
     """Say what an earlier run that was stopped has left undone."""
     missing = [path.name for path in frames if not path.exists()]
     if 0 < len(missing) < len(frames):
-        more = ", ..." if len(missing) > MOST_NAMES else ""
         log.info(
-            "%s: %d of %d frames are missing, by a run that was stopped or had other hours: %s%s; all are written",
-            out, len(missing), len(frames), ", ".join(missing[:MOST_NAMES]), more,
+            "%s: %d of %d frames are missing, by a run that was stopped or had other hours: %s; all are written",
+            out, len(missing), len(frames), _first(missing),
         )  # fmt: skip
 
 
@@ -323,8 +326,7 @@ def _say_left(out: Path, files: Collection[str]) -> None:
     kinds = {Path(name).suffix for name in files}
     left = [name for name in hours_there(out) if name not in files and Path(name).suffix in kinds]
     if left:
-        more = ", ..." if len(left) > MOST_NAMES else ""
-        log.info("%s: %d frames of other runs stay: %s%s", out, len(left), ", ".join(left[:MOST_NAMES]), more)
+        log.info("%s: %d frames of other runs stay: %s", out, len(left), _first(left))
 
 
 def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:

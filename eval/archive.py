@@ -58,12 +58,13 @@ def decode_day(
     return decoded, stored
 
 
-def texels_line(stored: Lightmap, day: Day) -> str:
-    """What is said where the valid texels of an archive are not those of the originals."""
-    return (
-        f"{day.name}: the {int(day.valid.sum())} valid texels of the originals are scored, which are not the "
-        f"{int(stored.valid.sum())} of the archive: was it made with another mask?"
-    )
+def warn_of_texels(stored: Lightmap, day: Day, on_warning: Callable[[str], object]) -> None:
+    """Say where the valid texels of an archive are not those of the originals."""
+    if not np.array_equal(stored.valid, day.valid):
+        on_warning(
+            f"{day.name}: the {int(day.valid.sum())} valid texels of the originals are scored, which are not the "
+            f"{int(stored.valid.sum())} of the archive: was it made with another mask?"
+        )
 
 
 def score(
@@ -100,8 +101,7 @@ def score(
         for line in day.warnings:
             on_warning(line)
         decoded, stored = decode_day(archive, day, str(archive_path), lightmap, progress)
-        if not np.array_equal(stored.valid, day.valid):
-            on_warning(texels_line(stored, day))
+        warn_of_texels(stored, day, on_warning)
         n_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))
         first = stored.tiles[0]
     measure = load_lpips() if lpips is None else lpips

@@ -23,7 +23,7 @@ from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.decompressor.lightmap import Lightmap
 from todpack.decompressor.staging import scratch_folder
-from todpack.eval.archive import texels_line
+from todpack.eval.archive import warn_of_texels
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import day_frames
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
@@ -159,8 +159,7 @@ def _compare_with_library(
     within = 1.0 if day.transfer == "srgb8" else CLOSE_RADIANCE * float(day.radiance.max(initial=0.0))
     with open_archive(archive, provider="cpu") as opened:
         stored = _found(opened, lightmap)
-        if not np.array_equal(stored.valid, day.valid):
-            say(texels_line(stored, day))
+        warn_of_texels(stored, day, say)
         for t, time_h in enumerate(day.hours):
             own = stored.decode(float(time_h), dtype=frames.dtype.name).astype(np.float32)
             share = float((np.abs(own - frames[t]).max(axis=2) <= within).mean())
