@@ -16,6 +16,7 @@ from .formats import read_picture
 from .hours import find_times
 from .listing import list_frames
 from .masks import AlphaMask, given_mask, lines_of_lit, lit
+from .png_chunks import says_linear
 from .radiance import RadianceCheck
 from .read_options import ALPHA_MASK, ReadOptions
 from .tile_source import FrameArrays
@@ -58,6 +59,12 @@ def read_folder(path: Path, options: ReadOptions, on_frame: OnFrame | None = Non
     lines = [*listing.warnings, *times.warnings]
     if turned:
         lines.append(f"{listing.folder}: {turned} frames are turned as their orientation tag says")
+    n_linear = sum(map(says_linear, times.files)) if listing.kind.name == "PNG" and options.encoding == "none" else 0
+    if n_linear:
+        lines.append(
+            f"{listing.folder}: {n_linear} of {len(times.files)} frames call their values linear (gAMA or cICP); they "
+            "are read on the sRGB curve, and as they say by --encoding linear"
+        )
     valid, said = given_mask(listing, options, *radiance.shape[1:3])
     if valid is not None and options.mask is None and alpha.is_seen:
         said.append(f"{listing.folder}: alpha is left out, as there is a mask")

@@ -20,7 +20,7 @@ from .errors import DataError
 from .exr import read_exr
 from .npy import ArrayFile
 from .picture import ORIENTATION_TAG, Picture, picture_of, refuse_pointer
-from .png_rows import has_all_rows
+from .png_chunks import has_all_rows
 from .radiance_hdr import read_radiance
 from .silence import silenced
 

@@ -1,4 +1,4 @@
-"""PNG by hand: whose data end early, of few bits."""
+"""PNG by hand: whose data end early, of few bits, whose values are linear."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from todpack.frames import DataError
+from todpack.frames import DataError, read_day
 from todpack.frames.formats import read_picture
-from todpack.frames.png_rows import has_all_rows
+from todpack.frames.png_chunks import has_all_rows, says_linear
 
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
@@ -21,13 +21,13 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def write_png(path: Path, values: np.ndarray, lines: bytes, interlaced: bool = False) -> Path:
-    """A gray or RGB PNG of the size and depth of `values` and of these filtered lines."""
+def write_png(path: Path, values: np.ndarray, lines: bytes, interlaced: bool = False, head: bytes = b"") -> Path:
+    """A gray or RGB PNG of the size and depth of `values`, of these filtered lines, and with these chunks."""
     height, width = values.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, 8 * values.itemsize, 2 * (values.ndim == 3), 0, 0, interlaced)
     data = zlib.compress(lines)
     path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data[:9]) + chunk(b"IDAT", data[9:])
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + head + chunk(b"IDAT", data[:9]) + chunk(b"IDAT", data[9:])
         + chunk(b"IEND", b"")
     )  # fmt: skip
     return path
@@ -85,3 +85,36 @@ def test_a_transparent_gray_of_few_bits(tmp_path: Path, depth: int) -> None:
     picture = read_picture(path)
     np.testing.assert_array_equal(picture.rgb[..., 0], values * (255 // largest))
     np.testing.assert_array_equal(picture.alpha, np.where(values == key, 0, 255))
+
+
+SRGB, PROFILE = chunk(b"sRGB", b"\0"), chunk(b"iCCP", b"a profile\0\0")
+GAMMA_1, GAMMA_22 = (chunk(b"gAMA", struct.pack(">I", gamma)) for gamma in (100_000, 45_455))
+LINEAR_CODES, SRGB_CODES = (chunk(b"cICP", bytes([1, transfer, 0, 1])) for transfer in (8, 13))
+
+
+@pytest.mark.parametrize(
+    ("head", "is_linear"),
+    [
+        (b"", False),
+        (GAMMA_1, True),
+        (GAMMA_22, False),
+        (SRGB + GAMMA_1, False),
+        (PROFILE + GAMMA_1, False),
+        (LINEAR_CODES, True),
+        (LINEAR_CODES + SRGB + GAMMA_22, True),
+        (SRGB_CODES + GAMMA_1, False),
+    ],
+)
+def test_whether_values_are_linear(tmp_path: Path, head: bytes, is_linear: bool) -> None:
+    values = np.full((4, 4), 128, np.uint8)
+    assert says_linear(write_png(tmp_path / "a.png", values, lines_of(values), head=head)) == is_linear
+
+
+def test_linear_values_on_the_srgb_curve_are_told(tmp_path: Path) -> None:
+    values = np.full((4, 4), 128, np.uint8)
+    for hour in range(3):
+        write_png(tmp_path / f"{hour}.png", values, lines_of(values), head=GAMMA_1 if hour else b"")
+    line = f"{tmp_path}: 2 of 3 frames call their values linear (gAMA or cICP); they are read on the sRGB curve"
+    assert sum(said.startswith(line) for said in read_day(tmp_path).warnings) == 1
+    for encoding in ("srgb", "linear"):
+        assert not any("their values" in said for said in read_day(tmp_path, encoding=encoding).warnings)

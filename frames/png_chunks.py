@@ -1,7 +1,8 @@
-"""Whether a PNG has all of its rows: readers leave those black that a writer which was interrupted left out."""
+"""What the chunks of a PNG tell that image readers leave out: rows that are missing, values that are linear."""
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator
@@ -13,10 +14,14 @@ _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Columns and rows of each pass: first ones, and steps. Source: PNG specification, "Interlacing"."""
 _PIECE_BYTES = 1 << 16
+_GAMMA_1 = 100_000  # of gAMA, in hundred-thousandths
+_LINEAR = 8  # of cICP's transfer functions. Source: ITU-T H.273, table 3
 
 
 def has_all_rows(path: Path) -> bool:
     """Whether the data of a PNG, which an image reader took, are as long as its header says.
+
+    Readers leave those rows black that a writer which was interrupted left out.
 
     Raises:
         OSError: it cannot be read.
@@ -35,6 +40,20 @@ def has_all_rows(path: Path) -> bool:
             found += len(inflate.decompress(data, _PIECE_BYTES))
             data = inflate.unconsumed_tail
     return found >= expected
+
+
+def says_linear(path: Path) -> bool:
+    """Whether a PNG, which an image reader took, says that its values are linear.
+
+    Source: PNG specification, "Color space information": cICP goes before iCCP, this before sRGB, this before gAMA.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    head = dict(itertools.takewhile(lambda chunk: chunk[0] != b"IDAT", _chunks(path)))
+    if b"cICP" in head:
+        return head[b"cICP"][1:2] == bytes([_LINEAR])
+    return not head.keys() & {b"iCCP", b"sRGB"} and head.get(b"gAMA") == struct.pack(">I", _GAMMA_1)
 
 
 def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
