@@ -99,14 +99,22 @@ def find_times(
 
 
 def _refuse_halves(folder: Path, files: Sequence[Path], named: Sequence[TimeText] | None) -> None:
-    """Refuse AM and PM that were not read with the numbers: half of the frames would be half a day off."""
+    """Refuse AM and PM that were not read with the numbers: some of the frames may be half a day off."""
     read = [""] * len(files) if named is None else [text.digits for text in named]
     left = [halves(path.stem.replace(digits, "", 1)) for path, digits in zip(files, read, strict=True)]
-    if len(set(left)) > 1 or (named is not None and "p" in left[0] and not _consecutive(named)):
+    if len(set(left)) > 1 or (left[0] and named is not None and _may_be_of_half_a_day(named)):
         raise DataError(
             f"{folder}: expected AM or PM behind the time, as in 6pm or 06_30_PM, found {files[0].name}; --hours or a "
             "file hours.txt says the times"
         )
+
+
+def _may_be_of_half_a_day(texts: Sequence[TimeText]) -> bool:
+    """Whether numbers may be hours of a clock that has twelve: counters of three digits and more are none."""
+    found = _hours_of_wholes(texts) if _are_whole(texts) else _values(texts)
+    if found is None:
+        return max(_values(texts)) <= 12 and all(len(text.digits) <= 2 for text in texts)
+    return max(found) < 13
 
 
 def _times_in_names(folder: Path, files: Sequence[Path]) -> list[TimeText] | None:
