@@ -67,7 +67,8 @@ def score_command(
 
     PSNR, SSIM and LPIPS, the error of the changes over time, bytes, bits per valid texel and compression ratios. Where
     the weights of LPIPS are not found it is absent, and the reason is said. Of a level and its dataset, without
-    --lightmap: a row for each lightmap, the worst first, and the whole level.
+    --lightmap: a row for each lightmap, the worst first, and the whole level: of radiance
+    the means over all tiles and times, as the contest's, of codes those over lightmaps.
     """
     from todpack.decompressor import open_archive
     from todpack.frames import is_dataset

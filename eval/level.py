@@ -15,6 +15,7 @@ from todpack.frames import AS_FOUND, ReadOptions, open_dataset, read_day
 from .archive import decode_day
 from .errors import EvalError
 from .measures.contest import RAW_BYTES_PER_TEXEL
+from .measures.figures import Figures
 from .measures.frames import day_frames
 from .measures.perceptual import Lpips, LpipsAbsent
 from .measures.score import ScoreReport, score_frames
@@ -37,11 +38,21 @@ class LevelScore:
     archive_bytes: int
     missing: tuple[str, ...]
 
-    def _mean(self, name: str) -> float | None:
-        """Plain mean over the lightmaps, as the contest's; None where one lacks the figure."""
-        values = [getattr(score, name) for score in self.lightmaps.values()]
-        known = [value for value in values if value is not None and not math.isnan(value)]
-        return math.fsum(known) / len(known) if len(known) == len(values) else None
+    @property
+    def means(self) -> tuple[float, float, float | None]:
+        """PSNR, SSIM and LPIPS: of radiance over all tiles and times, as the contest's, of codes over the lightmaps.
+
+        SSIM is NaN where nothing could be measured, LPIPS then None.
+        """
+        whole, scores = Figures(), self.lightmaps.values()
+        if all(score.transfer == "linear" for score in scores):
+            for score in scores:
+                whole.extend(score.figures)
+            return whole.means()
+        whole.psnr_db = [score.psnr_db for score in scores]
+        whole.ssim = [score.ssim for score in scores if not math.isnan(score.ssim)]
+        whole.lpips = [score.lpips for score in scores if score.lpips is not None]
+        return whole.means()
 
     @property
     def raw_bytes(self) -> int:
@@ -54,38 +65,37 @@ class LevelScore:
 
     def to_json(self) -> dict[str, object]:
         """Plain numbers and strings for `json.dumps`."""
+        psnr_db, ssim, lpips = self.means
         return {
             "lightmaps": [{"name": name, **score.to_json()} for name, score in self.lightmaps.items()],
             "archive_bytes": self.archive_bytes,
             "raw_bytes": self.raw_bytes,
             "ratio_percent": 100 * self.archive_bytes / self.raw_bytes,
-            "mean_psnr_db": finite(self._mean("psnr_db")),
-            "mean_ssim": finite(self._mean("ssim")),
-            "mean_lpips": finite(self._mean("lpips")),
+            "mean_psnr_db": finite(psnr_db),
+            "mean_ssim": finite(ssim),
+            "mean_lpips": finite(lpips),
             "missing": list(self.missing),
         }
 
     def table(self) -> str:
         """A row per lightmap, worst first, then the whole level."""
 
-        def row(name: str, size: str, texels: str, bpt: str, psnr: float | None, *more: float | None) -> list[str]:
-            ssim, lpips = more
-            return [name, size, texels, figure(psnr, 2), figure(ssim, 4), figure(lpips, 4), str(bpt)]
+        def row(name: str, size: int, texels: str, bpt: str, means: tuple[float, float, float | None]) -> list[str]:
+            psnr, ssim, lpips = means
+            measured = None if math.isnan(ssim) else ssim
+            return [name, str(size), texels, figure(psnr, 2), figure(measured, 4), figure(lpips, 4), bpt]
 
         rows = [
             row(
                 name,
-                str(score.archive_bytes),
+                score.archive_bytes,
                 f"{score.width} x {score.height}",
                 f"{score.bpt:.3f}",
-                score.psnr_db,
-                None if math.isnan(score.ssim) else score.ssim,
-                score.lpips,
+                (score.psnr_db, score.ssim, score.lpips),
             )
             for name, score in self.lightmaps.items()
         ]
-        means = (self._mean(name) for name in ("psnr_db", "ssim", "lpips"))
-        rows.append(row("mean, whole file", str(self.archive_bytes), "", "", *means))
+        rows.append(row("mean, whole file", self.archive_bytes, "", "", self.means))
         head = ("lightmap", "bytes", "texels", "PSNR dB", "SSIM", "LPIPS", "bits per texel")
         lines = columns(head, rows, "l")
         lines += ["", f"{100 * self.archive_bytes / self.raw_bytes:.3f} % of {self.raw_bytes} raw bytes"]

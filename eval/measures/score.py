@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -60,6 +60,7 @@ class ScoreReport:
         archive_bytes: Everything the decoder reads; of an archive of several lightmaps, the one's own sections.
         source_bytes: The files of the originals (PNG), 0 where unknown.
         border: Of lookups over charts' borders, None where there are none.
+        figures: Of every frame or tile, of which those of the day are the means (but PSNR of codes).
     """
 
     transfer: str
@@ -76,6 +77,7 @@ class ScoreReport:
     archive_bytes: int
     source_bytes: int = 0
     border: BorderScore | None = None
+    figures: Figures = field(default_factory=Figures)
 
     @property
     def bpt(self) -> float:
@@ -243,4 +245,5 @@ def score_frames(
         archive_bytes=archive_bytes,
         source_bytes=source_bytes,
         border=border_score(reference, decoded, valid, tile),
+        figures=day,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import CONTEST_SAMPLE, make_day, write_day
@@ -30,11 +31,29 @@ def test_rows_are_the_lightmaps_the_worst_first(level: Path, capsys: pytest.Capt
     assert rows == alone
     psnrs = [row["psnr_linear_db"] for row in rows.values()]
     assert psnrs == sorted(psnrs)
-    assert whole["mean_psnr_db"] == pytest.approx(sum(psnrs) / 2)
+    assert whole["mean_psnr_db"] == pytest.approx(sum(psnrs) / 2)  # a tile each
     assert whole["archive_bytes"] == level.stat().st_size
     assert whole["raw_bytes"] == (56 * 48 + 40 * 50) * 12 * 24
     assert whole["mean_lpips"] is None
     assert whole["missing"] == []
+
+
+def test_the_mean_is_of_tiles_and_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the contest's: a lightmap of two tiles counts twice as much as one of a tile."""
+    rng = np.random.default_rng(0)
+    for name, width in (("wide", 300), ("small", 20)):
+        (tmp_path / "level" / name).mkdir(parents=True)
+        for hour in range(3):
+            np.save(tmp_path / "level" / name / f"{hour}.npy", rng.random((16, width, 3), np.float32) + 0.1)
+    data, archive = str(tmp_path / "level"), str(tmp_path / "level.tod")
+    assert main(["compress", data, "-o", archive, "--refine", "none", "--q-step", "8"]) == 0
+    capsys.readouterr()
+    assert main(["eval", "score", archive, "--data", data, "--no-lpips", "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    rows = {row["name"]: row for row in whole["lightmaps"]}
+    for mean, one in (("mean_psnr_db", "psnr_linear_db"), ("mean_ssim", "ssim")):
+        assert rows["wide"][one] != rows["small"][one]
+        assert whole[mean] == pytest.approx((2 * rows["wide"][one] + rows["small"][one]) / 3)
 
 
 def test_an_archive_of_another_lightmap_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
