@@ -109,8 +109,8 @@ def _found(archive: Archive, lightmap: str | None) -> Lightmap:
     return archive.find(0 if lightmap is None and len(archive.lightmaps) == 1 else lightmap or "")
 
 
-def _folder_of(archive: Path, lightmap: str | None) -> str:
-    """Where the frames of a lightmap lie in the folder of frames.
+def _place_of(archive: Path, lightmap: str | None) -> tuple[str, int]:
+    """Where the frames of a lightmap lie in the folder of frames, and its bytes of the archive.
 
     Raises:
         RequestError: there is none of that name.
@@ -119,9 +119,9 @@ def _folder_of(archive: Path, lightmap: str | None) -> str:
         with open_archive(archive, provider="cpu") as opened:
             names = [one.name for one in opened.lightmaps]
             index = names.index(_found(opened, lightmap).name)
+            return "." if len(names) == 1 else safe_names(names)[index], opened.lightmap_bytes(index)
     except ArchiveError:  # decompress.py says so
-        return "."
-    return "." if len(names) == 1 else safe_names(names)[index]
+        return ".", archive.stat().st_size if archive.is_file() else 0
 
 
 def _are_same(plain: np.ndarray, frames: np.ndarray) -> bool:
@@ -230,7 +230,7 @@ def check(
     with scratch_folder("todpack-check-") as scratch:
         bundle, out = scratch / "submission", scratch / "frames"
         shutil.copytree(folder, bundle)
-        place = _folder_of(bundle / archive, lightmap)
+        place, archive_bytes = _place_of(bundle / archive, lightmap)
         if python is None:
             say("new virtual environment with only requirements.txt")
             python = make_environment(scratch / "venv", bundle / "requirements.txt")
@@ -252,7 +252,7 @@ def check(
             _compare_with_flat_color(day, frames, result.faults)
             result.score = score_frames(
                 day_frames(day), frames, day.valid, day.hours,
-                archive_bytes=(bundle / archive).stat().st_size, lpips=lpips, source_bytes=day.source_bytes,
+                archive_bytes=archive_bytes, lpips=lpips, source_bytes=day.source_bytes,
             )  # fmt: skip
     write_json(report_path, result.to_json())
     return result

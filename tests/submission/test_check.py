@@ -19,6 +19,7 @@ from tests.packer.micro_run import write_micro_run
 from todpack.cli import main
 from todpack.decompressor import open_archive
 from todpack.decompressor.files import write_json
+from todpack.eval.archive import score
 from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.packer.gridmlp.pack import pack_run
 from todpack.submission.build import build
@@ -259,6 +260,10 @@ def test_a_lightmap_of_a_level_is_rehearsed(tmp_path: Path, capsys: pytest.Captu
     for name in ("hall", "a b"):
         assert command(tmp_path / "bundle", tmp_path / "level", "--lightmap", name) == 0
         assert "PASSED" in capsys.readouterr().out
+        alone = score(tmp_path / "a.tod", tmp_path / "level", lightmap=name, lpips=LpipsAbsent("not wanted"))
+        report = json.loads((tmp_path / "report.json").read_text())
+        same = ("archive_bytes", "bpt", "compression_ratio", alone.psnr_key, "ssim")
+        assert [report[key] for key in same] == [alone.to_json()[key] for key in same]
     assert command(tmp_path / "bundle", tmp_path / "level" / "hall", "--lightmap", "a b") == 1
     assert command(tmp_path / "bundle", tmp_path / "level") == 1
     assert "choose one by --lightmap" in capsys.readouterr().err
