@@ -9,7 +9,7 @@ import numpy as np
 from .. import c_module
 from ..errors import InvalidMetadataError
 from ..graphs.shapes import FRAME_SIDE
-from ..grid import TileGrid
+from ..grid import TileGrid, ceil_div
 from ..json_fields import Fields
 from ..metadata import LightmapEntry
 from ..working_set import BASIS_BYTES, ROTATION_BYTES, WorkingSet, mask_bytes
@@ -25,8 +25,9 @@ PRODUCT_S, MOST_PRODUCTS = 1.5e-10, 1 << 13
 are exact; where there are more they are taken for inexact, which costs time and changes no bit."""
 CODE_S, PYTHON_CODE_S = 5e-7, 3e-6
 """Of each code of a tile's packed model, one for each map, level and orientation: by the C module and without it."""
-BASIS_ENTRY_S, ROTATION_STEP_S = 1e-7, 4e-9
-"""Of each entry of the temporal matrices, and of each step of the elimination that gives the rotations."""
+BASIS_ENTRY_S, ROTATION_STEP_S, TURN_S = 1e-7, 4e-9, 4e-10
+"""Of each entry of the temporal matrices, of each step of the elimination that gives the rotations, and of each product
+of a coefficient and an entry of its rotation, in float64 as where codes are large."""
 NATIVE_BYTES, NUMPY_BYTES = (32, 4), (48, 9)
 """Of each texel, and of each texel of each map, while a tile is decoded and until it is drawn."""
 LEAST_NATIVE_MAPS = 5  # what the mask becomes takes as much, however few they are
@@ -175,7 +176,8 @@ def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, t
         n_hours: T.
         tile_s: What reading the sections of a tile takes at most, beside.
     """
-    rows, columns = (min(n, max(FRAME_SIDE, entry.tile)) for n in (lightmap.height, lightmap.width))
+    sizes = (lightmap.height, lightmap.width)
+    rows, columns = (min(n, entry.tile * ceil_div(min(n, FRAME_SIDE), entry.tile)) for n in sizes)  # of whole tiles
     n_tiles = len(TileGrid(rows, columns, entry.tile))
     texels, k = rows * columns, entry.n_components
     tables = BASIS_ENTRY_S * n_hours * (3 * entry.n_columns + 3)
@@ -183,6 +185,7 @@ def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, t
         tables += ROTATION_STEP_S * entry.n_classes * k**3
     tile_s += 3 * entry.n_levels * k * (CODE_S if c_module.IS_BUILT else PYTHON_CODE_S)
     texel_s = TEXEL_S + k * SAMPLE_S + PRODUCT_S * min(3 * n_hours * k, MOST_PRODUCTS)
+    texel_s += TURN_S * k * k if entry.n_classes > 1 else 0.0
     return n_tiles * (TILE_S + tile_s + entry.n_levels * LEVEL_S) + texels * texel_s + tables
 
 

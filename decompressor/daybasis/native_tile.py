@@ -23,7 +23,7 @@ def make_tile(
 
     What it takes was estimated, and is mostly less. Where nearly all coefficients of so small a file count it is more:
     that is taken from what is left, of which tiles that are held have a part. They go, and one such tile is decoded at
-    a time.
+    a time; so are the tiles after it, as trying first takes as long as decoding.
 
     Raises:
         EntropyError: the stream is truncated or inconsistent.
@@ -48,10 +48,11 @@ def make_tile(
 
     own, memory = tile_bytes(file.entry, entry, is_native=True), runtime.memory
     with stored.errors_of(place):
-        try:
-            return decode(own + max(0, memory.left - runtime.tiles.held_bytes) // runtime.tiles_at_once)
-        except OverBudget:
-            pass
+        if not stored.is_tight:
+            try:
+                return decode(own + max(0, memory.left - runtime.tiles.held_bytes) // runtime.tiles_at_once)
+            except OverBudget:
+                stored.is_tight = True
         with runtime.alone.raw:
             runtime.tiles.clear()
             most_bytes = own + memory.left

@@ -39,10 +39,11 @@ class Stored:
     Attributes:
         file: Where they lie.
         entry: The lightmap's fields.
+        is_tight: A tile took more memory than there was beside the tiles that are held.
     """
 
     def __init__(self, file: LightmapFile, entry: DayBasisEntry) -> None:
-        self.file, self.entry = file, entry
+        self.file, self.entry, self.is_tight = file, entry, False
         container, of_tiles = file.container, (COEFFICIENTS, CLASSES)
         own = (name for name in container.serial_sections if name.startswith(file.section("")))
         tile_s = 2 * max((container.serial_seconds(name) for name in own if name.endswith(of_tiles)), default=0.0)

@@ -20,6 +20,7 @@
 #define MASK_S 4e-9
 #define BASIS_ENTRY_S 2e-8
 #define ROTATION_STEP_S 2e-9
+#define TURN_S 4e-10 /* a product of a coefficient and an entry of its rotation */
 
 #define FRAME_SIDE 256
 #define OWN_SECTIONS 5  /* graph, basis, rotations, mask, outliers */
@@ -56,11 +57,12 @@ TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *
                         (unsigned long long)memory, (unsigned long long)most);
     const double left = most - memory + of_a_tile;
     *tile_bytes = left < (double)(SIZE_MAX / 2) ? (size_t)left : SIZE_MAX / 2;
+    const double turned = entry->n_classes > 1 ? TURN_S * k * k : 0.0;
     const double n_tiles = tiles_of_frame(info->height, info->tile) * tiles_of_frame(info->width, info->tile);
     const double model = entry->n_levels * (LEVEL_S + 3.0 * k * CODE_S);
     const double of_tile = TILE_SECTIONS * CODE_S * (double)container->most_of_tiles;
     const double seconds = OWN_SECTIONS * CODE_S * (double)container->most_integers +
-                           n_tiles * (TILE_S + of_tile + model + tile * (TEXEL_S + SAMPLE_S * k)) + MASK_S * texels +
+                           n_tiles * (TILE_S + of_tile + model + tile * (TEXEL_S + SAMPLE_S * k + turned)) + MASK_S * texels +
                            BASIS_ENTRY_S * entries + ROTATION_STEP_S * turns * k;
     const double longest = limits->free_seconds + n_bytes * limits->seconds_per_byte;
     if (seconds > longest)

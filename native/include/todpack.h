@@ -115,8 +115,8 @@ TOD_API TodAllocator tod_default_allocator(void);
 TOD_API TodAllocator tod_scratch_allocator(void);
 
 /* What a reader is willing to take from a file, checked before anything is allocated or worked on. With the defaults
-   opening an archive of n bytes and decoding a region of up to 256 x 256 texels of it, however it was made, takes at
-   most 64 MiB + 200 n bytes and about 1 s + n * 20 us. */
+   opening an archive of n bytes and decoding a region of up to 256 x 256 texels of it that begins where a tile does,
+   however it was made, takes at most 64 MiB + 200 n bytes and about 1 s + n * 20 us; tiles are decoded whole. */
 typedef struct TodLimits {
     uint64_t metadata_bytes;     /* decoded size of metadata.json */
     uint64_t metadata_expansion; /* decoded over stored bytes of it, once it is over free_metadata_bytes */
@@ -131,7 +131,7 @@ typedef struct TodLimits {
     uint64_t memory_per_byte;    /* the same, more for each byte of the file */
     uint64_t free_held_bytes;    /* of all that an archive holds, prepared maps included, for any file */
     uint64_t held_per_byte;
-    double free_seconds; /* estimated time on one core of a region of up to 256 x 256 texels, for any file */
+    double free_seconds; /* estimated time on one core of such a region, for any file */
     double seconds_per_byte;
 } TodLimits;
 

@@ -122,18 +122,21 @@ def _add_in_adaptive_bits(writer: ArchiveWriter, name: str, stream: bytes, n: in
     writer.add_stored(name, section, packed)
 
 
-def standard(side: int, k: int, stride: int, lightmaps: int = 1, value: int = 0, n_integers: int = 0) -> bytes:
-    """Large tiles of one code with the standard graph, which the native core decodes; every so many columns count."""
+def standard(
+    side: int, k: int, stride: int, lightmaps: int = 1, value: int = 0, n_integers: int = 0, n_classes: int = 1,
+    tile: int = 1 << 14,
+) -> bytes:  # fmt: skip
+    """Tiles of one code with the standard graph, which the native core decodes; every so many columns count."""
     valid = np.zeros((side, side), bool)
     valid[:, ::stride] = True
-    sites = build_pyramid(valid, 1).sites
+    sites = build_pyramid(valid[:tile, :tile], 1).sites
     bands = [np.where(site, np.full((k, *site.shape), value, np.int32), 0) for site in (sites[0], *sites[1])]
     stream = encode_bands([bands[0], tuple(bands[1:])], sites, entropy="ans")
     writer = ArchiveWriter({"model_type": "daybasis", "transfer": "srgb8", "hours": [0.0]})
     writer.add_bytes("frame.onnx", frame_graph(k, np.zeros(1), "srgb8", "none", 0.0))
     writer.add_bytes("mask", encode_mask(valid))
     model = {
-        "n_components": k, "n_classes": 1, "q_step": 1.0, "centroids": [0.0, 0.0], "n_levels": 1, "tile": 1 << 14,
+        "n_components": k, "n_classes": n_classes, "q_step": 1.0, "centroids": [0.0, 0.0], "n_levels": 1, "tile": tile,
         "precision": 8, "exponents": [0] * (k + 1), "gap_modes": "L", "entropy": "ans",
         "graphs": {"frame": "frame.onnx"},
     }  # fmt: skip
@@ -141,10 +144,16 @@ def standard(side: int, k: int, stride: int, lightmaps: int = 1, value: int = 0,
     writer.metadata["lightmaps"] = [{"name": f"a{index}", **size} for index in range(lightmaps)]
     for index in range(lightmaps):
         writer.add_integers(f"{index}/basis", np.zeros((k + 1, 3, 1), np.int64))
-        if n_integers:
-            _add_in_adaptive_bits(writer, f"{index}/0/coefficients", stream, n_integers)
-        else:
-            writer.add_bytes(f"{index}/0/coefficients", stream)
+        if n_classes > 1:
+            writer.add_integers(f"{index}/turns", np.ones((n_classes, k * (k - 1) // 2), np.int64))
+        for number in range((side // min(side, tile)) ** 2):
+            if n_integers:
+                _add_in_adaptive_bits(writer, f"{index}/{number}/coefficients", stream, n_integers)
+            else:
+                writer.add_bytes(f"{index}/{number}/coefficients", stream)
+            if n_classes > 1:
+                blocks = np.zeros((-(-min(side, tile) // 16),) * 2, np.uint8)
+                writer.add(f"{index}/{number}/classes", blocks)
     return writer.to_bytes()
 
 
@@ -289,6 +298,10 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         yield f"daybasis {n_hours} hours", daybasis(8, 8, k, n_hours=n_hours)
     for n_classes, k in ((2, 64), (256, 16), (256, 32), (64, 64)):
         yield f"daybasis {n_classes} classes", daybasis(16, 16, k, n_classes=n_classes, coded=(16, 16))
+    for k, tile in ((60, 128), (100, 64), (170, 64), (330, 64)):
+        yield f"standard K {k} in tiles of {tile}, rotated", standard(256, k, 1, value=200, n_classes=2, tile=tile)
+    for tile in (48, 85, 100):
+        yield f"standard K 150 in tiles of {tile}", standard(6 * tile, 150, 1, value=9, tile=tile)
     for n, side in itertools.product((2, 4), (256, 400, 512)):
         yield f"daybasis {n} lightmaps {side}", daybasis(side, side, lightmaps=n, coded=(side, side))
     for grow, side in itertools.product((1, 2, 4, 8, 16), (64, 256)):
