@@ -12,7 +12,7 @@ import queue
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ from .trial_result import RESULT, TIMES, Result, stored_result
 
 Value = str | float | int | bool
 Options = dict[str, Value]
+SEEDED_FAMILIES = ("gridmlp", "siren")
+"""Those whose trainings take a seed."""
 ARCHIVE, RUN = "archive.tod", "run"
 SHORT_TIMING = LatencySettings(opens=1, frames=12, texels=100)
 
@@ -72,6 +74,12 @@ class Trial:
         """Name of its folder."""
         text = json.dumps(self.values, sort_keys=True)
         return self.label or f"{self.family}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+    def repeated(self, n: int) -> list[Trial]:
+        """So many trainings, by seeds 0, 1, ...; of a family that has no seed the trial itself."""
+        if self.family not in SEEDED_FAMILIES:
+            return [self]
+        return [replace(self, train={**self.train, "seed": seed}) for seed in range(n)]
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ FLAT_COLOR_FACTOR = 4.0
 LEAST_WRONG_SHARE = 1e-3  # of the peak's square, 30 dB: a day of one color is no reason to fault a fair reconstruction
 AGREEING_SHARE = 0.999  # of texels at most 1 code, or CLOSE_RADIANCE of the peak, from this library's own decode
 CLOSE_RADIANCE = 1e-3
+SAME_TIME_H = 1e-3
 EXP_SHARE = 1e-6  # 4 units in the last place, as docs/reliability.md says of `--transfer log`, and a reserve
 
 Say = Callable[[str], None]
@@ -109,8 +110,8 @@ def _found(archive: Archive, lightmap: str | None) -> Lightmap:
     return archive.find(0 if lightmap is None and len(archive.lightmaps) == 1 else lightmap or "")
 
 
-def _place_of(archive: Path, lightmap: str | None) -> tuple[str, int]:
-    """Where the frames of a lightmap lie in the folder of frames, and its bytes of the archive.
+def _place_of(archive: Path, lightmap: str | None) -> tuple[str, int, np.ndarray | None]:
+    """Where the frames of a lightmap lie in the folder of frames, its bytes of the archive, and the stored times.
 
     Raises:
         RequestError: there is none of that name.
@@ -119,9 +120,26 @@ def _place_of(archive: Path, lightmap: str | None) -> tuple[str, int]:
         with open_archive(archive, provider="cpu") as opened:
             names = [one.name for one in opened.lightmaps]
             index = names.index(_found(opened, lightmap).name)
-            return "." if len(names) == 1 else safe_names(names)[index], opened.lightmap_bytes(index)
+            place = "." if len(names) == 1 else safe_names(names)[index]
+            return place, opened.lightmap_bytes(index), opened.hours
     except ArchiveError:  # decompress.py says so
-        return ".", archive.stat().st_size if archive.is_file() else 0
+        return ".", archive.stat().st_size if archive.is_file() else 0, None
+
+
+def _check_times(found: np.ndarray | None, expected: np.ndarray) -> None:
+    """Refuse to compare frames of one time with originals of another; as many as originals are expected later.
+
+    Raises:
+        SubmissionError: the stored times are others.
+    """
+    if found is None or len(found) != len(expected):
+        return
+    apart = np.flatnonzero(np.abs(found - expected) > SAME_TIME_H)
+    if len(apart):
+        raise SubmissionError(
+            f"frames: expected the times of the originals, such as {expected[apart[0]]:g} h, found an archive of "
+            f"{found[apart[0]]:g} h (--hours, --first-hour: those of the originals)"
+        )
 
 
 def _are_same(plain: np.ndarray, frames: np.ndarray) -> bool:
@@ -230,7 +248,7 @@ def check(
     with scratch_folder("todpack-check-") as scratch:
         bundle, out = scratch / "submission", scratch / "frames"
         shutil.copytree(folder, bundle)
-        place, archive_bytes = _place_of(bundle / archive, lightmap)
+        place, archive_bytes, hours = _place_of(bundle / archive, lightmap)
         if python is None:
             say("new virtual environment with only requirements.txt")
             python = make_environment(scratch / "venv", bundle / "requirements.txt")
@@ -238,6 +256,7 @@ def check(
         try:
             result.process_s, frame_ms = _decompress(python, bundle, archive, out, FORMATS[day.transfer], threads)
             result.frame_ms_median = float(np.median(frame_ms))
+            _check_times(hours, day.hours)
             frames = read_frames(out / place, day)
         except SubmissionError as error:
             result.faults.append(str(error))

@@ -22,6 +22,7 @@ from ..tables import finite
 from ..trial_result import MEASURES, Result
 from ..trials import (
     ARCHIVE,
+    SEEDED_FAMILIES,
     Options,
     Trial,
     TrialSettings,
@@ -42,7 +43,6 @@ class Sweep:
         stage: "train" or "pack": whose option is swept.
         option: Its name.
         values: What it takes.
-        seeded: Whether repeated trainings differ (by `--seed`).
     """
 
     name: str
@@ -51,22 +51,20 @@ class Sweep:
     stage: str
     option: str
     values: tuple[Value, ...]
-    seeded: bool = False
 
     def trials(self, value: Value, repeats: int) -> list[Trial]:
         """The trials that are averaged for one value."""
         swept = {self.option: value}
         train, pack = ({**self.train, **swept}, {}) if self.stage == "train" else (self.train, swept)
-        seeds: list[Options] = [{"seed": seed} for seed in range(repeats)] if self.seeded else [{}]
-        return [Trial(self.family, {**train, **seed}, pack) for seed in seeds]
+        return Trial(self.family, train, pack).repeated(repeats)
 
 
 STEPS: tuple[Value, ...] = (8, 11, 16, 22, 30)
 SWEEPS = (
     Sweep("daybasis", "daybasis", {"refine": "none"}, "train", "q-step", STEPS),
     Sweep("refined", "daybasis", {"refine": "fast"}, "train", "q-step", STEPS),
-    Sweep("gridmlp", "gridmlp", {"preset": "fast"}, "train", "channels-per-level", (2, 4, 8), seeded=True),
-    Sweep("siren", "siren", {"preset": "fast"}, "train", "latent-dim", (4, 8, 16), seeded=True),
+    Sweep("gridmlp", "gridmlp", {"preset": "fast"}, "train", "channels-per-level", (2, 4, 8)),
+    Sweep("siren", "siren", {"preset": "fast"}, "train", "latent-dim", (4, 8, 16)),
 )
 
 
@@ -86,7 +84,7 @@ def chosen_sweeps(names: Sequence[str]) -> tuple[Sweep, ...]:
 def with_training(sweeps: Sequence[Sweep], preset: str, epochs: int | None) -> tuple[Sweep, ...]:
     """Sweeps whose neural families are trained by a preset, for so many epochs or the preset's."""
     more: Options = {"preset": preset, **({} if epochs is None else {"epochs": epochs})}
-    return tuple(replace(one, train={**one.train, **more}) if one.seeded else one for one in sweeps)
+    return tuple(replace(one, train={**one.train, **more}) if one.family in SEEDED_FAMILIES else one for one in sweeps)
 
 
 def averaged(results: Sequence[Result]) -> dict[str, Any]:

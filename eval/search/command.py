@@ -71,7 +71,12 @@ def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]
 )
 @frame_options
 @options.of_level
-@click.option("--repeats", type=options.COUNT, default=1, help="Trainings of each trial; more give mean and deviation.")
+@click.option(
+    "--repeats",
+    type=options.COUNT,
+    default=1,
+    help="Trainings of each trial of a family that has a seed; more give mean and deviation.",
+)
 @click.option("--num-workers", type=options.COUNT, default=1, help="Trials at a time.")
 @options.threads(None, "Threads of a trial.  [default: the cores shared out to the workers]")
 @click.option("--gpu-ids", help="GPUs that the workers share out, such as 0,1,2,3.")

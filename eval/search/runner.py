@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,8 @@ def run_search(
         gpu_ids: GPUs that the workers share out.
         num_workers: Workers; optuna is asked for as many trials at a time.
         engine: "local" or "ray" (the folder must then be shared by the cluster).
-        repeats: Trainings of each trial, by seeds 0, 1, ...; of several, `measures` are the means, and `deviation` is
-            there.
+        repeats: Trainings of each trial of a family that has a seed, by seeds 0, 1, ...; of several, `measures` are the
+            means, and `deviation` is there.
 
     Returns:
         One result per trial, each with its `score`.
@@ -101,12 +102,14 @@ def run_search(
     """
     drawn = [] if space.sampler == "optuna" else list({trial.name: trial for trial in drawn_trials(space)}.values())
     results: list[Result] = []
+    trained, asked_for = 0, repeats * space.trials if space.sampler == "optuna" else 0
 
     def run(trials: Sequence[Trial]) -> list[Result]:
-        before = len(results)
+        nonlocal trained
+        before, trained = trained, trained + len(trials)
 
-        def told(done: int, _in_all: int, name: str) -> None:
-            progress(repeats * before + done, repeats * (len(drawn) or space.trials), name)
+        def told(done: int, in_all: int, name: str) -> None:
+            progress(before + done, max(in_all, asked_for), name)
 
         if engine == "ray":
             return _run_ray(trials, out, settings, 1.0 if gpu_ids else 0.0, num_workers, told)
@@ -115,8 +118,10 @@ def run_search(
     def run_repeats(trials: Sequence[Trial]) -> list[Result]:
         if repeats == 1:
             return run(trials)
-        found = run([replace(one, train={**one.train, "seed": seed}) for one in trials for seed in range(repeats)])
-        return [_mean_of(one, found[i * repeats : (i + 1) * repeats]) for i, one in enumerate(trials)]
+        each = [one.repeated(repeats) for one in trials]
+        found = iter(run([training for group in each for training in group]))
+        groups = [list(islice(found, len(group))) for group in each]
+        return [_mean_of(one, group) if len(group) > 1 else group[0] for one, group in zip(trials, groups, strict=True)]
 
     if space.sampler == "optuna":
         if engine == "ray":

@@ -21,6 +21,7 @@ from todpack.decompressor import open_archive
 from todpack.decompressor.files import write_json
 from todpack.eval.archive import score
 from todpack.eval.measures.perceptual import LpipsAbsent
+from todpack.frames import ReadOptions
 from todpack.packer.gridmlp.pack import pack_run
 from todpack.submission.build import build
 from todpack.submission.check import Rehearsal, check
@@ -248,6 +249,17 @@ def test_frames_are_taken_by_their_hours() -> None:
     names = ["tod_05.png", "tod_05.90.png", "tod_06.png", "tod_18.png", "tod_18.10.png"]
     assert [file.name for file in sorted(map(Path, sorted(names)), key=_by_hour)] == names
     assert sorted(names) != names
+
+
+def test_originals_of_other_times_are_not_compared(good: Path, tiny_day: Path, tmp_path: Path) -> None:
+    shutil.copytree(good, tmp_path / "bundle")
+    reading = ReadOptions(first_hour=0.5)
+    result = check(tmp_path / "bundle", tiny_day, lpips=LpipsAbsent("no"), reading=reading, python=PYTHON, threads=1)
+    assert result.faults == [
+        "frames: expected the times of the originals, such as 0.5 h, found an archive of 0 h "
+        "(--hours, --first-hour: those of the originals)"
+    ]
+    assert result.score is None
 
 
 def test_a_lightmap_of_a_level_is_rehearsed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

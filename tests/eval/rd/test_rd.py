@@ -35,7 +35,7 @@ def test_repeated_trainings_become_mean_and_deviation() -> None:
 
 def test_only_seeded_families_are_repeated() -> None:
     closed = Sweep("a", "daybasis", {}, "pack", "q-step", (8, 16))
-    trained = Sweep("b", "gridmlp", {"epochs": 1}, "train", "hidden", (16,), seeded=True)
+    trained = Sweep("b", "gridmlp", {"epochs": 1}, "train", "hidden", (16,))
     assert [trial.pack for trial in closed.trials(8, 3)] == [{"q-step": 8}]
     assert [trial.train for trial in trained.trials(16, 2)] == [
         {"epochs": 1, "hidden": 16, "seed": 0},

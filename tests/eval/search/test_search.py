@@ -133,6 +133,8 @@ def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytes
     table = capsys.readouterr().out
     assert "1 trials worked (1 from an earlier run), 1 failed" in table
     assert f"failed: {failed['name']}: todpack pack" in table
+    assert main([*command, "--repeats", "3", "--sort", "bytes"]) == 0  # this family has no seed
+    assert capsys.readouterr().out == table
     assert (folder / "result.json").stat().st_mtime_ns == before
     result = json.loads((folder / "result.json").read_text())  # as of one that is stopped after its training
     (folder / "result.json").write_text(json.dumps({**result, "measures": None, "error": "interrupted"}))
