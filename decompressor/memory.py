@@ -31,6 +31,12 @@ class MemoryAccount:
             self._left -= n_bytes
             self._lent += n_bytes
 
+    def recall(self) -> int:
+        """Take back what was lent, for good; bytes that are left then, the same for any number of threads."""
+        with self._lock.raw:
+            self._left, self._lent = self._left + self._lent, 0
+            return self._left
+
     def take(self, n_bytes: int, what: str) -> None:
         """Count bytes as taken, for good; `what` begins the message.
 

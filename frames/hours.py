@@ -23,7 +23,7 @@ from .time_text import CLOCK, WHOLE, TimeText, all_times, halves, read_time
 
 USUAL_FRAMES = 24
 HOURS_NAMES = (NAME, TABLE)
-_LEFT_OUT = re.compile(r"[_a-z]?0*[1-9][0-9]?(?![0-9])", re.IGNORECASE)
+_MINUTES = re.compile(r"(?:[_ ,]|[_ ,]?m|[a-z]|uhr|hours?|hrs?|[点點时時])?0*([0-9]{1,2})(?![0-9])", re.IGNORECASE)
 """What follows an hour as minutes would."""
 
 
@@ -87,6 +87,7 @@ def find_times(
         if found is None:
             lines += _lines_of_counters(folder, ordered, texts, first_hour)
             return _counted(folder, ordered, first_hour, lines)
+        _refuse_minutes(folder, ordered, texts)
     elif first_hour is not None:
         raise DataError(f"--first-hour: expected names that only count, found times in them: {ordered[0].name}")
     else:
@@ -220,12 +221,25 @@ def _hours_of_wholes(texts: Sequence[TimeText]) -> list[float] | None:
 def _lines_of_rest(folder: Path, texts: Sequence[TimeText]) -> list[str]:
     """What may be minutes that all frames have, behind numbers that are read as hours or counts."""
     rest = texts[0].rest
-    if not _are_whole(texts) or len({text.rest for text in texts}) > 1 or not _LEFT_OUT.match(rest):
+    minutes = _MINUTES.match(rest)
+    if not _are_whole(texts) or len({text.rest for text in texts}) > 1 or minutes is None or int(minutes[1]) == 0:
         return []
     return [
         f"{folder}: {rest!r} behind the numbers of all names is left out; minutes are read from names such as 13h05 or "
         "13-05 (--first-hour: the time of the first frame)"
     ]
+
+
+def _refuse_minutes(folder: Path, files: Sequence[Path], texts: Sequence[TimeText]) -> None:
+    """Refuse what may be minutes behind numbers that are read as hours, unless it counts the frames."""
+    found = [_MINUTES.match(text.rest) for text in texts]
+    minutes = sorted(int(one[1]) for one in found if one is not None)
+    if len(minutes) == len(texts) and minutes[0] < minutes[-1] and any(b - a != 1 for a, b in pairwise(minutes)):
+        raise DataError(
+            f"{folder}: expected one number that tells the time in every name, found what may be minutes, such as in "
+            f"{files[0].name}; minutes are read from names such as 13h05 or 13-05; --hours or a file hours.txt "
+            "says the times"
+        )
 
 
 def _lines_of_counters(

@@ -22,8 +22,8 @@ def make_tile(
     """Decode a tile.
 
     What it takes was estimated, and is mostly less. Where nearly all coefficients of so small a file count it is more:
-    that is taken from what is left, of which tiles that are held have a part. They go, and one such tile is decoded at
-    a time; so are the tiles after it, as trying first takes as long as decoding.
+    that is taken from what is left, of which tiles that are held and other threads have a part. They go, and one such
+    tile is decoded at a time, by one thread; so are the tiles after it, as trying first takes as long as decoding.
 
     Raises:
         EntropyError: the stream is truncated or inconsistent.
@@ -33,7 +33,7 @@ def make_tile(
     file, entry = stored.file, stored.entry
     runtime, valid = file.runtime, stored.mask(place)
 
-    def decode(most_bytes: int) -> _native.Tile:
+    def decode(most_bytes: int, pool: Pool) -> _native.Tile:
         return native.decode_tile(
             stored.stream(place),
             valid,
@@ -50,14 +50,14 @@ def make_tile(
     with stored.errors_of(place):
         if not stored.is_tight:
             try:
-                return decode(own + max(0, memory.left - runtime.tiles.held_bytes) // runtime.tiles_at_once)
+                return decode(own + max(0, memory.left - runtime.tiles.held_bytes) // runtime.tiles_at_once, pool)
             except OverBudget:
                 stored.is_tight = True
         with runtime.alone.raw:
             runtime.tiles.clear()
-            most_bytes = own + memory.left
+            most_bytes = own + memory.recall()
             try:
-                return decode(most_bytes)
+                return decode(most_bytes, ALONE)
             except OverBudget as error:
                 raise LimitExceededError(
                     f"{file.container.path}: lightmap {file.entry.name}: a tile would take more than {most_bytes} "

@@ -124,20 +124,20 @@ def _add_in_adaptive_bits(writer: ArchiveWriter, name: str, stream: bytes, n: in
 
 def standard(
     side: int, k: int, stride: int, lightmaps: int = 1, value: int = 0, n_integers: int = 0, n_classes: int = 1,
-    tile: int = 1 << 14,
+    tile: int = 1 << 14, entropy: str = "ans",
 ) -> bytes:  # fmt: skip
     """Tiles of one code with the standard graph, which the native core decodes; every so many columns count."""
     valid = np.zeros((side, side), bool)
     valid[:, ::stride] = True
     sites = build_pyramid(valid[:tile, :tile], 1).sites
     bands = [np.where(site, np.full((k, *site.shape), value, np.int32), 0) for site in (sites[0], *sites[1])]
-    stream = encode_bands([bands[0], tuple(bands[1:])], sites, entropy="ans")
+    stream = encode_bands([bands[0], tuple(bands[1:])], sites, entropy=entropy)
     writer = ArchiveWriter({"model_type": "daybasis", "transfer": "srgb8", "hours": [0.0]})
     writer.add_bytes("frame.onnx", frame_graph(k, np.zeros(1), "srgb8", "none", 0.0))
     writer.add_bytes("mask", encode_mask(valid))
     model = {
         "n_components": k, "n_classes": n_classes, "q_step": 1.0, "centroids": [0.0, 0.0], "n_levels": 1, "tile": tile,
-        "precision": 8, "exponents": [0] * (k + 1), "gap_modes": "L", "entropy": "ans",
+        "precision": 8, "exponents": [0] * (k + 1), "gap_modes": "L", "entropy": entropy,
         "graphs": {"frame": "frame.onnx"},
     }  # fmt: skip
     size = {"height": side, "width": side, "valid_texels": int(valid.sum()), "mask": "mask", "model": model}

@@ -15,8 +15,9 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.decompressor.promise import broken, costs
-from tests.decompressor.small_bombs import daybasis, write_small_bombs
+from tests.decompressor.small_bombs import daybasis, standard, write_small_bombs
 from todpack.decompressor import LimitExceededError, Limits, open_archive
+from todpack.decompressor.verify import verify_archive
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
@@ -72,3 +73,13 @@ def test_a_caller_can_allow_more(tmp_path: Path) -> None:
         open_archive(path, provider="cpu")
     with open_archive(path, provider="cpu", limits=Limits().scaled(8)) as archive:
         assert archive.decode(0.0, (0, 4, 0, 4), dtype="float32").shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize("entropy", ["ans", "zstd"])
+def test_whether_tiles_fit_is_the_same_for_any_number_of_threads(tmp_path: Path, entropy: str) -> None:
+    """Each takes more memory than was estimated: all that is left, lent to no other thread."""
+    pytest.importorskip("todpack.decompressor._native")
+    path = tmp_path / "tight.tod"
+    path.write_bytes(standard(240, 450, 1, value=9, tile=80, entropy=entropy))
+    verdicts = [verify_archive(path, threads=threads) for threads in (1, 2, 16)]
+    assert [(verdict.faults, verdict.n_tiles > 0) for verdict in verdicts] == [((), True)] * 3

@@ -86,7 +86,24 @@ def test_a_name_with_more_numbers(names: list[str], odd: str) -> None:
         times_of(names)
 
 
-@pytest.mark.parametrize("rest", ["_30", "m30", "p5"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["5 30.png", "6 30.png", "7 45.png"],
+        ["tod_05_00.png", "tod_06_30.png", "tod_07_30.png"],
+        ["tod_05_15.png", "tod_06_30.png", "tod_07_45.png"],
+        ["H05_M00.png", "H06_M30.png", "H07_M30.png"],
+        ["6点00分.png", "7点30分.png", "9点30分.png"],
+        ["tod_6,0.png", "tod_7,5.png", "tod_9,5.png"],
+    ],
+)
+def test_minutes_that_are_not_read(names: list[str]) -> None:
+    with pytest.raises(DataError, match="found what may be minutes, such as in"):
+        times_of(names)
+    assert times_of(names, hours=[5, 6, 7])[1] == [5, 6, 7]
+
+
+@pytest.mark.parametrize("rest", ["_30", "m30", "p5", " 30", ",5", "_M30", "uhr30", "点30"])
 @pytest.mark.parametrize("n", [24, 8])
 def test_what_may_be_minutes_of_all_frames(rest: str, n: int) -> None:
     names = [f"tod_{24 * i // n:02d}{rest}.png" for i in range(n)]
@@ -109,6 +126,8 @@ def test_a_list_in_any_case(tmp_path: Path, name: str) -> None:
         ["PM_03.png", "PM_04.png", "PM_05.png"],
         ["PM_01.png", "PM_02.png", "PM_03.png"],
         ["6.5pm.png", "7.5pm.png", "8.5pm.png"],
+        ["下午3点.png", "下午4点.png"],
+        ["上午9点.png", "下午3点.png"],
         ["PM_03-30.png", "PM_04-30.png"],
         ["pm_0330.png", "pm_0430.png"],
         [f"lm_am_{hour}.png" for hour in (6, 9, 12)],
