@@ -70,9 +70,9 @@ Examples:
 """,
 )
 @click.argument("archive", type=click.Path(path_type=Path))
-@click.option("--image", type=click.Path(path_type=Path), help="Write a sample reconstruction (PNG).")
-@click.option("--time", "time_h", type=float, help="Hour of the sample.  [default: 12]")
-@click.option("--lightmap", help="Only this one, by name or number, and its sample.  [default: all; the first]")
+@click.option("--image", type=click.Path(path_type=Path), help="Write a decoded frame (PNG), as decompress does.")
+@click.option("--time", "time_h", type=float, help="Hour of the frame.  [default: 12]")
+@click.option("--lightmap", help="Only this one, by name or number, and its frame.  [default: all; the first]")
 @click.option("--metadata", is_flag=True, help="Print metadata.json only.")
 def inspect(archive: Path, image: Path | None, time_h: float | None, lightmap: str | None, metadata: bool) -> None:
     """Show an archive's sections, sizes, parameters and quantization."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
-
 from todpack.decompressor.archive import Archive, open_archive
 from todpack.decompressor.files import check_suffix
-from todpack.decompressor.frame_files import write_frame
+from todpack.decompressor.frame_files import preview, write_frame
 from todpack.decompressor.lightmap import Lightmap
 from todpack.decompressor.plain_text import shown
 
@@ -66,7 +64,7 @@ def describe(path: Path, metadata_only: bool = False, lightmap: str | None = Non
 
 
 def write_sample(path: Path, image: Path, time_h: float, name: str | None = None) -> None:
-    """Decode one hour of a lightmap, by default the first, into a PNG.
+    """Decode one hour of a lightmap, by default the first, into a PNG, as `todpack decompress` does.
 
     Raises:
         TodpackError: not readable, no such hour, or not writable.
@@ -74,11 +72,6 @@ def write_sample(path: Path, image: Path, time_h: float, name: str | None = None
     check_suffix(image, ".png")
     with open_archive(path, provider="cpu") as archive:
         lightmap = archive.lightmaps[0] if name is None else archive.choose(name)
-        if lightmap.transfer == "srgb8":
-            frame = lightmap.decode(time_h)
-        else:
-            linear = lightmap.decode(time_h, dtype="float32").astype(np.float64)
-            linear = np.minimum(linear, np.finfo(np.float32).max)  # of a file that overflows
-            peak = max(float(np.percentile(linear, 99.5)), 1e-12)
-            frame = np.rint(255.0 * np.clip(linear / peak, 0.0, 1.0) ** (1 / 2.2)).astype(np.uint8)
+        is_linear = lightmap.transfer == "linear"
+        frame = preview(lightmap.decode(time_h, dtype="float32"), 0.0) if is_linear else lightmap.decode(time_h)
         write_frame(image, frame, "png")

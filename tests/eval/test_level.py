@@ -74,6 +74,14 @@ def test_the_table_ends_with_the_whole_level(level: Path, capsys: pytest.Capture
     assert lines[-1] == "LPIPS absent: switched off by --no-lpips"
 
 
+def test_the_sample_that_inspect_writes_is_the_preview_of_decompress(level: Path, tmp_path: Path) -> None:
+    words = ["--lightmap", "L_Annex_0"]
+    assert main(["inspect", str(level), *words, "--image", str(tmp_path / "noon.png")]) == 0
+    assert main(["decompress", str(level), *words, "-o", str(tmp_path / "out"), "--hours", "12"]) == 0
+    (frame,) = (tmp_path / "out").rglob("*.png")
+    assert (tmp_path / "noon.png").read_bytes() == frame.read_bytes()
+
+
 def test_a_level_of_other_lightmaps_is_refused(
     level: Path, tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
