@@ -40,7 +40,7 @@ from .. import options
 @click.option(
     "--train-seconds",
     "train_s",
-    type=click.FloatRange(min=0.1),
+    type=click.FloatRange(0.1, 1e6),
     default=60.0,
     callback=options.finite,
     help="Training of a neural peer, per setting.",

@@ -84,7 +84,7 @@ def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0.1),
+    type=click.FloatRange(0.1, 1e6),
     callback=options.finite,
     help="Seconds that one command of a trial may take.",
 )

@@ -23,6 +23,7 @@ Examples:
 """
 MOST_LISTED = 10
 UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0}
+LONGEST_S = 1_000_000  # what systems wait for has an end
 
 
 class Duration(click.ParamType[float]):
@@ -31,15 +32,15 @@ class Duration(click.ParamType[float]):
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds > 0."""
+        """Seconds > 0, at most LONGEST_S."""
         if isinstance(value, float):
             return value
         text = str(value)
         if not re.fullmatch(r"(\d+(\.\d+)?[hms])+", text):
             self.fail(f"expected a time such as 2h, 90m or 1h30m, found {text}", param, ctx)
         seconds = sum(float(n) * UNITS_S[unit] for n, _, unit in re.findall(r"(\d+(\.\d+)?)([hms])", text))
-        if not 0.0 < seconds < math.inf:
-            self.fail(f"expected a time > 0, found {text}", param, ctx)
+        if not 0.0 < seconds <= LONGEST_S:
+            self.fail(f"expected a time > 0, up to {LONGEST_S // 3600} h, found {text}", param, ctx)
         return seconds
 
 

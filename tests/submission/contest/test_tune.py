@@ -165,7 +165,10 @@ def test_a_budget_takes_what_was_measured(dataset, tmp_path):
     assert tuned.to_json(read_scorer())["settings"]["L_1"] == asdict(FIRST[0])
 
 
-@pytest.mark.parametrize(("text", "expected"), [("0s", "expected a time > 0"), ("2", "expected a time such as")])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0s", "expected a time > 0"), ("300h", "up to 277 h, found 300h"), ("2", "expected a time such as")],
+)
 def test_bad_budgets(dataset, tmp_path, capsys, text, expected):
     assert main(["tune", str(dataset), "-o", str(tmp_path / "t.json"), "--budget", text]) == 2
     assert expected in capsys.readouterr().err
