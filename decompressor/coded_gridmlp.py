@@ -85,17 +85,20 @@ class CodedGridMlpDecoder(TiledDecoder[np.ndarray]):
             return None
         return native.rotations_of_codes(self._stored.rotation_codes(), entry.n_components)
 
-    def _make(self, place: Place) -> np.ndarray:
+    def _make(self, place: Place, is_alone: bool = False) -> np.ndarray:
         if self._is_native:
             try:
-                return self._native(place)
+                return self._native(place, is_alone)
             except native.BeyondExact:
                 pass
         return decode_maps(self._stored, place, self._rotations)
 
-    def _native(self, place: Place) -> np.ndarray:
+    def _make_alone(self, place: Place) -> np.ndarray:
+        return self._make(place, is_alone=True)
+
+    def _native(self, place: Place, is_alone: bool) -> np.ndarray:
         """`decode_maps` in C, with the same bits."""
-        tile = make_tile(self._stored, place, self._native_rotations, native.RADIANCE)
+        tile = make_tile(self._stored, place, self._native_rotations, native.RADIANCE, is_alone=is_alone)
         maps = native.latents(tile)
         maps.flags.writeable = False
         return maps

@@ -12,13 +12,13 @@ class MemoryAccount:
 
     def __init__(self, file_bytes: int, limits: Limits) -> None:
         self.total = limits.memory_for(file_bytes)
-        self._left, self._lent, self._lock = self.total, 0, Lock()
+        self._left, self._lent, self._borrowed, self._lock = self.total, 0, 0, Lock()
 
     @property
     def left(self) -> int:
-        """Bytes that are not taken."""
+        """Bytes that are neither taken nor borrowed."""
         with self._lock.raw:
-            return self._left
+            return max(0, self._left - self._borrowed)
 
     @property
     def is_lent(self) -> bool:
@@ -30,6 +30,18 @@ class MemoryAccount:
         with self._lock.raw:
             self._left -= n_bytes
             self._lent += n_bytes
+
+    def borrow(self, held: int, among: int) -> int:
+        """Bytes for a while, until they are given back: one of so many shares of what is left beside what is held."""
+        with self._lock.raw:
+            share = max(0, self._left - self._borrowed - held) // among
+            self._borrowed += share
+            return share
+
+    def give_back(self, n_bytes: int) -> None:
+        """What was borrowed."""
+        with self._lock.raw:
+            self._borrowed -= n_bytes
 
     def recall(self) -> int:
         """Take back what was lent, for good; bytes that are left then, the same for any number of threads."""

@@ -156,7 +156,12 @@ class Pool:
         for helper in helpers:
             helper.wait()
         if errors:
-            raise errors[0]
+            error = errors[0]
+            errors.clear()
+            try:
+                raise error
+            finally:
+                del error  # else its traceback keeps this frame and what was decoded, until a collection
         return results
 
     def close(self) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
-from typing import Generic
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import numpy as np
 
+from .bits import OverBudget
 from .grid import Place, TileGrid
 from .lightmap_file import LightmapFile
 from .pixels import PixelFormat
@@ -14,6 +17,7 @@ from .tile_cache import Held, TileCache
 
 Part = tuple[slice, slice]
 """Rows and columns of a tile."""
+Result = TypeVar("Result")
 
 
 class TiledDecoder(ABC, Generic[Held]):
@@ -40,7 +44,12 @@ class TiledDecoder(ABC, Generic[Held]):
 
         Raises:
             ArchiveError: a section is missing or damaged, or over a limit.
+            OverBudget: it takes more memory than its share, and has to be made alone.
         """
+
+    def _make_alone(self, place: Place) -> Held:
+        """The same while no other tile is made, in all the memory that is left."""
+        return self._make(place)
 
     @abstractmethod
     def _maps(self, held: Held) -> np.ndarray:
@@ -50,22 +59,29 @@ class TiledDecoder(ABC, Generic[Held]):
     def _frame(self, held: Held, part: Part, time_h: float, as_rgb8: bool) -> np.ndarray:
         """(h, w, 3) of a part of a tile."""
 
-    def _tile(self, place: Place, keep: bool = True) -> Held:
-        return self._cache.get((self._own, place.number), lambda: self._make(place), keep)
+    def _use(self, place: Place, work: Callable[[Held], Result], keep: bool = True) -> Result:
+        """Do some work with a tile. One that is made for it has its turn until that is done: so long it is counted."""
+        key, runtime = (self._own, place.number), self._file.runtime
+        held = self._cache.find(key)
+        if held is not None:
+            return work(held)
+        with contextlib.suppress(OverBudget), runtime.turn:  # an error that is at hand keeps what it was raised among
+            return work(self._cache.get(key, lambda: self._make(place), keep))
+        return runtime.turns.alone(lambda: work(self._cache.get(key, lambda: self._make_alone(place), keep)))
 
     def prepare(self) -> None:
         """Decode all tiles, several at a time; those that there is room for are kept."""
         self._file.runtime.pool.map(self._visit, range(len(self._tiles)), self._at_once)
 
     def _visit(self, number: int) -> None:
-        self._tile(self._tiles[number])
+        self._use(self._tiles[number], lambda _: None)
 
     def latents(self) -> np.ndarray:
         """(C, H, W) float32, all tiles put together."""
-        first = self._maps(self._tile(self._tiles[0]))
-        maps = np.empty((len(first), self._tiles.height, self._tiles.width), np.float32)
+        n_maps = self._use(self._tiles[0], lambda held: len(self._maps(held)))
+        maps = np.empty((n_maps, self._tiles.height, self._tiles.width), np.float32)
         for place in self._tiles:
-            place.cut(maps)[...] = self._maps(self._tile(place))
+            place.cut(maps)[...] = self._use(place, self._maps)
         return maps
 
     def decode(
@@ -93,7 +109,7 @@ class TiledDecoder(ABC, Generic[Held]):
                 slice(left - place.columns.start, right - place.columns.start),
             )
             drawn = out[top - y0 : bottom - y0, left - x0 : right - x0]
-            self._draw(self._tile(place, keep), part, time_h, pixels, drawn)
+            self._use(place, lambda held: self._draw(held, part, time_h, pixels, drawn), keep)
 
         self._file.runtime.pool.map(fill, list(self._tiles.within(*region)), self._at_once)
         return out

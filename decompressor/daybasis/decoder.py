@@ -82,7 +82,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
 
     def has_exact_sums(self) -> bool:
         """Whether sums of products are exact in float32 in any order, in every tile; all are decoded for it."""
-        return all(self._tile(place, keep=False).is_exact for place in self._tiles)
+        return all(self._use(place, lambda held: held.is_exact, keep=False) for place in self._tiles)
 
     def _make(self, place: Place) -> TileMaps:
         """Bytes -> maps on their grids."""
@@ -157,11 +157,16 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
     def texel(self, y: int, x: int, time_h: float, pixels: PixelFormat) -> np.ndarray:
         """One texel of uint8 or float32, equal to the same texel of the whole frame."""
         place, known = self._tiles.at(y, x), self._known
-        held = self._tile(place)
         # no two libraries' exp agree to the last bit, so the frame's own is taken
-        if known is None or not held.is_exact or known.curve == "exp":
+        if known is None or known.curve == "exp":
             return super().texel(y, x, time_h, pixels)
-        matrix, offset = self.affine_at(time_h)
-        values: np.ndarray = matrix @ held.maps[:, y - place.rows.start, x - place.columns.start] + offset
+        (matrix, offset), row, column = self.affine_at(time_h), y - place.rows.start, x - place.columns.start
+
+        def values_of(held: TileMaps) -> np.ndarray | None:
+            return matrix @ held.maps[:, row, column] + offset if held.is_exact else None
+
+        values = self._use(place, values_of)
+        if values is None:
+            return super().texel(y, x, time_h, pixels)
         values = apply_curve(values, known.curve, known.knee)
         return self._pixel(to_codes(values) if pixels.is_8bit else values, pixels)

@@ -103,21 +103,26 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         with importing.raw:
             from .sums import are_exact
         reach, entry, texel = self._stored.matrix.reach, self._stored.entry, (slice(0, 1), slice(0, 1))
+
+        def is_exact(tile: _native.Tile) -> bool:
+            if not are_exact(self._maps(tile), reach, entry.exponents, entry.precision):
+                return False
+            for time_h in self._file.archive.hours.tolist():  # the core asks for more than sums
+                self._draw(tile, texel, time_h, FLOAT32, np.empty((1, 1, 3), np.float32))
+            return True
+
         try:
-            for place in self._tiles:
-                tile = self._tile(place, keep=False)
-                if not are_exact(self._maps(tile), reach, entry.exponents, entry.precision):
-                    return False
-                for time_h in self._file.archive.hours.tolist():  # the core asks for more than sums
-                    self._draw(tile, texel, time_h, FLOAT32, np.empty((1, 1, 3), np.float32))
+            return all(self._use(place, is_exact, keep=False) for place in self._tiles)
         except native.BeyondExact:
             return False
-        return True
 
     def _make(self, place: Place) -> _native.Tile:
         n_samples = self._stored.entry.n_components * place.shape[0] * place.shape[1]
         pool = self._file.runtime.pool if n_samples >= 2 * SAMPLES_PER_THREAD else ALONE
         return make_tile(self._stored, place, self._rotations, self._signal, pool)
+
+    def _make_alone(self, place: Place) -> _native.Tile:
+        return make_tile(self._stored, place, self._rotations, self._signal, is_alone=True)
 
     def _maps(self, held: _native.Tile) -> np.ndarray:
         return native.latents(held)
@@ -158,8 +163,11 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
         side, number = self._tiles.side, self._tiles.number_at(y, x)
         if self._numpy is None:  # as _or_plain, but for a call or two, which a texel feels
             try:
-                held = self._cache.find((self._own, number)) or self._tile(self._tiles[number])
-                return native.texel(held, self._affine(time_h), y % side, x % side, pixels.is_8bit)
+                affine, at = self._affine(time_h), (y % side, x % side, pixels.is_8bit)
+                held = self._cache.find((self._own, number))
+                if held is not None:
+                    return native.texel(held, affine, *at)
+                return self._use(self._tiles[number], lambda tile: native.texel(tile, affine, *at))
             except native.BeyondExact:
                 self._cache.drop(self._own)
         return self._plain().texel(y, x, time_h, pixels)

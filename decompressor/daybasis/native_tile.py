@@ -17,15 +17,30 @@ if TYPE_CHECKING:
 
 
 def make_tile(
-    stored: Stored, place: Place, rotations: bytes | None, signal: native.Signal, pool: Pool = ALONE
+    stored: Stored,
+    place: Place,
+    rotations: bytes | None,
+    signal: native.Signal,
+    pool: Pool = ALONE,
+    *,
+    is_alone: bool = False,
 ) -> _native.Tile:
     """Decode a tile.
 
     What it takes was estimated, and is mostly less. Where nearly all coefficients of so small a file count it is more:
-    that is taken from what is left, of which tiles that are held and other threads have a part. They go, and one such
-    tile is decoded at a time, by one thread; so are the tiles after it, as trying first takes as long as decoding.
+    that is taken from what is left, of which tiles that are held and other threads have a part. Where that does not do,
+    they go, and one tile is decoded at a time, by one thread; so are the tiles after it, as trying first takes as long.
+
+    Args:
+        stored: Sections of the lightmap.
+        place: The tile.
+        rotations: Of the regions.
+        signal: From maps to values.
+        pool: Threads that help.
+        is_alone: No other tile is decoded meanwhile.
 
     Raises:
+        OverBudget: it takes more than its share, and has to be decoded alone.
         EntropyError: the stream is truncated or inconsistent.
         BeyondExact: a map goes beyond its grid.
         LimitExceededError: it takes more memory than is left.
@@ -48,12 +63,7 @@ def make_tile(
 
     own, memory = tile_bytes(file.entry, entry, is_native=True), runtime.memory
     with stored.errors_of(place):
-        if not stored.is_tight:
-            try:
-                return decode(own + max(0, memory.left - runtime.tiles.held_bytes) // runtime.tiles_at_once, pool)
-            except OverBudget:
-                stored.is_tight = True
-        with runtime.alone.raw:
+        if is_alone:
             runtime.tiles.clear()
             most_bytes = own + memory.recall()
             try:
@@ -63,3 +73,13 @@ def make_tile(
                     f"{file.container.path}: lightmap {file.entry.name}: a tile would take more than {most_bytes} "
                     "bytes of memory, what is left to a file of this size"
                 ) from error
+        if stored.is_tight:
+            raise OverBudget("an earlier tile did not fit")
+        more = memory.borrow(runtime.tiles.held_bytes, runtime.tiles_at_once)
+        try:
+            return decode(own + more, pool)
+        except OverBudget:
+            stored.is_tight = True
+            raise
+        finally:
+            memory.give_back(more)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import os
+import threading
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from ..forks import Lock, resets
 from ..memory import MemoryAccount
 from ..pool import Pool
 from ..tile_cache import TileCache
+from ..turns import Turns
 from .heap import HEAP
 from .session import check_model, choose_provider, run_session, start_session
 from .shapes import GraphCost, GraphInputs, as_shape
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _left_behind: list[object] = []
 MOST_WORKERS = 8  # where the caller says no number
+MOST_TURNS = 64  # at decoding tiles
 
 
 def default_workers(threads: int) -> int:
@@ -42,16 +44,15 @@ class Slots:
 
     def __init__(self, n_bytes: int) -> None:
         self._n_bytes, self._largest = n_bytes, 1
-        self._locks, self._turns = tuple(Lock() for _ in range(MOST_WORKERS)), itertools.count()
+        self._turns = Turns(MOST_WORKERS)
 
     def make_room(self, run_bytes: int) -> None:
         """There will be runs that take so much."""
         self._largest = max(self._largest, run_bytes)
 
-    def next(self) -> Lock:
+    def next(self) -> threading.Lock:
         """What a run has to hold."""
-        n_at_once = min(len(self._locks), 1 + self._n_bytes // self._largest)
-        return self._locks[next(self._turns) % n_at_once]
+        return self._turns.one_of(1 + self._n_bytes // self._largest)
 
 
 class Session:
@@ -97,7 +98,7 @@ class Runtime:
         most_at_once: Tiles that there is memory for at once, while it is lent.
         decoder: "native", "onnx" or "reference", see decoders.py.
         tiles: Decoded tiles of all its lightmaps.
-        alone: Held by what takes all the memory that is left.
+        turns: At decoding a tile (`turn`); who needs all the memory that is left does it alone.
     """
 
     provider: str
@@ -106,18 +107,24 @@ class Runtime:
     most_at_once: int = 1
     decoder: str = "onnx"
     tiles: TileCache[Any] = field(default_factory=lambda: TileCache(lambda: 0))
-    alone: Lock = field(default_factory=Lock)
     _sessions: dict[Hashable, Session] = field(default_factory=dict)
+    turns: Turns = field(init=False)
     _slots: Slots = field(init=False)
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_slots", Slots(self.memory.total))
+        object.__setattr__(self, "turns", Turns(min(self.most_at_once, MOST_TURNS)))
 
     @property
     def tiles_at_once(self) -> int:
         """Tiles that there is memory for at once."""
         return self.most_at_once if self.memory.is_lent else 1
+
+    @property
+    def turn(self) -> threading.Lock:
+        """A lock to hold while a tile is decoded: as many are, whoever asks for them, as there is memory for."""
+        return self.turns.one_of(self.tiles_at_once)
 
     def load(self, sections: CountedSections, section: str, inputs: GraphInputs, *, every_frame: bool = False) -> Graph:
         """Check the graph in a section; lightmaps of equal graphs share its session, which starts at the first run.
@@ -195,7 +202,7 @@ class Graph:
             InvalidGraphError: the inputs do not fit, it fails, or the output is of another shape or type.
         """
         session = self.start()
-        with self._slots.next().raw, HEAP.room_for(self._shared.cost.run_bytes):
+        with self._slots.next(), HEAP.room_for(self._shared.cost.run_bytes):
             values: np.ndarray = run_session(session, output, feeds, self._where)
         if values.shape != shape or values.dtype != dtype:
             raise self.invalid(f"expected {output} of shape {shape}, found {values.shape} {values.dtype}")

@@ -1,9 +1,10 @@
 """What reading files costs, measured in a process of its own: open, `verify`, a frame of 256 x 256 texels.
 
-    python -m tests.decompressor.promise WARM FILE...
+    python -m tests.decompressor.promise THREADS WARM FILE...
 
 prints one JSON object for each file: "outcome", peak of resident memory over that before ("n_bytes"), seconds of the
-processor ("seconds"), and what the reader estimated ("counted_bytes", "counted_seconds"; null where it was refused).
+processor ("seconds", without `verify` "read_seconds"), and what the reader estimated ("counted_bytes",
+"counted_seconds"; null where it was refused).
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ FACTOR = 5
 """Between a second of an idle core and one of a slow and busy one."""
 
 
-def read(path: Path) -> tuple[str, int | None, float | None]:
+def read(path: Path, threads: int = 1) -> tuple[str, int | None, float | None]:
     """Open, verify, decode; the outcome, and the reader's own estimates."""
     counted: tuple[int | None, float | None] = None, None
     try:
-        with open_archive(path, threads=1, provider="cpu") as archive:
+        with open_archive(path, threads=threads, provider="cpu") as archive:
             counted = archive.memory.total - archive.memory.left, 0.0
             for lightmap in archive.lightmaps[:1]:
                 part = min(256, lightmap.height), min(256, lightmap.width)
@@ -46,23 +47,25 @@ def _memory(name: str) -> int:
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name))
 
 
-def _cost(path: Path) -> dict[str, Any]:
+def cost_of(path: Path, threads: int = 1) -> dict[str, Any]:
+    """The figures of one file."""
     before, started = _memory("VmRSS"), time.process_time()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again
-    outcome, n_bytes, seconds = read(path)
-    took = time.process_time() - started
-    verdict = verify_archive(path, threads=1)
+    outcome, n_bytes, seconds = read(path, threads)
+    took = read_s = time.process_time() - started
+    verdict = verify_archive(path, threads=threads)
     took = max(took, time.process_time() - started - took)
     return {
         "name": path.name, "size": path.stat().st_size, "outcome": outcome, "whole": verdict.whole,
-        "n_bytes": _memory("VmHWM") - before, "seconds": took, "counted_bytes": n_bytes, "counted_seconds": seconds,
+        "n_bytes": _memory("VmHWM") - before, "seconds": took, "read_seconds": read_s,
+        "counted_bytes": n_bytes, "counted_seconds": seconds,
     }  # fmt: skip
 
 
-def costs(paths: Sequence[Path], warm: Path) -> list[dict[str, Any]]:
+def costs(paths: Sequence[Path], warm: Path, threads: int = 1) -> list[dict[str, Any]]:
     """What each file costs; `warm` is read and verified first, so that imports and the runtime's tables are there."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.decompressor.promise", str(warm), *map(str, paths)],
+        [sys.executable, "-m", "tests.decompressor.promise", str(threads), str(warm), *map(str, paths)],
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -82,7 +85,8 @@ def broken(cost: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    assert read(Path(sys.argv[1]))[0] == "decoded"
-    assert verify_archive(sys.argv[1]).whole
-    for argument in sys.argv[2:]:
-        print(json.dumps(_cost(Path(argument))), flush=True)
+    n_threads, first, *others = sys.argv[1:]
+    assert read(Path(first))[0] == "decoded"
+    assert verify_archive(first).whole
+    for argument in others:
+        print(json.dumps(cost_of(Path(argument), int(n_threads))), flush=True)

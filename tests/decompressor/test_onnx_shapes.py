@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -413,7 +414,13 @@ def test_runs_at_once_take_no_more_than_a_file_may() -> None:
     slots = Slots(100)
     for run_bytes, n_at_once in ((1, MOST_WORKERS), (30, 4), (99, 2), (101, 1), (10, 1)):
         slots.make_room(run_bytes)
-        assert len({id(slots.next()) for _ in range(20)}) == n_at_once
+        held: list[threading.Lock] = []
+        while not (free := slots.next()).locked():
+            free.acquire()
+            held.append(free)
+        assert len(held) == n_at_once
+        for lock in held:
+            lock.release()
 
 
 def test_a_concat_of_many_values_is_looked_at_once() -> None:

@@ -75,6 +75,18 @@ def test_a_caller_can_allow_more(tmp_path: Path) -> None:
         assert archive.decode(0.0, (0, 4, 0, 4), dtype="float32").shape == (4, 4, 3)
 
 
+@linux
+@pytest.mark.parametrize("threads", [2, 8])
+def test_several_threads_share_what_is_left(tmp_path: Path, threads: int) -> None:
+    pytest.importorskip("todpack.decompressor._native")
+    paths = [tmp_path / f"{k}.tod" for k in (335, 450)]
+    for path, k, entropy in zip(paths, (335, 450), ("ans", "zstd"), strict=True):
+        path.write_bytes(standard(400, k, 1, value=9, tile=80, entropy=entropy))
+    for cost in costs(paths, WARM, threads):
+        assert (cost["outcome"], cost["whole"]) == ("decoded", True)
+        assert "memory" not in broken(cost), cost
+
+
 @pytest.mark.parametrize("entropy", ["ans", "zstd"])
 def test_whether_tiles_fit_is_the_same_for_any_number_of_threads(tmp_path: Path, entropy: str) -> None:
     """Each takes more memory than was estimated: all that is left, lent to no other thread."""
