@@ -30,13 +30,15 @@ class LevelScore:
 
     Attributes:
         lightmaps: By name, the worst PSNR first.
-        archive_bytes: The whole file.
+        archive_bytes: The whole file; of a dataset that has fewer lightmaps, the sections of those that are scored.
         missing: Lightmaps of the dataset that the archive has not.
+        left_out: Lightmaps of the archive that the dataset has not.
     """
 
     lightmaps: dict[str, ScoreReport]
     archive_bytes: int
     missing: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def means(self) -> tuple[float, float, float | None]:
@@ -75,6 +77,7 @@ class LevelScore:
             "mean_ssim": finite(ssim),
             "mean_lpips": finite(lpips),
             "missing": list(self.missing),
+            "left_out": list(self.left_out),
         }
 
     def table(self) -> str:
@@ -95,13 +98,15 @@ class LevelScore:
             )
             for name, score in self.lightmaps.items()
         ]
-        rows.append(row("mean, whole file", self.archive_bytes, "", "", self.means))
+        whole = "mean, their bytes" if self.left_out else "mean, whole file"
+        rows.append(row(whole, self.archive_bytes, "", "", self.means))
         head = ("lightmap", "bytes", "texels", "PSNR dB", "SSIM", "LPIPS", "bits per texel")
         lines = columns(head, rows, "l")
         lines += ["", f"{100 * self.archive_bytes / self.raw_bytes:.3f} % of {self.raw_bytes} raw bytes"]
         reasons = {score.lpips_absent for score in self.lightmaps.values() if score.lpips_absent}
         lines += [f"LPIPS absent: {reason}" for reason in sorted(reasons)]
         lines += [f"{name}: not in the archive" for name in self.missing]
+        lines += [f"{name}: not in the dataset" for name in self.left_out]
         return "\n".join(lines)
 
 
@@ -171,6 +176,7 @@ def score_level(
             tile = max(first.y1 - first.y0, first.x1 - first.x0)
             about: dict[str, Any] = {"archive_bytes": n_bytes, "source_bytes": day.source_bytes, "tile": tile}
             scores[stored.name] = score_frames(day_frames(day), decoded, day.valid, day.hours, lpips=lpips, **about)
-        file_bytes = archive.file_bytes
+        left_out = tuple(one.name for one in archive.lightmaps if one.name not in scores)
+        n_bytes = sum(score.archive_bytes for score in scores.values()) if left_out else archive.file_bytes
     worst = sorted(scores.items(), key=lambda item: item[1].psnr_db)
-    return LevelScore(dict(worst), file_bytes, tuple(name for name in names if name not in scores))
+    return LevelScore(dict(worst), n_bytes, tuple(name for name in names if name not in scores), left_out)

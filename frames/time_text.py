@@ -1,4 +1,4 @@
-"""A time of day at the beginning of a text: 05.90, 5-30, 05-30-15, 0h30, 6am, 0530, or a mere number."""
+"""A time of day at the beginning of a text: 05.90, 5-30, 05-30-15, 05.30.15, 0h30, 6am, 0530, or a mere number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ CLOCK, DECIMAL, WHOLE = "clock", "decimal", "whole"
 _END = r"(?![0-9a-z])"
 _HALF_DAY = re.compile(r"([0-9]{1,2})(?:[-.:h_]([0-9]{2}))?[ _-]?([ap])(?:m|\.m\.)" + _END, re.IGNORECASE)
 _HALF = re.compile(r"(?<![a-z])(?P<half>[ap])\.?m(?![a-z])|(?P<chinese>[上下])午", re.IGNORECASE)
-_CLOCK = re.compile(r"([0-9]{1,2})(?:h([0-9]{2})?(?:m|min)?|[-:]([0-9]{2})(?:[-:]([0-9]{2}))?)" + _END, re.IGNORECASE)
+_CLOCK = re.compile(
+    r"([0-9]{1,2})(?:h\.?([0-9]{2})?(?:m|min)?|[-:]([0-9]{2})(?:[-:]([0-9]{2}))?|\.([0-9]{2})\.([0-9]{2}))" + _END,
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"([0-9]{1,2}\.[0-9]+)(?![0-9])|([0-9]+)")
 
 
@@ -37,7 +40,8 @@ def read_time(text: str) -> TimeText | None:
         if 1 <= hour <= 12 and minute < 60:
             return TimeText(hour % 12 + 12 * (found[3] in "pP") + minute / 60, CLOCK, found[0], text[found.end() :])
     if found := _CLOCK.match(text):
-        hour, minute, second = int(found[1]), int(found[2] or found[3] or 0), int(found[4] or 0)
+        minute, second = int(found[2] or found[3] or found[5] or 0), int(found[4] or found[6] or 0)
+        hour = int(found[1])
         if hour <= 24 and minute < 60 and second < 60:
             return TimeText(hour + minute / 60 + second / 3600, CLOCK, found[0], text[found.end() :])
     if found := _NUMBER.match(text):

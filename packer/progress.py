@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -35,6 +36,11 @@ def duration_text(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def is_terminal() -> bool:
+    """Whether stderr shows lines that are rewritten."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
 class ProgressLine:
     """Progress of work that is done in steps. A context manager; `update` tells of steps.
 
@@ -64,7 +70,7 @@ class ProgressLine:
         self._label, self._unit, self._total, self._done, self._note = label, unit, total, done, ""
         self._left_s = left_s
         self._first, self._began, self._written = done, time.monotonic(), 0.0
-        self._is_terminal, self._is_shown, self._lock = sys.stderr.isatty(), False, threading.Lock()
+        self._is_terminal, self._is_shown, self._lock = is_terminal(), False, threading.Lock()
         self._ended = threading.Event()
         self._thread = None if quiet else threading.Thread(target=self._beat, daemon=True, name="progress")
         if self._thread is not None:

@@ -33,6 +33,9 @@ OPTIONS = (
     *click_options(DayBasisPackOptions),
 )
 
+AIMS = ("temporal_weight", "equal_db")
+"""What a run's refinement was asked to weigh, beside how long it went on."""
+
 
 def with_step(config: DayBasisConfig, options: dict[str, Any], is_linear: bool) -> DayBasisConfig:
     """The configuration at the step that the options give; of linear radiance LINEAR_STEP by default.
@@ -99,6 +102,7 @@ def encode(
 def pack(run: Run, out: Path, options: dict[str, Any]) -> None:
     """Code a run folder of this family."""
     from ..progress import StageBars
+    from .refine.config import PRESETS
     from .refine.refiner import refiner
     from .run import read_daybasis_run
 
@@ -109,7 +113,11 @@ def pack(run: Run, out: Path, options: dict[str, Any]) -> None:
     if held.refinement is not None and options["refine"] is None and as_trained and options["smoothing"] is None:
         refine = held.refined
     else:  # at another step the codes are refined anew, in the same way
-        refine = refiner(options["refine"] or held.refinement or "none", options["smoothing"])
+        how: str | dict[str, Any] = options["refine"] or held.refinement or "none"
+        if options["refine"] in PRESETS:
+            aims_of_run = {name: value for name, value in (held.refinement or {}).items() if name in AIMS}
+            how = {**PRESETS[options["refine"]].to_json(), **aims_of_run}
+        refine = refiner(how, options["smoothing"])
     with StageBars() as bars:
         encode(held.day, held.config, out, options, refine, held.transform, held.domain, bars)
 

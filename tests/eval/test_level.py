@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,25 @@ def test_the_table_ends_with_the_whole_level(level: Path, capsys: pytest.Capture
     lines = capsys.readouterr().out.splitlines()
     assert lines[3].startswith(f"mean, whole file  {level.stat().st_size}")
     assert lines[-1] == "LPIPS absent: switched off by --no-lpips"
+
+
+def test_a_dataset_of_fewer_lightmaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, name in enumerate(("a", "b", "c")):
+        write_day(tmp_path / "level" / name, make_day(16, 16, 3, seed)[0], None)
+    archive = str(tmp_path / "a.tod")
+    assert main(["compress", str(tmp_path / "level"), "-o", archive]) == 0
+    shutil.rmtree(tmp_path / "level" / "b")
+    words = ["eval", "score", archive, "--data", str(tmp_path / "level"), "--no-lpips"]
+    capsys.readouterr()
+    assert main([*words, "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert (whole["left_out"], whole["missing"]) == (["b"], [])
+    assert whole["archive_bytes"] == sum(row["archive_bytes"] for row in whole["lightmaps"])
+    assert whole["raw_bytes"] == 2 * 16 * 16 * 3 * 3
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3].split()[:4] == ["mean,", "their", "bytes", str(whole["archive_bytes"])]
+    assert lines[-1] == "b: not in the dataset"
 
 
 def test_the_sample_that_inspect_writes_is_the_preview_of_decompress(level: Path, tmp_path: Path) -> None:

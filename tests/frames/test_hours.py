@@ -55,6 +55,11 @@ OURS = [f"tod_{int(hour):02d}.png" if hour == int(hour) else f"tod_{hour:05.2f}.
         (["dawn_05.90.png", "noon_12.00.png"], [5.9, 12]),
         (["6am dawn.png", "12pm noon.png"], [6, 12]),
         (["sun2_dawn_0530.png", "sun3_noon_1200.png"], [5.5, 12]),
+        (
+            ["shot 2026-06-21 00.30.00.png", "shot 2026-06-21 06.30.00.png", "shot 2026-06-21 18.30.30.png"],
+            [0.5, 6.5, 18.5 + 30 / 3600],
+        ),
+        (["tod_1h.30.png", "tod_2h.45.png"], [1.5, 2.75]),
         (["06-30-15.png", "12-00-00.png", "18-45-20.png"], [6.5 + 15 / 3600, 12, 18.75 + 20 / 3600]),
         (["tod_06h_f00.png", "tod_07h_f01.png", "tod_05h_f02.png"], [6, 7, 5]),
         (["tod_06_f00.png", "tod_12_f01.png", "tod_18_f02.png"], [6, 12, 18]),

@@ -65,6 +65,17 @@ def test_other_steps_are_refined_again_and_none_goes_without(run: Path, tmp_path
     assert sizes["coarser"] < sizes["kept"] < sizes["none"]
 
 
+def test_another_refinement_weighs_what_the_run_did(noisy_day: Path, tmp_path: Path) -> None:
+    found: dict[str, set[bytes]] = {"fast": set(), "full": set()}
+    for name, terms in {"plain": [], "equal": ["--equal-db"], "calm": ["--temporal-loss"]}.items():
+        assert main(["train", str(noisy_day), "-o", str(tmp_path / name), *OPTIONS, *terms]) == 0
+        for how, archives in found.items():
+            out = tmp_path / f"{name}-{how}.tod"
+            assert main(["pack", str(tmp_path / name), "-o", str(out), "--refine", how]) == 0
+            archives.add(out.read_bytes())
+    assert [len(archives) for archives in found.values()] == [3, 3]
+
+
 @pytest.mark.thorough
 def test_killed_training_starts_afresh_and_says_so(
     noisy_day: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
