@@ -1,6 +1,6 @@
-"""What small files of daybasis take against what SECURITY.md promises: random models, in one thread.
+"""What small files of daybasis take against what SECURITY.md promises: random models, as large as the reader takes them.
 
-    python -m tests.scale.tile_costs --seconds 60 [--seed 1] [--keep FOLDER]
+    python -m tests.scale.tile_costs --seconds 60 [--seed 1] [--threads 1] [--keep FOLDER]
 
 makes models of random sizes (maps, hours, tiles, levels, rotations, masks, smoothing, curves) whose tiles are all the
 same, reads each, and prints those that took most of the time and the memory that a file of their size may take.
@@ -136,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="a folder for the files that take most")
     args = parser.parse_args()
     pick, until = random.Random(args.seed), time.monotonic() + args.seconds
@@ -148,7 +149,7 @@ def main() -> None:
             about, n = drawn(pick), n + 1
             data = archive_of(about)
             path.write_bytes(data)
-            cost = cost_of(path)
+            cost = cost_of(path, args.threads)
             outcome = cost["outcome"].split(":")[0]
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
             time_share = cost["read_seconds"] / DEFAULT_LIMITS.seconds_for(len(data))
