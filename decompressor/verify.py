@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -158,14 +159,18 @@ class _Decoding:
             self._fault(lightmap, error)
             return
         first, *later = lightmap.hours.tolist()
-        whole = [n for n in range(lightmap.n_tiles) if self._tile(lightmap, n, [first])]
+        whole = [n for n in self._while_time(range(lightmap.n_tiles)) if self._tile(lightmap, n, [first])]
         self.n_tiles += len(whole)
         if len(whole) < lightmap.n_tiles:
             return
         self.n_frames += 1
-        everywhere = sum(self._tile(lightmap, number, later) for number in whole)
+        everywhere = sum(self._tile(lightmap, number, later) for number in self._while_time(whole))
         if everywhere == lightmap.n_tiles:
             self.n_frames += len(later)
+
+    def _while_time(self, numbers: Sequence[int]) -> Iterator[int]:
+        """Numbers of tiles, until the time is up: there may be millions in a small file."""
+        return itertools.takewhile(lambda _: self._has_time(), numbers)
 
     def _tile(self, lightmap: Lightmap, number: int, hours: list[float]) -> bool:
         """Decode a tile at some hours, while there is time; whether all of them are decoded."""

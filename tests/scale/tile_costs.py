@@ -1,4 +1,4 @@
-"""What small files of daybasis take against what SECURITY.md promises: random models, as large as the reader takes them.
+"""What small files of daybasis take against what SECURITY.md promises: random models, as large as they may be.
 
     python -m tests.scale.tile_costs --seconds 60 [--seed 1] [--threads 1] [--keep FOLDER]
 
