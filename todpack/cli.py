@@ -82,7 +82,7 @@ Examples:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: everything ends as by Ctrl-C, workers and temporary files with it."""
+    """SIGTERM, or SIGHUP of a closed terminal: everything ends as by Ctrl-C, workers and temporary files with it."""
 
 
 def _interrupt_later(number: int) -> None:
@@ -99,7 +99,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
             _thread.start_new_thread(_interrupt_later, (number,))
             return
         frame = frame.f_back
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
 
 @contextmanager
@@ -110,7 +110,9 @@ def _interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
     heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     for number in heard:
         signal.signal(number, _interrupt)

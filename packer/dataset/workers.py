@@ -103,7 +103,7 @@ def quiet_children() -> Iterator[None]:
     if (
         threading.current_thread() is threading.main_thread()
     ):  # the mask is this thread's alone; others may take a signal
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             handlers[number] = signal.signal(number, lambda number, _frame: heard.append(number))
     resource_tracker.ensure_running()  # the first process starts it, and that lets SIGINT through again
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

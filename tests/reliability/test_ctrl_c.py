@@ -114,9 +114,12 @@ train.q-step = [8.0, 16.0, 24.0, 32.0]
 """
 
 
-@pytest.mark.parametrize("command", ["compress", "search"])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [("compress", signal.SIGTERM), ("search", signal.SIGTERM), ("compress", signal.SIGHUP)],
+)
 @pytest.mark.thorough
-def test_workers_end_with_a_command_that_is_terminated(command: str, tmp_path: Path) -> None:
+def test_workers_end_with_a_command_that_is_terminated(command: str, number: int, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (tmp_path / "space.toml").write_text(SPACE)
     words = {
@@ -135,7 +138,7 @@ def test_workers_end_with_a_command_that_is_terminated(command: str, tmp_path: P
             break
         time.sleep(0.02)
     assert process.poll() is None, process.communicate()[1]
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err.splitlines()[-1]) == (143, "todpack: terminated")
     deadline = time.monotonic() + 20
