@@ -26,6 +26,7 @@ from .sections import Section
 
 Say = Callable[[str], None]
 MAX_DIGITS = 9  # of a number in a section's name
+MOST_FAULTS = 1000  # of what is decoded: each of millions of tiles may have one
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class _Decoding:
 
     def lightmap(self, lightmap: Lightmap) -> None:
         """Its mask; every tile at the first hour, and every hour in the first tile; then everything."""
-        if not self._has_time():
+        if not self._has_time() or len(self.faults) >= MOST_FAULTS:
             return
         try:
             lightmap.check_mask()
@@ -169,8 +170,8 @@ class _Decoding:
             self.n_frames += len(later)
 
     def _while_time(self, numbers: Sequence[int]) -> Iterator[int]:
-        """Numbers of tiles, until the time is up: there may be millions in a small file."""
-        return itertools.takewhile(lambda _: self._has_time(), numbers)
+        """Numbers of tiles, of which there may be millions, until the time is up or enough is found."""
+        return itertools.takewhile(lambda _: self._has_time() and len(self.faults) < MOST_FAULTS, numbers)
 
     def _tile(self, lightmap: Lightmap, number: int, hours: list[float]) -> bool:
         """Decode a tile at some hours, while there is time; whether all of them are decoded."""
@@ -286,6 +287,8 @@ def verify_archive(
         for lightmap in archive.lightmaps:
             say(f"decoding lightmap {lightmap.name}")
             decoding.lightmap(lightmap)
+        if len(decoding.faults) >= MOST_FAULTS:
+            decoding.faults.append(Fault("file", f"{MOST_FAULTS} faults were found so far; nothing more is decoded"))
         return Verdict(
             str(path),
             container.found_bytes,

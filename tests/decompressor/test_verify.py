@@ -21,13 +21,13 @@ from PIL import Image
 from tests.conftest import REPOSITORY
 from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import put_together, set_section, take_apart
-from tests.decompressor.small_bombs import siren, standard
+from tests.decompressor.small_bombs import daybasis, siren, standard
 from todpack.cli import main
 from todpack.decompressor import InvalidMetadataError, open_archive
 from todpack.decompressor.cli import main as decompress
 from todpack.decompressor.damage import DAMAGE_COLOR
 from todpack.decompressor.limits import Limits
-from todpack.decompressor.verify import _section_fault, verify_archive
+from todpack.decompressor.verify import MOST_FAULTS, _section_fault, verify_archive
 from todpack.frames import Day, read_day
 from todpack.packer.dataset.merge import merge_archives
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
@@ -385,3 +385,11 @@ def test_sections_whose_integers_would_take_too_long_are_not_decoded(tiled: Path
         assert container.serial_seconds(section.name) > 0.05
         fault = _section_fault(container, section, 0.01)
     assert fault is None  # its CRC-32 is that of the bytes, and no more is looked at
+
+
+def test_no_more_faults_than_anybody_reads(tmp_path: Path) -> None:
+    path = tmp_path / "holes.tod"
+    path.write_bytes(daybasis(1600, 8, coded=(8, 8)))  # one of 40,000 tiles is there
+    verdict = verify_archive(path, threads=1)
+    assert (verdict.n_tiles, len(verdict.faults)) == (1, MOST_FAULTS + 1)
+    assert str(verdict.faults[-1]) == f"file: {MOST_FAULTS} faults were found so far; nothing more is decoded"
