@@ -233,7 +233,7 @@ def open_archive(
 
     Args:
         source: Path of the `.tod` file, or the open file (such as io.BytesIO), which is closed with the archive.
-        threads: Threads for decoding; None takes what the machine has.
+        threads: Threads for decoding, and tiles at once, whoever asks for them; None takes what the machine has.
         provider: Of graphs: "auto" (CUDA where it is really there, else CPU), "cpu" or "cuda".
         limits: Caps on what the file may ask for.
         any_size: Also open a file that was cut off; sections that it lacks raise an error when they are needed.
