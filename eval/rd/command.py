@@ -127,26 +127,27 @@ def rd(
     day = options.read_frames(data_path, reading, lightmap)  # bad frames stop here
     added = [read_results(path, day) for path in results_paths]
     added += archive_curves(archives, day, measure, threads)
-    with ProgressLine("peers") as line:
-        peers = reference_peers(crfs, distances)
-        references = run_peers(day_frames(day), day.valid, peers, lpips=measure, progress=line.update)
-    others = peer_curves(references) + added
-    names = safe_names([*(sweep.name for sweep in chosen), *(curve["name"] for curve in others)])
-    files = [out_dir / RESULTS / f"{name}.json" for name in names]
-    check_replaced(files, overwrite=overwrite)  # what stops the command is told before the trainings
-    settings = TrialSettings(
-        data_path,
-        reading,
-        lightmap,
-        threads,
-        lpips=not lpips.is_off,
-        lpips_weights=lpips.weights,
-        frames=frames_digest(day),
-    )
-    if not overwrite:
-        refuse_other_frames(out_dir / "trials", settings)
-    with exclusive_folder(out_dir / "trials"), ProgressLine("rd") as line:
-        swept = run_sweeps(chosen, out_dir, settings, repeats, line.update)
+    with exclusive_folder(out_dir / "trials"):  # before the peers, which take long
+        with ProgressLine("peers") as line:
+            peers = reference_peers(crfs, distances)
+            references = run_peers(day_frames(day), day.valid, peers, lpips=measure, progress=line.update)
+        others = peer_curves(references) + added
+        names = safe_names([*(sweep.name for sweep in chosen), *(curve["name"] for curve in others)])
+        files = [out_dir / RESULTS / f"{name}.json" for name in names]
+        check_replaced(files, overwrite=overwrite)  # what stops the command is told before the trainings
+        settings = TrialSettings(
+            data_path,
+            reading,
+            lightmap,
+            threads,
+            lpips=not lpips.is_off,
+            lpips_weights=lpips.weights,
+            frames=frames_digest(day),
+        )
+        if not overwrite:
+            refuse_other_frames(out_dir / "trials", settings)
+        with ProgressLine("rd") as line:
+            swept = run_sweeps(chosen, out_dir, settings, repeats, line.update)
     trained = {curve["name"]: curve for curve in swept["curves"]}  # a sweep whose trials all failed has none
     curves = [*(trained.get(sweep.name) for sweep in chosen), *others]
     results = {path: curve for path, curve in zip(files, curves, strict=True) if curve is not None}
