@@ -40,11 +40,14 @@ class TileCache(Generic[Held]):
 
     Args:
         room: Bytes that there is room for, for all tiles together.
+
+    Attributes:
+        is_short: Tiles had to go for others: one that is found may go too, while somebody still works with it.
     """
 
     def __init__(self, room: Callable[[], int]) -> None:
         self._room = room
-        self._held = 0
+        self._held, self.is_short = 0, False
         self._tiles: OrderedDict[Key, Held] = OrderedDict()
         self._pending: dict[Key, _Pending[Held]] = {}
         self._lock = Lock()
@@ -114,6 +117,7 @@ class TileCache(Generic[Held]):
                 self._tiles[key] = maps
             room = self._room()
             while self._held > room and len(self._tiles) > 1:
+                self.is_short = True
                 oldest = next(iter(self._tiles))
                 size = self._tiles[oldest].nbytes
                 self._held -= size

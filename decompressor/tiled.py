@@ -60,9 +60,12 @@ class TiledDecoder(ABC, Generic[Held]):
         """(h, w, 3) of a part of a tile."""
 
     def _use(self, place: Place, work: Callable[[Held], Result], keep: bool = True) -> Result:
-        """Do some work with a tile. One that is made for it has its turn until that is done: so long it is counted."""
+        """Do some work with a tile. One that is made for it has its turn until that is done: so long it is counted.
+
+        So has one that is found, where there is no room for all.
+        """
         key, runtime = (self._own, place.number), self._file.runtime
-        held = self._cache.find(key)
+        held = None if self._cache.is_short else self._cache.find(key)
         if held is not None:
             return work(held)
         with contextlib.suppress(OverBudget), runtime.turn:  # an error that is at hand keeps what it was raised among

@@ -110,8 +110,8 @@ typedef struct TodAllocator {
 /* malloc and free. */
 TOD_API TodAllocator tod_default_allocator(void);
 
-/* For what is used once and given back: large pages where the system has them, so that first touching megabytes does
-   not cost more than the work on them. */
+/* For large blocks: they are the system's and go back to it, which heaps keep for the thread that had them; of large
+   pages where the system has them, so that first touching megabytes does not cost more than the work on them. */
 TOD_API TodAllocator tod_scratch_allocator(void);
 
 /* What a reader is willing to take from a file, checked before anything is allocated or worked on. With the defaults

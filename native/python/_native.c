@@ -215,7 +215,7 @@ static TodStatus read_plain_bands(void *bits, const TodBandsSpec *spec, const To
 /* Coefficients are plain bits of `raw` where bits_at is a place in it, else of a stream. */
 static int open_tile(Tile *self, const TodTileSpec *spec, const TodStream *stream)
 {
-    const TodTileMemory memory = {tod_default_allocator(), tod_scratch_allocator()};
+    const TodTileMemory memory = {tod_scratch_allocator(), tod_scratch_allocator()};
     TodRawBits bits = {stream->raw, (uint64_t)self->bits_at, 8 * (uint64_t)stream->raw_bytes};
     TodStatus status;
     Py_BEGIN_ALLOW_THREADS if (self->bits_at < 0) status = tod_tile_open(spec, stream, memory, &self->tile);

@@ -40,14 +40,25 @@ TodAllocator tod_default_allocator(void)
 }
 
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
+/* From here on blocks are the system's own pages: heaps keep what is freed, glibc's one for each thread. */
+#define MAPPED_BYTES ((size_t)1 << 18)
+
+static char *map(size_t n_bytes)
+{
+    char *pages = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
 static void *scratch_allocate(void *context, size_t n_bytes)
 {
-    if (n_bytes < TOD_LARGE_PAGE)
+    if (n_bytes < MAPPED_BYTES)
         return default_allocate(context, n_bytes);
+    if (n_bytes < TOD_LARGE_PAGE)
+        return map(n_bytes);
     if (n_bytes > SIZE_MAX - TOD_LARGE_PAGE)
         return NULL;
-    char *whole = mmap(NULL, n_bytes + TOD_LARGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (whole == MAP_FAILED)
+    char *whole = map(n_bytes + TOD_LARGE_PAGE);
+    if (!whole)
         return NULL;
     const size_t before = (size_t)(-(uintptr_t)whole & (TOD_LARGE_PAGE - 1)); /* pages are aligned to their size */
     if (before)
@@ -60,7 +71,7 @@ static void *scratch_allocate(void *context, size_t n_bytes)
 
 static void scratch_release(void *context, void *block, size_t n_bytes)
 {
-    if (n_bytes < TOD_LARGE_PAGE)
+    if (n_bytes < MAPPED_BYTES)
         default_release(context, block, n_bytes);
     else
         munmap(block, n_bytes);

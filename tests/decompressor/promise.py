@@ -42,14 +42,15 @@ def read(path: Path, threads: int = 1) -> tuple[str, int | None, float | None]:
     return "decoded", *counted
 
 
-def _memory(name: str) -> int:
+def memory_of(name: str) -> int:
+    """A figure of this process, in bytes."""
     status = Path("/proc/self/status").read_text()
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name))
 
 
 def cost_of(path: Path, threads: int = 1) -> dict[str, Any]:
     """The figures of one file."""
-    before, started = _memory("VmRSS"), time.process_time()
+    before, started = memory_of("VmRSS"), time.process_time()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again
     outcome, n_bytes, seconds = read(path, threads)
     took = read_s = time.process_time() - started
@@ -57,7 +58,7 @@ def cost_of(path: Path, threads: int = 1) -> dict[str, Any]:
     took = max(took, time.process_time() - started - took)
     return {
         "name": path.name, "size": path.stat().st_size, "outcome": outcome, "whole": verdict.whole,
-        "n_bytes": _memory("VmHWM") - before, "seconds": took, "read_seconds": read_s,
+        "n_bytes": memory_of("VmHWM") - before, "seconds": took, "read_seconds": read_s,
         "counted_bytes": n_bytes, "counted_seconds": seconds,
     }  # fmt: skip
 
