@@ -169,3 +169,6 @@ def rd(
         click.echo(f"{name} absent: {reason}")
     for path in write_plots(swept["curves"], out_dir):
         click.echo(str(path))
+    if chosen and not trained:
+        n, first = len(swept["failed"]), swept["failed"][0]["error"]
+        raise EvalError(f"{out_dir}: none of {n} trials worked; the first: {first}")

@@ -139,6 +139,17 @@ def test_command_sweeps_and_draws(
     assert not (out / "rd_lpips.png").exists()
 
 
+def test_no_trial_that_worked_is_an_error(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install todpack[compare])")
+    monkeypatch.setattr(sweep, "SWEEPS", (Sweep("daybasis", "daybasis", {}, "train", "q-step", (-1,)),))
+    words = ["--crf", "", "--distance", "", "--no-lpips", "--sweeps", "daybasis"]
+    assert main(["eval", "rd", str(tiny_day), "-o", str(tmp_path / "rd"), *words]) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "rd: none of 1 trials worked; the first: todpack train: --q-step: expected" in line
+
+
 def test_plots_of_nothing_measured(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install todpack[compare])")
     point = {"setting": "a", **dict.fromkeys(MEASURES), "per_hour": []}
