@@ -158,6 +158,8 @@ def _times_in_names(folder: Path, files: Sequence[Path]) -> list[TimeText] | Non
                     f"{files[0].name}; --hours or a file hours.txt says the times"
                 )
             return found
+        if any(map(_are_hours_and_minutes, pairwise(numbers))):
+            raise _unread_minutes(folder, files[0])
     last = [texts[-1] for texts in everywhere]
     are_alike = len({text.rest for text in last}) == 1
     return last if are_alike or all(len(texts) == 1 for texts in everywhere) else None
@@ -230,16 +232,28 @@ def _lines_of_rest(folder: Path, texts: Sequence[TimeText]) -> list[str]:
     ]
 
 
+def _unread_minutes(folder: Path, file: Path) -> DataError:
+    return DataError(
+        f"{folder}: expected one number that tells the time in every name, found what may be minutes, such as in "
+        f"{file.name}; minutes are read from names such as 13h05 or 13-05; --hours or a file hours.txt says the times"
+    )
+
+
+def _are_hours_and_minutes(columns: tuple[Sequence[TimeText], Sequence[TimeText]]) -> bool:
+    """Whether two numbers of all names, one after the other, may be the clock time together, which neither is alone."""
+    hours, minutes = columns
+    are_hours = _are_whole(hours) and all(len(text.digits) <= 2 and text.value <= HOURS_PER_DAY for text in hours)
+    are_minutes = _are_whole(minutes) and all(len(text.digits) == 2 and text.value < 60 for text in minutes)
+    pairs = {(hour.value, minute.value) for hour, minute in zip(hours, minutes, strict=True)}
+    return are_hours and are_minutes and len(pairs) == len(hours)
+
+
 def _refuse_minutes(folder: Path, files: Sequence[Path], texts: Sequence[TimeText]) -> None:
     """Refuse what may be minutes behind numbers that are read as hours, unless it counts the frames."""
     found = [_MINUTES.match(text.rest) for text in texts]
     minutes = sorted(int(one[1]) for one in found if one is not None)
     if len(minutes) == len(texts) and minutes[0] < minutes[-1] and any(b - a != 1 for a, b in pairwise(minutes)):
-        raise DataError(
-            f"{folder}: expected one number that tells the time in every name, found what may be minutes, such as in "
-            f"{files[0].name}; minutes are read from names such as 13h05 or 13-05; --hours or a file hours.txt "
-            "says the times"
-        )
+        raise _unread_minutes(folder, files[0])
 
 
 def _lines_of_counters(

@@ -68,25 +68,48 @@ def _same(path: Path, mask: Path | None) -> bool:
 
 
 def _split(folder: Path, mask: Path | None) -> tuple[list[Path], list[Path]]:
-    """Frames and masks; where everything is called a mask, nothing is."""
+    """Frames and masks."""
     entries = [path for path in _entries(folder) if not _same(path, mask)]
     frames = [path for path in entries if not is_mask_name(path.stem)]
-    masks = [path for path in entries if is_mask_name(path.stem)]
-    return (masks, []) if not frames and len(masks) > 1 else (frames, masks)
+    return frames, [path for path in entries if is_mask_name(path.stem)]
+
+
+def _find(path: Path, mask: Path | None) -> tuple[Path, list[Path], list[Path]]:
+    """The folder of the frames, which is `path` or png/ in it, the frames and the masks.
+
+    Where everything is called a mask, and no frames are in folders within, nothing is.
+    """
+    frames, masks = _split(path, mask)
+    if not frames and (path / "png").is_dir():
+        inner, beside = _split(path / "png", mask)
+        if inner:
+            return path / "png", inner, beside or masks
+        if len(beside) > 1:
+            return path / "png", beside, masks
+    if not frames and len(masks) > 1 and not any(_split(inside, None)[0] for inside in _folders_in(path)):
+        return path, masks, []
+    return path, frames, masks
+
+
+def _folders_in(path: Path) -> list[Path]:
+    """Folders in a folder by name, none where it cannot be listed; what begins with a dot is of the system."""
+    try:
+        return [inside for inside in sorted(path.iterdir()) if inside.is_dir() and inside.name[0] != "."]
+    except OSError:
+        return []
 
 
 def count_frames(folder: Path) -> int:
     """How many frames of any kind a folder has, in it or in png/."""
-    return max((len(_split(place, None)[0]) for place in (folder, folder / "png") if place.is_dir()), default=0)
+    if not folder.is_dir():
+        return 0
+    in_png = len(_split(folder / "png", None)[0]) if (folder / "png").is_dir() else 0
+    return max(len(_find(folder, None)[1]), in_png)
 
 
 def folders_of_frames(path: Path) -> list[Path]:
     """The folders in a folder that have frames and are not called masks, by name; none where it cannot be listed."""
-    try:
-        inside = sorted(path.iterdir())
-    except OSError:
-        return []
-    return [p for p in inside if p.is_dir() and p.name[0] != "." and not is_mask_name(p.name) and count_frames(p)]
+    return [inside for inside in _folders_in(path) if not is_mask_name(inside.name) and count_frames(inside)]
 
 
 def list_frames(path: Path, mask: Path | None = None) -> Listing:
@@ -102,10 +125,9 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing there"
         raise DataError(f"{path}: expected a folder of frames, found {found}")
-    folder, (frames, masks), lines = path, _split(path, mask), list[str]()
-    if not frames and (path / "png").is_dir():
-        folder, (frames, more) = path / "png", _split(path / "png", mask)
-        masks = more or masks
+    lines = list[str]()
+    folder, frames, masks = _find(path, mask)
+    if folder != path:
         beside = [one.name for one in folders_of_frames(path) if one.name != "png"]
         lines += [f"{path}: png/ is the day; {', '.join(beside[:5])} beside it left out"] if beside else []
     if not frames:

@@ -97,6 +97,8 @@ def test_a_name_with_more_numbers(names: list[str], odd: str) -> None:
         ["5 30.png", "6 30.png", "7 45.png"],
         ["tod_05_00.png", "tod_06_30.png", "tod_07_30.png"],
         ["tod_05_15.png", "tod_06_30.png", "tod_07_45.png"],
+        ["tod_06_00.png", "tod_06_30.png", "tod_07_00.png"],
+        ["2024_06_21_06 00.png", "2024_06_21_06 30.png", "2024_06_21_07 00.png"],
         ["H05_M00.png", "H06_M30.png", "H07_M30.png"],
         ["6点00分.png", "7点30分.png", "9点30分.png"],
         ["tod_6,0.png", "tod_7,5.png", "tod_9,5.png"],
@@ -353,7 +355,6 @@ def test_names_of_hours_and_minutes_keep_their_order(tmp_path: Path) -> None:
     """Their last numbers, which say neither hours nor counts, order nothing."""
     names = [f"tod_{hour:02d}_{minute:02d}.png" for hour in (6, 7, 8) for minute in (0, 30)]
     files = [tmp_path / name for name in (names[3], *names[:3], *names[4:])]
-    for hours, expected in (("6,6.5,7,7.5,8,8.5", [6, 6.5, 7, 7.5, 8, 8.5]), (None, [0, 4, 8, 12, 16, 20])):
-        times = find_times(tmp_path, files, hours)
-        assert [file.name for file in times.files] == names
-        np.testing.assert_allclose(times.hours, expected)
+    times = find_times(tmp_path, files, "6,6.5,7,7.5,8,8.5")
+    assert [file.name for file in times.files] == names
+    np.testing.assert_allclose(times.hours, [6, 6.5, 7, 7.5, 8, 8.5])

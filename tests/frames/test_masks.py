@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from todpack.frames import DataError, read_day
+from tests.conftest import make_day, write_day
+from todpack.frames import DataError, open_dataset, read_day
 
 RNG = np.random.default_rng(5)
 VALID = RNG.random((6, 4)) < 0.5
@@ -169,3 +170,17 @@ def test_alpha_is_no_mask_where_it_is_color(tmp_path: Path) -> None:
     day = read_day(write_frames(tmp_path / "day", codes_of(VALID)), encoding="rgbm:2")
     assert day.transfer == "linear"
     np.testing.assert_allclose(day.radiance, 2 / 255 * CODES * VALID[..., None], rtol=1e-5)
+
+
+def test_two_masks_beside_the_frames_are_no_day(tmp_path: Path) -> None:
+    """Neither beside png/, nor around the folders of a level."""
+    for name in ("day", "level/w", "level/x"):
+        write_day(tmp_path / name, make_day(8, 8, 3)[0], None)
+    (tmp_path / "day" / "png").mkdir()
+    for frame in [*(tmp_path / "day").glob("tod_*.png")]:
+        frame.rename(tmp_path / "day" / "png" / frame.name)
+    for place in (tmp_path / "day", tmp_path / "level"):
+        for name in ("valid.png", "valid_old.png", "coverage.png"):
+            Image.new("L", (8, 8), 255).save(place / name)
+    assert read_day(tmp_path / "day", mask="none").n_frames == 3
+    assert [entry.name for entry in open_dataset(tmp_path / "level").entries] == ["w", "x"]
