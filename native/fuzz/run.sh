@@ -6,7 +6,8 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 seconds=$1 out=$2
 shift 2
 [ $# -gt 0 ] || set -- archive metadata tile graph mask
-command -v clang > /dev/null || { echo "fuzzing: skipped; needs clang"; exit 0; }
+echo "int LLVMFuzzerTestOneInput(void) { return 0; }" | clang -fsanitize=fuzzer,address -x c - -o /dev/null 2> /dev/null ||
+    { echo "fuzzing: skipped; needs clang with its sanitizers"; exit 0; }
 mkdir -p "$out"
 flags="-std=gnu11 -O1 -g -ffp-contract=off -fno-math-errno -fno-omit-frame-pointer -fsanitize=address,undefined"
 flags="$flags -fno-sanitize-recover=all -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -I$here/include -I$here/src"

@@ -5,6 +5,7 @@ set -eu
 packages=
 add() { command -v "$1" >/dev/null 2>&1 || packages="$packages $2"; }
 add clang clang
+[ -d "$(clang --print-runtime-dir 2>/dev/null)" ] || packages="$packages libclang-rt-dev" # its sanitizers and fuzzer
 add aarch64-linux-gnu-gcc "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 add qemu-aarch64 qemu-user
 add cmake cmake
