@@ -104,7 +104,7 @@ static TodStatus open_archive(const TodReader *reader, const uint8_t *memory, co
     TodError error = {TOD_OK, ""};
     *archive = NULL;
     tod_default_options(&options);
-    if (given && given->version >> 16 != TODPACK_VERSION_MAJOR) {
+    if (given && (given->version == 0 || given->version >> 16 != TODPACK_VERSION_MAJOR)) {
         tod_fail(&error, TOD_BAD_ARGUMENT, "options: expected those of version %d, see tod_default_options",
                  TODPACK_VERSION_MAJOR);
         return tod_report(&error, to);
@@ -188,7 +188,7 @@ const TodLightmapInfo *tod_lightmap(const TodArchive *archive, int32_t index)
 
 int32_t tod_find_lightmap(const TodArchive *archive, const char *name)
 {
-    for (int32_t i = 0; i < archive->metadata.info.n_lightmaps; i++)
+    for (int32_t i = 0; name && i < archive->metadata.info.n_lightmaps; i++)
         if (strcmp(archive->metadata.lightmaps[i].info.name, name) == 0)
             return i;
     return -1;

@@ -119,9 +119,10 @@ class Archive:
         """TodLightmapInfo."""
         return c.cast(self._library.c.tod_lightmap(self._handle, index), c.POINTER(LightmapInfo)).contents
 
-    def find(self, name: str) -> int:
+    def find(self, name: str | None) -> int:
         """Index of a lightmap, -1 for none."""
-        return int(self._library.c.tod_find_lightmap(self._handle, name.encode()))
+        given = None if name is None else name.encode()
+        return int(self._library.c.tod_find_lightmap(self._handle, given))
 
     def decode(
         self,

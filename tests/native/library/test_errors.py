@@ -275,11 +275,18 @@ def test_a_reader_that_gives_less(library: Library) -> None:
     assert caught.value.status == STATUS["READ_FAILED"]
 
 
-def test_options_of_another_version(library: Library) -> None:
+@pytest.mark.parametrize("version", [7 << 16, 0])
+def test_options_of_another_version(library: Library, version: int) -> None:
     options = library.options()
-    options.version = 7 << 16
+    options.version = version  # 0: of zeros, without allocators
     with pytest.raises(LibraryError, match="tod_default_options"):
         library.open(DATA, options)
+
+
+def test_no_name(library: Library) -> None:
+    with library.open(DATA) as archive:
+        assert archive.find(archive.lightmap(0).name.decode()) == 0
+        assert archive.find(None) == -1
 
 
 def test_options_that_are_none(library: Library) -> None:
