@@ -62,15 +62,28 @@ def decode_mask(data: bytes, height: int, width: int) -> np.ndarray:
             packed[top : top + rows] = np.packbits(bits.reshape(rows, width), axis=1)
     elif data[0] == ROWS:
         for top, strip in _filled(stored, height, width):
-            packed[top : top + len(strip)] = np.packbits(strip, axis=1)
+            packed[top : top + len(strip)] = strip
     else:
         for left, strip in _filled(stored, width, height):
-            packed[:, left // 8 :][:, : ceil_div(len(strip), 8)] = np.packbits(strip.T, axis=1)
+            columns = _packed_columns(np.unpackbits(strip, axis=1, count=height))
+            packed[:, left // 8 :][:, : len(columns)] = columns.T
+    return packed
+
+
+def _packed_columns(rows: np.ndarray) -> np.ndarray:
+    """(ceil(h / 8), W) uint8 of (h, W) zeros and ones: eight rows in a byte, the first one its highest bit.
+
+    Whole rows at a time: of a transposed strip each bit is in another line of the caches.
+    """
+    packed = np.zeros((ceil_div(len(rows), 8), rows.shape[1]), np.uint8)
+    for bit in range(min(8, len(rows))):
+        some = rows[bit::8]
+        packed[: len(some)] |= some << (7 - bit)
     return packed
 
 
 def _filled(stored: np.ndarray, height: int, width: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Strips of rows between the corners: the first row's number, a multiple of 8, and (h, W) bool."""
+    """Strips of rows between the corners: the first row's number, a multiple of 8, and (h, ceil(W / 8)) bits."""
     n_texels = height * width
     if stored.size > n_texels + n_texels // 255 + 1:
         raise ValueError(f"expected at most one corner for each of {n_texels} texels, found {stored.size} bytes")
@@ -78,16 +91,17 @@ def _filled(stored: np.ndarray, height: int, width: int) -> Iterator[tuple[int, 
     if corners.size and corners[-1] >= n_texels:
         raise ValueError("a corner lies beyond the last texel")
     step = 8 * max(1, STRIP_TEXELS // (8 * width))
-    above = np.zeros(width, bool)
+    above = np.zeros(ceil_div(width, 8), np.uint8)
     for top in range(0, height, step):
         strip = np.zeros((min(step, height - top), width), bool)
         first, end = np.searchsorted(corners, (top * width, (top + len(strip)) * width))
         strip.ravel()[corners[first:end] - top * width] = True
-        strip[0] ^= above
-        np.logical_xor.accumulate(strip, axis=0, out=strip)
-        above = strip[-1].copy()
         np.logical_xor.accumulate(strip, axis=1, out=strip)
-        yield top, strip
+        packed = np.packbits(strip, axis=1)  # the other way eight texels at a time
+        packed[0] ^= above
+        np.bitwise_xor.accumulate(packed, axis=0, out=packed)
+        above = packed[-1]
+        yield top, packed
 
 
 def corner_runs(valid: np.ndarray) -> bytes:
