@@ -191,8 +191,10 @@ def _decode_lightmap(
         faults += [f"{outliers}; the frames are without outliers"] * (outliers is not None)
         damage = find_damage(lightmap, region)
         faults += [str(one.error) for one in damage]
-    else:
+    elif given is None:
         lightmap.prepare()
+    else:  # the tiles that it touches, and no others
+        lightmap.decode(hours[0], region, "float32")
     make_folder(out)  # a damaged lightmap leaves no empty folder
     times: list[float] = []
     average, files = MovingAverage(args.ema), _frame_files(hours, args.format)

@@ -29,9 +29,11 @@ from .errors import (
     UnsupportedVersionError,
 )
 from .forks import Lock, importing
+from .given import repr_of
 from .json_fields import memory_of_json, parse_json
 from .limits import Limits
 from .metadata import is_digest
+from .plain_text import one_line
 from .sections import Section, read_section_table
 from .zstd_frames import DICTIONARY, unzstd, unzstd_magicless
 from .zstd_frames import MAGIC as ZSTD_MAGIC
@@ -376,7 +378,7 @@ class Container:
         for section in self.sections.values():
             digest.update(self.found_bytes_of(section))
         stated = self.metadata.get(DIGEST_FIELD)
-        return (None if stated is None else str(stated)), digest.hexdigest()
+        return (None if stated is None else f"{one_line(repr_of(stated)):.100}"), digest.hexdigest()
 
     def invalid(self, name: str, problem: object) -> InvalidSectionError:
         """The error that says what is wrong with a section."""

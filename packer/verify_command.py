@@ -24,12 +24,13 @@ def _decoded(verdict: Verdict) -> str:
     return f"{verdict.n_tiles} of {verdict.n_tiles_in_all} tiles decoded; {more}"
 
 
-def _lines(verdict: Verdict) -> list[str]:
+def _lines(verdict: Verdict, require_digest: bool) -> list[str]:
     path = one_line(str(verdict.path))  # it may have line ends
     if not verdict.whole:
         return [f"{path}: damaged: {fault}" for fault in verdict.faults]
     sealed = ", digest matches" if verdict.digest == "matches" else ""
-    whole = "whole" if sealed else "whole, unsealed"
+    unsealed = "whole, unsealed, which --require-digest refuses" if require_digest else "whole, unsealed"
+    whole = "whole" if sealed else unsealed
     return [f"{path}: {whole}: {verdict.file_bytes} bytes, {verdict.n_sections} sections{sealed}, {_decoded(verdict)}"]
 
 
@@ -69,7 +70,7 @@ def verify(archives: tuple[Path, ...], as_json: bool, threads: int | None, facto
             verdicts.append(verdict)
             if not as_json:
                 line.clear()
-                click.echo("\n".join(_lines(verdict)))
+                click.echo("\n".join(_lines(verdict, require_digest)))
     if as_json:
         click.echo(json.dumps([verdict.to_json() for verdict in verdicts], indent=2, sort_keys=True))
     sealed = [verdict.digest == "matches" or not require_digest for verdict in verdicts]

@@ -44,11 +44,11 @@ TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *
     const TodLimits *limits = &container->limits;
     const TodLightmapInfo *info = &entry->info;
     const double n_bytes = (double)container->reader.n_bytes, k = info->n_maps;
-    const double texels = (double)info->height * info->width;
     const double tile = smaller(info->height, info->tile) * smaller(info->width, info->tile);
     const double entries = 3.0 * (k + 1.0) * n_hours, turns = entry->n_classes > 1 ? entry->n_classes * k * k : 0.0;
     const double of_a_tile = tile * (TEXEL_BYTES + SAMPLE_BYTES * k);
-    const double memory = BASIS_ENTRY_BYTES * entries + ROTATION_BYTES * turns + MASK_BYTES * texels +
+    const double masked = entry->mask ? (double)info->height * info->width : 0.0;
+    const double memory = BASIS_ENTRY_BYTES * entries + ROTATION_BYTES * turns + MASK_BYTES * masked +
                           (entry->outliers ? OUTLIERS_BYTES : 0.0) + of_a_tile + (double)container->largest;
     const double most = (double)limits->free_memory_bytes + n_bytes * (double)limits->memory_per_byte;
     if (memory > most)
@@ -61,9 +61,9 @@ TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *
     const double n_tiles = tiles_of_frame(info->height, info->tile) * tiles_of_frame(info->width, info->tile);
     const double model = entry->n_levels * (LEVEL_S + 3.0 * k * CODE_S);
     const double of_tile = TILE_SECTIONS * CODE_S * (double)container->most_of_tiles;
-    const double seconds = OWN_SECTIONS * CODE_S * (double)container->most_integers +
-                           n_tiles * (TILE_S + of_tile + model + tile * (TEXEL_S + SAMPLE_S * k + turned)) + MASK_S * texels +
-                           BASIS_ENTRY_S * entries + ROTATION_STEP_S * turns * k;
+    const double tile_s = TILE_S + of_tile + model + tile * (TEXEL_S + SAMPLE_S * k + turned);
+    const double seconds = OWN_SECTIONS * CODE_S * (double)container->most_integers + n_tiles * tile_s +
+                           MASK_S * masked + BASIS_ENTRY_S * entries + ROTATION_STEP_S * turns * k;
     const double longest = limits->free_seconds + n_bytes * limits->seconds_per_byte;
     if (seconds > longest)
         return tod_fail(error, TOD_OVER_LIMIT, "lightmap %s: decoding would take about %llu ms, over the limit of %llu",

@@ -157,7 +157,21 @@ def test_archives_of_older_writers_are_unsealed(tmp_path: Path, capsys: pytest.C
     size = golden.stat().st_size
     assert out == f"{golden}: whole, unsealed: {size} bytes, 7 sections, 24 frames decoded\n"
     assert main(["verify", str(golden), "--require-digest"]) == 1
-    assert capsys.readouterr().out == out
+    refused = out.replace("whole, unsealed:", "whole, unsealed, which --require-digest refuses:")
+    assert capsys.readouterr().out == refused
+
+
+@pytest.mark.parametrize("stated", ["0\nother.tod: whole: 627 bytes, digest matches", "9" * 4000, 10**4000, [7] * 2000])
+def test_a_digest_that_is_none_writes_no_lines_of_its_own(
+    stated: object, tiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "changed.tod"
+    changed = put_together(*take_apart(tiled.read_bytes()), lambda m: m.update(sha256=stated, requires=["dictionary"]))
+    path.write_bytes(changed)
+    assert main(["verify", str(path)]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{path}: damaged: digest: expected SHA-256 ")
+    assert len(line) < len(str(path)) + 300
 
 
 def test_sealed_archives_have_the_required_digest(tiled: Path) -> None:
@@ -242,6 +256,10 @@ def test_keep_going_in_a_region(tiled: Path, tmp_path: Path) -> None:
     arguments = [str(bad), "--hours", "7", "--keep-going", "-q", "--format", "npy"]
     assert decompress([*arguments, "-o", str(tmp_path / "a"), "--region", "0:20,0:72"]) == 0
     assert decompress([*arguments, "-o", str(tmp_path / "b"), "--region", "20:40,20:40"]) == 1
+    whole = [word for word in arguments if word != "--keep-going"]
+    assert decompress([*whole, "-o", str(tmp_path / "c"), "--region", "0:20,0:72"]) == 0
+    assert decompress([*whole, "-o", str(tmp_path / "d"), "--region", "20:40,20:40"]) == 1
+    assert not (tmp_path / "d").exists()
     with open_archive(tiled, provider="cpu") as archive:
         np.testing.assert_array_equal(np.load(tmp_path / "a" / "tod_07.npy"), archive.decode(7.0)[:20])
         expected = archive.decode(7.0)[20:40, 20:40]
