@@ -98,41 +98,12 @@ def test_whether_tiles_fit_is_the_same_for_any_number_of_threads(tmp_path: Path,
     assert [(verdict.faults, verdict.n_tiles > 0) for verdict in verdicts] == [((), True)] * 3
 
 
-CALLERS = """
-import sys, threading
-from pathlib import Path
-from tests.decompressor.promise import memory_of, read
-from todpack.decompressor import open_archive
-
-warm, path = map(Path, sys.argv[1:])
-assert read(warm)[0] == "decoded"
-before = memory_of("VmRSS")
-Path("/proc/self/clear_refs").write_text("5")
-with open_archive(path, threads=1) as archive:
-    def work(number):
-        for y in (0, 512):
-            x = 512 * (number % 2)
-            archive.decode(0.0, (y, y + 256, x, x + 256), dtype="float32")
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-print(memory_of("VmHWM") - before)
-"""
-
-
 @linux
 def test_threads_of_the_caller_share_the_memory(tmp_path: Path) -> None:
     """The heap of each kept what it had decoded, glibc's way with blocks of 20 MiB."""
     pytest.importorskip("todpack.decompressor._native")
     path = tmp_path / "a.tod"
     path.write_bytes(standard(1024, 40, 1, tile=512))
-    found = subprocess.run(
-        [sys.executable, "-c", CALLERS, str(WARM), str(path)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert int(found.stdout) < 1.2 * Limits().memory_for(path.stat().st_size)
+    words = [sys.executable, "-m", "tests.decompressor.callers", str(WARM), str(path), "8", "1"]
+    found = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert float(found.stdout) < 1.2
