@@ -129,6 +129,7 @@ def test_workers_end_with_a_command_that_is_terminated(command: str, number: int
     process = subprocess.Popen(
         [sys.executable, "-m", "todpack", *words], cwd=REPOSITORY, start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # nohup leaves SIGHUP ignored
     )  # fmt: skip
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     deadline = time.monotonic() + 60
