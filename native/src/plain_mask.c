@@ -104,9 +104,10 @@ TodStatus tod_read_plain_mask(TodRawBits *bits, int32_t height, int32_t width, T
         valid[nodes.nodes[i].row * columns + nodes.nodes[i].column] = 1;
     for (int32_t y = 0; y < height; y++) {
         uint8_t *row = valid + (size_t)y * columns, inside = 0;
+        const uint8_t *above = y ? row - columns : NULL;
         for (size_t x = 0; x < columns; x++) {
             inside ^= row[x];
-            row[x] = inside ^ (y ? row[x - columns] : 0);
+            row[x] = inside ^ (above ? above[x] : 0);
         }
     }
     return TOD_OK;

@@ -76,8 +76,10 @@ static int take_samples(TodSamples *samples, TodSize size, TodArena *scratch)
 {
     samples->size = size;
     samples->mass = tod_arena_take(scratch, area(size), sizeof *samples->mass + sizeof *samples->labels);
-    samples->labels = (int32_t *)(samples->mass + (samples->mass ? area(size) : 0));
-    return samples->mass != NULL;
+    if (!samples->mass)
+        return 0;
+    samples->labels = (int32_t *)(samples->mass + area(size));
+    return 1;
 }
 
 /* So many of samples whose room is free, from `at` on. */
