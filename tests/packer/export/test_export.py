@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from PIL import Image
 
 import todpack
+from tests.conftest import REPOSITORY
 from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import with_large_sums
 from tests.packer.export.conftest import GOLDEN
@@ -271,3 +275,32 @@ def test_sums_that_are_not_exact_are_refused(tmp_path: Path, capsys: pytest.Capt
     assert main(["export", str(path), "-o", str(tmp_path / "out"), "--profile", "load"]) == 1
     assert "expected numbers whose sums are exact in float32, found larger ones" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == ["large.tod"]
+
+
+def test_the_row_of_one_time_as_the_document_has_it(exported: Callable[..., Path], tmp_path: Path) -> None:
+    """At stored times, which float32 rounds up or down, a row is that of the table, and beside them almost."""
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    document = (REPOSITORY / "docs" / "engines.md").read_text("utf-8")
+    (function,) = re.findall(r"^(function oneRow.*?^})$", document, re.DOTALL | re.MULTILINE)
+    hours = [0.1, 5.0, 5.9, 6.0, 18.0, 18.1]
+    radiance = np.random.default_rng(0).random((len(hours), 24, 24, 3), np.float32) + 0.5
+    todpack.compress(radiance, tmp_path / "day.tod", hours=hours)
+    out = exported(tmp_path / "day.tod", "--profile", "load")
+    (tmp_path / "rows.mjs").write_text(
+        f"""
+import {{ readFileSync }} from 'node:fs';
+{function}
+const bytes = readFileSync({json.dumps(str(out / "temporal.bin"))});
+const table = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+const constants = JSON.parse(readFileSync({json.dumps(str(out / "temporal.json"))}));
+const times = constants.hours.flatMap((hour) => [hour, Math.fround(hour), hour - 1e-5, hour + 1e-5]);
+console.log(JSON.stringify(times.map((time) => [...oneRow(table, constants, time)])));
+""",
+        "utf-8",
+    )
+    done = subprocess.run(["node", str(tmp_path / "rows.mjs")], capture_output=True, text=True, check=True)
+    rows = np.array(json.loads(done.stdout)).reshape(len(hours), 4, -1, 4)[..., :3]
+    stored = np.fromfile(out / "temporal.bin", "<f4").reshape(len(hours), 4, -1, 4)[:, 0, :, :3]
+    for beside, within in enumerate((0.0, 0.0, 1e-3, 1e-3)):
+        np.testing.assert_allclose(rows[:, beside], stored, rtol=0, atol=within * np.abs(stored).max())

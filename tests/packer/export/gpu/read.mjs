@@ -18,10 +18,10 @@ export async function readTemporal(folder) {
 }
 
 // The row of one time, as a program evaluates it once a frame: a table for TODPACK_HOURS 1.
-export function oneRow({ table, width, constants }, t) {
-  const n = constants.n_maps + 1, { hours } = constants;
-  let row = hours.length - 1;
-  for (let i = 0; i < hours.length; i++) if (hours[i] <= t) row = i;
+export function oneRow({ table, width, height, constants }, time) {
+  const n = constants.n_maps + 1, t = Math.fround(time);
+  let row = height - 1;
+  for (let i = 0; i < height; i++) if (table[4 * i * width + 3] <= t) row = i;
   const entry = (block, k) => table.subarray(4 * (row * width + block * n + k), 4 * (row * width + block * n + k) + 4);
   const u = ((t - entry(0, 0)[3] + 24) % 24) / entry(1, 0)[3];
   const counts = [1, u, u * (1 - u) ** 2, u * u * (1 - u)];
