@@ -161,7 +161,7 @@ class Container:
         Raises:
             ArchiveError: it is not an archive, or its header or metadata are damaged.
         """
-        self.limits, self._lock = limits, Lock()
+        self.limits, self._lock, self._largest = limits, Lock(), dict[str, int]()
         if isinstance(source, str | os.PathLike):
             self.path = Path(source)
             self._file = _open_regular(self.path)
@@ -319,6 +319,13 @@ class Container:
     def serial_sections(self) -> tuple[str, ...]:
         """Names of those whose integers are read bit by bit."""
         return tuple(name for name, section in self.sections.items() if section.codec == "adaptive")
+
+    def largest(self, end: str) -> int:
+        """Most decoded bytes of the sections whose names end so."""
+        if end not in self._largest:
+            sizes = (section.decoded_bytes for name, section in self.sections.items() if name.endswith(end))
+            self._largest[end] = max(sizes, default=0)
+        return self._largest[end]
 
     def serial_seconds(self, name: str) -> float:
         """Seconds of one core, an estimate, that a section's integers take bit by bit; of one that is not there, 0."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 ZIGZAG_DTYPES = ("<u2", "<i4")
 COEFFICIENTS, CLASSES = "/coefficients", "/classes"
 """Ends of the names of a tile's sections."""
+STREAM_S, STREAM_BYTES, MOST_STREAMS = 1.5e-5, 5, 512
+"""Of each zstd stream of a tile, which are decompressed one by one; its least bytes, and the most streams of a tile."""
 MAX_CACHED_TIMES = 64  # whose matrices a decoder keeps
 
 
@@ -47,6 +49,7 @@ class Stored:
         container, of_tiles = file.container, (COEFFICIENTS, CLASSES)
         own = (name for name in container.serial_sections if name.startswith(file.section("")))
         tile_s = 2 * max((container.serial_seconds(name) for name in own if name.endswith(of_tiles)), default=0.0)
+        tile_s += STREAM_S * min(MOST_STREAMS, container.largest(COEFFICIENTS) // STREAM_BYTES)
         seconds = frame_seconds(file.entry, entry, len(file.archive.hours), tile_s)
         file.time.take(seconds, f"{container.path}: decoding")
         file.mask.check()

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.decompressor.forge import put_together, set_section, take_apart
 from tests.decompressor.promise import broken, costs
 from tests.decompressor.small_bombs import daybasis, standard, write_small_bombs
-from todpack.decompressor import LimitExceededError, Limits, open_archive
+from todpack.decompressor import ArchiveError, LimitExceededError, Limits, open_archive
 from todpack.decompressor.verify import verify_archive
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
@@ -107,3 +108,14 @@ def test_threads_of_the_caller_share_the_memory(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "tests.decompressor.callers", str(WARM), str(path), "8", "1"]
     found = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert float(found.stdout) < 1.2
+
+
+def test_streams_under_zstd_count(tmp_path: Path) -> None:
+    """Each is decompressed by itself: hundreds of them in each of a thousand tiles, which all are the same 74 bytes."""
+    metadata, stored = take_apart(standard(256, 1, 1, value=1, tile=8, entropy="zstd"))
+    path = tmp_path / "streams.tod"
+    for n_bytes, match in ((60, "0/7/coefficients"), (4000, "decoding would take about")):
+        set_section(metadata, stored, "0/7/coefficients", np.zeros(n_bytes, np.uint8), "u1")
+        path.write_bytes(put_together(metadata, stored))
+        with open_archive(path, threads=1) as archive, pytest.raises(ArchiveError, match=match):
+            archive.decode(0.0)
