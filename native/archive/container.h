@@ -39,6 +39,7 @@ typedef struct TodContainer {
     size_t n_sections;
     uint64_t largest;                      /* bytes that decoding one of them takes at most */
     uint64_t most_integers, most_of_tiles; /* that one has in adaptive bits, of all and of those of tiles */
+    uint64_t longest_stream;               /* decoded bytes of a tile's coefficients */
     uint64_t start;                        /* of the sections in the file */
 } TodContainer;
 

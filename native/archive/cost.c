@@ -22,6 +22,10 @@
 #define ROTATION_STEP_S 2e-9
 #define TURN_S 4e-10 /* a product of a coefficient and an entry of its rotation */
 
+#define PIECE_S 2e-5 /* a zstd stream of a tile: each is decompressed by itself */
+#define PIECE_BYTES 5.0
+#define MOST_PIECES 512.0
+
 #define FRAME_SIDE 256
 #define OWN_SECTIONS 5  /* graph, basis, rotations, mask, outliers */
 #define TILE_SECTIONS 2 /* coefficients, regions */
@@ -61,7 +65,8 @@ TodStatus tod_check_cost(const TodContainer *container, const TodLightmapEntry *
     const double n_tiles = tiles_of_frame(info->height, info->tile) * tiles_of_frame(info->width, info->tile);
     const double model = entry->n_levels * (LEVEL_S + 3.0 * k * CODE_S);
     const double of_tile = TILE_SECTIONS * CODE_S * (double)container->most_of_tiles;
-    const double tile_s = TILE_S + of_tile + model + tile * (TEXEL_S + SAMPLE_S * k + turned);
+    const double pieces = smaller(MOST_PIECES, (double)container->longest_stream / PIECE_BYTES);
+    const double tile_s = TILE_S + PIECE_S * pieces + of_tile + model + tile * (TEXEL_S + SAMPLE_S * k + turned);
     const double seconds = OWN_SECTIONS * CODE_S * (double)container->most_integers + n_tiles * tile_s +
                            MASK_S * masked + BASIS_ENTRY_S * entries + ROTATION_STEP_S * turns * k;
     const double longest = limits->free_seconds + n_bytes * limits->seconds_per_byte;

@@ -108,11 +108,14 @@ static void count(TodContainer *container, const TodSection *section)
 {
     const uint64_t width = tod_item_bytes(section->type), planes = width > 1 ? 2 : 1; /* and items of them */
     const uint64_t n = section->codec == TOD_CODEC_ADAPTIVE ? section->decoded_bytes / width : 0;
+    const int has_stream = ends_in(section->name, "/coefficients");
     container->largest = larger(container->largest, times(section->decoded_bytes, planes) + times(n, UNPACKING_BYTES));
+    if (has_stream)
+        container->longest_stream = larger(container->longest_stream, section->decoded_bytes);
     if (section->codec != TOD_CODEC_ADAPTIVE)
         return;
     container->most_integers = larger(container->most_integers, n);
-    if (ends_in(section->name, "/coefficients") || ends_in(section->name, "/classes"))
+    if (has_stream || ends_in(section->name, "/classes"))
         container->most_of_tiles = larger(container->most_of_tiles, n);
 }
 
