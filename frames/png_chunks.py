@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import struct
 import zlib
 from collections.abc import Iterator
@@ -50,16 +49,18 @@ def says_linear(path: Path) -> bool:
     Raises:
         OSError: it cannot be read.
     """
-    head = dict(itertools.takewhile(lambda chunk: chunk[0] != b"IDAT", _chunks(path)))
+    head = dict(_chunks(path, until=b"IDAT"))  # which may be the whole file
     if b"cICP" in head:
         return head[b"cICP"][1:2] == bytes([_LINEAR])
     return not head.keys() & {b"iCCP", b"sRGB"} and head.get(b"gAMA") == struct.pack(">I", _GAMMA_1)
 
 
-def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(path: Path, until: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
     with path.open("rb") as file:
         file.seek(_SIGNATURE_BYTES)
         while len(head := file.read(8)) == 8:
             n_bytes, kind = struct.unpack(">I4s", head)
+            if kind == until:
+                return
             yield kind, file.read(n_bytes)
             file.seek(4, 1)  # the CRC
