@@ -73,6 +73,9 @@ class Archive:
         pairs = list(zip(entry.lightmaps, models, strict=True))
         needs = [family.memory(item, model, n_hours, self.decoder) for item, model in pairs]
         section_bytes = [section.decoded_bytes for section in container.sections.values()]
+        # each lightmap keeps its own outliers, though several may name one section
+        outliers = (container.sections.get(item.outliers or "") for item in entry.lightmaps)
+        memory.take(sum(section.decoded_bytes for section in outliers if section), f"{path}: outliers")
         workers = default_workers(self.threads)
         try:
             at_once = reserve(memory, needs, section_bytes, workers, str(path))

@@ -21,7 +21,7 @@ from ..tiled import Part, TiledDecoder
 from .entry import tile_bytes, tiles_of
 from .frame_graph import AffineFrame
 from .maps import decode_maps, read_rotations
-from .stored import MAX_CACHED_TIMES, Stored
+from .stored import Stored
 from .sums import apply_curve, are_exact, in_order
 
 
@@ -150,7 +150,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         affine = self._split(values)
         with self._lock.raw:
             self._affine[time_h] = affine
-            while len(self._affine) > MAX_CACHED_TIMES:
+            while len(self._affine) > self._stored.most_times:
                 self._affine.popitem(last=False)
         return affine
 

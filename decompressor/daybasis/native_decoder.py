@@ -21,7 +21,7 @@ from . import native
 from .entry import tiles_of
 from .frame_graph import AffineFrame
 from .native_tile import make_tile
-from .stored import MAX_CACHED_TIMES, Stored
+from .stored import Stored
 
 if TYPE_CHECKING:
     from .. import _native
@@ -154,7 +154,7 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
             affine = native.affine_at(self._basis, time_h)
             with self._lock.raw:
                 self._affines[time_h] = affine
-                while len(self._affines) > MAX_CACHED_TIMES:
+                while len(self._affines) > self._stored.most_times:
                     self._affines.popitem(last=False)
         return affine
 

@@ -32,7 +32,7 @@ COEFFICIENTS, CLASSES = "/coefficients", "/classes"
 """Ends of the names of a tile's sections."""
 STREAM_S, STREAM_BYTES, MOST_STREAMS = 1.5e-5, 5, 512
 """Of each zstd stream of a tile, which are decompressed one by one; its least bytes, and the most streams of a tile."""
-MAX_CACHED_TIMES = 64  # whose matrices a decoder keeps
+MAX_CACHED_TIMES, CACHED_TIMES = 64, 8  # whose matrices a decoder keeps: at most, and for each stored time
 
 
 class Stored:
@@ -53,6 +53,11 @@ class Stored:
         seconds = frame_seconds(file.entry, entry, len(file.archive.hours), tile_s)
         file.time.take(seconds, f"{container.path}: decoding")
         file.mask.check()
+
+    @property
+    def most_times(self) -> int:
+        """Times whose matrices a decoder keeps: they are part of what the temporal matrix was counted as."""
+        return min(MAX_CACHED_TIMES, CACHED_TIMES * len(self.file.archive.hours))
 
     def _read_zigzag(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """int64 signed integers of one of the lightmap's sections."""

@@ -24,8 +24,6 @@ _CUDA_LIBRARIES = (
     ("libcudart.so.12", "libcudart.so.13"),
     ("libcublasLt.so.12", "libcublasLt.so.13"),
 )
-SESSION_BYTES = 1 << 19
-"""Of any session, beside its values and initializers."""
 _starting = ForkedAfter()
 """onnxruntime has locks of its own while a session starts."""
 _SILENT = 4  # onnxruntime's "fatal": a session that cannot start raises; nothing else is for the user
@@ -96,7 +94,7 @@ def check_model(
         graph, cost = read_graph(model, inputs, max_nodes)
     except InvalidGraphError as error:
         raise InvalidGraphError(f"{where}: {error}") from error
-    memory.take(SESSION_BYTES + cost.n_bytes, f"{where}: the graph")
+    memory.take(cost.session_bytes + cost.n_bytes, f"{where}: the graph")
     return graph, cost
 
 

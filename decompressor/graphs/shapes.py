@@ -16,6 +16,10 @@ from .dims import Dim, Shape, Value, product
 from .operators import MAX_KNOWN, OPERATORS, axis_of
 from .wire import FLOAT, FLOAT16, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
 
+LEAST_SESSION_BYTES, FIELD_BYTES, NODE_BYTES = 1 << 19, 256, 3 << 10
+"""Of any session, and of each field and each node of its model, here and in the runtime."""
+FIELD_S = 8e-6
+"""Seconds on one core of each field, while the model is read and its session starts."""
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
 RUN_S, NODE_S, VALUE_S, HALF_S = 2e-5, 3e-6, 1e-7, 2e-9
 """Seconds on one core: of a run, of any node, of each value that it takes, and of an item that is cast from half floats
@@ -78,11 +82,13 @@ class GraphCost:
     Attributes:
         n_bytes: Of all values of the largest run, initializers included: at least what a runtime takes.
         run_bytes: Without what all runs share.
+        session_bytes: Of the graph itself, without values and initializers: an estimate.
         seconds: For a frame, on one core: an estimate.
     """
 
     n_bytes: int
     run_bytes: int
+    session_bytes: int
     seconds: float
 
 
@@ -216,7 +222,9 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
             )
         if name in graph.outputs and values[name].dtype != (UINT8 if name in BYTE_OUTPUTS else FLOAT):
             raise InvalidGraphError(f"output {name}: expected another type")
-    return GraphCost(n_bytes + constants.n_bytes, n_bytes, n_runs * (RUN_S + seconds) + constants.seconds)
+    session_bytes = max(LEAST_SESSION_BYTES, FIELD_BYTES * graph.n_fields + NODE_BYTES * len(graph.nodes))
+    seconds = n_runs * (RUN_S + seconds) + constants.seconds + FIELD_S * graph.n_fields
+    return GraphCost(n_bytes + constants.n_bytes, n_bytes, session_bytes, seconds)
 
 
 class _Constants:

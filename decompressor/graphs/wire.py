@@ -83,12 +83,14 @@ class Graph:
         constants: Initializers by name.
         inputs: Declared inputs by name: element type and dimensions, each a number, or None if left open.
         outputs: Names.
+        n_fields: Fields of the whole model.
     """
 
     nodes: tuple[Node, ...]
     constants: dict[str, Constant]
     inputs: dict[str, tuple[int, tuple[int | None, ...]]]
     outputs: tuple[str, ...]
+    n_fields: int
 
 
 def _varint(data: _Bytes, at: int) -> tuple[int, int]:
@@ -203,6 +205,10 @@ class _Room:
     def __init__(self, fields: int) -> None:
         self._all = self._left = fields
 
+    @property
+    def taken(self) -> int:
+        return self._all - self._left
+
     def take(self) -> None:
         self._left -= 1
         if self._left < 0:
@@ -273,7 +279,8 @@ def parse_model(model: bytes, max_nodes: int) -> Graph:
     Raises:
         InvalidGraphError: see the message.
     """
-    message = _Message(memoryview(model), _MODEL, "the model", _Room(FIELDS_PER_NODE * max_nodes))
+    room = _Room(FIELDS_PER_NODE * max_nodes)
+    message = _Message(memoryview(model), _MODEL, "the model", room)
     if message.number("ir_version") != IR_VERSION:
         raise InvalidGraphError(f"expected IR version {IR_VERSION}, found {message.number('ir_version')}")
     opsets = message.children("opset_import", _OPSET_ID, "opset_import")
@@ -293,9 +300,6 @@ def parse_model(model: bytes, max_nodes: int) -> Graph:
         raise InvalidGraphError("an input or initializer stands twice")
     if "" in dict(constants) or "" in dict(inputs):
         raise InvalidGraphError("an input or initializer has no name")
-    return Graph(
-        tuple(_node(one) for one in graph.children("node", _NODE, "a node")),
-        dict(constants),
-        dict(inputs),
-        tuple(_value_info(one)[0] for one in graph.children("output", _VALUE_INFO, "an output")),
-    )
+    nodes = tuple(_node(one) for one in graph.children("node", _NODE, "a node"))
+    outputs = tuple(_value_info(one)[0] for one in graph.children("output", _VALUE_INFO, "an output"))
+    return Graph(nodes, dict(constants), dict(inputs), outputs, room.taken)

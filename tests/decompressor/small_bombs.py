@@ -246,6 +246,50 @@ def siren(
     )
 
 
+def _with_outliers(data: bytes, n: int) -> bytes:
+    """Every lightmap of a level names the same section of so many outliers."""
+    metadata, blobs = take_apart(data)
+    size, n_hours = metadata["lightmaps"][0], len(metadata["hours"])
+    places = np.stack(np.unravel_index(np.arange(n), (n_hours, size["height"], size["width"])), axis=1)
+    rows = np.concatenate([places, np.zeros((n, 3), np.int64)], axis=1).astype("<i4")
+    planes = zstandard.compress(rows.view(np.uint8).reshape(-1, 4).T.tobytes(), 19)
+    section = {"name": "o", "codec": "zstd", "decoded_bytes": rows.nbytes, "dtype": "i4", "shape": list(rows.shape)}
+    for lightmap in metadata["lightmaps"]:
+        lightmap["outliers"] = "o"
+    more = {"version": "1.3", "requires": ["outliers"], "sections": [*metadata["sections"], section]}
+    return put_together({**metadata, **more}, [*blobs, planes])
+
+
+def _of_many_graphs(n: int, n_constants: int, n_nodes: int) -> bytes:
+    """A level whose lightmaps all have graphs of their own, of constants that nothing takes, and nodes."""
+    lightmaps, stored = list[dict[str, Any]](), list[Stored]()
+    for index in range(n):
+        metadata, _ = take_apart(siren(8, 16, 3))
+        model = metadata["lightmaps"][0]["model"] | {"graphs": {"latents": "l", "frame": f"{index}/f"}}
+        lightmaps.append(_lightmap(f"a{index}", 8, 8, model))
+        constants = {f"c{i}": np.full(1, index, np.float32) for i in range(n_constants)}
+        nodes = [helper.make_node("Add", [f"t{i}" if i else "time_h", "c0"], [f"t{i + 1}"]) for i in range(n_nodes)]
+        nodes.append(helper.make_node("Add", ["z", f"t{n_nodes}" if n_nodes else "time_h"], ["rgb"]))
+        stored.append((f"{index}/f", _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants), True))
+        stored.append((f"{index}/latent", np.zeros(3 * 16 * 16, "<u2"), True))
+    latents = _graph(
+        [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"]),
+         helper.make_node("Add", ["p", "c"], ["z"])],
+        {"rows": ["h"], "columns": ["w"], "grid_0": [3, 16, 16]}, Z,
+        {"one": np.array([1]), "c": np.zeros((3, 1, 1), np.float32)},
+    )  # fmt: skip
+    return _archive("siren", lightmaps, [0.0], [*stored, ("l", latents, True)])
+
+
+def _level_bombs() -> Iterator[tuple[str, bytes]]:
+    """What each lightmap of a level keeps."""
+    for n in (10, 300):
+        maps = daybasis(64, 64, n_hours=24, lightmaps=n, coded=(64, 64))
+        yield f"{n} lightmaps with the same outliers", _with_outliers(maps, 65535)
+    for n, n_constants, n_nodes in ((20, 6000, 0), (16, 1, 500), (24, 3000, 250)):
+        yield f"{n} graphs of {n_constants} constants and {n_nodes} nodes", _of_many_graphs(n, n_constants, n_nodes)
+
+
 def _json_bombs() -> Iterator[tuple[str, bytes]]:
     for size, piece in itertools.product((200_000, 262_000, 4_000_000), (b"[],", b"{},", b'"",', b"1.5,", b'{"a":1},')):
         body = piece * (size // len(piece))
@@ -334,6 +378,7 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
     yield "siren of many hours of a row", siren(1, 16, 3, 2048, width=65536)
     yield "siren of many slow texels", siren(1773, 16, 3, 1, 150, 16384)
     yield from _section_bombs()
+    yield from _level_bombs()
     yield from _json_bombs()
     yield from _metadata_bombs()
 

@@ -25,8 +25,12 @@ from todpack.decompressor.graphs.session import make_session, start_session
 from todpack.decompressor.graphs.shapes import (
     CONSTANT_COPIES,
     FAR_BYTE_S,
+    FIELD_BYTES,
+    FIELD_S,
+    LEAST_SESSION_BYTES,
     MATRIX_S,
     MISS_S,
+    NODE_BYTES,
     NODE_S,
     PACKING_S,
     PRODUCT_S,
@@ -36,6 +40,7 @@ from todpack.decompressor.graphs.shapes import (
     GraphCost,
     GraphInputs,
 )
+from todpack.decompressor.graphs.wire import parse_model
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.memory import MemoryAccount
 
@@ -163,6 +168,24 @@ def test_small_constants_that_grow(nodes: list[onnx.NodeProto], constants: dict[
     assert check_graph(graph_of(nodes, constants), Z, 512).n_bytes > 25_000_000
 
 
+def fields_s(model: bytes) -> float:
+    """Seconds of all its fields."""
+    return FIELD_S * parse_model(model, 512).n_fields
+
+
+def test_a_graph_itself_costs() -> None:
+    """Here and in a session: constants that nothing takes, nodes of no values to speak of."""
+    usual = check_graph(graph_of([node("Relu", ["z"])]), Z, 512)
+    assert usual.session_bytes == LEAST_SESSION_BYTES
+    many = graph_of([node("Relu", ["z"])], {f"c{i}": np.float32(0) for i in range(8000)})
+    assert parse_model(many, 512).n_fields > 8000 * 4
+    cost = check_graph(many, Z, 512)
+    assert cost.session_bytes == FIELD_BYTES * parse_model(many, 512).n_fields + NODE_BYTES
+    assert cost.seconds - usual.seconds == pytest.approx(8000 * 4 * FIELD_S)
+    nodes = [node("Relu", [f"v{i}" if i else "z"], f"v{i + 1}" if i < 499 else "y") for i in range(500)]
+    assert check_graph(graph_of(nodes), Z, 512).session_bytes > 500 * NODE_BYTES
+
+
 def test_growth_with_the_run_is_known() -> None:
     """Values over all texels, and time for a frame of 256 x 256 in as many runs as it takes."""
     nodes = [node("Reshape", ["z", "s"], "p"), node("MatMul", ["m", "p"])]
@@ -171,7 +194,7 @@ def test_growth_with_the_run_is_known() -> None:
     assert cost.n_bytes == 4 * 64 * (4 + 100) + CONSTANT_COPIES * (16 + 1600)
     large = check_graph(data, GraphInputs(Z.shapes, 1000, 1000), 512)
     assert large.n_bytes > 4 * 100 * 1_000_000
-    per_texel, once = 1e-9 * (4 + 400) + 100 * 4 * PRODUCT_S + 4 * READ_S, 1600 * PACKING_S
+    per_texel, once = 1e-9 * (4 + 400) + 100 * 4 * PRODUCT_S + 4 * READ_S, 1600 * PACKING_S + fields_s(data)
     run = RUN_S + 2 * NODE_S + 4 * VALUE_S + MATRIX_S + 400 * READ_S
     assert large.seconds == pytest.approx(once + run + 65536 * per_texel)
     assert cost.seconds == pytest.approx(once + 1024 * run + 65536 * per_texel)
@@ -248,9 +271,11 @@ def test_sizes_beyond_all_numbers_are_refused() -> None:
 
 @pytest.mark.parametrize(("n_values", "passes"), [(1, 1), (2, 1), (30_000, 29_999)])
 def test_a_minimum_of_many_values_costs_each(n_values: int, passes: int) -> None:
-    cost = check_graph(graph_of([node("Min", ["z"] * n_values)]), GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
+    data = graph_of([node("Min", ["z"] * n_values)])
+    cost = check_graph(data, GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
     assert cost.n_bytes == passes * 4 * 4 * 64
-    assert cost.seconds == pytest.approx(RUN_S + NODE_S + n_values * VALUE_S + 1e-9 * MIN_NS * 4 * 64 * passes)
+    run_s = RUN_S + NODE_S + n_values * VALUE_S + 1e-9 * MIN_NS * 4 * 64 * passes
+    assert cost.seconds == pytest.approx(run_s + fields_s(data))
 
 
 def test_a_broadcast_costs_what_it_takes() -> None:

@@ -173,3 +173,20 @@ def test_threads_do_not_decide_what_is_whole(name: str) -> None:
     for threads in (2, 3, 8, 64):
         assert decodes(least, threads)
         assert not decodes(least - 1, threads)
+
+
+@pytest.mark.parametrize("decoder", ["auto", "reference"])
+@pytest.mark.parametrize(("n_hours", "most"), [(1, 8), (24, 64)])
+def test_matrices_of_times_are_kept_as_they_were_counted(tmp_path: Path, decoder: str, n_hours: int, most: int) -> None:
+    """K of a thousand, at any number of times between the stored ones: as many matrices as eight for each of these."""
+    k, path = 1024, tmp_path / "a.tod"
+    path.write_bytes(daybasis(8, 8, k, n_hours=n_hours, coded=(8, 8)))
+    with open_archive(path, threads=1, decoder=decoder, provider="cpu", limits=Limits().scaled(9)) as archive:
+        lightmap = archive.lightmaps[0]
+        lightmap.prepare()
+        tracemalloc.start()
+        for i in range(200):
+            lightmap.texel(0, 0, 24 * i / 200, dtype="float32")
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert kept < 1.2 * most * 3 * 4 * (k + 1) + (64 << 10)

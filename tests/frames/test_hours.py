@@ -47,6 +47,9 @@ OURS = [f"tod_{int(hour):02d}.png" if hour == int(hour) else f"tod_{hour:05.2f}.
         (["PM_13.png", "PM_14-30.png"], [13, 14.5]),
         (["tod_5-30.png", "tod_6-00.png", "tod_17-45.png"], [5.5, 6, 17.75]),
         (["tod_5-00.png", "tod_5-30.png", "tod_5-45.png"], [5, 5.5, 5.75]),
+        (["18h00.png", "18h06.png", "18h12.png"], [18, 18.1, 18.2]),
+        (["a18h01.png", "a18h02.png"], [18 + 1 / 60, 18 + 2 / 60]),
+        (["18.00.00.png", "18.06.00.png", "18.12.00.png"], [18, 18.1, 18.2]),
         (["0000.png", "0300.png", "0530.png", "2100.png"], [0, 3, 5.5, 21]),
         (["lm_0300_HQ.png", "lm_0545_HQ.png"], [3, 5.75]),
         (["a_6.png", "a_7.png", "a_12.png"], [6, 7, 12]),
@@ -117,6 +120,20 @@ def test_what_may_be_minutes_of_all_frames(rest: str, n: int) -> None:
     (line,) = [line for line in times_of(names)[2] if "is left out" in line]
     assert f"{rest!r} behind the numbers of all names is left out; minutes are read from names such as 13h05" in line
     assert not any("left out" in line for line in times_of([name.replace(rest, "_final") for name in names])[2])
+
+
+@pytest.mark.parametrize(
+    ("names", "start"),
+    [
+        (["tod_18.1.png", "tod_18.2.png", "tod_18.5.png"], "18."),
+        (["06-00.png", "06-10.png", "06-20.png"], "06-"),
+        (["scene-3-06.png", "scene-3-12.png"], "3-"),
+    ],
+)
+def test_what_may_be_the_hour_of_all_names_is_told(names: list[str], start: str) -> None:
+    (line,) = [line for line in times_of(names)[2] if "is left out" in line]
+    assert line.startswith(f"{DAY}: {start!r} in front of the numbers of all names is left out (--hours")
+    assert not any("left out" in line for line in times_of([name.replace(start, "25-") for name in names])[2])
 
 
 @pytest.mark.parametrize("name", ["Hours.txt", "HOURS.CSV", "hours.TXT"])
