@@ -14,6 +14,7 @@ from .daybasis.entry import working_set as working_set_of_maps
 from .daybasis.maps import decode_maps, read_rotations
 from .daybasis.native_tile import make_tile
 from .daybasis.stored import Stored
+from .forks import Lock
 from .frame import block_texels
 from .grid import Place
 from .json_fields import Fields
@@ -70,7 +71,7 @@ class CodedGridMlpDecoder(TiledDecoder[np.ndarray]):
     def __init__(self, file: LightmapFile, entry: CodedEntry) -> None:
         super().__init__(file, tiles_of(file.entry, entry.maps))
         self._stored = Stored(file, entry.maps)
-        self._is_native = file.runtime.decoder == "native"
+        self._is_native, self._lock = file.runtime.decoder == "native", Lock()
         self._rotations = read_rotations(self._stored)
         self._drawn = self._stored.frame_decoder(block_texels(max(entry.maps.n_components, entry.hidden)))
 
@@ -90,8 +91,15 @@ class CodedGridMlpDecoder(TiledDecoder[np.ndarray]):
             try:
                 return self._native(place, is_alone)
             except native.BeyondExact:
-                pass
+                self._go_on_by_numpy()
         return decode_maps(self._stored, place, self._rotations)
+
+    def _go_on_by_numpy(self) -> None:
+        """From now on: a tile that is tried twice takes the time of both."""
+        with self._lock.raw:
+            if self._is_native:
+                self._stored.count_numpy()
+                self._is_native = False
 
     def _make_alone(self, place: Place) -> np.ndarray:
         return self._make(place, is_alone=True)

@@ -52,7 +52,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         instead: In the place of the native decoder, whose memory was counted.
 
     Raises:
-        LimitExceededError: it takes more memory than the native one, and so much is not left.
+        LimitExceededError: it takes more memory or time than the native one, and so much is not left.
     """
 
     def __init__(self, stored: Stored, by_graph: bool, *, instead: bool = False) -> None:
@@ -68,7 +68,9 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         self._is_instead = instead
         if instead:  # last: it is taken once for a decoder that is there, and not at each try
             native, numpy = (tile_bytes(file.entry, entry, is_native) for is_native in (True, False))
-            file.runtime.memory.take(max(0, numpy - native), f"{file.container.path}: decoding by NumPy")
+            with file.time.unless_failed():
+                stored.count_numpy()
+                file.runtime.memory.take(max(0, numpy - native), f"{file.container.path}: decoding by NumPy")
 
     @property
     def _at_once(self) -> int:

@@ -20,6 +20,8 @@ ENTROPY_CODERS = ("ans", "zstd")
 CURVES = ("none", "square", "exp")
 TILE_S, LEVEL_S, TEXEL_S, SAMPLE_S = 5e-4, 2e-4, 5e-8, 2e-8
 """Seconds on one core while a tile is decoded: of any tile, of each level, of each texel, of each texel of each map."""
+NUMPY_TILE_S, NUMPY_LEVEL_S, NUMPY_SAMPLE_S = 1.5e-3, 2.5e-4, 1e-8
+"""What NumPy takes more than the native core whose place it takes: for any tile, each level, each texel of each map."""
 PRODUCT_S, MOST_PRODUCTS = 1.5e-10, 1 << 13
 """Of each product that a texel's sums are made of at any time, and how many of a texel are looked at for whether sums
 are exact; where there are more they are taken for inexact, which costs time and changes no bit."""
@@ -176,10 +178,8 @@ def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, t
         n_hours: T.
         tile_s: What reading the sections of a tile takes at most, beside.
     """
-    sizes = (lightmap.height, lightmap.width)
-    rows, columns = (min(n, entry.tile * ceil_div(min(n, FRAME_SIDE), entry.tile)) for n in sizes)  # of whole tiles
-    n_tiles = len(TileGrid(rows, columns, entry.tile))
-    texels, k = rows * columns, entry.n_components
+    seen, k = _tiles_of_frame(lightmap, entry), entry.n_components
+    n_tiles, texels = len(seen), seen.height * seen.width
     tables = BASIS_ENTRY_S * n_hours * (3 * entry.n_columns + 3)
     if entry.n_classes > 1:
         tables += ROTATION_STEP_S * entry.n_classes * k**3
@@ -187,6 +187,20 @@ def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, t
     texel_s = TEXEL_S + k * SAMPLE_S + PRODUCT_S * min(3 * n_hours * k, MOST_PRODUCTS)
     texel_s += TURN_S * k * k if entry.n_classes > 1 else 0.0
     return n_tiles * (TILE_S + tile_s + entry.n_levels * LEVEL_S) + texels * texel_s + tables
+
+
+def numpy_seconds(lightmap: LightmapEntry, entry: DayBasisEntry) -> float:
+    """What those tiles take more by NumPy, in the place of the native core."""
+    seen = _tiles_of_frame(lightmap, entry)
+    samples = seen.height * seen.width * entry.n_components
+    return len(seen) * (NUMPY_TILE_S + entry.n_levels * NUMPY_LEVEL_S) + samples * NUMPY_SAMPLE_S
+
+
+def _tiles_of_frame(lightmap: LightmapEntry, entry: DayBasisEntry) -> TileGrid:
+    """The whole tiles that are decoded for a frame of 256 x 256 texels."""
+    sizes = (lightmap.height, lightmap.width)
+    rows, columns = (min(n, entry.tile * ceil_div(min(n, FRAME_SIDE), entry.tile)) for n in sizes)
+    return TileGrid(rows, columns, entry.tile)
 
 
 def describe(entry: DayBasisEntry) -> list[str]:

@@ -19,7 +19,7 @@ from ..graphs.runtime import Graph
 from ..graphs.shapes import FRAME_TEXELS, GraphInputs
 from ..grid import Place, TileGrid, ceil_div
 from ..lightmap_file import LightmapFile
-from .entry import DayBasisEntry, frame_seconds
+from .entry import DayBasisEntry, frame_seconds, numpy_seconds
 from .frame_graph import AffineFrame, read_affine_frame
 from .standard_graph import makes_standard_matrix
 from .transform.rotations import BLOCK
@@ -53,6 +53,15 @@ class Stored:
         seconds = frame_seconds(file.entry, entry, len(file.archive.hours), tile_s)
         file.time.take(seconds, f"{container.path}: decoding")
         file.mask.check()
+
+    def count_numpy(self) -> None:
+        """Count the time that NumPy takes more than the native core, whose place it takes.
+
+        Raises:
+            LimitExceededError: so much is not left.
+        """
+        file = self.file
+        file.time.take(numpy_seconds(file.entry, self.entry), f"{file.container.path}: decoding by NumPy")
 
     @property
     def most_times(self) -> int:

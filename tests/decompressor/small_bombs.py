@@ -318,10 +318,10 @@ def _section_bombs() -> Iterator[tuple[str, bytes]]:
             f"daybasis with no integers of {shape}",
             put_together({**metadata, "sections": [*metadata["sections"], section]}, [*blobs, b""]),
         )
-    metadata, blobs = take_apart(daybasis(13_000, 8, coded=(8, 8)))  # a tile alone of 2.6 million
+    metadata, blobs = take_apart(daybasis(13_000, 16, coded=(16, 16)))  # a tile alone of 660,000
     padding = {"name": "padding", "codec": "raw", "decoded_bytes": 60_000, "dtype": "u1", "shape": [60_000]}
     padded = {**metadata, "sections": [*metadata["sections"], padding]}
-    yield "daybasis of millions of tiles", put_together(padded, [*blobs, bytes(60_000)])
+    yield "daybasis of hundreds of thousands of tiles", put_together(padded, [*blobs, bytes(60_000)])
     for side, k in ((300, 40), (300, 64), (512, 14)):
         yield f"standard {side} K {k} in adaptive bits", standard(side, k, 1, value=1, n_integers=800_000)
 

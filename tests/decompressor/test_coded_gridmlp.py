@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.decompressor.forge import put_together, set_section, take_apart
 from todpack.decompressor import ArchiveError, InvalidMetadataError, open_archive
+from todpack.decompressor.daybasis.entry import NUMPY_LEVEL_S, NUMPY_SAMPLE_S, NUMPY_TILE_S
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "gridmlp-maps-1.4.tod"
 Spoil = Callable[[dict[str, Any]], object]
@@ -88,3 +89,24 @@ def test_regions_and_texels_are_those_of_the_frame(decoder: str) -> None:
         region = (20, 30, 19, 44)  # of four tiles
         np.testing.assert_array_equal(lightmap.decode(7.25, region), frame[20:30, 19:44])
         np.testing.assert_array_equal(lightmap.texel(25, 23, 7.25), frame[25, 23])
+
+
+def test_numpy_counts_once(tmp_path: Path) -> None:
+    """A tile that goes beyond the native core is not tried there again."""
+    pytest.importorskip("todpack.decompressor._native")
+    metadata, stored = take_apart(GOLDEN.read_bytes())
+    model_of(metadata)["maps"]["precision"] += 20
+    (tmp_path / "a.tod").write_bytes(put_together(metadata, stored))
+    with open_archive(tmp_path / "a.tod", threads=1, provider="cpu") as archive:
+        lightmap = archive.lightmaps[0]
+        _ = lightmap.decoder
+        seconds = [lightmap.seconds[0]]
+        for _ in range(2):
+            lightmap.decode(0.0, keep=False)
+            seconds.append(lightmap.seconds[0])
+    maps = model_of(metadata)["maps"]
+    height, width, n_tiles = lightmap.height, lightmap.width, lightmap.n_tiles
+    assert n_tiles == 4
+    more = n_tiles * (NUMPY_TILE_S + maps["n_levels"] * NUMPY_LEVEL_S)
+    more += height * width * maps["n_components"] * NUMPY_SAMPLE_S
+    assert seconds[1:] == pytest.approx([seconds[0] + more] * 2)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import REPOSITORY
+from tests.decompressor.forge import put_together, set_section, take_apart
+from todpack.decompressor import Limits, open_archive
 from todpack.decompressor.mask import ADAPTIVE, COLUMNS, PACKED, ROWS, corner_runs, decode_mask, unpack_mask
 from todpack.packer.mask import encode_mask
 
+GOLDEN = REPOSITORY / "tests" / "golden" / "daybasis-zstd-1.0.tod"
 L_SHAPE = np.array([[0, 0, 0, 0, 0], [0, 1, 1, 0, 0], [0, 1, 1, 0, 0], [0, 1, 1, 1, 1], [0, 1, 1, 1, 1], [0] * 5], bool)
 
 
@@ -114,3 +121,18 @@ def test_a_large_mask_of_charts_is_not_tried_as_a_bitmap(monkeypatch: pytest.Mon
     monkeypatch.setattr("todpack.packer.mask.LARGE_MASK", 100)
     monkeypatch.setattr("numpy.packbits", lambda _: pytest.fail("tried"))
     assert encode_mask(charts) == expected
+
+
+def test_counting_texels_takes_no_second_mask(tmp_path: Path) -> None:
+    """Of 16384 x 16384 texels, held as 32 MiB of bits."""
+    metadata, stored = take_apart(GOLDEN.read_bytes())
+    metadata["lightmaps"][0] |= {"height": 16384, "width": 16384, "valid_texels": 1 << 28}
+    set_section(metadata, stored, "0/mask", np.frombuffer(bytes([ROWS, 0]), np.uint8), "u1")
+    (tmp_path / "a.tod").write_bytes(put_together(metadata, stored))
+    with open_archive(tmp_path / "a.tod", limits=Limits().scaled(100)) as archive:
+        tracemalloc.start()
+        archive.lightmaps[0].check_mask()
+        kept, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert kept >= 32 << 20
+    assert peak < 44 << 20

@@ -19,6 +19,7 @@ from tests.decompressor.forge import put_together, set_section, take_apart
 from tests.decompressor.promise import broken, costs
 from tests.decompressor.small_bombs import daybasis, standard, write_small_bombs
 from todpack.decompressor import ArchiveError, LimitExceededError, Limits, open_archive
+from todpack.decompressor.daybasis.entry import NUMPY_LEVEL_S, NUMPY_SAMPLE_S, NUMPY_TILE_S
 from todpack.decompressor.verify import verify_archive
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
@@ -119,3 +120,22 @@ def test_streams_under_zstd_count(tmp_path: Path) -> None:
         path.write_bytes(put_together(metadata, stored))
         with open_archive(path, threads=1) as archive, pytest.raises(ArchiveError, match=match):
             archive.decode(0.0)
+
+
+def test_numpy_in_the_place_of_the_native_core_counts(tmp_path: Path) -> None:
+    """Where sums are not exact the core hands tiles over, and a thousand of them take more time by NumPy."""
+    pytest.importorskip("todpack.decompressor._native")
+    metadata, stored = take_apart(standard(256, 1, 1, value=1, tile=8))
+    metadata["lightmaps"][0]["model"]["precision"] += 40
+    path = tmp_path / "a.tod"
+    path.write_bytes(put_together(metadata, stored))
+    with open_archive(path, threads=1) as archive:
+        for _ in range(2):
+            with pytest.raises(LimitExceededError, match="decoding by NumPy would take about"):
+                archive.decode(0.0)
+        before = archive.lightmaps[0].seconds[0]
+    with open_archive(path, threads=1, limits=Limits().scaled(8)) as archive:
+        for _ in range(2):
+            archive.decode(0.0)
+        more = archive.lightmaps[0].seconds[0] - before
+    assert more == pytest.approx(1024 * (NUMPY_TILE_S + NUMPY_LEVEL_S) + 65536 * NUMPY_SAMPLE_S)

@@ -407,7 +407,7 @@ def test_sections_whose_integers_would_take_too_long_are_not_decoded(tiled: Path
 
 def test_no_more_faults_than_anybody_reads(tmp_path: Path) -> None:
     path = tmp_path / "holes.tod"
-    path.write_bytes(daybasis(1600, 8, coded=(8, 8)))  # one of 40,000 tiles is there
+    path.write_bytes(daybasis(1600, 16, coded=(16, 16)))  # one of 10,000 tiles is there
     verdict = verify_archive(path, threads=1)
     assert (verdict.n_tiles, len(verdict.faults)) == (1, MOST_FAULTS + 1)
     assert str(verdict.faults[-1]) == f"file: {MOST_FAULTS} faults were found so far; nothing more is decoded"
