@@ -11,6 +11,7 @@ A signal's exception may end the caller's call at any instruction, which what `t
 from __future__ import annotations
 
 import _thread
+import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -25,11 +26,23 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def _bare(error: BaseException) -> BaseException:
+    """An error that may wait to be raised again, without the local variables of where it came from: decoded maps."""
+    one: BaseException | None = error
+    while one is not None:
+        trace, one = one.__traceback__, one.__context__  # a cause is the context too
+        while trace is not None:
+            with contextlib.suppress(RuntimeError):  # this function's caller still runs
+                trace.tb_frame.clear()
+            trace = trace.tb_next
+    return error
+
+
 class Task(Generic[Result]):
     """Work that is done once, by a thread of the pool or by `result`."""
 
     def __init__(self, work: Callable[[], Result]) -> None:
-        self._work = work
+        self._work: Callable[[], Result] | None = work  # until it is done or dropped: it stays in the queue meanwhile
         self._claim, self._done = threading.Lock(), threading.Lock()
         self._done.acquire()  # until it is done
         self._result: Result
@@ -37,18 +50,20 @@ class Task(Generic[Result]):
 
     def run(self) -> None:
         """Do the work, unless somebody does already."""
-        if not self._claim.acquire(blocking=False):
+        if not self._claim.acquire(blocking=False) or self._work is None:
             return
         try:
             self._result = self._work()
         except BaseException as error:
-            self._error = error
+            self._error = _bare(error)
         finally:
+            self._work = None
             self._done.release()
 
     def drop(self) -> None:
         """Take back what nobody has begun."""
         if self._claim.acquire(blocking=False):
+            self._work = None
             self._done.release()
 
     def wait(self) -> None:
@@ -59,10 +74,18 @@ class Task(Generic[Result]):
     def result(self) -> Result:
         """What the work gives; raises what it raises."""
         self.run()
+        return self.waited_for()
+
+    def waited_for(self) -> Result:
+        """The same of work that another thread does."""
         self.wait()
-        if self._error is not None:
-            raise self._error
-        return self._result
+        if self._error is None:
+            return self._result
+        error, self._error = self._error, None
+        try:
+            raise error
+        finally:
+            del error  # its traceback keeps this frame, and what the work had made
 
 
 def _serve(tasks: SimpleQueue[Task[Any] | None]) -> None:
@@ -122,6 +145,16 @@ class Pool:
                     threads.tasks.put(task)
         return task
 
+    def elsewhere(self, work: Callable[[], Result]) -> Result:
+        """The result of work that a thread of the pool does; the caller, where there is none."""
+        task = self.start(work)
+        if not self._threads.count:
+            task.run()
+        try:
+            return task.waited_for()
+        finally:
+            task.drop()  # Ctrl-C: nobody wants it any more
+
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], at_most: int | None = None
     ) -> list[Result]:
@@ -147,7 +180,7 @@ class Pool:
                 try:
                     results[number] = function(todo[number])
                 except BaseException as error:
-                    errors.append(error)
+                    errors.append(_bare(error))
 
         helpers = [self.start(lane) for _ in range(lanes - 1)]
         lane()

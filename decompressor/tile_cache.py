@@ -42,12 +42,12 @@ class TileCache(Generic[Held]):
         room: Bytes that there is room for, for all tiles together.
 
     Attributes:
-        is_short: Tiles had to go for others: one that is found may go too, while somebody still works with it.
+        is_short: Tiles have to go for others: one that is found may go too, while somebody still works with it.
     """
 
     def __init__(self, room: Callable[[], int]) -> None:
         self._room = room
-        self._held, self.is_short = 0, False
+        self._held, self._largest, self.is_short = 0, 0, False
         self._tiles: OrderedDict[Key, Held] = OrderedDict()
         self._pending: dict[Key, _Pending[Held]] = {}
         self._lock = Lock()
@@ -89,6 +89,8 @@ class TileCache(Generic[Held]):
         try:
             with pending.lock:
                 if pending.maps is None:
+                    if self._held + self._largest > self._room():
+                        self.is_short = True  # before: whoever works with a tile that will go is done by then
                     pending.maps = decode()
                     self._put(key, pending.maps, keep)
                 return pending.maps
@@ -115,7 +117,7 @@ class TileCache(Generic[Held]):
             if keep:  # Ctrl-C comes after calls: between the two there is none
                 self._held += size
                 self._tiles[key] = maps
-            room = self._room()
+            room, self._largest = self._room(), max(self._largest, size)
             while self._held > room and len(self._tiles) > 1:
                 self.is_short = True
                 oldest = next(iter(self._tiles))

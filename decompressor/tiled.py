@@ -68,8 +68,9 @@ class TiledDecoder(ABC, Generic[Held]):
         held = None if self._cache.is_short else self._cache.find(key)
         if held is not None:
             return work(held)
-        with contextlib.suppress(OverBudget), runtime.turn:  # an error that is at hand keeps what it was raised among
-            return work(self._cache.get(key, lambda: self._make(place), keep))
+        with contextlib.suppress(OverBudget):  # an error that is at hand keeps what it was raised among
+            turn = runtime.turns.one_of(self._at_once)
+            return turn.do(lambda: work(self._cache.get(key, lambda: self._make(place), keep)))
         return runtime.turns.alone(lambda: work(self._cache.get(key, lambda: self._make_alone(place), keep)))
 
     def prepare(self) -> None:

@@ -1,4 +1,7 @@
-"""Turns at work of which only so much may be done at once. Raw locks alone, for what a signal's exception may do."""
+"""Turns at work of which only so much may be done at once, and whose memory few heaps keep.
+
+Raw locks and the pool's queue alone, for what a signal's exception may do.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,82 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from .forks import Lock
+from .graphs.heap import HEAP
+from .pool import Pool
 
 Result = TypeVar("Result")
 
 
+class Turn:
+    """One lock, and a heap.
+
+    glibc has a heap for each thread, which keeps what was freed in it. So a thread that is the only one to come works
+    itself; as soon as others come too, a thread of the turn's own does all the work.
+
+    Attributes:
+        lock: Held while somebody works.
+        thread: The only one that came so far; None: there is none yet, or no longer one.
+    """
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.thread: int | None = None
+        self._own: Pool | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nobody came so far."""
+        return self.thread is None and self._own is None
+
+    def do(self, work: Callable[[], Result]) -> Result:
+        """The result of some work under the lock."""
+
+        def locked() -> Result:
+            with self.lock.raw:
+                return work()
+
+        return self.by_one_thread(locked)
+
+    def by_one_thread(self, work: Callable[[], Result]) -> Result:
+        """The same without the lock."""
+        own = self._own
+        if own is None:
+            caller = threading.get_ident()
+            if self.thread is None:
+                self.thread = caller
+            if self.thread == caller:
+                return work()
+            own = self._own = Pool(2)  # the caller and another one
+            self.thread = None
+            HEAP.give_back()
+        return own.elsewhere(work)
+
+
 class Turns:
-    """Locks of which everybody who works holds one: `with turns.one_of(n):`.
+    """Turns of which everybody who works has one.
 
     Args:
         most: How many there are.
     """
 
     def __init__(self, most: int) -> None:
-        self._locks, self._next = tuple(Lock() for _ in range(most)), itertools.count()
+        self._turns, self._next = tuple(Turn() for _ in range(most)), itertools.count()
 
-    def one_of(self, n: int) -> threading.Lock:
-        """One of the first n locks, which nobody holds where there is such a one."""
-        locks = [lock.raw for lock in self._locks[:n]]
-        free = [lock for lock in locks if not lock.locked()]
-        return free[0] if free else locks[next(self._next) % len(locks)]
+    def one_of(self, n: int) -> Turn:
+        """One of the first n that nobody has, if there is one: the caller's, or else a new one, or else any."""
+        turns, caller = self._turns[:n], threading.get_ident()
+        free = [turn for turn in turns if not turn.lock.raw.locked()]
+        for turn in free:
+            if turn.thread == caller:
+                return turn
+        return next((turn for turn in free if turn.is_new), (free or turns)[next(self._next) % len(free or turns)])
 
-    def alone(self, work: Callable[[], Result], n_held: int = 0) -> Result:
+    def alone(self, work: Callable[[], Result]) -> Result:
         """Do some work while nobody has a turn."""
-        if n_held == len(self._locks):
+        return self._turns[0].by_one_thread(lambda: self._with_all(work))
+
+    def _with_all(self, work: Callable[[], Result], n_held: int = 0) -> Result:
+        if n_held == len(self._turns):
             return work()
-        with self._locks[n_held].raw:  # in order: two who want all do not wait for each other
-            return self.alone(work, n_held + 1)
+        with self._turns[n_held].lock.raw:  # in order: two who want all do not wait for each other
+            return self._with_all(work, n_held + 1)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..graphs.heap import HEAP
 from ..grid import Place
 from .entropy.stream import iter_bands
+from .entry import tile_bytes
 from .gutter import dilate
 from .stored import Stored
 from .transform.pyramid import build_pyramid
@@ -41,7 +43,8 @@ def decode_maps(stored: Stored, place: Place, rotations: np.ndarray) -> np.ndarr
         ArchiveError: the tile's sections are missing or damaged, or its maps too large.
     """
     entry, file, valid = stored.entry, stored.file, stored.mask(place)
-    with stored.errors_of(place):
+    taken = tile_bytes(file.entry, entry, is_native=False)
+    with stored.errors_of(place), HEAP.room_for(taken):
         stream = stored.stream(place)
         if not valid.any():
             return np.broadcast_to(np.float32(0), (entry.n_components, *valid.shape))

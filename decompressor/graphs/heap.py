@@ -60,6 +60,11 @@ class Heap:
         finally:
             self._n_runs -= 1
 
+    def give_back(self) -> None:
+        """Free pages of all heaps, at once."""
+        if self._trim is not None:
+            self._trim(0)
+
     def _look(self, trim: Callable[[int], int]) -> None:
         with contextlib.suppress(OSError, ValueError):  # of a system without /proc
             found = self._resident()

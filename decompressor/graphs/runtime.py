@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +23,8 @@ from .wire import Graph as Nodes
 
 if TYPE_CHECKING:
     from .engine import onnxruntime
+
+Result = TypeVar("Result")
 
 _left_behind: list[object] = []
 MOST_WORKERS = 8  # where the caller says no number
@@ -50,9 +51,9 @@ class Slots:
         """There will be runs that take so much."""
         self._largest = max(self._largest, run_bytes)
 
-    def next(self) -> threading.Lock:
-        """What a run has to hold."""
-        return self._turns.one_of(1 + self._n_bytes // self._largest)
+    def do(self, run: Callable[[], Result]) -> Result:
+        """The result of a run, when it is its turn."""
+        return self._turns.one_of(1 + self._n_bytes // self._largest).do(run)
 
 
 class Session:
@@ -98,7 +99,8 @@ class Runtime:
         most_at_once: Tiles that there is memory for at once, while it is lent.
         decoder: "native", "onnx" or "reference", see decoders.py.
         tiles: Decoded tiles of all its lightmaps.
-        turns: At decoding a tile (`turn`); who needs all the memory that is left does it alone.
+        turns: At decoding a tile: as many are, whoever asks for them, as there is memory for; who needs all that is
+            left does it alone.
     """
 
     provider: str
@@ -120,11 +122,6 @@ class Runtime:
     def tiles_at_once(self) -> int:
         """Tiles that there is memory for at once."""
         return self.most_at_once if self.memory.is_lent else 1
-
-    @property
-    def turn(self) -> threading.Lock:
-        """A lock to hold while a tile is decoded: as many are, whoever asks for them, as there is memory for."""
-        return self.turns.one_of(self.tiles_at_once)
 
     def load(self, sections: CountedSections, section: str, inputs: GraphInputs, *, every_frame: bool = False) -> Graph:
         """Check the graph in a section; lightmaps of equal graphs share its session, which starts at the first run.
@@ -202,8 +199,13 @@ class Graph:
             InvalidGraphError: the inputs do not fit, it fails, or the output is of another shape or type.
         """
         session = self.start()
-        with self._slots.next(), HEAP.room_for(self._shared.cost.run_bytes):
-            values: np.ndarray = run_session(session, output, feeds, self._where)
+
+        def run() -> np.ndarray:
+            with HEAP.room_for(self._shared.cost.run_bytes):
+                values: np.ndarray = run_session(session, output, feeds, self._where)
+                return values
+
+        values = self._slots.do(run)
         if values.shape != shape or values.dtype != dtype:
             raise self.invalid(f"expected {output} of shape {shape}, found {values.shape} {values.dtype}")
         return values

@@ -16,8 +16,8 @@ from .dims import Dim, Shape, Value, product
 from .operators import MAX_KNOWN, OPERATORS, axis_of
 from .wire import FLOAT, FLOAT16, INT64, ITEM_BYTES, MAX_RANK, UINT8, Constant, Graph, Node
 
-LEAST_SESSION_BYTES, FIELD_BYTES, NODE_BYTES = 1 << 19, 256, 3 << 10
-"""Of any session, and of each field and each node of its model, here and in the runtime."""
+LEAST_SESSION_BYTES, FIELD_BYTES, NODE_BYTES, TEXT_COPIES = 1 << 19, 256, 3 << 10, 6
+"""Of any session, of each field and each node of its model, here and in the runtime; and how often that has names."""
 FIELD_S = 8e-6
 """Seconds on one core of each field, while the model is read and its session starts."""
 CONSTANT_COPIES = 3  # the model's bytes, the runtime's tensor, and one packed for products
@@ -222,7 +222,8 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
             )
         if name in graph.outputs and values[name].dtype != (UINT8 if name in BYTE_OUTPUTS else FLOAT):
             raise InvalidGraphError(f"output {name}: expected another type")
-    session_bytes = max(LEAST_SESSION_BYTES, FIELD_BYTES * graph.n_fields + NODE_BYTES * len(graph.nodes))
+    own = FIELD_BYTES * graph.n_fields + NODE_BYTES * len(graph.nodes) + TEXT_COPIES * graph.n_text_bytes
+    session_bytes = max(LEAST_SESSION_BYTES, own)
     seconds = n_runs * (RUN_S + seconds) + constants.seconds + FIELD_S * graph.n_fields
     return GraphCost(n_bytes + constants.n_bytes, n_bytes, session_bytes, seconds)
 

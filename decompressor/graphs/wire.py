@@ -84,6 +84,7 @@ class Graph:
         inputs: Declared inputs by name: element type and dimensions, each a number, or None if left open.
         outputs: Names.
         n_fields: Fields of the whole model.
+        n_text_bytes: Of the whole model, without the initializers' values: names, mostly.
     """
 
     nodes: tuple[Node, ...]
@@ -91,6 +92,7 @@ class Graph:
     inputs: dict[str, tuple[int, tuple[int | None, ...]]]
     outputs: tuple[str, ...]
     n_fields: int
+    n_text_bytes: int
 
 
 def _varint(data: _Bytes, at: int) -> tuple[int, int]:
@@ -302,4 +304,5 @@ def parse_model(model: bytes, max_nodes: int) -> Graph:
         raise InvalidGraphError("an input or initializer has no name")
     nodes = tuple(_node(one) for one in graph.children("node", _NODE, "a node"))
     outputs = tuple(_value_info(one)[0] for one in graph.children("output", _VALUE_INFO, "an output"))
-    return Graph(nodes, dict(constants), dict(inputs), outputs, room.taken)
+    n_text_bytes = len(model) - sum(len(constant.data) for _, constant in constants)
+    return Graph(nodes, dict(constants), dict(inputs), outputs, room.taken, n_text_bytes)
