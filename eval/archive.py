@@ -21,6 +21,8 @@ from .measures.rate_curve import RatePoint
 from .measures.score import ScoreReport, score_frames
 from .progress import Progress, silent
 
+SAME_TIME_H = 1e-3
+
 
 def decode_day(
     archive: Archive, day: Day, where: str, lightmap: str | None = None, progress: Progress = silent
@@ -67,6 +69,22 @@ def warn_of_texels(stored: Lightmap, day: Day, on_warning: Callable[[str], objec
         )
 
 
+def warn_of_difference(stored: Lightmap, day: Day, on_warning: Callable[[str], object]) -> None:
+    """Say where an archive was not made from these texels at these times."""
+    warn_of_texels(stored, day, on_warning)
+    apart = np.abs(day.hours[:, None] - stored.hours).min(axis=1) > SAME_TIME_H
+    if apart.any():
+        on_warning(
+            f"{day.name}: {int(apart.sum())} of the {day.n_frames} originals are at times that the archive does not "
+            f"hold, such as {day.hours[apart][0]:g} h: frames between those that it holds are scored there"
+        )
+    elif day.n_frames < len(stored.hours):
+        on_warning(
+            f"{day.name}: {day.n_frames} of the {len(stored.hours)} times of the archive are scored; bits and ratios "
+            "count the bytes of all"
+        )
+
+
 def score(
     archive_path: str | Path,
     data_path: str | Path,
@@ -101,7 +119,7 @@ def score(
         for line in day.warnings:
             on_warning(line)
         decoded, stored = decode_day(archive, day, str(archive_path), lightmap, progress)
-        warn_of_texels(stored, day, on_warning)
+        warn_of_difference(stored, day, on_warning)
         n_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))
         first = stored.tiles[0]
     measure = load_lpips() if lpips is None else lpips

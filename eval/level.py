@@ -12,7 +12,7 @@ from todpack.decompressor import open_archive
 from todpack.decompressor.plain_text import plain_name
 from todpack.frames import AS_FOUND, ReadOptions, open_dataset, read_day
 
-from .archive import decode_day
+from .archive import decode_day, warn_of_difference
 from .errors import EvalError
 from .measures.contest import RAW_BYTES_PER_TEXEL
 from .measures.figures import Figures
@@ -172,6 +172,7 @@ def score_level(
             for line in day.warnings:
                 on_warning(f"{stored.name}: {line}")
             decoded, _ = decode_day(archive, day, str(archive_path), stored.name)
+            warn_of_difference(stored, day, on_warning)
             n_bytes, first = archive.lightmap_bytes(archive.lightmaps.index(stored)), stored.tiles[0]
             tile = max(first.y1 - first.y0, first.x1 - first.x0)
             about: dict[str, Any] = {"archive_bytes": n_bytes, "source_bytes": day.source_bytes, "tile": tile}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 CLOCK, DECIMAL, WHOLE = "clock", "decimal", "whole"
 _END = r"(?![0-9a-z])"
 _HALF_DAY = re.compile(r"([0-9]{1,2})(?:[-.:h_]([0-9]{2}))?[ _-]?([ap])(?:m|\.m\.)" + _END, re.IGNORECASE)
-_HALF = re.compile(r"(?<![a-z])(?P<half>[ap])\.?m(?![a-z])|(?P<chinese>[上下])午", re.IGNORECASE)
+_HALF = re.compile(r"(?<![a-z])(?P<half>[ap])\.?m(?![a-z])|(?P<other>[上下]午|午[前后後]|오[전후])", re.IGNORECASE)
 _CLOCK = re.compile(
     r"([0-9]{1,2})(?:h\.?([0-9]{2})?(?:m|min)?|[-:]([0-9]{2})(?:[-:]([0-9]{2}))?|\.([0-9]{2})\.([0-9]{2}))" + _END,
     re.IGNORECASE,
@@ -50,8 +50,8 @@ def read_time(text: str) -> TimeText | None:
 
 
 def halves(text: str) -> str:
-    """The halves of the day that a text names, such as "p" of PM_06."""
-    return "".join(found["half"] or found["chinese"] for found in _HALF.finditer(text)).lower()
+    """The halves of the day that a text names, such as "p" of PM_06, in Chinese, Japanese and Korean too."""
+    return "".join(found["half"] or found["other"] for found in _HALF.finditer(text)).lower()
 
 
 def all_times(text: str) -> list[TimeText]:

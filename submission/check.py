@@ -23,7 +23,7 @@ from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.decompressor.lightmap import Lightmap
 from todpack.decompressor.staging import scratch_folder
-from todpack.eval.archive import warn_of_texels
+from todpack.eval.archive import SAME_TIME_H, warn_of_texels
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.frames import day_frames
 from todpack.eval.measures.perceptual import Lpips, LpipsAbsent
@@ -40,7 +40,6 @@ FLAT_COLOR_FACTOR = 4.0
 LEAST_WRONG_SHARE = 1e-3  # of the peak's square, 30 dB: a day of one color is no reason to fault a fair reconstruction
 AGREEING_SHARE = 0.999  # of texels at most 1 code, or CLOSE_RADIANCE of the peak, from this library's own decode
 CLOSE_RADIANCE = 1e-3
-SAME_TIME_H = 1e-3
 EXP_SHARE = 1e-6  # 4 units in the last place, as docs/reliability.md says of `--transfer log`, and a reserve
 
 Say = Callable[[str], None]

@@ -70,8 +70,9 @@ def report(
     peers = reference_peers(crfs, distances) if day.transfer == "srgb8" else chosen_peers(all_peers(), RADIANCE_PEERS)
     with ProgressLine("report") as line:
         made = make_report(
-            archive, day, source, lpips=measure, lightmap=lightmap, peers=peers, timing=timing, progress=line.update
-        )
+            archive, day, source, lpips=measure, lightmap=lightmap, peers=peers, timing=timing, progress=line.update,
+            on_warning=options.warn,
+        )  # fmt: skip
     write_text(out, made.page)
     click.echo(f"{out}: {out.stat().st_size} bytes")
     if video is not None:

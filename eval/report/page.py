@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 from todpack.decompressor import open_archive
 from todpack.frames import Day
 
-from ..archive import byte_budget, decode_day
+from ..archive import byte_budget, decode_day, warn_of_difference
 from ..colors import codec_color
 from ..machine import machine, machine_line
 from ..measures.frames import day_frames
@@ -91,6 +91,7 @@ def make_report(
     peers: Sequence[Peer] = (),
     timing: LatencySettings | None = None,
     progress: Progress = silent,
+    on_warning: Callable[[str], object] = lambda _line: None,
 ) -> Report:
     """Measure an archive and lay it out.
 
@@ -102,6 +103,8 @@ def make_report(
         lightmap: Which one of an archive of several.
         peers: Which are drawn beside the archive.
         timing: How its latency is measured.
+        progress: Told of each step.
+        on_warning: Told where the archive was made from other texels or times.
 
     Raises:
         TodpackError: The archive cannot be read, or is of other frames.
@@ -114,6 +117,7 @@ def make_report(
     step("decoding")
     with open_archive(path, threads=timing.threads) as archive:
         decoded, stored = decode_day(archive, day, str(path), lightmap)
+        warn_of_difference(stored, day, on_warning)
         index = archive.lightmaps.index(stored)
         budget, n_bytes = byte_budget(archive, index), archive.lightmap_bytes(index)
         family = archive.model_type

@@ -164,5 +164,7 @@ def search(
         found = {"sorted_by": sort, "trials": ordered}
         write_json(out_dir / RESULTS, found)
     click.echo(json.dumps(found, indent=2, allow_nan=False) if as_json else results_table(ordered))
+    if space.sampler == "random" and len(results) < space.trials:
+        options.warn(f"{space_path}: expected {space.trials} trials, found {len(results)} different ones to draw")
     if all(result["measures"] is None for result in results):
         raise EvalError(f"{out_dir}: none of {len(results)} trials worked; the first: {results[0]['error']}")

@@ -27,6 +27,7 @@ SAMPLERS = ("grid", "random", "optuna")
 STAGES = ("train", "pack")
 SCORED = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms")
 MAX_TRIALS, LARGEST = 100_000, 1e30
+MOST_IN_VAIN = 10_000  # draws one after another that were there before
 GIVEN = (
     "data-dir", "mask", "hours", "first-hour", "encoding", "layer", "lightmap", "out-dir", "out", "family", "overwrite",
     "resume", "quiet",
@@ -205,7 +206,7 @@ def _trial(family: str, drawn: dict[tuple[str, str], Value]) -> Trial:
 
 
 def drawn_trials(space: Space) -> Iterator[Trial]:
-    """The trials of a grid or of random draws, in an order that the seed fixes.
+    """The trials of a grid or of random draws, in an order that the seed fixes; fewer where the space has no more.
 
     Args:
         space: Its sampler is "grid" or "random".
@@ -216,13 +217,19 @@ def drawn_trials(space: Space) -> Iterator[Trial]:
             yield _trial(str(family), dict(zip(space.options, chosen, strict=True)))
         return
     rng = random.Random(space.seed)
-    for _ in range(space.trials):
+    names, in_vain = set[str](), 0
+    while len(names) < space.trials and in_vain < MOST_IN_VAIN:
         family = rng.choice(space.families)
         drawn = {
             key: option.at(rng.random()) if isinstance(option, Range) else rng.choice(option)
             for key, option in space.options.items()
         }
-        yield _trial(family, drawn)
+        trial = _trial(family, drawn)
+        in_vain += 1
+        if trial.name not in names:
+            names.add(trial.name)
+            in_vain = 0
+            yield trial
 
 
 class OptunaSampler:

@@ -58,6 +58,28 @@ def test_score_says_that_the_archive_has_another_mask(
         caplog.clear()
 
 
+def test_score_says_that_the_archive_is_of_other_times(
+    small_day: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Frames half an hour off are scored against those between; fewer frames against the bytes of all."""
+    archive = tmp_path / "three.tod"
+    compress(small_day, archive)
+    (tmp_path / "two").mkdir()
+    for name in ("tod_00.png", "tod_02.png"):
+        (tmp_path / "two" / name).write_bytes((small_day / name).read_bytes())
+    off = "frames: 3 of the 3 originals are at times that the archive does not hold, such as 0.5 h"
+    fewer = "two: 2 of the 3 times of the archive are scored; bits and ratios count the bytes of all"
+    for data, words, line in (
+        (small_day, ["--first-hour", "0.5"], off),
+        (tmp_path / "two", ["--hours", "0,16"], fewer),
+        (small_day, [], ""),
+    ):
+        assert main(["eval", "score", str(archive), "--data", str(data), "--no-lpips", *words]) == 0
+        assert line in caplog.text
+        assert ("of the archive" in caplog.text or "that the archive" in caplog.text) == bool(line)
+        caplog.clear()
+
+
 def test_score_says_loudly_that_lpips_is_absent(
     tiny_archive: Path,
     tiny_day: Path,

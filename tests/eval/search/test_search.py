@@ -61,6 +61,13 @@ def test_random_draws_stay_in_range_and_repeat(tmp_path: Path) -> None:
     assert {trial.train["hidden"] for trial in trials} == {8, 9, 10, 11, 12}
 
 
+def test_random_draws_are_different_ones_as_far_as_there_are(tmp_path: Path) -> None:
+    text = "sampler = 'random'\ntrials = {}\n[pack]\nq_step = [4, 8, 12, 16, 20, 24]\n"
+    for asked, found in ((4, 4), (6, 6), (9, 6)):
+        trials = list(drawn_trials(read_space(write_space(tmp_path, text.format(asked)))))
+        assert len({trial.name for trial in trials}) == len(trials) == found
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
