@@ -210,7 +210,7 @@ class Archive:
     def close(self) -> None:
         """Close the file. Lightmaps that are prepared can still be decoded."""
         self._container.close()
-        self._pool.close()
+        self._runtime.close()
 
     def __enter__(self) -> Archive:
         return self

@@ -61,6 +61,11 @@ class Turn:
             HEAP.give_back()
         return own.elsewhere(work)
 
+    def close(self) -> None:
+        """Let its own thread go; work that comes later makes a new one."""
+        if self._own is not None:
+            self._own.close()
+
 
 class Turns:
     """Turns of which everybody who works has one.
@@ -84,6 +89,11 @@ class Turns:
     def alone(self, work: Callable[[], Result]) -> Result:
         """Do some work while nobody has a turn."""
         return self._turns[0].by_one_thread(lambda: self._with_all(work))
+
+    def close(self) -> None:
+        """`Turn.close` of all."""
+        for turn in self._turns:
+            turn.close()
 
     def _with_all(self, work: Callable[[], Result], n_held: int = 0) -> Result:
         if n_held == len(self._turns):

@@ -55,6 +55,10 @@ class Slots:
         """The result of a run, when it is its turn."""
         return self._turns.one_of(1 + self._n_bytes // self._largest).do(run)
 
+    def close(self) -> None:
+        """Let threads go that runs have."""
+        self._turns.close()
+
 
 class Session:
     """A graph that was checked, and its session once it is run.
@@ -122,6 +126,11 @@ class Runtime:
     def tiles_at_once(self) -> int:
         """Tiles that there is memory for at once."""
         return self.most_at_once if self.memory.is_lent else 1
+
+    def close(self) -> None:
+        """Let threads go; work that comes later makes new ones."""
+        for one in (self.pool, self.turns, self._slots):
+            one.close()
 
     def load(self, sections: CountedSections, section: str, inputs: GraphInputs, *, every_frame: bool = False) -> Graph:
         """Check the graph in a section; lightmaps of equal graphs share its session, which starts at the first run.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,25 @@ def test_threads_find_their_own_turns_again() -> None:
     with mine.lock.raw:
         assert turns.one_of(3) is not mine
         assert turns.one_of(1) is mine
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_closing_lets_threads_go_and_work_makes_new_ones() -> None:
+    def n_threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    turns, before = Turns(1), n_threads()
+    turn = turns.one_of(1)
+    in_thread(lambda: turn.do(int))
+    assert turn.do(threading.get_ident) != threading.get_ident()
+    assert n_threads() == before + 1
+    turns.close()
+    for _ in range(1000):
+        if n_threads() == before:
+            break
+        threading.Event().wait(0.005)
+    assert n_threads() == before
+    assert turn.do(lambda: 7) == 7
 
 
 def test_alone_waits_for_all_turns() -> None:
