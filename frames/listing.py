@@ -15,6 +15,7 @@ from .errors import DataError
 from .formats import KINDS, Kind, kind_of
 
 _MASK_WORD = re.compile(r"(?<![a-z])(valid|masks?|coverage)(?![a-z])", re.IGNORECASE)
+_WORD_BEGINS = re.compile("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Listing:
 
 
 def is_mask_name(name: str) -> bool:
-    """Whether a file or folder is called a mask: valid.png, Mask.TGA, lightmap_mask.png."""
-    return _MASK_WORD.search(name) is not None
+    """Whether a file or folder is called a mask: valid.png, Mask.TGA, lightmap_mask.png, UVMask.png."""
+    return _MASK_WORD.search(_WORD_BEGINS.sub("_", name)) is not None
 
 
 def _entries(folder: Path) -> list[Path]:

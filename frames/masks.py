@@ -178,7 +178,8 @@ def given_mask(listing: Listing, options: ReadOptions, height: int, width: int) 
     path = find_mask(listing.masks, listing.folder)
     if path is None:
         return None, []
-    said = [] if path.stem.lower() == "valid" else [f"{listing.folder}: the mask is {path.name}"]
+    others = "".join(f"; {other.name} is left out" for other in listing.masks if other != path)
+    said = [] if path.stem.lower() == "valid" and not others else [f"{listing.folder}: the mask is {path.name}{others}"]
     return read_mask(path, height, width), said
 
 

@@ -58,22 +58,20 @@ def test_threads_find_their_own_turns_again() -> None:
         assert turns.one_of(1) is mine
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are looked for in /proc")
 def test_closing_lets_threads_go_and_work_makes_new_ones() -> None:
-    def n_threads() -> int:
-        return len(list(Path("/proc/self/task").iterdir()))
-
-    turns, before = Turns(1), n_threads()
+    turns = Turns(1)
     turn = turns.one_of(1)
     in_thread(lambda: turn.do(int))
-    assert turn.do(threading.get_ident) != threading.get_ident()
-    assert n_threads() == before + 1
+    own = Path(f"/proc/self/task/{turn.do(threading.get_native_id)}")
+    assert own.exists()
+    assert own.name != str(threading.get_native_id())
     turns.close()
     for _ in range(1000):
-        if n_threads() == before:
+        if not own.exists():
             break
         threading.Event().wait(0.005)
-    assert n_threads() == before
+    assert not own.exists()
     assert turn.do(lambda: 7) == 7
 
 

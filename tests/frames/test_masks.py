@@ -30,8 +30,12 @@ def codes_of(valid: np.ndarray, top: int = 255) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "name", ["valid.png", "Valid.PNG", "mask.png", "MASK.tga", "coverage.bmp", "lightmap_mask.png", "tod-valid.tif"]
-)
+    "name",
+    [
+        "valid.png", "Valid.PNG", "mask.png", "MASK.tga", "coverage.bmp", "lightmap_mask.png", "tod-valid.tif",
+        "LightmapMask.png", "uvMask.png", "UVMask.png", "MaskTexture.png", "coverageMap.bmp",
+    ],
+)  # fmt: skip
 def test_a_mask_in_the_folder_is_no_frame(tmp_path: Path, name: str) -> None:
     folder = write_frames(tmp_path / "day")
     Image.fromarray(codes_of(VALID)).save(folder / name)
@@ -53,10 +57,11 @@ def test_the_mask_that_is_named_is_no_frame(tmp_path: Path, name: str) -> None:
 
 
 def test_words_that_only_look_like_a_mask(tmp_path: Path) -> None:
+    names = ("unmasked", "invalidated", "Invalidated", "UNMASKED")
     for t in range(2):
-        for name in ("unmasked", "invalidated"):
+        for name in names:
             Image.fromarray(CODES[t]).save(tmp_path / f"{name}_{t}.png")
-    assert read_day(tmp_path, hours=(1, 2, 3, 4)).n_frames == 4
+    assert read_day(tmp_path, hours=range(1, 9)).n_frames == 8
 
 
 def test_frames_that_are_all_called_masks(tmp_path: Path) -> None:
@@ -72,6 +77,17 @@ def test_several_masks_need_a_choice(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected one mask, found 2: a_mask\.png, b_mask\.png; choose one by --mask"):
         read_day(folder)
     np.testing.assert_array_equal(read_day(folder, folder / "b_mask.png").valid, VALID)
+
+
+def test_masks_beside_the_one_that_is_read_are_told(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "day")
+    Image.fromarray(codes_of(VALID)).save(folder / "valid.png")
+    for name in ("a_mask.png", "mask.png"):
+        Image.fromarray(codes_of(~VALID)).save(folder / name)
+    day = read_day(folder)
+    np.testing.assert_array_equal(day.valid, VALID)
+    line = f"{folder}: the mask is valid.png; a_mask.png is left out; mask.png is left out"
+    assert day.warnings == (line,)
 
 
 @pytest.mark.parametrize(
