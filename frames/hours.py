@@ -89,13 +89,15 @@ def find_times(
     if not tell_nothing(named):
         ordered.sort(key=lambda path: numbers[path].value)  # a number that tells neither hour nor count orders nothing
     texts = [numbers[path] for path in ordered]
-    lines = lines_of_rest(folder, texts) if first_hour is None else []
+    lines = list[str]()
+    if first_hour is None:
+        refuse_minutes(folder, ordered, texts)
+        lines += lines_of_rest(folder, texts)
     if all(text.kind == WHOLE for text in texts):
         found = None if first_hour is not None else hours_of_wholes(texts)
         if found is None:
             lines += _lines_of_counters(folder, ordered, texts, first_hour)
             return _counted(folder, ordered, first_hour, lines)
-        refuse_minutes(folder, ordered, texts)
         lines += lines_of_start(folder, ordered, texts)
     elif first_hour is not None:
         raise DataError(f"--first-hour: expected names that only count, found times in them: {ordered[0].name}")

@@ -13,9 +13,9 @@ from todpack.decompressor.signatures import is_earlier_output
 
 from .errors import DataError
 from .formats import KINDS, Kind, kind_of
+from .time_text import apart
 
 _MASK_WORD = re.compile(r"(?<![a-z])(valid|masks?|coverage)(?![a-z])", re.IGNORECASE)
-_WORD_BEGINS = re.compile("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Listing:
 
 def is_mask_name(name: str) -> bool:
     """Whether a file or folder is called a mask: valid.png, Mask.TGA, lightmap_mask.png, UVMask.png."""
-    return _MASK_WORD.search(_WORD_BEGINS.sub("_", name)) is not None
+    return _MASK_WORD.search(apart(name)) is not None
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""A time of day at the beginning of a text: 05.90, 5-30, 05-30-15, 05.30.15, 0h30, 6am, 0530, or a mere number."""
+"""A time of day at the beginning of a text: 05.90, 5-30, 05-30-15, 05.30.15, 0h30, 6h_30m, 6am, 0530, or a number."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from dataclasses import dataclass
 CLOCK, DECIMAL, WHOLE = "clock", "decimal", "whole"
 _END = r"(?![0-9a-z])"
 _HALF_DAY = re.compile(r"([0-9]{1,2})(?:[-.:h_]([0-9]{2}))?[ _-]?([ap])(?:m|\.m\.)" + _END, re.IGNORECASE)
-_HALF = re.compile(r"(?<![a-z])(?P<half>[ap])\.?m(?![a-z])|(?P<other>[上下]午|午[前后後]|오[전후])", re.IGNORECASE)
+_HALF = re.compile(r"(?<![a-z])h?(?P<half>[ap])\.?m(?![a-z])|(?P<other>[上下]午|午[前后後]|오[전후])", re.IGNORECASE)
+_COLON = "[-:\uff1a\ua789\u2236]"  # and what stands for it where names of files may have none
 _CLOCK = re.compile(
-    r"([0-9]{1,2})(?:h\.?([0-9]{2})?(?:m|min)?|[-:]([0-9]{2})(?:[-:]([0-9]{2}))?|\.([0-9]{2})\.([0-9]{2}))" + _END,
+    r"(?P<hour>[0-9]{1,2})(?:h(?:rs?)?[ _-]?(?P<m1>[0-9]{1,2})m(?:in)?|h\.?(?P<m2>[0-9]{2})?(?:m|min)?|hrs?"
+    rf"|\.(?P<m5>[0-9]{{2}})m(?:ins?)?|{_COLON}(?P<m3>[0-9]{{2}})(?:{_COLON}(?P<s3>[0-9]{{2}}))?|\.(?P<m4>[0-9]{{2}})\.(?P<s4>[0-9]{{2}}))"
+    + _END,
     re.IGNORECASE,
 )
+_WORD_BEGINS = re.compile("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NUMBER = re.compile(r"([0-9]{1,2}\.[0-9]+)(?![0-9])|([0-9]+)")
 
 
@@ -40,8 +44,8 @@ def read_time(text: str) -> TimeText | None:
         if 1 <= hour <= 12 and minute < 60:
             return TimeText(hour % 12 + 12 * (found[3] in "pP") + minute / 60, CLOCK, found[0], text[found.end() :])
     if found := _CLOCK.match(text):
-        minute, second = int(found[2] or found[3] or found[5] or 0), int(found[4] or found[6] or 0)
-        hour = int(found[1])
+        minute = int(found["m1"] or found["m2"] or found["m3"] or found["m4"] or found["m5"] or 0)
+        hour, second = int(found["hour"]), int(found["s3"] or found["s4"] or 0)
         if hour <= 24 and minute < 60 and second < 60:
             return TimeText(hour + minute / 60 + second / 3600, CLOCK, found[0], text[found.end() :])
     if found := _NUMBER.match(text):
@@ -51,7 +55,12 @@ def read_time(text: str) -> TimeText | None:
 
 def halves(text: str) -> str:
     """The halves of the day that a text names, such as "p" of PM_06, in Chinese, Japanese and Korean too."""
-    return "".join(found["half"] or found["other"] for found in _HALF.finditer(text)).lower()
+    return "".join(found["half"] or found["other"] for found in _HALF.finditer(apart(text))).lower()
+
+
+def apart(text: str) -> str:
+    """A text whose words in CamelCase stand apart: Lightmap_AM6 of LightmapAM6, UV_Mask of UVMask."""
+    return _WORD_BEGINS.sub("_", text)
 
 
 def all_times(text: str) -> list[TimeText]:

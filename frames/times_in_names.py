@@ -9,10 +9,14 @@ from pathlib import Path
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
-from .time_text import CLOCK, WHOLE, TimeText, all_times, halves, read_time
+from .time_text import CLOCK, DECIMAL, WHOLE, TimeText, all_times, halves, read_time
 
-_MINUTES = re.compile(r"(?:[_ ,]|[_ ,]?m|[a-z]|uhr|hours?|hrs?|[点點时時])?0*([0-9]{1,2})(?![0-9])", re.IGNORECASE)
-"""What follows an hour as minutes would."""
+_MINUTES = re.compile(r"([^0-9]*)0*([0-9]{1,2})(?=$|[^0-9a-z]|m(?![a-z])|min)", re.IGNORECASE)
+"""What follows an hour as minutes would, whatever stands between: 05h_30, 6 o'clock 30min; but for 6_16bit."""
+_PLAIN = re.compile(r"[a-z]?|(?:[^0-9a-z]|h(?:(?:ou)?rs?)?|uhr|m(?:in(?:ute)?s?)?)*", re.IGNORECASE)
+"""Signs, words for hours and minutes, or any one letter: behind it one digit may be minutes too."""
+_AFTERNOON = re.compile("p(?![0-9a-z])", re.IGNORECASE)
+_HALF_HOUR = re.compile("[^0-9]?[半반]")
 _SHARED_HOUR = re.compile(r"[0-9]{1,2}([-.:h])$", re.IGNORECASE)
 """What may be the hour of all names, where these begin to differ behind it."""
 
@@ -130,6 +134,8 @@ def refuse_halves(folder: Path, files: Sequence[Path], named: Sequence[TimeText]
     """Refuse AM and PM that were not read with the numbers: some of the frames may be half a day off."""
     read = [""] * len(files) if named is None else [text.digits for text in named]
     left = [halves(path.stem.replace(digits, "", 1)) for path, digits in zip(files, read, strict=True)]
+    if named is not None:  # 3p, which nobody writes for three in the morning
+        left = [half + "p" * bool(_AFTERNOON.match(text.rest)) for half, text in zip(left, named, strict=True)]
     if len(set(left)) > 1 or (left[0] and named is not None and _may_be_of_half_a_day(named)):
         raise DataError(
             f"{folder}: expected AM or PM behind the time, as in 6pm or 06_30_PM, found {files[0].name}; --hours or a "
@@ -147,13 +153,12 @@ def _may_be_of_half_a_day(texts: Sequence[TimeText]) -> bool:
 
 def lines_of_rest(folder: Path, texts: Sequence[TimeText]) -> list[str]:
     """What may be minutes that all frames have, behind numbers that are read as hours or counts."""
-    rest = texts[0].rest
-    minutes = _MINUTES.match(rest)
-    if not _are_whole(texts) or len({text.rest for text in texts}) > 1 or minutes is None or int(minutes[1]) == 0:
+    minutes = _minutes_behind(texts)
+    if len(minutes) < len(texts) or len({int(found[2]) for found in minutes}) > 1 or int(minutes[0][2]) == 0:
         return []
     return [
-        f"{folder}: {rest!r} behind the numbers of all names is left out; minutes are read from names such as 13h05 or "
-        "13-05 (--first-hour: the time of the first frame)"
+        f"{folder}: {minutes[0][0]!r} behind the numbers of all names is left out; minutes are read from names such as "
+        "13h05 or 13-05 (--first-hour: the time of the first frame)"
     ]
 
 
@@ -171,11 +176,20 @@ def lines_of_start(folder: Path, files: Sequence[Path], texts: Sequence[TimeText
 
 
 def refuse_minutes(folder: Path, files: Sequence[Path], texts: Sequence[TimeText]) -> None:
-    """Refuse what may be minutes behind numbers that are read as hours, unless it counts the frames."""
-    found = [_MINUTES.match(text.rest) for text in texts]
-    minutes = sorted(int(one[1]) for one in found if one is not None)
-    if len(minutes) == len(texts) and minutes[0] < minutes[-1] and any(b - a != 1 for a, b in pairwise(minutes)):
+    """Refuse what may be minutes behind numbers that are read as hours or counts, unless it counts the frames."""
+    minutes = sorted(int(found[2]) for found in _minutes_behind(texts))
+    if any(_HALF_HOUR.match(text.rest) for text in texts):
         raise _unread_minutes(folder, files[0])
+    if minutes and minutes[0] < minutes[-1] and any(b - a != 1 for a, b in pairwise(minutes)):
+        raise _unread_minutes(folder, files[0])
+
+
+def _minutes_behind(texts: Sequence[TimeText]) -> list[re.Match[str]]:
+    """What may be minutes behind hours that are read without; none where a name has no such number."""
+    hours = [text for text in texts if text.kind != DECIMAL and re.fullmatch("[0-9]{1,2}[^0-9]*", text.digits)]
+    found = [one for text in hours if (one := _MINUTES.match(text.rest)) is not None]
+    are_numbers = any(len(one[2]) == 2 or _PLAIN.fullmatch(one[1]) for one in found)  # unlike those of _v2
+    return found if len(found) == len(hours) and are_numbers else []
 
 
 def _are_hours_and_minutes(columns: tuple[Sequence[TimeText], Sequence[TimeText]]) -> bool:
