@@ -45,8 +45,14 @@ class Listing:
 
 
 def is_mask_name(name: str) -> bool:
-    """Whether a file or folder is called a mask: valid.png, Mask.TGA, lightmap_mask.png, UVMask.png."""
+    """Whether a file is called a mask: valid.png, Mask.TGA, lightmap_mask.png, UVMask.png."""
     return _MASK_WORD.search(apart(name)) is not None
+
+
+def _holds_masks(folder: str) -> bool:
+    """Whether a folder is called one of masks: mask, Valid, lightmap_masks; Gas_Mask may be a lightmap."""
+    word = _MASK_WORD.search(apart(folder))
+    return word is not None and (word[0] == folder or word[0].lower() == "masks")
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -110,7 +116,7 @@ def count_frames(folder: Path) -> int:
 
 def folders_of_frames(path: Path) -> list[Path]:
     """The folders in a folder that have frames and are not called masks, by name; none where it cannot be listed."""
-    return [inside for inside in _folders_in(path) if not is_mask_name(inside.name) and count_frames(inside)]
+    return [inside for inside in _folders_in(path) if not _holds_masks(inside.name) and count_frames(inside)]
 
 
 def list_frames(path: Path, mask: Path | None = None) -> Listing:

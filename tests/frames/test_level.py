@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -47,6 +48,16 @@ def test_lightmaps_are_listed_and_read(level: Path) -> None:
         assert json.dumps(asdict(entry))  # type: ignore[call-overload]  # plain values, for a job's digest
     assert len(dataset.files(find_lightmap(dataset, "yard"))) == 25
     assert len(dataset.files(find_lightmap(dataset, "hall"))) == 24
+
+
+def test_lightmaps_may_be_of_masks(level: Path) -> None:
+    """What is called a folder of masks is one: mask, valid, lightmap_masks."""
+    names = ["Coverage_Area", "Gas_Mask", "ValidZone"]
+    for name in [*names, "lightmap_masks", "Valid"]:
+        shutil.copytree(level / "hall", level / name)
+    found = [entry.name for entry in open_dataset(level).entries]
+    assert [name for name in found if name in names] == names
+    assert not {"lightmap_masks", "Valid", "masks"} & set(found)
 
 
 def test_names_may_begin_with_an_underscore(level: Path) -> None:
