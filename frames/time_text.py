@@ -8,7 +8,7 @@ from dataclasses import dataclass
 CLOCK, DECIMAL, WHOLE = "clock", "decimal", "whole"
 _END = r"(?![0-9a-z])"
 _HALF_DAY = re.compile(r"([0-9]{1,2})(?:[-.:h_]([0-9]{2}))?[ _-]?([ap])(?:m|\.m\.)" + _END, re.IGNORECASE)
-_HALF = re.compile(r"(?<![a-z])h?(?P<half>[ap])\.?m(?![a-z])|(?P<other>[上下]午|午[前后後]|오[전후])", re.IGNORECASE)
+_HALF = re.compile(r"(?<![a-z])h?(?P<half>[ap])[. ]?m(?![a-z])|(?P<other>[上下]午|午[前后後]|오[전후])", re.IGNORECASE)
 _COLON = "[-:\uff1a\ua789\u2236]"  # and what stands for it where names of files may have none
 _CLOCK = re.compile(
     r"(?P<hour>[0-9]{1,2})(?:h(?:rs?)?[ _-]?(?P<m1>[0-9]{1,2})m(?:in)?|h\.?(?P<m2>[0-9]{2})?(?:m|min)?|hrs?"

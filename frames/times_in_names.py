@@ -9,13 +9,17 @@ from pathlib import Path
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
-from .time_text import CLOCK, DECIMAL, WHOLE, TimeText, all_times, halves, read_time
+from .time_text import CLOCK, DECIMAL, WHOLE, TimeText, all_times, apart, halves, read_time
 
-_MINUTES = re.compile(r"([^0-9]*)0*([0-9]{1,2})(?=$|[^0-9a-z]|m(?![a-z])|min)", re.IGNORECASE)
+_MINUTES = re.compile(r"([^0-9]*)0*([0-9]{1,2})(?![0-9])(?:(?<=^[-:.].{2})|(?=$|[^a-z]|m(?![a-z])|min))", re.IGNORECASE)
 """What follows an hour as minutes would, whatever stands between: 05h_30, 6 o'clock 30min; but for 6_16bit."""
 _PLAIN = re.compile(r"[a-z]?|(?:[^0-9a-z]|h(?:(?:ou)?rs?)?|uhr|m(?:in(?:ute)?s?)?)*", re.IGNORECASE)
 """Signs, words for hours and minutes, or any one letter: behind it one digit may be minutes too."""
-_AFTERNOON = re.compile("p(?![0-9a-z])", re.IGNORECASE)
+_AFTERNOON = re.compile("[_ -]?p(?![0-9a-z])", re.IGNORECASE)
+_LETTER = re.compile("(?<![a-z])[ap](?![a-z])", re.IGNORECASE)
+_PART_OF_DAY = re.compile(
+    "(?<![a-z])(morning|afternoon|evening|night|vorm|nachm|abends|nachts|matin|soir)", re.IGNORECASE
+)
 _HALF_HOUR = re.compile("[^0-9]?[半반]")
 _SHARED_HOUR = re.compile(r"[0-9]{1,2}([-.:h])$", re.IGNORECASE)
 """What may be the hour of all names, where these begin to differ behind it."""
@@ -133,10 +137,14 @@ def tell_nothing(texts: Sequence[TimeText]) -> bool:
 def refuse_halves(folder: Path, files: Sequence[Path], named: Sequence[TimeText] | None) -> None:
     """Refuse AM and PM that were not read with the numbers: some of the frames may be half a day off."""
     read = [""] * len(files) if named is None else [text.digits for text in named]
-    left = [halves(path.stem.replace(digits, "", 1)) for path, digits in zip(files, read, strict=True)]
-    if named is not None:  # 3p, which nobody writes for three in the morning
-        left = [half + "p" * bool(_AFTERNOON.match(text.rest)) for half, text in zip(left, named, strict=True)]
-    if len(set(left)) > 1 or (left[0] and named is not None and _may_be_of_half_a_day(named)):
+    left = [halves(path.stem.replace(digits, " ", 1)) for path, digits in zip(files, read, strict=True)]
+    letters = {"".join(_LETTER.findall(apart(path.stem))).lower() for path in files}
+    are_halves = len(set(left)) > 1 or letters == {"a", "p"}
+    if named is not None and _may_be_of_half_a_day(named):  # 3p, which nobody writes for three in the morning
+        afternoon = all(_AFTERNOON.match(text.rest) for text in named)
+        parts = min(_values(named)) > 0 and any(_PART_OF_DAY.search(apart(path.stem)) for path in files)
+        are_halves = are_halves or bool(left[0]) or afternoon or parts
+    if are_halves:
         raise DataError(
             f"{folder}: expected AM or PM behind the time, as in 6pm or 06_30_PM, found {files[0].name}; --hours or a "
             "file hours.txt says the times"
