@@ -30,6 +30,8 @@ DEFLATE_RATIO = 1032
 """No byte of it stands for more: 258 bytes in two bits. Source: RFC 1951, 3.2.5."""
 _PLAIN_MODES = {"1", "L", "RGB", "P"}
 _ALPHA_MODES = {"LA", "RGBA", "PA", "La", "RGBa"}
+PREDICTOR, COMPRESSION = 317, 259  # tags of TIFF
+UNPREDICTED = (1, 32773)  # plain and PackBits
 _PILLOW_FORMATS = ("PNG", "JPEG", "TGA", "BMP", "TIFF", "WEBP")
 
 
@@ -188,6 +190,8 @@ def _read_tiff(path: Path) -> Picture:
     bits, kinds = tags.get(258, (1,)), tags.get(339, (1,))
     if not all(isinstance(value, tuple) and all(isinstance(one, int) for one in value) for value in (bits, kinds)):
         raise DataError(f"{path}: expected whole numbers of bits a sample, found {bits!r}")
+    if tags.get(PREDICTOR, 1) != 1 and tags.get(COMPRESSION, 1) in UNPREDICTED:  # which readers judge differently
+        raise DataError(f"{path}: expected a predictor with LZW, Deflate, LZMA or Zstandard alone, found another codec")
     if max(bits) <= 8 and set(kinds) == {1}:
         picture, turned = _read_8_bit(path), tags.get(ORIENTATION_TAG, 1)  # by Pillow, which forgets the tag
         return replace(picture, orientation=turned) if turned in range(2, 9) else picture

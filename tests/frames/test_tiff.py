@@ -102,6 +102,18 @@ def test_deep_tiff_faults(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("values", [CODES, DEEP], ids=["8 bits", "16 bits"])
+def test_a_predictor_that_readers_judge_differently(tmp_path: Path, values: np.ndarray) -> None:
+    """Of PackBits, which TIFF 6.0 knows none of: tifffile writes and undoes it, libtiff looks at it with LZW alone."""
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", compression="packbits", predictor=2)
+    with pytest.raises(DataError, match="expected a predictor with LZW, Deflate, LZMA or Zstandard alone, found"):
+        read_picture(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", values, photometric="rgb", compression="packbits")
+    if values is CODES:
+        np.testing.assert_array_equal(read_picture(tmp_path / "b.tif").rgb, values)
+
+
 def test_a_tiff_whose_offsets_are_no_integers(tmp_path: Path) -> None:
     """Pillow stumbles over them with a TypeError."""
     path = tmp_path / "a.tif"
