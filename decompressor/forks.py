@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import Protocol
+from typing import Any, Protocol
 
 PATIENCE_S = 5.0
 
@@ -80,6 +80,27 @@ class ForkedAfter:
         self.raw = threading.RLock()
 
 
+class ForkedAfterAll:
+    """A lock for each of some groups of threads, all of which a fork waits for: `with lock.raw:`.
+
+    For what many threads do at once, each for itself.
+
+    Args:
+        n: Groups, a power of two.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._locks = tuple(ForkedAfter() for _ in range(n))
+
+    @property
+    def raw(self) -> Any:
+        """That of the calling thread."""
+        number = threading.get_ident()  # an address, whose lowest bits are all the same
+        return self._locks[(number >> 12 ^ number >> 17 ^ number >> 23) % len(self._locks)].raw
+
+
+multiplying = ForkedAfterAll(16)
+"""Held where NumPy multiplies matrices: BLAS has locks of its own, which a child would find held for ever."""
 importing = ForkedAfter()
 """Held where a function imports a module that nothing else loads: one that a thread has half imported at a fork stays
 half imported in the child, which would wait for it for ever."""

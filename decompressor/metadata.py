@@ -74,7 +74,7 @@ def _read_hours(fields: Fields) -> np.ndarray:
     if not (np.all(hours >= 0.0) and np.all(hours < 24.0) and np.all(np.diff(hours) > 0.0)):
         raise InvalidMetadataError(f"{fields.where}.hours: expected times ascending in [0, 24), found others")
     times = hours.astype(np.float32)  # as graphs take them
-    if not (np.all(np.diff(times) > 0.0) and times[-1] < times[0] + np.float32(24.0)):
+    if not (np.all(np.diff(times) > 0.0) and times[-1] < min(np.float32(24.0), times[0] + np.float32(24.0))):
         raise InvalidMetadataError(f"{fields.where}.hours: expected times that float32 tells apart, found closer ones")
     hours.flags.writeable = False
     return hours

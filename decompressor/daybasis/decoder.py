@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..forks import Lock
+from ..forks import Lock, multiplying
 from ..frame import block_texels, to_codes
 from ..grid import Place
 from ..pixels import PixelFormat
@@ -22,7 +22,7 @@ from .entry import tile_bytes, tiles_of
 from .frame_graph import AffineFrame
 from .maps import decode_maps, read_rotations
 from .stored import Stored
-from .sums import apply_curve, are_exact, in_order
+from .sums import apply_curve, are_exact, in_order, in_small_products
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
     def _sums(self, maps: np.ndarray, time_h: float) -> np.ndarray:
         """(3, h, w) float32 A z + b, exact in any order."""
         matrix, offset = self.affine_at(time_h)
-        sums: np.ndarray = matrix @ maps.reshape(len(maps), -1) + offset[:, None]
-        return sums.reshape(3, *maps.shape[1:])
+        return in_small_products(matrix, maps.reshape(len(maps), -1), offset).reshape(3, *maps.shape[1:])
 
     def _feeds(self, maps: np.ndarray, time_h: float) -> dict[str, np.ndarray]:
         return {"z": np.ascontiguousarray(maps), "time_h": np.array([time_h], np.float32), **self.frame_inputs()}
@@ -165,7 +164,11 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         (matrix, offset), row, column = self.affine_at(time_h), y - place.rows.start, x - place.columns.start
 
         def values_of(held: TileMaps) -> np.ndarray | None:
-            return matrix @ held.maps[:, row, column] + offset if held.is_exact else None
+            if not held.is_exact:
+                return None
+            with multiplying.raw:
+                sums: np.ndarray = matrix @ held.maps[:, row, column] + offset
+            return sums
 
         values = self._use(place, values_of)
         if values is None:

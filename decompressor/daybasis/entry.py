@@ -20,8 +20,8 @@ ENTROPY_CODERS = ("ans", "zstd")
 CURVES = ("none", "square", "exp")
 TILE_S, LEVEL_S, TEXEL_S, SAMPLE_S = 5e-4, 2e-4, 5e-8, 2e-8
 """Seconds on one core while a tile is decoded: of any tile, of each level, of each texel, of each texel of each map."""
-NUMPY_TILE_S, NUMPY_LEVEL_S, NUMPY_SAMPLE_S = 1.5e-3, 2.5e-4, 1e-8
-"""What NumPy takes more than the native core whose place it takes: for any tile, each level, each texel of each map."""
+NUMPY_TILE_S, NUMPY_LEVEL_S, NUMPY_SAMPLE_S = 1.5e-3, 2.5e-4, 5e-8
+"""What NumPy takes more than the native core: for any tile, each level of it, and each texel of each map."""
 PRODUCT_S, MOST_PRODUCTS = 1.5e-10, 1 << 13
 """Of each product that a texel's sums are made of at any time, and how many of a texel are looked at for whether sums
 are exact; where there are more they are taken for inexact, which costs time and changes no bit."""
@@ -190,7 +190,7 @@ def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, t
 
 
 def numpy_seconds(lightmap: LightmapEntry, entry: DayBasisEntry) -> float:
-    """What those tiles take more by NumPy, in the place of the native core."""
+    """What those tiles take more by NumPy."""
     seen = _tiles_of_frame(lightmap, entry)
     samples = seen.height * seen.width * entry.n_components
     return len(seen) * (NUMPY_TILE_S + entry.n_levels * NUMPY_LEVEL_S) + samples * NUMPY_SAMPLE_S

@@ -52,10 +52,12 @@ class Stored:
         tile_s += STREAM_S * min(MOST_STREAMS, container.largest(COEFFICIENTS) // STREAM_BYTES)
         seconds = frame_seconds(file.entry, entry, len(file.archive.hours), tile_s)
         file.time.take(seconds, f"{container.path}: decoding")
+        if file.runtime.decoder != "native":
+            self.count_numpy()
         file.mask.check()
 
     def count_numpy(self) -> None:
-        """Count the time that NumPy takes more than the native core, whose place it takes.
+        """Count the time that NumPy takes more than the native core.
 
         Raises:
             LimitExceededError: so much is not left.

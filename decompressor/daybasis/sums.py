@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import c_module
+from ..forks import multiplying
 from .entry import MOST_PRODUCTS
 from .transform.rotations import SMALL_PRODUCT
 
@@ -73,7 +74,7 @@ def are_exact(maps: np.ndarray, reach: Reach, exponents: np.ndarray, precision: 
     room = 2.0 ** (MANTISSA_BITS - precision) / MARGIN - reach.offset
     if (largest >= steps).any():
         return False
-    if float(reach.peaks.astype(np.float64) @ largest) <= room:
+    if _product(reach.peaks.astype(np.float64), largest) <= room:
         return True
     sizes = np.abs(maps).reshape(len(maps), -1)
     sizes = sizes[:, np.einsum("k,kn->n", reach.peaks, sizes) > room]
@@ -81,7 +82,28 @@ def are_exact(maps: np.ndarray, reach: Reach, exponents: np.ndarray, precision: 
         return False
     chunk = max(1, SMALL_PRODUCT // reach.rows.size)
     parts = (sizes[:, first : first + chunk] for first in range(0, sizes.shape[1], chunk))
-    return all(float((reach.rows @ part).max()) <= room for part in parts)
+    return all(_product(reach.rows, part) <= room for part in parts)
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest item of a small product."""
+    with multiplying.raw:
+        return float((a @ b).max())
+
+
+def in_small_products(matrix: np.ndarray, columns: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """(3, n) float32 A z + b of (K, n) columns, whose sums are exact in any order.
+
+    BLAS has no threads of its own for small products: they would leave a process waiting that forks beside them.
+    """
+    out = np.empty((len(matrix), columns.shape[1]), np.float32)
+    chunk = max(1, SMALL_PRODUCT // matrix.size)
+    for first in range(0, columns.shape[1], chunk):
+        some = slice(first, first + chunk)
+        with multiplying.raw:
+            np.matmul(matrix, columns[:, some], out=out[:, some])
+    out += offset[:, None]
+    return out
 
 
 def in_order(matrix: np.ndarray, offset: np.ndarray, maps: np.ndarray) -> np.ndarray:

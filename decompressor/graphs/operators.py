@@ -80,10 +80,10 @@ def _concat(node: Node, values: list[Value]) -> Value:
             raise InvalidGraphError("Concat: texels stay apart; expected a side that does not depend on the run")
         total += value.shape[axis].c
     shape = (*first.shape[:axis], Dim(total), *first.shape[axis + 1 :])
-    if len(shape) == 1 and total <= MAX_KNOWN:
-        rows = [value.known for value in values]
-        return Value(first.dtype, shape, None if None in rows else tuple(dim for row in rows for dim in row or ()))
-    if any(value.of_run for value in values):
+    rows = [value.known for value in values]
+    if len(shape) == 1 and total <= MAX_KNOWN and None not in rows:
+        return Value(first.dtype, shape, tuple(dim for row in rows for dim in row or ()))
+    if any(value.of_run for value in values):  # beside numbers that are not known they would be known no longer
         raise InvalidGraphError("Concat: sizes of the run make a shape, nothing else")
     return Value(first.dtype, shape)
 

@@ -74,7 +74,7 @@ static const double *read_hours(TodFields *all, int32_t n, TodArena *held)
         is_ascending &= hours[i] >= 0.0 && hours[i] < DAY_H && (i == 0 || hours[i] > hours[i - 1]);
         is_apart &= i == 0 || (float)hours[i] > (float)hours[i - 1];
     }
-    is_apart &= n > 0 && (float)hours[n - 1] < (float)hours[0] + (float)DAY_H;
+    is_apart &= n > 0 && (float)hours[n - 1] < (float)DAY_H && (float)hours[n - 1] < (float)hours[0] + (float)DAY_H;
     if (!is_ascending || !is_apart)
         tod_fail(all->error, TOD_INVALID_METADATA, "metadata.json.hours: expected times ascending in [0, 24) that %s",
                  is_ascending ? "float32 tells apart" : "follow one another");

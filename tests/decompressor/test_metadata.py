@@ -77,6 +77,7 @@ def test_missing_field_of_the_model(micro_archive: Path, tmp_path: Path, field: 
         ({"hours": [1.0, 1.0]}, "hours: expected times ascending"),
         ({"hours": [-0.5, 1.0]}, "hours: expected times ascending"),
         ({"hours": [0.0, 24.0]}, "hours: expected times ascending"),
+        ({"hours": [1.0, 23.9999999999]}, "hours: expected times that float32 tells apart"),
         ({"hours": [True]}, "hours: expected an array"),
         ({"hours": ["0"]}, "hours: expected an array"),
         ({"hours": [10**400]}, "hours: expected an array"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -332,6 +334,12 @@ ENDS = {"one": np.array([1]), "three": np.array([3])}
         ([*SIZE, node("Gather", ["z", "size"])], ENDS, "Gather: sizes of the run make a shape"),
         ([*SIZE, node("Reshape", ["size", "three"])], ENDS, "Reshape: sizes of the run make a shape"),
         ([*SIZE, node("Concat", ["size"] * 33, axis=0)], ENDS, "Concat: sizes of the run make a shape"),
+        (  # numbers that are not known hide none that are sizes
+            [*SIZE, node("Transpose", ["one"], "t"), node("Concat", ["t", "size"], "c", axis=0),
+             node("Cast", ["c"], "n", to=1), node("Slice", ["n", "one", "two"], "m"), node("Mul", ["z", "m"])],
+            {**ENDS, "two": np.array([2])},
+            "Concat: sizes of the run make a shape",
+        ),
     ],
 )  # fmt: skip
 def test_texels_stay_apart(nodes: list[onnx.NodeProto], constants: dict[str, Any], words: str) -> None:
@@ -435,6 +443,27 @@ def test_declared_shapes_that_the_runtime_would_fold() -> None:
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 1 << 40
     with pytest.raises(InvalidGraphError, match="input z: expected float32 of another shape"):
         check_graph(model.SerializeToString(), Z, 512)
+
+
+LOAD = """
+import sys
+import numpy as np
+from todpack.decompressor.graphs.session import run_session, start_session
+session = start_session(sys.stdin.buffer.read(), provider="cpu", where="here")
+z = np.arange(4 * 3 * 5, dtype=np.float32).reshape(4, 3, 5)
+print(run_session(session, "y", {"z": z}, "here").sum())
+"""
+
+
+@pytest.mark.parametrize("to", [TensorProto.INT64, TensorProto.FLOAT16])
+def test_a_product_of_a_transposed_value_that_was_cast(to: int) -> None:
+    """onnxruntime 1.31 ends the process where it fuses the two; 1770 is the sum of all numbers under 60."""
+    nodes = [node("Cast", ["z"], "c", to=to), node("Transpose", ["c"], "t", perm=[1, 2, 0]),
+             node("Cast", ["t"], "f", to=TensorProto.FLOAT), node("MatMul", ["f", "w"])]  # fmt: skip
+    model = graph_of(nodes, {"w": np.ones((4, 1), np.float32)})
+    check_graph(model, Z, 512)
+    done = subprocess.run([sys.executable, "-c", LOAD], input=model, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, b"1770.0\n"), done.stderr
 
 
 def most_at_once(slots: Slots, expected: int) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.decompressor.small_bombs import daybasis
+from tests.decompressor.small_bombs import daybasis, standard
 from tests.golden.test_golden import FOLDER
 from todpack.decompressor import Archive, RequestError, open_archive
 from todpack.decompressor.forks import ForkedAfter
@@ -219,6 +219,51 @@ def test_children_that_are_forked_while_threads_open_archives(decoder: str, n: i
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKS_WHILE_OTHERS_OPEN, str(archive), decoder, str(n)],
         cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    assert done.stdout == "0\n"
+
+
+FORKS_WHILE_OTHERS_DRAW = """
+import os, signal, sys, threading, time
+from todpack.decompressor import open_archive
+archive = open_archive(sys.argv[1], threads=1, decoder="reference")
+def frame():
+    return archive.decode(0.0).tobytes()
+wanted, ended = frame(), threading.Event()
+def work():
+    while not ended.is_set():
+        frame()
+threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+for thread in threads:
+    thread.start()
+n_failed = 0
+for _ in range(int(sys.argv[2])):
+    time.sleep(0.003)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(frame() != wanted)
+    n_failed += os.waitpid(child, 0)[1] != 0
+    if n_failed:
+        break
+before = frame()  # threads of this process go on too
+ended.set()
+for thread in threads:
+    thread.join()
+print(n_failed)
+"""
+
+
+@forks
+@pytest.mark.thorough
+def test_children_that_are_forked_while_threads_multiply(tmp_path: Path) -> None:
+    """BLAS starts threads of its own for large products, and has locks: both once left children waiting for ever."""
+    path = tmp_path / "a.tod"
+    path.write_bytes(standard(300, 40, 1, value=1))
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKS_WHILE_OTHERS_DRAW, str(path), "60"],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=200, check=True, env=environment,
     )  # fmt: skip
     assert done.stdout == "0\n"
 

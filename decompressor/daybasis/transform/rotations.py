@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...forks import multiplying
+
 BLOCK = 16
 """Edge of a block in texels."""
 SKEW_SCALE = 64.0
@@ -188,5 +190,6 @@ def _rotated(values: Singles, ends: Sequence[int], rotations: Floats) -> Singles
     for matrix, start, end in zip(rotations.astype(exact.dtype), [0, *ends[:-1]], ends, strict=True):
         for first in range(start, end, chunk):
             some = slice(first, min(first + chunk, end))
-            np.matmul(matrix, exact[:, some], out=out[:, some], casting="same_kind")
+            with multiplying.raw:
+                np.matmul(matrix, exact[:, some], out=out[:, some], casting="same_kind")
     return out
