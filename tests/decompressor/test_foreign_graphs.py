@@ -208,7 +208,7 @@ def test_a_knee_that_plain_bits_lack_is_refused(
     assert [one.name for one in tmp_path.iterdir()] == ["a.tod"]
 
 
-@pytest.mark.parametrize("hours", [[24 * n / 24.0001 for n in range(24)], [n + 0.99999999 for n in range(24)]])
+@pytest.mark.parametrize("hours", [[24 * n / 24.0001 for n in range(24)], [n + 0.99999 for n in range(24)]])
 def test_times_that_plain_bits_lack_are_refused(tmp_path: Path, hours: list[float]) -> None:
     radiance = np.random.default_rng(0).random((24, 8, 8, 3), np.float32)
     day = Day(radiance, np.ones((8, 8), bool), np.array(hours), "linear", "day")
