@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -29,7 +30,7 @@ README = """# Lightmaps of a day: {names}
 (model `{model_type}`, todpack {version}).
 
     python -m pip install -r requirements.txt
-    python decompress.py {archive} -o frames
+    python decompress.py {word} -o frames
 
 writes every stored hour as {frames} (8-bit RGB{what}). `python decompress.py --help`
 tells how to decode other hours, regions, NumPy arrays, and how to choose threads or CUDA.
@@ -37,7 +38,7 @@ tells how to decode other hours, regions, NumPy arrays, and how to choose thread
 In Python, one hour or one texel at a time:
 
     from decompressor import open_archive
-    with open_archive("{archive}") as archive:
+    with open_archive({text}) as archive:
         noon = archive.decode(12.0{of}{floats})           # (H, W, 3) {dtype}
         texel = archive.texel(10, 20, 18.5{of}{floats})   # (3,) {dtype}, the same cost anywhere
 
@@ -104,6 +105,8 @@ def _fill(folder: Path, zip_path: Path, archive_path: Path, archive: Archive, id
         dtype="float32" if is_linear else "uint8",
         names=", ".join(lightmap.name for lightmap in archive.lightmaps[:8]),
         archive=archive_path.name,
+        word=shlex.quote(archive_path.name),
+        text=json.dumps(archive_path.name, ensure_ascii=False),
         n_lightmaps=len(archive.lightmaps),
         n_hours=len(archive.hours),
         archive_bytes=archive.file_bytes,

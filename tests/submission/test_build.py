@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -62,6 +64,18 @@ def test_requirements_are_pinned_and_few(bundle: Path) -> None:
     assert {"numpy", "onnxruntime", "onnxruntime-gpu", "zstandard"} <= names
     assert names <= {"numpy", "onnxruntime", "onnxruntime-gpu", "zstandard", "constriction"}
     assert all(re.match(r"[a-z-]+==\d+(\.\d+)+\S*(; .*)?$", line) for line in lines)
+
+
+@pytest.mark.parametrize("name", ["my scene.tod", "a#b.tod", "$(id).tod", "it's.tod"])
+def test_commands_of_the_readme_name_any_archive(tiny_archive: Path, tmp_path: Path, name: str) -> None:
+    """As a shell and as Python read them."""
+    archive = tmp_path / name
+    archive.write_bytes(tiny_archive.read_bytes())
+    text = (build(archive, tmp_path / "bundle").folder / "README.md").read_text("utf-8")
+    (command,) = [line for line in text.splitlines() if line.startswith("    python decompress.py")]
+    assert shlex.split(command) == ["python", "decompress.py", name, "-o", "frames"]
+    (opened,) = re.findall(r"open_archive\((.*)\) as archive", text)
+    assert ast.literal_eval(opened) == name
 
 
 def test_zip_is_the_folder(bundle: Path) -> None:
