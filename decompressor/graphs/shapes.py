@@ -27,6 +27,8 @@ or to them."""
 PRODUCT_S, OTHER_PRODUCT_S, READ_S, MATRIX_S, PACKING_S = 1e-10, 1e-9, 2e-9, 2e-7, 1e-9
 """Of matrix products: of a multiplication in float32 and in other types, of an item that is read, of each matrix of a
 batch, and, when a session starts, of a byte of a constant that is packed."""
+MATRIX_BYTES = 200
+"""Of each matrix of a batch, while onnxruntime multiplies them: where they lie, and what is to be done with them."""
 CACHED_BYTES, MISS_S, FAR_BYTE_S = 2 << 20, 2.5e-8, 2.5e-9
 """What a cache holds; of a value that none does: of a place that is gathered, and of a byte that is moved."""
 MOVES = ("Concat", "Slice", "Transpose")
@@ -171,6 +173,8 @@ def _made_on_the_way(node: Node, taken: list[Value], made: Value, run: GraphInpu
     n_bytes = 0
     if node.operator == "Min":  # two values at a time, and all that comes between is kept
         n_bytes = max(0, len(taken) - 2) * ITEM_BYTES[made.dtype] * run.items(made.shape)
+    if node.operator == "MatMul" and len(made.shape) > 2:
+        n_bytes += MATRIX_BYTES * run.items(made.shape[:-2])
     if _is_half(node, taken, made):
         n_bytes += ITEM_BYTES[FLOAT] * sum(run.items(value.shape) for value in (made, *taken))
     return n_bytes
@@ -209,8 +213,11 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
         n_made = ITEM_BYTES[value.dtype] * inputs.items(value.shape)
         if n_made > MOST_BYTES:
             raise InvalidGraphError(f"{node.operator}: expected a value of at most {MOST_BYTES} bytes")
-        if not constants.take(node, n_made):
-            n_bytes += n_made + _made_on_the_way(node, taken, value, inputs)
+        on_the_way = _made_on_the_way(node, taken, value, inputs)
+        if constants.take(node, n_made):
+            constants.n_bytes += on_the_way
+        else:
+            n_bytes += n_made + on_the_way
         seconds += _seconds(node, taken, value, of_frame)
     absent = [name for name in graph.outputs if name not in values]
     if absent or not graph.outputs:

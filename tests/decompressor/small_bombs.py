@@ -212,13 +212,26 @@ def _frame_that_keeps(n_values: int, n_bytes: int) -> np.ndarray:
     return _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants)
 
 
+def _frame_of_tiny_products(n: int) -> np.ndarray:
+    """The latents, after so many products of one by one matrices for each of their values."""
+    constants = {"c": np.zeros((n, 1, 1, 1), np.float32), "zero": np.array([0]), "one": np.array([1]),
+                 "behind": np.array([4, 5])}  # fmt: skip
+    nodes = [
+        helper.make_node("Shape", ["z"], ["size"]), helper.make_node("Unsqueeze", ["z", "zero"], ["y"]),
+        helper.make_node("Add", ["y", "c"], ["x"]), helper.make_node("Unsqueeze", ["x", "behind"], ["m"]),
+        helper.make_node("MatMul", ["m", "m"], ["p"]), helper.make_node("Slice", ["p", "zero", "one", "zero"], ["q"]),
+        helper.make_node("Reshape", ["q", "size"], ["rgb"]),
+    ]  # fmt: skip
+    return _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants)
+
+
 def siren(
     side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0, hidden: int = 1, width: int | None = None,
-    kept: tuple[int, int] | None = None,
+    kept: tuple[int, int] | None = None, products: int = 0,
 ) -> bytes:  # fmt: skip
     """A latent map of zeros, frames after so many sines; with more hidden units they are made in smaller parts.
 
-    With `kept`, frames of `_frame_that_keeps`.
+    With `kept`, frames of `_frame_that_keeps`; with `products`, of `_frame_of_tiny_products`.
     """
     graph = _graph(
         [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"]),
@@ -234,6 +247,8 @@ def siren(
     )  # fmt: skip
     if kept is not None:
         frame = _frame_that_keeps(*kept)
+    if products:
+        frame = _frame_of_tiny_products(products)
     model = {
         "residual_mode": False, "storage": "latent", "latent_dim": dim, "f1": None, "baseline": None,
         "latent": {"rows": nodes, "columns": nodes, "bits": 8, "scales": [1] * dim, "zero_points": [0] * dim},
@@ -374,6 +389,8 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         yield f"siren {side} {nodes} {dim}", siren(side, nodes, dim)
     for kept in ((0, 30 << 20), (0, 15 << 20), (6, 3 << 20), (12, 2_000_000), (22, 990_000), (22, 250_000)):
         yield f"siren that keeps {kept[0]} values of {kept[1]}", siren(256, 16, 3, hidden=100, kept=kept)
+    for products in (300, 4000):
+        yield f"siren of {products} tiny products", siren(8, 16, 3, hidden=1 << 13, products=products)
     yield "siren of many slow hours", siren(256, 16, 3, 2048, 14)
     yield "siren of many hours of a row", siren(1, 16, 3, 2048, width=65536)
     yield "siren of many slow texels", siren(1773, 16, 3, 1, 150, 16384)

@@ -30,6 +30,7 @@ from todpack.decompressor.graphs.shapes import (
     FIELD_BYTES,
     FIELD_S,
     LEAST_SESSION_BYTES,
+    MATRIX_BYTES,
     MATRIX_S,
     MISS_S,
     NODE_BYTES,
@@ -224,6 +225,10 @@ def test_each_matrix_of_a_batch_costs() -> None:
     data = graph_of(nodes, {"axes": np.array([3, 4])})
     cost = check_graph(data, GraphInputs(Z.shapes, 8, 8, frame_texels=64), 512)
     assert cost.seconds > 4 * 64 * MATRIX_S
+    assert cost.run_bytes == 4 * 64 * (2 * 4 + MATRIX_BYTES)
+    constants = {"a": np.ones((50, 1, 1, 1), np.float32), "b": np.ones((1, 60, 1, 1), np.float32)}
+    folded = check_graph(graph_of([node("Relu", ["z"]), node("MatMul", ["a", "b"], "c")], constants), Z, 512)
+    assert folded.n_bytes - folded.run_bytes == CONSTANT_COPIES * 4 * (50 + 60 + 3000) + 3000 * MATRIX_BYTES
 
 
 def test_places_that_no_cache_holds_cost_more() -> None:
