@@ -22,7 +22,7 @@ from .entry import tile_bytes, tiles_of
 from .frame_graph import AffineFrame
 from .maps import decode_maps, read_rotations
 from .stored import Stored
-from .sums import apply_curve, are_exact, in_order, in_small_products
+from .sums import apply_curve, are_exact, exact_sums, in_order
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
     def _sums(self, maps: np.ndarray, time_h: float) -> np.ndarray:
         """(3, h, w) float32 A z + b, exact in any order."""
         matrix, offset = self.affine_at(time_h)
-        return in_small_products(matrix, maps.reshape(len(maps), -1), offset).reshape(3, *maps.shape[1:])
+        return exact_sums(matrix, maps.reshape(len(maps), -1), offset).reshape(3, *maps.shape[1:])
 
     def _feeds(self, maps: np.ndarray, time_h: float) -> dict[str, np.ndarray]:
         return {"z": np.ascontiguousarray(maps), "time_h": np.array([time_h], np.float32), **self.frame_inputs()}

@@ -12,7 +12,7 @@ import numpy as np
 from .. import c_module
 from ..forks import multiplying
 from .entry import MOST_PRODUCTS
-from .transform.rotations import SMALL_PRODUCT
+from .products import SMALL_PRODUCT, multiply
 
 MANTISSA_BITS = 24
 SNAP_BITS = 22  # magnitudes of maps, in their steps, that rounding to the grid holds for
@@ -91,17 +91,10 @@ def _product(a: np.ndarray, b: np.ndarray) -> float:
         return float((a @ b).max())
 
 
-def in_small_products(matrix: np.ndarray, columns: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """(3, n) float32 A z + b of (K, n) columns, whose sums are exact in any order.
-
-    BLAS has no threads of its own for small products: they would leave a process waiting that forks beside them.
-    """
+def exact_sums(matrix: np.ndarray, columns: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """(3, n) float32 A z + b of (K, n) columns, whose sums are exact in any order."""
     out = np.empty((len(matrix), columns.shape[1]), np.float32)
-    chunk = max(1, SMALL_PRODUCT // matrix.size)
-    for first in range(0, columns.shape[1], chunk):
-        some = slice(first, first + chunk)
-        with multiplying.raw:
-            np.matmul(matrix, columns[:, some], out=out[:, some])
+    multiply(matrix, columns, out)
     out += offset[:, None]
     return out
 

@@ -225,6 +225,16 @@ def _frame_of_tiny_products(n: int) -> np.ndarray:
     return _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants)
 
 
+def _latents(dim: int, nodes: int) -> np.ndarray:
+    """Maps that are the sum of row and column, whatever the grid."""
+    return _graph(
+        [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"]),
+         helper.make_node("Add", ["p", "c"], ["z"])],
+        {"rows": ["h"], "columns": ["w"], "grid_0": [dim, nodes, nodes]}, Z,
+        {"one": np.array([1]), "c": np.zeros((dim, 1, 1), np.float32)},
+    )  # fmt: skip
+
+
 def siren(
     side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0, hidden: int = 1, width: int | None = None,
     kept: tuple[int, int] | None = None, products: int = 0,
@@ -233,12 +243,7 @@ def siren(
 
     With `kept`, frames of `_frame_that_keeps`; with `products`, of `_frame_of_tiny_products`.
     """
-    graph = _graph(
-        [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"]),
-         helper.make_node("Add", ["p", "c"], ["z"])],
-        {"rows": ["h"], "columns": ["w"], "grid_0": [dim, nodes, nodes]}, Z,
-        {"one": np.array([1]), "c": np.zeros((dim, 1, 1), np.float32)},
-    )  # fmt: skip
+    graph = _latents(dim, nodes)
     frame = _graph(
         [helper.make_node("Gather", ["z", "i"], ["s0" if n_sines else "rgb"]),
          *(helper.make_node("Sin", [f"s{n}"], [f"s{n + 1}" if n + 1 < n_sines else "rgb"]) for n in range(n_sines))],
@@ -278,22 +283,16 @@ def _with_outliers(data: bytes, n: int) -> bytes:
 def _of_many_graphs(n: int, n_constants: int, n_nodes: int) -> bytes:
     """A level whose lightmaps all have graphs of their own, of constants that nothing takes, and nodes."""
     lightmaps, stored = list[dict[str, Any]](), list[Stored]()
+    model = take_apart(siren(8, 16, 3))[0]["lightmaps"][0]["model"]
     for index in range(n):
-        metadata, _ = take_apart(siren(8, 16, 3))
-        model = metadata["lightmaps"][0]["model"] | {"graphs": {"latents": "l", "frame": f"{index}/f"}}
-        lightmaps.append(_lightmap(f"a{index}", 8, 8, model))
+        own = {**model, "graphs": {"latents": "l", "frame": f"{index}/f"}}
+        lightmaps.append(_lightmap(f"a{index}", 8, 8, own))
         constants = {f"c{i}": np.full(1, index, np.float32) for i in range(n_constants)}
         nodes = [helper.make_node("Add", [f"t{i}" if i else "time_h", "c0"], [f"t{i + 1}"]) for i in range(n_nodes)]
         nodes.append(helper.make_node("Add", ["z", f"t{n_nodes}" if n_nodes else "time_h"], ["rgb"]))
         stored.append((f"{index}/f", _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants), True))
         stored.append((f"{index}/latent", np.zeros(3 * 16 * 16, "<u2"), True))
-    latents = _graph(
-        [helper.make_node("Unsqueeze", ["rows", "one"], ["r"]), helper.make_node("Add", ["r", "columns"], ["p"]),
-         helper.make_node("Add", ["p", "c"], ["z"])],
-        {"rows": ["h"], "columns": ["w"], "grid_0": [3, 16, 16]}, Z,
-        {"one": np.array([1]), "c": np.zeros((3, 1, 1), np.float32)},
-    )  # fmt: skip
-    return _archive("siren", lightmaps, [0.0], [*stored, ("l", latents, True)])
+    return _archive("siren", lightmaps, [0.0], [*stored, ("l", _latents(3, 16), True)])
 
 
 def _level_bombs() -> Iterator[tuple[str, bytes]]:

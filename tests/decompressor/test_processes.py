@@ -186,12 +186,8 @@ def test_what_is_shared_cannot_be_written(name: str) -> None:
             lightmap.valid[0, 0] = False
 
 
-FORKS_WHILE_OTHERS_OPEN = """
-import os, signal, sys, threading
-from todpack.decompressor import open_archive
-def frame():
-    with open_archive(sys.argv[1], threads=1, provider="cpu", decoder=sys.argv[2]) as archive:
-        return archive.decode(3.25, dtype="float32").tobytes()
+FORKS = """
+import os, signal, threading, time
 wanted, ended = frame(), threading.Event()
 def work():
     while not ended.is_set():
@@ -201,14 +197,30 @@ for thread in threads:
     thread.start()
 n_failed = 0
 for _ in range(int(sys.argv[3])):
+    time.sleep(0.003)
     child = os.fork()
     if child == 0:
         signal.alarm(20)  # ends one that hangs
         os._exit(frame() != wanted)
     n_failed += os.waitpid(child, 0)[1] != 0
+    if n_failed:
+        break
+frame()  # this process goes on too, and its threads
 ended.set()
+for thread in threads:
+    thread.join()
 print(n_failed)
 """
+FORKS_WHILE_OTHERS_OPEN = (
+    """
+import sys
+from todpack.decompressor import open_archive
+def frame():
+    with open_archive(sys.argv[1], threads=1, provider="cpu", decoder=sys.argv[2]) as archive:
+        return archive.decode(3.25, dtype="float32").tobytes()
+"""
+    + FORKS
+)
 
 
 @forks
@@ -223,35 +235,16 @@ def test_children_that_are_forked_while_threads_open_archives(decoder: str, n: i
     assert done.stdout == "0\n"
 
 
-FORKS_WHILE_OTHERS_DRAW = """
-import os, signal, sys, threading, time
+FORKS_WHILE_OTHERS_DRAW = (
+    """
+import sys
 from todpack.decompressor import open_archive
-archive = open_archive(sys.argv[1], threads=1, decoder="reference")
+archive = open_archive(sys.argv[1], threads=1, decoder=sys.argv[2])
 def frame():
     return archive.decode(0.0).tobytes()
-wanted, ended = frame(), threading.Event()
-def work():
-    while not ended.is_set():
-        frame()
-threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
-for thread in threads:
-    thread.start()
-n_failed = 0
-for _ in range(int(sys.argv[2])):
-    time.sleep(0.003)
-    child = os.fork()
-    if child == 0:
-        signal.alarm(20)
-        os._exit(frame() != wanted)
-    n_failed += os.waitpid(child, 0)[1] != 0
-    if n_failed:
-        break
-before = frame()  # threads of this process go on too
-ended.set()
-for thread in threads:
-    thread.join()
-print(n_failed)
 """
+    + FORKS
+)
 
 
 @forks
@@ -262,7 +255,7 @@ def test_children_that_are_forked_while_threads_multiply(tmp_path: Path) -> None
     path.write_bytes(standard(300, 40, 1, value=1))
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORKS_WHILE_OTHERS_DRAW, str(path), "60"],
+        [sys.executable, "-W", "ignore", "-c", FORKS_WHILE_OTHERS_DRAW, str(path), "reference", "60"],
         cwd=REPOSITORY, capture_output=True, text=True, timeout=200, check=True, env=environment,
     )  # fmt: skip
     assert done.stdout == "0\n"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...forks import multiplying
+from ..products import multiply
 
 BLOCK = 16
 """Edge of a block in texels."""
@@ -30,8 +30,6 @@ EXACT_LIMIT = 500.0
 summation (24 bits), so threads change nothing; larger coefficients, rare outside of coarse bands, go through
 float64."""
 
-SMALL_PRODUCT = 1 << 18
-"""Multiplications in one matrix product at most: larger ones make OpenBLAS start threads, which wait for each other."""
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -186,10 +184,6 @@ def _rotated(values: Singles, ends: Sequence[int], rotations: Floats) -> Singles
     if max(float(values.max()), -float(values.min())) * np.sqrt(len(values)) > EXACT_LIMIT:
         exact = values.astype(np.float64)
     out = np.empty(values.shape, np.float32)
-    chunk = max(1, SMALL_PRODUCT // len(values) ** 2)
     for matrix, start, end in zip(rotations.astype(exact.dtype), [0, *ends[:-1]], ends, strict=True):
-        for first in range(start, end, chunk):
-            some = slice(first, min(first + chunk, end))
-            with multiplying.raw:
-                np.matmul(matrix, exact[:, some], out=out[:, some], casting="same_kind")
+        multiply(matrix, exact[:, start:end], out[:, start:end])
     return out
