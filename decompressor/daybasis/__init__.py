@@ -10,7 +10,7 @@ The way of a tile of h x w texels, from bytes to a frame; FORMAT.md says the sam
       |           entropy/symbols.py    tokens -> values; entropy/quincunx.py: the checkerboard of a band
     integers      low band (K, hL, wL), then (lh, hl, hh) per level, coarse to fine, each (K, h', w') int16 or int32;
       |           0 but at the sites that transform/pyramid.py derives from the mask (charts.py, lifting_plan.py)
-      |           transform/rotations.py    1. centroids -> points, 2. rotation -> the common basis
+      |           transform/rotations.py    1. centroids -> points, 2. rotation -> the common basis (products.py)
     coefficients  the same shapes, float32, in steps
       |           transform/lifting.py      3. times the step of each site, 4. inverse 5/3 lifting
       |           transform/smoothing.py    5. a bounded step toward the neighbors, where the archive asks for it
