@@ -107,6 +107,8 @@ def check_lightmap(archive: Archive, index: int, options: ExportOptions) -> None
             raise PackError(
                 f"--texture bc7: lightmap {lightmap.name} is linear radiance; expected rgb9e5, rgba16f, bc6h or rgbm"
             )
+        if options.exposure and lightmap.transfer == "srgb8":
+            raise PackError(f"--exposure: expected linear radiance, found lightmap {lightmap.name} of 8 bits")
     elif options.profile == PARTS:
         if archive.model_type not in PARTS_FAMILIES:
             raise PackError(

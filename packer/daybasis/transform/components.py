@@ -20,8 +20,8 @@ LONE_BITS = 14.0
 ENTRY_BITS = 6.0
 """Bits of an entry of the basis and what goes with it."""
 LOUD = 12.0
-"""Components with variances over q_step^2 / LOUD are kept: noise that comes in where nothing of it is coded yet lets
-rate and error change smoothly with the step."""
+"""Components with variances over q_step^2 / LOUD are kept, as long as all that they hold is worth their column: noise
+that comes in where nothing of it is coded yet lets rate and error change smoothly with the step."""
 REST = 0.1
 """Squared error, in squared steps, of a coefficient that is coded."""
 
@@ -48,8 +48,9 @@ def worthwhile_components(
             energy += [float(np.square(component[tile.valid]).sum(dtype=np.float64)) for component in maps]
             for band in in_coding_order(to_steps(forward(maps, tile.pyramid), tile.pyramid, q_step)):
                 saved += [_saved(component) for component in band]
-    loud = energy > sum(len(tile.days) for tile in tiles) * q_step**2 / LOUD
-    kept = loud | (saved / share > RD_WEIGHT * ENTRY_BITS * len(basis.matrix))
+    n_texels = sum(len(tile.days) for tile in tiles)
+    column = RD_WEIGHT * ENTRY_BITS * len(basis.matrix) * share  # what it costs, in squared steps as what is saved
+    kept = (saved > column) | (energy > q_step**2 * max(n_texels / LOUD, column))
     kept[0] = True
     ranks = np.argsort(np.argsort(np.where(kept, -saved, np.inf), kind="stable"), kind="stable")
     kept &= ranks < most

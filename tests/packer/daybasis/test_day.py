@@ -277,6 +277,13 @@ def test_the_bytes_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Mo
     assert len(found) == 1
 
 
+def test_components_of_few_texels_are_worth_their_columns() -> None:
+    """Noise of 256 texels has 223 components of a variance worth coding, whose 864 entries each cost more."""
+    sequence = sequence_of(16, 16, 288, noise=8.0)
+    tiles = DayTiles(sequence, 512, None)
+    assert find_transform(tiles, DayBasisConfig(q_step=16.0)).basis.matrix.shape == (864, 12)
+
+
 def test_components_at_most() -> None:
     """The components that save most stay."""
     sequence, found = sequence_of(64, 64, noise=2.0), []

@@ -176,6 +176,7 @@ def test_any_family_gives_frames(exported: Callable[..., Path]) -> None:
         ("small", ["--profile", "load", "--textures", "2"], "--textures: expected --profile sample"),
         ("small", ["--profile", "sample", "--exposure", "1"], "--exposure: expected --profile frames --texture png"),
         ("small", ["--profile", "frames", "--texture", "png", "--exposure", "99"], "--exposure: expected stops in"),
+        ("small", ["--profile", "frames", "--texture", "png", "--exposure", "1"], "--exposure: expected linear"),
         ("small", ["--profile", "load", "--zstd", "--container", "dds"], "--zstd: expected --container ktx2"),
         ("small", ["--profile", "frames", "--texture", "png", "--zstd"], "--zstd: expected KTX2 files, found"),
         ("small", ["--profile", "load", "--lightmap", "nope"], "lightmap: expected 0..0 or one of"),
