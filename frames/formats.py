@@ -144,7 +144,9 @@ def _tiff_tags(path: Path) -> TiffImagePlugin.ImageFileDirectory_v2:
     """
     with path.open("rb") as file:
         header = file.read(8)
-        if header[2:4] in (b"\x2b\0", b"\0\x2b"):
+        if header[:4] == b"MM\0\x2b":  # which Pillow takes for TIFF
+            raise DataError(f"{path}: expected TIFF or little-endian BigTIFF, found big-endian BigTIFF")
+        if header[2:4] == b"\x2b\0":
             header += file.read(8)
         try:
             with warnings.catch_warnings():

@@ -19,17 +19,9 @@ from todpack.decompressor.hours_file import NAME, TABLE, listed
 from .day import HOURS_PER_DAY
 from .errors import DataError
 from .hours_file import MAX_BYTES, hours_of_lines
-from .time_text import WHOLE, TimeText
-from .times_in_names import (
-    are_consecutive,
-    hours_of_wholes,
-    lines_of_rest,
-    lines_of_start,
-    refuse_halves,
-    refuse_minutes,
-    tell_nothing,
-    times_in_names,
-)
+from .other_numbers import lines_of_other_numbers, refuse_halves
+from .time_text import TimeText
+from .times_in_names import are_consecutive, are_whole, hours_of_wholes, tell_nothing, times_in_names
 
 USUAL_FRAMES = 24
 HOURS_NAMES = (NAME, TABLE)
@@ -89,16 +81,12 @@ def find_times(
     if not tell_nothing(named):
         ordered.sort(key=lambda path: numbers[path].value)  # a number that tells neither hour nor count orders nothing
     texts = [numbers[path] for path in ordered]
-    lines = list[str]()
-    if first_hour is None:
-        refuse_minutes(folder, ordered, texts)
-        lines += lines_of_rest(folder, texts)
-    if all(text.kind == WHOLE for text in texts):
+    lines = lines_of_other_numbers(folder, ordered, texts) if first_hour is None else []
+    if are_whole(texts):
         found = None if first_hour is not None else hours_of_wholes(texts)
         if found is None:
             lines += _lines_of_counters(folder, ordered, texts, first_hour)
             return _counted(folder, ordered, first_hour, lines)
-        lines += lines_of_start(folder, ordered, texts)
     elif first_hour is not None:
         raise DataError(f"--first-hour: expected names that only count, found times in them: {ordered[0].name}")
     else:
@@ -106,7 +94,8 @@ def find_times(
     times = _in_order(ordered, found, folder, tuple(lines))
     if np.allclose(times.hours, np.arange(len(files)) * HOURS_PER_DAY / len(files), atol=1e-6):
         return times
-    span = f"{len(files)} from {times.hours[0]:g} to {times.hours[-1]:g} h"
+    ends = f"{times.files[0].name} to {times.files[-1].name}"
+    span = f"{len(files)} from {times.hours[0]:g} to {times.hours[-1]:g} h, {ends}"
     return Times(times.files, times.hours, (f"{folder}: times are taken from the names: {span}", *times.warnings))
 
 

@@ -93,6 +93,9 @@ def test_deep_tiff_faults(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(struct.pack("<3H", 16, 16, 16), struct.pack("<3H", 12, 12, 12)))
     with pytest.raises(DataError, match=r"a\.tif: expected samples of 8, 16, 32 or 64 bits, found 12, 12, 12"):
         read_picture(path)
+    tifffile.imwrite(path, FLOATS, photometric="rgb", bigtiff=True, byteorder=">")
+    with pytest.raises(DataError, match=r"a\.tif: expected TIFF or little-endian BigTIFF, found big-endian BigTIFF"):
+        read_picture(path)
     tifffile.imwrite(path, FLOATS, photometric="rgb")
     data = path.read_bytes()
     for content in (b"", b"MM", data[:20], data[: len(data) - 100]):

@@ -1,0 +1,135 @@
+"""What the names of frames hold beside the times that are read, none of which may be a part of them unseen.
+
+docs/frames.md "Times".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from .day import HOURS_PER_DAY
+from .errors import DataError
+from .time_text import DECIMAL, TimeText, apart, halves
+from .times_in_names import are_whole, hours_of_wholes, several_numbers, stems_of
+
+_PLAIN = re.compile(r"[a-z]?|(?:[^0-9a-z]|h(?:(?:ou)?rs?)?|uhr|m(?:in(?:ute)?s?)?)*", re.IGNORECASE)
+"""What may stand between hours and minutes: signs, words for them, any one letter."""
+_MINUTES = re.compile("m(?![a-z])|min|['’′分분]", re.IGNORECASE)
+_UNIT = re.compile("-?bits?|[kx]|px|spp", re.IGNORECASE)
+"""Behind a number that is no minute: 16bit, 2k."""
+_AFTERNOON = re.compile("(?<![a-z])p(?![a-z]|[0-9](?![0-9]))", re.IGNORECASE)
+_LETTER = re.compile("(?<![a-z])[ap](?![a-z])", re.IGNORECASE)
+_PART_OF_DAY = re.compile(
+    "(?<![a-z])(morning|afternoon|evening|night|vorm|nachm|abends|nachts|matin|soir)", re.IGNORECASE
+)
+_UNREAD_MINUTES = re.compile("[^0-9]?[半반]|[\"'’′″分분]|min", re.IGNORECASE)
+"""Behind an hour: half past; and signs of minutes, behind what is read as hours."""
+
+
+def refuse_halves(folder: Path, files: Sequence[Path], named: Sequence[TimeText] | None) -> None:
+    """Refuse AM and PM that were not read with the numbers: some of the frames may be half a day off."""
+    stems = stems_of(files)
+    read = [""] * len(files) if named is None else [text.digits for text in named]
+    left = [stem.replace(digits, " ", 1) for stem, digits in zip(stems, read, strict=True)]
+    found = list(map(halves, left))
+    letters = {"".join(_LETTER.findall(apart(stem))).lower() for stem in stems}
+    glued = {re.sub("[0-9]", "", stem).lower() for stem in left}  # lmam, lmpm: alike but for these
+    are_glued = len(glued) > 1 and len({re.sub("[ap](?=[. ]?m)", "", stem) for stem in glued}) == 1
+    are_halves = len(set(found)) > 1 or letters == {"a", "p"} or are_glued
+    if named is not None and _may_be_of_half_a_day(named):  # 3p, which nobody writes for three in the morning
+        afternoon = all(_AFTERNOON.search(text.rest) for text in named)
+        parts = min(text.value for text in named) > 0 and any(_PART_OF_DAY.search(apart(stem)) for stem in stems)
+        are_halves = are_halves or bool(found[0]) or afternoon or parts
+    if are_halves:
+        raise DataError(
+            f"{folder}: expected AM or PM behind the time, as in 6pm or 06_30_PM, found {files[0].name}; --hours or a "
+            "file hours.txt says the times"
+        )
+
+
+def _may_be_of_half_a_day(texts: Sequence[TimeText]) -> bool:
+    """Whether numbers may be hours of a clock that has twelve: counters of three digits and more are none."""
+    found = hours_of_wholes(texts) if are_whole(texts) else [text.value for text in texts]
+    if found is None:
+        return max(text.value for text in texts) <= 12 and all(len(text.digits) <= 2 for text in texts)
+    return max(found) < 13
+
+
+def lines_of_other_numbers(folder: Path, files: Sequence[Path], texts: Sequence[TimeText]) -> list[str]:
+    """Lines about numbers beside the times; each is the same in all names, or counts the frames, or it is refused.
+
+    Args:
+        folder: For messages.
+        files: In the order of the times.
+        texts: What is read of each name.
+
+    Raises:
+        DataError: a number may be the time, or a part of it.
+    """
+    starts = [stem.removesuffix(text.digits + text.rest) for stem, text in zip(stems_of(files), texts, strict=True)]
+    before, behind = _pieces(starts), _pieces([text.rest for text in texts])
+    if before is None or behind is None or any(_UNREAD_MINUTES.match(text.rest) for text in texts):
+        raise several_numbers(folder, files[0])
+    lacks_minutes = all(text.kind != DECIMAL and re.fullmatch("[0-9]{1,2}[^0-9]*", text.digits) for text in texts)
+    hour = _Beside(before[-2], before[-1]) if len(before) > 1 else None
+    minute = _Beside(behind[1], behind[0], behind[2]) if lacks_minutes and len(behind) > 1 else None
+    beside = [one for one in (hour, minute) if one is not None and lacks_minutes]
+    parts = [one.numbers for one in beside if one.is_joined]
+    for column in before[1::2] + behind[1::2]:
+        if not (_is_same(column) or (column not in parts and _counts(column, texts))):
+            raise several_numbers(folder, files[0])
+    lines = []
+    are_counts = are_whole(texts) and hours_of_wholes(texts) is None
+    if hour is not None and hour.may_be(HOURS_PER_DAY) and not are_counts:
+        lines.append(
+            f"{folder}: {hour.numbers[0] + hour.between[0]!r} in front of the numbers of all names is left out "
+            "(--hours: other times, such as of frames within one hour)"
+        )
+    if minute is not None and minute.may_be(59) and int(minute.numbers[0]) > 0:
+        lines.append(
+            f"{folder}: {minute.between[0] + minute.numbers[0]!r} behind the numbers of all names is left out; minutes "
+            "are read from names such as 13h05 or 13-05 (--first-hour: the time of the first frame)"
+        )
+    return lines
+
+
+def _pieces(texts: Sequence[str]) -> list[tuple[str, ...]] | None:
+    """Columns of what lies before, between and behind the numbers, and of these; None where some have more."""
+    rows = [re.split("([0-9]+)", text) for text in texts]
+    return list(zip(*rows, strict=True)) if len({len(row) for row in rows}) == 1 else None
+
+
+def _is_same(column: Sequence[str]) -> bool:
+    return len(set(map(int, column))) == 1
+
+
+def _counts(column: Sequence[str], texts: Sequence[TimeText]) -> bool:
+    """Whether a number counts the frames, in whatever order, or is the time again."""
+    numbers = [int(digits) for digits in column]
+    in_order = sorted(numbers)
+    return numbers == [text.value for text in texts] or all(b - a == 1 for a, b in pairwise(in_order))
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """Numbers of all names beside the times, what stands between them and the times, and what behind the numbers."""
+
+    numbers: tuple[str, ...]
+    between: tuple[str, ...]
+    behind: tuple[str, ...] = ()
+
+    @property
+    def is_joined(self) -> bool:
+        """They may be hours or minutes of the times, by what stands around them."""
+        are_plain = any(map(_PLAIN.fullmatch, self.between)) or any(map(_MINUTES.match, self.behind))
+        return are_plain and all(len(digits) <= 2 for digits in self.numbers)
+
+    def may_be(self, most: float) -> bool:
+        """They are the same hour, or minute, in all names, for all that one can tell."""
+        if not _is_same(self.numbers) or int(self.numbers[0]) > most or any(map(_UNIT.match, self.behind)):
+            return False
+        return self.is_joined or all(len(digits) == 2 for digits in self.numbers)
