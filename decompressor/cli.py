@@ -8,9 +8,7 @@ import os
 import re
 import sys
 import time
-from collections import Counter
-from collections.abc import Collection, Iterable
-from decimal import ROUND_DOWN, Decimal
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +34,14 @@ from .hours_list import hours_text, hours_there, list_hours, refuse_other_hours
 from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
+from .names import frame_names, safe_names
 from .plain_text import log_to_stderr, one_line, plain_streams, shown
 
 log = logging.getLogger("todpack.decompress")
 
-MAX_NAME = 100
 MOST_NAMES = 5  # of frames in one line
 MOST_LISTS = 100
 """So often at most hours.txt is written while frames are."""
-RESERVED_NAMES = frozenset(("CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))))
-"""Of devices on Windows."""
 FORMATS = ("png", "npy", "bin", "exr")
 EXAMPLES = """examples:
   decompress.py scene.tod -o frames                        all stored hours as tod_00.png, tod_01.png, ...
@@ -158,26 +154,6 @@ def parse_region(text: str) -> Region:
     if match is None:
         raise RequestError(f"--region: expected y0:y1,x0:x1 such as 0:64,128:256, found {text!r}")
     return Region(*(int(n) for n in match.groups()))
-
-
-def frame_names(hours: list[float]) -> list[str]:
-    """File names without suffix: tod_00, tod_01, ... for whole hours, tod_18.50 for others, all different.
-
-    Digits beyond those that a name shows are cut off, never rounded up to another hour.
-
-    Raises:
-        RequestError: two of the times are too close to get different names.
-    """
-    names = [f"tod_{int(h):02d}" if h == int(h) else f"tod_{_cut(h, '0.01'):0>5}" for h in hours]
-    if len(set(names)) != len(set(hours)):
-        names = [f"tod_{_cut(h, '0.000001'):0>9}" for h in hours]
-        if len(set(names)) != len(set(hours)):
-            raise RequestError("times: expected some at least a millionth of an hour apart, found closer (see --hours)")
-    return names
-
-
-def _cut(hour: float, unit: str) -> str:
-    return str(Decimal(repr(float(hour))).quantize(Decimal(unit), ROUND_DOWN))
 
 
 def _decode_lightmap(
@@ -335,24 +311,6 @@ def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:
     if lightmap is None:
         return archive.lightmaps
     return (archive.choose(lightmap),)
-
-
-def safe_names(names: list[str], others: Iterable[str] = ()) -> list[str]:
-    """Any names as names of folders that stay where they are put, all different and none of `others`, on any system."""
-    safe: list[str] = []
-    taken = {name.lower() for name in others}
-    plain = [re.sub(r"[^A-Za-z0-9._-]|^-", "_", name)[:MAX_NAME].strip(".") or "lightmap" for name in names]
-    times = Counter(name.lower() for name in plain)
-    for number, name in enumerate(plain):
-        if name.split(".")[0].upper() in RESERVED_NAMES:
-            name = f"_{name}"
-        if times[plain[number].lower()] > 1 or name.lower() in taken:
-            name = f"{name}-{number}"
-        while name.lower() in taken:
-            name += "_"
-        taken.add(name.lower())
-        safe.append(name)
-    return safe
 
 
 def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:

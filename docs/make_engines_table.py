@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from todpack.decompressor import Archive, open_archive
-from todpack.decompressor.cli import frame_names
+from todpack.decompressor.names import frame_names
 from todpack.eval.exported import read_ktx2, read_maps
 from todpack.eval.measures.border import border_score
 from todpack.eval.measures.metrics import psnr_linear_db, psnr_srgb_db

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from todpack import decompressor
 from todpack.decompressor import Archive, DamagedArchiveError, open_archive
-from todpack.decompressor.cli import frame_names
 from todpack.decompressor.files import check_outputs, identity_of
+from todpack.decompressor.names import frame_names
 from todpack.decompressor.verify import verify_archive
 from todpack.packer.staging_folder import FolderKind
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from todpack.decompressor import Archive, open_archive
-from todpack.decompressor.cli import safe_names
 from todpack.decompressor.errors import ArchiveError, TodpackError
 from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.decompressor.lightmap import Lightmap
+from todpack.decompressor.names import safe_names
 from todpack.decompressor.staging import scratch_folder
 from todpack.eval.archive import SAME_TIME_H, warn_of_texels
 from todpack.eval.machine import cpu_name

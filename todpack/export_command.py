@@ -162,8 +162,9 @@ def export(
 
     A level becomes a folder for each lightmap. docs/engines.md tells how engines take the files.
     """
-    from todpack.decompressor.cli import parse_hours, safe_names
+    from todpack.decompressor.cli import parse_hours
     from todpack.decompressor.errors import needs
+    from todpack.decompressor.names import safe_names
     from todpack.packer.errors import PackError
     from todpack.packer.export.options import check_options
     from todpack.packer.progress import ProgressLine

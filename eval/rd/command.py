@@ -92,7 +92,6 @@ def rd(
     time against quality, quality per hour, bits by section. Plots as PNG and SVG, all figures in rd.json, each curve
     in CompressAI's format in the folder results.
     """
-    from todpack.decompressor.cli import safe_names
     from todpack.decompressor.errors import require_packages
     from todpack.decompressor.files import (
         check_outputs,
@@ -103,6 +102,7 @@ def rd(
         refuse_other_kinds,
         write_json,
     )
+    from todpack.decompressor.names import safe_names
     from todpack.frames.digest import frames_digest
 
     from ..errors import EvalError

@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor.archive import Archive
-from todpack.decompressor.cli import frame_names
 from todpack.decompressor.coded_gridmlp import FIELD as CODED_MAPS
 from todpack.decompressor.frame_files import preview
 from todpack.decompressor.lightmap import Lightmap
+from todpack.decompressor.names import frame_names
 from todpack.frames.encodings import srgb_to_linear
 
 from ..errors import PackError

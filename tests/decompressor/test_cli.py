@@ -14,7 +14,8 @@ from PIL import Image
 from tests.conftest import make_day
 from todpack import decompressor
 from todpack.decompressor import RequestError, open_archive
-from todpack.decompressor.cli import frame_names, main, parse_hours, parse_region
+from todpack.decompressor.cli import main, parse_hours, parse_region
+from todpack.decompressor.names import frame_names
 from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day

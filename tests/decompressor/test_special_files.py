@@ -14,8 +14,9 @@ import pytest
 from tests.decompressor.forge import put_together, take_apart
 from todpack.cli import main as verify_command
 from todpack.decompressor import ArchiveError, open_archive
-from todpack.decompressor.cli import MAX_NAME, main, safe_names
+from todpack.decompressor.cli import main
 from todpack.decompressor.hours_file import listed
+from todpack.decompressor.names import MAX_NAME, safe_names
 from todpack.frames.contest import is_contest
 from todpack.packer.dataset.merge import merge_archives
 
