@@ -252,27 +252,27 @@ class Container:
         return self._read_at(section.offset, section.stored_bytes, f"section {section.name}", section.name)
 
     def _read_at(self, offset: int, n_bytes: int, what: str, section: str | None = None) -> bytes:
-        if self._file.closed:
-            raise RequestError(f"{self.path}: {what}: expected an open archive, found a closed one")
-        try:
-            # not more than the file had when it was opened: memory is taken for what is asked
-            stored = self._read(offset, min(n_bytes, max(0, self.found_bytes - offset)))
-        except (OSError, ValueError) as error:
-            raise ArchiveError(f"{self.path}: {what}: cannot be read: {error}", section=section) from error
+        with self._lock.raw:  # close() may come from another thread, and another file get the descriptor's number
+            if self._file.closed:
+                raise RequestError(f"{self.path}: {what}: expected an open archive, found a closed one")
+            try:
+                # not more than the file had when it was opened: memory is taken for what is asked
+                stored = self._read(offset, min(n_bytes, max(0, self.found_bytes - offset)))
+            except (OSError, ValueError) as error:
+                raise ArchiveError(f"{self.path}: {what}: cannot be read: {error}", section=section) from error
         if len(stored) != n_bytes:
             raise TruncatedArchiveError(f"{self.path}: {what}: the file became shorter", section=section)
         return stored
 
     def _read(self, offset: int, n_bytes: int) -> bytes:
-        with self._lock.raw:  # close() may come from another thread, and another file get the descriptor's number
-            if self._descriptor is None:
-                self._file.seek(offset)
-                return _read(self._file, n_bytes)
-            parts = []
-            while n_bytes > 0 and (part := os.pread(self._descriptor, min(n_bytes, MOST_READ_BYTES), offset)):
-                parts.append(part)
-                offset, n_bytes = offset + len(part), n_bytes - len(part)
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+        if self._descriptor is None:
+            self._file.seek(offset)
+            return _read(self._file, n_bytes)
+        parts = []
+        while n_bytes > 0 and (part := os.pread(self._descriptor, min(n_bytes, MOST_READ_BYTES), offset)):
+            parts.append(part)
+            offset, n_bytes = offset + len(part), n_bytes - len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def stored_bytes(self, section: Section) -> bytes:
         """The section's bytes as stored, verified by their CRC-32."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +55,28 @@ def test_other_impossible_requests(opened: Archive, micro_archive: Path) -> None
 def test_lightmap_by_name_and_number(opened: Archive) -> None:
     for lightmap in (0, -1, "micro"):
         assert opened.find(lightmap) is opened.lightmaps[0]
+
+
+def test_an_archive_that_another_thread_closes_while_it_is_read(micro_archive: Path) -> None:
+    class File(io.BytesIO):
+        @property
+        def closed(self) -> bool:
+            """Asked before a read, the moment at which the other thread comes."""
+            is_closed = super().closed
+            if waiting:
+                closer = waiting.pop()
+                closer.start()
+                closer.join(0.2)
+            return is_closed
+
+    waiting: list[threading.Thread] = []
+    archive = open_archive(File(micro_archive.read_bytes()), provider="cpu")
+    closer = threading.Thread(target=archive.close)
+    waiting.append(closer)
+    assert archive.lightmaps[0].valid.any()
+    closer.join()
+    with pytest.raises(RequestError, match="expected an open archive, found a closed one"):
+        archive.decode(1.0)
 
 
 def test_closed_archive(micro_archive: Path) -> None:
