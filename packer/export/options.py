@@ -94,10 +94,8 @@ def check_options(
     Raises:
         PackError: one is not possible, or not with this profile.
     """
-    container = container or (DDS if profile == PARTS else KTX2)
-    chosen = ExportOptions(
-        profile, texture or _DEFAULTS[profile], n_textures, container, hours, exposure or 0.0, mips, zstd
-    )
+    kind = container or (DDS if profile == PARTS else KTX2)
+    chosen = ExportOptions(profile, texture or _DEFAULTS[profile], n_textures, kind, hours, exposure or 0.0, mips, zstd)
     if chosen.texture not in _TEXTURES_OF[profile] and (profile != FRAMES or chosen.rgbm is None):
         raise PackError(
             f"--texture: expected one of {', '.join(_TEXTURES_OF[profile])} with --profile {profile}, found {texture!r}"
@@ -112,7 +110,9 @@ def check_options(
         raise PackError(f"--exposure: expected --profile frames --texture png, found {chosen.texture}")
     if not -64.0 <= chosen.exposure <= 64.0:
         raise PackError(f"--exposure: expected stops in -64..64, found {exposure}")
-    if zstd and container != KTX2:
+    if container is not None and chosen.is_picture:
+        raise PackError(f"--container: expected textures, found {chosen.texture}, which are PNG files")
+    if zstd and kind != KTX2:
         raise PackError("--zstd: expected --container ktx2, which can hold compressed levels, found dds")
     if zstd and (profile == PARTS or chosen.is_picture):
         raise PackError(f"--zstd: expected KTX2 files, found --profile {profile} of {chosen.texture}")

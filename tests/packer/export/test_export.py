@@ -177,6 +177,7 @@ def test_any_family_gives_frames(exported: Callable[..., Path]) -> None:
         ("small", ["--profile", "sample", "--exposure", "1"], "--exposure: expected --profile frames --texture png"),
         ("small", ["--profile", "frames", "--texture", "png", "--exposure", "99"], "--exposure: expected stops in"),
         ("small", ["--profile", "frames", "--texture", "png", "--exposure", "1"], "--exposure: expected linear"),
+        ("small", ["--profile", "frames", "--texture", "png", "--container", "dds"], "--container: expected textures"),
         ("small", ["--profile", "load", "--zstd", "--container", "dds"], "--zstd: expected --container ktx2"),
         ("small", ["--profile", "frames", "--texture", "png", "--zstd"], "--zstd: expected KTX2 files, found"),
         ("small", ["--profile", "load", "--lightmap", "nope"], "lightmap: expected 0..0 or one of"),
