@@ -112,8 +112,8 @@ def make_session(
     return start_session(model, provider=provider, where=where), cost
 
 
-def start_session(model: bytes, *, provider: str, where: str, optimize: bool = True) -> onnxruntime.InferenceSession:
-    """Make a graph that was checked ready to run, in the thread that runs it: sessions have no threads of their own.
+def start_session(model: bytes, *, provider: str, where: str) -> onnxruntime.InferenceSession:
+    """Make a graph that was checked ready to run as it is, in the thread that runs it: sessions have no threads.
 
     Where onnxruntime shares a product among threads, it adds up in another order than in one (over 128 terms). And
     threads are not there in a forked child.
@@ -122,7 +122,6 @@ def start_session(model: bytes, *, provider: str, where: str, optimize: bool = T
         model: Serialized ONNX model.
         provider: "cpu" or "cuda".
         where: For messages.
-        optimize: Let onnxruntime fold what is constant, and leave out what does nothing.
     """
     with importing.raw:
         from .engine import onnxruntime
@@ -132,9 +131,8 @@ def start_session(model: bytes, *, provider: str, where: str, optimize: bool = T
     options.log_severity_level = _SILENT
     options.use_deterministic_compute = True
     options.enable_cpu_mem_arena = False  # it grows by powers of two, beyond what was counted, and keeps what it has
-    # what fuses more ended the process, for a product of a transposed value that was cast (onnxruntime 1.31)
-    levels = onnxruntime.GraphOptimizationLevel
-    options.graph_optimization_level = levels.ORT_ENABLE_BASIC if optimize else levels.ORT_DISABLE_ALL
+    # what rewrites graphs took a minute for one that was counted as a second, and a fusion ended the process
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     providers: list[Any] = ["CPUExecutionProvider"]
     if provider == "cuda":  # TensorFloat-32 keeps 10 bits of what the archive's arithmetic needs all 24
         providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))

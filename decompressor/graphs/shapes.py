@@ -192,13 +192,12 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
     """
     values = _of_inputs(graph, inputs)
     of_frame, n_runs = inputs.of_frame()
-    constants = _Constants()
+    constants = _Constants(graph.constants)
     n_bytes, seconds = 0, 0.0
     for name, constant in graph.constants.items():
         if name in values:
             raise InvalidGraphError(f"{name!r:.40} is an input and an initializer")
         values[name] = _of_constant(constant)
-        constants.add(name, len(constant.data))
     for node in graph.nodes:
         if node.output in values or not node.output:
             raise InvalidGraphError(f"{node.operator}: its output {node.output!r:.40} is there already, or has no name")
@@ -213,11 +212,8 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
         n_made = ITEM_BYTES[value.dtype] * inputs.items(value.shape)
         if n_made > MOST_BYTES:
             raise InvalidGraphError(f"{node.operator}: expected a value of at most {MOST_BYTES} bytes")
-        on_the_way = _made_on_the_way(node, taken, value, inputs)
-        if constants.take(node, n_made):
-            constants.n_bytes += on_the_way
-        else:
-            n_bytes += n_made + on_the_way
+        n_bytes += n_made + _made_on_the_way(node, taken, value, inputs)
+        constants.pack(node)
         seconds += _seconds(node, taken, value, of_frame)
     absent = [name for name in graph.outputs if name not in values]
     if absent or not graph.outputs:
@@ -236,27 +232,20 @@ def cost_of(graph: Graph, inputs: GraphInputs) -> GraphCost:
 
 
 class _Constants:
-    """What does not depend on the inputs: runtimes make it once, when a session starts, and pack it for products.
+    """The initializers, which runtimes pack for products when a session starts.
 
     Attributes:
-        n_bytes: Of all of it.
+        n_bytes: Of all of them, packed ones included.
         seconds: That packing takes.
     """
 
-    def __init__(self) -> None:
-        self.n_bytes, self.seconds = 0, 0.0
-        self._sizes: dict[str, int] = {}
+    def __init__(self, constants: Mapping[str, Constant]) -> None:
+        self._sizes = {name: len(constant.data) for name, constant in constants.items()}
         self._packed: dict[str, set[tuple[object, ...]]] = {}  # how each is packed
+        self.n_bytes, self.seconds = CONSTANT_COPIES * sum(self._sizes.values()), 0.0
 
-    def add(self, name: str, n_bytes: int) -> None:
-        self._sizes[name] = n_bytes
-        self.n_bytes += CONSTANT_COPIES * n_bytes
-
-    def take(self, node: Node, n_made: int) -> bool:
-        """Add a node whose value takes so many bytes; whether that is a constant too."""
-        if all(name in self._sizes for name in node.inputs):
-            self.add(node.output, n_made)
-            return True
+    def pack(self, node: Node) -> None:
+        """Add what a node has packed."""
         for side, name in enumerate(node.inputs[:2] if node.operator in PRODUCTS else ()):
             if name in self._sizes:
                 kinds = self._packed.setdefault(name, set())
@@ -264,7 +253,6 @@ class _Constants:
                 self.n_bytes += self._sizes[name] if kinds and kind not in kinds else 0  # one is counted in any case
                 self.seconds += PACKING_S * self._sizes[name]
                 kinds.add(kind)
-        return False
 
 
 def _text(shape: Shape) -> str:

@@ -219,7 +219,7 @@ def _all_values(model: Any, feeds: Mapping[str, np.ndarray], channels: int, wher
     known = {value.name for value in probe.graph.output}
     names = [name for node in probe.graph.node for name in node.output]
     probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
-    session = start_session(probe.SerializeToString(), provider="cpu", where=where, optimize=False)
+    session = start_session(probe.SerializeToString(), provider="cpu", where=where)
     fed = {**feeds, "z": np.zeros((channels, _PROBE, _PROBE), np.float32), "time_h": np.array([12.0], np.float32)}
     outputs = [value.name for value in session.get_outputs()]
     values = dict(zip(outputs, run_outputs(session, outputs, fed, where), strict=True)) | fed

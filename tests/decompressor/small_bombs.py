@@ -225,6 +225,19 @@ def _frame_of_tiny_products(n: int) -> np.ndarray:
     return _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants)
 
 
+def _frame_of_transposes(n: int, n_inputs: int) -> np.ndarray:
+    """The first latents, after so many transposes of the time, which so many inputs of one node are."""
+    nodes = [helper.make_node("Unsqueeze", ["time_h", "zero"], ["t0"])]
+    nodes += [helper.make_node("Transpose", [f"t{i}"], [f"t{i + 1}"], perm=[1, 0]) for i in range(n)]
+    nodes += [
+        helper.make_node("Min", [f"t{1 + i % n}" for i in range(n_inputs)], ["m"]),
+        helper.make_node("Reshape", ["m", "one"], ["q"]), helper.make_node("Gather", ["z", "i"], ["f"]),
+        helper.make_node("Add", ["f", "q"], ["rgb"]),
+    ]  # fmt: skip
+    constants = {"zero": np.array([0]), "one": np.array([1]), "i": np.zeros(3, np.int64)}
+    return _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants)
+
+
 def _latents(dim: int, nodes: int) -> np.ndarray:
     """Maps that are the sum of row and column, whatever the grid."""
     return _graph(
@@ -237,23 +250,14 @@ def _latents(dim: int, nodes: int) -> np.ndarray:
 
 def siren(
     side: int, nodes: int, dim: int, n_hours: int = 1, n_sines: int = 0, hidden: int = 1, width: int | None = None,
-    kept: tuple[int, int] | None = None, products: int = 0,
+    frame: np.ndarray | None = None,
 ) -> bytes:  # fmt: skip
-    """A latent map of zeros, frames after so many sines; with more hidden units they are made in smaller parts.
-
-    With `kept`, frames of `_frame_that_keeps`; with `products`, of `_frame_of_tiny_products`.
-    """
+    """A latent map of zeros, and frames after so many sines; with more hidden units they are made in smaller parts."""
     graph = _latents(dim, nodes)
-    frame = _graph(
-        [helper.make_node("Gather", ["z", "i"], ["s0" if n_sines else "rgb"]),
-         *(helper.make_node("Sin", [f"s{n}"], [f"s{n + 1}" if n + 1 < n_sines else "rgb"]) for n in range(n_sines))],
-        {"z": [dim, "h", "w"], "time_h": [1]}, RGB,
-        {"i": np.zeros(3, np.int64)},
-    )  # fmt: skip
-    if kept is not None:
-        frame = _frame_that_keeps(*kept)
-    if products:
-        frame = _frame_of_tiny_products(products)
+    sines = [helper.make_node("Gather", ["z", "i"], ["s0" if n_sines else "rgb"])]
+    sines += [helper.make_node("Sin", [f"s{n}"], [f"s{n + 1}" if n + 1 < n_sines else "rgb"]) for n in range(n_sines)]
+    if frame is None:
+        frame = _graph(sines, {"z": [dim, "h", "w"], "time_h": [1]}, RGB, {"i": np.zeros(3, np.int64)})
     model = {
         "residual_mode": False, "storage": "latent", "latent_dim": dim, "f1": None, "baseline": None,
         "latent": {"rows": nodes, "columns": nodes, "bits": 8, "scales": [1] * dim, "zero_points": [0] * dim},
@@ -387,9 +391,17 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
     for side, nodes, dim in itertools.product((64, 512, 1024), (16, 256, 500, 1000), (1, 4, 16)):
         yield f"siren {side} {nodes} {dim}", siren(side, nodes, dim)
     for kept in ((0, 30 << 20), (0, 15 << 20), (6, 3 << 20), (12, 2_000_000), (22, 990_000), (22, 250_000)):
-        yield f"siren that keeps {kept[0]} values of {kept[1]}", siren(256, 16, 3, hidden=100, kept=kept)
+        yield (
+            f"siren that keeps {kept[0]} values of {kept[1]}",
+            siren(256, 16, 3, hidden=100, frame=_frame_that_keeps(*kept)),
+        )
     for products in (300, 4000):
-        yield f"siren of {products} tiny products", siren(8, 16, 3, hidden=1 << 13, products=products)
+        yield (
+            f"siren of {products} tiny products",
+            siren(8, 16, 3, hidden=1 << 13, frame=_frame_of_tiny_products(products)),
+        )
+    for n, n_inputs in ((20, 20_000), (120, 8000), (400, 40_000)):
+        yield f"siren of {n} transposes and {n_inputs} inputs", siren(8, 16, 3, frame=_frame_of_transposes(n, n_inputs))
     yield "siren of many slow hours", siren(256, 16, 3, 2048, 14)
     yield "siren of many hours of a row", siren(1, 16, 3, 2048, width=65536)
     yield "siren of many slow texels", siren(1773, 16, 3, 1, 150, 16384)
