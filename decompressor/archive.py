@@ -130,7 +130,15 @@ class Archive:
         """Stored bytes of one lightmap: the file where it is the only one, else its own sections.
 
         A section that several lightmaps share counts for the one it is stored with.
+
+        Args:
+            index: Position; negative ones count from the end.
+
+        Raises:
+            RequestError: there is no such lightmap.
         """
+        self.find(index)
+        index %= len(self.lightmaps)
         return self.file_bytes if len(self.lightmaps) == 1 else self._own_bytes[str(index)]
 
     @cached_property

@@ -21,7 +21,7 @@ from .errors import DataError
 from .hours_file import MAX_BYTES, hours_of_lines
 from .other_numbers import lines_of_other_numbers, refuse_halves
 from .time_text import TimeText
-from .times_in_names import are_consecutive, are_whole, hours_of_wholes, tell_nothing, times_in_names
+from .times_in_names import are_consecutive, are_whole, hours_of_wholes, times_in_names
 
 USUAL_FRAMES = 24
 HOURS_NAMES = (NAME, TABLE)
@@ -73,13 +73,14 @@ def find_times(
     named = times_in_names(folder, files)
     refuse_halves(folder, files, named)
     if named is None:
+        odd = next((path for path in ordered if not re.search("[0-9]", path.stem)), ordered[0])
         lines = [
-            f"{folder}: no times are in all names, such as {ordered[0].name}; frames are in the order of their names"
+            f"{folder}: no times that differ are in all names, such as {odd.name}; frames are in the order of their "
+            "names"
         ]
         return _counted(folder, ordered, first_hour, lines)
     numbers = dict(zip(files, named, strict=True))
-    if not tell_nothing(named):
-        ordered.sort(key=lambda path: numbers[path].value)  # a number that tells neither hour nor count orders nothing
+    ordered.sort(key=lambda path: numbers[path].value)
     texts = [numbers[path] for path in ordered]
     lines = lines_of_other_numbers(folder, ordered, texts) if first_hour is None else []
     if are_whole(texts):

@@ -51,8 +51,8 @@ def is_mask_name(name: str) -> bool:
 
 def _holds_masks(folder: str) -> bool:
     """Whether a folder is called one of masks: mask, Valid, lightmap_masks; Gas_Mask may be a lightmap."""
-    word = _MASK_WORD.search(apart(folder))
-    return word is not None and (word[0] == folder or word[0].lower() == "masks")
+    words = [word.lower() for word in _MASK_WORD.findall(apart(folder))]
+    return "masks" in words or words == [folder.lower()]
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
-from .time_text import DECIMAL, TimeText, apart, halves
-from .times_in_names import are_whole, hours_of_wholes, several_numbers, stems_of
+from .time_text import TimeText, apart, halves
+from .times_in_names import are_consecutive, are_whole, hours_of_wholes, is_same, several_numbers, stems_of
 
 _PLAIN = re.compile(r"[a-z]?|(?:[^0-9a-z]|h(?:(?:ou)?rs?)?|uhr|m(?:in(?:ute)?s?)?)*", re.IGNORECASE)
 """What may stand between hours and minutes: signs, words for them, any one letter."""
@@ -24,7 +24,8 @@ _UNIT = re.compile("-?bits?|[kx]|px|spp", re.IGNORECASE)
 _AFTERNOON = re.compile("(?<![a-z])p(?![a-z]|[0-9](?![0-9]))", re.IGNORECASE)
 _LETTER = re.compile("(?<![a-z])[ap](?![a-z])", re.IGNORECASE)
 _PART_OF_DAY = re.compile(
-    "(?<![a-z])(morning|afternoon|evening|night|vorm|nachm|abends|nachts|matin|soir)", re.IGNORECASE
+    "(?<![a-z])(morning|afternoon|evening|night|dusk|sunset|vorm|nachm|abends|nachts|matin|soir|tarde|noche|sera)|[晚夜夕]",
+    re.IGNORECASE,
 )
 _UNREAD_MINUTES = re.compile("[^0-9]?[半반]|[\"'’′″分분]|min", re.IGNORECASE)
 """Behind an hour: half past; and signs of minutes, behind what is read as hours."""
@@ -74,26 +75,33 @@ def lines_of_other_numbers(folder: Path, files: Sequence[Path], texts: Sequence[
     before, behind = _pieces(starts), _pieces([text.rest for text in texts])
     if before is None or behind is None or any(_UNREAD_MINUTES.match(text.rest) for text in texts):
         raise several_numbers(folder, files[0])
-    lacks_minutes = all(text.kind != DECIMAL and re.fullmatch("[0-9]{1,2}[^0-9]*", text.digits) for text in texts)
-    hour = _Beside(before[-2], before[-1]) if len(before) > 1 else None
-    minute = _Beside(behind[1], behind[0], behind[2]) if lacks_minutes and len(behind) > 1 else None
-    beside = [one for one in (hour, minute) if one is not None and lacks_minutes]
-    parts = [one.numbers for one in beside if one.is_joined]
-    for column in before[1::2] + behind[1::2]:
-        if not (_is_same(column) or (column not in parts and _counts(column, texts))):
-            raise several_numbers(folder, files[0])
+    are_short = all(re.match("[0-9]{1,2}(?![0-9])", text.digits) for text in texts)
+    lacks_minutes = are_short and all(re.fullmatch("[0-9]+[^0-9]*", text.digits) for text in texts)
+    hours = [_Beside(before[-2], before[-1])] if len(before) > 1 and are_short else []
+    minutes = [_Beside(behind[1], behind[0], behind[2])] if len(behind) > 1 and lacks_minutes else []
+    parts = [one.numbers for one in hours + minutes if one.is_joined and lacks_minutes]
+    for columns in (before, behind):
+        for place in range(1, len(columns), 2):
+            column = columns[place]
+            if not is_same(column):
+                if column in parts or not _counts(column, texts):
+                    raise several_numbers(folder, files[0])
+                if place + 2 < len(columns) and all(len(digits) <= 2 for digits in column):  # it may be the hour, too
+                    minutes.append(_Beside(columns[place + 2], columns[place + 1], columns[place + 3]))
     lines = []
-    are_counts = are_whole(texts) and hours_of_wholes(texts) is None
-    if hour is not None and hour.may_be(HOURS_PER_DAY) and not are_counts:
+    has_hour = all(re.search("[hap]", text.digits, re.IGNORECASE) for text in texts)
+    is_count = are_whole(texts) and are_consecutive(texts)
+    if any(hour.may_be(HOURS_PER_DAY) for hour in hours) and not (has_hour or is_count):
         lines.append(
-            f"{folder}: {hour.numbers[0] + hour.between[0]!r} in front of the numbers of all names is left out "
-            "(--hours: other times, such as of frames within one hour)"
+            f"{folder}: {before[-2][0] + before[-1][0]!r} in front of the numbers of all names is left out (--hours: "
+            "other times, such as of frames within one hour)"
         )
-    if minute is not None and minute.may_be(59) and int(minute.numbers[0]) > 0:
-        lines.append(
-            f"{folder}: {minute.between[0] + minute.numbers[0]!r} behind the numbers of all names is left out; minutes "
-            "are read from names such as 13h05 or 13-05 (--first-hour: the time of the first frame)"
-        )
+    for minute in minutes:
+        if minute.may_be(59) and int(minute.numbers[0]) > 0:
+            lines.append(
+                f"{folder}: {minute.between[0] + minute.numbers[0]!r} behind the numbers of all names is left out; "
+                "minutes are read from names such as 13h05 or 13-05 (--first-hour: the time of the first frame)"
+            )
     return lines
 
 
@@ -101,10 +109,6 @@ def _pieces(texts: Sequence[str]) -> list[tuple[str, ...]] | None:
     """Columns of what lies before, between and behind the numbers, and of these; None where some have more."""
     rows = [re.split("([0-9]+)", text) for text in texts]
     return list(zip(*rows, strict=True)) if len({len(row) for row in rows}) == 1 else None
-
-
-def _is_same(column: Sequence[str]) -> bool:
-    return len(set(map(int, column))) == 1
 
 
 def _counts(column: Sequence[str], texts: Sequence[TimeText]) -> bool:
@@ -130,6 +134,6 @@ class _Beside:
 
     def may_be(self, most: float) -> bool:
         """They are the same hour, or minute, in all names, for all that one can tell."""
-        if not _is_same(self.numbers) or int(self.numbers[0]) > most or any(map(_UNIT.match, self.behind)):
+        if not is_same(self.numbers) or int(self.numbers[0]) > most or any(map(_UNIT.match, self.behind)):
             return False
         return self.is_joined or all(len(digits) == 2 for digits in self.numbers)

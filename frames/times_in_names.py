@@ -1,4 +1,4 @@
-"""What the names of frames say of their times, and what they may say beside. docs/frames.md "Times"."""
+"""What the names of frames say of their times: the number that differs, or a clock time. docs/frames.md "Times"."""
 
 from __future__ import annotations
 
@@ -9,11 +9,26 @@ from pathlib import Path
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
-from .time_text import CLOCK, WHOLE, TimeText, all_times, read_time
+from .time_text import CLOCK, DECIMAL, WHOLE, TimeText, read_time
 
-_DATE = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}([-_.]?)[01][0-9]\1[0-3][0-9](?![0-9])")
-_SHARED_HOUR = re.compile(r"(?<![0-9])(?:[0-9]{1,2}[-.:h])?[0-9]{1,2}([-.:h])$", re.IGNORECASE)
-"""What may be the hour of all names, or hour and minute, where these begin to differ behind it."""
+_DATE = re.compile(
+    r"(?<![0-9])(?:19[0-9]{2}|20[0-3][0-9])([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12][0-9]|3[01])(?![0-9])"
+)
+_HOUR_IN_FRONT = re.compile(
+    r"[:\uff1a\ua789\u2236]|[^0-9a-z]*(?:h(?:(?:ou)?rs?)?|uhr|std|o'?clock|heures?|[点點時时시])[^0-9a-z]*",
+    re.IGNORECASE,
+)
+"""What stands between the hour that all names share and minutes that differ, and nothing else."""
+_SURE = re.compile("[^-.0-9]")
+"""In a clock time, which is nothing else then: 6h30, 6:30, 6am."""
+_HOUR_BEHIND = re.compile(r"[ _-]?(?:h|uhr|hs|std|o'?clock)(?![a-z])", re.IGNORECASE)
+_HOUR_BEFORE = re.compile(r"(?<![a-z])(?:kl|klo|ore|um|las)[. _-]*$", re.IGNORECASE)
+"""Around an hour and minutes with a point between them: 06.30 Uhr, kl. 06.30."""
+
+_FRAME = re.compile(r"(?<![a-z])(?:f|frame|img|image|index|idx)[^0-9a-z]*$", re.IGNORECASE)
+
+Names = Sequence[Sequence[str]]
+"""The pieces of each name: text, number, text, number, ..., text."""
 
 
 def stems_of(files: Sequence[Path]) -> list[str]:
@@ -24,67 +39,172 @@ def stems_of(files: Sequence[Path]) -> list[str]:
 
 
 def times_in_names(folder: Path, files: Sequence[Path]) -> list[TimeText] | None:
-    """What every name says, or None.
+    """What every name says, or None where a name has no number or all have the same.
 
-    It is read where the names begin to differ, without cutting a number. Where these may have begun with the hour,
-    which all of them share, that is read with it where it is surely a clock's (18h00 and 18h06) or the rest alone tells
-    nothing (10-00 and 10-30). Where what follows differs too, one of the numbers tells the time: dawn_05.90 and
-    noon_12.00, tod_06h_f00 and tod_07h_f01.
+    One number differs, with what makes it a time (05.90, 6am, 13-05, also where the hour is that of all: 18h00, 18h06);
+    or several do and one is surely a clock time (tod_06h_f00), or all of them count (tod_00_f00).
 
     Raises:
-        DataError: any of several numbers may be the time.
+        DataError: any of several numbers may be the time, or a part of it.
     """
     stems = stems_of(files)
-    shared = re.sub(r"[0-9]+$", "", _shared_start(stems))
-    first = _read_at(stems, len(shared))
-    if longer := _SHARED_HOUR.search(shared):
-        whole = _read_at(stems, longer.start())
-        is_clock = whole is not None and longer[1] not in "-." and all(text.kind == CLOCK for text in whole)
-        if first is None or is_clock or _are_no_hours(first):
-            first = whole or first
-        elif whole is not None and not is_count(first):
-            raise DataError(
-                f"{folder}: expected names that differ in hours and minutes, found {longer[0]!r} in front in all of "
-                f"them, such as {files[0].name}, which may be the hour of frames within one hour, or something else; "
-                "--hours or a file hours.txt says the times"
-            )
-    if first is not None:
-        return first
-    everywhere = [all_times(stem) for stem in stems]
-    if not all(everywhere):
+    names = [re.split("([0-9]+)", stem) for stem in stems]
+    if min(map(len, names)) == 1:
         return None
-    counts = [len(all_times(stem[len(shared) :])) for stem in stems]
-    if len(set(counts)) > 1 and min(counts) > 0:
-        odd = files[counts.index(max(counts))].name
+    if len({len(pieces) for pieces in names}) > 1:
+        return _of_unlike_names(folder, files, stems)
+    columns = list(zip(*names, strict=True))
+    unlike = [place for place in range(1, len(columns), 2) if not is_same(columns[place])]
+    if not unlike:
+        for place in range(1, len(columns), 2):  # 1 AM and 1 PM
+            found = _read(names, place)
+            if found is not None and _are_sure(found) and len({text.value for text in found}) > 1:
+                return _with_shared_hour(folder, files, names, place, found)
+        return None
+    times = _without_frame_numbers(names, unlike)
+    found = _read(names, times[0]) or _wholes(names, times[0])
+    if not _places(found, times[0]).issuperset(times):
+        return _of_several(folder, files, names, times)
+    _refuse_pairs(folder, files, names, times[0], found)
+    return _with_shared_hour(folder, files, names, times[0], _without_shared_fraction(found))
+
+
+def _without_frame_numbers(names: Names, unlike: list[int]) -> list[int]:
+    """Without the numbers that are said to be those of the frames, where they count them in the order of the times."""
+    frames = [place for place in unlike if all(_FRAME.search(pieces[place - 1]) for pieces in names)]
+    others = [place for place in unlike if place not in frames]
+    if not frames or not others:
+        return unlike
+    times = _values(_read(names, others[0]) or _wholes(names, others[0]))
+    for place in frames:
+        column = [pieces[place] for pieces in names]
+        in_order = [time for _, time in sorted(zip(map(int, column), times, strict=True))]
+        if not _counts_frames(column) or in_order != sorted(times):
+            return unlike
+    return others
+
+
+def _of_unlike_names(folder: Path, files: Sequence[Path], stems: Sequence[str]) -> list[TimeText]:
+    """Of names of which some have minutes and some have none: tod_5 and tod_5.9, 1h and 13h05, 6am and 6-30pm."""
+    start = len(re.sub("[0-9]+$", "", _shared_start(stems)))
+    texts = [read_time(stem[start:]) for stem in stems]
+    found = [text for text in texts if text is not None]
+    if len(found) < len(texts) or len({text.rest for text in found}) > 1:
+        counts = [len(re.findall("[0-9]+", stem)) for stem in stems]
+        most, least = (f"{n} in {files[counts.index(n)].name}" for n in (max(counts), min(counts)))
         raise DataError(
-            f"{folder}: expected as many numbers in every name, found {max(counts)} in {odd}, fewer in others; --hours "
-            "or a file hours.txt says the times"
+            f"{folder}: expected as many numbers in every name, found {most}, {least}; --hours or a file hours.txt "
+            "says the times"
         )
-    if len({len(texts) for texts in everywhere}) == 1:
-        numbers = [list(column) for column in zip(*everywhere, strict=True)]
-        unlike = [column for column in numbers if len({text.value for text in column}) == len(column)]
-        if unlike:
-            if (found := _that_tells(unlike)) is None:
-                raise several_numbers(folder, files[0])
-            return found
-    last = [texts[-1] for texts in everywhere]
-    are_alike = len({text.rest for text in last}) == 1
-    return last if are_alike or all(len(texts) == 1 for texts in everywhere) else None
+    return found
 
 
-def _that_tells(numbers: Sequence[list[TimeText]]) -> list[TimeText] | None:
-    """Which of the numbers of names is the time; each is another one in every name. None where any may be."""
-    clocks = [texts for texts in numbers if all(text.kind == CLOCK for text in texts)]
+def _of_several(folder: Path, files: Sequence[Path], names: Names, unlike: Sequence[int]) -> list[TimeText]:
+    """Of names in which several numbers differ: the only one that is surely a clock time, or the least of counts."""
+    clocks = [found for place in unlike if (found := _read(names, place)) is not None and _are_sure(found)]
     if len(clocks) == 1:
-        return clocks[0]
-    orders = [sorted(range(len(texts)), key=lambda i: texts[i].value) for texts in numbers]
-    if any(order != orders[0] for order in orders):
-        return None
-    hours = [texts for texts in numbers if not are_whole(texts) or hours_of_wholes(texts) is not None]
-    for found in ([texts for texts in hours if not (are_whole(texts) and are_consecutive(texts))], hours):
-        if found:  # the others count the frames
-            return found[0] if all(_values(texts) == _values(found[0]) for texts in found) else None
-    return numbers[0]
+        return clocks[0]  # the others count, or are refused (other_numbers.py)
+    columns = [[pieces[place] for pieces in names] for place in unlike]
+    orders = [sorted(range(len(names)), key=list(map(int, column)).__getitem__) for column in columns]
+    if clocks or orders.count(orders[0]) < len(orders) or not all(map(_counts_frames, columns)):
+        raise several_numbers(folder, files[0])
+    return _wholes(names, min(unlike, key=lambda place: min(int(pieces[place]) for pieces in names)))
+
+
+def _wholes(names: Names, place: int) -> list[TimeText]:
+    return [TimeText(float(one[place]), WHOLE, one[place], "".join(one[place + 1 :])) for one in names]
+
+
+def _read(names: Names, place: int) -> list[TimeText] | None:
+    """The times that begin with a number, of as many numbers and of one kind in all names; else None."""
+    texts = [text for pieces in names if (text := read_time("".join(pieces[place:]))) is not None]
+    is_alike = len({(len(_numbers(text)), text.kind == CLOCK) for text in texts}) == 1
+    return texts if is_alike and len(texts) == len(names) else None
+
+
+def _numbers(text: TimeText) -> list[str]:
+    return re.findall("[0-9]+", text.digits)
+
+
+def _places(found: Sequence[TimeText], place: int) -> set[int]:
+    """Where the numbers of times are that begin at a place."""
+    return set(range(place, place + 2 * len(_numbers(found[0])), 2))
+
+
+def _are_sure(texts: Sequence[TimeText]) -> bool:
+    return all(text.kind == CLOCK and _SURE.search(text.digits) for text in texts)
+
+
+def _counts_frames(column: Sequence[str]) -> bool:
+    """Whether numbers count from 0 or 1, or are those of frames of a longer day."""
+    numbers = sorted(map(int, column))
+    begins = numbers[0] < 2 or all(len(digits) > 2 for digits in column)
+    return begins and all(b - a == 1 for a, b in pairwise(numbers))
+
+
+def _refuse_pairs(folder: Path, files: Sequence[Path], names: Names, place: int, found: Sequence[TimeText]) -> None:
+    """Refuse times that may be something else: the number of a frame and its hour (01-06, 02-09), 06.30 Uhr."""
+    rows = [_numbers(text) for text in sorted(found, key=lambda text: text.value)]
+    if len(rows[0]) < 2:
+        return
+    columns = list(zip(*rows, strict=True))
+    first, second = columns[0], list(map(int, columns[1]))
+    is_counted, rises = _counts_frames(first), all(a < b for a, b in pairwise(second))
+    if all(text.kind == DECIMAL for text in found):
+        are_frames = is_counted and _counts_frames(columns[1]) and all(len(digits) > 2 for digits in columns[1])
+        are_minutes = all(len(digits) == 2 and digits < "60" for digits in columns[1]) and any(second)
+        has_word = all(_HOUR_BEHIND.match(text.rest) for text in found)
+        has_word = has_word or all(_HOUR_BEFORE.search("".join(pieces[:place])) for pieces in names)
+        is_other = are_frames or (are_minutes and has_word)
+    elif any(text.digits[-1] in "mM." for text in found):  # AM and PM
+        is_other = is_counted and min(second) > 0 and max(second) <= 12
+    else:
+        is_other = not _are_sure(found) and rises and second[-1] <= HOURS_PER_DAY and (is_counted or len(found) > 2)
+    if is_other:
+        raise several_numbers(folder, files[0])
+
+
+def _without_shared_fraction(found: list[TimeText]) -> list[TimeText]:
+    """Without what all names have behind a point, where it is no part of an hour: 06.1001, 06.4k."""
+    fractions = {text.digits.partition(".")[2] for text in found}
+    if not all(text.kind == DECIMAL for text in found) or len(fractions) > 1:
+        return found
+    (fraction,) = fractions
+    if len(fraction) < 3 and not all(re.match("[a-z]", text.rest, re.IGNORECASE) for text in found):
+        return found
+    wholes = [text.digits.partition(".")[0] for text in found]
+    return [
+        TimeText(float(whole), WHOLE, whole, f".{fraction}{text.rest}")
+        for whole, text in zip(wholes, found, strict=True)
+    ]
+
+
+def _with_shared_hour(
+    folder: Path, files: Sequence[Path], names: Names, place: int, found: list[TimeText]
+) -> list[TimeText]:
+    """With the number in front that all names share, where it is their hour.
+
+    Raises:
+        DataError: it may be their hour, or something else.
+    """
+    if place < 3 or len(names[0][place - 2]) > 2:
+        return found
+    joints = {pieces[place - 1] for pieces in names}
+    is_hour = all(map(_HOUR_IN_FRONT.fullmatch, joints))
+    if not is_hour and (is_count(found) or not joints <= {"-", "."}):
+        return found
+    whole = _read(names, place - 2)
+    if whole is not None and len(_numbers(whole[0])) > 1:
+        if is_hour or _are_no_hours(found):
+            return whole
+    elif not is_hour:
+        return found
+    shared = "".join(names[0][place - 2 : place])
+    raise DataError(
+        f"{folder}: expected names that differ in hours and minutes, found {shared!r} in front in all of them, such as "
+        f"{files[0].name}, which may be the hour of frames within one hour, or something else; --hours or a file "
+        "hours.txt says the times"
+    )
 
 
 def _shared_start(texts: Sequence[str]) -> str:
@@ -92,10 +212,9 @@ def _shared_start(texts: Sequence[str]) -> str:
     return next((low[:i] for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), low)
 
 
-def _read_at(stems: Sequence[str], start: int) -> list[TimeText] | None:
-    texts = [read_time(stem[start:]) for stem in stems]
-    found = [text for text in texts if text is not None]
-    return found if len(found) == len(texts) and len({text.rest for text in found}) == 1 else None
+def is_same(column: Sequence[str]) -> bool:
+    """Whether all numbers are."""
+    return len(set(map(int, column))) == 1
 
 
 def are_whole(texts: Sequence[TimeText]) -> bool:

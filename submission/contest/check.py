@@ -33,7 +33,7 @@ from ..environment import clean_variables, interpreter, last_line
 from ..errors import SubmissionError
 from ..folder import check_plain, named
 from .build import parameter_bytes
-from .handout import CHECKLIST, beside, handout_files, write_handout
+from .handout import CHECKLIST, beside, foreign_parameters, handout_files, write_handout
 
 PROBE = Path(__file__).with_name("shipped") / "probe.py"
 COMPRESSORS = {
@@ -298,11 +298,13 @@ def check_contest(
     if report_path is None:
         check_replaced([target], overwrite=False, way="name another place by --report")
     check_output(target)
-    if beside(folder, CHECKLIST).is_file():
+    is_ours = beside(folder, CHECKLIST).is_file()
+    if is_ours:
         check_replaced(handout_files(folder), overwrite=False, way="move it away, the rehearsal writes it anew")
     dataset = open_contest(data)
     configs = json.loads((dataset.path / "config.json").read_bytes())["lightmap_list"]  # of any encoding
-    result = ContestRehearsal(faults=folder_faults(folder), device=device, threads=threads)
+    faults = [*folder_faults(folder), *(foreign_parameters(folder) if is_ours else [])]
+    result = ContestRehearsal(faults=faults, device=device, threads=threads)
     measure = None if isinstance(lpips, LpipsAbsent) else lpips
     result.lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None
     result.parameter_bytes, figures = parameter_bytes(folder), Figures()
@@ -334,6 +336,6 @@ def check_contest(
         result.measures = measures_of(figures, sum(result.frame_ms) / 1e3, result.parameter_bytes, n_texels)
     report = result.to_json(scorer)
     write_json(target, report)
-    if beside(folder, CHECKLIST).is_file() and "measures" in report and not result.faults:
+    if is_ours and "measures" in report and not result.faults:
         result.kept = write_handout(folder, report)
     return result

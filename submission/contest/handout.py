@@ -126,6 +126,18 @@ def write_handout(
     return kept
 
 
+def foreign_parameters(folder: Path) -> list[str]:
+    """What lies beside the parameters and is none of ours, one line each."""
+    found = []
+    for path in sorted((folder / "Parameters").rglob("*")):
+        if path.is_file():
+            try:
+                _shape(path)
+            except ValueError as error:
+                found.append(f"{path.relative_to(folder)}: {error}")
+    return found
+
+
 def _shape(path: Path) -> tuple[int, int]:
     with path.open("rb") as file:
         header = Header.unpack(file.read())

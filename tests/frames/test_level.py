@@ -53,11 +53,11 @@ def test_lightmaps_are_listed_and_read(level: Path) -> None:
 def test_lightmaps_may_be_of_masks(level: Path) -> None:
     """What is called a folder of masks is one: mask, valid, lightmap_masks."""
     names = ["Coverage_Area", "Gas_Mask", "ValidZone"]
-    for name in [*names, "lightmap_masks", "Valid"]:
+    for name in [*names, "lightmap_masks", "valid_masks", "Valid"]:
         shutil.copytree(level / "hall", level / name)
     found = [entry.name for entry in open_dataset(level).entries]
     assert [name for name in found if name in names] == names
-    assert not {"lightmap_masks", "Valid", "masks"} & set(found)
+    assert not {"lightmap_masks", "valid_masks", "Valid", "masks"} & set(found)
 
 
 def test_names_may_begin_with_an_underscore(level: Path) -> None:

@@ -49,17 +49,24 @@ OURS = [f"tod_{int(hour):02d}.png" if hour == int(hour) else f"tod_{hour:05.2f}.
         (["2.00.png", "13.00.png", "24.00.png"], [2, 13, 0]),
         (["dawn_05.90.png", "noon_12.00.png"], [5.9, 12]),
         (["6am dawn.png", "12pm noon.png"], [6, 12]),
-        (["sun2_dawn_0530.png", "sun3_noon_1200.png"], [5.5, 12]),
+        (["sun2_dawn_0530.png", "sun2_noon_1200.png"], [5.5, 12]),
         (
             ["shot 2026-06-21 00.30.00.png", "shot 2026-06-21 06.30.00.png", "shot 2026-06-21 18.30.30.png"],
             [0.5, 6.5, 18.5 + 30 / 3600],
         ),
         (["tod_1h.30.png", "tod_2h.45.png"], [1.5, 2.75]),
+        (["dawn_LM1_06am.png", "noon_LM1_12pm.png", "dusk_LM1_06pm.png"], [6, 12, 18]),
+        (["LM1_06am_f00.png", "LM1_12pm_f01.png", "LM1_06pm_f02.png"], [6, 12, 18]),
+        (["Shot at 6.00.00\u202fAM.png", "Shot at 3.30.00\u202fPM.png"], [6, 15.5]),
+        ([f"tod_06h_{minute:02d}m.png" for minute in range(24)], [6 + minute / 60 for minute in range(24)]),
+        (["tod_06.1001.png", "tod_12.1001.png"], [6, 12]),
+        (["tod_06.4k.png", "tod_12.4k.png"], [6, 12]),
+        (["tod_06.16bit.png", "tod_12.16bit.png"], [6, 12]),
         (["06-30-15.png", "12-00-00.png", "18-45-20.png"], [6.5 + 15 / 3600, 12, 18.75 + 20 / 3600]),
         (["tod_06h_f00.png", "tod_07h_f01.png", "tod_05h_f02.png"], [6, 7, 5]),
         (["tod_06_f00.png", "tod_12_f01.png", "tod_18_f02.png"], [6, 12, 18]),
         ([f"tod_{hour:02d}_f{hour - 6}.png" for hour in range(6, 19)], list(range(6, 19))),
-        (["f0_tod_05.png", "f1_tod_05.90.png", "f2_tod_06.png"], [5, 5.9, 6]),
+        (["f0_tod_05.00.png", "f1_tod_05.90.png", "f2_tod_06.00.png"], [5, 5.9, 6]),
         (KEYS, CONTEST),
         (OURS, [hour for hour in CONTEST if hour != 5]),
     ],
@@ -76,7 +83,7 @@ def test_times_in_names(names: list[str], hours: list[float]) -> None:
 @pytest.mark.parametrize(
     ("names", "odd"),
     [
-        (["tod_00.png", "tod_06.png", "tod_12_v2.png", "tod_18.png"], "2 in tod_12_v2.png, fewer in others"),
+        (["tod_00.png", "tod_06.png", "tod_12_v2.png", "tod_18.png"], "2 in tod_12_v2.png, 1 in tod_"),
         (["tod_0.png", "tod_5.png", "tod_5-9.png", "tod_18.png", "tod_18-1.png"], "2 in tod_"),
     ],
 )
@@ -104,6 +111,18 @@ def test_a_name_with_more_numbers(names: list[str], odd: str) -> None:
         ["06_30v2.png", "07_45v2.png", "08_45v2.png"],
         ["06_00.png", "07_10.png", "08_20.png"],
         ["06_exp1.png", "12_exp2.png", "18_exp1.png"],
+        [f"tod_2048-06-{minute:02d}_{frame}.png" for frame, minute in enumerate((0, 15, 30))],
+        ["01_06am.png", "02_09am.png", "03_12pm.png"],
+        ["00_Lightmap-1-06.png", "01_Lightmap-1-12.png", "02_Lightmap-1-18.png"],
+        ["01-06.png", "02-09.png", "03-12.png"],
+        ["tod_00-03.png", "tod_03-06.png", "tod_06-09.png"],
+        ["tod_00.001.png", "tod_01.002.png", "tod_02.003.png"],
+        ["06.30 Uhr.png", "07.15 Uhr.png", "08.00 Uhr.png"],
+        ["kl. 06.30.png", "kl. 07.15.png", "kl. 08.00.png"],
+        ["cam2_tod_06.png", "cam4_tod_07.png", "cam5_tod_08.png"],
+        ["LM_00_v1.png", "LM_01_v3.png", "LM_02_v7.png"],
+        ["hour_06_f00.png", "hour_07_f02.png", "hour_08_f04.png"],
+        ["LM_2.22_f00.png", "LM_2.23_f01.png", "LM_2.0_f02.png"],
         ["6h_and_00min.png", "6h_and_10min.png", "6h_and_20min.png"],
         ["05.30分.png", "06.15分.png", "07.00分.png"],
         ["05.30'.png", "06.15'.png", "07.00'.png"],
@@ -150,8 +169,9 @@ def test_no_minutes_are_dropped_without_a_word(hours: str, minutes: str) -> None
 
 @pytest.mark.parametrize("rest", ["_30", "m30", "p5", " 30", ",5", "_M30", "uhr30", "点30"])
 @pytest.mark.parametrize("n", [24, 8])
-def test_what_may_be_minutes_of_all_frames(rest: str, n: int) -> None:
-    names = [f"tod_{24 * i // n:02d}{rest}.png" for i in range(n)]
+@pytest.mark.parametrize("frame", ["", "f{:02d}_"])
+def test_what_may_be_minutes_of_all_frames(rest: str, n: int, frame: str) -> None:
+    names = [f"{frame.format(i)}tod_{24 * i // n:02d}{rest}.png" for i in range(n)]
     (line,) = [line for line in times_of(names)[2] if "is left out" in line]
     assert f"{rest!r} behind the numbers of all names is left out; minutes are read from names such as 13h05" in line
     assert not any("left out" in line for line in times_of([name.replace(rest, "_final") for name in names])[2])
@@ -168,6 +188,9 @@ def test_what_may_be_minutes_of_all_frames(rest: str, n: int) -> None:
         ["18.00.00.png", "18.06.00.png", "18.12.00.png"],
         ["2026-06-21_18-00-00.png", "2026-06-21_18-06-00.png", "2026-06-21_18-12-00.png"],
         ["6.5pm.png", "6.7pm.png", "6.9pm.png"],
+        ["6.5am.png", "6.5pm.png"],
+        ["3.05.00pm.png", "3.10.00pm.png"],
+        ["dawn_Lightmap-1-06.png", "noon_Lightmap-1-12.png"],
     ],
 )
 def test_what_may_be_the_hour_of_all_names_is_refused(names: list[str]) -> None:
@@ -205,6 +228,8 @@ def test_what_may_be_the_hour_of_all_names_is_told(before: str, is_told: bool, b
         ["03_p.png", "04_p.png", "05_p.png"],
         ["lm9hamLightmap.png", "lm5hpmLightmap.png"],
         ["lm01pm00.png", "lm02pm00.png", "lm03pm00.png"],
+        ["dawn_5.png", "noon_12.png", "dusk_8.png"],
+        ["早上6点.png", "中午12点.png", "晚上8点.png"],
         ["evening_6.png", "evening_7.png", "evening_8.png"],
         ["9 vormittags.png", "12 mittags.png", "5 nachmittags.png"],
         ["6ham.png", "9ham.png", "3hpm.png"],
@@ -243,6 +268,9 @@ def test_halves_of_the_day_that_are_not_read(names: list[str]) -> None:
         [f"shot_{n:02d}-00-00.png" for n in range(24)],
         [f"tod_{n:02d}_f{n}.png" for n in range(24)],
         [f"tod_{n:02d}_f{n + 1}.png" for n in range(24)],
+        [f"tod_{n:02d}_v001.{n + 1001}.png" for n in range(24)],
+        [f"tod_{n:02d}.1001.png" for n in range(24)],
+        [f"level1.{n:02d}h.{n + 1:04d}.png" for n in range(24)],
     ],
 )
 def test_usual_days_are_silent(names: list[str]) -> None:
@@ -293,7 +321,9 @@ def test_numbers_with_gaps_only_order() -> None:
 def test_names_without_times_are_said() -> None:
     found, hours, warnings = times_of(["dawn.png", "noon.png"])
     assert (found, hours) == (["dawn.png", "noon.png"], [0, 12])
-    assert "no times are in all names, such as dawn.png; frames are in the order of their names" in warnings[0]
+    assert (
+        "no times that differ are in all names, such as dawn.png; frames are in the order of their names" in warnings[0]
+    )
 
 
 def test_the_only_number_of_a_name_goes_before_its_letters() -> None:

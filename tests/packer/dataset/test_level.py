@@ -20,7 +20,7 @@ from tests.conftest import make_day, write_day
 from tests.contest_data import LEVEL_CONFIG, level_jobs, make_radiance, micro_dataset, write_dataset
 from todpack.cli import main
 from todpack.decompressor import open_archive
-from todpack.decompressor.errors import OutputError
+from todpack.decompressor.errors import OutputError, RequestError
 from todpack.decompressor.files import exclusive_folder
 from todpack.eval.measures.metrics import psnr_linear_db
 from todpack.frames import DataError, open_dataset
@@ -82,6 +82,9 @@ def test_every_lightmap_is_there(dataset, level):
     with open_archive(level) as archive:
         assert [m.name for m in archive.lightmaps] == [e.name for e in opened.entries]
         own = [archive.lightmap_bytes(i) for i in range(len(archive.lightmaps))]
+        assert archive.lightmap_bytes(-1) == own[-1]
+        with pytest.raises(RequestError):
+            archive.lightmap_bytes(len(own))
         sections = sum(section.stored_bytes for section in archive.container.sections.values())
         assert min(own) > 0
         assert sum(own) == sections < archive.file_bytes

@@ -21,7 +21,7 @@ from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 from todpack.submission.contest.build import build_contest, build_from, parameter_bytes
-from todpack.submission.contest.handout import handout_files, write_handout
+from todpack.submission.contest.handout import foreign_parameters, handout_files, write_handout
 from todpack.submission.errors import SubmissionError
 
 
@@ -64,9 +64,12 @@ def test_a_build_makes_zip_checklist_and_facts(archive: Path, tmp_path: Path) ->
     before = [path.read_bytes() for path in handout_files(folder)]
     assert [path.name for path in handout_files(folder) if not is_earlier_output(path)] == []
     (folder / "Parameters" / "mine.npy").touch()
+    found = foreign_parameters(folder)
+    assert found == ["Parameters/mine.npy: expected a lightmap of plain bits, found something else"]
     with pytest.raises(SubmissionError, match=r"Parameters/mine\.npy: was not written by todpack"):
         build_contest(archive, folder, overwrite=True)
     (folder / "Parameters" / "mine.npy").unlink()
+    assert foreign_parameters(folder) == []
     build_contest(archive, folder, overwrite=True)
     assert [path.read_bytes() for path in handout_files(folder)] == before
 
