@@ -8,13 +8,15 @@ from dataclasses import dataclass
 CLOCK, DECIMAL, WHOLE = "clock", "decimal", "whole"
 _END = r"(?![0-9a-z])"
 _HALF_DAY = re.compile(
-    r"([0-9]{1,2})(?:[-.:h_]([0-9]{2})(?:[-.:]([0-9]{2}))?)?[ \u00a0\u202f_-]?([ap])(?:m|\.m\.)" + _END, re.IGNORECASE
+    r"(?P<hour>[0-9]{1,2})(?:(?P<sign>[-.:h_])(?P<minute>[0-9]{2})(?:(?P=sign)(?P<second>[0-9]{2}))?)?"
+    r"[ \u00a0\u202f_-]?(?P<half>[ap])(?:m|\.m\.)" + _END,
+    re.IGNORECASE,
 )
 _HALF = re.compile(r"(?<![a-z])h?(?P<half>[ap])[. ]?m(?![a-z])|(?P<other>[上下]午|午[前后後]|오[전후])", re.IGNORECASE)
 _COLON = "[-:\uff1a\ua789\u2236]"  # and what stands for it where names of files may have none
 _CLOCK = re.compile(
     r"(?P<hour>[0-9]{1,2})(?:h(?:rs?)?[ _-]?(?P<m1>[0-9]{1,2})m(?:in)?|h\.?(?P<m2>[0-9]{2})?(?:m|min)?|hrs?"
-    rf"|\.(?P<m5>[0-9]{{2}})m(?:ins?)?|{_COLON}(?P<m3>[0-9]{{2}})(?:{_COLON}(?P<s3>[0-9]{{2}}))?|\.(?P<m4>[0-9]{{2}})\.(?P<s4>[0-9]{{2}}))"
+    rf"|\.(?P<m5>[0-9]{{2}})m(?:ins?)?|(?P<sign>{_COLON})(?P<m3>[0-9]{{2}})(?:(?P=sign)(?P<s3>[0-9]{{2}})|(?!:[0-9]))|\.(?P<m4>[0-9]{{2}})\.(?P<s4>[0-9]{{2}}))"
     + _END,
     re.IGNORECASE,
 )
@@ -42,9 +44,9 @@ class TimeText:
 def read_time(text: str) -> TimeText | None:
     """Read the time at the beginning of a text, or None."""
     if found := _HALF_DAY.match(text):
-        hour, minute, second = int(found[1]), int(found[2] or 0), int(found[3] or 0)
+        hour, minute, second = int(found["hour"]), int(found["minute"] or 0), int(found["second"] or 0)
         if 1 <= hour <= 12 and minute < 60 and second < 60:
-            value = hour % 12 + 12 * (found[4] in "pP") + minute / 60 + second / 3600
+            value = hour % 12 + 12 * (found["half"] in "pP") + minute / 60 + second / 3600
             return TimeText(value, CLOCK, found[0], text[found.end() :])
     if found := _CLOCK.match(text):
         minute = int(found["m1"] or found["m2"] or found["m3"] or found["m4"] or found["m5"] or 0)

@@ -56,7 +56,7 @@ def times_in_names(folder: Path, files: Sequence[Path]) -> list[TimeText] | None
     columns = list(zip(*names, strict=True))
     unlike = [place for place in range(1, len(columns), 2) if not is_same(columns[place])]
     if not unlike:
-        for place in range(1, len(columns), 2):  # 1 AM and 1 PM
+        for place in range(len(columns) - 2, 0, -2):  # 1 AM and 1 PM
             found = _read(names, place)
             if found is not None and _are_sure(found) and len({text.value for text in found}) > 1:
                 return _with_shared_hour(folder, files, names, place, found)
@@ -150,6 +150,8 @@ def _refuse_pairs(folder: Path, files: Sequence[Path], names: Names, place: int,
     columns = list(zip(*rows, strict=True))
     first, second = columns[0], list(map(int, columns[1]))
     is_counted, rises = _counts_frames(first), all(a < b for a, b in pairwise(second))
+    differ = min(second) < max(second) or (is_counted and not all(map(is_same, columns[2:])))
+    may_be_hours = differ and max(second) <= HOURS_PER_DAY
     if all(text.kind == DECIMAL for text in found):
         are_frames = is_counted and _counts_frames(columns[1]) and all(len(digits) > 2 for digits in columns[1])
         are_minutes = all(len(digits) == 2 and digits < "60" for digits in columns[1]) and any(second)
@@ -159,7 +161,8 @@ def _refuse_pairs(folder: Path, files: Sequence[Path], names: Names, place: int,
     elif any(text.digits[-1] in "mM." for text in found):  # AM and PM
         is_other = is_counted and min(second) > 0 and max(second) <= 12
     else:
-        is_other = not _are_sure(found) and rises and second[-1] <= HOURS_PER_DAY and (is_counted or len(found) > 2)
+        is_frame = is_counted or (rises and len(found) > 2) or all(_FRAME.search(pieces[place - 1]) for pieces in names)
+        is_other = may_be_hours and is_frame and not _are_sure(found)
     if is_other:
         raise several_numbers(folder, files[0])
 
