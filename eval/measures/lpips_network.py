@@ -39,7 +39,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         state = read_tensors(path)
     except ValueError as error:
-        raise EvalError(f"{path}: not readable as weights: {type(error).__name__}: {error}") from error
+        raise EvalError(f"{path}: not readable as weights: {error}") from error
     if not isinstance(state, dict):
         raise EvalError(f"{path}: expected a state dict, found {type(state).__name__}")
     return state
