@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ def read_tensors(path: Path) -> Any:
             warnings.simplefilter("ignore")  # of torch's, about files that are refused below
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's reader raises what it likes on a damaged file
-        if isinstance(error, pickle.UnpicklingError):  # torch's own line is advice to switch the check off
-            raise ValueError("expected a file of tensors and numbers, found something else") from error
-        raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from error
+        if isinstance(error, OSError | RuntimeError):
+            raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from error
+        # an unpickler's own line is advice to switch the check off, "pop from empty list", or a number
+        raise ValueError("expected a file of tensors and numbers, found something else") from error
