@@ -119,6 +119,7 @@ class Lightmap:
         Raises:
             ArchiveError: a section or graph is missing, damaged or not usable.
         """
+        self._file.mask.check()
         self._file.outliers.read()
         self.decoder.prepare()
 

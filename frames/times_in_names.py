@@ -25,6 +25,8 @@ _HOUR_BEHIND = re.compile(r"[ _-]?(?:h|uhr|hs|std|o'?clock)(?![a-z])", re.IGNORE
 _HOUR_BEFORE = re.compile(r"(?<![a-z])(?:kl|klo|ore|um|las)[. _-]*$", re.IGNORECASE)
 """Around an hour and minutes with a point between them: 06.30 Uhr, kl. 06.30."""
 
+_OF_TEXTURES = re.compile("10[0-9][0-9]|2048|4096|8192")
+"""Numbers of tiles (UDIM) and sides."""
 _FRAME = re.compile(r"(?<![a-z])(?:f|frame|img|image|index|idx)[^0-9a-z]*$", re.IGNORECASE)
 
 Names = Sequence[Sequence[str]]
@@ -168,12 +170,13 @@ def _refuse_pairs(folder: Path, files: Sequence[Path], names: Names, place: int,
 
 
 def _without_shared_fraction(found: list[TimeText]) -> list[TimeText]:
-    """Without what all names have behind a point, where it is no part of an hour: 06.1001, 06.4k."""
+    """Without what all names have behind a point, where it is no part of an hour: 06.1001, 06.2048, 06.4k."""
     fractions = {text.digits.partition(".")[2] for text in found}
     if not all(text.kind == DECIMAL for text in found) or len(fractions) > 1:
         return found
     (fraction,) = fractions
-    if len(fraction) < 3 and not all(re.match("[a-z]", text.rest, re.IGNORECASE) for text in found):
+    has_letter = all(re.match("[a-z]", text.rest, re.IGNORECASE) for text in found)
+    if not (has_letter or _OF_TEXTURES.fullmatch(fraction)):
         return found
     wholes = [text.digits.partition(".")[0] for text in found]
     return [
@@ -199,6 +202,7 @@ def _with_shared_hour(
     whole = _read(names, place - 2)
     if whole is not None and len(_numbers(whole[0])) > 1:
         if is_hour or _are_no_hours(found):
+            _refuse_pairs(folder, files, names, place - 2, whole)
             return whole
     elif not is_hour:
         return found

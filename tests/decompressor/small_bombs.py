@@ -225,16 +225,19 @@ def _frame_of_tiny_products(n: int) -> np.ndarray:
     return _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants)
 
 
-def _frame_of_transposes(n: int, n_inputs: int) -> np.ndarray:
-    """The first latents, after so many transposes of the time, which so many inputs of one node are."""
+def _frame_of_one_node_of_many(n_inputs: int, n_transposes: int = 0) -> np.ndarray:
+    """The first latents, and a node of so many inputs: transposes of the time, or the time dequantized."""
     nodes = [helper.make_node("Unsqueeze", ["time_h", "zero"], ["t0"])]
-    nodes += [helper.make_node("Transpose", [f"t{i}"], [f"t{i + 1}"], perm=[1, 0]) for i in range(n)]
+    nodes += [helper.make_node("Transpose", [f"t{i}"], [f"t{i + 1}"], perm=[1, 0]) for i in range(n_transposes)]
+    inputs = [f"t{1 + i % n_transposes}" for i in range(n_inputs)] if n_transposes else ["d"] * n_inputs
     nodes += [
-        helper.make_node("Min", [f"t{1 + i % n}" for i in range(n_inputs)], ["m"]),
-        helper.make_node("Reshape", ["m", "one"], ["q"]), helper.make_node("Gather", ["z", "i"], ["f"]),
-        helper.make_node("Add", ["f", "q"], ["rgb"]),
+        helper.make_node("Cast", ["t0"], ["u"], to=TensorProto.UINT8),
+        helper.make_node("DequantizeLinear", ["u", "scale", "origin"], ["d"]),
+        helper.make_node("Min", inputs, ["m"]), helper.make_node("Reshape", ["m", "one"], ["q"]),
+        helper.make_node("Gather", ["z", "i"], ["f"]), helper.make_node("Add", ["f", "q"], ["rgb"]),
     ]  # fmt: skip
     constants = {"zero": np.array([0]), "one": np.array([1]), "i": np.zeros(3, np.int64)}
+    constants |= {"scale": np.array(1, np.float32), "origin": np.array(0, np.uint8)}
     return _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants)
 
 
@@ -400,8 +403,8 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
             f"siren of {products} tiny products",
             siren(8, 16, 3, hidden=1 << 13, frame=_frame_of_tiny_products(products)),
         )
-    for n, n_inputs in ((20, 20_000), (120, 8000), (400, 40_000)):
-        yield f"siren of {n} transposes and {n_inputs} inputs", siren(8, 16, 3, frame=_frame_of_transposes(n, n_inputs))
+    for many in ((20_000, 20), (8000, 120), (30_000, 400), (20_000, 0), (6000, 0)):
+        yield f"siren of one node of {many[0]}, {many[1]}", siren(8, 16, 3, frame=_frame_of_one_node_of_many(*many))
     yield "siren of many slow hours", siren(256, 16, 3, 2048, 14)
     yield "siren of many hours of a row", siren(1, 16, 3, 2048, width=65536)
     yield "siren of many slow texels", siren(1773, 16, 3, 1, 150, 16384)
