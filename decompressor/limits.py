@@ -11,6 +11,7 @@ KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 MOST_FACTOR = 1e9
+MOST_MEMORY = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Limits:
 
     def memory_for(self, file_bytes: int) -> int:
         """Largest estimate of working memory for a file of this size."""
-        return self.memory + self.memory_per_byte * file_bytes
+        return int(min(self.memory + self.memory_per_byte * file_bytes, MOST_MEMORY))  # callers may give floats
 
     def seconds_for(self, file_bytes: int) -> float:
         """Largest estimate of time for a file of this size."""

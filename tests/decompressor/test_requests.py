@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from todpack.decompressor import Archive, RequestError, open_archive
+from todpack.decompressor import Archive, Limits, RequestError, open_archive
 from todpack.decompressor.lightmap_file import GUTTERS
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -68,6 +68,14 @@ def test_what_is_prepared_goes_on_when_the_archive_is_closed(name: str, gutter: 
     with open_archive(GOLDEN / f"{name}.tod", provider="cpu", gutter=gutter) as archive:
         archive.prepare()
     np.testing.assert_array_equal(archive.decode(6.0), frame)
+
+
+@pytest.mark.parametrize("name", ["daybasis-ans-1.2", "gridmlp-1.1", "siren-latent-1.1"])
+@pytest.mark.parametrize("decoder", [None, "reference", "onnx"])
+def test_limits_may_be_floats(name: str, decoder: str | None) -> None:
+    for limits in (Limits(memory=4e9), Limits(memory_per_byte=200.5), Limits(memory=float("inf"))):  # type: ignore[arg-type]
+        with open_archive(GOLDEN / f"{name}.tod", provider="cpu", limits=limits, decoder=decoder) as archive:
+            assert archive.decode(6.0).any()
 
 
 def test_an_archive_that_another_thread_closes_while_it_is_read(micro_archive: Path) -> None:
