@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import DataError
-from .formats import kind_of, read_picture
+from .formats import KINDS, kind_of, read_picture
 from .listing import Listing
 from .npy import ArrayFile
 from .read_options import NO_MASK, ReadOptions
@@ -30,9 +30,11 @@ def find_mask(candidates: Iterable[Path], folder: Path) -> Path | None:
     """
     inside = sorted(candidates)
     try:
-        around = [path for path in sorted(folder.parent.iterdir()) if kind_of(path) is not None and path.is_file()]
+        paths = sorted(folder.parent.iterdir())
     except OSError:  # a folder that may be entered but not listed
-        around = []
+        suffixes = [suffix for kind in KINDS for suffix in kind.suffixes]
+        paths = [folder.parent / f"{stem}{suffix}" for stem in _USUAL_STEMS for suffix in suffixes]
+    around = [path for path in paths if kind_of(path) is not None and os.path.isfile(path)]
     usual = [
         [path for path in place if path.stem.lower() == stem and not path.name.startswith(".")]
         for place in (inside, around)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +201,17 @@ def test_two_masks_beside_the_frames_are_no_day(tmp_path: Path) -> None:
             Image.new("L", (8, 8), 255).save(place / name)
     assert read_day(tmp_path / "day", mask="none").n_frames == 3
     assert [entry.name for entry in open_dataset(tmp_path / "level").entries] == ["w", "x"]
+
+
+def test_a_mask_around_in_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that others may enter alone (mode 311); root may list it all the same."""
+    folder, listing = write_frames(tmp_path / "day"), Path.iterdir
+    Image.fromarray(codes_of(VALID)).save(tmp_path / "valid.png")
+
+    def refused(path: Path) -> Iterator[Path]:
+        if path == tmp_path:
+            raise PermissionError(13, "Permission denied")
+        return listing(path)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert np.array_equal(read_day(folder).valid, VALID)
