@@ -90,7 +90,8 @@ class Archive:
 
         def file_of(item: LightmapEntry) -> LightmapFile:
             sections = CountedSections(container, TimeAccount(container.counted_bytes, container.limits))
-            mask, outliers = Mask(sections, item), Outliers(sections, entry, item)
+            mask = Mask(sections, item, runtime.reading)
+            outliers = Outliers(sections, entry, item, runtime.reading)
             return LightmapFile(sections, entry, item, mask, outliers, runtime, options.gutter)
 
         self.lightmaps = tuple(Lightmap(family, file_of(item), model) for item, model in pairs)

@@ -101,8 +101,11 @@ class Lightmap:
             with self._lock.raw:
                 if self._decoder is None:
                     with self._file.time.unless_failed():
-                        self._decoder = self._family.open(self._file, self._model)
+                        self._decoder = self._file.runtime.opening.do(self._open)
         return self._decoder
+
+    def _open(self) -> Decoder:
+        return self._family.open(self._file, self._model)
 
     def start_graphs(self) -> None:
         """Have onnxruntime load what `decoder` has checked and may do without; errors as of `LightmapFile`."""

@@ -6,15 +6,17 @@ Masks of atlases are unions of near-rectangles, so what is stored are the distan
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from . import c_module
 from .counted_sections import CountedSections
 from .errors import InvalidMetadataError
-from .forks import Lock, importing
+from .forks import importing
 from .grid import ceil_div
 from .metadata import LightmapEntry
+from .turns import Turn
 
 ROWS, COLUMNS, PACKED, ADAPTIVE = range(4)
 SERIAL_TEXEL_S = 7e-7
@@ -133,10 +135,11 @@ class Mask:
     Args:
         sections: The archive's.
         lightmap: Which lightmap.
+        turn: Of all that read masks.
     """
 
-    def __init__(self, sections: CountedSections, lightmap: LightmapEntry) -> None:
-        self._sections, self._lightmap, self._lock = sections, lightmap, Lock()
+    def __init__(self, sections: CountedSections, lightmap: LightmapEntry, turn: Turn) -> None:
+        self._sections, self._lightmap, self._turn = sections, lightmap, turn
         self._packed: np.ndarray | None = None
 
     def cut(self, rows: slice, columns: slice) -> np.ndarray:
@@ -173,11 +176,14 @@ class Mask:
         if name is None:
             self._check_count(height * width)
             return None
-        with self._lock.raw:
-            if self._packed is None:
-                with self._sections.time.unless_failed():
-                    self._packed = self._decoded(name, height, width)
-            return self._packed
+        packed = self._packed
+        return self._turn.do(partial(self._read_once, name, height, width)) if packed is None else packed
+
+    def _read_once(self, name: str, height: int, width: int) -> np.ndarray:
+        if self._packed is None:
+            with self._sections.time.unless_failed():
+                self._packed = self._decoded(name, height, width)
+        return self._packed
 
     def _decoded(self, name: str, height: int, width: int) -> np.ndarray:
         data = self._sections.read_bytes(name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .counted_sections import CountedSections
-from .forks import Lock
 from .metadata import ArchiveEntry, LightmapEntry
 from .pixels import PixelFormat
+from .turns import Turn
 
 MAX_OUTLIERS = (1 << 16) - 1
 FIELDS = 6
@@ -23,10 +23,11 @@ class Outliers:
         sections: The archive's.
         archive: Its shared fields.
         lightmap: Which lightmap.
+        turn: Of all that read outliers.
     """
 
-    def __init__(self, sections: CountedSections, archive: ArchiveEntry, lightmap: LightmapEntry) -> None:
-        self._sections, self._archive, self._lightmap, self._lock = sections, archive, lightmap, Lock()
+    def __init__(self, sections: CountedSections, archive: ArchiveEntry, lightmap: LightmapEntry, turn: Turn) -> None:
+        self._sections, self._archive, self._lightmap, self._turn = sections, archive, lightmap, turn
         self._times = archive.hours.astype(np.float32)
         self._rows: np.ndarray | None = None
 
@@ -36,16 +37,18 @@ class Outliers:
         Raises:
             ArchiveError: the section is missing or damaged, or holds something else.
         """
-        with self._lock.raw:
-            if self._rows is None:
-                with self._sections.time.unless_failed():
-                    self._rows = self._read()
-            return self._rows
+        rows = self._rows
+        return self._turn.do(self._read_once) if rows is None else rows
 
     def leave_out(self) -> None:
         """Go on without them."""
-        with self._lock.raw:
-            self._rows = np.zeros((0, FIELDS), np.int32)
+        self._rows = np.zeros((0, FIELDS), np.int32)
+
+    def _read_once(self) -> np.ndarray:
+        if self._rows is None:
+            with self._sections.time.unless_failed():
+                self._rows = self._read()
+        return self._rows
 
     def _read(self) -> np.ndarray:
         name = self._lightmap.outliers

@@ -5,6 +5,7 @@ Files are mapped into memory one at a time; `ContestDataset.read` holds one ligh
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ FIRST_LAYOUT_HOURS = USUAL_HOURS[:6] + USUAL_HOURS[7:20] + USUAL_HOURS[21:]
 def is_contest(path: Path) -> bool:
     """Whether a folder looks like a contest dataset: it has config.json with a list of lightmaps."""
     try:
-        if not (path / CONFIG_NAME).is_file():  # a pipe would be waited for
+        if not os.path.isfile(path / CONFIG_NAME):  # a pipe would be waited for
             return False
         if (path / CONFIG_NAME).stat().st_size > MAX_BYTES:
             return True  # `read_config` says what is wrong with it
@@ -40,7 +41,7 @@ def is_contest(path: Path) -> bool:
 def _find(root: Path, name: str, folders: tuple[str, ...], where: str) -> Path:
     for folder in folders:
         path = root / folder / name
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     places = ", ".join(folder or "." for folder in folders)
     raise DataError(f"{root}: {where}: expected the file {name} in one of {places}, found none")
@@ -188,7 +189,7 @@ def open_contest(path: str | Path) -> ContestDataset:
         DataError: it is not a dataset, config.json is inconsistent, or a file is missing or of a wrong size.
     """
     folder = Path(path)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise DataError(f"{folder}: expected a dataset folder with {CONFIG_NAME}, found none")
     dataset = ContestDataset(folder, read_config(folder / CONFIG_NAME))
     for entry in dataset.entries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -170,7 +171,7 @@ def read_config(path: Path) -> tuple[ContestEntry, ...]:
     Raises:
         DataError: it is missing or not JSON, or a field is missing, of a wrong type or inconsistent.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"{path}: expected the dataset's config.json, found nothing there")
     if (size := path.stat().st_size) > MAX_BYTES:
         raise DataError(f"{path}: expected at most {MAX_BYTES} bytes, found {size}")

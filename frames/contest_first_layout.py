@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def find_first_layout(folder: Path, number: int, width: int, height: int, where:
 def _by_time(folder: Path, places: tuple[str, ...], pattern: str) -> tuple[str, Files]:
     """The level's name, and the names of the parts in order, by time; of the first place that has any."""
     for place in places:
-        if not (folder / place).is_dir():
+        if not os.path.isdir(folder / place):
             continue
         found = [match for path in (folder / place).iterdir() if (match := re.fullmatch(pattern, path.name))]
         if found:

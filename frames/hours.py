@@ -21,7 +21,7 @@ from .errors import DataError
 from .hours_file import MAX_BYTES, hours_of_lines
 from .other_numbers import lines_of_other_numbers, refuse_halves
 from .time_text import TimeText
-from .times_in_names import are_consecutive, are_whole, hours_of_wholes, times_in_names
+from .times_in_names import are_consecutive, are_whole, hours_of_wholes, stems_of, times_in_names
 
 USUAL_FRAMES = 24
 HOURS_NAMES = (NAME, TABLE)
@@ -87,16 +87,25 @@ def find_times(
         found = None if first_hour is not None else hours_of_wholes(texts)
         if found is None:
             lines += _lines_of_counters(folder, ordered, texts, first_hour)
-            return _counted(folder, ordered, first_hour, lines)
+            times = _counted(folder, ordered, first_hour, lines)
+            return times if times.warnings or not _have_others(ordered) else _with_span(folder, times)
     elif first_hour is not None:
         raise DataError(f"--first-hour: expected names that only count, found times in them: {ordered[0].name}")
     else:
         found = [text.value for text in texts]
     times = _in_order(ordered, found, folder, tuple(lines))
-    if np.allclose(times.hours, np.arange(len(files)) * HOURS_PER_DAY / len(files), atol=1e-6):
-        return times
+    is_even = np.allclose(times.hours, np.arange(len(files)) * HOURS_PER_DAY / len(files), atol=1e-6)
+    return times if is_even and not _have_others(ordered) else _with_span(folder, times)
+
+
+def _have_others(files: Sequence[Path]) -> bool:
+    """Whether names have more numbers than one, so that a line says what is read of them."""
+    return any(len(re.findall("[0-9]+", stem)) > 1 for stem in stems_of(files))
+
+
+def _with_span(folder: Path, times: Times) -> Times:
     ends = f"{times.files[0].name} to {times.files[-1].name}"
-    span = f"{len(files)} from {times.hours[0]:g} to {times.hours[-1]:g} h, {ends}"
+    span = f"{len(times.files)} from {times.hours[0]:g} to {times.hours[-1]:g} h, {ends}"
     return Times(times.files, times.hours, (f"{folder}: times are taken from the names: {span}", *times.warnings))
 
 
@@ -133,7 +142,7 @@ def _file_beside(folder: Path, names: Collection[str]) -> Path | None:
     places = [folder, folder.parent, *([folder.parent.parent] if folder.name == "png" else [])]
     for place in places:
         for path in _lists_in(place):
-            if path.is_file():
+            if os.path.isfile(path):
                 decoded = listed(place) if path.name == NAME else {}
                 if decoded and place == folder and not decoded.keys().isdisjoint(names):
                     _refuse_others_than(decoded, names, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,7 +88,7 @@ class FolderLevel:
 
 def is_level(path: Path) -> bool:
     """Whether a folder holds no day itself, but folders that have frames."""
-    return path.is_dir() and count_frames(path) < 2 and bool(folders_of_frames(path))
+    return os.path.isdir(path) and count_frames(path) < 2 and bool(folders_of_frames(path))
 
 
 def open_level(path: Path, options: ReadOptions) -> FolderLevel:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +89,7 @@ def _find(path: Path, mask: Path | None) -> tuple[Path, list[Path], list[Path]]:
     Where everything is called a mask, and no frames are in folders within, nothing is.
     """
     frames, masks = _split(path, mask)
-    if not frames and (path / "png").is_dir():
+    if not frames and os.path.isdir(path / "png"):
         inner, beside = _split(path / "png", mask)
         if inner:
             return path / "png", inner, beside or masks
@@ -101,22 +103,40 @@ def _find(path: Path, mask: Path | None) -> tuple[Path, list[Path], list[Path]]:
 def _folders_in(path: Path) -> list[Path]:
     """Folders in a folder by name, none where it cannot be listed; what begins with a dot is of the system."""
     try:
-        return [inside for inside in sorted(path.iterdir()) if inside.is_dir() and inside.name[0] != "."]
+        return [inside for inside in sorted(path.iterdir()) if os.path.isdir(inside) and inside.name[0] != "."]
     except OSError:
         return []
 
 
 def count_frames(folder: Path) -> int:
     """How many frames of any kind a folder has, in it or in png/."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return 0
-    in_png = len(_split(folder / "png", None)[0]) if (folder / "png").is_dir() else 0
+    in_png = len(_split(folder / "png", None)[0]) if os.path.isdir(folder / "png") else 0
     return max(len(_find(folder, None)[1]), in_png)
 
 
 def folders_of_frames(path: Path) -> list[Path]:
-    """The folders in a folder that have frames and are not called masks, by name; none where it cannot be listed."""
+    """The folders in a folder that have frames and are not called masks, by name; none where it cannot be listed.
+
+    Raises:
+        DataError: one of them cannot be listed.
+    """
     return [inside for inside in _folders_in(path) if not _holds_masks(inside.name) and count_frames(inside)]
+
+
+def _beside(path: Path) -> list[str]:
+    """Names of the folders with frames in a folder of frames; one that cannot be looked into may be anything."""
+    names = []
+    for inside in _folders_in(path):
+        with contextlib.suppress(DataError):
+            if not _holds_masks(inside.name) and count_frames(inside):
+                names.append(inside.name)
+    return names
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join([*names[:5], *(["..."] if len(names) > 5 else [])])
 
 
 def list_frames(path: Path, mask: Path | None = None) -> Listing:
@@ -129,14 +149,14 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
     Raises:
         DataError: no such folder, or it holds no frames, or only one.
     """
-    if not path.is_dir():
-        found = "a file" if path.exists() else "nothing there"
+    if not os.path.isdir(path):
+        found = "a file" if os.path.exists(path) else "nothing there"
         raise DataError(f"{path}: expected a folder of frames, found {found}")
     lines = list[str]()
     folder, frames, masks = _find(path, mask)
     if folder != path:
-        beside = [one.name for one in folders_of_frames(path) if one.name != "png"]
-        lines += [f"{path}: png/ is the day; {', '.join(beside[:5])} beside it left out"] if beside else []
+        beside = [name for name in _beside(path) if name != "png"]
+        lines += [f"{path}: png/ is the day; {_some(beside)} beside it left out"] if beside else []
     if not frames:
         names = ", ".join(kind.name for kind in KINDS)
         only = f"only what is called a mask, such as {masks[0].name}" if masks else f"none in it ({names})"
@@ -150,17 +170,17 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
     if len(files) > MAX_HOURS:
         raise DataError(f"{folder}: expected a day of at most {MAX_HOURS} frames, found {len(files)}")
     for file in files:
-        if not file.is_file():
-            found = "a folder" if file.is_dir() else "a device" if file.exists() else "a link to nothing"
+        if not os.path.isfile(file):
+            found = "a folder" if os.path.isdir(file) else "a device" if os.path.exists(file) else "a link to nothing"
             raise DataError(f"{file}: expected a {kind.name} frame, found {found}")
     others = [f"{len(found)} {name}" for name, found in counts.items() if found and name != kind.name]
     if others:
         lines.append(f"{folder}: the {len(files)} {kind.name} files are the day; {' and '.join(others)} are left out")
-    left_out = [one.name for one in folders_of_frames(path)] if folder == path else []
+    left_out = _beside(path) if folder == path else []
     if left_out:
-        names = ", ".join([*left_out[:5], *(["..."] if len(left_out) > 5 else [])])
         lines.append(
-            f"{folder}: the {len(files)} files in it are the day; folders with frames beside them are left out: {names}"
+            f"{folder}: the {len(files)} files in it are the day; folders with frames beside them are left out: "
+            f"{_some(left_out)}"
         )
     ours = [file for file in files if is_earlier_output(file)]
     if 0 < len(ours) < len(files):

@@ -21,7 +21,7 @@ _PLAIN = re.compile(r"[a-z]?|(?:[^0-9a-z]|h(?:(?:ou)?rs?)?|uhr|m(?:in(?:ute)?s?)
 _MINUTES = re.compile("m(?![a-z])|min|['’′分분]", re.IGNORECASE)
 _UNIT = re.compile("-?bits?|[kx]|px|spp", re.IGNORECASE)
 """Behind a number that is no minute: 16bit, 2k."""
-_AFTERNOON = re.compile("(?<![a-z])p(?![a-z]|[0-9](?![0-9]))", re.IGNORECASE)
+_AFTERNOON = re.compile("(?<![a-z])(?<![0-9]{3})p(?![a-z]|[0-9](?![0-9]))", re.IGNORECASE)
 _LETTER = re.compile("(?<![a-z])[ap](?![a-z])", re.IGNORECASE)
 _PART_OF_DAY = re.compile(
     "(?<![a-z])(morning|afternoon|evening|night|dusk|sunset|vorm|nachm|abends|nachts|matin|soir|tarde|noche|sera)|[晚夜夕]",
@@ -43,7 +43,9 @@ def refuse_halves(folder: Path, files: Sequence[Path], named: Sequence[TimeText]
     are_halves = len(set(found)) > 1 or letters == {"a", "p"} or are_glued
     if named is not None and _may_be_of_half_a_day(named):  # 3p, which nobody writes for three in the morning
         afternoon = all(_AFTERNOON.search(text.rest) for text in named)
-        parts = min(text.value for text in named) > 0 and any(_PART_OF_DAY.search(apart(stem)) for stem in stems)
+        counts = are_whole(named) and hours_of_wholes(named) is None  # 1_morning, 2_noon
+        counts = counts or min(text.value for text in named) == 0
+        parts = not counts and any(_PART_OF_DAY.search(apart(stem)) for stem in stems)
         are_halves = are_halves or bool(found[0]) or afternoon or parts
     if are_halves:
         raise DataError(
@@ -79,7 +81,9 @@ def lines_of_other_numbers(folder: Path, files: Sequence[Path], texts: Sequence[
     lacks_minutes = are_short and all(re.fullmatch("[0-9]+[^0-9]*", text.digits) for text in texts)
     hours = [_Beside(before[-2], before[-1])] if len(before) > 1 and are_short else []
     minutes = [_Beside(behind[1], behind[0], behind[2])] if len(behind) > 1 and lacks_minutes else []
-    parts = [one.numbers for one in hours + minutes if one.is_joined and lacks_minutes]
+    halves_of_day = {text.digits[-2:].lower() for text in texts}
+    has_hour = all("h" in text.digits.lower() for text in texts) or halves_of_day == {"am", "pm"}
+    parts = [one.numbers for one in ([] if has_hour else hours) + minutes if one.is_joined and lacks_minutes]
     for columns in (before, behind):
         for place in range(1, len(columns), 2):
             column = columns[place]
@@ -89,7 +93,6 @@ def lines_of_other_numbers(folder: Path, files: Sequence[Path], texts: Sequence[
                 if place + 2 < len(columns) and all(len(digits) <= 2 for digits in column):  # it may be the hour, too
                     minutes.append(_Beside(columns[place + 2], columns[place + 1], columns[place + 3]))
     lines = []
-    has_hour = all(re.search("[hap]", text.digits, re.IGNORECASE) for text in texts)
     is_count = are_whole(texts) and are_consecutive(texts)
     if any(hour.may_be(HOURS_PER_DAY) for hour in hours) and not (has_hour or is_count):
         lines.append(
@@ -97,7 +100,7 @@ def lines_of_other_numbers(folder: Path, files: Sequence[Path], texts: Sequence[
             "other times, such as of frames within one hour)"
         )
     for minute in minutes:
-        if minute.may_be(59) and int(minute.numbers[0]) > 0:
+        if (minute.may_be(59) or minute.may_be_fraction) and int(minute.numbers[0]) > 0:
             lines.append(
                 f"{folder}: {minute.between[0] + minute.numbers[0]!r} behind the numbers of all names is left out; "
                 "minutes are read from names such as 13h05 or 13-05 (--first-hour: the time of the first frame)"
@@ -131,6 +134,12 @@ class _Beside:
         """They may be hours or minutes of the times, by what stands around them."""
         are_plain = any(map(_PLAIN.fullmatch, self.between)) or any(map(_MINUTES.match, self.behind))
         return are_plain and all(len(digits) <= 2 for digits in self.numbers)
+
+    @property
+    def may_be_fraction(self) -> bool:
+        """They are the same, and may be what is left of an hour: 06_75, 06,500."""
+        is_short = all(1 < len(digits) <= 3 for digits in self.numbers) and not any(map(_UNIT.match, self.behind))
+        return is_short and is_same(self.numbers) and any(map(_PLAIN.fullmatch, self.between))
 
     def may_be(self, most: float) -> bool:
         """They are the same hour, or minute, in all names, for all that one can tell."""

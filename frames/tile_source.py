@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -51,7 +52,7 @@ class TileSource(Protocol):
 
 def is_frame_arrays(path: Path) -> bool:
     """Whether the frames of a folder are arrays (.npy), which are read by rectangles."""
-    return path.is_dir() and count_frames(path) > 1 and list_frames(path).kind.name == "NPY"
+    return os.path.isdir(path) and count_frames(path) > 1 and list_frames(path).kind.name == "NPY"
 
 
 class FrameArrays:

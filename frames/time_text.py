@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 CLOCK, DECIMAL, WHOLE = "clock", "decimal", "whole"
-_END = r"(?![0-9a-z])"
+_END = r"(?:(?![0-9a-z])|(?=(?:z|utc)(?![0-9a-z])))"
 _HALF_DAY = re.compile(
-    r"(?P<hour>[0-9]{1,2})(?:(?P<sign>[-.:h_])(?P<minute>[0-9]{2})(?:(?P=sign)(?P<second>[0-9]{2}))?)?"
+    r"(?P<hour>[0-9]{1,2})(?:(?P<sign>[-.:h_]?)(?P<minute>[0-9]{2})(?:(?P=sign)(?P<second>[0-9]{2}))?)?"
     r"[ \u00a0\u202f_-]?(?P<half>[ap])(?:m|\.m\.)" + _END,
     re.IGNORECASE,
 )
@@ -21,7 +21,7 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _WORD_BEGINS = re.compile("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_NUMBER = re.compile(r"([0-9]{1,2}\.[0-9]+)(?![0-9])|([0-9]+)")
+_NUMBER = re.compile(r"(0?[0-9]{1,2}\.[0-9]+)(?![0-9])|([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def read_time(text: str) -> TimeText | None:
     """Read the time at the beginning of a text, or None."""
     if found := _HALF_DAY.match(text):
         hour, minute, second = int(found["hour"]), int(found["minute"] or 0), int(found["second"] or 0)
-        if 1 <= hour <= 12 and minute < 60 and second < 60:
+        if (1 <= hour <= 12 or (hour == 0 and found["half"] in "aA")) and minute < 60 and second < 60:
             value = hour % 12 + 12 * (found["half"] in "pP") + minute / 60 + second / 3600
             return TimeText(value, CLOCK, found[0], text[found.end() :])
     if found := _CLOCK.match(text):

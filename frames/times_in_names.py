@@ -15,18 +15,23 @@ _DATE = re.compile(
     r"(?<![0-9])(?:19[0-9]{2}|20[0-3][0-9])([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12][0-9]|3[01])(?![0-9])"
 )
 _HOUR_IN_FRONT = re.compile(
-    r"[:\uff1a\ua789\u2236]|[^0-9a-z]*(?:h(?:(?:ou)?rs?)?|uhr|std|o'?clock|heures?|[点點時时시])[^0-9a-z]*",
+    r"[:\uff1a\ua789\u2236]| ?(?:h(?:(?:ou)?rs?)?|uhr|std|o'?clock|heures?|[点點時时시])[^0-9a-z]*",
     re.IGNORECASE,
 )
 """What stands between the hour that all names share and minutes that differ, and nothing else."""
 _SURE = re.compile("[^-.0-9]")
 """In a clock time, which is nothing else then: 6h30, 6:30, 6am."""
-_HOUR_BEHIND = re.compile(r"[ _-]?(?:h|uhr|hs|std|o'?clock)(?![a-z])", re.IGNORECASE)
-_HOUR_BEFORE = re.compile(r"(?<![a-z])(?:kl|klo|ore|um|las)[. _-]*$", re.IGNORECASE)
+_HOUR_BEHIND = re.compile(
+    r"[ _-]?(?:hs?|hrs?|hours?|uhr|std|heures?|uur|u|o'?clock|hod|godz|m|min|z|utc|cet|[点點時时시])(?![a-z])",
+    re.IGNORECASE,
+)
+_HOUR_BEFORE = re.compile(r"(?<![a-z])(?:kl|klo|klockan|ore|um|las|alle|jam|pukul|godz|t)[. _-]*$", re.IGNORECASE)
 """Around an hour and minutes with a point between them: 06.30 Uhr, kl. 06.30."""
 
-_OF_TEXTURES = re.compile("10[0-9][0-9]|2048|4096|8192")
+_OF_TEXTURES = re.compile("10[0-9][0-9]|256|512|2048|4096|8192")
 """Numbers of tiles (UDIM) and sides."""
+_UNIT = re.compile("(?:-?bits?|[kxf]|px|spp)(?![a-z])", re.IGNORECASE)
+"""Behind a number that is no part of a time."""
 _FRAME = re.compile(r"(?<![a-z])(?:f|frame|img|image|index|idx)[^0-9a-z]*$", re.IGNORECASE)
 
 Names = Sequence[Sequence[str]]
@@ -68,12 +73,13 @@ def times_in_names(folder: Path, files: Sequence[Path]) -> list[TimeText] | None
     if not _places(found, times[0]).issuperset(times):
         return _of_several(folder, files, names, times)
     _refuse_pairs(folder, files, names, times[0], found)
+    _refuse_keys(folder, files, found)
     return _with_shared_hour(folder, files, names, times[0], _without_shared_fraction(found))
 
 
 def _without_frame_numbers(names: Names, unlike: list[int]) -> list[int]:
     """Without the numbers that are said to be those of the frames, where they count them in the order of the times."""
-    frames = [place for place in unlike if all(_FRAME.search(pieces[place - 1]) for pieces in names)]
+    frames = [place for place in unlike if all(_is_of_frame(pieces, place) for pieces in names)]
     others = [place for place in unlike if place not in frames]
     if not frames or not others:
         return unlike
@@ -84,6 +90,12 @@ def _without_frame_numbers(names: Names, unlike: list[int]) -> list[int]:
         if not _counts_frames(column) or in_order != sorted(times):
             return unlike
     return others
+
+
+def _is_of_frame(pieces: Sequence[str], place: int) -> bool:
+    """Whether a number is said to be that of a frame, or is as wide as only these are: 0012."""
+    is_wide = len(pieces[place]) > 3 and pieces[place].startswith("00")
+    return is_wide or _FRAME.search(pieces[place - 1]) is not None
 
 
 def _of_unlike_names(folder: Path, files: Sequence[Path], stems: Sequence[str]) -> list[TimeText]:
@@ -110,7 +122,15 @@ def _of_several(folder: Path, files: Sequence[Path], names: Names, unlike: Seque
     orders = [sorted(range(len(names)), key=list(map(int, column)).__getitem__) for column in columns]
     if clocks or orders.count(orders[0]) < len(orders) or not all(map(_counts_frames, columns)):
         raise several_numbers(folder, files[0])
-    return _wholes(names, min(unlike, key=lambda place: min(int(pieces[place]) for pieces in names)))
+    shortest = min(len(digits) for column in columns for digits in column)
+    short = {
+        min(map(int, column)): place
+        for place, column in zip(unlike, columns, strict=True)
+        if min(map(len, column)) == shortest
+    }
+    if len(short) > 1:  # 00_tod_01: one of them is an hour off
+        raise several_numbers(folder, files[0])
+    return _wholes(names, *short.values())
 
 
 def _wholes(names: Names, place: int) -> list[TimeText]:
@@ -169,14 +189,26 @@ def _refuse_pairs(folder: Path, files: Sequence[Path], names: Names, place: int,
         raise several_numbers(folder, files[0])
 
 
+def _refuse_keys(folder: Path, files: Sequence[Path], found: Sequence[TimeText]) -> None:
+    """Refuse numbers that may be hours and minutes or hours times 100: 600, 630; 0600, 0650."""
+    if not are_whole(found) or are_consecutive(found) or hours_of_wholes(found) is None:
+        return
+    behind = {int(text.value) % 100 for text in found} - {0}
+    are_clocks = all(len(text.digits) == 4 for text in found)
+    if max(_values(found)) > HOURS_PER_DAY and behind and behind <= ({50} if are_clocks else {15, 30, 45}):
+        raise DataError(
+            f"{folder}: expected hours and minutes such as 0630 or hours times 100 such as 650, found what may be "
+            f"either, such as in {files[0].name}; --hours or a file hours.txt says the times"
+        )
+
+
 def _without_shared_fraction(found: list[TimeText]) -> list[TimeText]:
     """Without what all names have behind a point, where it is no part of an hour: 06.1001, 06.2048, 06.4k."""
     fractions = {text.digits.partition(".")[2] for text in found}
     if not all(text.kind == DECIMAL for text in found) or len(fractions) > 1:
         return found
     (fraction,) = fractions
-    has_letter = all(re.match("[a-z]", text.rest, re.IGNORECASE) for text in found)
-    if not (has_letter or _OF_TEXTURES.fullmatch(fraction)):
+    if not (_OF_TEXTURES.fullmatch(fraction) or all(_UNIT.match(text.rest) for text in found)):
         return found
     wholes = [text.digits.partition(".")[0] for text in found]
     return [
@@ -193,7 +225,7 @@ def _with_shared_hour(
     Raises:
         DataError: it may be their hour, or something else.
     """
-    if place < 3 or len(names[0][place - 2]) > 2:
+    if place < 3 or len(names[0][place - 2]) > 2 or not is_same([pieces[place - 2] for pieces in names]):
         return found
     joints = {pieces[place - 1] for pieces in names}
     is_hour = all(map(_HOUR_IN_FRONT.fullmatch, joints))

@@ -11,7 +11,7 @@ from .entry import tile_bytes
 from .gutter import dilate
 from .stored import Stored
 from .transform.pyramid import build_pyramid
-from .transform.reconstruct import Grids, pool_for, reconstruct_maps
+from .transform.reconstruct import Grids, reconstruct_maps
 from .transform.rotations import MAX_ENTRY as MAX_ROTATION
 from .transform.rotations import Regions, rotations_of_codes
 
@@ -33,6 +33,8 @@ def read_rotations(stored: Stored) -> np.ndarray:
 
 def decode_maps(stored: Stored, place: Place, rotations: np.ndarray) -> np.ndarray:
     """(K, h, w) float32 maps of a tile on their grids, not writable.
+
+    One thread does it: each that helped would keep in its heap what it took.
 
     Args:
         stored: Sections of the lightmap.
@@ -57,7 +59,6 @@ def decode_maps(stored: Stored, place: Place, rotations: np.ndarray) -> np.ndarr
             centroids=entry.centroids,
             smoothing=entry.smoothing,
             grids=Grids(entry.map_exponents, entry.precision),
-            pool=pool_for(entry.n_components * valid.size, file.runtime.pool),
         )
     if file.gutter == "dilate":
         dilate(maps, valid)

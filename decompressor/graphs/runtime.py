@@ -15,7 +15,7 @@ from ..forks import Lock, resets
 from ..memory import MemoryAccount
 from ..pool import Pool
 from ..tile_cache import TileCache
-from ..turns import Turns
+from ..turns import Turn, Turns
 from .heap import HEAP
 from .session import check_model, choose_provider, run_session, start_session
 from .shapes import GraphCost, GraphInputs, as_shape
@@ -105,6 +105,8 @@ class Runtime:
         tiles: Decoded tiles of all its lightmaps.
         turns: At decoding a tile: as many are, whoever asks for them, as there is memory for; who needs all that is
             left does it alone.
+        reading: At masks and outliers, one after the other: each takes many times what it keeps.
+        opening: At what comes before the tiles of a lightmap.
     """
 
     provider: str
@@ -115,6 +117,8 @@ class Runtime:
     tiles: TileCache[Any] = field(default_factory=lambda: TileCache(lambda: 0))
     _sessions: dict[Hashable, Session] = field(default_factory=dict)
     turns: Turns = field(init=False)
+    reading: Turn = field(default_factory=Turn)
+    opening: Turn = field(default_factory=Turn)
     _slots: Slots = field(init=False)
     _lock: Lock = field(default_factory=Lock)
 
@@ -129,7 +133,7 @@ class Runtime:
 
     def close(self) -> None:
         """Let threads go; work that comes later makes new ones."""
-        for one in (self.pool, self.turns, self._slots):
+        for one in (self.pool, self.turns, self.reading, self.opening, self._slots):
             one.close()
 
     def load(self, sections: CountedSections, section: str, inputs: GraphInputs, *, every_frame: bool = False) -> Graph:

@@ -21,6 +21,7 @@ from todpack.decompressor.mask import Mask
 from todpack.decompressor.metadata import read_archive_entry
 from todpack.decompressor.outliers import Outliers
 from todpack.decompressor.time_account import TimeAccount
+from todpack.decompressor.turns import Turn
 from todpack.packer.errors import PackError
 
 from ..plain_bits.golomb import MAX_BITS
@@ -73,7 +74,7 @@ def plain_bits_of(opened: Archive, index: int) -> bytes:
         raise PackError(f"{where}: expected times in hundredths of an hour and sides under 65536, found others")
     entry = read_entry(lightmap, len(archive.hours))
     sections = CountedSections(container, TimeAccount(container.counted_bytes, container.limits))
-    valid = Mask(sections, lightmap).valid
+    valid = Mask(sections, lightmap, Turn()).valid
     writer = BitWriter()
     writer.integers(keys, HOUR_BITS)
     writer.integers(entry.exponents + EXPONENT_BIAS, EXPONENT_BITS)
@@ -84,7 +85,7 @@ def plain_bits_of(opened: Archive, index: int) -> bytes:
     if entry.n_classes > 1:
         _write_rows(writer, unzigzag(container.read_array(f"{lightmap.index}/turns").astype(np.int64)))
     _write_tiles(writer, container, lightmap.index, entry, valid)
-    outliers = Outliers(sections, archive, lightmap).read()
+    outliers = Outliers(sections, archive, lightmap, Turn()).read()
     if len(outliers):
         _write_outliers(writer, outliers)
     one, more = (round(CENTROID_SCALE * point) for point in entry.centroids)

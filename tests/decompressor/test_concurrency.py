@@ -6,16 +6,19 @@ import hashlib
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY, make_day
 from tests.golden.test_golden import FOLDER
-from todpack.decompressor import Archive, Limits, open_archive
+from todpack.decompressor import Archive, Limits, mask, open_archive
 from todpack.decompressor.daybasis.decoder import DayBasisDecoder, TileMaps
 from todpack.decompressor.grid import Place
 from todpack.frames import Day
@@ -141,3 +144,29 @@ def test_four_processes(tiled_archive: Path, name: str) -> None:
     found = {process.communicate()[0].strip() for process in started}
     assert all(process.returncode == 0 for process in started)
     assert found == {digest(path)}
+
+
+@pytest.mark.parametrize("what", ["the masks", "what comes before the tiles"])
+def test_lightmaps_are_opened_one_after_the_other(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes many times what it keeps; memory is counted for one."""
+    inside, most = Counter[str](), Counter[str]()
+
+    def watched(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            inside[name] += 1
+            most[name] = max(most[name], inside[name])
+            time.sleep(0.02)
+            inside[name] -= 1
+            return work(*args)
+
+        return run
+
+    monkeypatch.setattr(mask, "decode_mask", watched("the masks", mask.decode_mask))
+    with open_archive(FOLDER / "daybasis-level-1.1.tod", threads=8, provider="cpu") as archive:
+        assert len(archive.lightmaps) > 1
+        for lightmap in archive.lightmaps:
+            monkeypatch.setattr(lightmap, "_open", watched("what comes before the tiles", lightmap._open))
+        with ThreadPoolExecutor(8) as callers:
+            works = [lightmap.prepare for lightmap in archive.lightmaps] * 4
+            assert list(callers.map(lambda work: work(), works)) == [None] * len(works)
+    assert most[what] == 1

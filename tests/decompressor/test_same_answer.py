@@ -58,7 +58,6 @@ def everything(path: Path, threads: int | None, provider: str = "cpu") -> list[n
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_threads_and_repeats_are_identical(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in (  # else maps so small take one thread
-        "transform.reconstruct.SAMPLES_PER_THREAD",
         "native_decoder.SAMPLES_PER_THREAD",
         "native_decoder.FRAME_SAMPLES_PER_THREAD",
     ):

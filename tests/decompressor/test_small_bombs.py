@@ -7,6 +7,7 @@ Opening a file of n bytes, `verify`, and a frame of 256 x 256 texels take at mos
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,22 @@ def test_threads_of_the_caller_share_the_memory(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "tests.decompressor.callers", str(WARM), str(path), "8", "1"]
     found = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert float(found.stdout) < 1.2
+
+
+@linux
+@pytest.mark.parametrize("threads", ["1", "8"])
+def test_threads_share_the_memory_of_numpy(tmp_path: Path, threads: str) -> None:
+    """One thread decodes a tile by NumPy: the heap of each that helped kept what it took."""
+    path = tmp_path / "a.tod"
+    metadata, stored = take_apart(standard(512, 20, 1, value=9, tile=512))
+    padding = {"name": "padding", "codec": "raw", "decoded_bytes": 150_000, "dtype": "u1", "shape": [150_000]}
+    path.write_bytes(
+        put_together({**metadata, "sections": [*metadata["sections"], padding]}, [*stored, bytes(150_000)])
+    )
+    words = [sys.executable, "-m", "tests.decompressor.callers", str(WARM), str(path), "1", threads]
+    environment = {**os.environ, "TODPACK_DECODER": "reference"}
+    found = subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
+    assert 0.5 < float(found.stdout) < 1.1
 
 
 def test_streams_under_zstd_count(tmp_path: Path) -> None:

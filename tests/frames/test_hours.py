@@ -132,7 +132,7 @@ def test_bad_files_of_hours(tmp_path: Path, content: str, message: str) -> None:
         find_times(tmp_path, [tmp_path / name for name in ("a.png", "b.png", "c.png")])
 
 
-@pytest.mark.parametrize("text", ["", "x", "5.9x", "13pm", "0am", "5:75", "25:00", "5-9", "5:30:61"])
+@pytest.mark.parametrize("text", ["", "x", "5.9x", "13pm", "0pm", "5:75", "25:00", "5-9", "5:30:61"])
 def test_what_is_no_time(text: str) -> None:
     assert parse_hour(text) is None
 

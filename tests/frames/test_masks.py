@@ -215,3 +215,22 @@ def test_a_mask_around_in_a_folder_that_cannot_be_listed(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(Path, "iterdir", refused)
     assert np.array_equal(read_day(folder).valid, VALID)
+
+
+def test_folders_beside_the_frames_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as lost+found: nothing of a day; in a level one may be a lightmap."""
+    listing = Path.iterdir
+    write_frames(tmp_path / "level" / "a")
+    write_frames(tmp_path / "day")
+    for folder in (tmp_path / "day", tmp_path / "level"):
+        (folder / "lost+found").mkdir()
+
+    def refused(path: Path) -> Iterator[Path]:
+        if path.name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return listing(path)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert read_day(tmp_path / "day").n_frames == len(CODES)
+    with pytest.raises(DataError, match=r"lost\+found: cannot be listed: Permission denied"):
+        open_dataset(tmp_path / "level")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -59,6 +60,14 @@ OURS = [f"tod_{int(hour):02d}.png" if hour == int(hour) else f"tod_{hour:05.2f}.
         (["LM1_06am_f00.png", "LM1_12pm_f01.png", "LM1_06pm_f02.png"], [6, 12, 18]),
         (["Shot at 6.00.00\u202fAM.png", "Shot at 3.30.00\u202fPM.png"], [6, 15.5]),
         ([f"tod_06h_{minute:02d}m.png" for minute in range(24)], [6 + minute / 60 for minute in range(24)]),
+        (["00_AM.png", "06_AM.png", "03_PM.png"], [0, 6, 15]),
+        (["tod_0630AM.png", "tod_1200PM.png", "tod_0145PM.png"], [6.5, 12, 13.75]),
+        (["06h30utc.png", "07h45utc.png"], [6.5, 7.75]),
+        (["2026-06-21T06.30.00Z.png", "2026-06-21T07.15.00Z.png"], [6.5, 7.25]),
+        ([f"tod_{hour:02d}.75h.png" for hour in range(24)], [hour + 0.75 for hour in range(24)]),
+        ([f"tod_{hour + 0.5:06.2f}.png" for hour in range(24)], [hour + 0.5 for hour in range(24)]),
+        (["01_06h.png", "02_09h.png", "03_12h.png"], [6, 9, 12]),
+        ([f"tod_{hour:02d}_{hour - 6:04d}.png" for hour in range(6, 19)], list(range(6, 19))),
         (["1-05:00.png", "2-05:30.png", "3-06:15.png"], [5, 5.5, 6.25]),
         (["LM_2_06am.png", "LM_2_06pm.png"], [6, 18]),
         ([f"tod_{hour:02d}.500.png" for hour in range(24)], [hour + 0.5 for hour in range(24)]),
@@ -111,7 +120,12 @@ def test_a_name_with_more_numbers(names: list[str], odd: str) -> None:
         ["06h_00.png", "08h_15.png", "12h_30.png"],
         ["6am_30.png", "7am_15.png", "8am_00.png"],
         ["H06M15S00.png", "H07M40S00.png", "H09M15S00.png"],
-        ["06h30utc.png", "07h45utc.png", "08h10utc.png"],
+        ["06h30hdr.png", "07h45hdr.png", "08h10hdr.png"],
+        ["tod_00_30half.png", "tod_01_15half.png", "tod_02_00half.png"],
+        ["f00-06.png", "f01-12.png", "f02-03.png"],
+        ["06.30hrs.png", "07.15hrs.png", "08.00hrs.png"],
+        ["T06.30.png", "T07.15.png", "T08.00.png"],
+        [f"{n:02d}_tod_{n + 1:02d}.png" for n in range(3)],
         ["06_30v2.png", "07_45v2.png", "08_45v2.png"],
         ["06_00.png", "07_10.png", "08_20.png"],
         ["06_exp1.png", "12_exp2.png", "18_exp1.png"],
@@ -120,7 +134,6 @@ def test_a_name_with_more_numbers(names: list[str], odd: str) -> None:
         ["00_Lightmap-1-06.png", "01_Lightmap-1-12.png", "02_Lightmap-1-18.png"],
         ["01-06.png", "02-09.png", "03-12.png"],
         ["01-18-00.png", "02-18-15.png", "03-18-30.png"],
-        ["f00-06.png", "f01-12.png", "f02-03.png"],
         ["tod_00-03.png", "tod_03-06.png", "tod_06-09.png"],
         ["tod_00.001.png", "tod_01.002.png", "tod_02.003.png"],
         ["06.30 Uhr.png", "07.15 Uhr.png", "08.00 Uhr.png"],
@@ -174,7 +187,7 @@ def test_no_minutes_are_dropped_without_a_word(hours: str, minutes: str) -> None
     assert n_read > 0 or hours not in ("{:02}", "{:02}h") or minutes not in ("{:02}", "{:02}m")
 
 
-@pytest.mark.parametrize("rest", ["_30", "m30", "p5", " 30", ",5", "_M30", "uhr30", "点30"])
+@pytest.mark.parametrize("rest", ["_75", "_500", "_30", "m30", "p5", " 30", ",5", "_M30", "uhr30", "点30"])
 @pytest.mark.parametrize("n", [24, 8])
 @pytest.mark.parametrize("frame", ["", "f{:02d}_"])
 def test_what_may_be_minutes_of_all_frames(rest: str, n: int, frame: str) -> None:
@@ -182,6 +195,14 @@ def test_what_may_be_minutes_of_all_frames(rest: str, n: int, frame: str) -> Non
     (line,) = [line for line in times_of(names)[2] if "is left out" in line]
     assert f"{rest!r} behind the numbers of all names is left out; minutes are read from names such as 13h05" in line
     assert not any("left out" in line for line in times_of([name.replace(rest, "_final") for name in names])[2])
+
+
+@pytest.mark.parametrize("names", [["600.png", "630.png", "1200.png"], ["lm_0000.png", "lm_0050.png", "lm_0100.png"]])
+def test_keys_that_may_be_clock_times(names: list[str]) -> None:
+    with pytest.raises(
+        DataError, match="expected hours and minutes such as 0630 or hours times 100 such as 650, found"
+    ):
+        times_of(names)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +267,6 @@ def test_what_may_be_the_hour_of_all_names_is_told(before: str, is_told: bool, b
         ["PM_03-30.png", "PM_04-30.png"],
         ["pm_0330.png", "pm_0430.png"],
         [f"lm_am_{hour}.png" for hour in (6, 9, 12)],
-        ["00_AM.png", "06_AM.png", "03_PM.png"],
         ["sun_pm.png", "sun_am.png"],
         ["2026-06-21_AM.png", "2026-06-21_PM.png"],
         ["lmam-09.png", "lmpm-12.png", "lmpm-05.png"],
@@ -277,11 +297,18 @@ def test_halves_of_the_day_that_are_not_read(names: list[str]) -> None:
         [f"tod_{n:02d}_f{n + 1}.png" for n in range(24)],
         [f"tod_{n:02d}_v001.{n + 1001}.png" for n in range(24)],
         [f"tod_{n:02d}.1001.png" for n in range(24)],
-        [f"level1.{n:02d}h.{n + 1:04d}.png" for n in range(24)],
+        [f"tod_{n:02d}h.{n + 1:04d}.png" for n in range(24)],
+        [f"nightclub_{n:02d}.png" for n in range(24)],
     ],
 )
-def test_usual_days_are_silent(names: list[str]) -> None:
-    assert times_of(names) == (names, list(range(24)), ())
+def test_usual_days(names: list[str]) -> None:
+    """Without a word, or where there is more than one number with one about what is read."""
+    lines = (
+        ()
+        if all(len(re.findall("[0-9]+", name)) == 1 for name in names)
+        else (f"{DAY}: times are taken from the names: 24 from 0 to 23 h, {names[0]} to {names[-1]}",)
+    )
+    assert times_of(names) == (names, list(range(24)), lines)
 
 
 @pytest.mark.parametrize(

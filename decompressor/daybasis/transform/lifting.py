@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from ...grid import ceil_div
-from ...pool import ALONE, Pool
 from .lifting_plan import Floats, Pass, Weights
 from .pyramid import Level, Pyramid
 
@@ -131,14 +129,14 @@ def _inverse_group(
         target[..., 1::2] = odd
 
 
-def map_groups(n_maps: int, pyramid: Pyramid, n_shares: int) -> tuple[int, list[slice]]:
+def map_groups(n_maps: int, pyramid: Pyramid) -> tuple[int, list[slice]]:
     """Maps per group, and the groups as slices."""
     h, w = pyramid.levels[0].shape
-    size = max(1, min(ceil_div(n_maps, n_shares), GROUP_SAMPLES // (h * w)))
+    size = max(1, min(n_maps, GROUP_SAMPLES // (h * w)))
     return size, [slice(k, min(k + size, n_maps)) for k in range(0, n_maps, size)]
 
 
-def inverse(bands: Sequence[Any], pyramid: Pyramid, q_step: float = 1.0, pool: Pool = ALONE) -> Floats:
+def inverse(bands: Sequence[Any], pyramid: Pyramid, q_step: float = 1.0) -> Floats:
     """Coefficients to maps: times the step of their site, then the inverse lifting.
 
     Args:
@@ -146,7 +144,6 @@ def inverse(bands: Sequence[Any], pyramid: Pyramid, q_step: float = 1.0, pool: P
             no site is.
         pyramid: The pyramid of the tile's mask.
         q_step: Width of one bin; the step of a site is q_step * pyramid.step_scale.
-        pool: Groups of maps are shared among its threads; the result does not depend on it.
 
     Returns:
         (K, H, W) float32, 0 at invalid texels.
@@ -159,12 +156,8 @@ def inverse(bands: Sequence[Any], pyramid: Pyramid, q_step: float = 1.0, pool: P
     ]
     n_maps = bands[0].shape[0]
     out = np.empty((n_maps, *pyramid.levels[0].shape), np.float32)
-    size, groups = map_groups(n_maps, pyramid, pool.workers)
-
-    def run(some: list[slice]) -> None:
-        works = [Workspace(size, level) for level in pyramid.levels]
-        for group in some:
-            _inverse_group(bands, scales, works, out, group)
-
-    pool.map(run, [groups[i :: pool.workers] for i in range(min(pool.workers, len(groups)))])
+    size, groups = map_groups(n_maps, pyramid)
+    works = [Workspace(size, level) for level in pyramid.levels]
+    for group in groups:
+        _inverse_group(bands, scales, works, out, group)
     return out

@@ -9,13 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...pool import ALONE, Pool
 from .lifting import inverse
 from .pyramid import IntArray, Pyramid, in_coding_order, nested
 from .rotations import Regions, restore_band
 from .smoothing import Smoothing, smooth
-
-SAMPLES_PER_THREAD = 1 << 21  # below that, threads cost more than they save
 
 
 class Grids(NamedTuple):
@@ -23,11 +20,6 @@ class Grids(NamedTuple):
 
     exponents: np.ndarray
     precision: int
-
-
-def pool_for(n_samples: int, pool: Pool) -> Pool:
-    """The pool, where threads pay for this many samples."""
-    return pool if n_samples >= 2 * SAMPLES_PER_THREAD else ALONE
 
 
 def reconstruct_maps(
@@ -39,38 +31,30 @@ def reconstruct_maps(
     centroids: tuple[float, float],
     smoothing: Smoothing | None = None,
     grids: Grids | None = None,
-    pool: Pool = ALONE,
 ) -> np.ndarray:
     """Maps of one tile from its codes.
 
     Args:
-        bands: Codes in coding order (`in_coding_order`), each (K, h, w); with more threads, those that are there are
-            worked on while `bands` makes the next.
+        bands: Codes in coding order (`in_coding_order`), each (K, h, w).
         pyramid: The pyramid of the tile's mask.
         regions: Regions of the tile's blocks, and their rotations.
         q_step: Width of a bin.
         centroids: Reconstruction points of the detail codes.
         smoothing: How far to smooth the maps; None leaves them as they are.
         grids: What the maps are rounded to; None, in an encoder that has yet to choose them, leaves them between.
-        pool: Its threads share the work; the result does not depend on it.
 
     Returns:
         (K, H, W) float32, 0 at invalid texels.
     """
-    bands = iter(bands)
-    low = next(bands)
+    low, *codes = bands  # all first: making and restoring them in turn is 3 % slower
     n_levels = len(pyramid.levels)
     sites = in_coding_order(pyramid.sites)[1:]
     strides = [1 << (n_levels - index // 3) for index in range(len(sites))]
     restore = partial(restore_band, regions=regions, centroids=centroids)  # steps 1 and 2
-    if pool.workers == 1:  # all bands first: making and restoring them in turn is 3 % slower
-        details = list(map(restore, list(bands), sites, strides))
-    else:  # the pool takes each band as soon as it is there
-        tasks = [pool.start(partial(restore, *band)) for band in zip(bands, sites, strides, strict=True)]
-        details = [task.result() for task in tasks]
-    maps = inverse(nested([low, *details]), pyramid, q_step, pool)  # steps 3 and 4
+    details = list(map(restore, codes, sites, strides))
+    maps = inverse(nested([low, *details]), pyramid, q_step)  # steps 3 and 4
     if smoothing is not None:
-        smooth(maps, pyramid.valid, smoothing, q_step, pool)  # step 5
+        smooth(maps, pyramid.valid, smoothing, q_step)  # step 5
     if grids is not None:
         snap_to_grids(maps, grids)  # step 6
     return maps

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...pool import ALONE, Pool
-
 WEIGHT_SCALE = 64
 """Weights are multiples of 1 / this."""
 
@@ -29,7 +27,7 @@ class Smoothing:
     weights: tuple[float, float]
 
 
-def smooth(maps: np.ndarray, valid: np.ndarray, smoothing: Smoothing, q_step: float, pool: Pool = ALONE) -> None:
+def smooth(maps: np.ndarray, valid: np.ndarray, smoothing: Smoothing, q_step: float) -> None:
     """Smooth the maps of one tile, in place.
 
     Args:
@@ -37,25 +35,21 @@ def smooth(maps: np.ndarray, valid: np.ndarray, smoothing: Smoothing, q_step: fl
         valid: (h, w) bool; only differences of two valid texels count.
         smoothing: How far.
         q_step: Width of a bin.
-        pool: Maps are shared among its threads; the result does not depend on it.
     """
     bound = np.float32(smoothing.bound * q_step)
     share_x, share_y = (np.float32(weight) for weight in smoothing.weights)
     weights_x = (valid[:, 1:] & valid[:, :-1]) * share_x
     weights_y = (valid[1:] & valid[:-1]) * share_y
 
-    def run(some: np.ndarray) -> None:
-        along_x, along_y = np.empty_like(weights_x), np.empty_like(weights_y)
-        for values in some:
-            # both differences come from the map as it was, so they are taken before anything moves
-            np.subtract(values[:, 1:], values[:, :-1], out=along_x)
-            np.subtract(values[1:], values[:-1], out=along_y)
-            for step, weights in ((along_x, weights_x), (along_y, weights_y)):
-                np.clip(step, -bound, bound, out=step)
-                step *= weights
-            values[:, :-1] += along_x
-            values[:, 1:] -= along_x
-            values[:-1] += along_y
-            values[1:] -= along_y
-
-    pool.map(run, np.array_split(maps, max(1, min(pool.workers, len(maps)))))
+    along_x, along_y = np.empty_like(weights_x), np.empty_like(weights_y)
+    for values in maps:
+        # both differences come from the map as it was, so they are taken before anything moves
+        np.subtract(values[:, 1:], values[:, :-1], out=along_x)
+        np.subtract(values[1:], values[:-1], out=along_y)
+        for step, weights in ((along_x, weights_x), (along_y, weights_y)):
+            np.clip(step, -bound, bound, out=step)
+            step *= weights
+        values[:, :-1] += along_x
+        values[:, 1:] -= along_x
+        values[:-1] += along_y
+        values[1:] -= along_y

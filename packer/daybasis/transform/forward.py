@@ -27,7 +27,7 @@ def forward(maps: NDArray[Any], pyramid: Pyramid) -> list[Any]:
         bands of float32, coarse to fine, 0 where there is no site.
     """
     n_maps, gains = len(maps), band_gains(len(pyramid.levels))
-    size, parts = map_groups(n_maps, pyramid, 1)
+    size, parts = map_groups(n_maps, pyramid)
     works = [Workspace(size, level) for level in pyramid.levels]
     bands: list[Any] = [np.empty((n_maps, *pyramid.sites[0].shape), np.float32)]
     bands += [tuple(np.empty((n_maps, *site.shape), np.float32) for site in sites) for sites in pyramid.sites[1:]]

@@ -1,10 +1,9 @@
-"""Smoothing of maps: FORMAT.md's sentence, texel by texel; threads; fields that are wrong."""
+"""Smoothing of maps: FORMAT.md's sentence, texel by texel; fields that are wrong."""
 
 import numpy as np
 import pytest
 
 from todpack.decompressor.daybasis.transform.smoothing import Smoothing, smooth
-from todpack.decompressor.pool import Pool
 
 
 def by_the_text(maps: np.ndarray, valid: np.ndarray, bound: np.float32, weights: tuple[float, float]) -> np.ndarray:
@@ -36,10 +35,9 @@ def test_smoothing_is_the_text(shape):
     maps, valid = rng.normal(size=(3, *shape)).astype(np.float32) * 5, rng.random(shape) < 0.8
     smoothing, q_step = Smoothing(0.375, (13 / 64, 0.25)), 4.0
     expected = by_the_text(maps, valid, np.float32(1.5), smoothing.weights)
-    for n_threads in (1, 2, 8):
-        found = maps.copy()
-        smooth(found, valid, smoothing, q_step, Pool(n_threads))
-        assert np.array_equal(found, expected)
+    found = maps.copy()
+    smooth(found, valid, smoothing, q_step)
+    assert np.array_equal(found, expected)
     if shape == (9, 7):
         assert not np.array_equal(expected, maps)
 
