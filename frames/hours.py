@@ -19,9 +19,10 @@ from todpack.decompressor.hours_file import NAME, TABLE, listed
 from .day import HOURS_PER_DAY
 from .errors import DataError
 from .hours_file import MAX_BYTES, hours_of_lines
+from .name_numbers import are_consecutive, are_whole, hours_of_wholes
 from .other_numbers import lines_of_other_numbers, refuse_halves
 from .time_text import TimeText
-from .times_in_names import are_consecutive, are_whole, hours_of_wholes, stems_of, times_in_names
+from .times_in_names import stems_of, times_in_names
 
 USUAL_FRAMES = 24
 HOURS_NAMES = (NAME, TABLE)

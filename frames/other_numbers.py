@@ -13,8 +13,9 @@ from pathlib import Path
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
+from .name_numbers import are_consecutive, are_whole, hours_of_wholes, is_same, several_numbers
 from .time_text import TimeText, apart, halves
-from .times_in_names import are_consecutive, are_whole, hours_of_wholes, is_same, several_numbers, stems_of
+from .times_in_names import stems_of
 
 _PLAIN = re.compile(r"[a-z]?|(?:[^0-9a-z]|h(?:(?:ou)?rs?)?|uhr|m(?:in(?:ute)?s?)?)*", re.IGNORECASE)
 """What may stand between hours and minutes: signs, words for them, any one letter."""
