@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -21,6 +22,19 @@ def hour_of_name(name: str) -> float | None:
     """Of a file named as decoded frames are, such as 18.5 of tod_18.50.png; None of another."""
     found = _OUR_NAME.fullmatch(name)
     return float(found[1]) if found else None
+
+
+def lists_in(folder: Path) -> list[Path]:
+    """What is called a list of times in a folder, in any case, as on systems where case does not tell files apart.
+
+    The usual spelling of a name comes before others.
+    """
+    try:
+        there = sorted(folder.iterdir())
+    except OSError:  # a folder that may be entered but not listed
+        there = [folder / name for name in (NAME, TABLE) if os.path.lexists(folder / name)]
+    spellings = [path for name in (NAME, TABLE) for path in there if path.name.lower() == name]
+    return sorted(spellings, key=lambda path: (path.name.lower() != NAME, path.name not in (NAME, TABLE)))
 
 
 def listed(folder: Path) -> dict[str, float]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import OutputError
 from .files import check_replaced, write_text
-from .hours_file import HEADING, NAME, TABLE, UNSIGNED, hour_of_name, hour_text, listed
+from .hours_file import HEADING, NAME, UNSIGNED, hour_of_name, hour_text, listed, lists_in
 from .signatures import is_earlier_output
 from .staging import alone_in
 
@@ -35,7 +35,7 @@ def _has_lists(folder: Path) -> bool:
     """Whether readers would take a list that is there, or one of other frames above, if these had none."""
     place = folder.absolute()
     places = [place, place.parent, *([place.parent.parent] if place.name == "png" else [])]
-    return any((one / name).is_file() for one in places for name in (NAME, TABLE))
+    return any(map(lists_in, places))
 
 
 def hours_there(folder: Path) -> dict[str, float]:

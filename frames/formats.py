@@ -31,7 +31,7 @@ DEFLATE_RATIO = 1032
 _PLAIN_MODES = {"1", "L", "RGB", "P"}
 _ALPHA_MODES = {"LA", "RGBA", "PA", "La", "RGBa"}
 PREDICTOR, COMPRESSION = 317, 259  # tags of TIFF
-UNPREDICTED = (1, 32773)  # plain and PackBits
+PREDICTED = (5, 8, 32946, 34925, 50000)  # LZW, Deflate twice, LZMA, Zstandard
 _PILLOW_FORMATS = ("PNG", "JPEG", "TGA", "BMP", "TIFF", "WEBP")
 
 
@@ -192,7 +192,7 @@ def _read_tiff(path: Path) -> Picture:
     bits, kinds = tags.get(258, (1,)), tags.get(339, (1,))
     if not all(isinstance(value, tuple) and all(isinstance(one, int) for one in value) for value in (bits, kinds)):
         raise DataError(f"{path}: expected whole numbers of bits a sample, found {bits!r}")
-    if tags.get(PREDICTOR, 1) != 1 and tags.get(COMPRESSION, 1) in UNPREDICTED:  # which readers judge differently
+    if tags.get(PREDICTOR, 1) != 1 and tags.get(COMPRESSION, 1) not in PREDICTED:  # which readers judge differently
         raise DataError(f"{path}: expected a predictor with LZW, Deflate, LZMA or Zstandard alone, found another codec")
     if max(bits) <= 8 and set(kinds) == {1}:
         picture, turned = _read_8_bit(path), tags.get(ORIENTATION_TAG, 1)  # by Pillow, which forgets the tag

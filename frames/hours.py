@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from todpack.decompressor.hours_file import NAME, TABLE, listed
+from todpack.decompressor.hours_file import NAME, TABLE, listed, lists_in
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
@@ -142,7 +142,7 @@ def _file_beside(folder: Path, names: Collection[str]) -> Path | None:
     """The list that counts; one that todpack wrote beside decoded frames counts for these alone."""
     places = [folder, folder.parent, *([folder.parent.parent] if folder.name == "png" else [])]
     for place in places:
-        for path in _lists_in(place):
+        for path in lists_in(place):
             if os.path.isfile(path):
                 decoded = listed(place) if path.name == NAME else {}
                 if decoded and place == folder and not decoded.keys().isdisjoint(names):
@@ -153,15 +153,6 @@ def _file_beside(folder: Path, names: Collection[str]) -> Path | None:
             elif os.path.lexists(path):
                 raise DataError(f"{path}: expected a file with a list of times, found something else or a broken link")
     return None
-
-
-def _lists_in(folder: Path) -> list[Path]:
-    """What is called a list of times in a folder, in any case, as on systems where case does not tell files apart."""
-    try:
-        there = sorted(folder.iterdir())
-    except OSError:  # a folder that may be entered but not listed
-        there = [folder / name for name in HOURS_NAMES if os.path.lexists(folder / name)]
-    return [path for name in HOURS_NAMES for path in there if path.name.lower() == name]
 
 
 def _refuse_others_than(decoded: Collection[str], names: Collection[str], path: Path) -> None:

@@ -231,7 +231,9 @@ def test_a_list_of_others_beside_frames_whose_names_tell_is_refused(
     np.testing.assert_array_equal(read_day(tmp_path).hours, [0, 7, 13])
 
 
-@pytest.mark.parametrize("place", ["hours.txt", "hours.csv", "out/hours.csv"])
+@pytest.mark.parametrize(
+    "place", ["hours.txt", "hours.csv", "Hours.TXT", "HOURS.CSV", "out/hours.csv", "out/Hours.txt"]
+)
 def test_a_list_of_others_is_not_taken_for_these_frames(archive: Path, tmp_path: Path, place: str) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / place).write_text("1 2 3")

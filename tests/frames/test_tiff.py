@@ -112,6 +112,9 @@ def test_a_predictor_that_readers_judge_differently(tmp_path: Path, values: np.n
     tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", compression="packbits", predictor=2)
     with pytest.raises(DataError, match="expected a predictor with LZW, Deflate, LZMA or Zstandard alone, found"):
         read_picture(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "c.tif", DEEP, photometric="rgb", compression="lerc", predictor=2)
+    with pytest.raises(DataError, match="expected a predictor with LZW, Deflate, LZMA or Zstandard alone, found"):
+        read_picture(tmp_path / "c.tif")
     tifffile.imwrite(tmp_path / "b.tif", values, photometric="rgb", compression="packbits")
     if values is CODES:
         np.testing.assert_array_equal(read_picture(tmp_path / "b.tif").rgb, values)

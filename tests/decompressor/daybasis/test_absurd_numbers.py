@@ -58,7 +58,7 @@ def test_absurd_but_allowed(tmp_path: Path, changed: dict[str, Any]) -> None:
 def test_models_of_many_small_tiles_take_too_long(tmp_path: Path) -> None:
     """Each tile has a model of its own, of all maps and levels."""
     metadata, stored = take_apart(GOLDEN.read_bytes())
-    metadata["lightmaps"][0].update(height=120, width=120, mask=None, n_valid=120 * 120)
+    metadata["lightmaps"][0].update(height=120, width=120, mask=None, valid_texels=120 * 120)
     metadata["lightmaps"][0]["model"].update(n_components=1024, exponents=[0] * 1025, n_levels=12, tile=8)
     path = tmp_path / "a.tod"
     path.write_bytes(put_together(metadata, stored))
