@@ -54,7 +54,7 @@ HEADER = struct.Struct("<" + "".join(code for _, code, _ in HEADER_FIELDS))
 MOST_READ_BYTES = 1 << 30  # at once, by any system
 HEADER_CRC_BYTES = HEADER.size - 4
 DIGEST_FIELD = "sha256"
-INTEGER_S, PYTHON_INTEGER_S = 1.3e-7, 1.5e-5
+INTEGER_S, PYTHON_INTEGER_S = 1.5e-7, 1.5e-5
 """Seconds on one core for each integer in adaptive bits, the largest ones, by the C module and without it."""
 PACKED = b"\x0f"
 """First byte of packed metadata; in a frame by the dictionary it would be a reserved bit."""

@@ -24,7 +24,8 @@ def preview(radiance: np.ndarray, exposure: float) -> np.ndarray:
     Returns:
         (h, w, 3) uint8.
     """
-    light = np.clip(np.nan_to_num(radiance.astype(np.float64)) * 2.0**exposure, 0.0, 1.0)
+    with np.errstate(over="ignore"):  # what is infinite is white
+        light = np.clip(np.nan_to_num(radiance.astype(np.float64)) * 2.0**exposure, 0.0, 1.0)
     curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     codes: np.ndarray = np.rint(255.0 * curve).astype(np.uint8)
     return codes

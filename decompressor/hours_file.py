@@ -24,6 +24,17 @@ def hour_of_name(name: str) -> float | None:
     return float(found[1]) if found else None
 
 
+def around(folder: Path) -> Path:
+    """The folder around one, also where that is called `.` or `..`."""
+    return folder.parent if folder.name not in ("", "..") else Path(os.path.abspath(folder)).parent
+
+
+def places_of_lists(folder: Path) -> list[Path]:
+    """Where a list of the times of a folder's frames may lie: in it, around it, and around what holds png/."""
+    above = around(folder)
+    return [folder, above, *([around(above)] if folder.name == "png" else [])]
+
+
 def lists_in(folder: Path) -> list[Path]:
     """What is called a list of times in a folder, in any case, as on systems where case does not tell files apart.
 

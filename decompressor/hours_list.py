@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from .errors import OutputError
 from .files import check_replaced, write_text
-from .hours_file import HEADING, NAME, UNSIGNED, hour_of_name, hour_text, listed, lists_in
+from .hours_file import HEADING, NAME, UNSIGNED, hour_of_name, hour_text, listed, lists_in, places_of_lists
 from .signatures import is_earlier_output
 from .staging import alone_in
 
@@ -33,9 +34,7 @@ def _names_tell(frames: Mapping[str, float]) -> bool:
 
 def _has_lists(folder: Path) -> bool:
     """Whether readers would take a list that is there, or one of other frames above, if these had none."""
-    place = folder.absolute()
-    places = [place, place.parent, *([place.parent.parent] if place.name == "png" else [])]
-    return any(map(lists_in, places))
+    return any(map(lists_in, places_of_lists(Path(os.path.abspath(folder)))))
 
 
 def hours_there(folder: Path) -> dict[str, float]:

@@ -19,8 +19,8 @@ from .metadata import LightmapEntry
 from .turns import Turn
 
 ROWS, COLUMNS, PACKED, ADAPTIVE = range(4)
-SERIAL_TEXEL_S = 7e-7
-"""Seconds on one core for each texel in adaptive bits, where no C module reads them."""
+TEXEL_S, SERIAL_TEXEL_S = 3e-9, 7e-7
+"""Seconds on one core for each texel, and in adaptive bits where no C module reads them."""
 STRIP_TEXELS = 1 << 22  # at a time, so that a mask of gigatexels is held as bits alone
 _ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1, dtype=np.uint8)  # of each byte
 
@@ -187,9 +187,10 @@ class Mask:
 
     def _decoded(self, name: str, height: int, width: int) -> np.ndarray:
         data = self._sections.read_bytes(name)
-        if data[:1] == bytes([ADAPTIVE]) and not c_module.IS_BUILT:
-            where = f"{self._sections.container.path}: section {name}"
-            self._sections.time.take(SERIAL_TEXEL_S * height * width, f"{where}: the mask")
+        is_serial = data[:1] == bytes([ADAPTIVE]) and not c_module.IS_BUILT
+        where = f"{self._sections.container.path}: section {name}"
+        texel_s = SERIAL_TEXEL_S if is_serial else TEXEL_S
+        self._sections.time.take(texel_s * height * width, f"{where}: the mask")
         try:
             packed = decode_mask(data, height, width)
         except ValueError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from todpack.decompressor.hours_file import NAME, TABLE, listed, lists_in
+from todpack.decompressor.hours_file import NAME, TABLE, listed, lists_in, places_of_lists
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
@@ -140,8 +140,7 @@ def _counted(folder: Path, files: Sequence[Path], first_hour: float | None, line
 
 def _file_beside(folder: Path, names: Collection[str]) -> Path | None:
     """The list that counts; one that todpack wrote beside decoded frames counts for these alone."""
-    places = [folder, folder.parent, *([folder.parent.parent] if folder.name == "png" else [])]
-    for place in places:
+    for place in places_of_lists(folder):
         for path in lists_in(place):
             if os.path.isfile(path):
                 decoded = listed(place) if path.name == NAME else {}

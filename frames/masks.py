@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from todpack.decompressor.hours_file import around
+
 from .errors import DataError
 from .formats import KINDS, kind_of, read_picture
 from .listing import Listing
@@ -30,14 +32,14 @@ def find_mask(candidates: Iterable[Path], folder: Path) -> Path | None:
     """
     inside = sorted(candidates)
     try:
-        paths = sorted(folder.parent.iterdir())
+        paths = sorted(around(folder).iterdir())
     except OSError:  # a folder that may be entered but not listed
         suffixes = [suffix for kind in KINDS for suffix in kind.suffixes]
-        paths = [folder.parent / f"{stem}{suffix}" for stem in _USUAL_STEMS for suffix in suffixes]
-    around = [path for path in paths if kind_of(path) is not None and os.path.isfile(path)]
+        paths = [around(folder) / f"{stem}{suffix}" for stem in _USUAL_STEMS for suffix in suffixes]
+    beside = [path for path in paths if kind_of(path) is not None and os.path.isfile(path)]
     usual = [
         [path for path in place if path.stem.lower() == stem and not path.name.startswith(".")]
-        for place in (inside, around)
+        for place in (inside, beside)
         for stem in _USUAL_STEMS
     ]
     for found in (*usual[:3], inside, *usual[3:]):

@@ -31,6 +31,10 @@ MATRIX_BYTES = 200
 """Of each matrix of a batch, while onnxruntime multiplies them: where they lie, and what is to be done with them."""
 CACHED_BYTES, MISS_S, FAR_BYTE_S = 2 << 20, 2.5e-8, 2.5e-9
 """What a cache holds; of a value that none does: of a place that is gathered, and of a byte that is moved."""
+FRESH_FROM, FRESH_BYTE_S = 1 << 17, 2e-10
+"""Values from this size on are new pages of the system each time: of a byte that is touched first, where hardly
+anything else is done."""
+CHEAP = ("Cast", "DequantizeLinear", "Floor", "Relu")
 MOVES = ("Concat", "Slice", "Transpose")
 PRODUCTS = ("MatMul", "Gemm")
 MOST_BYTES = 1 << 62
@@ -153,6 +157,9 @@ def _seconds(node: Node, taken: list[Value], made: Value, run: GraphInputs) -> f
     seconds = NODE_S + VALUE_S * len(taken) + 1e-9 * OPERATORS[node.operator].item_ns * n_items * passes
     if _is_half(node, taken, made):
         seconds += HALF_S * sum(run.items(value.shape) for value in (made, *taken))
+    n_bytes = ITEM_BYTES[made.dtype] * n_items
+    if node.operator in CHEAP and n_bytes >= FRESH_FROM:
+        seconds += FRESH_BYTE_S * n_bytes
     most_items = max(run.items(value.shape) for value in (made, *taken))
     is_far = ITEM_BYTES[made.dtype] * most_items > CACHED_BYTES
     if node.operator in MOVES and is_far:

@@ -241,6 +241,14 @@ def _frame_of_one_node_of_many(n_inputs: int, n_transposes: int = 0) -> np.ndarr
     return _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants)
 
 
+def _frame_of_casts(n: int) -> np.ndarray:
+    """The first latents, beside so many casts of two megabytes that are new to the process each time."""
+    nodes = [helper.make_node("Mul", ["u", "v"], ["p"]), helper.make_node("Gather", ["z", "i"], ["rgb"])]
+    nodes += [helper.make_node("Cast", ["p"], [f"c{i}"], to=TensorProto.INT64) for i in range(n)]
+    constants = {"u": np.ones((512, 1), np.float32), "v": np.ones((1, 448), np.float32), "i": np.zeros(3, np.int64)}
+    return _graph(nodes, {"z": [3, "h", "w"], "time_h": [1]}, RGB, constants)
+
+
 def _latents(dim: int, nodes: int) -> np.ndarray:
     """Maps that are the sum of row and column, whatever the grid."""
     return _graph(
@@ -405,6 +413,8 @@ def small_bombs() -> Iterator[tuple[str, bytes]]:
         )
     for many in ((20_000, 20), (8000, 120), (30_000, 400), (20_000, 0), (6000, 0)):
         yield f"siren of one node of {many[0]}, {many[1]}", siren(8, 16, 3, frame=_frame_of_one_node_of_many(*many))
+    for casts in (12, 17, 24):
+        yield f"siren of {casts} casts", siren(82, 16, 3, hidden=1 << 14, width=128, frame=_frame_of_casts(casts))
     yield "siren of many slow hours", siren(256, 16, 3, 2048, 14)
     yield "siren of many hours of a row", siren(1, 16, 3, 2048, width=65536)
     yield "siren of many slow texels", siren(1773, 16, 3, 1, 150, 16384)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.frames.times import times_of
-from todpack.frames import DataError
+from todpack.frames import DataError, read_day
 from todpack.frames.hours import find_times
 from todpack.frames.time_text import parse_hour
 
@@ -160,3 +161,24 @@ def test_names_of_hours_and_minutes_keep_their_order(tmp_path: Path) -> None:
     times = find_times(tmp_path, files, "6,6.5,7,7.5,8,8.5")
     assert [file.name for file in times.files] == names
     np.testing.assert_allclose(times.hours, [6, 6.5, 7, 7.5, 8, 8.5])
+
+
+@pytest.mark.parametrize(("inside", "name"), [(".", "."), ("sub", ".."), ("png", "."), ("", "day"), ("", "day/sub/..")])
+def test_a_list_and_a_mask_around_a_folder_however_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str, name: str
+) -> None:
+    day = tmp_path / "day"
+    frames = day / "png" if inside == "png" else day
+    for folder in (day / "sub", frames):
+        folder.mkdir(parents=True, exist_ok=True)
+    for index in range(3):
+        Image.new("RGB", (8, 8), (40 * index + 40,) * 3).save(frames / f"a_{index}.png")
+    valid = np.zeros((8, 8), np.uint8)
+    valid[:4] = 255
+    Image.fromarray(valid).save(frames.parent / "valid.png")
+    (tmp_path / "hours.txt").write_text("5 5.9 6\n")
+    (day / "sub" / "hours.txt").write_text("1 2 3\n")
+    monkeypatch.chdir(day / inside if inside in (".", "sub") else day if inside == "png" else tmp_path)
+    found = read_day(name)
+    assert found.hours.tolist() == [5, 5.9, 6]
+    assert found.valid.sum() == 32
