@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,10 +28,14 @@ def values_of(texts: Sequence[TimeText]) -> list[float]:
     return [text.value for text in texts]
 
 
-def are_consecutive(texts: Sequence[TimeText]) -> bool:
+def follow(numbers: Iterable[float]) -> bool:
     """Whether each is one more than the one before, in some order."""
-    values = sorted(text.value for text in texts)
-    return all(b - a == 1 for a, b in pairwise(values))
+    return all(b - a == 1 for a, b in pairwise(sorted(numbers)))
+
+
+def are_consecutive(texts: Sequence[TimeText]) -> bool:
+    """`follow` of the values."""
+    return follow(values_of(texts))
 
 
 def is_count(texts: Sequence[TimeText]) -> bool:
@@ -72,9 +76,8 @@ def are_sure(texts: Sequence[TimeText]) -> bool:
 
 def counts_frames(column: Sequence[str]) -> bool:
     """Whether numbers count from 0 or 1, or are those of frames of a longer day."""
-    numbers = sorted(map(int, column))
-    begins = numbers[0] < 2 or all(len(digits) > 2 for digits in column)
-    return begins and all(b - a == 1 for a, b in pairwise(numbers))
+    begins = min(map(int, column)) < 2 or all(len(digits) > 2 for digits in column)
+    return begins and follow(map(int, column))
 
 
 def several_numbers(folder: Path, file: Path) -> DataError:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from .day import HOURS_PER_DAY
 from .errors import DataError
-from .name_numbers import are_consecutive, are_whole, hours_of_wholes, is_same, several_numbers
+from .name_numbers import are_consecutive, are_whole, follow, hours_of_wholes, is_same, several_numbers, values_of
 from .time_text import TimeText, apart, halves
 from .times_in_names import stems_of
 
@@ -45,7 +44,7 @@ def refuse_halves(folder: Path, files: Sequence[Path], named: Sequence[TimeText]
     if named is not None and _may_be_of_half_a_day(named):  # 3p, which nobody writes for three in the morning
         afternoon = all(_AFTERNOON.search(text.rest) for text in named)
         counts = are_whole(named) and hours_of_wholes(named) is None  # 1_morning, 2_noon
-        counts = counts or min(text.value for text in named) == 0
+        counts = counts or min(values_of(named)) == 0
         parts = not counts and any(_PART_OF_DAY.search(apart(stem)) for stem in stems)
         are_halves = are_halves or bool(found[0]) or afternoon or parts
     if are_halves:
@@ -57,9 +56,9 @@ def refuse_halves(folder: Path, files: Sequence[Path], named: Sequence[TimeText]
 
 def _may_be_of_half_a_day(texts: Sequence[TimeText]) -> bool:
     """Whether numbers may be hours of a clock that has twelve: counters of three digits and more are none."""
-    found = hours_of_wholes(texts) if are_whole(texts) else [text.value for text in texts]
+    found = hours_of_wholes(texts) if are_whole(texts) else values_of(texts)
     if found is None:
-        return max(text.value for text in texts) <= 12 and all(len(text.digits) <= 2 for text in texts)
+        return max(values_of(texts)) <= 12 and all(len(text.digits) <= 2 for text in texts)
     return max(found) < 13
 
 
@@ -118,8 +117,7 @@ def _pieces(texts: Sequence[str]) -> list[tuple[str, ...]] | None:
 def _counts(column: Sequence[str], texts: Sequence[TimeText]) -> bool:
     """Whether a number counts the frames, in whatever order, or is the time again."""
     numbers = [int(digits) for digits in column]
-    in_order = sorted(numbers)
-    return numbers == [text.value for text in texts] or all(b - a == 1 for a, b in pairwise(in_order))
+    return numbers == values_of(texts) or follow(numbers)
 
 
 @dataclass(frozen=True)
