@@ -44,7 +44,7 @@ def lists_in(folder: Path) -> list[Path]:
         there = sorted(folder.iterdir())
     except OSError:  # a folder that may be entered but not listed
         there = [folder / name for name in (NAME, TABLE) if os.path.lexists(folder / name)]
-    spellings = [path for name in (NAME, TABLE) for path in there if path.name.lower() == name]
+    spellings = [path for path in there if path.name.lower() in (NAME, TABLE)]
     return sorted(spellings, key=lambda path: (path.name.lower() != NAME, path.name not in (NAME, TABLE)))
 
 

@@ -133,9 +133,8 @@ def start_session(model: bytes, *, provider: str, where: str) -> onnxruntime.Inf
     options.enable_cpu_mem_arena = False  # it grows by powers of two, beyond what was counted, and keeps what it has
     # what rewrites graphs took a minute for one that was counted as a second, and a fusion ended the process
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry(
-        "session.disable_quant_qdq", "1"
-    )  # a DequantizeLinear for each that takes its value
+    # else each node that takes what a DequantizeLinear makes gets one of its own
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
     providers: list[Any] = ["CPUExecutionProvider"]
     if provider == "cuda":  # TensorFloat-32 keeps 10 bits of what the archive's arithmetic needs all 24
         providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
