@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Collection
@@ -319,11 +320,18 @@ def main(argv: list[str] | None = None, prog: str = "decompress.py") -> int:
     Returns:
         0 done, 1 a typed error (one line on stderr), 2 wrong usage, 130 interrupted.
     """
-    with plain_streams():
-        return _main(argv, prog)
+    try:
+        with plain_streams():
+            return command(argv, prog)
+    except KeyboardInterrupt:
+        if argv is None:  # the process ends: a second Ctrl-C changes nothing
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.stderr.write("todpack: interrupted\n")
+        return 130
 
 
-def _main(argv: list[str] | None, prog: str) -> int:
+def command(argv: list[str] | None, prog: str) -> int:
+    """`main`, for a command line that has streams and interruptions of its own."""
     words = sys.argv[1:] if argv is None else argv
     try:  # options in both spellings, as everywhere
         args = _parser(prog).parse_args(
@@ -355,9 +363,4 @@ def _main(argv: list[str] | None, prog: str) -> int:
     except MemoryError:
         sys.stderr.write(f"todpack: error: {args.archive}: not enough memory; decode a part of it by --region\n")
         return 1
-    except KeyboardInterrupt as stop:
-        if type(stop) is not KeyboardInterrupt:  # the caller's own, who knows what ended it
-            raise
-        sys.stderr.write("todpack: interrupted\n")
-        return 130
     return 0

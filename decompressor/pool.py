@@ -11,9 +11,12 @@ A signal's exception may end the caller's call at any instruction, which what `t
 from __future__ import annotations
 
 import _thread
+import atexit
 import contextlib
 import itertools
+import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -22,6 +25,8 @@ from .forks import Lock, resets
 
 MOST_THREADS = 1024
 """That anybody may ask for."""
+PATIENCE_S = 20.0
+"""With threads that work when the process ends; a tile takes less."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -88,11 +93,42 @@ class Task(Generic[Result]):
             del error  # its traceback keeps this frame, and what the work had made
 
 
+_at_work: list[threading.Lock] = []
+"""One of each thread, held while it works."""
+_ends = False
+"""Whether the process does: no work begins."""
+
+
 def _serve(tasks: SimpleQueue[Task[Any] | None]) -> None:
     """What a thread does, until it is let go."""
+    at_work = threading.Lock()
+    _at_work.append(at_work)
     while (task := tasks.get()) is not None:
-        task.run()
+        with at_work:
+            if _ends:
+                return
+            task.run()
         del task  # and what it refers to, while the thread waits
+    _at_work.remove(at_work)
+
+
+@atexit.register
+def _wait_for_work() -> None:
+    """Let what threads have begun end before the interpreter does, and begin nothing more.
+
+    A thread that comes back to an interpreter that has ended is unwound, which aborts the process where C++ has called
+    (onnxruntime). After Ctrl-C, threads are at work still.
+    """
+    global _ends
+    _ends = True
+    until = time.monotonic() + PATIENCE_S
+    for at_work in list(_at_work):
+        if at_work.acquire(timeout=max(until - time.monotonic(), 0)):
+            at_work.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_at_work.clear)  # the threads stayed with the parent
 
 
 class _Threads:
@@ -182,12 +218,16 @@ class Pool:
                 except BaseException as error:
                     errors.append(_bare(error))
 
-        helpers = [self.start(lane) for _ in range(lanes - 1)]
-        lane()
-        for helper in helpers:
-            helper.drop()
-        for helper in helpers:
-            helper.wait()
+        try:
+            helpers = [self.start(lane) for _ in range(lanes - 1)]
+            lane()
+            for helper in helpers:
+                helper.drop()
+            for helper in helpers:
+                helper.wait()
+        except BaseException:  # Ctrl-C: the others begin no further item
+            errors.append(KeyboardInterrupt())
+            raise
         if errors:
             error = errors[0]
             errors.clear()

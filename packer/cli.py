@@ -100,6 +100,6 @@ def inspect(archive: Path, image: Path | None, time_h: float | None, lightmap: s
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def decompress(arguments: tuple[str, ...]) -> int:
     """Decode an archive; the same command as decompress.py."""
-    from todpack.decompressor.cli import main
+    from todpack.decompressor.cli import command
 
-    return main(list(arguments), prog="todpack decompress")
+    return command(list(arguments), prog="todpack decompress")

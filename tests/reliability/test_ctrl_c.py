@@ -184,6 +184,22 @@ def test_decompress_says_what_a_stopped_run_has_left_undone(tmp_path: Path) -> N
     assert "missing" not in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+def test_a_second_interrupt_changes_nothing(tmp_path: Path) -> None:
+    """It comes while the process ends, of decompress.py and of the command."""
+    stop = (
+        "import atexit, os, signal, sys; import todpack.decompressor.cli as cli\n"
+        "atexit.register(lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range(3)])\n"
+        "cli.run = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.argv[1:] = ['decompress', 'a.tod', '-o', 'out'][{first}:]\n"
+        "from {module} import main; sys.exit(main())"
+    )
+    for first, module in ((1, "todpack.decompressor.cli"), (0, "todpack.cli")):
+        code = stop.format(first=first, module=module)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (130, "todpack: interrupted\n"), module
+
+
 def test_decompress_tells_a_termination_from_an_interrupt(tiny_archive: Path, tmp_path: Path, monkeypatch, capsys):
     """The command's own handling of Ctrl-C leaves SIGTERM to the program around it."""
     from todpack import cli
