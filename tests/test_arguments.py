@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -20,6 +21,7 @@ from todpack.decompressor.errors import OutputError
 from todpack.decompressor.files import check_outputs, check_replaced, refuse_inputs, write_json
 from todpack.eval.errors import EvalError
 from todpack.eval.trials import Trial, TrialSettings, run_trial
+from todpack.packer.archive_writer import ArchiveWriter
 
 
 def switches(*words: str) -> dict[str, object]:
@@ -103,6 +105,28 @@ def test_outputs_are_looked_at_before_the_work(
     assert main(words.format(t=tmp_path, n=tmp_path.name, a=tiny_archive).split()) == 1
     assert said in capsys.readouterr().err
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == mine
+
+
+@pytest.mark.parametrize("option", ["", "--overwrite"])
+def test_a_file_that_comes_during_the_work_is_kept(
+    option: str, tiny_day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "day.tod"
+    write = ArchiveWriter.write
+
+    def meanwhile(*args: Any, **options: Any) -> int:
+        out.write_text("mine")
+        return write(*args, **options)
+
+    monkeypatch.setattr(ArchiveWriter, "write", meanwhile)
+    status = main(["compress", str(tiny_day), "-o", str(out), *option.split()])
+    if option:
+        assert status == 0
+        assert out.read_bytes()[:4] != b"mine"
+        return
+    assert status == 1
+    assert "day.tod: is there, and was not written by todpack; replace it by --overwrite" in capsys.readouterr().err
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_files_in_a_folder_are_looked_at_before_the_work(

@@ -46,6 +46,7 @@ Examples:
 @click.option("--jobs", type=int, help="Lightmaps coded at once.  [default: the number of cores]")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where jobs run.")
 @click.option("--dry-run", is_flag=True, help="Say how much it is, and about how long it takes, and end.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that todpack did not write.")
 @click.pass_context
 def compress(
     context: click.Context,
@@ -57,6 +58,7 @@ def compress(
     jobs: int | None,
     engine: str,
     dry_run: bool,
+    overwrite: bool,
     **options: Any,
 ) -> None:
     """Compress a folder of frames, or a dataset with all its lightmaps, into one archive.
@@ -109,7 +111,7 @@ def compress(
             linear_options=given,
             on_plan=on_plan,
             dry_run=dry_run,
-            overwrite=True,  # outputs were checked, as those of every command
+            overwrite=overwrite,
         )
     if dry_run:
         return
