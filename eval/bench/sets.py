@@ -67,19 +67,23 @@ def decisions() -> dict[str, str]:
 def chosen_sets(data: tuple[str, ...], more: Path | None, lightmap: str | None = None) -> list[BenchSet]:
     """Sets by name, folders of frames by path, or all known ones where nothing is named.
 
+    A folder has its own name, or all of its path where that is another set's.
+
     Raises:
         EvalError: A name is neither a known set that was found nor a folder.
     """
     known = {one.name: one for one in known_sets(more)}
     if not data and not known:
         raise EvalError("expected sets to measure, found none named, nor the repository's samples here")
-    chosen = []
-    for text in data or tuple(known):
+    chosen = list[BenchSet]()
+    for text in dict.fromkeys(data or tuple(known)):
         if text in known:
             chosen.append(known[text])
         elif Path(text).exists():
-            name = Path(text).name if lightmap is None else f"{Path(text).name}/{lightmap}"
-            chosen.append(BenchSet(name, Path(text), lightmap))
+            place = Path(text).resolve()
+            taken = {*known, *(one.name.removesuffix(f"/{lightmap}") for one in chosen)}
+            name = text if place.name in taken else place.name
+            chosen.append(BenchSet(name if lightmap is None else f"{name}/{lightmap}", Path(text), lightmap))
         else:
             names = f" or one of the sets {', '.join(known)}" if known else ""
             raise EvalError(f"expected a folder of frames{names}, found {text!r}")

@@ -173,6 +173,20 @@ def test_an_absent_peer_has_no_ladder() -> None:
     assert found.absent == {"png": "it codes srgb8 frames, these are linear"}
 
 
+def test_sets_have_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "harbor" / "png").mkdir(parents=True)
+    both = [str(tmp_path / one / "frames") for one in "ab"]
+    for folder in both:
+        Path(folder).mkdir(parents=True)
+    assert [one.name for one in chosen_sets((*both, both[1]), None)] == ["frames", both[1]]
+    assert [one.name for one in chosen_sets(tuple(both), None, "x")] == ["frames/x", f"{both[1]}/x"]
+    (tmp_path / "mine" / "harbor").mkdir(parents=True)
+    own = str(tmp_path / "mine" / "harbor")
+    assert [one.name for one in chosen_sets(("harbor", own), tmp_path)] == ["harbor", own]
+    monkeypatch.chdir(both[0])
+    assert [one.name for one in chosen_sets((".",), None)] == ["frames"]
+
+
 @pytest.mark.parametrize(
     ("value", "target", "verdict"),
     [(1.0, 1.0, "met"), (1.001, 1.0, "missed"), (None, 1.0, "not measured"), (5.0, None, ""), (None, None, "")],
