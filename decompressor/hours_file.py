@@ -32,7 +32,7 @@ def around(folder: Path) -> Path:
 def places_of_lists(folder: Path) -> list[Path]:
     """Where a list of the times of a folder's frames may lie: in it, around it, and around what holds png/."""
     above = around(folder)
-    return [folder, above, *([around(above)] if folder.name == "png" else [])]
+    return [folder, above, *([around(above)] if os.path.basename(os.path.abspath(folder)) == "png" else [])]
 
 
 def lists_in(folder: Path) -> list[Path]:

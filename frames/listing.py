@@ -42,7 +42,7 @@ class Listing:
     def name(self) -> str:
         """Short name of the day, from the folder; characters that no terminal shows are spaces or underscores."""
         folder = Path(os.path.abspath(self.folder))  # a link has a name of its own
-        name = (folder.parent if self.folder.name == "png" else folder).name or "lightmap"
+        name = (folder.parent if folder.name == "png" else folder).name or "lightmap"
         return plain_name(name)
 
 

@@ -163,12 +163,21 @@ def test_names_of_hours_and_minutes_keep_their_order(tmp_path: Path) -> None:
     np.testing.assert_allclose(times.hours, [6, 6.5, 7, 7.5, 8, 8.5])
 
 
-@pytest.mark.parametrize(("inside", "name"), [(".", "."), ("sub", ".."), ("png", "."), ("", "day"), ("", "day/sub/..")])
+@pytest.mark.parametrize(
+    ("frames_in", "place", "name"),
+    [
+        ("day", "day", "."),
+        ("day", "day/sub", ".."),
+        ("day/png", "day", "."),
+        ("day/png", "day/png", "."),
+        ("day", ".", "day"),
+        ("day", ".", "day/sub/.."),
+    ],
+)
 def test_a_list_and_a_mask_around_a_folder_however_it_is_called(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames_in: str, place: str, name: str
 ) -> None:
-    day = tmp_path / "day"
-    frames = day / "png" if inside == "png" else day
+    day, frames = tmp_path / "day", tmp_path / frames_in
     for folder in (day / "sub", frames):
         folder.mkdir(parents=True, exist_ok=True)
     for index in range(3):
@@ -178,7 +187,8 @@ def test_a_list_and_a_mask_around_a_folder_however_it_is_called(
     Image.fromarray(valid).save(frames.parent / "valid.png")
     (tmp_path / "hours.txt").write_text("5 5.9 6\n")
     (day / "sub" / "hours.txt").write_text("1 2 3\n")
-    monkeypatch.chdir(day / inside if inside in (".", "sub") else day if inside == "png" else tmp_path)
+    monkeypatch.chdir(tmp_path / place)
     found = read_day(name)
+    assert found.name == "day"
     assert found.hours.tolist() == [5, 5.9, 6]
     assert found.valid.sum() == 32
