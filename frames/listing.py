@@ -125,6 +125,15 @@ def folders_of_frames(path: Path) -> list[Path]:
     return [inside for inside in _folders_in(path) if not _holds_masks(inside.name) and count_frames(inside)]
 
 
+def folders_around_frames(path: Path) -> list[str]:
+    """Names of the folders in a folder that have no frames themselves, but folders with frames in them."""
+    return [
+        inside.name
+        for inside in _folders_in(path)
+        if not _holds_masks(inside.name) and not count_frames(inside) and _beside(inside)
+    ]
+
+
 def _beside(path: Path) -> list[str]:
     """Names of the folders with frames in a folder of frames; one that cannot be looked into may be anything."""
     names = []
@@ -135,7 +144,8 @@ def _beside(path: Path) -> list[str]:
     return names
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """A few of them, for a line."""
     return ", ".join([*names[:5], *(["..."] if len(names) > 5 else [])])
 
 
@@ -156,7 +166,7 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
     folder, frames, masks = _find(path, mask)
     if folder != path:
         beside = [name for name in _beside(path) if name != "png"]
-        lines += [f"{path}: png/ is the day; {_some(beside)} beside it left out"] if beside else []
+        lines += [f"{path}: png/ is the day; {some(beside)} beside it left out"] if beside else []
     if not frames:
         names = ", ".join(kind.name for kind in KINDS)
         only = f"only what is called a mask, such as {masks[0].name}" if masks else f"none in it ({names})"
@@ -180,7 +190,7 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
     if left_out:
         lines.append(
             f"{folder}: the {len(files)} files in it are the day; folders with frames beside them are left out: "
-            f"{_some(left_out)}"
+            f"{some(left_out)}"
         )
     ours = [file for file in files if is_earlier_output(file)]
     if 0 < len(ours) < len(files):

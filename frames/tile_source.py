@@ -94,11 +94,14 @@ class FrameArrays:
         self.transfer = "srgb8" if corner.dtype == np.uint8 else "linear"
         self.source_bytes = sum(file.stat().st_size for file in times.files)
         valid, lines = given_mask(listing, options, self.height, self.width)
+        has_alpha = len(first.shape) == 3 and first.shape[2] in (2, 4) and not self._encoding.uses_alpha
         if valid is None:
-            alpha, has_alpha = AlphaMask(), len(first.shape) == 3 and first.shape[2] in (2, 4)
+            alpha = AlphaMask()
             for file, frame in zip(times.files, self._frames, strict=True):
-                alpha.add(file, frame.whole()[..., -1] if has_alpha and not self._encoding.uses_alpha else None)
+                alpha.add(file, frame.whole()[..., -1] if has_alpha else None)
             valid, lines = alpha.settle(listing.folder, options.mask == ALPHA_MASK)
+        elif has_alpha and options.mask is None:  # it may be opaque: to know that, all of it would be read
+            lines.append(f"{listing.folder}: alpha is left out, as there is a mask")
         wants_lit = valid is None
         self.valid = np.zeros((self.height, self.width), bool) if valid is None else valid
         lines += self._look_through(wants_lit, listing.folder)

@@ -65,6 +65,30 @@ def test_names_may_begin_with_an_underscore(level: Path) -> None:
     assert [entry.name for entry in open_dataset(level).entries] == ["__", "roof", "yard"]
 
 
+def test_what_lies_deeper_is_not_passed_over_in_silence(level: Path) -> None:
+    for name in ("deep/frames", "deeper/a/png", "masks/hall"):
+        (level / name).mkdir(parents=True)
+        for t, codes in enumerate(CODES):
+            Image.fromarray(codes).save(level / name / f"tod_{t:02d}.png")
+    line = f"{level}: folders whose frames lie deeper are left out: deep, deeper"
+    dataset = open_dataset(level)
+    assert [line in dataset.read(entry).warnings for entry in dataset.entries] == [True, False, False]
+
+
+@pytest.mark.parametrize("name", ["{:02d}", "{}h", "hour_{:02d}", "TOD{:02d}_30", "{:02d}00", "{}am"])
+def test_folders_of_hours_are_told(tmp_path: Path, name: str) -> None:
+    names = [name.format(hour) for hour in (6, 7, 8)]
+    for one in names:
+        (tmp_path / one).mkdir()
+        for t, codes in enumerate(CODES):
+            Image.fromarray(codes).save(tmp_path / one / f"Lightmap-{t}.png")
+    line = f"{tmp_path}: the folders {', '.join(names)} are read as lightmaps, and the files in each as its hours"
+    assert line in read_day(tmp_path, lightmap=names[0]).warnings
+    for one in names:
+        (tmp_path / one).rename(tmp_path / f"room_{one}")
+    assert not any("lightmaps" in line for line in read_day(tmp_path, lightmap=f"room_{names[0]}").warnings)
+
+
 def test_read_day_takes_one(level: Path) -> None:
     assert read_day(level, lightmap="roof").radiance.shape == (24, 3, 4, 3)
     with pytest.raises(DataError, match=r"found a dataset of 3; choose one by --lightmap \(such as hall\)"):

@@ -168,6 +168,11 @@ def test_a_mask_goes_before_alpha(tmp_path: Path) -> None:
     np.testing.assert_array_equal(day.valid, VALID)
     assert day.warnings == (f"{folder}: alpha is left out, as there is a mask",)
     assert read_day(folder, folder / "valid.png").warnings == ()
+    for file in sorted(folder.glob("tod_*.png")):
+        np.save(file.with_suffix(".npy"), np.asarray(Image.open(file)))
+        file.unlink()
+    assert read_day(folder).warnings == (f"{folder}: alpha is left out, as there is a mask",)
+    assert read_day(folder, folder / "valid.png").warnings == ()
 
 
 def test_black_in_every_frame_is_said(tmp_path: Path) -> None:
