@@ -31,6 +31,7 @@ DEFLATE_RATIO = 1032
 _PLAIN_MODES = {"1", "L", "RGB", "P"}
 _ALPHA_MODES = {"LA", "RGBA", "PA", "La", "RGBa"}
 PREDICTOR, COMPRESSION = 317, 259  # tags of TIFF
+ASSOCIATED, STRAIGHT = 1, 2  # kinds of alpha in TIFF
 PREDICTED = (5, 8, 32946, 34925, 50000)  # LZW, Deflate twice, LZMA, Zstandard
 _PILLOW_FORMATS = ("PNG", "JPEG", "TGA", "BMP", "TIFF", "WEBP")
 
@@ -170,21 +171,41 @@ def _tiff_tags(path: Path) -> TiffImagePlugin.ImageFileDirectory_v2:
     return tags
 
 
-def _tiff_samples(n: int, is_rgb: bool, extra: Sequence[int], path: Path) -> tuple[int, bool]:
-    """How many of n samples are colors, and whether the next one is alpha.
+def _tiff_samples(n: int, is_rgb: bool, extra: Sequence[int], path: Path) -> tuple[int, int]:
+    """How many of n samples are colors, and what alpha the next one is: ASSOCIATED, another, or 0 where it is none.
 
     Three bands that call themselves gray are colors: GDAL writes floating point so.
 
     Raises:
         DataError: gray with other samples than these.
     """
-    are_alpha = [kind in (1, 2) for kind in extra]
-    n_known = 3 if is_rgb else 1
-    if not is_rgb and not any(are_alpha[:1]):
-        if n not in (1, 3, 4):
-            raise DataError(f"{path}: expected 1, 3 or 4 samples, or gray with alpha, found {n}")
-        are_alpha, n_known = are_alpha[2:], min(n, 3)
-    return n_known, any(are_alpha[:1])
+    kinds = [kind if kind in (ASSOCIATED, STRAIGHT) else 0 for kind in extra]
+    if is_rgb or any(kinds[:1]):
+        return 3 if is_rgb else 1, next(iter(kinds), 0)
+    if n not in (1, 3, 4):
+        raise DataError(f"{path}: expected 1, 3 or 4 samples, or gray with alpha, found {n}")
+    return min(n, 3), next(iter(kinds[2:]), 0)
+
+
+def _are_bands(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
+    """Whether samples are such as Pillow refuses, or takes the first of for all: bands, and planes but R, G and B."""
+    n, photometric = int(tags.get(277, 1)), int(tags.get(262, 0))
+    if tags.get(284, 1) == 2:
+        return n > 1 and (n, photometric) != (3, 2)
+    return (photometric == 1 and n > 2) or (photometric == 0 and n > 1)
+
+
+def _straight(values: np.ndarray) -> np.ndarray:
+    """Samples without the alpha that is their last one and was multiplied in, as Pillow gives those of 8 bits."""
+    colors, alpha = values[..., :-1], values[..., -1:]
+    if values.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            colors = np.divide(colors, alpha, out=colors.copy(), where=alpha > 0)
+    else:
+        most = int(np.iinfo(values.dtype).max)
+        straight = np.minimum(colors * np.uint64(most) // np.maximum(alpha, 1), most)
+        colors = np.where(alpha > 0, straight, colors).astype(values.dtype)
+    return np.concatenate([colors, alpha], -1)
 
 
 def _read_tiff(path: Path) -> Picture:
@@ -194,7 +215,7 @@ def _read_tiff(path: Path) -> Picture:
         raise DataError(f"{path}: expected whole numbers of bits a sample, found {bits!r}")
     if tags.get(PREDICTOR, 1) != 1 and tags.get(COMPRESSION, 1) not in PREDICTED:  # which readers judge differently
         raise DataError(f"{path}: expected a predictor with LZW, Deflate, LZMA or Zstandard alone, found another codec")
-    if max(bits) <= 8 and set(kinds) == {1}:
+    if max(bits) <= 8 and set(kinds) == {1} and not _are_bands(tags):
         picture, turned = _read_8_bit(path), tags.get(ORIENTATION_TAG, 1)  # by Pillow, which forgets the tag
         return replace(picture, orientation=turned) if turned in range(2, 9) else picture
     if len(set(bits)) > 1 or bits[0] not in (8, 16, 32, 64):
@@ -208,8 +229,10 @@ def _read_tiff(path: Path) -> Picture:
         values = values.transpose(1, 2, 0)
     has_alpha = False
     if values.ndim == 3:
-        n_colors, has_alpha = _tiff_samples(values.shape[2], tags.get(262) == 2, tags.get(338, ()), path)
-        values = values[..., : n_colors + has_alpha]
+        n_colors, alpha = _tiff_samples(values.shape[2], tags.get(262) == 2, tags.get(338, ()), path)
+        values, has_alpha = values[..., : n_colors + (alpha > 0)], alpha > 0
+        if alpha == ASSOCIATED:
+            values = _straight(values)
     return picture_of(values, has_alpha, path).upright(tags.get(ORIENTATION_TAG, 1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shlex
 import shutil
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from .manifest import MANIFEST_NAME, bundle_files, is_inside, make_manifest, wri
 from .requirements import pinned_requirements
 
 OWN_NAMES = ("decompressor", "native", "decompress.py", "requirements.txt", "README.md", MANIFEST_NAME)
+
+_MARKDOWN = re.compile(r"[\\`*~<>\[\]&|]|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])")
+"""What is not itself in a heading; underscores inside words are."""
 
 README = """# Lightmaps of a day: {names}
 
@@ -103,7 +107,7 @@ def _fill(folder: Path, zip_path: Path, archive_path: Path, archive: Archive, id
         of=f", lightmap={archive.lightmaps[0].name!r}" if several else "",
         floats=', dtype="float32"' if is_linear else "",
         dtype="float32" if is_linear else "uint8",
-        names=", ".join(lightmap.name for lightmap in archive.lightmaps[:8]),
+        names=", ".join(_MARKDOWN.sub(r"\\\g<0>", lightmap.name) for lightmap in archive.lightmaps[:8]),
         archive=archive_path.name,
         word=shlex.quote(archive_path.name),
         text=json.dumps(archive_path.name, ensure_ascii=False),

@@ -124,9 +124,10 @@ def measure_latency(
     if min(chosen.threads, chosen.opens, chosen.frames, chosen.texels) < 1:
         raise EvalError("latency takes at least 1 thread, 1 open, 1 frame and 1 texel")
     runs: list[dict[str, Any]] = []
+    name = [] if chosen.lightmap is None else [chosen.lightmap]
     for i in range(chosen.opens):
         counts = (chosen.frames, chosen.texels) if i == chosen.opens - 1 else (0, 0)
-        runs.append(_probe("latency", archive, chosen.threads, chosen.provider, *counts, chosen.lightmap or ""))
+        runs.append(_probe("latency", archive, chosen.threads, chosen.provider, *counts, *name))
         progress(i + 1, chosen.opens, "open")
     last = runs[-1]
     return LatencyReport(

@@ -54,7 +54,9 @@ def _texel_us(lightmap: Lightmap, dtype: str, n_texels: int) -> list[float]:
     return times
 
 
-def latency(path: str, threads: int, provider: str, n_frames: int, n_texels: int, name: str = "") -> dict[str, object]:
+def latency(
+    path: str, threads: int, provider: str, n_frames: int, n_texels: int, name: str | None = None
+) -> dict[str, object]:
     """Time opening, the first frame, and then, where they are not 0, so many frames and random texels.
 
     Returns:
@@ -62,7 +64,7 @@ def latency(path: str, threads: int, provider: str, n_frames: int, n_texels: int
     """
     start = time.perf_counter_ns()
     with open_archive(path, threads=threads, provider=provider) as archive:
-        lightmap = archive.choose(name) if name else archive.lightmaps[0]
+        lightmap = archive.lightmaps[0] if name is None else archive.choose(name)
         lightmap.prepare()
         open_ms = (time.perf_counter_ns() - start) / 1e6
         dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"

@@ -88,3 +88,5 @@ def test_latency_of_one(archive: Path, lightmap: str | None, name: str, capsys: 
     assert main(["eval", "latency", str(archive), "--json", *counts, *words]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["height"], found["width"]) == SIZES[name]
+    assert main(["eval", "latency", str(archive), *counts, "--lightmap", ""]) == 1
+    assert "found ''" in capsys.readouterr().err

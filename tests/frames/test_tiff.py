@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import struct
 from pathlib import Path
 
@@ -54,12 +55,39 @@ def test_deep_tiff_of_planes_with_alpha_or_an_extra_channel(tmp_path: Path) -> N
             np.testing.assert_array_equal(picture.alpha, expected)
 
 
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_alpha_that_was_multiplied_in(tmp_path: Path, kind: type, planar: str) -> None:
+    """Comes out again, from any depth."""
+    pytest.importorskip("imagecodecs")
+    tifffile = pytest.importorskip("tifffile")
+    most = 1 if kind is np.float32 else np.iinfo(kind).max
+    alpha = np.where(GRAY > 100, most, most // 2 if most > 1 else 0.5)[..., None]
+    colors = np.where(alpha == most, alpha // 3 if most > 1 else 0.25, alpha // 4 if most > 1 else 0.125).repeat(3, 2)
+    values = np.concatenate([colors, alpha], 2).astype(kind)
+    stored = values if planar == "contig" else np.ascontiguousarray(values.transpose(2, 0, 1))
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar, extrasamples=("assocalpha",))
+    picture = read_picture(tmp_path / "a.tif")
+    wanted = np.where(alpha == most, colors, colors * most // alpha if most > 1 else 0.25)
+    np.testing.assert_array_equal(picture.rgb, wanted.astype(kind))
+    np.testing.assert_array_equal(picture.alpha, alpha[..., 0].astype(kind))
+
+
 def test_bands_that_call_themselves_gray(tmp_path: Path) -> None:
     """As GDAL writes them."""
     pytest.importorskip("imagecodecs")
     tifffile = pytest.importorskip("tifffile")
     path, alpha = tmp_path / "a.tif", (GRAY > 100).astype(np.float32)[..., None]
     bands = {"photometric": "minisblack", "planarconfig": "contig"}
+    for codes, planes, codec in itertools.product((CODES, DEEP, FLOATS), (True, False), (None, "zlib", "lzw")):
+        options = {**bands, "planarconfig": "separate" if planes else "contig", "compression": codec}
+        for n in (3, 4):
+            values = np.concatenate([codes, codes[..., :1]], 2)[..., :n]
+            values = np.ascontiguousarray(values.transpose(2, 0, 1)) if planes else values
+            tifffile.imwrite(path, values, extrasamples=(0,) * (n - 1), **options)
+            picture = read_picture(path)
+            np.testing.assert_array_equal(picture.rgb, codes)
+            assert picture.alpha is None
     for values, extra, has_alpha in (
         (FLOATS, (0, 0), False),
         (np.concatenate([FLOATS, alpha], 2), (0, 0, 2), True),
@@ -73,6 +101,9 @@ def test_bands_that_call_themselves_gray(tmp_path: Path) -> None:
     picture = read_picture(path)
     np.testing.assert_array_equal(picture.rgb, np.repeat(FLOATS[..., :1], 3, 2))
     assert picture.alpha is not None
+    tifffile.imwrite(path, CODES, photometric="miniswhite", planarconfig="contig", extrasamples=(0, 0))
+    with pytest.raises(DataError, match="expected RGB or gray TIFF, found photometric interpretation 0"):
+        read_picture(path)
     for values, extra in ((FLOATS[..., :2], (0,)), (np.concatenate([FLOATS, FLOATS], 2), (0,) * 5)):
         tifffile.imwrite(path, values, extrasamples=extra, **bands)
         with pytest.raises(DataError, match=f"expected 1, 3 or 4 samples, or gray with alpha, found {values.shape[2]}"):

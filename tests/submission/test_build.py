@@ -10,16 +10,18 @@ import shlex
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from todpack import decompressor
+from todpack import compress, decompressor
 from todpack.cli import main
 from todpack.decompressor import DamagedArchiveError, OutputError, open_archive
 from todpack.decompressor.verify import Verdict, verify_archive
+from todpack.frames import read_day
 from todpack.submission.build import build
 from todpack.submission.errors import SubmissionError
 
@@ -76,6 +78,16 @@ def test_commands_of_the_readme_name_any_archive(tiny_archive: Path, tmp_path: P
     assert shlex.split(command) == ["python", "decompress.py", name, "-o", "frames"]
     (opened,) = re.findall(r"open_archive\((.*)\) as archive", text)
     assert ast.literal_eval(opened) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("L_Hall_0", "L_Hall_0"), ("_a_ *b*", r"\_a\_ \*b\*"), ("[c](d) <e>", r"\[c\](d) \<e\>"), ("`f|g", r"\`f\|g")],
+)
+def test_the_readme_names_lightmaps_as_they_are_called(tiny_day: Path, tmp_path: Path, name: str, written: str) -> None:
+    compress(replace(read_day(tiny_day), name=name), tmp_path / "named.tod", refine="none")
+    text = (build(tmp_path / "named.tod", tmp_path / "bundle").folder / "README.md").read_text("utf-8")
+    assert text.splitlines()[0] == f"# Lightmaps of a day: {written}"
 
 
 def test_zip_is_the_folder(bundle: Path) -> None:
