@@ -11,13 +11,17 @@ RUNS =
 T =
 FUZZ_SECONDS ?= 60
 JOBS ?= 2
-BENCH = $(if $(SETS),--sets $(SETS)) --results docs/benchmarks.json --docs docs/benchmarks.md --readme README.md --readme README.zh.md --cache $(OUT)/bench-points
+BENCH = $(if $(SETS),--sets '$(SETS)') --results docs/benchmarks.json --docs docs/benchmarks.md --readme README.md --readme README.zh.md --cache '$(OUT)/bench-points'
 # a file of tests stays in one process, with what its tests share
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 STAMP = $(VENV)/.todpack-setup
 PACK_STAMP = $(VENV)/.todpack-pack
 # passive waiting: a thread that waits leaves its core to others (shared and virtual machines)
 export OMP_WAIT_POLICY ?= PASSIVE
+
+ifeq ($(strip $(OUT)),)
+$(error OUT: expected a folder, found an empty name)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup submission test quick test-slow test-browser test-native test-ray test-oldest soak check format fuzz peers bench bench-rate bench-speed bench-families gpu ab golden pictures clean
@@ -128,15 +132,15 @@ gpu: $(STAMP)  ## check and time what a CUDA device does, docs/gpu.md; without o
 	$(BIN)/python -m todpack.eval.gpu
 
 ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=...), 3 seeds each; reruns measure what changed
-	$(BIN)/todpack eval ab $(DATA) -o $(OUT)/ab --json-out $(OUT)/ab.json
+	$(BIN)/todpack eval ab '$(DATA)' -o '$(OUT)/ab' --json-out '$(OUT)/ab.json'
 
 golden: $(STAMP)  ## write a golden archive for this version (a person's decision; tests never do it)
 	$(BIN)/python -m tests.golden.make_golden
 
 pictures: $(STAMP)  ## make the pictures of README (from the bench) and docs/daybasis.md
-	$(BIN)/todpack compress $(DATA) -o $(OUT)/picture.tod --q-step 16
-	$(BIN)/python docs/make_pictures.py docs/benchmarks.json --archive $(OUT)/picture.tod --data $(DATA) --out docs
-	$(BIN)/python docs/make_daybasis_figures.py $(DATA) --out docs
+	$(BIN)/todpack compress '$(DATA)' -o '$(OUT)/picture.tod' --q-step 16
+	$(BIN)/python docs/make_pictures.py docs/benchmarks.json --archive '$(OUT)/picture.tod' --data '$(DATA)' --out docs
+	$(BIN)/python docs/make_daybasis_figures.py '$(DATA)' --out docs
 
 clean:  ## remove out/ and caches, not the virtual environment, nor an OUT elsewhere
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache build *.egg-info

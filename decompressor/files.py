@@ -18,6 +18,8 @@ FRAMES = "png"
 """Folder in a folder of inputs that is read in its place."""
 _guarded: set[Path] = set()
 """Outputs that take the place of nothing but what todpack wrote, until they are written."""
+MOVE = "move it away"
+"""What can be done about a file of somebody else beside or in a folder of ours: `--overwrite` is of the folder."""
 NEVER_READ = (".tod", ".html", ".mp4")
 """Suffixes of outputs that may lie in a folder of inputs: no command reads them there."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from todpack import decompressor
 from todpack.decompressor import Archive, DamagedArchiveError, open_archive
-from todpack.decompressor.files import check_outputs, identity_of
+from todpack.decompressor.files import MOVE, check_outputs, identity_of
 from todpack.decompressor.names import frame_names
 from todpack.decompressor.verify import verify_archive
 from todpack.packer.staging_folder import FolderKind
@@ -130,7 +130,7 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
     Args:
         archive_path: The `.tod` file; it is verified first.
         out: Folder to write; `out` + `.zip` holds the same.
-        overwrite: Replace a submission (a folder with our manifest) that is already there, and its zip.
+        overwrite: Replace a submission (a folder with our manifest) that is already there.
 
     Raises:
         ArchiveError: the archive is damaged.
@@ -148,7 +148,7 @@ def build(archive_path: Path, out: Path, *, overwrite: bool = False) -> Bundle:
     out = Path(out)
     BUNDLE.check(out, overwrite)
     zip_path = out.with_name(f"{out.name}.zip")
-    check_outputs([zip_path], [Path(archive_path)], overwrite=overwrite)
+    check_outputs([zip_path], [Path(archive_path)], overwrite=False, way=MOVE)
     before = identity_of(Path(archive_path))
     with open_archive(archive_path, provider="cpu") as archive:
         archive.container.verify()

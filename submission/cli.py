@@ -66,7 +66,7 @@ LAYOUT = click.option(
 @click.option(
     "--out", "-o", "out_dir", type=click.Path(path_type=Path), required=True, help="Folder to write; OUT.zip beside it."
 )
-@click.option("--overwrite", is_flag=True, help="Replace an older submission and what lies beside it.")
+@click.option("--overwrite", is_flag=True, help="Replace an older submission.")
 @LAYOUT
 @click.option("--storage", type=click.Choice(["raw"]), default="raw", help="contest: plain bits, the one kind allowed.")
 @click.option("--target-psnr", type=float, help="contest, of a dataset: tiled PSNR in dB.  [default: 55.05]")

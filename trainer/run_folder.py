@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from todpack.decompressor.errors import OutputError
-from todpack.decompressor.files import check_replaced, make_folder, place_of
+from todpack.decompressor.files import MOVE, check_replaced, make_folder, place_of
 from todpack.decompressor.json_fields import read_shallow
 from todpack.decompressor.signatures import is_earlier_output
 from todpack.decompressor.staging import try_lock
@@ -120,7 +120,7 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence
             raise ConfigError(f"{out_dir}: --resume: holds a run without a checkpoint; replace it by --overwrite")
         if not held or is_continued:
             written = (LOG_NAME,) if is_continued else names
-            check_replaced((place / name for name in written), overwrite=overwrite)
+            check_replaced((place / name for name in written), overwrite=False, way=MOVE)
             if not resume:
                 _clear(place, names, _is_ours)  # those of others stay until the training has its own
             return out_dir

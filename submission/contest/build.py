@@ -12,7 +12,7 @@ from urllib.parse import quote
 from todpack import decompressor
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import require_packages
-from todpack.decompressor.files import check_outputs, write_json
+from todpack.decompressor.files import MOVE, check_outputs, write_json
 from todpack.decompressor.json_fields import read_shallow
 from todpack.decompressor.plain_text import plain_name
 from todpack.eval.measures.contest import ratio_percent
@@ -146,7 +146,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
     """
     check_name(out)
     CONTEST.check(out, overwrite)
-    check_outputs(handout_files(out), [archive_path], overwrite=overwrite)
+    check_outputs(handout_files(out), [archive_path], overwrite=False, way=MOVE)
     with open_archive(archive_path, provider="cpu") as archive:
         archive.container.verify()
         _check_lightmaps((lightmap.name for lightmap in archive.lightmaps), archive_path)
@@ -214,7 +214,7 @@ def build_from(
     CONTEST.check(out, overwrite)
     archive = out.with_name(f"{out.name}.tod")
     read = [source] if steps is None else [source, steps]
-    check_outputs([archive, *handout_files(out)], read, overwrite=overwrite)
+    check_outputs([archive, *handout_files(out)], read, overwrite=False, way=MOVE)
     if steps is None:
         target = TARGET_PSNR_DB if target_psnr_db is None else target_psnr_db
         jobs = [replace(job, refine=refiner(None, None)) for job in jobs_of(source, target_psnr_db=target)]

@@ -168,8 +168,9 @@ def test_anothers_manifest_makes_no_submission(tiny_archive: Path, tmp_path: Pat
 
 def test_a_zip_of_others_or_the_archive_itself_is_not_replaced(tiny_archive: Path, tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"PK of todpack's user")
-    with pytest.raises(OutputError, match=r"a\.zip: is there, and was not written by todpack"):
-        build(tiny_archive, tmp_path / "a")
+    for overwrite in (False, True):  # which is of the folder
+        with pytest.raises(OutputError, match=r"a\.zip: is there, and was not written by todpack; move it away"):
+            build(tiny_archive, tmp_path / "a", overwrite=overwrite)
     (tmp_path / "b.zip").write_bytes(tiny_archive.read_bytes())
     with pytest.raises(OutputError, match=r"b\.zip: expected an output that is not among the inputs"):
         build(tmp_path / "b.zip", tmp_path / "b", overwrite=True)

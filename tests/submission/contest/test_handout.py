@@ -112,9 +112,12 @@ def test_the_page_is_one_file_with_pictures_of_the_day(archive: Path, tmp_path: 
 
 def test_others_files_are_not_replaced(archive: Path, tmp_path: Path) -> None:
     (tmp_path / "team.zip").write_bytes(b"somebody's own")
-    with pytest.raises(OutputError, match=r"team\.zip: is there, and was not written by todpack"):
-        build_contest(archive, tmp_path / "team")
+    for overwrite in (False, True):  # which is of the folder
+        with pytest.raises(OutputError, match=r"team\.zip: is there, and was not written by todpack; move it away"):
+            build_contest(archive, tmp_path / "team", overwrite=overwrite)
     assert [path.name for path in tmp_path.iterdir()] == ["team.zip"]
+    (tmp_path / "team.zip").unlink()
+    build_contest(archive, tmp_path / "team")
     build_contest(archive, tmp_path / "team", overwrite=True)
 
 
