@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, fields
 
 from .errors import RequestError
@@ -12,6 +13,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 MOST_FACTOR = 1e9
 MOST_MEMORY = 1 << 62
+MOST_CAP = 1e300
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,17 @@ class Limits:
     seconds_per_byte: float = 20e-6
 
     def __post_init__(self) -> None:
-        """Refuse what is no number.
+        """Refuse what is no number, and take each as one of Python's, which do not overflow.
 
         Raises:
             RequestError: a cap is none, or less than 0.
         """
         for field in fields(self):
             value, expected = getattr(self, field.name), f"limits: {field.name}: expected a number >= 0"
-            if not given_number(value, expected) >= 0:
+            number = given_number(value, expected)
+            if not number >= 0:
                 raise RequestError(f"{expected}, found {value}")
+            object.__setattr__(self, field.name, operator.index(value) if hasattr(value, "__index__") else number)
 
     def metadata_for(self, file_bytes: int) -> int:
         """Largest metadata.json, decoded, in a file of this size."""
@@ -98,10 +102,11 @@ class Limits:
         Raises:
             RequestError: it is no positive, finite number.
         """
-        if not 0 < given_number(factor, "limits: expected a factor > 0") < MOST_FACTOR:
+        number = given_number(factor, "limits: expected a factor > 0")
+        if not 0 < number < MOST_FACTOR:
             raise RequestError(f"limits: expected a factor > 0 and < {MOST_FACTOR:g}, found {factor}")
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Limits(**{name: type(value)(value * factor) for name, value in values.items()})
+        return Limits(**{name: type(value)(min(value * number, MOST_CAP)) for name, value in values.items()})
 
 
 DEFAULT_LIMITS = Limits()

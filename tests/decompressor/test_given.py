@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +67,12 @@ def test_open_files_that_are_closed_or_read_text() -> None:
     for source in (closed, PATH.open(encoding="utf-8")):
         with pytest.raises(ArchiveError, match=r"<archive in memory>: cannot be read: "):
             open_archive(source)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [np.int8(3), np.int32(3), np.float16(3), np.float64(3), Decimal("3"), Fraction(3)])
+def test_limits_are_numbers_of_python(number: Any) -> None:
+    """Which do not overflow."""
+    assert Limits().scaled(number) == Limits().scaled(3)
+    assert Limits(memory=number, seconds=number) == Limits(memory=3, seconds=3.0)
+    assert Limits(memory=np.int32(2**31 - 1)).memory_for(1000) == 2**31 - 1 + 200_000
+    assert Limits(texels=10**300).scaled(1e8).texels > 10**299
