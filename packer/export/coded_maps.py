@@ -27,6 +27,7 @@ class CodedMaps:
         matrix: (3T, layers * channels) float64, of the codes as integers; 0 for channels without a map.
         offset: (3T,) float64.
         codes: (N, layers * channels) integers, what a GPU reads of the valid texels of level 0.
+        n_coarse: Maps with a coarser step than the archive's.
     """
 
     texture: Texture
@@ -34,6 +35,7 @@ class CodedMaps:
     matrix: np.ndarray
     offset: np.ndarray
     codes: np.ndarray
+    n_coarse: int = 0
 
     def values(self) -> np.ndarray:
         """(N, 3T) float32 v of the valid texels."""
@@ -98,6 +100,5 @@ def int16_maps(day: AffineDay, maps: np.ndarray, steps: np.ndarray, level: Level
     widths = steps * np.exp2(shifts)
     codes = _padded(np.rint(maps / widths).astype("<i2"))
     images = [layer.tobytes() for layer in _layers(codes, level, np.zeros(codes.shape[1], codes.dtype))]
-    return CodedMaps(
-        Texture(RGBA16_SINT, *day.size, [images]), RGBA_CHANNELS, _padded(day.matrix * widths), day.offset, codes
-    )
+    texture, matrix = Texture(RGBA16_SINT, *day.size, [images]), _padded(day.matrix * widths)
+    return CodedMaps(texture, RGBA_CHANNELS, matrix, day.offset, codes, int((shifts > 0).sum()))

@@ -47,6 +47,7 @@ class Exported:
         texel_bytes_with_mips: The same with mip levels.
         psnr_db: Of maps: against the archive at its stored hours.
         n_outliers: Of the archive, which maps cannot hold.
+        n_coarse: Maps whose numbers 16 bits cannot hold, and that have a coarser step.
         cut_share: Of the values of frames, those over what the texture holds, which are cut.
         files: By name, their sizes.
     """
@@ -59,6 +60,7 @@ class Exported:
     texel_bytes_with_mips: float = 0.0
     psnr_db: float | None = None
     n_outliers: int = 0
+    n_coarse: int = 0
     cut_share: float = 0.0
     files: dict[str, int] = field(default_factory=dict)
 
@@ -169,6 +171,7 @@ def export_lightmap(
         model = archive.metadata["lightmaps"][index]["model"]
         steps = np.exp2(-(model["precision"] + np.array(model["exponents"][:-1], np.float64)))
         coded = int16_maps(day, maps, steps, levels[0])
+        exported.n_coarse = coded.n_coarse
     elif options.map_format is None:
         coded = rgba8_maps(day, maps, levels)
     else:

@@ -85,6 +85,7 @@ def test_eight_bits_and_sixteen(day_and_maps: DayAndMaps, small_archive: Path) -
     assert np.array_equal(exact.values(), day.values(maps))
     coarse = int16_maps(day, maps, steps / 256, levels[0])  # codes that 16 bits do not hold
     assert np.abs(coarse.codes).max() <= 32767
+    assert exact.n_coarse == 0 < coarse.n_coarse <= maps.shape[1]
     assert 55 < psnr_db(day_and_maps, coarse) <= 100
 
 
