@@ -106,7 +106,7 @@ def _read_8_bit(path: Path) -> Picture:
     orientation = _orientation(image, path)
     if depth in (2, 4) and image.mode == "L" and "transparency" in image.info:  # Pillow scales the samples alone
         image.info["transparency"] *= 255 // ((1 << depth) - 1)
-    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+    if image.has_transparency_data:
         if image.mode not in _PLAIN_MODES | _ALPHA_MODES:
             raise DataError(f"{path}: expected 8-bit RGB, gray or palette, found mode {image.mode}")
         plain = image.convert("LA") if image.mode == "La" else image  # not in one step

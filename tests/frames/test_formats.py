@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 import zlib
 from pathlib import Path
@@ -317,3 +318,13 @@ def test_a_png_of_a_few_bytes_holds_no_large_picture(tmp_path: Path) -> None:
     flat = tmp_path / "flat.png"  # as small as a picture gets
     Image.fromarray(np.zeros((4096, 4096), np.uint8)).convert("1").save(flat, optimize=True)
     assert read_picture(flat).rgb.shape == (4096, 4096, 3)
+
+
+def test_the_alpha_of_a_tga_palette(tmp_path: Path) -> None:
+    palette = np.array([[10, 20, 30, 255], [40, 50, 60, 0]], np.uint8)  # B, G, R, A
+    header = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 2, 32, 0, 0, 20, 1, 8, 0x20)
+    (tmp_path / "a.tga").write_bytes(header + palette.tobytes() + bytes([0, 1] * 10))
+    picture = read_picture(tmp_path / "a.tga")
+    assert picture.rgb[0, :2].tolist() == [[30, 20, 10], [60, 50, 40]]
+    assert picture.alpha is not None
+    assert picture.alpha[0].tolist() == [255, 0] * 10
