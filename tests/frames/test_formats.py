@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from PIL import __version__ as pillow_version
 
 from tests.frames.foreign_files import ffmpeg_frame
 from todpack.decompressor.errors import MissingPackageError
@@ -324,7 +325,11 @@ def test_the_alpha_of_a_tga_palette(tmp_path: Path) -> None:
     palette = np.array([[10, 20, 30, 255], [40, 50, 60, 0]], np.uint8)  # B, G, R, A
     header = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 2, 32, 0, 0, 20, 1, 8, 0x20)
     (tmp_path / "a.tga").write_bytes(header + palette.tobytes() + bytes([0, 1] * 10))
-    picture = read_picture(tmp_path / "a.tga")
+    try:
+        picture = read_picture(tmp_path / "a.tga")
+    except DataError as error:  # of Pillow 10
+        assert int(pillow_version.split(".")[0]) < 13, error
+        pytest.skip("this Pillow reads no such palette")
     assert picture.rgb[0, :2].tolist() == [[30, 20, 10], [60, 50, 40]]
     assert picture.alpha is not None
     assert picture.alpha[0].tolist() == [255, 0] * 10
