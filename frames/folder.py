@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from todpack.decompressor.files import identity_of
+from todpack.decompressor.plain_text import shown
 
+from .color_profile import other_than_srgb
 from .day import Day
 from .encodings import encoding_of
 from .errors import DataError
@@ -32,7 +34,7 @@ def read_folder(path: Path, options: ReadOptions, on_frame: OnFrame | None = Non
     times = find_times(listing.folder, listing.files, options.hours, options.first_hour)
     states = [identity_of(file) for file in times.files]
     encoding = encoding_of(options.encoding)
-    alpha, turned = AlphaMask(), 0
+    alpha, turned, profiles = AlphaMask(), 0, list[str]()
     radiance: np.ndarray | None = None
     dtype = np.dtype(np.float32)
     for index, file in enumerate(times.files):
@@ -50,6 +52,8 @@ def read_folder(path: Path, options: ReadOptions, on_frame: OnFrame | None = Non
         radiance[index] = values
         alpha.add(file, None if encoding.uses_alpha else picture.alpha)
         turned += picture.orientation != 1
+        if picture.profile is not None and (profile := other_than_srgb(picture.profile)):
+            profiles.append(profile)
         if on_frame is not None:
             on_frame(index + 1, len(times.files))
     assert radiance is not None
@@ -59,6 +63,11 @@ def read_folder(path: Path, options: ReadOptions, on_frame: OnFrame | None = Non
     lines = [*listing.warnings, *times.warnings]
     if turned:
         lines.append(f"{listing.folder}: {turned} frames are turned as their orientation tag says")
+    if profiles and options.encoding == "none":
+        lines.append(
+            f"{listing.folder}: {len(profiles)} of {len(times.files)} frames have a color profile other than sRGB "
+            f"({shown(profiles[0]):.80}), which is not applied; they are read as sRGB"
+        )
     n_linear = sum(map(says_linear, times.files)) if listing.kind.name == "PNG" and options.encoding == "none" else 0
     if n_linear:
         lines.append(

@@ -30,7 +30,7 @@ DEFLATE_RATIO = 1032
 """No byte of it stands for more: 258 bytes in two bits. Source: RFC 1951, 3.2.5."""
 _PLAIN_MODES = {"1", "L", "RGB", "P"}
 _ALPHA_MODES = {"LA", "RGBA", "PA", "La", "RGBa"}
-PREDICTOR, COMPRESSION = 317, 259  # tags of TIFF
+PREDICTOR, COMPRESSION, ICC_TAG = 317, 259, 34675  # tags of TIFF
 ASSOCIATED, STRAIGHT = 1, 2  # kinds of alpha in TIFF
 PREDICTED = (5, 8, 32946, 34925, 50000)  # LZW, Deflate twice, LZMA, Zstandard
 _PILLOW_FORMATS = ("PNG", "JPEG", "TGA", "BMP", "TIFF", "WEBP")
@@ -115,7 +115,7 @@ def _read_8_bit(path: Path) -> Picture:
         picture = picture_of(np.asarray(image.convert("RGB")), False, path)
     else:
         raise DataError(f"{path}: expected 8-bit RGB, gray or palette, found mode {image.mode}")
-    return picture.upright(orientation)
+    return replace(picture.upright(orientation), profile=image.info.get("icc_profile"))
 
 
 def _decoded(path: Path, what: str, decode: Callable[[bytes], np.ndarray]) -> np.ndarray:
@@ -132,9 +132,11 @@ def _read_png(path: Path) -> Picture:
         return _read_8_bit(path)
     with needs("hdr", f"{path}: a PNG of 16 bits"):
         import imagecodecs
-    orientation = _orientation(_opened(path), path)  # refuses animated ones, too
+    image = _opened(path)  # refuses animated ones, too
+    orientation = _orientation(image, path)
     values = _decoded(path, "PNG", imagecodecs.png_decode)
-    return picture_of(values, values.ndim == 3 and values.shape[2] in (2, 4), path).upright(orientation)
+    picture = picture_of(values, values.ndim == 3 and values.shape[2] in (2, 4), path)
+    return replace(picture.upright(orientation), profile=image.info.get("icc_profile"))
 
 
 def _tiff_tags(path: Path) -> TiffImagePlugin.ImageFileDirectory_v2:
@@ -233,7 +235,9 @@ def _read_tiff(path: Path) -> Picture:
         values, has_alpha = values[..., : n_colors + (alpha > 0)], alpha > 0
         if alpha == ASSOCIATED:
             values = _straight(values)
-    return picture_of(values, has_alpha, path).upright(tags.get(ORIENTATION_TAG, 1))
+    picture = picture_of(values, has_alpha, path).upright(tags.get(ORIENTATION_TAG, 1))
+    profile = tags.get(ICC_TAG)
+    return replace(picture, profile=profile) if values.dtype.kind == "u" and isinstance(profile, bytes) else picture
 
 
 def array_picture(values: np.ndarray, path: Path) -> Picture:
