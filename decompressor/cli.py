@@ -261,6 +261,7 @@ def run(args: argparse.Namespace) -> None:
         _say_missing(args.out, frames)
         for out in places.values():
             _say_left(out, files)
+        _say_left_folders(args.out, folders.values())
         for lightmap, out in places.items():
             try:
                 frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region, faults)
@@ -306,6 +307,14 @@ def _say_left(out: Path, files: Collection[str]) -> None:
     left = [name for name in hours_there(out) if name not in files and Path(name).suffix in kinds]
     if left:
         log.info("%s: %d frames of other runs stay: %s", out, len(left), _first(left))
+
+
+def _say_left_folders(out: Path, ours: Collection[str]) -> None:
+    """The same of folders, which readers take for lightmaps of the same level."""
+    inside = sorted(path for path in out.iterdir() if path.is_dir() and path.name not in ours) if out.is_dir() else []
+    left = [path.name for path in inside if hours_there(path)]
+    if left:
+        log.info("%s: %d folders with frames of other runs stay: %s", out, len(left), _first(left))
 
 
 def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:

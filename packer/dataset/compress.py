@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from todpack.decompressor.errors import ArchiveError
 from todpack.decompressor.files import check_output, exclusive_folder
 from todpack.decompressor.limits import DEFAULT_LIMITS
 from todpack.decompressor.plain_text import plain_name
+from todpack.decompressor.signatures import is_earlier_output
 from todpack.decompressor.staging import remove_strays
 
 from ..errors import PackError
@@ -23,6 +25,8 @@ from .merge import merge_archives
 from .workers import Task, available_bytes, run_local
 
 ENGINES = ("local", "ray")
+_PART = re.compile(r"[0-9a-f]{64}\.tod")
+"""Name of a job's archive: its `digest`."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def compress_level(
             raise PackError(f"{len(failures)} of {len(tasks)} lightmaps failed{kept}; {'; '.join(failures)}")
         size = merge_archives([task.part for task in tasks]).write(out)
         coded = sorted((_coded(task) for task in tasks), key=lambda one: -one.bits)
-        _clear(tasks)
+        _clear(folder, tasks)
         return LevelResult(size, len(tasks), n_kept, tuple(coded))
 
 
@@ -178,8 +182,9 @@ def _is_finished(part: Path) -> bool:
     return True
 
 
-def _clear(tasks: Sequence[Task]) -> None:
-    """Remove the parts of this level."""
-    for task in tasks:
-        remove_strays(task.part)
-        task.part.unlink(missing_ok=True)
+def _clear(folder: Path, tasks: Sequence[Task]) -> None:
+    """Remove the parts of this level, and those that runs with other options or frames have left."""
+    left = {path for path in folder.iterdir() if _PART.fullmatch(path.name) and is_earlier_output(path)}
+    for part in left.union(task.part for task in tasks):
+        remove_strays(part)
+        part.unlink(missing_ok=True)

@@ -251,7 +251,7 @@ class PointCache:
             stored = read_shallow(self._path)["lightmaps"]
             return {key: Measurements.from_json(row) for key, row in stored.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise SubmissionError(f"{self._path}: expected points of `todpack tune`, found {error!r}") from error
+            raise SubmissionError(f"{self._path}: expected points of `todpack tune`, found something else") from error
 
     def find(self, job: MeasureJob, setting: Setting) -> RatePoint | None:
         """The point of a lightmap at a setting."""

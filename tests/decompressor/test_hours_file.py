@@ -275,6 +275,11 @@ def test_frames_of_two_runs_are_said(archive: Path, tmp_path: Path, caplog: pyte
         assert main([str(archive), "-o", str(out), "--hours", hours]) == 0
         assert (f"{out}: 2 frames of other runs stay: tod_03.png, tod_04.png" in caplog.text) == is_said
     assert not any("written by todpack" in line for line in read_day(out).warnings)
+    (tmp_path / "level" / "notes").mkdir(parents=True)
+    shutil.copytree(out, tmp_path / "level" / "attic")
+    (tmp_path / "level" / "notes" / "tod_00.png").write_text("mine")
+    assert main([str(archive), "-o", str(tmp_path / "level"), "--hours", "3"]) == 0
+    assert f"{tmp_path / 'level'}: 1 folders with frames of other runs stay: attic" in caplog.text
     shutil.copy(out / "tod_09.png", out / "tod_10.png")
     with Image.open(out / "tod_10.png") as image:
         image.convert("RGB").save(out / "tod_11.png")  # without our mark

@@ -121,8 +121,12 @@ def test_finished_jobs_are_not_done_again(dataset, level, tmp_path):
     kept, damaged = (folder / f"{job.digest()}.tod" for job in jobs[:2])
     kept.write_bytes(jobs[0].encode())
     damaged.write_bytes(b"not whole")
+    of_other_options, mine = folder / f"{'0a' * 32}.tod", folder / f"{'0b' * 32}.tod"
+    of_other_options.write_bytes(kept.read_bytes())
+    mine.write_bytes(b"mine")
     assert compress_level(jobs, out, n_jobs=1).n_kept == 1
     assert out.read_bytes() == level.read_bytes()
+    assert list(folder.iterdir()) == [mine]
 
 
 def touched(job: LightmapJob, on_warning: Callable[[str], object]) -> bytes:
