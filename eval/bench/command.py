@@ -98,6 +98,8 @@ def bench(
     for readme in readmes:
         marked_text(readme)
     found = read_result(results) if results is not None else {}
+    if not (parts or found):
+        raise EvalError("--part none: expected the --results of an earlier bench, found none")
     chosen = chosen_sets(data, more, lightmap) if parts else []
     require_families(["gridmlp"] if "families" in parts else ["daybasis"], refined="families" in parts)
     measure = LpipsAbsent("left out by --quick") if quick or "rate" not in parts else lpips.load()

@@ -296,6 +296,11 @@ def test_small_run_through_the_command(
     assert main(["eval", "bench", "--part", "none", "--results", results, "--docs", docs]) == 0
     assert Path(docs).read_text().startswith("# Benchmarks")
     before = Path(docs).read_bytes()
+    for words in ([], ["--results", str(tmp_path / "missing.json")]):
+        capsys.readouterr()
+        assert main(["eval", "bench", "--part", "none", *words, "--docs", docs]) == 1
+        assert "--part none: expected the --results of an earlier bench, found none" in capsys.readouterr().err
+    assert Path(docs).read_bytes() == before
     del found["rate"]["sets"][name]["kind"]
     Path(results).write_text(json.dumps(found))
     capsys.readouterr()
