@@ -24,7 +24,7 @@ def read_radiance(path: Path) -> Picture:
     """Read a picture, divided by EXPOSURE and COLORCORR of its header, upright.
 
     Raises:
-        DataError: it is damaged, or its colors are XYZ.
+        DataError: it is damaged, its colors are XYZ, or its values not linear.
     """
     with needs("hdr", f"{path}: a Radiance picture"):
         import imagecodecs
@@ -41,6 +41,8 @@ def read_radiance(path: Path) -> Picture:
         name, _, value = line.partition(b"=")
         if name.strip() == b"FORMAT" and value.strip() != b"32-bit_rle_rgbe":
             raise DataError(f"{path}: expected FORMAT=32-bit_rle_rgbe, found {value.strip()[:40].decode('latin-1')}")
+        if name.strip() == b"GAMMA" and (gamma := _number(value, "a GAMMA", path)) != 1:
+            raise DataError(f"{path}: expected linear values, found GAMMA={gamma:g}")
         if name.strip() == b"EXPOSURE":
             exposure *= _number(value, "an EXPOSURE", path)
         if name.strip() == b"COLORCORR":

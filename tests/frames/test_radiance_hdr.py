@@ -62,6 +62,7 @@ def test_color_corrections_are_divided_out(tmp_path: Path) -> None:
         ({"header": "COLORCORR=1 2 0\n"}, "expected three numbers of COLORCORR > 0, found 0"),
         ({"header": "FORMAT=32-bit_rle_xyze\n"}, "expected FORMAT=32-bit_rle_rgbe, found 32-bit_rle_xyze"),
         ({"header": "EXPOSURE=no\n"}, "expected an EXPOSURE > 0, found no"),
+        ({"header": "GAMMA=1.0\nGAMMA= 2.2\n"}, "expected linear values, found GAMMA=2.2"),
         ({"size": "-Y 3"}, "expected a size such as -Y 256"),
         ({"size": "-Y 3 +Y 2"}, "expected a size such as -Y 256"),
         ({"texels": TEXELS[:9]}, "cannot be read as a Radiance picture"),
