@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from todpack.decompressor import open_archive
 from todpack.frames import Day
 
-from ..archive import archive_point, byte_budget, decode_day
+from ..archive import archive_point, byte_budget, decode_day, warn_of_difference
 from ..errors import EvalError
 from ..measures.frames import day_frames
 from ..measures.perceptual import Lpips, LpipsAbsent
@@ -136,9 +136,13 @@ def run_sweeps(
 
 
 def archive_curves(
-    archives: Mapping[str, Sequence[Path]], day: Day, lpips: Lpips | LpipsAbsent, threads: int
+    archives: Mapping[str, Sequence[Path]],
+    day: Day,
+    lpips: Lpips | LpipsAbsent,
+    threads: int,
+    on_warning: Callable[[str], object],
 ) -> list[dict[str, Any]]:
-    """Ready archives as curves, a point for each file.
+    """Ready archives as curves, a point for each file; `on_warning` is told where one is of other times or texels.
 
     Raises:
         TodpackError: An archive cannot be read, or is of other frames.
@@ -149,7 +153,8 @@ def archive_curves(
         for path in paths:
             point = archive_point(path, day, name=name, setting=path.name, threads=threads)
             with open_archive(path, threads=threads, provider="cpu") as archive:
-                decoded, _ = decode_day(archive, day, str(path))
+                decoded, stored = decode_day(archive, day, str(path))
+                warn_of_difference(stored, day, lambda line, path=path: on_warning(f"{path}: {line}"))  # type: ignore[misc]
                 budget = {part["kind"]: part["bytes"] for part in byte_budget(archive)}
             score = score_frames(
                 day_frames(day), decoded, day.valid, day.hours, archive_bytes=point.size_bytes, lpips=lpips

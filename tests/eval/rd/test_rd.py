@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from PIL import Image
 
 from todpack.cli import main
 from todpack.eval.errors import EvalError
+from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.eval.rd import sweep
 from todpack.eval.rd.plots import write_plots
 from todpack.eval.rd.results_file import read_results, results_json
-from todpack.eval.rd.sweep import Sweep, averaged, chosen_sweeps, with_training
+from todpack.eval.rd.sweep import Sweep, archive_curves, averaged, chosen_sweeps, with_training
 from todpack.eval.trial_result import MEASURES
 from todpack.eval.trials import with_deviation
-from todpack.frames import Day
+from todpack.frames import Day, read_day
 
 
 def _result(psnr_db: float, lpips: float | None = None) -> dict[str, Any]:
@@ -137,6 +139,18 @@ def test_command_sweeps_and_draws(
             assert image.width > 600
         assert (out / f"{name}.svg").read_text(encoding="utf-8").startswith("<?xml")
     assert not (out / "rd_lpips.png").exists()
+
+
+def test_a_ready_archive_of_other_frames_is_told(tiny_archive: Path, tiny_day: Path) -> None:
+    day, said = read_day(tiny_day), list[str]()
+    half = replace(day, radiance=day.radiance[::2], hours=day.hours[::2])
+    for one in (day, half, replace(half, hours=half.hours + 0.5), replace(day, valid=~day.valid)):
+        (curve,) = archive_curves({"mine": [tiny_archive]}, one, LpipsAbsent("not asked for"), 1, said.append)
+        assert len(curve["points"]) == 1
+    assert [line.split(": ", 2)[0] for line in said] == [str(tiny_archive)] * 3
+    assert "12 of the 24 times of the archive are scored" in said[0]
+    assert "12 of the 12 originals are at times that the archive does not hold" in said[1]
+    assert "valid texels" in said[2]
 
 
 def test_no_trial_that_worked_is_an_error(
