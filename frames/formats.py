@@ -97,6 +97,15 @@ def _png_depth(path: Path) -> int:
     return header[-1] if is_png else 0
 
 
+def _is_tga_of_16_bits(image: Image.Image, path: Path) -> bool:
+    """Whether the alpha of a picture is a bit of which readers hold that 1 is opaque, that 0 is, or that it is none."""
+    if image.format != "TGA":
+        return False
+    with path.open("rb") as file:
+        header = file.read(18)
+    return header[2] in (2, 10) and header[16] == 16
+
+
 def _read_8_bit(path: Path) -> Picture:
     if (depth := _png_depth(path)) > 8:  # Pillow would give the upper half of each sample
         raise DataError(f"{path}: expected 8 bits by its name, found a PNG of 16; name it .png")
@@ -106,7 +115,9 @@ def _read_8_bit(path: Path) -> Picture:
     orientation = _orientation(image, path)
     if depth in (2, 4) and image.mode == "L" and "transparency" in image.info:  # Pillow scales the samples alone
         image.info["transparency"] *= 255 // ((1 << depth) - 1)
-    if image.has_transparency_data:
+    if _is_tga_of_16_bits(image, path):
+        picture = picture_of(np.asarray(image.convert("RGB")), False, path)
+    elif image.has_transparency_data:
         if image.mode not in _PLAIN_MODES | _ALPHA_MODES:
             raise DataError(f"{path}: expected 8-bit RGB, gray or palette, found mode {image.mode}")
         plain = image.convert("LA") if image.mode == "La" else image  # not in one step

@@ -154,15 +154,20 @@ def rd(
     swept |= {"curves": list(results.values()), "absent": references.absent}
     write_json(out_dir / FIGURES, swept)
     make_folder(out_dir / RESULTS)
+    written = list[Path]()
     for path, curve in results.items():
         result = results_json(curve, day)
         if result is not None:
             write_json(path, result)
+            written.append(path)
         for point in curve["points"]:
             psnr, size = point["psnr_db"], point["bytes"]["mean"]
             quality = f"{psnr['mean']:>7.2f} dB" if psnr is not None else "lossless"
             spread = f" +- {psnr['deviation']:.2f}" if psnr is not None and point["runs"] > 1 else ""
             click.echo(f"{curve['name']:<20} {point['setting']:<24} {size:>10.0f} bytes {quality}{spread}")
+    left = sorted(path.name for path in (out_dir / RESULTS).glob("*.json") if path not in written)
+    if left:
+        options.warn(f"{out_dir / RESULTS}: {len(left)} files of other runs stay, such as {left[0]}")
     for failure in swept["failed"]:
         click.echo(f"failed: {failure['name']}: {failure['error']}")
     for name, reason in references.absent.items():

@@ -321,6 +321,16 @@ def test_a_png_of_a_few_bytes_holds_no_large_picture(tmp_path: Path) -> None:
     assert read_picture(flat).rgb.shape == (4096, 4096, 3)
 
 
+@pytest.mark.parametrize("attributes", [0, 1])
+def test_the_odd_bit_of_a_tga_is_no_alpha(tmp_path: Path, attributes: int) -> None:
+    """1 is opaque to some readers, 0 to others."""
+    header = struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 20, 1, 16, 0x20 | attributes)
+    (tmp_path / "a.tga").write_bytes(header + struct.pack("<2H", 0xFC00, 0x001F) * 10)
+    picture = read_picture(tmp_path / "a.tga")
+    assert picture.rgb[0, :2].tolist() == [[255, 0, 0], [0, 0, 255]]
+    assert picture.alpha is None
+
+
 def test_the_alpha_of_a_tga_palette(tmp_path: Path) -> None:
     palette = np.array([[10, 20, 30, 255], [40, 50, 60, 0]], np.uint8)  # B, G, R, A
     header = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 2, 32, 0, 0, 20, 1, 8, 0x20)

@@ -105,7 +105,11 @@ def test_a_result_of_others_is_told_before_the_trainings(
 
 @pytest.mark.thorough
 def test_command_sweeps_and_draws(
-    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tiny_day: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install todpack[compare])")
     quick = Sweep("daybasis", "daybasis", {"max-classes": 1}, "pack", "q-step", (40, -1))
@@ -139,6 +143,9 @@ def test_command_sweeps_and_draws(
             assert image.width > 600
         assert (out / f"{name}.svg").read_text(encoding="utf-8").startswith("<?xml")
     assert not (out / "rd_lpips.png").exists()
+    (out / "results" / "earlier.json").write_text("{}")
+    assert main(["eval", "rd", str(tiny_day), "-o", str(out), *peers[:-4]]) == 0
+    assert f"{out / 'results'}: 3 files of other runs stay, such as earlier.json" in caplog.text
 
 
 def test_a_ready_archive_of_other_frames_is_told(tiny_archive: Path, tiny_day: Path) -> None:
