@@ -43,10 +43,56 @@ def _bare(error: BaseException) -> BaseException:
     return error
 
 
+class OwnTime:
+    """Seconds of processors for what a thread does, and for what pools do for it meanwhile: `with OwnTime() as own:`.
+
+    The process's clock would count what its other threads do, too.
+    """
+
+    _of_threads = threading.local()
+
+    def __init__(self) -> None:
+        self._of_pools = dict[int, float]()  # by thread, each of which writes its own
+        self._began = time.thread_time()
+
+    @classmethod
+    def current(cls) -> OwnTime | None:
+        """What the calling thread's time is counted for."""
+        found: OwnTime | None = getattr(cls._of_threads, "own", None)
+        return found
+
+    @property
+    def seconds(self) -> float:
+        """So far; asked by the thread that made it."""
+        return time.thread_time() - self._began + sum(list(self._of_pools.values()))
+
+    def __enter__(self) -> OwnTime:
+        self._before, self._of_threads.own = self.current(), self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._of_threads.own = self._before
+
+    def count(self, task: Task[Any]) -> None:
+        """Do the work of a task for this one, in a thread of a pool."""
+        began, thread = time.thread_time(), threading.get_ident()
+        self._of_threads.own = self
+        try:
+            task.run()
+        finally:
+            self._of_threads.own = None
+            self._of_pools[thread] = self._of_pools.get(thread, 0.0) + time.thread_time() - began
+
+
 class Task(Generic[Result]):
-    """Work that is done once, by a thread of the pool or by `result`."""
+    """Work that is done once, by a thread of the pool or by `result`.
+
+    Attributes:
+        own: Whose time it is.
+    """
 
     def __init__(self, work: Callable[[], Result]) -> None:
+        self.own = OwnTime.current()
         self._work: Callable[[], Result] | None = work  # until it is done or dropped: it stays in the queue meanwhile
         self._claim, self._done = threading.Lock(), threading.Lock()
         self._done.acquire()  # until it is done
@@ -107,7 +153,10 @@ def _serve(tasks: SimpleQueue[Task[Any] | None]) -> None:
         with at_work:
             if _ends:
                 return
-            task.run()
+            if task.own is None:
+                task.run()
+            else:
+                task.own.count(task)
         del task  # and what it refers to, while the thread waits
     _at_work.remove(at_work)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +21,7 @@ from .graphs.shapes import FRAME_SIDE, FRAME_TEXELS
 from .grid import TileGrid
 from .lightmap import Lightmap, Region
 from .limits import DEFAULT_LIMITS, Limits
+from .pool import OwnTime
 from .sections import Section
 
 Say = Callable[[str], None]
@@ -141,13 +141,14 @@ class _Decoding:
 
     Args:
         path: The file.
-        seconds: Of one core, that decoding may take.
+        own: The time of this verification.
+        seconds: Until when on that clock it may decode.
         known: Names of damaged sections: what only repeats one is no new fault.
     """
 
-    def __init__(self, path: Path, seconds: float, known: set[str]) -> None:
-        self._path, self._known = path, known
-        self._until, self._has_begun = time.process_time() + seconds, False
+    def __init__(self, path: Path, own: OwnTime, seconds: float, known: set[str]) -> None:
+        self._path, self._known, self._own = path, known, own
+        self._until, self._has_begun = seconds, False
         self.faults: list[Fault] = []
         self.n_frames = self.n_tiles = 0
 
@@ -199,9 +200,9 @@ class _Decoding:
     def _has_time(self, seconds: float = 0.0) -> bool:
         """Whether something may begin that takes at most so long: the first tile may, as the reader took the file.
 
-        What is done counts by the clock of the process, since estimates are mostly too high.
+        What is done counts by the clock, since estimates are mostly too high.
         """
-        left = self._until - time.process_time()
+        left = self._until - self._own.seconds
         return seconds <= left or (left >= 0 and not self._has_begun)
 
     def _fault(self, lightmap: Lightmap, error: ArchiveError, affects: str = "") -> None:
@@ -247,7 +248,12 @@ def verify_archive(
     Raises:
         RequestError: threads is not possible.
     """
-    path, started = given_path(path, "path: expected that of an archive"), time.process_time()
+    path = given_path(path, "path: expected that of an archive")
+    with OwnTime() as own:
+        return _verify(path, own, threads, limits, say)
+
+
+def _verify(path: Path, own: OwnTime, threads: int | None, limits: Limits, say: Say) -> Verdict:
     try:
         archive = open_archive(path, threads=threads, provider="cpu", limits=limits, any_size=True)
     except ArchiveError as error:
@@ -288,7 +294,7 @@ def verify_archive(
             digest = "absent" if stated is None else "matches" if stated == found else "differs"
             if digest == "differs":
                 faults.append(Fault("digest", f"expected SHA-256 {stated}, found {found}"))
-        decoding = _Decoding(container.path, allowed_s - (time.process_time() - started), known)
+        decoding = _Decoding(container.path, own, allowed_s, known)
         for lightmap in archive.lightmaps:
             say(f"decoding lightmap {lightmap.name}")
             decoding.lightmap(lightmap)

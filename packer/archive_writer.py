@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,8 @@ from todpack.decompressor.zstd_frames import DICTIONARY
 
 from .adaptive_bits import pack_integers
 from .packed_metadata import pack_metadata
+
+log = logging.getLogger("todpack.pack")
 
 Result = TypeVar("Result")
 
@@ -290,7 +293,11 @@ class ArchiveWriter:
         while True:
             try:
                 write_atomic(path, self._copy_to, durable=True, check=verify)
-                return path.stat().st_size
+                size = path.stat().st_size
+                if self._padding:
+                    what = "are zeros, without which readers would refuse a file that asks for so much"
+                    log.info("%s: %d of %d bytes %s", path, self._padding, size, what)
+                return size
             except LimitExceededError:
                 if not self._pad():
                     raise

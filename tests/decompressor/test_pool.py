@@ -1,14 +1,16 @@
-"""The pool's threads when the process ends."""
+"""The pool's threads: when the process ends, and whose time they take."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
-from todpack.decompressor.pool import PATIENCE_S
+from todpack.decompressor.pool import PATIENCE_S, OwnTime, Pool
 
 BEGIN = """
 import os, sys, threading, time
@@ -44,3 +46,28 @@ if not os.fork():
 sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 """)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ended\n", "")
+
+
+def burn(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+def test_own_time_is_that_of_the_thread_and_of_what_pools_do_for_it() -> None:
+    pool, ends = Pool(3), threading.Event()
+    other = threading.Thread(target=lambda: [burn(0.01) for _ in iter(ends.is_set, True)])
+    other.start()
+    try:
+        with OwnTime() as own:
+            pool.map(lambda _: Pool(2).elsewhere(lambda: burn(0.1)), range(4))  # by threads that have threads
+            pool.map(lambda _: threading.get_ident(), range(64))  # what came before is counted
+            spent = own.seconds
+    finally:
+        ends.set()
+        other.join()
+    assert OwnTime.current() is None
+    assert 0.3 <= spent < 0.8
+    pool.map(lambda _: burn(0.01), range(8))
+    assert own.seconds < spent + 0.5  # of this thread alone
+    pool.close()
