@@ -125,6 +125,8 @@ def _read(file: BinaryIO, n_bytes: int) -> bytes:
         data += more
     if data is None:
         raise BlockingIOError("expected a file that waits for its bytes, found one that does not")
+    if len(data) > n_bytes:
+        raise OSError(f"expected at most {n_bytes} bytes of a read, found {len(data)}")
     return data
 
 

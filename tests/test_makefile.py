@@ -36,3 +36,17 @@ def test_clean_leaves_the_folders_of_others() -> None:
     assert (command, words[:2]) == ("rm", ["-rf", "out"])
     assert "results" not in " ".join(words)
     assert recipe("submission", OUT="elsewhere", DATA="others") == recipe("submission")
+
+
+def test_an_empty_folder_is_refused() -> None:
+    """Its files would lie in the root of the file system."""
+    done = subprocess.run(["make", "-n", "submission", "OUT="], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "OUT: expected a folder, found an empty name" in done.stderr
+
+
+def test_paths_with_spaces_of_other_targets() -> None:
+    (ab,) = [words for words in recipe("ab", "DATA=my frames", "OUT=my out") if "ab" in words]
+    assert ab[-5:] == ["my frames", "-o", "my out/ab", "--json-out", "my out/ab.json"]
+    commands = [words for words in recipe("pictures", "DATA=my frames", "OUT=my out") if "my frames" in words]
+    assert len(commands) == 3

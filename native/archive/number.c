@@ -7,6 +7,7 @@
 #define MOST_DIGITS                                                                                                    \
     800 /* more than any tie between two doubles has; of those behind only whether one is not 0 counts */
 #define MOST_WORDS 224
+#define LEAST_EXPONENT 1074 /* of the least double, 2^-1074 */
 #define MOST_EXPONENT 100000000 /* more than any text has digits, which it may make up for */
 
 /* digits * 10^exponent; digits without leading zeros. */
@@ -146,6 +147,13 @@ static double divide(const Decimal *decimal)
         halve(&below);
     }
     quotient |= above.n > 1 || above.words[0] != 0;
+    const int lost = shift - LEAST_EXPONENT;
+    if (lost >= 58) /* under half of the least double */
+        return 0.0;
+    if (lost > 0 && quotient >> lost < 1ull << 53) { /* a subnormal one has fewer bits than it is converted to */
+        const uint64_t half = 1ull << (lost - 1), kept = quotient >> lost, rest = quotient & (2 * half - 1);
+        return ldexp((double)(kept + (rest > half || (rest == half && kept & 1))), -LEAST_EXPONENT);
+    }
     return ldexp((double)quotient, -shift);
 }
 

@@ -326,10 +326,12 @@ static TodStatus check_target(const TodArchive *archive, const TodTarget *target
     return TOD_OK;
 }
 
-/* For messages. */
-static long long whole(double number)
+static TodStatus no_time(double hours, TodError *error)
 {
-    return number >= -1e15 && number <= 1e15 ? (long long)floor(number) : -1;
+    const char *expected = "time: expected hours in [0, 24), found";
+    if (fabs(hours) <= 1e15)
+        return tod_fail(error, TOD_BAD_ARGUMENT, "%s %lld", expected, (long long)floor(hours));
+    return tod_fail(error, TOD_BAD_ARGUMENT, "%s %s", expected, isnan(hours) ? "NaN" : hours < 0.0 ? "less than -1e15" : "more than 1e15");
 }
 
 static TodStatus decode(const TodArchive *archive, Job *job, const double *times_h, TodArena *scratch, TodError *error)
@@ -341,7 +343,7 @@ static TodStatus decode(const TodArchive *archive, Job *job, const double *times
         return tod_fail_at(error, TOD_NO_MEMORY, "times");
     for (size_t i = 0; i < n; i++) {
         if (!(times_h[i] >= 0.0 && times_h[i] < 24.0))
-            return tod_fail(error, TOD_BAD_ARGUMENT, "time: expected hours in [0, 24), found %lld", whole(times_h[i]));
+            return no_time(times_h[i], error);
         if (check_target(archive, &job->targets[i], job->region, &strides[i], error) != TOD_OK)
             return error->status;
         affines[i] = tod_arena_take(scratch, n_bytes, 1);

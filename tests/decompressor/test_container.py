@@ -245,12 +245,22 @@ class Trickle(io.RawIOBase):
         return None if self._is_stuck else self._inner.read(min(size, 7))
 
 
+class Gush(io.BytesIO):
+    """More than is asked for, against the contract."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Twice as many."""
+        return super().read(2 * (size or 0))
+
+
 def test_files_that_give_little_at_a_time() -> None:
     path = GOLDEN / "daybasis-ans-1.2.tod"
     with open_archive(path) as archive, open_archive(Trickle(path.read_bytes(), False)) as other:  # type: ignore[arg-type]
         np.testing.assert_array_equal(archive.decode(6.0), other.decode(6.0))
     with pytest.raises(ArchiveError, match="cannot be read: expected a file that waits for its bytes"):
         open_archive(Trickle(path.read_bytes(), True))  # type: ignore[arg-type]
+    with pytest.raises(ArchiveError, match="cannot be read: expected at most 32 bytes of a read, found 64"):
+        open_archive(Gush(path.read_bytes()))
     with path.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     with open_archive(mapped) as archive:  # type: ignore[arg-type]

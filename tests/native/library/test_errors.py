@@ -6,6 +6,7 @@ import ctypes as c
 import json
 import struct
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,24 @@ def test_numbers_are_read_as_python_does(library: Library) -> None:
         assert list(archive.info.hours[: archive.info.n_hours]) == [float(t) for t in texts]
 
 
+def test_the_least_numbers_are_read_as_python_does(library: Library) -> None:
+    """Subnormal ones, among them such as lie between two."""
+    rng = np.random.default_rng(1)
+    texts = ["2.1195e-308", "5e-324", "2.47e-324", "2.4703282292062327e-324", "2.4703282292062328e-324", "1e-400"]
+    texts += [f"{rng.random():.{digits}f}e-{304 + digits}" for digits in range(1, 20)]
+    with localcontext() as context:
+        context.prec = 900
+        texts += [str(Decimal(2 * int(rng.integers(1 << bits)) + 1) / 2**1075) for bits in (1, 20, 50, 51, 52, 53)]
+    metadata, stored = take_apart(DATA)
+    first, *others = metadata["hours"]
+    assert first == 0.0
+    for text in texts:
+        metadata["hours"] = ["FIRST", *others]
+        changed = json.dumps(metadata).replace('"FIRST"', text)
+        with library.open(with_text(changed.encode(), b"".join(stored))) as archive:
+            assert archive.info.hours[0] == float(text), text
+
+
 def test_another_graph(library: Library) -> None:
     metadata, stored = take_apart(DATA)
     index = [s["name"] for s in metadata["sections"]].index("0/frame.onnx")
@@ -219,8 +238,8 @@ def test_another_graph(library: Library) -> None:
 
 def test_arguments(library: Library) -> None:
     with library.open(DATA) as archive:
-        for time_h in (-0.1, 24.0, float("nan"), float("inf")):
-            with pytest.raises(LibraryError, match=r"time: expected hours in \[0, 24\)"):
+        for time_h, found in ((-0.1, "-1"), (24.0, "24"), (float("nan"), "NaN"), (float("inf"), "more than 1e15")):
+            with pytest.raises(LibraryError, match=rf"time: expected hours in \[0, 24\), found {found}"):
                 archive.decode(time_h)
         for region in ((0, 0, 0, 5), (0, 38, 0, 5), (-1, 5, 0, 5), (0, 5, 40, 46), (5, 4, 0, 1)):
             with pytest.raises(LibraryError, match="region: expected rows within 0:37 and columns within 0:45"):
