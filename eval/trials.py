@@ -30,6 +30,7 @@ from todpack.packer.run_folder import CHECKPOINT_NAME, CONFIG_NAME, is_run
 
 from .errors import EvalError
 from .measures.latency import LatencySettings
+from .measures.lpips_weights import LpipsWeights, find_weights
 from .process import run_todpack, stopped_together
 from .progress import Progress, silent
 from .trial_result import RESULT, TIMES, Result, stored_result
@@ -111,6 +112,16 @@ class TrialSettings:
     code: tuple[str, str] = ("", "")
     timing: LatencySettings | None = SHORT_TIMING
 
+    @property
+    def weights_digest(self) -> str | None:
+        """Of the weights by which LPIPS is measured; None where it is not.
+
+        Raises:
+            EvalError: they cannot be read.
+        """
+        weights = find_weights(self.lpips_weights) if self.lpips else None
+        return weights.digest if isinstance(weights, LpipsWeights) else None
+
 
 def require_families(families: Iterable[str], *, refined: bool) -> None:
     """Refuse families whose training or packing would find a package missing: one error, not one for each trial.
@@ -154,11 +165,12 @@ def _run_is_its(stored: Result, trial: Trial, settings: TrialSettings) -> bool:
 def finished_result(folder: Path, trial: Trial, settings: TrialSettings) -> Result | None:
     """The result of a trial that was done before, or None; one that failed or was interrupted is tried again.
 
-    It counts if it has the same values, is of the same frames and code, and LPIPS was measured where it is wanted.
+    It counts if it has the same values, is of the same frames and code, and LPIPS was measured by the weights that are
+    here, where it is wanted.
     """
     stored = stored_result(folder)
     same = stored.get("values") == trial.values and stored.get("code", ["", ""]) == list(settings.code)
-    has_lpips = stored.get("asked_lpips") is True or not settings.lpips
+    has_lpips = settings.weights_digest in (None, stored.get("lpips_weights"))
     measures = stored.get("measures")
     is_timed = settings.timing is None or (measures is not None and all(name in measures for name in TIMES))
     is_done = measures is not None and has_lpips and is_timed
@@ -207,7 +219,7 @@ def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None 
             (folder / RUN / name).unlink(missing_ok=True)
     result: Result = {"name": folder.name, "values": trial.values, "frames": settings.frames}
     result |= {"code": list(settings.code)} if any(settings.code) else {}
-    result |= {"asked_lpips": settings.lpips, "measures": None, "error": "interrupted"}
+    result |= {"lpips_weights": settings.weights_digest, "measures": None, "error": "interrupted"}
     begin = time.perf_counter()
 
     def write() -> None:

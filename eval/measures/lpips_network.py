@@ -70,6 +70,7 @@ class Lpips:
         import torch
 
         trunk, heads = _load(weights.trunk), _load(weights.heads)
+        self.weights = weights
         self.device = torch.device(device)
         self._convolutions = []
         self._heads = []

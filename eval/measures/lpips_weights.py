@@ -7,10 +7,16 @@ variable `LPIPS_ALEXNET`, else in torch hub's cache of downloaded models.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from todpack.decompressor.files import identity_of
+
+from ..errors import EvalError
 
 TRUNK_VARIABLE = "LPIPS_ALEXNET"
 HUB_PATTERN = "alexnet-owt-*.pth"
@@ -29,6 +35,28 @@ class LpipsWeights:
 
     trunk: Path
     heads: Path
+
+    @property
+    def digest(self) -> str:
+        """Of the content of both: figures by other weights are other figures.
+
+        Raises:
+            EvalError: one cannot be read.
+        """
+        try:
+            return _digest(self, identity_of(self.trunk), identity_of(self.heads))
+        except OSError as error:
+            raise EvalError(f"{error.filename}: cannot be read: {error.strerror or error}") from error
+
+
+@functools.lru_cache(maxsize=4)
+def _digest(weights: LpipsWeights, *_states: tuple[int, ...] | None) -> str:
+    state = hashlib.sha256()
+    for path in (weights.trunk, weights.heads):
+        with path.open("rb") as file:
+            while data := file.read(1 << 20):
+                state.update(data)
+    return state.hexdigest()[:16]
 
 
 @dataclass(frozen=True)

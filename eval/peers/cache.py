@@ -47,7 +47,9 @@ class PointCache:
         return digest
 
     def _path(self, peer: Peer, setting: float, frames: np.ndarray, valid: np.ndarray, measure: Measure) -> Path:
-        measures = "psnr" if measure is None else "lpips" if isinstance(measure, Lpips) else "ssim"
+        measures = (
+            "psnr" if measure is None else f"lpips {measure.weights.digest}" if isinstance(measure, Lpips) else "ssim"
+        )
         key = (peer.name, peer.definition, peer.version(), f"{setting:.10g}", self._day(frames, valid), measures)
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
         return self._folder / f"{digest[:32]}.json"

@@ -280,7 +280,7 @@ class PointCache:
 
 def point_key(digest: str, weights: LpipsWeights | None) -> str:
     """Key of a lightmap's points, by the digest of a job that codes it."""
-    return f"{digest}{'' if weights is None else '+lpips'} {MAGIC.decode()}"
+    return f"{digest}{'' if weights is None else f'+lpips {weights.digest}'} {MAGIC.decode()}"
 
 
 def measure_all(

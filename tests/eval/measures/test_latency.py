@@ -48,7 +48,7 @@ def test_medians_and_percentile_by_hand(monkeypatch: pytest.MonkeyPatch) -> None
     asked: list[tuple[int, int]] = []
 
     def run(_module: str, words: list[str]) -> Finished:
-        asked.append((int(words[-3]), int(words[-2])))  # the last is the lightmap
+        asked.append((int(words[-2]), int(words[-1])))
         return Finished(json.dumps(next(runs)), 1.0)
 
     monkeypatch.setattr(latency, "run_module", run)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import pytest
 from tests.eval.measured import MEASURED
 from todpack.cli import main
 from todpack.decompressor.files import exclusive_folder
+from todpack.eval import trials
 from todpack.eval.errors import EvalError
+from todpack.eval.measures.lpips_weights import LpipsAbsent, LpipsWeights
 from todpack.eval.search.runner import run_search, score_of
 from todpack.eval.search.space import drawn_trials, read_space
 from todpack.eval.search.table import results_table, sorted_results
@@ -182,17 +185,41 @@ def test_failed_and_resumed_trials(tiny_day: Path, tmp_path: Path, capsys: pytes
 )
 def test_only_trials_of_the_same_frames_are_taken_up(tmp_path: Path, settings: TrialSettings, counts: bool) -> None:
     trial = Trial("daybasis")
-    result = {"values": trial.values, "frames": "a", "asked_lpips": True, "measures": MEASURED, "error": None}
+    result = {"values": trial.values, "frames": "a", "lpips_weights": None, "measures": MEASURED, "error": None}
     (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
     assert (finished_result(tmp_path, trial, settings) is not None) == counts
 
 
-def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path) -> None:
+def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And such as were measured by other weights than those that are here."""
     trial = Trial("daybasis")
-    result = {"values": trial.values, "frames": "", "asked_lpips": False, "measures": MEASURED, "error": None}
-    (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
-    assert finished_result(tmp_path, trial, TrialSettings(Path("day"), lpips=False)) is not None
-    assert finished_result(tmp_path, trial, TrialSettings(Path("day"))) is None
+    weights = LpipsWeights(tmp_path / "trunk.pth", tmp_path / "heads.pth")
+    for path in (weights.trunk, weights.heads):
+        path.write_text("numbers")
+    monkeypatch.setattr(trials, "find_weights", lambda _: weights)
+    settings, first = TrialSettings(Path("day")), weights.digest
+
+    def counts(measured_by: str | None, settings: TrialSettings) -> bool:
+        result = {
+            "values": trial.values,
+            "frames": "",
+            "lpips_weights": measured_by,
+            "measures": MEASURED,
+            "error": None,
+        }
+        (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
+        return finished_result(tmp_path, trial, settings) is not None
+
+    assert not counts(None, settings)
+    assert counts(first, settings)
+    assert counts(None, replace(settings, lpips=False))
+    weights.trunk.write_text("other numbers")
+    assert weights.digest != first
+    assert not counts(first, settings)
+    assert counts(weights.digest, settings)
+    monkeypatch.setattr(trials, "find_weights", lambda _: LpipsAbsent("none here"))
+    assert counts(first, settings)
+    assert counts(None, settings)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +241,14 @@ def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path) -
 )
 def test_a_result_that_no_trial_writes_is_none(tmp_path: Path, change: dict[str, Any]) -> None:
     trial, settings = Trial("daybasis"), TrialSettings(Path("day"))
-    result = {"name": 7, "values": trial.values, "frames": "", "asked_lpips": True, "measures": MEASURED, "error": None}
+    result = {
+        "name": 7,
+        "values": trial.values,
+        "frames": "",
+        "lpips_weights": None,
+        "measures": MEASURED,
+        "error": None,
+    }
     (tmp_path / "result.json").write_text(json.dumps(result))
     assert finished_result(tmp_path, trial, settings) == {**result, "name": tmp_path.name}
     (tmp_path / "result.json").write_text(json.dumps({**result, **change}))
