@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -26,6 +26,7 @@ from .sections import Section
 
 Say = Callable[[str], None]
 MAX_DIGITS = 9  # of a number in a section's name
+MOST_NAMES = 5  # of lightmaps, in a line
 MOST_FAULTS = 1000  # of what is decoded: each of millions of tiles may have one
 
 
@@ -96,8 +97,11 @@ class Verdict:
         return {**asdict(self), "whole": self.whole}
 
 
-def affected(archive: Archive, section: str) -> str:
-    """The lightmap, and where it is one tile its texels, that need a section."""
+def affected(archive: Archive, section: str, users: Mapping[str, Sequence[str]]) -> str:
+    """The lightmaps that need a section, by `users_of`, or the one by its name, and where it is one tile its texels."""
+    if names := users.get(section):
+        some = [*names[:MOST_NAMES], *["..."][: len(names) > MOST_NAMES]]
+        return f"lightmap{'s'[: len(names) - 1]} {', '.join(some)}"
     index, _, rest = section.partition("/")
     if not index.isdecimal() or len(index) > MAX_DIGITS or int(index) >= len(archive.lightmaps):
         return ""
@@ -105,6 +109,24 @@ def affected(archive: Archive, section: str) -> str:
     if name and tile.isdecimal() and len(tile) <= MAX_DIGITS and int(tile) < lightmap.n_tiles > 1:
         return f"lightmap {lightmap.name}, {_where(int(tile), lightmap.tile(int(tile)))}"
     return f"lightmap {lightmap.name}"
+
+
+def users_of(archive: Archive) -> dict[str, list[str]]:
+    """Lightmaps by the sections that they name: graphs may be of several."""
+    users = dict[str, list[str]]()
+    for lightmap, entry in zip(archive.lightmaps, archive.metadata["lightmaps"], strict=True):
+        for name in archive.container.sections.keys() & set(_texts(entry)):
+            users.setdefault(name, []).append(lightmap.name)
+    return users
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All strings in a value of JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
 
 
 def _section_fault(container: Container, section: Section, seconds: float) -> Fault | None:
@@ -278,7 +300,7 @@ def _verify(path: Path, own: OwnTime, threads: int | None, limits: Limits, say: 
         if container.found_bytes != container.file_bytes:
             message = f"expected {container.file_bytes} bytes by its header, found {container.found_bytes}"
             faults.append(Fault("file", message))
-        known: set[str] = set()
+        known, users = set[str](), dict[str, list[str]]()
         allowed_s = limits.seconds_for(container.counted_bytes)
         left_s = allowed_s * SECTIONS_SHARE
         for number, section in enumerate(container.sections.values()):
@@ -287,7 +309,8 @@ def _verify(path: Path, own: OwnTime, threads: int | None, limits: Limits, say: 
             left_s -= container.serial_seconds(section.name)
             if fault is not None:
                 known.add(section.name)
-                faults.append(replace(fault, affects=affected(archive, section.name)))
+                users = users or users_of(archive)
+                faults.append(replace(fault, affects=affected(archive, section.name, users)))
         digest = "not checked"
         if not known:
             stated, found = container.digests()

@@ -40,7 +40,8 @@ def test_clean_leaves_the_folders_of_others() -> None:
 
 def test_an_empty_folder_is_refused() -> None:
     """Its files would lie in the root of the file system."""
-    done = subprocess.run(["make", "-n", "submission", "OUT="], cwd=REPOSITORY, capture_output=True, text=True)
+    words = ["make", "--no-print-directory", "-n", "submission", "OUT="]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert "OUT: expected a folder, found an empty name" in done.stderr
 

@@ -35,6 +35,13 @@ class PeerDay:
     hours: np.ndarray
 
 
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """The array, in which a codec that works in place cannot change what all are measured against."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def _found(name: str) -> Any:
     """The object that `package.module:object` names; the folder that the command runs in is looked into as well."""
     module_name, separator, attribute = name.partition(":")
@@ -51,7 +58,7 @@ def _found(name: str) -> Any:
         raise MissingPackageError(f"--peer {name}: there is no module {error.name}") from error
     except AttributeError as error:
         raise EvalError(f"--peer {name}: the module has no {attribute}") from error
-    except Exception as error:  # whatever the module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever the module does when it is imported
         raise EvalError(f"--peer {name}: {type(error).__name__}: {error}") from error
     return found() if isinstance(found, type) else found
 
@@ -81,10 +88,10 @@ def own_peer(name: str, hours: np.ndarray) -> Peer:
         raise EvalError(f"--peer {name}: expected finite numbers as settings, found {codec.settings!r}")
 
     def encode(frames: np.ndarray, valid: np.ndarray, setting: float) -> Encoded:
-        data = codec.encode(PeerDay(frames, valid, hours), setting)
+        data = codec.encode(PeerDay(_read_only(frames), _read_only(valid), _read_only(hours)), setting)
         if not isinstance(data, bytes):
             raise EvalError(f"encode must give bytes, found {type(data).__name__}")
-        return Encoded(len(data), lambda: np.asarray(codec.decode(data, hours)))
+        return Encoded(len(data), lambda: np.asarray(codec.decode(data, _read_only(hours))))
 
     about = {key: str(getattr(codec, key)) for key in ("unit", "definition", "transfer") if hasattr(codec, key)}
     return Peer(

@@ -149,7 +149,7 @@ def run_peers(
             points.append(point)
         except TodpackError as error:
             absent[peer.name] = str(error)
-        except Exception as error:  # a codec raises what it likes
+        except (Exception, SystemExit) as error:  # a codec raises what it likes
             said = (str(error).splitlines() or [type(error).__name__])[0]
             size = f"{frames.shape[2]} x {frames.shape[1]}"
             absent[peer.name] = f"{peer.unit} {setting:g} cannot code frames of {size}: {said}"

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -94,6 +95,21 @@ def test_damaged_tile_is_named_with_its_texels(tiled: Path, tmp_path: Path, caps
     )  # fmt: skip
     assert (fault["expected_crc32"], fault["found_crc32"]) == (section.crc32, found)
     assert fault["affects"] == "lightmap day, tile 4: rows 32:64, columns 32:64"
+
+
+def test_a_section_of_several_lightmaps_affects_all_of_them(tmp_path: Path) -> None:
+    metadata, stored = take_apart(standard(64, 1, 1, lightmaps=7))
+    name = metadata["lightmaps"][0]["model"]["graphs"]["frame"]
+
+    def spoil(entry: dict[str, Any]) -> None:
+        (section,) = [section for section in entry["sections"] if section["name"] == name]
+        section["crc32"] ^= 1
+
+    path = tmp_path / "level.tod"
+    path.write_bytes(put_together(metadata, stored, spoil))
+    names = [entry["name"] for entry in metadata["lightmaps"]]
+    fault, *_ = verify_archive(path, threads=1).faults
+    assert fault.affects == f"lightmaps {', '.join(names[:5])}, ..."
 
 
 def places(path: Path) -> list[str]:

@@ -253,6 +253,30 @@ def test_an_object_that_is_no_codec_is_refused(name: str, message: str) -> None:
         own_peer(name, np.arange(5.0))
 
 
+def test_a_codec_that_ends_the_process_or_works_in_place_is_named(
+    day: tuple[np.ndarray, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It neither ends the command nor changes what the others are measured against."""
+    codec = (
+        "import sys\nimport numpy as np\n"
+        "class Ends:\n    settings = 1,\n    def encode(self, day, setting): sys.exit(0)\n    decode = None\n"
+        "class InPlace:\n    settings = 1,\n    decode = None\n"
+        "    def encode(self, day, setting):\n        day.frames[:] = 0\n        return b''\n"
+    )
+    (tmp_path / "a_codec.py").write_text(codec)
+    (tmp_path / "a_script.py").write_text("raise SystemExit(0)")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = day[0].copy()
+    peers = [own_peer(f"a_codec:{name}", np.arange(5.0)) for name in ("Ends", "InPlace")]
+    found = run_peers(*day, peers, lpips=ABSENT)
+    assert found.points == ()
+    assert "cannot code frames" in found.absent["Ends"]
+    assert "read-only" in found.absent["InPlace"]
+    np.testing.assert_array_equal(day[0], before)
+    with pytest.raises(EvalError, match="--peer a_script:X: SystemExit: 0"):
+        own_peer("a_script:X", np.arange(5.0))
+
+
 def test_what_is_not_installed_is_named(day: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("av", "imagecodecs", "ispc_texcomp", "torch", "bjontegaard"):
         monkeypatch.setitem(sys.modules, module, None)
