@@ -69,6 +69,7 @@ class Verdict:
         path: The file.
         file_bytes: Its size.
         n_sections: Sections that its metadata lists.
+        n_unread: Of these, those of which the checksum alone was looked at: to decode them would take longer.
         n_frames: Frames that were decoded in full.
         n_frames_in_all: By its metadata.
         n_tiles: Tiles that were decoded, each at one hour at least.
@@ -80,6 +81,7 @@ class Verdict:
     path: str
     file_bytes: int
     n_sections: int
+    n_unread: int
     n_frames: int
     n_frames_in_all: int
     n_tiles: int
@@ -129,8 +131,8 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
 
 
-def _section_fault(container: Container, section: Section, seconds: float) -> Fault | None:
-    """What is wrong with a section, which is decoded where that takes no more than some seconds."""
+def _section_fault(container: Container, section: Section, *, decodes: bool) -> Fault | None:
+    """What is wrong with a section, by its checksum and, if it `decodes` it, by what is in it."""
     span = f"{section.stored_bytes} bytes at {section.offset}"
     fault = Fault(
         f"section {section.name}",
@@ -147,7 +149,7 @@ def _section_fault(container: Container, section: Section, seconds: float) -> Fa
         message = f"{span}: expected CRC-32 {section.crc32:08x}, found {found:08x}"
         return replace(fault, message=message, found_crc32=found)
     try:
-        if container.serial_seconds(section.name) <= seconds:
+        if decodes:
             container.read_bytes(section.name)
     except ArchiveError as error:
         return replace(fault, message=f"{span}: {_short(error, container.path)}", found_crc32=found)
@@ -291,6 +293,7 @@ def _verify(path: Path, own: OwnTime, threads: int | None, limits: Limits, say: 
             0,
             0,
             0,
+            0,
             "not checked",
             (Fault("header", _short(error, path).removeprefix("header: ")),),
         )
@@ -301,12 +304,13 @@ def _verify(path: Path, own: OwnTime, threads: int | None, limits: Limits, say: 
             message = f"expected {container.file_bytes} bytes by its header, found {container.found_bytes}"
             faults.append(Fault("file", message))
         known, users = set[str](), dict[str, list[str]]()
-        allowed_s = limits.seconds_for(container.counted_bytes)
-        left_s = allowed_s * SECTIONS_SHARE
+        allowed_s, n_unread = limits.seconds_for(container.counted_bytes), 0
+        until_s = own.seconds + allowed_s * SECTIONS_SHARE
         for number, section in enumerate(container.sections.values()):
             say(f"section {number + 1} of {len(container.sections)}")
-            fault = _section_fault(container, section, left_s)
-            left_s -= container.serial_seconds(section.name)
+            decodes = container.serial_seconds(section.name) <= max(0.0, until_s - own.seconds)
+            fault = _section_fault(container, section, decodes=decodes)
+            n_unread += fault is None and not decodes
             if fault is not None:
                 known.add(section.name)
                 users = users or users_of(archive)
@@ -327,6 +331,7 @@ def _verify(path: Path, own: OwnTime, threads: int | None, limits: Limits, say: 
             str(path),
             container.found_bytes,
             len(container.sections),
+            n_unread,
             decoding.n_frames,
             len(archive.lightmaps) * len(archive.hours),
             decoding.n_tiles,

@@ -129,20 +129,29 @@ def score(
 
 
 def archive_point(
-    path: Path, day: Day, *, name: str, setting: str, encode_s: float = math.nan, threads: int = 2
+    path: Path,
+    day: Day,
+    *,
+    name: str,
+    setting: str,
+    lightmap: str | None = None,
+    encode_s: float = math.nan,
+    threads: int = 2,
 ) -> RatePoint:
     """Decode an archive of 8-bit frames at their hours and measure it.
 
     Args:
-        path: Archive of one lightmap.
+        path: The archive.
         day: The originals.
         name: The codec's name in the report.
         setting: How the archive was made.
+        lightmap: Name of a lightmap in it, where there are several.
         encode_s: Wall time of making it, NaN where unknown.
         threads: Decoder threads.
 
     Returns:
-        The point; its bytes are those of the file on disk. Opening the archive does not count as decoding.
+        The point; its bytes are those of the file on disk, of several lightmaps those of its own sections. Opening the
+        archive does not count as decoding.
 
     Raises:
         EvalError: The archive holds several lightmaps, or another size or transfer than the data.
@@ -150,10 +159,11 @@ def archive_point(
     with open_archive(path, threads=threads) as archive:
         archive.prepare()
         start = time.perf_counter()
-        decoded, _ = decode_day(archive, day, str(path))
+        decoded, stored = decode_day(archive, day, str(path), lightmap if len(archive.lightmaps) > 1 else None)
         decode_ms = 1e3 * (time.perf_counter() - start) / day.n_frames
+        n_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))
     psnr_db = psnr_srgb_db(day_frames(day), decoded, day.valid)
-    return RatePoint(name, setting, path.stat().st_size, psnr_db, encode_s, decode_ms)
+    return RatePoint(name, setting, n_bytes, psnr_db, encode_s, decode_ms)
 
 
 def section_kind(name: str) -> str:

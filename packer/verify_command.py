@@ -14,14 +14,18 @@ from todpack.decompressor.verify import Verdict, verify_archive
 
 from .progress import ProgressLine
 
+MORE = "the rest would take longer than a file of this size may (--limits)"
+
 
 def _decoded(verdict: Verdict) -> str:
+    if verdict.n_unread:
+        n = verdict.n_sections - verdict.n_unread
+        return f"{n} sections and {verdict.n_frames} of {verdict.n_frames_in_all} frames decoded; {MORE}"
     if verdict.n_frames == verdict.n_frames_in_all:
         return f"{verdict.n_frames} frames decoded"
-    more = "the rest would take longer than a file of this size may (--limits)"
     if verdict.n_tiles == verdict.n_tiles_in_all:
-        return f"every tile and {verdict.n_frames} of {verdict.n_frames_in_all} frames decoded; {more}"
-    return f"{verdict.n_tiles} of {verdict.n_tiles_in_all} tiles decoded; {more}"
+        return f"every tile and {verdict.n_frames} of {verdict.n_frames_in_all} frames decoded; {MORE}"
+    return f"{verdict.n_tiles} of {verdict.n_tiles_in_all} tiles decoded; {MORE}"
 
 
 def _lines(verdict: Verdict, require_digest: bool) -> list[str]:

@@ -126,7 +126,7 @@ def rd(
     measure = lpips.load()
     day = options.read_frames(data_path, reading, lightmap)  # bad frames stop here
     added = [read_results(path, day) for path in results_paths]
-    added += archive_curves(archives, day, measure, threads, options.warn)
+    added += archive_curves(archives, day, measure, threads, options.warn, lightmap)
     with exclusive_folder(out_dir / "trials"):  # before the peers, which take long
         with ProgressLine("peers") as line:
             peers = reference_peers(crfs, distances)

@@ -141,6 +141,7 @@ def archive_curves(
     lpips: Lpips | LpipsAbsent,
     threads: int,
     on_warning: Callable[[str], object],
+    lightmap: str | None = None,
 ) -> list[dict[str, Any]]:
     """Ready archives as curves, a point for each file; `on_warning` is told where one is of other times or texels.
 
@@ -151,11 +152,12 @@ def archive_curves(
     for name, paths in archives.items():
         points = []
         for path in paths:
-            point = archive_point(path, day, name=name, setting=path.name, threads=threads)
+            point = archive_point(path, day, name=name, setting=path.name, lightmap=lightmap, threads=threads)
             with open_archive(path, threads=threads, provider="cpu") as archive:
-                decoded, stored = decode_day(archive, day, str(path))
+                decoded, stored = decode_day(archive, day, str(path), lightmap if len(archive.lightmaps) > 1 else None)
                 warn_of_difference(stored, day, lambda line, path=path: on_warning(f"{path}: {line}"))  # type: ignore[misc]
-                budget = {part["kind"]: part["bytes"] for part in byte_budget(archive)}
+                index = archive.lightmaps.index(stored)
+                budget = {part["kind"]: part["bytes"] for part in byte_budget(archive, index)}
             score = score_frames(
                 day_frames(day), decoded, day.valid, day.hours, archive_bytes=point.size_bytes, lpips=lpips
             )

@@ -165,7 +165,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
             files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
             write_json(folder / WRITTEN, {"files": sorted([*files, WRITTEN])})
             # before the folder is in its place: a command that is ended then can be given again
-            kept.extend(write_handout(folder, place=out, overwrite=overwrite))
+            kept.extend(write_handout(folder, place=out))
 
         kept: list[Path] = []
         CONTEST.replace(out, fill, overwrite)

@@ -78,16 +78,13 @@ def _is_changed(page: Path) -> bool:
     return _sealed("".join(text.splitlines(keepends=True)[:-1])) != text
 
 
-def write_handout(
-    folder: Path, report: dict[str, Any] | None = None, *, place: Path | None = None, overwrite: bool = False
-) -> list[Path]:
+def write_handout(folder: Path, report: dict[str, Any] | None = None, *, place: Path | None = None) -> list[Path]:
     """Write zip, checklist and facts beside a submission; pages that were kept as the team has changed them.
 
     Args:
         folder: The submission.
         report: Of its rehearsal; None takes report.json beside the folder, if it is of these parameters.
         place: Where the folder will be, while it is in the making.
-        overwrite: Keep none.
 
     Raises:
         OutputError: one cannot be written.
@@ -119,7 +116,7 @@ def write_handout(
             raise
         written = texts(None)  # what lies beside is no report of ours
     pages = {beside(place, name): text for name, text in written.items()}
-    kept = [] if overwrite else [page for page in pages if page.is_file() and _is_changed(page)]
+    kept = [page for page in pages if page.is_file() and _is_changed(page)]
     for page, text in pages.items():
         if page not in kept:
             write_text(page, _sealed(text))

@@ -24,12 +24,13 @@ from tests.contest_data import KEYS, make_radiance
 from tests.decompressor.forge import put_together, set_section, take_apart
 from tests.decompressor.small_bombs import daybasis, siren, standard
 from todpack.cli import main
-from todpack.decompressor import InvalidMetadataError, open_archive
+from todpack.decompressor import InvalidMetadataError, open_archive, verify
 from todpack.decompressor.cli import main as decompress
 from todpack.decompressor.damage import DAMAGE_COLOR
 from todpack.decompressor.limits import Limits
 from todpack.decompressor.verify import MOST_FAULTS, _section_fault, verify_archive
 from todpack.frames import Day, read_day
+from todpack.packer.adaptive_bits import pack_integers
 from todpack.packer.dataset.merge import merge_archives
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
@@ -417,8 +418,43 @@ def test_sections_whose_integers_would_take_too_long_are_not_decoded(tiled: Path
         section = replace(container.find("0/basis"), codec="adaptive", shape=(1 << 19,))
         container.sections[section.name] = section
         assert container.serial_seconds(section.name) > 0.05
-        fault = _section_fault(container, section, 0.01)
+        fault = _section_fault(container, section, decodes=False)
     assert fault is None  # its CRC-32 is that of the bytes, and no more is looked at
+
+
+N_SLOW = 1 << 18
+"""Integers of a section, which by the estimate take 0.04 seconds."""
+
+
+def with_sections_bit_by_bit(path: Path, n: int) -> Path:
+    """An archive with n sections of many integers in adaptive bits that nothing names; the last one is damaged."""
+    metadata, stored = take_apart(standard(64, 1, 1))
+    del metadata["sha256"]
+    metadata["requires"].remove("digest")
+    zeros, wrong = pack_integers(np.zeros(N_SLOW, np.int64)), pack_integers(np.full(N_SLOW, 300, np.int64))
+    for number in range(n):
+        data = wrong if number == n - 1 else zeros
+        entry = {"codec": "adaptive", "decoded_bytes": N_SLOW, "dtype": "u1", "name": f"x/{number}", "shape": [N_SLOW]}
+        metadata["sections"].append(entry)
+        stored.append(data)
+    path.write_bytes(put_together(metadata, stored))
+    return path
+
+
+def test_sections_are_decoded_by_the_clock_and_what_is_left_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their estimates ten take more than sections may, but not by far as long."""
+    path = with_sections_bit_by_bit(tmp_path / "ten.tod", 10)
+    assert main(["verify", str(path)]) == 1
+    assert "damaged: section x/9" in capsys.readouterr().out
+    monkeypatch.setattr(verify, "SECTIONS_SHARE", 0.0)
+    verdict = verify_archive(path, threads=1)
+    assert verdict.whole
+    assert verdict.n_unread >= 10
+    assert main(["verify", str(path)]) == 0
+    read = verdict.n_sections - verdict.n_unread
+    assert f"{read} sections and 1 of 1 frames decoded; the rest would take longer" in capsys.readouterr().out
 
 
 def test_no_more_faults_than_anybody_reads(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from todpack import compress
 from todpack.cli import main
 from todpack.eval.errors import EvalError
 from todpack.eval.measures.perceptual import LpipsAbsent
@@ -158,6 +160,22 @@ def test_a_ready_archive_of_other_frames_is_told(tiny_archive: Path, tiny_day: P
     assert "12 of the 24 times of the archive are scored" in said[0]
     assert "12 of the 12 originals are at times that the archive does not hold" in said[1]
     assert "valid texels" in said[2]
+
+
+def test_a_ready_archive_of_a_level_has_the_lightmap(tiny_day: Path, tmp_path: Path) -> None:
+    for name in ("hall", "stairs"):
+        shutil.copytree(tiny_day, tmp_path / "level" / name)
+    ready = tmp_path / "level.tod"
+    compress(tmp_path / "level", ready, refine="none")
+    day, said = read_day(tmp_path / "level", lightmap="stairs"), list[str]()
+    absent = LpipsAbsent("not asked for")
+    (curve,) = archive_curves({"mine": [ready]}, day, absent, 1, said.append, "stairs")
+    assert said == []
+    (point,) = curve["points"]
+    assert 0 < point["bytes"]["mean"] < ready.stat().st_size
+    assert sum(point["budget"].values()) == point["bytes"]["mean"]
+    with pytest.raises(EvalError, match="expected an archive of one lightmap or --lightmap, found 2"):
+        archive_curves({"mine": [ready]}, day, absent, 1, said.append)
 
 
 def test_no_trial_that_worked_is_an_error(
