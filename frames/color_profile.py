@@ -28,5 +28,5 @@ def other_than_srgb(profile: bytes) -> str | None:
         if np.abs(np.asarray(applied, int) - seen).max() <= NEAR_CODES:
             return None
         return " ".join(ImageCms.getProfileDescription(source).split()) or "of no name"
-    except (ImageCms.PyCMSError, OSError, ValueError, KeyError):
+    except (ImageCms.PyCMSError, ImportError, OSError, ValueError, KeyError):  # ImportError: Pillow without LittleCMS
         return None

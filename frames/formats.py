@@ -30,7 +30,6 @@ DEFLATE_RATIO = 1032
 """No byte of it stands for more: 258 bytes in two bits. Source: RFC 1951, 3.2.5."""
 _PLAIN_MODES = {"1", "L", "RGB", "P"}
 _ALPHA_MODES = {"LA", "RGBA", "PA", "La", "RGBa"}
-PREDICTOR, COMPRESSION, ICC_TAG = 317, 259, 34675  # tags of TIFF
 ASSOCIATED, STRAIGHT = 1, 2  # kinds of alpha in TIFF
 PREDICTED = (5, 8, 32946, 34925, 50000)  # LZW, Deflate twice, LZMA, Zstandard
 _PILLOW_FORMATS = ("PNG", "JPEG", "TGA", "BMP", "TIFF", "WEBP")
@@ -150,7 +149,53 @@ def _read_png(path: Path) -> Picture:
     return replace(picture.upright(orientation), profile=image.info.get("icc_profile"))
 
 
-def _tiff_tags(path: Path) -> TiffImagePlugin.ImageFileDirectory_v2:
+@dataclass(frozen=True)
+class _TiffTags:
+    """What a TIFF file's only page says of its samples. Source: TIFF 6.0."""
+
+    bits: tuple[int, ...]
+    kinds: tuple[int, ...]
+    extra: tuple[int, ...]
+    n_samples: int
+    photometric: int | None
+    planes: int
+    codec: int
+    predictor: int
+    orientation: int
+    profile: bytes | None
+
+
+def _tags_of(tags: TiffImagePlugin.ImageFileDirectory_v2) -> _TiffTags:
+    """ValueError where one is of another type."""
+
+    def several(tag: int, absent: tuple[int, ...]) -> tuple[int, ...]:
+        found = tags.get(tag, absent)
+        if not isinstance(found, tuple) or not all(isinstance(one, int) for one in found):
+            raise ValueError(f"tag {tag}: expected whole numbers, found {found!r:.40}")
+        return found or absent
+
+    def one(tag: int, absent: int) -> int:
+        found = tags.get(tag, absent)
+        if not isinstance(found, int):
+            raise ValueError(f"tag {tag}: expected a whole number, found {found!r:.40}")
+        return found
+
+    profile = tags.get(34675)
+    return _TiffTags(
+        several(258, (1,)),
+        several(339, (1,)),
+        several(338, ()),
+        one(277, 1),
+        one(262, -1) if 262 in tags else None,
+        one(284, 1),
+        one(259, 1),
+        one(317, 1),
+        one(ORIENTATION_TAG, 1),
+        profile if isinstance(profile, bytes) else None,
+    )
+
+
+def _tiff_tags(path: Path) -> _TiffTags:
     """Tags of a TIFF file's only page.
 
     Raises:
@@ -168,6 +213,7 @@ def _tiff_tags(path: Path) -> TiffImagePlugin.ImageFileDirectory_v2:
                 tags = TiffImagePlugin.ImageFileDirectory_v2(header)
                 file.seek(tags.next)
                 tags.load(file)
+                found = _tags_of(tags)
         except (
             UserWarning,
             SyntaxError,
@@ -181,7 +227,7 @@ def _tiff_tags(path: Path) -> TiffImagePlugin.ImageFileDirectory_v2:
             raise DataError(f"{path}: expected a TIFF image, found something else: {error}") from error
     if tags.next:
         raise DataError(f"{path}: expected one picture, found several pages in the file")
-    return tags
+    return found
 
 
 def _tiff_samples(n: int, is_rgb: bool, extra: Sequence[int], path: Path) -> tuple[int, int]:
@@ -200,10 +246,10 @@ def _tiff_samples(n: int, is_rgb: bool, extra: Sequence[int], path: Path) -> tup
     return min(n, 3), next(iter(kinds[2:]), 0)
 
 
-def _are_bands(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
+def _are_bands(tags: _TiffTags) -> bool:
     """Whether samples are such as Pillow refuses, or takes the first of for all: bands, and planes but R, G and B."""
-    n, photometric = int(tags.get(277, 1)), int(tags.get(262, 0))
-    if tags.get(284, 1) == 2:
+    n, photometric = tags.n_samples, tags.photometric or 0
+    if tags.planes == 2:
         return n > 1 and (n, photometric) != (3, 2)
     return (photometric == 1 and n > 2) or (photometric == 0 and n > 1)
 
@@ -223,32 +269,29 @@ def _straight(values: np.ndarray) -> np.ndarray:
 
 def _read_tiff(path: Path) -> Picture:
     tags = _tiff_tags(path)
-    bits, kinds = tags.get(258, (1,)), tags.get(339, (1,))
-    if not all(isinstance(value, tuple) and all(isinstance(one, int) for one in value) for value in (bits, kinds)):
-        raise DataError(f"{path}: expected whole numbers of bits a sample, found {bits!r}")
-    if tags.get(PREDICTOR, 1) != 1 and tags.get(COMPRESSION, 1) not in PREDICTED:  # which readers judge differently
+    bits, is_rgb = tags.bits, tags.photometric == 2
+    if tags.predictor != 1 and tags.codec not in PREDICTED:  # which readers judge differently
         raise DataError(f"{path}: expected a predictor with LZW, Deflate, LZMA or Zstandard alone, found another codec")
-    if max(bits) <= 8 and set(kinds) == {1} and not _are_bands(tags):
-        picture, turned = _read_8_bit(path), tags.get(ORIENTATION_TAG, 1)  # by Pillow, which forgets the tag
+    if max(bits) <= 8 and set(tags.kinds) == {1} and not _are_bands(tags):
+        picture, turned = _read_8_bit(path), tags.orientation  # by Pillow, which forgets the tag
         return replace(picture, orientation=turned) if turned in range(2, 9) else picture
     if len(set(bits)) > 1 or bits[0] not in (8, 16, 32, 64):
         raise DataError(f"{path}: expected samples of 8, 16, 32 or 64 bits, found {', '.join(map(str, bits))}")
-    if tags.get(262) not in (1, 2):
-        raise DataError(f"{path}: expected RGB or gray TIFF, found photometric interpretation {tags.get(262)}")
+    if tags.photometric not in (1, 2):
+        raise DataError(f"{path}: expected RGB or gray TIFF, found photometric interpretation {tags.photometric}")
     with needs("hdr", f"{path}: a TIFF of {max(bits)} bits"):
         import imagecodecs
     values = _decoded(path, "TIFF", imagecodecs.tiff_decode)
-    if values.ndim == 3 and tags.get(284, 1) == 2:  # planes one after another
+    if values.ndim == 3 and tags.planes == 2:  # planes one after another
         values = values.transpose(1, 2, 0)
     has_alpha = False
     if values.ndim == 3:
-        n_colors, alpha = _tiff_samples(values.shape[2], tags.get(262) == 2, tags.get(338, ()), path)
+        n_colors, alpha = _tiff_samples(values.shape[2], is_rgb, tags.extra, path)
         values, has_alpha = values[..., : n_colors + (alpha > 0)], alpha > 0
         if alpha == ASSOCIATED:
             values = _straight(values)
-    picture = picture_of(values, has_alpha, path).upright(tags.get(ORIENTATION_TAG, 1))
-    profile = tags.get(ICC_TAG)
-    return replace(picture, profile=profile) if values.dtype.kind == "u" and isinstance(profile, bytes) else picture
+    picture = picture_of(values, has_alpha, path).upright(tags.orientation)
+    return replace(picture, profile=tags.profile) if values.dtype.kind == "u" else picture
 
 
 def array_picture(values: np.ndarray, path: Path) -> Picture:

@@ -186,3 +186,24 @@ def test_16_bits_by_another_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.tif").rename(tmp_path / "a.bmp")
     with pytest.raises(DataError, match=r"a\.bmp: expected 8 bits by its name, found a TIFF of more; name it \.tif"):
         read_picture(tmp_path / "a.bmp")
+
+
+@pytest.mark.parametrize("tag", [258, 259, 262, 274, 277, 284, 317, 338, 339])
+def test_tags_of_other_types_are_one_line(tmp_path: Path, tag: int, recwarn: pytest.WarningsRecorder) -> None:
+    """Whatever a type and a count make of them."""
+    tifffile = pytest.importorskip("tifffile")
+    path = tmp_path / "a.tif"
+    options = {"photometric": "minisblack", "planarconfig": "separate", "extrasamples": (0, 0), "predictor": True}
+    tifffile.imwrite(path, CODES.transpose(2, 0, 1), compression="zlib", metadata=None, **options)
+    data = path.read_bytes()
+    (start,) = struct.unpack_from("<I", data, 4)
+    (n,) = struct.unpack_from("<H", data, start)
+    places = [start + 2 + 12 * k for k in range(n)]
+    place = next((one for one in places if struct.unpack_from("<H", data, one)[0] == tag), places[0])
+    for kind, count in itertools.product(range(14), (0, 1, 2, 4, 5)):
+        changed = bytearray(data)
+        struct.pack_into("<HHI", changed, place, tag, kind, count)
+        path.write_bytes(changed)
+        with contextlib.suppress(DataError):
+            read_picture(path)
+    assert [str(one.message) for one in recwarn] == []
