@@ -130,6 +130,10 @@ def search(
     check_names(space_path, space, *_known_names(("train", "pack")))
     unrefined = space.options.get(("train", "refine")) == ("none",)
     require_families(space.families, refined=not unrefined)
+    if repeats > 1 and ("train", "seed") in space.options:
+        raise EvalError(
+            f"{space_path}: train: seed: expected none beside --repeats, whose trainings have seeds 0, 1, ..."
+        )
     if space.sampler == "optuna":
         require_packages("the sampler optuna", "optuna")
     if engine == "ray":

@@ -33,7 +33,7 @@ from ..environment import clean_variables, interpreter, last_line
 from ..errors import SubmissionError
 from ..folder import check_plain, named
 from .build import parameter_bytes
-from .handout import CHECKLIST, beside, foreign_parameters, handout_files, write_handout
+from .handout import CHECKLIST, beside, foreign_parameters, handout_files, parameters_digest, write_handout
 
 PROBE = Path(__file__).with_name("shipped") / "probe.py"
 COMPRESSORS = {
@@ -57,6 +57,7 @@ class ContestRehearsal:
         frame_ms: Milliseconds of reconstruct and get_result together, all lightmaps and times.
         access_us: Median microseconds of random_test at the first texel and at the last, of the slowest lightmap.
         parameter_bytes: Size of Parameters/.
+        parameters: Their `parameters_digest`.
         device: Where it ran.
         threads: How many torch may use.
         without_core_s: Seconds that all constructors took without the native core; None where there is none.
@@ -70,6 +71,7 @@ class ContestRehearsal:
     frame_ms: list[float] = field(default_factory=list)
     access_us: tuple[float, float] = (0.0, 0.0)
     parameter_bytes: int = 0
+    parameters: str = ""
     device: str = "cpu"
     threads: int = 0
     without_core_s: float | None = None
@@ -96,6 +98,7 @@ class ContestRehearsal:
             "frame_ms_least": self.frame_ms_least,
             "access_us": list(self.access_us),
             "parameter_bytes": self.parameter_bytes,
+            "parameters": self.parameters,
             "device": self.device,
             "threads": self.threads,
             "without_core_s": self.without_core_s,
@@ -307,7 +310,8 @@ def check_contest(
     result = ContestRehearsal(faults=faults, device=device, threads=threads)
     measure = None if isinstance(lpips, LpipsAbsent) else lpips
     result.lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None
-    result.parameter_bytes, figures = parameter_bytes(folder), Figures()
+    result.parameter_bytes, result.parameters = parameter_bytes(folder), parameters_digest(folder)
+    figures = Figures()
     check_plain(folder)
     with scratch_folder("todpack-contest-") as scratch:
         submission, without_core = scratch / "submission", scratch / "without-core"

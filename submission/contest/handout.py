@@ -10,6 +10,7 @@ import base64
 import hashlib
 import html
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +95,7 @@ def write_handout(folder: Path, report: dict[str, Any] | None = None, *, place: 
     sizes = {unquote(path.stem): path.stat().st_size for path in files}
     shapes = {unquote(path.stem): _shape(path) for path in files}
     n_bytes, n_texels = sum(sizes.values()), sum(height * width for height, width in shapes.values())
-    known = _report_beside(place, n_bytes) if report is None else report
+    known = _report_beside(place, parameters_digest(folder)) if report is None else report
     archive = beside(place, "zip")
     shipped = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     write_zip(folder, [path.as_posix() for path in shipped if "__pycache__" not in path.parts], archive)
@@ -141,12 +142,21 @@ def _shape(path: Path) -> tuple[int, int]:
     return header.height, header.width
 
 
-def _report_beside(folder: Path, n_bytes: int) -> dict[str, Any] | None:
+def parameters_digest(folder: Path) -> str:
+    """SHA-256 over the names and the content of everything in `Parameters/`."""
+    state = hashlib.sha256()
+    for path in sorted(path for path in (folder / "Parameters").rglob("*") if path.is_file()):
+        state.update(json.dumps([path.relative_to(folder).as_posix(), path.stat().st_size]).encode())
+        state.update(path.read_bytes())
+    return state.hexdigest()
+
+
+def _report_beside(folder: Path, digest: str) -> dict[str, Any] | None:
     try:
         report = read_shallow(folder.parent / REPORT_NAME)
     except (OSError, ValueError):
         return None
-    is_of_these = isinstance(report, dict) and report.get("parameter_bytes") == n_bytes and "measures" in report
+    is_of_these = isinstance(report, dict) and report.get("parameters") == digest and "measures" in report
     return report if is_of_these else None
 
 

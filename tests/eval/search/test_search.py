@@ -255,6 +255,17 @@ def test_a_result_that_no_trial_writes_is_none(tmp_path: Path, change: dict[str,
     assert finished_result(tmp_path, trial, settings) is None
 
 
+def test_seeds_of_the_space_and_repeats_do_not_go_together(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = write_space(tmp_path, 'family = "gridmlp"\n[train]\nseed = [5, 6]\n')
+    words = ["search", str(space), "--data", str(tiny_day), "-o", str(tmp_path / "out"), "--no-lpips", "--repeats", "2"]
+    pytest.importorskip("torch")
+    assert main(words) == 1
+    assert "train: seed: expected none beside --repeats" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_frames_that_change_meanwhile_are_another_days(tiny_day: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_day, tmp_path / "day")
     settings = TrialSettings(folder, frames=frames_digest(read_day(folder)))

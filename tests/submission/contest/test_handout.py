@@ -21,7 +21,7 @@ from todpack.packer.dataset.estimate import LevelPlan
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 from todpack.submission.contest.build import build_contest, build_from, parameter_bytes
-from todpack.submission.contest.handout import foreign_parameters, handout_files, write_handout
+from todpack.submission.contest.handout import foreign_parameters, handout_files, parameters_digest, write_handout
 from todpack.submission.errors import SubmissionError
 
 
@@ -39,7 +39,8 @@ def report_of(folder: Path) -> dict:
     measures = {"psnr_db": 50.0, "ssim": 0.998, "lpips": None, "time_s": 0.5, "ratio_percent": 1.0}
     return {
         "passed": True, "faults": [], "per_lightmap": {"L <A>_0": {"psnr_db": 50.0}}, "frame_ms_median": 1.25,
-        "access_us": [30.0, 31.0], "parameter_bytes": parameter_bytes(folder), "device": "cuda", "cpu": "a processor",
+        "access_us": [30.0, 31.0], "parameter_bytes": parameter_bytes(folder),
+        "parameters": parameters_digest(folder), "device": "cuda", "cpu": "a processor",
         "measures": measures, "points": points, "score": 43.5, "reachable": 45.0,
     }  # fmt: skip
 
@@ -91,8 +92,8 @@ def test_facts_are_those_of_the_rehearsal(archive: Path, tmp_path: Path) -> None
     (tmp_path / "report.json").write_text(json.dumps(report))
     write_handout(folder)
     assert "43.500" in (tmp_path / "team.facts.md").read_text()
-    of_others = {"parameter_bytes": report["parameter_bytes"], "measures": {}}
-    for other in ({**report, "parameter_bytes": 1}, of_others, {**report, "points": 3}, {**report, "faults": 1}):
+    of_others = {"parameters": report["parameters"], "measures": {}}
+    for other in ({**report, "parameters": "other"}, of_others, {**report, "points": 3}, {**report, "faults": 1}):
         (tmp_path / "report.json").write_text(json.dumps({**other, "passed": False}))
         write_handout(folder)
         assert "not measured yet" in (tmp_path / "team.facts.md").read_text()

@@ -112,6 +112,11 @@ def test_blender_style_fields(tmp_path: Path) -> None:
     assert images.images[1].shape == (4, 6, 3)
 
 
+def test_fields_that_change_nothing(tmp_path: Path) -> None:
+    fields = {"camera_model": "OPENCV", "k1": 0, "k2": 0.0, "fl_x": 3.0, "fl_y": 3.001, "aabb_scale": 16}
+    assert read_posed_images(blender(tmp_path, **fields)).intrinsics[0].focal_length == 3.0
+
+
 def test_gray_of_16_bits(tmp_path: Path) -> None:
     folder = blender(tmp_path)
     Image.fromarray(np.full((4, 6), 30000, np.uint16)).save(folder / "r_0.png")
@@ -158,6 +163,11 @@ FRAME = {"file_path": "r_0", "transform_matrix": np.eye(4).tolist()}
         ({"fl_x": 1e-300}, "a focal length from 1e-06 to 1e"),
         ({"cx": 1e300}, "`cx` and `cy` up to 1e"),
         ({"frames": [{**FRAME, "transform_matrix": [[1e300] * 4] * 4}]}, "numbers up to 1e"),
+        ({"k1": 0.1}, "without distortion, found `k1` = 0.1"),
+        ({"frames": [{**FRAME, "p2": "much"}]}, "without distortion, found `p2` = 'much'"),
+        ({"camera_model": "OPENCV_FISHEYE"}, "found 'OPENCV_FISHEYE'"),
+        ({"camera_model": ["PINHOLE"]}, "expected `camera_model` PINHOLE or SIMPLE_PINHOLE or OPENCV"),
+        ({"fl_x": 3.0, "fl_y": 6.0}, "square pixels, `fl_y` as `fl_x` = 3, found 6"),
         ({"w": 7}, "expected an image with w = 7, found 6"),
         ({"cx": "left"}, "numbers `cx`"),
         ({"scene_bound": -1}, "positive number `scene_bound`"),

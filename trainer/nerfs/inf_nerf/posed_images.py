@@ -21,6 +21,10 @@ TRANSFORMS_NAME = "transforms.json"
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")
 MAX_TEXELS = 1 << 26  # of an image: its values are held as floats
 MAX_OFF_ORTHONORMAL = 1e-2
+PINHOLES = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV")
+"""Camera models that are such a camera where nothing is distorted."""
+DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
+MOST_OFF_SQUARE = 1e-2
 LARGEST = 1e6  # of pixels and of places: float32 has their differences
 
 
@@ -199,6 +203,7 @@ def _intrinsics(fields: dict[str, Any], image: np.ndarray, where: str) -> Intrin
         focal = 0.5 * width / math.tan(0.5 * fields["camera_angle_x"])
     else:
         raise DataError(f"{where}: expected `fl_x` or `camera_angle_x` in (0, pi), found neither")
+    _refuse_other_cameras(fields, focal, where)
     if focal <= 0.0:
         raise DataError(f"{where}: expected a positive `fl_x`, found {focal:g}")
     if not 1.0 / LARGEST <= focal <= LARGEST:
@@ -209,6 +214,23 @@ def _intrinsics(fields: dict[str, Any], image: np.ndarray, where: str) -> Intrin
     if max(map(abs, center)) > LARGEST:
         raise DataError(f"{where}: expected `cx` and `cy` up to {LARGEST:g}, found {center}")
     return Intrinsics(width, height, focal, (float(center[0]), float(center[1])))
+
+
+def _refuse_other_cameras(fields: dict[str, Any], focal: float, where: str) -> None:
+    """Cameras that are no pinhole with square pixels, in the fields of COLMAP2NeRF and nerfstudio.
+
+    Raises:
+        DataError: it is one.
+    """
+    model = fields.get("camera_model", "PINHOLE")
+    if model not in PINHOLES:
+        raise DataError(f"{where}: expected `camera_model` {' or '.join(PINHOLES)}, found {model!r:.40}")
+    bent = [name for name in DISTORTION if fields.get(name, 0) != 0]
+    if bent:
+        raise DataError(f"{where}: expected pictures without distortion, found `{bent[0]}` = {fields[bent[0]]!r:.40}")
+    other = fields.get("fl_y", focal)
+    if not (_is_number(other) and abs(other - focal) <= MOST_OFF_SQUARE * abs(focal)):
+        raise DataError(f"{where}: expected square pixels, `fl_y` as `fl_x` = {focal:g}, found {other!r:.40}")
 
 
 def _read_points(folder: Path, name: Any, path: Path) -> tuple[np.ndarray | None, np.ndarray | None]:
