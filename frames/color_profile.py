@@ -1,9 +1,10 @@
-"""Whether an ICC profile in an image means sRGB, as which all codes are read."""
+"""What files say of their colors, where those are other than sRGB."""
 
 from __future__ import annotations
 
 import functools
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -13,9 +14,21 @@ NEAR_CODES = 10
 _LEVELS = (0, 16, 64, 128, 192, 255)
 
 
+_BT709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
+"""x and y of red, green, blue and white. Source: ITU-R BT.709."""
+NEAR_PLACE = 0.01
+
+
+def other_than_bt709(chromaticities: Sequence[float]) -> bool:
+    """Whether x and y of red, green, blue and white are others than those of sRGB."""
+    return max(abs(found - wanted) for found, wanted in zip(chromaticities, _BT709, strict=True)) > NEAR_PLACE
+
+
 @functools.lru_cache(maxsize=8)
-def other_than_srgb(profile: bytes) -> str | None:
-    """The name of a profile under which codes mean other colors than in sRGB; None of sRGB, and of what is damaged."""
+def other_than_srgb(profile: bytes | None) -> str | None:
+    """A profile under which codes mean other colors than in sRGB, by its name; None of sRGB, and of a damaged one."""
+    if profile is None:
+        return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = {"RGB": "RGB", "GRAY": "L"}[source.profile.xcolor_space.strip()]
@@ -27,6 +40,6 @@ def other_than_srgb(profile: bytes) -> str | None:
         seen = codes if mode == "RGB" else codes[..., :1]
         if np.abs(np.asarray(applied, int) - seen).max() <= NEAR_CODES:
             return None
-        return " ".join(ImageCms.getProfileDescription(source).split()) or "of no name"
+        return f"profile {' '.join(ImageCms.getProfileDescription(source).split()) or 'of no name'}"
     except (ImageCms.PyCMSError, ImportError, OSError, ValueError, KeyError):  # ImportError: Pillow without LittleCMS
         return None

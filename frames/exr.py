@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from todpack.decompressor.errors import needs
 
+from .color_profile import other_than_bt709
 from .errors import DataError
 from .picture import Picture, picture_of
 from .silence import silenced
@@ -59,7 +61,10 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
         found = ", ".join(f"{name} of {channels[name].pixels.dtype}" for name in names)
         raise DataError(f"{path}: expected half or float channels of one resolution, found {found}")
     values = np.stack([channels[name].pixels.astype(np.float32) for name in names], axis=2)
-    return picture_of(_windowed(values, part.header, path), "A" in channels, path)
+    picture = picture_of(_windowed(values, part.header, path), "A" in channels, path)
+    chromaticities = part.header.get("chromaticities")
+    is_other = chromaticities is not None and other_than_bt709(chromaticities)
+    return replace(picture, colors="chromaticities of its own") if is_other else picture
 
 
 def _layers(parts: list[Any]) -> dict[str, tuple[Any, dict[str, Any]]]:

@@ -10,7 +10,6 @@ import numpy as np
 from todpack.decompressor.files import identity_of
 from todpack.decompressor.plain_text import shown
 
-from .color_profile import other_than_srgb
 from .day import Day
 from .encodings import encoding_of
 from .errors import DataError
@@ -34,7 +33,7 @@ def read_folder(path: Path, options: ReadOptions, on_frame: OnFrame | None = Non
     times = find_times(listing.folder, listing.files, options.hours, options.first_hour)
     states = [identity_of(file) for file in times.files]
     encoding = encoding_of(options.encoding)
-    alpha, turned, profiles = AlphaMask(), 0, list[str]()
+    alpha, turned, others = AlphaMask(), 0, list[str]()
     radiance: np.ndarray | None = None
     dtype = np.dtype(np.float32)
     for index, file in enumerate(times.files):
@@ -52,8 +51,8 @@ def read_folder(path: Path, options: ReadOptions, on_frame: OnFrame | None = Non
         radiance[index] = values
         alpha.add(file, None if encoding.uses_alpha else picture.alpha)
         turned += picture.orientation != 1
-        if picture.profile is not None and (profile := other_than_srgb(picture.profile)):
-            profiles.append(profile)
+        if picture.colors is not None:
+            others.append(picture.colors)
         if on_frame is not None:
             on_frame(index + 1, len(times.files))
     assert radiance is not None
@@ -63,10 +62,10 @@ def read_folder(path: Path, options: ReadOptions, on_frame: OnFrame | None = Non
     lines = [*listing.warnings, *times.warnings]
     if turned:
         lines.append(f"{listing.folder}: {turned} frames are turned as their orientation tag says")
-    if profiles and options.encoding == "none":
+    if others and options.encoding == "none":
         lines.append(
-            f"{listing.folder}: {len(profiles)} of {len(times.files)} frames have a color profile other than sRGB "
-            f"({shown(profiles[0]):.80}), which is not applied; they are read as sRGB"
+            f"{listing.folder}: {len(others)} of {len(times.files)} frames have other colors than sRGB "
+            f"({shown(others[0]):.80}); nothing is converted"
         )
     n_linear = sum(map(says_linear, times.files)) if listing.kind.name == "PNG" and options.encoding == "none" else 0
     if n_linear:

@@ -16,11 +16,12 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from todpack.decompressor.errors import needs
 
+from .color_profile import other_than_srgb
 from .errors import DataError
 from .exr import read_exr
 from .npy import ArrayFile
 from .picture import ORIENTATION_TAG, Picture, picture_of, refuse_pointer
-from .png_chunks import has_all_rows
+from .png_chunks import has_all_rows, other_colors
 from .radiance_hdr import read_radiance
 from .silence import silenced
 
@@ -125,7 +126,7 @@ def _read_8_bit(path: Path) -> Picture:
         picture = picture_of(np.asarray(image.convert("RGB")), False, path)
     else:
         raise DataError(f"{path}: expected 8-bit RGB, gray or palette, found mode {image.mode}")
-    return replace(picture.upright(orientation), profile=image.info.get("icc_profile"))
+    return replace(picture.upright(orientation), colors=other_than_srgb(image.info.get("icc_profile")))
 
 
 def _decoded(path: Path, what: str, decode: Callable[[bytes], np.ndarray]) -> np.ndarray:
@@ -139,14 +140,16 @@ def _decoded(path: Path, what: str, decode: Callable[[bytes], np.ndarray]) -> np
 
 def _read_png(path: Path) -> Picture:
     if _png_depth(path) <= 8:
-        return _read_8_bit(path)
+        picture = _read_8_bit(path)
+        return replace(picture, colors=picture.colors or other_colors(path))
     with needs("hdr", f"{path}: a PNG of 16 bits"):
         import imagecodecs
     image = _opened(path)  # refuses animated ones, too
     orientation = _orientation(image, path)
     values = _decoded(path, "PNG", imagecodecs.png_decode)
     picture = picture_of(values, values.ndim == 3 and values.shape[2] in (2, 4), path)
-    return replace(picture.upright(orientation), profile=image.info.get("icc_profile"))
+    colors = other_than_srgb(image.info.get("icc_profile")) or other_colors(path)
+    return replace(picture.upright(orientation), colors=colors)
 
 
 @dataclass(frozen=True)
@@ -291,7 +294,7 @@ def _read_tiff(path: Path) -> Picture:
         if alpha == ASSOCIATED:
             values = _straight(values)
     picture = picture_of(values, has_alpha, path).upright(tags.orientation)
-    return replace(picture, profile=tags.profile) if values.dtype.kind == "u" else picture
+    return replace(picture, colors=other_than_srgb(tags.profile)) if values.dtype.kind == "u" else picture
 
 
 def array_picture(values: np.ndarray, path: Path) -> Picture:

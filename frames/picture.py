@@ -23,13 +23,13 @@ class Picture:
         rgb: (H, W, 3) uint8, uint16 or float32, as stored; gray is repeated into three channels.
         alpha: (H, W) of the same type, or None without such a channel.
         orientation: The tag that rgb and alpha have already been turned by, 1..8; 1 is upright.
-        profile: ICC color profile of codes, which is not applied.
+        colors: What the file says of its colors, where those are other than sRGB; nothing is converted.
     """
 
     rgb: np.ndarray
     alpha: np.ndarray | None = None
     orientation: int = 1
-    profile: bytes | None = None
+    colors: str | None = None
 
     def corner(self) -> Picture:
         """The first texel, as a picture."""

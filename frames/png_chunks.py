@@ -7,14 +7,16 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from .color_profile import other_than_bt709
+
 _SIGNATURE_BYTES = 8
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Columns and rows of each pass: first ones, and steps. Source: PNG specification, "Interlacing"."""
 _PIECE_BYTES = 1 << 16
-_GAMMA_1 = 100_000  # of gAMA, in hundred-thousandths
-_LINEAR = 8  # of cICP's transfer functions. Source: ITU-T H.273, table 3
+NEAR_GAMMA = 0.03
+_BT709, _LINEAR, _SRGB = 1, 8, 13  # of cICP's primaries and transfer functions. Source: ITU-T H.273, tables 2 and 3
 
 
 def has_all_rows(path: Path) -> bool:
@@ -52,7 +54,36 @@ def says_linear(path: Path) -> bool:
     head = dict(_chunks(path, until=b"IDAT"))  # which may be the whole file
     if b"cICP" in head:
         return head[b"cICP"][1:2] == bytes([_LINEAR])
-    return not head.keys() & {b"iCCP", b"sRGB"} and head.get(b"gAMA") == struct.pack(">I", _GAMMA_1)
+    return not head.keys() & {b"iCCP", b"sRGB"} and _is_near(_number(head.get(b"gAMA", b"")), 1.0)
+
+
+def other_colors(path: Path) -> str | None:
+    """What a PNG says of its colors beside an ICC profile, where those are neither sRGB nor linear.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    head = dict(_chunks(path, until=b"IDAT"))
+    if len(code := head.get(b"cICP", b"")) >= 2:
+        known = code[0] == _BT709 and code[1] in (_BT709, _SRGB, _LINEAR)
+        return None if known else f"cICP {code[0]}, {code[1]}"
+    if head.keys() & {b"iCCP", b"sRGB"}:
+        return None
+    chroma = head.get(b"cHRM", b"")
+    white, colors = chroma[:8], chroma[8:32]
+    if len(chroma) == 32 and other_than_bt709([value / 1e5 for value in struct.unpack(">8I", colors + white)]):
+        return "cHRM"
+    gamma = _number(head.get(b"gAMA", b""))
+    known = gamma is None or any(_is_near(gamma, one) for one in (1.0, 1 / 2.2))
+    return None if known else f"gAMA {gamma:g}"
+
+
+def _number(data: bytes) -> float | None:
+    return int.from_bytes(data, "big") / 1e5 if len(data) == 4 else None
+
+
+def _is_near(number: float | None, other: float) -> bool:
+    return number is not None and abs(number / other - 1) < NEAR_GAMMA
 
 
 def _chunks(path: Path, until: bytes = b"") -> Iterator[tuple[bytes, bytes]]:

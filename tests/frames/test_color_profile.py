@@ -39,8 +39,7 @@ def test_a_profile_is_told(tmp_path: Path, suffix: str) -> None:
         Image.fromarray(CODES).save(tmp_path / f"tod_{6 * t:02d}.{suffix}", icc_profile=profile)
     lines = [line for line in read_day(tmp_path).warnings if "profile" in line]
     assert lines == [
-        f"{tmp_path}: 3 of 4 frames have a color profile other than sRGB (sRGB built-in), which is not applied; they "
-        "are read as sRGB"
+        f"{tmp_path}: 3 of 4 frames have other colors than sRGB (profile sRGB built-in); nothing is converted"
     ]
     assert not any("profile" in line for line in read_day(tmp_path, encoding="linear").warnings)
 
@@ -57,7 +56,10 @@ def test_a_profile_of_deep_codes(tmp_path: Path) -> None:
                 tifffile.imwrite(name, CODES.astype(np.uint16) * 257, photometric="rgb", iccprofile=with_gamma(1.0))
             else:
                 deep_png(name)
-        assert sum("3 of 3 frames have a color profile" in line for line in read_day(folder).warnings) == 1
+        assert (
+            sum("3 of 3 frames have other colors than sRGB (profile " in line for line in read_day(folder).warnings)
+            == 1
+        )
 
 
 def deep_png(path: Path) -> None:

@@ -202,3 +202,12 @@ def test_a_small_picture_has_no_large_tiles(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])  # a header that is cut off is the library's to refuse
     with pytest.raises(DataError, match="cannot be read as EXR"):
         read_exr(path)
+
+
+def test_chromaticities_of_its_own_are_told(tmp_path: Path) -> None:
+    openexr = pytest.importorskip("OpenEXR")
+    own = (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767)  # of ACEScg
+    for name, chromaticities in (("own", own), ("usual", (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329))):
+        path = tmp_path / f"{name}.exr"
+        openexr.File({"chromaticities": chromaticities}, {"RGB": np.ones((4, 5, 3), np.float32)}).write(str(path))
+        assert read_exr(path).colors == ("chromaticities of its own" if name == "own" else None)

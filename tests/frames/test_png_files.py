@@ -12,7 +12,7 @@ from PIL import Image
 
 from todpack.frames import DataError, read_day
 from todpack.frames.formats import read_picture
-from todpack.frames.png_chunks import has_all_rows, says_linear
+from todpack.frames.png_chunks import has_all_rows, other_colors, says_linear
 
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
@@ -103,6 +103,8 @@ LINEAR_CODES, SRGB_CODES = (chunk(b"cICP", bytes([1, transfer, 0, 1])) for trans
         (LINEAR_CODES, True),
         (LINEAR_CODES + SRGB + GAMMA_22, True),
         (SRGB_CODES + GAMMA_1, False),
+        (chunk(b"gAMA", struct.pack(">I", 100_001)), True),
+        (chunk(b"gAMA", b"1"), False),
     ],
 )
 def test_whether_values_are_linear(tmp_path: Path, head: bytes, is_linear: bool) -> None:
@@ -118,3 +120,30 @@ def test_linear_values_on_the_srgb_curve_are_told(tmp_path: Path) -> None:
     assert sum(said.startswith(line) for said in read_day(tmp_path).warnings) == 1
     for encoding in ("srgb", "linear"):
         assert not any("their values" in said for said in read_day(tmp_path, encoding=encoding).warnings)
+
+
+PRIMARIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)  # of sRGB, behind its white
+P3 = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+
+
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (b"", None),
+        (GAMMA_22 + chunk(b"cHRM", struct.pack(">8I", *PRIMARIES)), None),
+        (GAMMA_1, None),
+        (chunk(b"gAMA", struct.pack(">I", 55_556)), "gAMA 0.55556"),
+        (GAMMA_22 + chunk(b"cHRM", struct.pack(">8I", *P3)), "cHRM"),
+        (SRGB + chunk(b"cHRM", struct.pack(">8I", *P3)), None),
+        (chunk(b"cICP", bytes([9, 16, 0, 1])), "cICP 9, 16"),
+        (chunk(b"cICP", bytes([12, 13, 0, 1])) + SRGB, "cICP 12, 13"),
+        (SRGB_CODES + chunk(b"gAMA", struct.pack(">I", 55_556)), None),
+        (LINEAR_CODES, None),
+        (chunk(b"cICP", b"1"), None),
+    ],
+)
+def test_colors_that_are_other_than_srgb(tmp_path: Path, head: bytes, found: str | None) -> None:
+    values = np.full((4, 4), 128, np.uint8)
+    path = write_png(tmp_path / "a.png", values, lines_of(values), head=head)
+    assert other_colors(path) == found
+    assert read_picture(path).colors == found
