@@ -77,11 +77,16 @@ def peers(
     from .report import peers_json, peers_tables
     from .run import all_peers, chosen_peers, run_peers
 
-    chosen = chosen_peers(all_peers(crfs, distances, train_s), names.split(",") if names else ())
+    known = all_peers(crfs, distances, train_s)
+    chosen = chosen_peers(known, names.split(",") if names else ())
     if json_out is not None:
         options.prepare_output(json_out)
     day = options.read_frames(data_path, reading, lightmap)
-    chosen += tuple(own_peer(name, day.hours) for name in own_names)
+    for name in own_names:
+        peer = own_peer(name, day.hours)
+        if any(peer.name == other.name for other in (*known, *chosen)):
+            raise EvalError(f"--peer {name}: expected a name of its own, found {peer.name!r}, which another peer has")
+        chosen += (peer,)
     measure = lpips.load()
     with ProgressLine("peers") as line:
         results = run_peers(day_frames(day), day.valid, chosen, lpips=measure, progress=line.update)

@@ -340,6 +340,19 @@ def test_bd_rates_against_x265() -> None:
     assert ["x265", "2519842", "-"] in [line.split() for line in lines]
 
 
+def test_two_peers_of_one_name_are_refused(
+    tiny_day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codec = "class {name}:\n    settings = 1,\n    name = {called!r}\n    encode = decode = None\n"
+    (tmp_path / "twins.py").write_text(
+        codec.format(name="Png", called="png") + codec.format(name="Mine", called="mine")
+    )
+    monkeypatch.chdir(tmp_path)
+    for words in (["twins:Png"], ["twins:Mine", "--peer", "twins:Mine"]):
+        assert main(["eval", "peers", str(tiny_day), "--peers", "webp", "--no-lpips", "--peer", *words]) == 1
+        assert "expected a name of its own, found" in capsys.readouterr().err
+
+
 def test_an_unknown_peer_is_refused() -> None:
     with pytest.raises(EvalError, match=r"expected some of daybasis, .*found 'h264'"):
         chosen_peers(all_peers((), (), 1.0), ("x265", "h264"))
