@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from todpack.cli import main
 from todpack.decompressor.errors import TodpackError
 from todpack.eval.errors import EvalError
 from todpack.eval.measures.lpips_weights import LpipsAbsent
