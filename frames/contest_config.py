@@ -101,7 +101,7 @@ def _hours_of_keys(table: dict[str, Any], where: str) -> tuple[dict[str, float],
     are_hours = any("." in key for key in table) or (len(table) > 1 and all(int(key) <= HOURS_PER_DAY for key in table))
     hours = {key: float(key) if are_hours else int(key) / KEYS_PER_HOUR for key in table}
     for key, hour in hours.items():
-        if hour > HOURS_PER_DAY or (hour == HOURS_PER_DAY and 0.0 in hours.values()):
+        if hour > HOURS_PER_DAY:
             raise DataError(f"{where}: expected keys such as 0, 590, 2300 (hours times 100), found {key!r}")
     hours = {key: hour % HOURS_PER_DAY for key, hour in hours.items()}
     if len(set(hours.values())) < len(hours):

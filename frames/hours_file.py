@@ -43,6 +43,9 @@ def hours_of_lines(lines: Sequence[str], where: object, files: Sequence[Path]) -
                 continue
             raise DataError(f"{where}: line {number}: expected a time such as 5.9 or 05:54, found {fields[-1]!r:.80}")
         if len(fields) > 2:
+            bad = next((field for field in fields if parse_hour(field) is None), None)
+            if len(rows) == 1 and bad is not None:
+                raise DataError(f"{where}: line {number}: expected a time such as 5.9 or 05:54, found {bad!r:.80}")
             raise DataError(f"{where}: line {number}: expected a name and a time, found {len(fields)} fields")
         if len(fields) > 1:
             if fields[0] in by_name:

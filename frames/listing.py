@@ -180,6 +180,12 @@ def list_frames(path: Path, mask: Path | None = None) -> Listing:
     if len(files) > MAX_HOURS:
         raise DataError(f"{folder}: expected a day of at most {MAX_HOURS} frames, found {len(files)}")
     for file in files:
+        try:
+            file.stat()
+        except PermissionError as error:
+            raise DataError(f"{file}: cannot be read: {error.strerror}") from error
+        except OSError:
+            pass
         if not os.path.isfile(file):
             found = "a folder" if os.path.isdir(file) else "a device" if os.path.exists(file) else "a link to nothing"
             raise DataError(f"{file}: expected a {kind.name} frame, found {found}")

@@ -87,7 +87,7 @@ def bench(
     from .figures import marked_text, write_figures
     from .rate import RateSettings, rate_of_set
     from .report import set_tables
-    from .result import add, commit, read_result, write_result
+    from .result import add, commit, folder_of, read_result, refuse_other_folders, write_result
     from .sets import bounds, chosen_sets, decisions
     from .speed import QUICK, SpeedSettings, speed_of_set
 
@@ -101,6 +101,7 @@ def bench(
     if not (parts or found):
         raise EvalError("--part none: expected the --results of an earlier bench, found none")
     chosen = chosen_sets(data, more, lightmap) if parts else []
+    refuse_other_folders(results, found, chosen)
     require_families(["gridmlp"] if "families" in parts else ["daybasis"], refined="families" in parts)
     measure = LpipsAbsent("left out by --quick") if quick or "rate" not in parts else lpips.load()
     points = PointCache(cache) if "rate" in parts else None
@@ -118,7 +119,7 @@ def bench(
         for one in chosen:
             if part == "families" and one.kind == "HDR":
                 continue
-            described = machine(threads)
+            about = {"machine": machine(threads), "commit": commit(), "command": command, "folder": folder_of(one)}
             try:
                 with ProgressLine(f"{part} {one.name}") as line:
                     value = measured(part, one, line.update)
@@ -126,7 +127,7 @@ def bench(
                 click.echo(f"{one.name} failed: {error}", err=True)
                 failed += 1
                 continue
-            add(found, part, one.name, value, {"machine": described, "commit": commit(), "command": command})
+            add(found, part, one.name, value, about)
             click.echo(terminal(set_tables(part, one.name, value, bounds("rate"))))
             sys.stdout.flush()
             if results is not None:

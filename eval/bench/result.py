@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from todpack.decompressor.files import write_text
 from todpack.decompressor.json_fields import read_shallow
 
 from ..errors import EvalError
+from .sets import OWN, BenchSet
 
 PARTS = ("rate", "speed", "families")
 SECTION = ("measured", "sets")
 Result = dict[str, Any]
-"""For each of PARTS: `measured` by set (`machine`, `commit`, `command`) and `sets` by name (see `rate_of_set`,
-`speed_of_set`, `bench_families`); `definitions` of the peers and `versions` of their programs."""
+"""For each of PARTS: `measured` by set (`machine`, `commit`, `command`, `folder`) and `sets` by name (see
+`rate_of_set`, `speed_of_set`, `bench_families`); `definitions` of the peers and `versions` of their programs."""
 
 
 def read_result(path: Path) -> Result:
@@ -63,6 +65,28 @@ def add(result: Result, part: str, name: str, found: Any, measured: dict[str, An
     """Put a set's figures of one part into a result."""
     section = result.setdefault(part, {"measured": {}, "sets": {}})
     section["sets"][name], section["measured"][name] = found, measured
+
+
+def folder_of(one: BenchSet) -> str | None:
+    """Where a set lies that goes by its folder's name; None of a known one."""
+    return str(one.path.resolve()) if one.kind == OWN else None
+
+
+def refuse_other_folders(path: Path | None, result: Result, chosen: Iterable[BenchSet]) -> None:
+    """Refuse sets whose names stand for other folders in a result.
+
+    Raises:
+        EvalError: one does.
+    """
+    for one in chosen:
+        for part in result.values():
+            about = part.get("measured", {}).get(one.name)
+            other = about.get("folder") if isinstance(about, dict) else None
+            if other not in (None, folder_of(one)):
+                raise EvalError(
+                    f"{path}: expected figures of {one.path} under the name {one.name}, found those of {other}; name "
+                    "another file by --results"
+                )
 
 
 def write_result(path: Path, result: Result) -> None:

@@ -15,6 +15,8 @@ else:
 
 SETS = Path(__file__).with_name("sets.toml")
 TARGETS = Path(__file__).with_name("targets.toml")
+OWN = "own"
+"""Kind of a folder that was named."""
 HDR_LEVELS_DB = (50.0, 52.5, 55.0)
 """Where codecs of radiance are compared; the contest asks for 55 dB."""
 
@@ -37,7 +39,7 @@ class BenchSet:
     name: str
     path: Path
     lightmap: str | None = None
-    kind: str = "own"
+    kind: str = OWN
     tuned: bool = False
     reference: tuple[tuple[int, float], ...] = ()
 
@@ -67,7 +69,7 @@ def decisions() -> dict[str, str]:
 def chosen_sets(data: tuple[str, ...], more: Path | None, lightmap: str | None = None) -> list[BenchSet]:
     """Sets by name, folders of frames by path, or all known ones where nothing is named.
 
-    A folder has its own name, or all of its path where that is another set's.
+    A folder has its own name, or all of its path where that is another set's, of those that were not found too.
 
     Raises:
         EvalError: A name is neither a known set that was found nor a folder.
@@ -81,7 +83,10 @@ def chosen_sets(data: tuple[str, ...], more: Path | None, lightmap: str | None =
             chosen.append(known[text])
         elif Path(text).exists():
             place = Path(text).resolve()
-            taken = {*known, *(one.name.removesuffix(f"/{lightmap}") for one in chosen)}
+            taken = {
+                *tomllib.loads(SETS.read_text(encoding="utf-8")),
+                *(one.name.removesuffix(f"/{lightmap}") for one in chosen),
+            }
             name = text if place.name in taken else place.name
             chosen.append(BenchSet(name if lightmap is None else f"{name}/{lightmap}", Path(text), lightmap))
         else:

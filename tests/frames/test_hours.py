@@ -154,6 +154,15 @@ def test_a_list_of_times_that_is_no_file_is_refused(tmp_path: Path) -> None:
         find_times(tmp_path, files)
 
 
+def test_the_time_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    files = [tmp_path / f"a_{n}.png" for n in range(5)]
+    with pytest.raises(DataError, match=r"line 1: expected a time such as 5\.9 or 05:54, found '23:59:59\.9'"):
+        find_times(tmp_path, files, "1,2,23:59:59.9,3,4")
+    (tmp_path / "hours.txt").write_text("a_0.png,1,2\na_1.png,2\n")
+    with pytest.raises(DataError, match="line 1: expected a name and a time, found 3 fields"):
+        find_times(tmp_path, files)
+
+
 def test_names_of_hours_and_minutes_keep_their_order(tmp_path: Path) -> None:
     """Their last numbers, which say neither hours nor counts, order nothing."""
     names = [f"tod_{hour:02d}_{minute:02d}.png" for hour in (6, 7, 8) for minute in (0, 30)]

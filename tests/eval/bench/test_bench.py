@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -183,8 +184,25 @@ def test_sets_have_names_of_their_own(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "mine" / "harbor").mkdir(parents=True)
     own = str(tmp_path / "mine" / "harbor")
     assert [one.name for one in chosen_sets(("harbor", own), tmp_path)] == ["harbor", own]
+    (tmp_path / "mine" / "sample").mkdir()
+    own = str(tmp_path / "mine" / "sample")
     monkeypatch.chdir(both[0])
+    assert [one.name for one in chosen_sets((own,), None)] == [own]  # though the repository's is not here
     assert [one.name for one in chosen_sets((".",), None)] == ["frames"]
+
+
+def test_figures_of_one_folder_do_not_take_the_place_of_anothers(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, before = tmp_path / "r.json", b""
+    for folder, code in (("a", 0), ("a", 0), ("b", 1)):
+        if not (tmp_path / folder).exists():
+            shutil.copytree(tiny_day, tmp_path / folder / "frames")
+        words = ["eval", "bench", str(tmp_path / folder / "frames"), "--quick", "--part", "speed", "--no-lpips"]
+        assert main([*words, "--results", str(results)]) == code
+        before = before if code else results.read_bytes()
+    assert f"{results}: expected figures of " in capsys.readouterr().err
+    assert results.read_bytes() == before
 
 
 @pytest.mark.parametrize(
