@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 
 from todpack.decompressor.files import check_output, check_replaced, write_json
 from todpack.decompressor.json_fields import is_number, parse_shallow
-from todpack.decompressor.plain_text import one_line
+from todpack.decompressor.plain_text import one_line, plain_name
 from todpack.decompressor.staging import scratch_folder
 from todpack.eval.machine import cpu_name
 from todpack.eval.measures.contest import Scorer, measures_of, score_json
@@ -32,7 +32,7 @@ from todpack.frames import ContestDataset, ContestEntry, open_contest
 from ..environment import clean_variables, interpreter, last_line
 from ..errors import SubmissionError
 from ..folder import check_plain, named
-from .build import parameter_bytes
+from .build import parameter_bytes, parameter_file, written_files
 from .handout import CHECKLIST, beside, foreign_parameters, handout_files, parameters_digest, write_handout
 
 PROBE = Path(__file__).with_name("shipped") / "probe.py"
@@ -121,6 +121,13 @@ def folder_faults(folder: Path) -> list[str]:
             if head.startswith(magic):
                 faults.append(f"{file.relative_to(folder)}: expected plain quantized data, found {name}")
     return faults
+
+
+def _of_no_lightmap(folder: Path, names: Iterable[str]) -> list[str]:
+    """Parameters that no lightmap of the dataset has, whose bytes would count for the ratio of the others."""
+    known = {parameter_file(plain_name(name)) for name in names}
+    others = [path.name for path in sorted((folder / "Parameters").glob("*.bin")) if path.name not in known]
+    return [f"Parameters/{name}: expected those of the dataset's lightmaps, found another's" for name in others]
 
 
 class _Grader:
@@ -306,7 +313,9 @@ def check_contest(
         check_replaced(handout_files(folder), overwrite=False, way="move it away, the rehearsal writes it anew")
     dataset = open_contest(data)
     configs = json.loads((dataset.path / "config.json").read_bytes())["lightmap_list"]  # of any encoding
-    faults = [*folder_faults(folder), *(foreign_parameters(folder) if is_ours else [])]
+    faults = folder_faults(folder)
+    if written_files(folder) is not None:
+        faults += [*foreign_parameters(folder), *_of_no_lightmap(folder, [entry.name for entry in dataset.entries])]
     result = ContestRehearsal(faults=faults, device=device, threads=threads)
     measure = None if isinstance(lpips, LpipsAbsent) else lpips
     result.lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None

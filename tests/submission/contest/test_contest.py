@@ -192,6 +192,18 @@ def test_files_that_a_grader_rejects(submission):
 
 
 @pytest.mark.thorough
+def test_parameters_of_other_lightmaps_are_a_fault(submission, dataset, tmp_path):
+    """Their bytes would count for the ratio of those that are graded."""
+    part = Path(shutil.copytree(dataset, tmp_path / "part"))
+    config = json.loads((part / "config.json").read_text())
+    config["lightmap_list"], config["lightmap_count"] = config["lightmap_list"][:1], 1
+    (part / "config.json").write_text(json.dumps(config))
+    found = rehearse(submission, part)
+    assert sum("expected those of the dataset's lightmaps, found another's" in fault for fault in found.faults) == 2
+    assert rehearse(submission, dataset).faults == []
+
+
+@pytest.mark.thorough
 def test_slow_random_access_is_found(submission, dataset):
     edit(
         "        matrix, offset = self._affine(time)\n",
