@@ -11,7 +11,9 @@ RUNS =
 T =
 FUZZ_SECONDS ?= 60
 JOBS ?= 2
-BENCH = $(if $(SETS),--sets '$(SETS)') --results docs/benchmarks.json --docs docs/benchmarks.md --readme README.md --readme README.zh.md --cache '$(OUT)/bench-points'
+# a word of the shell
+quoted = '$(subst ','\'',$(1))'
+BENCH = $(if $(SETS),--sets $(call quoted,$(SETS))) --results docs/benchmarks.json --docs docs/benchmarks.md --readme README.md --readme README.zh.md --cache $(call quoted,$(OUT)/bench-points)
 # a file of tests stays in one process, with what its tests share
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 STAMP = $(VENV)/.todpack-setup
@@ -49,11 +51,11 @@ $(PACK_STAMP): pyproject.toml constraints.txt
 setup: $(STAMP)  ## create .venv with everything (once)
 
 submission: $(if $(filter daybasis,$(FAMILY)),$(PACK_STAMP),$(STAMP))  ## train on the sample (DATA=..., FAMILY=...), pack, bundle, rehearse the grading, print the score
-	$(BIN)/todpack train '$(DATA)' -o '$(OUT)/run' --family $(FAMILY) --overwrite
-	$(BIN)/todpack pack '$(OUT)/run' -o '$(OUT)/lightmaps.tod'
-	$(BIN)/todpack inspect '$(OUT)/lightmaps.tod' --image '$(OUT)/noon.png'
-	$(BIN)/todpack submit build '$(OUT)/lightmaps.tod' -o '$(OUT)/submission' --overwrite
-	$(BIN)/todpack submit check '$(OUT)/submission' --data '$(DATA)'
+	$(BIN)/todpack train $(call quoted,$(DATA)) -o $(call quoted,$(OUT)/run) --family $(FAMILY) --overwrite
+	$(BIN)/todpack pack $(call quoted,$(OUT)/run) -o $(call quoted,$(OUT)/lightmaps.tod)
+	$(BIN)/todpack inspect $(call quoted,$(OUT)/lightmaps.tod) --image $(call quoted,$(OUT)/noon.png)
+	$(BIN)/todpack submit build $(call quoted,$(OUT)/lightmaps.tod) -o $(call quoted,$(OUT)/submission) --overwrite
+	$(BIN)/todpack submit check $(call quoted,$(OUT)/submission) --data $(call quoted,$(DATA))
 
 test: check  ## lint, types, and the whole test suite (or T=tests/packer: that part of it) in JOBS=2 processes
 	$(PYTEST) $(T)
@@ -132,15 +134,15 @@ gpu: $(STAMP)  ## check and time what a CUDA device does, docs/gpu.md; without o
 	$(BIN)/python -m todpack.eval.gpu
 
 ab: $(STAMP)  ## train and compare the variants of gridmlp on the sample (DATA=...), 3 seeds each; reruns measure what changed
-	$(BIN)/todpack eval ab '$(DATA)' -o '$(OUT)/ab' --json-out '$(OUT)/ab.json'
+	$(BIN)/todpack eval ab $(call quoted,$(DATA)) -o $(call quoted,$(OUT)/ab) --json-out $(call quoted,$(OUT)/ab.json)
 
 golden: $(STAMP)  ## write a golden archive for this version (a person's decision; tests never do it)
 	$(BIN)/python -m tests.golden.make_golden
 
 pictures: $(STAMP)  ## make the pictures of README (from the bench) and docs/daybasis.md
-	$(BIN)/todpack compress '$(DATA)' -o '$(OUT)/picture.tod' --q-step 16
-	$(BIN)/python docs/make_pictures.py docs/benchmarks.json --archive '$(OUT)/picture.tod' --data '$(DATA)' --out docs
-	$(BIN)/python docs/make_daybasis_figures.py '$(DATA)' --out docs
+	$(BIN)/todpack compress $(call quoted,$(DATA)) -o $(call quoted,$(OUT)/picture.tod) --q-step 16
+	$(BIN)/python docs/make_pictures.py docs/benchmarks.json --archive $(call quoted,$(OUT)/picture.tod) --data $(call quoted,$(DATA)) --out docs
+	$(BIN)/python docs/make_daybasis_figures.py $(call quoted,$(DATA)) --out docs
 
 clean:  ## remove out/ and caches, not the virtual environment, nor an OUT elsewhere
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache build *.egg-info

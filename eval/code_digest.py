@@ -10,6 +10,12 @@ from pathlib import Path
 from .machine import package_version
 
 ROOT = Path(__file__).parents[1]
+SOURCES = tuple(
+    f"{package}/**/*{suffix}"
+    for package in ("frames", "decompressor", "packer", "trainer")
+    for suffix in (".py", ".toml", ".so", ".pyd", ".bin")
+)
+"""Of the code that makes and reads archives, and trains models."""
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from todpack.frames.errors import DataError
 from todpack.packer.daybasis.refine.refiner import refiner
 from todpack.packer.run_folder import CHECKPOINT_NAME, CONFIG_NAME, is_run
 
+from .code_digest import SOURCES, code_digest
 from .errors import EvalError
 from .measures.latency import LatencySettings
 from .measures.lpips_weights import LpipsWeights, find_weights
@@ -81,6 +83,12 @@ class Trial:
         if self.family not in SEEDED_FAMILIES:
             return [self]
         return [replace(self, train={**self.train, "seed": seed}) for seed in range(n)]
+
+
+@cache
+def trial_code() -> tuple[str, str]:
+    """Digests of the code that trains and packs any family, and of what measures it: `TrialSettings.code`."""
+    return code_digest(SOURCES, ("torch", "numpy")), code_digest(("eval/measures/*.py",), ("numpy",))
 
 
 @dataclass(frozen=True)
@@ -173,8 +181,16 @@ def finished_result(folder: Path, trial: Trial, settings: TrialSettings) -> Resu
     has_lpips = settings.weights_digest in (None, stored.get("lpips_weights"))
     measures = stored.get("measures")
     is_timed = settings.timing is None or (measures is not None and all(name in measures for name in TIMES))
-    is_done = measures is not None and has_lpips and is_timed
+    is_done = measures is not None and has_lpips and is_timed and _has_archive(folder, measures)
     return stored if same and is_done and _run_is_its(stored, trial, settings) else None
+
+
+def _has_archive(folder: Path, measures: Mapping[str, Any]) -> bool:
+    """Whether the archive is there that was measured, by its size."""
+    try:
+        return bool((folder / ARCHIVE).stat().st_size == measures["bytes"])
+    except OSError:
+        return False
 
 
 def refuse_other_frames(out: Path, settings: TrialSettings) -> None:

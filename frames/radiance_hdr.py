@@ -38,6 +38,8 @@ def read_radiance(path: Path) -> Picture:
         raise DataError(f"{path}: expected a size such as -Y 256 +X 512, found {size_line[:40]!r}")
     exposure = np.ones(3)
     for line in head.splitlines():
+        if line[:1] in (b"\t", b" "):  # of the pictures that it was made of
+            continue
         name, _, value = line.partition(b"=")
         if name.strip() == b"FORMAT" and value.strip() != b"32-bit_rle_rgbe":
             raise DataError(f"{path}: expected FORMAT=32-bit_rle_rgbe, found {value.strip()[:40].decode('latin-1')}")

@@ -30,6 +30,11 @@ def test_paths_with_spaces() -> None:
     assert commands[-1][2:] == ["check", "my out/submission", "--data", "my frames"]
 
 
+def test_paths_with_apostrophes() -> None:
+    commands = [words for words in recipe("submission", "DATA=Ann's frames; echo") if words[0].endswith("todpack")]
+    assert commands[0][2] == commands[-1][-1] == "Ann's frames; echo"
+
+
 def test_clean_leaves_the_folders_of_others() -> None:
     """OUT elsewhere is the user's, and a variable of that name in the environment is somebody else's."""
     ((command, *words),) = recipe("clean", "OUT=my results")

@@ -13,7 +13,7 @@ from todpack.decompressor.staging import scratch_folder
 from todpack.packer.daybasis.refine.refiner import refiner
 
 from ..archive import byte_budget
-from ..code_digest import code_digest
+from ..code_digest import SOURCES, code_digest
 from ..process import run_todpack
 from .peer import Encoded, Peer
 
@@ -21,8 +21,6 @@ DAYBASIS = "daybasis"
 REFINED = "daybasis --refine fast"
 Q_STEPS = (8.0, 13.0, 20.0, 30.0)
 THREADS = 2
-_PACKAGES = ("frames", "decompressor", "packer", "trainer")
-_SUFFIXES = (".py", ".toml", ".so", ".pyd", ".bin")
 
 
 def compress(
@@ -67,7 +65,7 @@ def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -
 @cache
 def sources_digest() -> str:
     """SHA-256 of the code that makes and reads archives, as hexadecimal: points of other code are measured again."""
-    return code_digest(f"{package}/**/*{suffix}" for package in _PACKAGES for suffix in _SUFFIXES)
+    return code_digest(SOURCES)
 
 
 def _peer(name: str, refine: str) -> Peer:

@@ -108,7 +108,7 @@ def rd(
     from ..errors import EvalError
     from ..measures.frames import day_frames
     from ..peers.run import reference_peers, run_peers
-    from ..trials import TrialSettings, refuse_other_frames, require_families
+    from ..trials import TrialSettings, refuse_other_frames, require_families, trial_code
     from .plots import plot_files, write_plots
     from .results_file import read_results, results_json
     from .sweep import archive_curves, chosen_sweeps, peer_curves, run_sweeps, with_training
@@ -143,6 +143,7 @@ def rd(
             lpips=not lpips.is_off,
             lpips_weights=lpips.weights,
             frames=frames_digest(day),
+            code=trial_code(),
         )
         if not overwrite:
             refuse_other_frames(out_dir / "trials", settings)

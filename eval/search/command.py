@@ -121,7 +121,7 @@ def search(
 
     from ..errors import EvalError
     from ..machine import usable_cores
-    from ..trials import TrialSettings, refuse_other_frames, require_families
+    from ..trials import TrialSettings, refuse_other_frames, require_families, trial_code
     from .runner import run_search
     from .space import check_names, read_space
     from .table import results_table, sorted_results
@@ -150,6 +150,7 @@ def search(
         lpips_weights=lpips.weights,
         timeout_s=timeout_s,
         frames=frames_digest(day),
+        code=trial_code(),
     )
     if not overwrite:
         refuse_other_frames(out_dir, settings)

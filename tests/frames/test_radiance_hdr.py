@@ -51,6 +51,12 @@ def test_exposures_are_divided_out(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_radiance(path).rgb, VALUES / 8, rtol=1e-6)
 
 
+def test_headers_of_the_pictures_that_it_was_made_of(tmp_path: Path) -> None:
+    """Programs of Radiance write them behind a tab; their exposures are divided out."""
+    head = "pcomb a.hdr b.hdr\n\tEXPOSURE=4\n\tCOLORCORR=1 2 3\n\tGAMMA=2.2\n\tFORMAT=32-bit_rle_xyze\nEXPOSURE=2\n"
+    np.testing.assert_allclose(read_radiance(write(tmp_path / "a.hdr", header=head)).rgb, VALUES / 2, rtol=1e-6)
+
+
 def test_color_corrections_are_divided_out(tmp_path: Path) -> None:
     path = write(tmp_path / "a.hdr", header="EXPOSURE=2\nCOLORCORR= 1 2 0.5\n")
     np.testing.assert_allclose(read_radiance(path).rgb, VALUES / [2, 4, 1], rtol=1e-6)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import make_day, write_day
-from tests.eval.measured import MEASURED
+from tests.eval.measured import MEASURED, with_archive
 from todpack.cli import main
 from todpack.eval.ab.report import ab_json, ab_table, acceptance, acceptance_table
 from todpack.eval.ab.run import QUICK_TRAINING, AbResult, ab_code, plan_ab, run_ab
@@ -143,6 +143,7 @@ def test_plan_says_what_is_to_do(tmp_path: Path) -> None:
         result = {"values": trial.values, "frames": "", "code": ["a", "b"], "measures": MEASURED, "spent_s": 40.0}
         (tmp_path / trial.name).mkdir()
         (tmp_path / trial.name / RESULT).write_text(json.dumps(result))
+        with_archive(tmp_path / trial.name)
     assert plan.describe() == "3 variants x 2 seeds: 2 trials are there, 4 to do, about 2:40"
     for train, pack in (("a", "c"), ("c", "b")):
         assert len(replace(plan, settings=replace(settings, code=(train, pack))).to_do) == 6
@@ -154,6 +155,7 @@ def test_other_weights_to_start_from_are_another_trial(tmp_path: Path) -> None:
     first, same, other = [next(trial for v, _, trial in plan.jobs if v.name == "qat8") for plan in plans]
     result = {"values": first.values, "frames": "", "measures": MEASURED}
     (tmp_path / RESULT).write_text(json.dumps(result))
+    with_archive(tmp_path)
     assert finished_result(tmp_path, same, settings) is not None
     assert finished_result(tmp_path, other, settings) is None
     assert first.begun_by != other.begun_by

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.eval.measured import MEASURED
+from tests.eval.measured import MEASURED, with_archive
 from todpack.cli import main
 from todpack.decompressor.files import exclusive_folder
 from todpack.eval import trials
@@ -187,6 +187,8 @@ def test_only_trials_of_the_same_frames_are_taken_up(tmp_path: Path, settings: T
     trial = Trial("daybasis")
     result = {"values": trial.values, "frames": "a", "lpips_weights": None, "measures": MEASURED, "error": None}
     (tmp_path / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    assert finished_result(tmp_path, trial, settings) is None  # without its archive
+    with_archive(tmp_path)
     assert (finished_result(tmp_path, trial, settings) is not None) == counts
 
 
@@ -198,6 +200,8 @@ def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path, m
         path.write_text("numbers")
     monkeypatch.setattr(trials, "find_weights", lambda _: weights)
     settings, first = TrialSettings(Path("day")), weights.digest
+
+    with_archive(tmp_path)
 
     def counts(measured_by: str | None, settings: TrialSettings) -> bool:
         result = {
@@ -249,6 +253,7 @@ def test_a_result_that_no_trial_writes_is_none(tmp_path: Path, change: dict[str,
         "measures": MEASURED,
         "error": None,
     }
+    with_archive(tmp_path)
     (tmp_path / "result.json").write_text(json.dumps(result))
     assert finished_result(tmp_path, trial, settings) == {**result, "name": tmp_path.name}
     (tmp_path / "result.json").write_text(json.dumps({**result, **change}))
