@@ -88,7 +88,7 @@ class Trial:
 @cache
 def trial_code() -> tuple[str, str]:
     """Digests of the code that trains and packs any family, and of what measures it: `TrialSettings.code`."""
-    return code_digest(SOURCES, ("torch", "numpy")), code_digest(("eval/measures/*.py",), ("numpy",))
+    return code_digest(SOURCES, ("torch", "numpy")), code_digest(("eval/measures/*.py", "eval/archive.py"), ("numpy", "onnxruntime"))
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ Examples:
 @click.option("--end-hour", type=int, default=23, help="Last hour.")
 @click.option("--out-dir", "-o", type=_PATH, required=True, help="Folder for recon_00.png ...")
 @click.option(
-    "--ema", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of the hour before in each frame."
+    "--ema", type=float, default=0.0, show_default=True, help="Share of the hour before in each frame, under 1."
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that todpack did not write.")
 def batch_infer(
@@ -156,6 +156,8 @@ def batch_infer(
     from todpack.decompressor.files import check_outputs, make_folder
     from todpack.decompressor.frame_files import write_frame
 
+    if not 0.0 <= ema < 1.0:
+        raise ConfigError(f"--ema: expected a number from 0 to under 1, found {ema:g}")
     _check_hour("--start-hour", start_hour)
     _check_hour("--end-hour", end_hour)
     if end_hour < start_hour:
