@@ -16,6 +16,7 @@ SOURCES = tuple(
     for suffix in (".py", ".toml", ".so", ".pyd", ".bin")
 )
 """Of the code that makes and reads archives, and trains models."""
+MEASURES = ("eval/measures/*.py", "eval/archive.py")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

@@ -29,7 +29,7 @@ from todpack.frames.errors import DataError
 from todpack.packer.daybasis.refine.refiner import refiner
 from todpack.packer.run_folder import CHECKPOINT_NAME, CONFIG_NAME, is_run
 
-from .code_digest import SOURCES, code_digest
+from .code_digest import MEASURES, SOURCES, code_digest
 from .errors import EvalError
 from .measures.latency import LatencySettings
 from .measures.lpips_weights import LpipsWeights, find_weights
@@ -88,7 +88,7 @@ class Trial:
 @cache
 def trial_code() -> tuple[str, str]:
     """Digests of the code that trains and packs any family, and of what measures it: `TrialSettings.code`."""
-    return code_digest(SOURCES, ("torch", "numpy")), code_digest(("eval/measures/*.py", "eval/archive.py"), ("numpy", "onnxruntime"))
+    return code_digest(SOURCES, ("torch", "numpy")), code_digest(MEASURES, ("numpy", "onnxruntime"))
 
 
 @dataclass(frozen=True)

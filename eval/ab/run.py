@@ -11,7 +11,7 @@ from todpack.decompressor import open_archive
 from todpack.packer.gridmlp.pack import MODEL_SECTIONS
 from todpack.packer.progress import clock
 
-from ..code_digest import SOURCES, code_digest
+from ..code_digest import MEASURES, SOURCES, code_digest
 from ..progress import Progress, silent
 from ..trial_result import Result, stored_result
 from ..trials import (
@@ -31,12 +31,11 @@ _TRAINS = (
     "trainer/gridmlp/*.py", "trainer/neural/*.py", "trainer/losses.py", "trainer/presets/gridmlp_*.toml",
     "packer/gridmlp/config.py", "packer/neural_config.py",
 )  # fmt: skip
-_MEASURES = ("eval/measures/*.py", "eval/archive.py")
 
 
 def ab_code() -> tuple[str, str]:
     """Digests of the code that trains GridMLP, and of what packs and measures it: `TrialSettings.code`."""
-    return code_digest(_TRAINS, ("torch",)), code_digest((*SOURCES, *_MEASURES), ("numpy", "onnxruntime"))
+    return code_digest(_TRAINS, ("torch",)), code_digest((*SOURCES, *MEASURES), ("numpy", "onnxruntime"))
 
 
 @dataclass(frozen=True)
