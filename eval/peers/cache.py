@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from todpack.decompressor.files import make_folder, write_text
 from todpack.decompressor.json_fields import read_shallow
 
+from ..code_digest import MEASURES, code_digest
 from ..measures.perceptual import Lpips, LpipsAbsent
 from ..measures.rate_curve import RatePoint
 from .peer import Peer
@@ -24,11 +26,16 @@ from .peer import Peer
 Measure = Lpips | LpipsAbsent | None
 
 
+@cache
+def _measures_digest() -> str:
+    return code_digest(MEASURES)
+
+
 class PointCache:
     """A folder of points.
 
     A point is of one peer (name, definition, version), setting, day (digest of frames and mask), and of the measures
-    that were asked for. A file that cannot be read counts as absent.
+    that were asked for, by their code and weights. A file that cannot be read counts as absent.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,7 +57,8 @@ class PointCache:
         measures = (
             "psnr" if measure is None else f"lpips {measure.weights.digest}" if isinstance(measure, Lpips) else "ssim"
         )
-        key = (peer.name, peer.definition, peer.version(), f"{setting:.10g}", self._day(frames, valid), measures)
+        version = f"{peer.version()} {_measures_digest()}"
+        key = (peer.name, peer.definition, version, f"{setting:.10g}", self._day(frames, valid), measures)
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
         return self._folder / f"{digest[:32]}.json"
 
