@@ -17,7 +17,7 @@ from .counted_sections import CountedSections
 from .decoders import choose_decoder
 from .errors import LimitExceededError, RequestError
 from .families import find_family
-from .given import given_integer, repr_of
+from .given import given_integer, given_kind, repr_of
 from .graphs.runtime import Runtime, default_workers
 from .graphs.session import choose_provider
 from .lightmap import Lightmap, Region
@@ -264,6 +264,8 @@ def open_archive(
     expected = f"threads: expected 1..{MOST_THREADS}"
     if threads is not None and not 1 <= (threads := given_integer(threads, expected)) <= MOST_THREADS:
         raise RequestError(f"{expected}, found {threads}")
+    for name, value in (("gutter", gutter), ("provider", provider), ("decoder", decoder)):
+        given_kind(value, str, f"{name}: expected a name")
     if gutter not in GUTTERS:
         raise RequestError(f"gutter: expected one of {', '.join(GUTTERS)}, found {gutter}")
     if cache_bytes is not None and (cache_bytes := given_integer(cache_bytes, "cache_bytes: expected 0 or more")) < 0:

@@ -114,14 +114,29 @@ def _descriptor_of(file: BinaryIO) -> int | None:
     return file.fileno() if is_plain and hasattr(os, "pread") else None
 
 
+def _asked(file: BinaryIO, call: str, *arguments: int) -> Any:
+    """What a caller's file answers; what its reader raises, such as one of compressed files, is an OSError.
+
+    Raises:
+        OSError: the file has.
+        ValueError: it is closed.
+    """
+    try:
+        return getattr(file, call)(*arguments)
+    except (OSError, ValueError, MemoryError):
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
 def _read(file: BinaryIO, n_bytes: int) -> bytes:
     """So many bytes, fewer at the end; one call may give less.
 
     Raises:
         BlockingIOError: there are none at the moment.
     """
-    data = file.read(n_bytes)
-    while data is not None and 0 < len(data) < n_bytes and (more := file.read(n_bytes - len(data))):
+    data: bytes | None = _asked(file, "read", n_bytes)
+    while data is not None and 0 < len(data) < n_bytes and (more := _asked(file, "read", n_bytes - len(data))):
         data += more
     if data is None:
         raise BlockingIOError("expected a file that waits for its bytes, found one that does not")
@@ -182,9 +197,9 @@ class Container:
             raise
 
     def _read_header(self, any_size: bool) -> None:
-        self._file.seek(0, os.SEEK_END)
-        path, size = self.path, self._file.tell()
-        self._file.seek(0)
+        _asked(self._file, "seek", 0, os.SEEK_END)
+        path, size = self.path, int(_asked(self._file, "tell"))
+        _asked(self._file, "seek", 0)
         head = _read(self._file, HEADER.size)
         if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
             raise NotAnArchiveError(
@@ -268,7 +283,7 @@ class Container:
 
     def _read(self, offset: int, n_bytes: int) -> bytes:
         if self._descriptor is None:
-            self._file.seek(offset)
+            _asked(self._file, "seek", offset)
             return _read(self._file, n_bytes)
         parts = []
         while n_bytes > 0 and (part := os.pread(self._descriptor, min(n_bytes, MOST_READ_BYTES), offset)):

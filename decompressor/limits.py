@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from dataclasses import dataclass, fields
 
@@ -74,7 +75,9 @@ class Limits:
             number = given_number(value, expected)
             if not number >= 0:
                 raise RequestError(f"{expected}, found {value}")
-            object.__setattr__(self, field.name, operator.index(value) if hasattr(value, "__index__") else number)
+            with contextlib.suppress(TypeError):  # of an array of NumPy that holds a float
+                number = operator.index(value)
+            object.__setattr__(self, field.name, number)
 
     def metadata_for(self, file_bytes: int) -> int:
         """Largest metadata.json, decoded, in a file of this size."""

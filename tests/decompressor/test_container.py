@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import mmap
 import os
@@ -261,6 +262,12 @@ def test_files_that_give_little_at_a_time() -> None:
         open_archive(Trickle(path.read_bytes(), True))  # type: ignore[arg-type]
     with pytest.raises(ArchiveError, match="cannot be read: expected at most 32 bytes of a read, found 64"):
         open_archive(Gush(path.read_bytes()))
+    for cut, name in ((gzip.compress(path.read_bytes())[:-3000], "EOFError"), (b"", "EOFError")):
+        with (
+            gzip.open(io.BytesIO(cut)) as file,
+            pytest.raises(ArchiveError, match=f"cannot be read: {name}|found an empty file"),
+        ):
+            open_archive(file)  # type: ignore[arg-type]
     with path.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     with open_archive(mapped) as archive:  # type: ignore[arg-type]

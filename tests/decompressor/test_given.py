@@ -75,4 +75,12 @@ def test_limits_are_numbers_of_python(number: Any) -> None:
     assert Limits().scaled(number) == Limits().scaled(3)
     assert Limits(memory=number, seconds=number) == Limits(memory=3, seconds=3.0)
     assert Limits(memory=np.int32(2**31 - 1)).memory_for(1000) == 2**31 - 1 + 200_000
+    assert Limits(memory=np.array(6.0)) == Limits(memory=6)  # type: ignore[arg-type]
     assert Limits(texels=10**300).scaled(1e8).texels > 10**299
+
+
+@pytest.mark.parametrize("other", [np.array(["cpu", "cuda"]), np.void(b"cpu"), 3, b"cpu"], ids=repr)
+@pytest.mark.parametrize("name", ["decoder", "provider", "gutter"])
+def test_names_are_text(name: str, other: Any) -> None:
+    with pytest.raises(RequestError, match=f"{name}: expected a name, found "):
+        open_archive(PATH, **{name: other})

@@ -51,3 +51,20 @@ def test_filling_up_ends_where_it_does_not_help(flat: ArchiveWriter, tmp_path: P
     with pytest.raises(LimitExceededError, match="256 x 256 texels are over"):
         flat.write(tmp_path / "flat.tod", limits=Limits(texels=100))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_small_tiles_of_uneven_content_open_by_every_reader(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """libtodpack's estimate of time is up to a third higher; the command says what was filled up."""
+    frames = np.full((24, 256, 256, 3), 80.0, np.float32)
+    frames[:, :32, :32] = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3))
+    day = Day(frames, np.ones((256, 256), bool), np.arange(24.0), "srgb8", "uneven")
+    path = tmp_path / "uneven.tod"
+    caplog.set_level("INFO")
+    size = encode_day(day, DayBasisConfig(q_step=8.0, tile=16), DayBasisPackOptions()).writer.write(path)
+    with open_archive(path) as archive:
+        archive.prepare()
+        assert archive.lightmaps[0].seconds[0] <= 0.75 * Limits().seconds_for(size)
+        sections = archive.container.sections.values()
+        zeros = sum(section.stored_bytes for section in sections if section.name.startswith(PADDING))
+    assert zeros > 0
+    assert f"{path}: {zeros} of {size} bytes are zeros" in caplog.text
