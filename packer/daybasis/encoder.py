@@ -196,12 +196,19 @@ def encode_day(
         tiles = DayTiles(day, config.tile, config.n_levels, reweighted(tiles.domain, trial.measured.frame_mse))
     if target_psnr_db is None and target_size_bytes is None:
         return encode(config.q_step, refine)
+    given = transform
     if refine is not None:  # the closed form says where about, and the search begins there in the one transform
         if target_psnr_db is not None:
             start = first_step(target_psnr_db)
         start = REFINED_STEP * approach_step(lambda step: encode(step, None), target_psnr_db, target_size_bytes, start)
         if latest is not None and abs(math.log2(start / latest[0])) < NEAR_OCTAVES:
             transform = latest[1]
+    try:
+        return search_step(lambda step: encode(step, refine), target_psnr_db, target_size_bytes, start)
+    except PackError:
+        if transform is given:
+            raise
+    transform = given  # the one that was kept has components for another quality, which bound this one
     return search_step(lambda step: encode(step, refine), target_psnr_db, target_size_bytes, start)
 
 

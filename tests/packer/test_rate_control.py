@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import make_day
-from todpack.frames import Day
+from tests.conftest import REPOSITORY, make_day
+from todpack.frames import Day, read_day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
+from todpack.packer.daybasis.refine.refiner import refiner
 from todpack.packer.errors import PackError
 from todpack.packer.rate_control import MAX_STEP, MAX_TRIALS, MIN_STEP, search_step
 
@@ -173,3 +174,15 @@ def test_impossible_targets(targets: dict[str, float], message: str, tmp_path: P
     sequence = Day(frames.astype(np.float32), valid, np.arange(4.0) * 6, "srgb8", "day")
     with pytest.raises(PackError, match=message):
         encode_day(sequence, DayBasisConfig(), DayBasisPackOptions(), **targets)  # type: ignore[arg-type]
+
+
+def test_a_target_that_the_first_transform_bounds_is_met() -> None:
+    """The transform that the approach ends in has few components for so few texels."""
+    day = read_day(REPOSITORY / "samples" / "courtyard")
+    place = np.s_[140:148, 225:233]
+    small = Day(day.radiance[(slice(None), *place)], day.valid[place], day.hours, "srgb8", "small")
+    for target in (34.0, 35.0, 36.0):
+        found = encode_day(
+            small, DayBasisConfig(), DayBasisPackOptions(), refine=refiner("fast", None), target_psnr_db=target
+        )
+        assert found.psnr_db >= target
