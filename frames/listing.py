@@ -86,18 +86,26 @@ def _split(folder: Path, mask: Path | None) -> tuple[list[Path], list[Path]]:
 def _find(path: Path, mask: Path | None) -> tuple[Path, list[Path], list[Path]]:
     """The folder of the frames, which is `path` or png/ in it, the frames and the masks.
 
-    Where everything is called a mask, and no frames are in folders within, nothing is.
+    Where everything is called a mask, and no frames are in folders within, only what has just such a name is one.
     """
     frames, masks = _split(path, mask)
     if not frames and os.path.isdir(path / "png"):
         inner, beside = _split(path / "png", mask)
         if inner:
             return path / "png", inner, beside or masks
-        if len(beside) > 1:
-            return path / "png", beside, masks
-    if not frames and len(masks) > 1 and not any(_split(inside, None)[0] for inside in _folders_in(path)):
-        return path, masks, []
+        named, only = _of_frames_called_masks(beside)
+        if len(named) > 1:
+            return path / "png", named, only or masks
+    named, only = _of_frames_called_masks(masks)
+    if not frames and len(named) > 1 and not any(_split(inside, None)[0] for inside in _folders_in(path)):
+        return path, named, only
     return path, frames, masks
+
+
+def _of_frames_called_masks(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Frames of a lightmap that is called a mask (Gas_Mask_00.png), and masks beside them (valid.png)."""
+    only = [path for path in files if _MASK_WORD.fullmatch(path.stem)]
+    return [path for path in files if path not in only], only
 
 
 def _folders_in(path: Path) -> list[Path]:

@@ -65,6 +65,23 @@ def test_words_that_only_look_like_a_mask(tmp_path: Path) -> None:
     assert read_day(tmp_path, hours=range(1, 9)).n_frames == 8
 
 
+@pytest.mark.parametrize("name", ["valid", "Mask", "coverage"])
+@pytest.mark.parametrize("kind", ["png", "npy"])
+@pytest.mark.parametrize("inside", [".", "png"])
+def test_a_mask_beside_frames_that_are_all_called_masks(tmp_path: Path, name: str, kind: str, inside: str) -> None:
+    folder = tmp_path / inside
+    folder.mkdir(exist_ok=True)
+    for t, codes in enumerate(CODES):
+        if kind == "png":
+            Image.fromarray(codes).save(folder / f"Gas_Mask_{t:02d}.png")
+        else:
+            np.save(folder / f"Gas_Mask_{t:02d}.npy", codes)
+    Image.fromarray(codes_of(VALID)).save(folder / f"{name}.png")
+    day = read_day(tmp_path)
+    assert day.n_frames == len(CODES)
+    np.testing.assert_array_equal(day.valid, VALID)
+
+
 def test_frames_that_are_all_called_masks(tmp_path: Path) -> None:
     for t in range(2):
         Image.fromarray(CODES[t]).save(tmp_path / f"mask_{t}.png")
