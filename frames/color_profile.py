@@ -14,14 +14,34 @@ NEAR_CODES = 10
 _LEVELS = (0, 16, 64, 128, 192, 255)
 
 
-_BT709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
-"""x and y of red, green, blue and white. Source: ITU-R BT.709."""
+BT709, WHITE = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06), (0.3127, 0.3290)
+"""x and y of red, green and blue, and of white. Source: ITU-R BT.709."""
 NEAR_PLACE = 0.01
 
 
 def other_than_bt709(chromaticities: Sequence[float]) -> bool:
     """Whether x and y of red, green, blue and white are others than those of sRGB."""
-    return max(abs(found - wanted) for found, wanted in zip(chromaticities, _BT709, strict=True)) > NEAR_PLACE
+    return max(abs(found - wanted) for found, wanted in zip(chromaticities, (*BT709, *WHITE), strict=True)) > NEAR_PLACE
+
+
+def other_primaries(profile: bytes | None) -> str | None:
+    """A profile of linear values whose primaries are other than those of sRGB, by its name; None of a damaged one."""
+    if profile is None:
+        return None
+    try:
+        source, usual = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        names = ("red_primary", "green_primary", "blue_primary")
+        places = [[getattr(one, name) for name in names] for one in (source.profile, usual)]
+        if None in places[0]:
+            return None
+        found, wanted = (np.array([place[1][:2] for place in each]) for each in places)  # x and y
+        return _named(source) if np.abs(found - wanted).max() > NEAR_PLACE else None
+    except (ImageCms.PyCMSError, ImportError, OSError, ValueError):
+        return None
+
+
+def _named(profile: ImageCms.ImageCmsProfile) -> str:
+    return f"profile {' '.join(ImageCms.getProfileDescription(profile).split()) or 'of no name'}"
 
 
 @functools.lru_cache(maxsize=8)
@@ -40,6 +60,6 @@ def other_than_srgb(profile: bytes | None) -> str | None:
         seen = codes if mode == "RGB" else codes[..., :1]
         if np.abs(np.asarray(applied, int) - seen).max() <= NEAR_CODES:
             return None
-        return f"profile {' '.join(ImageCms.getProfileDescription(source).split()) or 'of no name'}"
+        return _named(source)
     except (ImageCms.PyCMSError, ImportError, OSError, ValueError, KeyError):  # ImportError: Pillow without LittleCMS
         return None

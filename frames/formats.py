@@ -16,7 +16,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from todpack.decompressor.errors import needs
 
-from .color_profile import other_than_srgb
+from .color_profile import other_primaries, other_than_srgb
 from .errors import DataError
 from .exr import read_exr
 from .npy import ArrayFile
@@ -294,7 +294,8 @@ def _read_tiff(path: Path) -> Picture:
         if alpha == ASSOCIATED:
             values = _straight(values)
     picture = picture_of(values, has_alpha, path).upright(tags.orientation)
-    return replace(picture, colors=other_than_srgb(tags.profile)) if values.dtype.kind == "u" else picture
+    is_linear = values.dtype.kind == "f"
+    return replace(picture, colors=(other_primaries if is_linear else other_than_srgb)(tags.profile))
 
 
 def array_picture(values: np.ndarray, path: Path) -> Picture:

@@ -6,15 +6,19 @@ Source: Greg Ward, "Real Pixels", Graphics Gems II; Radiance "File Formats", Pic
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from todpack.decompressor.errors import needs
 
+from .color_profile import BT709, WHITE
 from .errors import DataError
 from .picture import Picture
 
+EQUAL_WHITE, NEAR_PLACE = (1 / 3, 1 / 3), 0.02
+"""The white of Radiance's own primaries, whose green is at 0.29 and not 0.30."""
 _MAX_HEADER = 1 << 16
 _MAX_TEXELS = 1 << 28
 _SIZE_LINE = re.compile(rb"([-+])([XY]) +(\d{1,9}) +([-+])([XY]) +(\d{1,9})")
@@ -36,7 +40,7 @@ def read_radiance(path: Path) -> Picture:
     size = _SIZE_LINE.fullmatch(size_line.strip())
     if size is None or {size[2], size[5]} != {b"X", b"Y"}:
         raise DataError(f"{path}: expected a size such as -Y 256 +X 512, found {size_line[:40]!r}")
-    exposure = np.ones(3)
+    exposure, colors = np.ones(3), None
     for line in head.splitlines():
         if line[:1] in (b"\t", b" "):  # of the pictures that it was made of
             continue
@@ -45,6 +49,9 @@ def read_radiance(path: Path) -> Picture:
             raise DataError(f"{path}: expected FORMAT=32-bit_rle_rgbe, found {value.strip()[:40].decode('latin-1')}")
         if name.strip() == b"GAMMA" and (gamma := _number(value, "a GAMMA", path)) != 1:
             raise DataError(f"{path}: expected linear values, found GAMMA={gamma:g}")
+        if name.strip() == b"PRIMARIES":
+            is_other = min(_off(value.split(), white) for white in (WHITE, EQUAL_WHITE)) > NEAR_PLACE
+            colors = "PRIMARIES of its own" if is_other else None
         if name.strip() == b"EXPOSURE":
             exposure *= _number(value, "an EXPOSURE", path)
         if name.strip() == b"COLORCORR":
@@ -65,7 +72,16 @@ def read_radiance(path: Path) -> Picture:
     signs = {size[2]: size[1], size[5]: size[4]}
     values = values[:: 1 if signs[b"Y"] == b"-" else -1, :: 1 if signs[b"X"] == b"+" else -1]
     with np.errstate(over="ignore"):  # infinite radiance is refused with its place, as in any format
-        return Picture(np.ascontiguousarray(values / exposure.astype(np.float32), np.float32))
+        rgb = np.ascontiguousarray(values / exposure.astype(np.float32), np.float32)
+    return Picture(rgb, colors=colors)
+
+
+def _off(places: Sequence[bytes], white: tuple[float, float]) -> float:
+    """How far x and y of red, green, blue and white are from those of sRGB, with another white."""
+    try:
+        return max(abs(float(found) - wanted) for found, wanted in zip(places, (*BT709, *white), strict=True))
+    except ValueError:  # other than eight numbers
+        return float("inf")
 
 
 def _refuse_old_runs(body: bytes, n_texels: int, path: Path) -> None:

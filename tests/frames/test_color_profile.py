@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from todpack.frames import read_day
-from todpack.frames.color_profile import other_than_srgb
+from todpack.frames.color_profile import other_primaries, other_than_srgb
+from todpack.frames.formats import read_picture
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 CODES = np.random.default_rng(0).integers(1, 256, (6, 8, 3)).astype(np.uint8)
@@ -72,3 +73,21 @@ def deep_png(path: Path) -> None:
     body = b"iCCP" + b"linear\0\0" + zlib.compress(with_gamma(1.0))
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     path.write_bytes(data[:33] + chunk + data[33:])
+
+
+def with_primaries_of_p3() -> bytes:
+    """The profile of sRGB with another red. Source: ICC.1:2022, 9.2.44 "redMatrixColumnTag", as XYZ of D50."""
+    at = int.from_bytes(SRGB[SRGB.index(b"rXYZ") + 4 :][:4], "big") + 8
+    return (
+        SRGB[:at] + struct.pack(">3i", *[round(65536 * value) for value in (0.5151, 0.2412, -0.0011)]) + SRGB[at + 12 :]
+    )
+
+
+def test_linear_values_have_primaries_too(tmp_path: Path) -> None:
+    assert other_primaries(SRGB) is other_primaries(with_gamma(1.0)) is other_primaries(b"damaged") is None
+    assert other_primaries(with_primaries_of_p3()) == "profile sRGB built-in"
+    tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("imagecodecs")
+    for profile, found in ((with_gamma(1.0), None), (with_primaries_of_p3(), "profile sRGB built-in")):
+        tifffile.imwrite(tmp_path / "a.tif", CODES.astype(np.float32), photometric="rgb", iccprofile=profile)
+        assert read_picture(tmp_path / "a.tif").colors == found

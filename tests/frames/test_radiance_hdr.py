@@ -93,3 +93,17 @@ def test_something_else(tmp_path: Path) -> None:
 def test_a_size_of_thousands_of_digits(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected a size such as -Y 256 \+X 512, found b'-Y 999"):
         read_radiance(write(tmp_path / "a.hdr", f"-Y {'9' * 5000} +X 2"))
+
+
+@pytest.mark.parametrize(
+    ("places", "found"),
+    [
+        ("0.640 0.330 0.290 0.600 0.150 0.060 0.333 0.333", None),
+        (".64 .33 .3 .6 .15 .06 .3127 .329", None),
+        ("0.7347 0.2653 0 1 0.0001 -0.077 0.32168 0.33767", "PRIMARIES of its own"),
+        ("1 2 x", "PRIMARIES of its own"),
+        ("0.713 0.293 0.165 0.830 0.128 0.044 0.3217 0.3377", "PRIMARIES of its own"),
+    ],
+)
+def test_primaries_of_its_own_are_told(tmp_path: Path, places: str, found: str | None) -> None:
+    assert read_radiance(write(tmp_path / "a.hdr", header=f"PRIMARIES= {places}\n")).colors == found
