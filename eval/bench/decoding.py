@@ -46,7 +46,12 @@ def _fresh_process(path: Path, runs: int) -> tuple[float, float]:
         wall_s, cpu_s = [], []
         for _ in range(runs + 1):  # the first one fills the cache
             before, start = os.times(), time.perf_counter()
-            subprocess.run([*words, "--overwrite"], env=variables, check=True)
+            done = subprocess.run(
+                [*words, "--overwrite"], env=variables, stderr=subprocess.PIPE, text=True, check=False
+            )
+            if done.returncode != 0:
+                reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+                raise EvalError(f"decompress.py: {reason.removeprefix('todpack: error: ')}")
             wall_s.append(time.perf_counter() - start)
             after = os.times()
             cpu_s.append(after.children_user + after.children_system - before.children_user - before.children_system)

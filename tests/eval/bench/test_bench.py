@@ -19,6 +19,7 @@ from tests.conftest import REPOSITORY
 from todpack.cli import main
 from todpack.decompressor.daybasis import native
 from todpack.decompressor.errors import TodpackError
+from todpack.eval.bench.decoding import _fresh_process
 from todpack.eval.bench.document import bench_document
 from todpack.eval.bench.rate import RateSettings, bracketing, compared, rate_of_set
 from todpack.eval.bench.report import geometric_mean, parts_table, ratio_table, set_tables
@@ -336,3 +337,8 @@ def test_replaced_code_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> Non
     (peer,) = (one for one in all_peers() if one.name == DAYBASIS)
     assert len(peer.version()) == 64
     assert replace(peer, version=lambda: "x").version() != peer.version()
+
+
+def test_a_decompress_that_fails_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(EvalError, match=r"decompress\.py: .*gone\.tod: cannot be opened: No such file"):
+        _fresh_process(tmp_path / "gone.tod", 1)
