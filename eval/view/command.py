@@ -17,8 +17,8 @@ from .. import options
 )
 @options.archive
 @click.option("--out", "-o", type=options.PATH, required=True, help="Page to write (NAME.html).")
-@click.option("--lightmap", default="0", help="Which lightmap: its name or its position.")
-def view(archive: Path, out: Path, lightmap: str) -> None:
+@click.option("--lightmap", help="Which lightmap: its name or its position.  [default: the first]")
+def view(archive: Path, out: Path, lightmap: str | None) -> None:
     """Write one HTML page that decodes ARCHIVE in the browser: any hour, down to single texels.
 
     The page needs WebGL2 and nothing else: no network, no server. It shows the same values as `todpack decompress`

@@ -148,18 +148,18 @@ def _maps_page(archive: Archive, index: int) -> Page:
     return Page(text, f"{len(packed.values)} latent maps as {kind}", packed)
 
 
-def build_page(path: Path, lightmap: str = "0") -> Page:
+def build_page(path: Path, lightmap: str | None = None) -> Page:
     """Make the page.
 
     Args:
         path: The archive.
-        lightmap: Which of its lightmaps is shown first, by name or position.
+        lightmap: Which of its lightmaps is shown first, by name or position; None is the first.
 
     Raises:
         TodpackError: not a readable archive, no such lightmap, too large for a page, or a graph that cannot be shown.
     """
     with open_archive(path, provider="cpu") as archive:
-        shown = archive.choose(lightmap)
+        shown = archive.lightmaps[0] if lightmap is None else archive.choose(lightmap)
         if max(shown.height, shown.width) > MAX_SIDE:
             raise EvalError(f"{path}: a page shows sides up to {MAX_SIDE}, found {shown.width} x {shown.height} texels")
         archive.container.verify()  # whatever `verify` refuses is refused here
