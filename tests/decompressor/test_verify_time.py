@@ -113,6 +113,7 @@ def with_sections_bit_by_bit(path: Path, n: int) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_sections_are_decoded_by_the_clock_and_what_is_left_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_filling_up_ends_where_it_does_not_help(flat: ArchiveWriter, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_small_tiles_of_uneven_content_open_by_every_reader(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """libtodpack's estimate of time is up to a third higher; the command says what was filled up."""
     frames = np.full((24, 256, 256, 3), 80.0, np.float32)

@@ -192,6 +192,7 @@ def test_sets_have_names_of_their_own(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [one.name for one in chosen_sets((".",), None)] == ["frames"]
 
 
+@pytest.mark.thorough
 def test_figures_of_one_folder_do_not_take_the_place_of_anothers(
     tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
