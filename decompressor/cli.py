@@ -36,11 +36,10 @@ from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
 from .names import frame_names, safe_names
-from .plain_text import log_to_stderr, one_line, plain_streams, shown
+from .plain_text import log_to_stderr, one_line, plain_streams, shown, some
 
 log = logging.getLogger("todpack.decompress")
 
-MOST_NAMES = 5  # of frames in one line
 MOST_LISTS = 100
 """So often at most hours.txt is written while frames are."""
 FORMATS = ("png", "npy", "bin", "exr")
@@ -287,17 +286,13 @@ def run(args: argparse.Namespace) -> None:
     log.info("done in %.2f s", total_ms / 1e3)
 
 
-def _first(names: list[str]) -> str:
-    return ", ".join([*names[:MOST_NAMES], *["..."][: len(names) > MOST_NAMES]])
-
-
 def _say_missing(out: Path, frames: list[Path]) -> None:
     """Say what an earlier run that was stopped has left undone."""
     missing = [path.name for path in frames if not path.exists()]
     if 0 < len(missing) < len(frames):
         log.info(
             "%s: %d of %d frames are missing, by a run that was stopped or had other hours: %s; all are written",
-            out, len(missing), len(frames), _first(missing),
+            out, len(missing), len(frames), some(missing),
         )  # fmt: skip
 
 
@@ -306,7 +301,7 @@ def _say_left(out: Path, files: Collection[str]) -> None:
     kinds = {Path(name).suffix for name in files}
     left = [name for name in hours_there(out) if name not in files and Path(name).suffix in kinds]
     if left:
-        log.info("%s: %d frames of other runs stay: %s", out, len(left), _first(left))
+        log.info("%s: %d frames of other runs stay: %s", out, len(left), some(left))
 
 
 def _say_left_folders(out: Path, ours: Collection[str]) -> None:
@@ -314,7 +309,7 @@ def _say_left_folders(out: Path, ours: Collection[str]) -> None:
     inside = sorted(path for path in out.iterdir() if path.is_dir() and path.name not in ours) if out.is_dir() else []
     left = [path.name for path in inside if hours_there(path)]
     if left:
-        log.info("%s: %d folders with frames of other runs stay: %s", out, len(left), _first(left))
+        log.info("%s: %d folders with frames of other runs stay: %s", out, len(left), some(left))
 
 
 def _chosen(archive: Archive, lightmap: str | None) -> tuple[Lightmap, ...]:

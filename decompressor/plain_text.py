@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+MOST_NAMES = 5
 MAX_LINE = 300
 """Characters of an error's line."""
 _GAP = " ... "
@@ -42,6 +43,11 @@ def one_line(text: str) -> str:
     line = printable(" ".join(text.split()))
     tail = MAX_LINE // 3
     return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - tail - len(_GAP)]}{_GAP}{line[-tail:]}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first MOST_NAMES of many names, for a line."""
+    return ", ".join([*names[:MOST_NAMES], *["..."][: len(names) > MOST_NAMES]])
 
 
 class PlainText:

@@ -21,12 +21,12 @@ from .graphs.shapes import FRAME_SIDE, FRAME_TEXELS
 from .grid import TileGrid
 from .lightmap import Lightmap, Region
 from .limits import DEFAULT_LIMITS, Limits
+from .plain_text import some
 from .pool import OwnTime
 from .sections import Section
 
 Say = Callable[[str], None]
 MAX_DIGITS = 9  # of a number in a section's name
-MOST_NAMES = 5  # of lightmaps, in a line
 MOST_FAULTS = 1000  # of what is decoded: each of millions of tiles may have one
 
 
@@ -102,8 +102,7 @@ class Verdict:
 def affected(archive: Archive, section: str, users: Mapping[str, Sequence[str]]) -> str:
     """The lightmaps that need a section, by `users_of`, or the one by its name, and where it is one tile its texels."""
     if names := users.get(section):
-        some = [*names[:MOST_NAMES], *["..."][: len(names) > MOST_NAMES]]
-        return f"lightmap{'s'[: len(names) - 1]} {', '.join(some)}"
+        return f"lightmap{'s'[: len(names) - 1]} {some(names)}"
     index, _, rest = section.partition("/")
     if not index.isdecimal() or len(index) > MAX_DIGITS or int(index) >= len(archive.lightmaps):
         return ""

@@ -49,6 +49,11 @@ class Finished:
     wall_s: float
 
 
+def reason_of(said: str, exit_code: int) -> str:
+    """Why a process failed: the last line that it wrote to standard error."""
+    return (said.strip().splitlines() or [f"exit code {exit_code}"])[-1].removeprefix("todpack: error: ")
+
+
 def run_module(
     module: str, words: Sequence[str], environment: Mapping[str, str] | None = None, timeout_s: float | None = None
 ) -> Finished:
@@ -78,8 +83,7 @@ def run_module(
     if _stopping.is_set():
         raise KeyboardInterrupt
     if process.returncode != 0:
-        lines = err.strip().splitlines() or [f"exit code {process.returncode}"]
-        raise EvalError(lines[-1].removeprefix("todpack: error: "))
+        raise EvalError(reason_of(err, process.returncode))
     return Finished(out, time.perf_counter() - start)
 
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from todpack.decompressor.plain_text import some
+
 from .day import Day
 from .encodings import encoding_of
 from .errors import DataError
 from .folder import read_folder
 from .formats import read_picture
 from .hours import find_times
-from .listing import count_frames, folders_around_frames, folders_of_frames, list_frames, some
+from .listing import count_frames, folders_around_frames, folders_of_frames, list_frames
 from .masks import find_mask
 from .read_options import ReadOptions
 

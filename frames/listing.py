@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from todpack.decompressor.metadata import MAX_HOURS
-from todpack.decompressor.plain_text import plain_name
+from todpack.decompressor.plain_text import plain_name, some
 from todpack.decompressor.signatures import is_earlier_output
 
 from .errors import DataError
@@ -150,11 +150,6 @@ def _beside(path: Path) -> list[str]:
             if not _holds_masks(inside.name) and count_frames(inside):
                 names.append(inside.name)
     return names
-
-
-def some(names: Sequence[str]) -> str:
-    """A few of them, for a line."""
-    return ", ".join([*names[:5], *(["..."] if len(names) > 5 else [])])
 
 
 def list_frames(path: Path, mask: Path | None = None) -> Listing:

@@ -25,7 +25,7 @@ from ..measures.decoding import OPENS, least_ms
 from ..measures.frames import as_codes
 from ..measures.metrics import psnr_srgb_db
 from ..peers.video import X265
-from ..process import run_module
+from ..process import reason_of, run_module
 from .sets import BenchSet
 
 FRAMES = 60
@@ -50,8 +50,7 @@ def _fresh_process(path: Path, runs: int) -> tuple[float, float]:
                 [*words, "--overwrite"], env=variables, stderr=subprocess.PIPE, text=True, check=False
             )
             if done.returncode != 0:
-                reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-                raise EvalError(f"decompress.py: {reason.removeprefix('todpack: error: ')}")
+                raise EvalError(f"decompress.py: {reason_of(done.stderr, done.returncode)}")
             wall_s.append(time.perf_counter() - start)
             after = os.times()
             cpu_s.append(after.children_user + after.children_system - before.children_user - before.children_system)
