@@ -71,11 +71,11 @@ class FolderLevel:
             DataError: a folder's frames cannot be listed, or its first one cannot be read.
         """
         folders = folders_of_frames(self.path)
-        said = [*self._passed_over(), *self._like_hours([folder.name for folder in folders])]
+        said = [*self._passed_over(folders), *self._like_hours([folder.name for folder in folders])]
         return tuple(self._entry(folder, said if folder == folders[0] else []) for folder in folders)
 
-    def _passed_over(self) -> list[str]:
-        deeper = folders_around_frames(self.path)
+    def _passed_over(self, folders: Sequence[Path]) -> list[str]:
+        deeper = folders_around_frames(self.path, set(folders))
         return [f"{self.path}: folders whose frames lie deeper are left out: {some(deeper)}"] if deeper else []
 
     def _like_hours(self, names: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,13 +133,10 @@ def folders_of_frames(path: Path) -> list[Path]:
     return [inside for inside in _folders_in(path) if not _holds_masks(inside.name) and count_frames(inside)]
 
 
-def folders_around_frames(path: Path) -> list[str]:
-    """Names of the folders in a folder that have no frames themselves, but folders with frames in them."""
-    return [
-        inside.name
-        for inside in _folders_in(path)
-        if not _holds_masks(inside.name) and not count_frames(inside) and _beside(inside)
-    ]
+def folders_around_frames(path: Path, known: Collection[Path]) -> list[str]:
+    """Names of the folders in a folder that are none of `folders_of_frames`, but have folders with frames in them."""
+    others = (inside for inside in _folders_in(path) if inside not in known and not _holds_masks(inside.name))
+    return [inside.name for inside in others if _beside(inside)]
 
 
 def _beside(path: Path) -> list[str]:

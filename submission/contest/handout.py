@@ -95,7 +95,7 @@ def write_handout(folder: Path, report: dict[str, Any] | None = None, *, place: 
     sizes = {unquote(path.stem): path.stat().st_size for path in files}
     shapes = {unquote(path.stem): _shape(path) for path in files}
     n_bytes, n_texels = sum(sizes.values()), sum(height * width for height, width in shapes.values())
-    known = _report_beside(place, parameters_digest(folder)) if report is None else report
+    known = _report_beside(place, folder) if report is None else report
     archive = beside(place, "zip")
     shipped = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     write_zip(folder, [path.as_posix() for path in shipped if "__pycache__" not in path.parts], archive)
@@ -151,13 +151,14 @@ def parameters_digest(folder: Path) -> str:
     return state.hexdigest()
 
 
-def _report_beside(folder: Path, digest: str) -> dict[str, Any] | None:
+def _report_beside(place: Path, folder: Path) -> dict[str, Any] | None:
     try:
-        report = read_shallow(folder.parent / REPORT_NAME)
+        report = read_shallow(place.parent / REPORT_NAME)
     except (OSError, ValueError):
         return None
-    is_of_these = isinstance(report, dict) and report.get("parameters") == digest and "measures" in report
-    return report if is_of_these else None
+    if not isinstance(report, dict) or "measures" not in report:
+        return None
+    return report if report.get("parameters") == parameters_digest(folder) else None
 
 
 def _checklist(
