@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from todpack.decompressor.files import make_folder, write_text
+from todpack.decompressor.files import check_output, make_folder, write_text
 from todpack.decompressor.json_fields import read_shallow
 
 from ..code_digest import MEASURES, code_digest
@@ -24,6 +24,7 @@ from ..measures.rate_curve import RatePoint
 from .peer import Peer
 
 Measure = Lpips | LpipsAbsent | None
+_N_DIGITS = 32  # of the digest, in a file's name
 
 
 @cache
@@ -39,7 +40,13 @@ class PointCache:
     """
 
     def __init__(self, folder: Path) -> None:
+        """Open or make the folder.
+
+        Raises:
+            OutputError: nothing can be written there.
+        """
         make_folder(folder)
+        check_output(folder / f"{'0' * _N_DIGITS}.json")
         self._folder = folder
         self._digests: dict[int, tuple[np.ndarray, str]] = {}
 
@@ -60,7 +67,7 @@ class PointCache:
         version = f"{peer.version()} {_measures_digest()}"
         key = (peer.name, peer.definition, version, f"{setting:.10g}", self._day(frames, valid), measures)
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
-        return self._folder / f"{digest[:32]}.json"
+        return self._folder / f"{digest[:_N_DIGITS]}.json"
 
     def get(
         self, peer: Peer, setting: float, frames: np.ndarray, valid: np.ndarray, measure: Measure

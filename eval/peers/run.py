@@ -122,6 +122,7 @@ def run_peers(
 
     Raises:
         EvalError: A setting is out of its peer's range; nothing was run.
+        OutputError: A point cannot be put into the cache.
     """
     for peer in peers:
         low, high = peer.bounds
@@ -144,15 +145,16 @@ def run_peers(
         try:
             found = cache.get(peer, setting, frames, valid, lpips) if cache is not None else None
             point = found or _point(peer, setting, frames, valid, lpips)
-            if cache is not None and found is None:
-                cache.put(point, peer, setting, frames, valid, lpips)
-            points.append(point)
         except TodpackError as error:
             absent[peer.name] = str(error)
         except (Exception, SystemExit) as error:  # a codec raises what it likes
             said = (str(error).splitlines() or [type(error).__name__])[0]
             size = f"{frames.shape[2]} x {frames.shape[1]}"
             absent[peer.name] = f"{peer.unit} {setting:g} cannot code frames of {size}: {said}"
+        else:
+            if cache is not None and found is None:
+                cache.put(point, peer, setting, frames, valid, lpips)
+            points.append(point)
     lpips_absent = lpips.reason if isinstance(lpips, LpipsAbsent) else None
     key = "psnr_srgb_db" if transfer == "srgb8" else "psnr_linear_db"
     return PeerResults(tuple(points), absent, tuple(peers), lpips_absent, int(valid.sum()), len(frames), key)

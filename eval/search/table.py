@@ -26,7 +26,13 @@ def _row(result: dict[str, Any]) -> tuple[str, ...]:
     psnr = figure(measures["psnr_db"], 2)
     if result.get("repeats") and measures["psnr_db"] is not None:
         psnr += f" +- {result['deviation']['psnr_db']:.2f}"
-    options = {**result["values"]["train"], **result["values"]["pack"]}
+    train, pack = result["values"]["train"], result["values"]["pack"]
+    both = train.keys() & pack.keys()  # an option of each, such as q-step
+    options = {
+        f"{command} {name}" if name in both else name: value
+        for command, values in (("train", train), ("pack", pack))
+        for name, value in values.items()
+    }
     return (
         result["name"],
         figure(result["score"], 3),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from todpack import decompressor
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import require_packages
-from todpack.decompressor.files import MOVE, check_outputs, write_json
+from todpack.decompressor.files import MOVE, check_output, check_outputs, write_json
 from todpack.decompressor.json_fields import read_shallow
 from todpack.decompressor.plain_text import plain_name
 from todpack.eval.measures.contest import ratio_percent
@@ -119,6 +119,21 @@ def _check_lightmaps(names: Iterable[str], where: Path) -> None:
             )
 
 
+def _check_places(out: Path, beside: Sequence[Path], inputs: Sequence[Path], overwrite: bool) -> None:
+    """Refuse places where the folder, or what goes beside it, cannot be written, before the work.
+
+    Raises:
+        SubmissionError: the folder is there already, holds something else, or has a name that a zip cannot hold.
+        OutputError: a file beside it is somebody else's, or cannot be written.
+    """
+    check_name(out)
+    CONTEST.check(out, overwrite)
+    check_outputs(beside, inputs, overwrite=False, way=MOVE)
+    if out.parent.is_dir():  # else it is made
+        for path in beside:
+            check_output(path)
+
+
 def _write_decoder(folder: Path) -> bool:
     """Copy `Interface.py`, the packages that it imports, and the native core; whether that is built."""
     for package in SHIPPED:
@@ -144,9 +159,7 @@ def build_contest(archive_path: Path, out: Path, *, overwrite: bool = False) -> 
         SubmissionError: the folder is there already, or holds something else than a submission.
         OutputError: it cannot be written.
     """
-    check_name(out)
-    CONTEST.check(out, overwrite)
-    check_outputs(handout_files(out), [archive_path], overwrite=False, way=MOVE)
+    _check_places(out, handout_files(out), [archive_path], overwrite)
     with open_archive(archive_path, provider="cpu") as archive:
         archive.container.verify()
         _check_lightmaps((lightmap.name for lightmap in archive.lightmaps), archive_path)
@@ -211,10 +224,8 @@ def build_from(
     if target_psnr_db is not None and steps is not None:
         raise SubmissionError("--target-psnr, --steps: expected one of them, found both")
     require_packages("compressing a dataset", "scipy", "onnx", "threadpoolctl")
-    CONTEST.check(out, overwrite)
     archive = out.with_name(f"{out.name}.tod")
-    read = [source] if steps is None else [source, steps]
-    check_outputs([archive, *handout_files(out)], read, overwrite=False, way=MOVE)
+    _check_places(out, [archive, *handout_files(out)], [source] if steps is None else [source, steps], overwrite)
     if steps is None:
         target = TARGET_PSNR_DB if target_psnr_db is None else target_psnr_db
         jobs = [replace(job, refine=refiner(None, None)) for job in jobs_of(source, target_psnr_db=target)]

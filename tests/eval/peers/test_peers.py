@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from todpack.cli import main
-from todpack.decompressor.errors import TodpackError
+from todpack.decompressor.errors import OutputError, TodpackError
 from todpack.eval.errors import EvalError
 from todpack.eval.measures.lpips_weights import LpipsAbsent
 from todpack.eval.measures.metrics import psnr_srgb_db
@@ -213,6 +213,19 @@ def test_points_are_kept_by_what_decides_them(day: tuple[np.ndarray, np.ndarray]
     for path in (tmp_path / "points").iterdir():
         path.write_text("{}")
     assert measured(day[0]).size_bytes == first.size_bytes
+
+
+def test_a_cache_that_cannot_be_written_is_no_absent_peer(
+    day: tuple[np.ndarray, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = PointCache(tmp_path / "points")
+    shutil.rmtree(tmp_path / "points")
+    with pytest.raises(OutputError, match=r"points.*: cannot be written: expected a folder"):
+        run_peers(*day, chosen_peers(all_peers(), ("png",)), lpips=ABSENT, cache=cache)
+    (tmp_path / "points").mkdir()
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(OutputError, match="points"):
+        PointCache(tmp_path / "points")
 
 
 @pytest.mark.parametrize("width", [33, 40, 48, 63])

@@ -327,6 +327,12 @@ def test_sorting_puts_failures_last() -> None:
     assert "absent" in results_table(results)
 
 
+def test_options_of_one_name_are_told_apart() -> None:
+    result = _result("one", 40.0, 34.0)
+    result["values"] |= {"train": {"q-step": 4.0, "seed": 1}, "pack": {"q-step": 10.0}}
+    assert "  pack q-step=10 seed=1 train q-step=4" in results_table([result])
+
+
 def test_score_is_the_weighted_sum() -> None:
     measures = _result("a", 40.0, None)["measures"]
     assert score_of(measures, {"psnr_db": 1.0, "bpt": -6.0}) == 34.0

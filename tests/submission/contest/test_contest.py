@@ -17,6 +17,7 @@ import pytest
 from tests.contest_data import make_radiance, micro_dataset, write_dataset
 from todpack.cli import main
 from todpack.decompressor.daybasis import native
+from todpack.decompressor.errors import OutputError
 from todpack.eval.measures.contest import read_scorer
 from todpack.eval.measures.figures import Figures
 from todpack.eval.measures.perceptual import LpipsAbsent
@@ -257,6 +258,15 @@ def test_names_too_long_for_the_layout_are_told_before_the_work(tmp_path):
     write_dataset(tmp_path / "set", {("\u5149" * 28, 0): make_radiance(4, 4)})
     with pytest.raises(SubmissionError, match=r"lightmap .*: expected a name of at most 255 bytes .* found 258"):
         build_from(tmp_path / "set", tmp_path / "x")
+    assert [one.name for one in tmp_path.iterdir()] == ["set"]
+
+
+def test_an_output_whose_pages_have_too_long_names_is_told_before_the_work(archive, tmp_path):
+    write_dataset(tmp_path / "set", {("L_A", 0): make_radiance(4, 4)})
+    out = tmp_path / ("n" * 232)
+    for source in (tmp_path / "set", archive):
+        with pytest.raises(OutputError, match=r"n\.checklist\.md: expected a name of at most 240 bytes, found 245"):
+            build_from(source, out)
     assert [one.name for one in tmp_path.iterdir()] == ["set"]
 
 
