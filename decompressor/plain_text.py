@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 MOST_NAMES = 5
@@ -78,6 +78,19 @@ class PlainText:
         return getattr(self.stream, name)
 
 
+class _StandardError(PlainText):
+    """Where it cannot be written, on a full disk or behind a closed pipe, nobody can be told; the work goes on."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self.stream.flush()
+
+
 class _OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return shown(super().format(record))
@@ -106,7 +119,8 @@ def plain_streams() -> Iterator[None]:
     if None in before:
         _open_descriptors()
     out, err = (open(os.devnull, "w") if s is None else s for s in before)  # noqa: SIM115
-    sys.stdout, sys.stderr = (s if isinstance(s, PlainText) else PlainText(s) for s in (out, err))
+    sys.stdout = out if isinstance(out, PlainText) else PlainText(out)
+    sys.stderr = err if isinstance(err, PlainText) else _StandardError(err)
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.contest_data import make_radiance, write_dataset
 from todpack.cli import COMMANDS, main
 from todpack.decompressor import open_archive
 
@@ -181,6 +182,18 @@ def test_a_full_standard_output_is_one_line(words: str, tiny_archive: Path) -> N
         )
     assert done.returncode == 1
     assert done.stderr == "todpack: error: standard output cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_the_work_goes_on_where_standard_error_is_full(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "set", {("L_A", 0): make_radiance(8, 8)})
+    words = ["submit", "build", "--layout", "contest", str(tmp_path / "set"), "-o", str(tmp_path / "team")]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "todpack", *words], stdout=subprocess.DEVNULL, stderr=full, check=False
+        )
+    assert done.returncode == 0
+    assert (tmp_path / "team" / "Interface.py").is_file()
 
 
 def test_a_tree_that_cannot_be_copied_is_one_reason(tmp_path: Path) -> None:
