@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -302,7 +303,7 @@ def _verify(path: Path, own: OwnTime, threads: int | None, limits: Limits, say: 
         if container.found_bytes != container.file_bytes:
             message = f"expected {container.file_bytes} bytes by its header, found {container.found_bytes}"
             faults.append(Fault("file", message))
-        known, users = set[str](), dict[str, list[str]]()
+        known, users = set[str](), cache(lambda: users_of(archive))  # all metadata is looked through, once
         allowed_s, n_unread = limits.seconds_for(container.counted_bytes), 0
         until_s = own.seconds + allowed_s * SECTIONS_SHARE
         for number, section in enumerate(container.sections.values()):
@@ -312,8 +313,7 @@ def _verify(path: Path, own: OwnTime, threads: int | None, limits: Limits, say: 
             n_unread += fault is None and not decodes
             if fault is not None:
                 known.add(section.name)
-                users = users or users_of(archive)
-                faults.append(replace(fault, affects=affected(archive, section.name, users)))
+                faults.append(replace(fault, affects=affected(archive, section.name, users())))
         digest = "not checked"
         if not known:
             stated, found = container.digests()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,6 +13,7 @@ import zstandard
 from onnx import helper
 
 from tests.decompressor.forge import put_together, take_apart
+from tests.decompressor.promise import FACTOR
 from tests.decompressor.small_bombs import daybasis, siren, standard
 from todpack.cli import main
 from todpack.decompressor import Limits, open_archive, verify
@@ -92,6 +94,27 @@ def test_many_lightmaps_that_are_quickly_done_are_all_looked_at(tmp_path: Path) 
         assert 130 * (first + again) > 1.5 * Limits().seconds_for(path.stat().st_size)
     verdict = verify_archive(path, threads=1)
     assert (verdict.n_tiles, verdict.n_frames, verdict.whole) == (130, 130, True)
+
+
+def test_metadata_is_looked_through_once_for_all_damaged_sections(tmp_path: Path) -> None:
+    """Who needs them: nobody, since no lightmap names a section that is there."""
+    metadata, stored = take_apart(standard(64, 1, 1))
+    (lightmap,) = metadata["lightmaps"]
+    lightmap["model"]["graphs"] = {"frame": "none"}
+    lightmap |= {"mask": None, "x": [0] * 100_000}
+    empty = {"codec": "raw", "decoded_bytes": 0, "dtype": "u1", "shape": [0]}
+    metadata["sections"] += [{"name": f"x{number}", **empty} for number in range(2000)]
+
+    def spoil(written: dict[str, Any]) -> None:
+        for section in written["sections"]:
+            section["crc32"] = 1
+
+    path = tmp_path / "many.tod"
+    path.write_bytes(put_together(metadata, [*stored, *[b""] * 2000], spoil))
+    started = time.process_time()
+    verdict = verify_archive(path, threads=1)
+    assert time.process_time() - started < FACTOR * Limits().seconds_for(path.stat().st_size)
+    assert sum(fault.place.startswith("section x") for fault in verdict.faults) == 2000
 
 
 N_SLOW = 1 << 18
