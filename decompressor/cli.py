@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -157,16 +158,21 @@ def parse_region(text: str) -> Region:
 
 
 def _decode_lightmap(
-    lightmap: Lightmap, out: Path, args: argparse.Namespace, hours: list[float], given: Region | None, faults: list[str]
+    lightmap: Lightmap,
+    out: Path,
+    args: argparse.Namespace,
+    hours: list[float],
+    given: Region | None,
+    faults: Counter[str],
 ) -> list[float]:
     """Write the frames of one lightmap; returns the decode time of each in ms, writing not included."""
     dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
-    region, damage = given or whole_frame(lightmap), list[Damage]()
+    region, damage = given or whole_frame(lightmap), Damage()
     if args.keep_going:
         outliers = lightmap.leave_out_outliers()
-        faults += [f"{outliers}; the frames are without outliers"] * (outliers is not None)
+        faults.update([f"{outliers}; the frames are without outliers"] * (outliers is not None))
         damage = find_damage(lightmap, region)
-        faults += [str(one.error) for one in damage]
+        faults.update(damage.reasons)
     elif given is None:
         lightmap.prepare()
     else:  # the tiles that it touches, and no others
@@ -181,13 +187,13 @@ def _decode_lightmap(
             check_replaced([out / name for name in following], overwrite=args.overwrite)
             list_hours(out, following, args.overwrite)
         started = time.perf_counter()
-        frame = decode_around(lightmap, time_h, region, "float32" if args.ema else dtype, damage)
+        frame = decode_around(lightmap, time_h, region, "float32" if args.ema else dtype, damage.tiles)
         if args.ema:
             frame = average.of(frame, dtype)
         times.append(1e3 * (time.perf_counter() - started))
         if args.format == "png" and dtype == "float32":
             frame = preview(frame, args.exposure or 0.0)
-        mark(frame, region, damage)
+        mark(frame, region, damage.tiles)
         write_frame(out / file, frame, args.format)
     list_hours(out, files, args.overwrite)  # others may have written meanwhile what knew of no frame of ours
     return times
@@ -222,7 +228,7 @@ def run(args: argparse.Namespace) -> None:
         check_outputs([path], [args.archive], overwrite=args.overwrite)
         check_suffix(path, ".json")
     frame_ms: dict[str, list[float]] = {}
-    faults: list[str] = []
+    faults = Counter[str]()
     if not 1.0 <= args.limits <= 1e6:
         raise RequestError(f"--limits: expected a number in 1..1000000, found {args.limits:g}")
     if not 0.0 <= args.ema < 1.0:
@@ -240,10 +246,8 @@ def run(args: argparse.Namespace) -> None:
         decoder=args.decoder,
     ) as archive:
         if archive.container.found_bytes != archive.file_bytes:
-            faults.append(
-                f"{args.archive}: expected {archive.file_bytes} bytes by its header, found "
-                f"{archive.container.found_bytes}"
-            )
+            found = archive.container.found_bytes
+            faults[f"{args.archive}: expected {archive.file_bytes} bytes by its header, found {found}"] += 1
         lightmaps = _chosen(archive, args.lightmap)
         hours = parse_hours(args.hours) if args.hours is not None else [float(h) for h in archive.hours]
         region = parse_region(args.region) if args.region is not None else None
@@ -267,7 +271,7 @@ def run(args: argparse.Namespace) -> None:
             except ArchiveError as error:
                 if not args.keep_going:
                     raise
-                faults.append(f"lightmap {lightmap.name}: not all of it could be decoded: {error}")
+                faults[f"lightmap {lightmap.name}: not all of it could be decoded: {error}"] += 1
                 continue
             log.info(
                 "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",
@@ -277,11 +281,11 @@ def run(args: argparse.Namespace) -> None:
     total_ms = 1e3 * (time.perf_counter() - started)
     for path in timings:
         write_json(path, {"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads})
-    for fault in faults:
-        log.warning("damaged: %s", fault)
+    for fault, n in faults.items():
+        log.warning("damaged: %s%s", fault, f" ({n} of them)" if n > 1 else "")
     if faults:
         raise DamagedArchiveError(
-            f"{args.archive}: {len(faults)} damaged; what is whole was decoded, the rest marked or left out"
+            f"{args.archive}: {faults.total()} damaged; what is whole was decoded, the rest marked or left out"
         )
     log.info("done in %.2f s", total_ms / 1e3)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from .errors import ArchiveError, RequestError
 from .families import Decoder, Family
 from .forks import Lock
 from .given import given_integer, given_number, repr_of
+from .grid import Place
 from .lightmap_file import LightmapFile
 from .pixels import FLOAT32, FORMATS, UINT8, PixelFormat
 
@@ -25,6 +26,10 @@ class Region(NamedTuple):
     y1: int
     x0: int
     x1: int
+
+
+def _region_of(place: Place) -> Region:
+    return Region(place.rows.start, place.rows.stop, place.columns.start, place.columns.stop)
 
 
 class Lightmap:
@@ -69,16 +74,13 @@ class Lightmap:
             return error
         return None
 
-    @property
-    def tiles(self) -> tuple[Region, ...]:
-        """What decodes on its own, row by row: a damaged section of one tile leaves the others whole."""
-        places = self._family.tiles(self._file.entry, self._model)
-        return tuple(Region(p.rows.start, p.rows.stop, p.columns.start, p.columns.stop) for p in places)
+    def tiles_under(self, region: Region) -> Iterator[Region]:
+        """What decodes on its own and touches a region, row by row: damage to one leaves the others whole."""
+        return map(_region_of, self._family.tiles(self._file.entry, self._model).within(*region))
 
     def tile(self, number: int) -> Region:
-        """One of `tiles`."""
-        place = self._family.tiles(self._file.entry, self._model)[number]
-        return Region(place.rows.start, place.rows.stop, place.columns.start, place.columns.stop)
+        """One of `n_tiles`, counted row by row."""
+        return _region_of(self._family.tiles(self._file.entry, self._model)[number])
 
     @property
     def seconds(self) -> tuple[float, float]:

@@ -121,7 +121,7 @@ def score(
         decoded, stored = decode_day(archive, day, str(archive_path), lightmap, progress)
         warn_of_difference(stored, day, on_warning)
         n_bytes = archive.lightmap_bytes(archive.lightmaps.index(stored))
-        first = stored.tiles[0]
+        first = stored.tile(0)
     measure = load_lpips() if lpips is None else lpips
     tile = max(first.y1 - first.y0, first.x1 - first.x0)  # only a lightmap's last ones are smaller
     about = {"archive_bytes": n_bytes, "source_bytes": day.source_bytes, "tile": tile}

@@ -173,7 +173,7 @@ def score_level(
                 on_warning(f"{stored.name}: {line}")
             decoded, _ = decode_day(archive, day, str(archive_path), stored.name)
             warn_of_difference(stored, day, on_warning)
-            n_bytes, first = archive.lightmap_bytes(archive.lightmaps.index(stored)), stored.tiles[0]
+            n_bytes, first = archive.lightmap_bytes(archive.lightmaps.index(stored)), stored.tile(0)
             tile = max(first.y1 - first.y0, first.x1 - first.x0)
             about: dict[str, Any] = {"archive_bytes": n_bytes, "source_bytes": day.source_bytes, "tile": tile}
             scores[stored.name] = score_frames(day_frames(day), decoded, day.valid, day.hours, lpips=lpips, **about)

@@ -196,6 +196,18 @@ int32_t tod_find_lightmap(const TodArchive *archive, const char *name)
 
 /* ------------------------------------------------------------------------------------------------ decoding */
 
+/* Refuse to hold more than the caller's limits allow. */
+static TodStatus check_held(const TodArchive *archive, uint64_t more, const char *lightmap, const char *what,
+                            TodError *error)
+{
+    const TodLimits *limits = &archive->options.limits;
+    const uint64_t most = tod_budget(limits->free_held_bytes, limits->held_per_byte, archive->container.reader.n_bytes);
+    if (tod_held_bytes(archive) + more > most)
+        return tod_fail(error, TOD_OVER_LIMIT, "lightmap %s: its %s would take more than the limit of %llu bytes",
+                        lightmap, what, (unsigned long long)most);
+    return TOD_OK;
+}
+
 /* The lightmap, made when it is first used, by whichever thread comes first. */
 static TodLightmap *use_lightmap(const TodArchive *archive, int32_t index, TodError *error)
 {
@@ -207,6 +219,10 @@ static TodLightmap *use_lightmap(const TodArchive *archive, int32_t index, TodEr
     TodLightmap *lightmap = tod_slot_get(&archive->lightmaps[index]), *made;
     if (lightmap || tod_open_lightmap(&archive->plan, index, &made, error) != TOD_OK)
         return lightmap;
+    if (check_held(archive, 0, made->entry->info.name, "mask and tables", error) != TOD_OK) {
+        tod_close_lightmap(made);
+        return NULL;
+    }
     lightmap = tod_slot_put(&archive->lightmaps[index], made);
     if (lightmap != made)
         tod_close_lightmap(made);
@@ -472,18 +488,15 @@ TodStatus tod_valid(const TodArchive *archive, int32_t lightmap, const TodRegion
 /* Decode a tile and hold it, unless it is held. */
 static TodStatus hold_tile(const TodArchive *archive, TodLightmap *lightmap, int32_t number, TodError *error)
 {
-    const TodLimits *limits = &archive->options.limits;
     const TodRegion place = tod_tile_region(lightmap, number);
     const TodTileMemory memory = {archive->plan.held, archive->options.scratch};
     TodTile *tile;
     if (tod_slot_get(&lightmap->tiles[number]))
         return TOD_OK;
-    const uint64_t most = tod_budget(limits->free_held_bytes, limits->held_per_byte, archive->container.reader.n_bytes);
     const int64_t n_texels = tod_count_valid(&lightmap->mask, place);
     const uint64_t needed = tod_maps_bytes((int32_t)n_texels, lightmap->entry->info.n_maps, 0);
-    if (tod_held_bytes(archive) + needed > most)
-        return tod_fail(error, TOD_OVER_LIMIT, "lightmap %s: its maps would take more than the limit of %llu bytes",
-                        lightmap->entry->info.name, (unsigned long long)most);
+    if (check_held(archive, needed, lightmap->entry->info.name, "maps", error) != TOD_OK)
+        return error->status;
     if (tod_make_tile(lightmap, number, memory, &tile, error) != TOD_OK)
         return error->status;
     if (tod_slot_put(&lightmap->tiles[number], tile) != tile)

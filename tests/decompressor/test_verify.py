@@ -22,8 +22,10 @@ from tests.decompressor.small_bombs import daybasis, standard
 from todpack.cli import main
 from todpack.decompressor import InvalidMetadataError, open_archive
 from todpack.decompressor.cli import main as decompress
-from todpack.decompressor.damage import DAMAGE_COLOR
+from todpack.decompressor.damage import DAMAGE_COLOR, MOST_REASONS, Damage, find_damage
+from todpack.decompressor.lightmap import Region
 from todpack.decompressor.limits import Limits
+from todpack.decompressor.mask import Mask
 from todpack.decompressor.verify import MOST_FAULTS, _section_fault, verify_archive
 from todpack.frames import Day, read_day
 from todpack.packer.dataset.merge import merge_archives
@@ -277,6 +279,52 @@ def test_keep_going_in_a_region(tiled: Path, tmp_path: Path) -> None:
         expected = archive.decode(7.0)[20:40, 20:40]
     expected[12:, 12:] = DAMAGE_COLOR
     np.testing.assert_array_equal(np.load(tmp_path / "b" / "tod_07.npy"), expected)
+
+
+def test_what_all_tiles_lack_is_not_read_anew_for_each(
+    tiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata, stored = take_apart(tiled.read_bytes())
+    metadata["lightmaps"][0]["valid_texels"] -= 1
+    bad = tmp_path / "bad.tod"
+    bad.write_bytes(put_together(metadata, stored))
+    reads, decoded = list[int](), Mask._decoded
+
+    def noted(mask: Mask, name: str, height: int, width: int) -> np.ndarray:
+        reads.append(height)
+        return decoded(mask, name, height, width)
+
+    monkeypatch.setattr(Mask, "_decoded", noted)
+    assert decompress([str(bad), "-o", str(tmp_path / "out"), "--keep-going", "-q"]) == 1
+    assert len(reads) == 3  # by the first tile, and by the two looks at whether it is of all
+    assert f"error: {bad}: 1 damaged; what is whole" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_many_tiles_those_of_a_region_alone_are_looked_at(tmp_path: Path) -> None:
+    """Of four millions; a tile that decodes lies beside three that do not."""
+    path = tmp_path / "many.tod"
+    path.write_bytes(daybasis(16384, 8))
+    region = Region(0, 16, 0, 16)
+    with open_archive(path, provider="cpu", limits=Limits().scaled(1000)) as archive:
+        (lightmap,) = archive.lightmaps
+        lightmap.decode(0.0, (0, 8, 0, 8), "float32")
+        tracemalloc.start()
+        found = find_damage(lightmap, region)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert found.tiles == {Region(0, 8, 8, 16), Region(8, 16, 0, 8), Region(8, 16, 8, 16)}
+        assert found.reasons.total() == len(found.reasons) == 3
+        assert lightmap.n_tiles == 2048**2
+    assert peak < 1 << 20
+
+
+def test_reasons_of_many_damaged_tiles_are_counted() -> None:
+    found = Damage()
+    for number in range(MOST_REASONS + 5):
+        found.add(Region(0, 8, 8 * number, 8 * number + 8), f"section {number}", "day")
+    assert len(found.tiles) == found.reasons.total() == MOST_REASONS + 5
+    assert found.reasons["lightmap day: further tiles"] == 5
 
 
 def test_damage_in_floats_are_nan_and_of_previews_magenta(linear: Path, tmp_path: Path) -> None:

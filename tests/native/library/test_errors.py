@@ -15,6 +15,7 @@ import pytest
 import zstandard
 
 from tests.decompressor.forge import HEADER_BYTES, put_together, take_apart, with_text
+from tests.decompressor.small_bombs import standard
 from todpack.decompressor import open_archive
 from todpack.decompressor.errors import InvalidMetadataError
 from todpack.decompressor.metadata import FEATURES
@@ -286,6 +287,24 @@ def test_limits(library: Library) -> None:
         pytest.raises(LibraryError, match="its maps would take more"),
     ):
         archive.prepare()
+
+
+def test_masks_of_many_lightmaps_count_as_held(library: Library) -> None:
+    """Of one section that all of them name: a level of a few kilobytes held over a gigabyte."""
+    data = standard(512, 1, 1, lightmaps=5)
+    with library.open(data, library.options(limits={"held_per_byte": 0})) as archive:
+        before = archive.held_bytes
+        archive.valid(0)
+        each = archive.held_bytes - before
+        assert each > 512 * 512 // 8
+    most = before + 3 * each
+    with library.open(data, library.options(limits={"free_held_bytes": most, "held_per_byte": 0})) as archive:
+        for index in range(3):
+            archive.valid(index)
+        with pytest.raises(LibraryError, match=f"its mask and tables would take more than the limit of {most} bytes"):
+            archive.valid(3)
+        assert archive.held_bytes <= most
+        archive.valid(2)
 
 
 def test_a_reader_that_gives_less(library: Library) -> None:
