@@ -51,6 +51,8 @@ $(PACK_STAMP): pyproject.toml constraints.txt
 setup: $(STAMP)  ## create .venv with everything (once)
 
 submission: $(if $(filter daybasis,$(FAMILY)),$(PACK_STAMP),$(STAMP))  ## train on the sample (DATA=..., FAMILY=...), pack, bundle, rehearse the grading, print the score
+	@! { test $(call quoted,$(OUT)) -ef $(call quoted,$(DATA)) || test $(call quoted,$(OUT)) -ef $(call quoted,$(DATA)/png); } || \
+		{ echo "OUT: expected another folder than that of the frames, found the same" >&2; exit 1; }
 	$(BIN)/todpack train $(call quoted,$(DATA)) -o $(call quoted,$(OUT)/run) --family $(FAMILY) --overwrite
 	$(BIN)/todpack pack $(call quoted,$(OUT)/run) -o $(call quoted,$(OUT)/lightmaps.tod)
 	$(BIN)/todpack inspect $(call quoted,$(OUT)/lightmaps.tod) --image $(call quoted,$(OUT)/noon.png)

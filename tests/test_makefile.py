@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,20 @@ def test_an_empty_folder_is_refused() -> None:
     done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert "OUT: expected a folder, found an empty name" in done.stderr
+
+
+@pytest.mark.parametrize("frames", ["", "png"])
+def test_the_folder_of_the_frames_is_no_output(tmp_path: Path, frames: str) -> None:
+    """A picture of noon would lie among them, and be the next run's frame."""
+    folder = tmp_path / "my frames"
+    (folder / frames).mkdir(parents=True)
+    stamp = f"PACK_STAMP={tmp_path / 'stamp'}"
+    (tmp_path / "stamp").touch()
+    words = ["make", "--no-print-directory", "-o", str(tmp_path / "stamp"), "submission", stamp, f"DATA={folder}"]
+    done = subprocess.run([*words, f"OUT={folder / frames}"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "OUT: expected another folder than that of the frames, found the same"
+    assert not any((folder / frames).iterdir())
 
 
 def test_paths_with_spaces_of_other_targets() -> None:

@@ -20,6 +20,12 @@ from ..trials import mean_and_deviation
 
 Curve = dict[str, Any]
 _PSNR_NAMES = ("psnr-rgb", "psnr")
+LARGEST = 1e100
+"""Of a figure, so that what is computed of it is finite."""
+
+
+def _is_figure(value: Any) -> bool:
+    return is_number(value) and abs(value) <= LARGEST
 
 
 def read_results(path: Path, day: Day) -> Curve:
@@ -45,8 +51,8 @@ def read_results(path: Path, day: Day) -> Curve:
         raise EvalError(f"{path}: expected lists bpp and psnr-rgb (or psnr) in results, found {', '.join(results)}")
     n = len(lists["bpp"]) if isinstance(lists["bpp"], list) else 0
     for name, values in lists.items():
-        if not isinstance(values, list) or len(values) != n or not all(map(is_number, values)):
-            raise EvalError(f"{path}: expected {name} as a list of {n or 'some'} finite numbers")
+        if not isinstance(values, list) or len(values) != n or not all(map(_is_figure, values)):
+            raise EvalError(f"{path}: expected {name} as a list of {n or 'some'} finite numbers, at most {LARGEST:g}")
     texels = day.height * day.width
     points = []
     for i, bits in enumerate(lists["bpp"]):

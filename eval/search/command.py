@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from todpack.decompressor.pool import MOST_THREADS
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 from todpack.packer.progress import ProgressLine
@@ -77,7 +78,7 @@ def _known_names(stages: Iterable[str]) -> tuple[list[str], dict[str, set[str]]]
     default=1,
     help="Trainings of each trial of a family that has a seed; more give mean and deviation.",
 )
-@click.option("--num-workers", type=options.COUNT, default=1, help="Trials at a time.")
+@click.option("--num-workers", type=click.IntRange(1, MOST_THREADS), default=1, help="Trials at a time.")
 @options.threads(None, "Threads of a trial.  [default: the cores shared out to the workers]")
 @click.option("--gpu-ids", help="GPUs that the workers share out, such as 0,1,2,3.")
 @click.option("--sort", type=click.Choice(list(SORTS)), default="score", help="What the table is sorted by.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that todpack did not write.")
 CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "show_default": True}
+MOST_MB, MOST_FRAMES = 1e9, 100_000
 TRAINED = (InfNeRFConfig, InfNeRFTrainerConfig, SceneConfig)
 
 
@@ -185,8 +185,8 @@ def _renderer(run: Path, max_memory: float, device: str, **options: Any) -> InfN
     from ..device import pick_device
     from .inf_nerf.renderer import InfNeRFRenderer
 
-    if not 0.0 <= max_memory < math.inf:
-        raise ConfigError(f"--max-memory: expected a finite number >= 0, found {max_memory:g}")
+    if not 0.0 <= max_memory <= MOST_MB:
+        raise ConfigError(f"--max-memory: expected a number from 0 to {MOST_MB:g}, found {max_memory:g}")
     values = option_values(InfNeRFRendererConfig, options)
     InfNeRFRendererConfig(**values)  # a wrong size is told before the run is read
     where = pick_device(device)
@@ -244,7 +244,7 @@ Examples:
 )
 @click.argument("run", type=_PATH)
 @click.option("--out", "-o", type=_PATH, required=True, help="MP4 to write.")
-@click.option("--frames", type=click.IntRange(1), default=96, help="Frames of one round.")
+@click.option("--frames", type=click.IntRange(1, MOST_FRAMES), default=96, help="Frames of one round.")
 @click.option("--fps", type=click.IntRange(1, 240), default=24, help="Frames per second.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 def video(run: Path, out: Path, frames: int, fps: int, quiet: bool, **options: Any) -> None:

@@ -77,6 +77,10 @@ def test_compressai_results_come_back_as_they_were_written(sequence: Day, tmp_pa
         ("[]", "expected an object with results"),
         ('{"results": {"bpp": [1]}}', "expected lists bpp and psnr-rgb"),
         ('{"results": {"bpp": [1], "psnr": [1, 2]}}', "expected psnr as a list of 1 finite numbers"),
+        (
+            '{"results": {"bpp": [1], "psnr": [1], "decoding_time": [1e306]}}',
+            "decoding_time as a list of 1 finite numbers",
+        ),
         ('{"results": {"bpp": 1, "psnr": [1]}}', "expected bpp as a list of some finite numbers"),
         ('{"results": {"bpp": [1], "psnr": ["x"]}}', "expected psnr as a list of 1 finite numbers"),
     ],
