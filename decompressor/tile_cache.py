@@ -33,7 +33,8 @@ class _Pending(Generic[Held]):
 
 
 class TileCache(Generic[Held]):
-    """Tiles of all lightmaps of an archive. Least recently used tiles go first; the last one asked for always stays.
+    """Tiles of all lightmaps of an archive. Least recently used tiles go first; the last one asked for stays until another
+    one is made.
 
     A request that touches more tiles than there is room for re-decodes them every time. To read a lightmap larger than
     the cache, finish all hours of one region before moving on.
@@ -91,6 +92,7 @@ class TileCache(Generic[Held]):
                 if pending.maps is None:
                     if self._held + self._largest > self._room():
                         self.is_short = True  # before: whoever works with a tile that will go is done by then
+                    self._make_room(least=0)
                     pending.maps = decode()
                     self._put(key, pending.maps, keep)
                 return pending.maps
@@ -117,8 +119,14 @@ class TileCache(Generic[Held]):
             if keep:  # Ctrl-C comes after calls: between the two there is none
                 self._held += size
                 self._tiles[key] = maps
-            room, self._largest = self._room(), max(self._largest, size)
-            while self._held > room and len(self._tiles) > 1:
+            self._largest = max(self._largest, size)
+        self._make_room(least=1)
+
+    def _make_room(self, least: int) -> None:
+        """Let tiles go that there is no room for, but for so many of the last ones."""
+        with self._lock.raw:
+            room = self._room()
+            while self._held > room and len(self._tiles) > least:
                 self.is_short = True
                 oldest = next(iter(self._tiles))
                 size = self._tiles[oldest].nbytes

@@ -46,7 +46,7 @@ def decode_maps(stored: Stored, place: Place, rotations: np.ndarray) -> np.ndarr
     """
     entry, file, valid = stored.entry, stored.file, stored.mask(place)
     taken = tile_bytes(file.entry, entry, is_native=False)
-    with stored.errors_of(place), HEAP.room_for(taken):
+    with stored.errors_of(place), HEAP.room_for(taken, at_once=True):
         stream = stored.stream(place)
         if not valid.any():
             return np.broadcast_to(np.float32(0), (entry.n_components, *valid.shape))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..bits import OverBudget
 from ..errors import LimitExceededError
+from ..graphs.heap import HEAP
 from ..grid import Place
 from ..pool import ALONE, Pool
 from . import native
@@ -62,7 +63,7 @@ def make_tile(
         )
 
     own, memory = tile_bytes(file.entry, entry, is_native=True), runtime.memory
-    with stored.errors_of(place):
+    with stored.errors_of(place), HEAP.room_for(0, at_once=True):  # what NumPy or graphs have left goes first
         if is_alone:
             runtime.tiles.clear()
             most_bytes = own + memory.recall()

@@ -18,6 +18,7 @@ MANTISSA_BITS = 24
 SNAP_BITS = 22  # magnitudes of maps, in their steps, that rounding to the grid holds for
 TIE = 0.501
 CUBIC_REACH = 4 / 27  # the largest u (1 - u)^2 of 0..1
+STRIP_VALUES = 1 << 18
 MARGIN = 1.0 + 2.0**-10  # for the sums of magnitudes themselves, which are rounded
 
 
@@ -76,13 +77,19 @@ def are_exact(maps: np.ndarray, reach: Reach, exponents: np.ndarray, precision: 
         return False
     if _product(reach.peaks.astype(np.float64), largest) <= room:
         return True
-    sizes = np.abs(maps).reshape(len(maps), -1)
-    sizes = sizes[:, np.einsum("k,kn->n", reach.peaks, sizes) > room]
-    if reach.rows.size * sizes.shape[1] > MOST_PRODUCTS * maps[0].size:
-        return False
+    columns, n_beyond = maps.reshape(len(maps), -1), 0
     chunk = max(1, SMALL_PRODUCT // reach.rows.size)
-    parts = (sizes[:, first : first + chunk] for first in range(0, sizes.shape[1], chunk))
-    return all(_product(reach.rows, part) <= room for part in parts)
+    strip = max(chunk, STRIP_VALUES // len(maps))
+    for left in range(0, columns.shape[1], strip):  # strip by strip: the maps may be most of the memory that there is
+        sizes = np.abs(columns[:, left : left + strip])
+        sizes = sizes[:, np.einsum("k,kn->n", reach.peaks, sizes) > room]
+        n_beyond += sizes.shape[1]
+        if reach.rows.size * n_beyond > MOST_PRODUCTS * maps[0].size:
+            return False
+        parts = (sizes[:, first : first + chunk] for first in range(0, sizes.shape[1], chunk))
+        if not all(_product(reach.rows, part) <= room for part in parts):
+            return False
+    return True
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> float:

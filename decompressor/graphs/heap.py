@@ -48,14 +48,17 @@ class Heap:
         self._least: int | None = None
 
     @contextlib.contextmanager
-    def room_for(self, run_bytes: int) -> Iterator[None]:
-        """While a run takes values of so many bytes together."""
+    def room_for(self, run_bytes: int, *, at_once: bool = False) -> Iterator[None]:
+        """While a run takes values of so many bytes together; `at_once`, free pages are given back before in any case."""
         self._n_runs += 1
         try:
             self._taken += run_bytes
             if self._trim is not None and (self._taken > WINDOW_BYTES or self._least is None):
                 self._taken = run_bytes
-                self._look(self._trim)
+                if at_once:
+                    self._trim(0)
+                else:
+                    self._look(self._trim)
             yield
         finally:
             self._n_runs -= 1
