@@ -33,8 +33,7 @@ class _Pending(Generic[Held]):
 
 
 class TileCache(Generic[Held]):
-    """Tiles of all lightmaps of an archive. Least recently used tiles go first; the last one asked for stays until another
-    one is made.
+    """Tiles of all lightmaps of an archive. Least recently used ones go first, the last one before another is made.
 
     A request that touches more tiles than there is room for re-decodes them every time. To read a lightmap larger than
     the cache, finish all hours of one region before moving on.

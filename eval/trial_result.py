@@ -16,9 +16,10 @@ OTHERS = ("psnr_db", "ssim", "lpips", "temporal_l1", "temporal_lpips")
 TIMES = ("frame_ms", "open_ms")
 """Of trials whose archives are timed."""
 Result = dict[str, Any]
-"""What came of a trial: `name`, `values`; `frames`, `code` and `lpips_weights` of the settings; `measures` (those of
-`MEASURES`, `temporal_l1`, `temporal_lpips`, `train_s` and `per_hour`; None where it failed), `error` (None where it did
-not), `spent_s`, wall time of all of it in this call, and `resumed`, whether an earlier call made it."""
+"""What came of a trial: `name`, `values`; `frames`, `code` and `lpips_weights` of the settings; `start`, digest of the
+weights that its training starts from, if it starts from some; `measures` (those of `MEASURES`, `temporal_l1`,
+`temporal_lpips`, `train_s` and `per_hour`; None where it failed), `error` (None where it did not), `spent_s`, wall time
+of all of it in this call, and `resumed`, whether an earlier call made it."""
 
 
 def stored_result(folder: Path) -> Result:

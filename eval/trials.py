@@ -27,7 +27,7 @@ from todpack.frames import AS_FOUND, ReadOptions, read_day
 from todpack.frames.digest import frames_digest
 from todpack.frames.errors import DataError
 from todpack.packer.daybasis.refine.refiner import refiner
-from todpack.packer.run_folder import CHECKPOINT_NAME, CONFIG_NAME, is_run
+from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
 
 from .code_digest import MEASURES, SOURCES, code_digest
 from .errors import EvalError
@@ -161,8 +161,21 @@ def option_words(options: Mapping[str, Value | Path | None]) -> list[str | Path]
     return words
 
 
+def _start_digest(trial: Trial) -> str | None:
+    """Of the weights that the training starts from; None where it starts from none, or they are no longer there."""
+    start = trial.train.get("init-from")
+    if start is None or trial.begun_by is not None:  # what began it is known by its options
+        return None
+    try:
+        return hashlib.sha256((Path(str(start)) / ARRAYS_NAME).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
 def _run_is_its(stored: Result, trial: Trial, settings: TrialSettings) -> bool:
-    """Whether the run in the folder, finished or not, is of the same training, frames and code."""
+    """Whether the run in the folder, finished or not, is of the same training, its start, frames and code."""
+    if _start_digest(trial) not in (None, stored.get("start")):
+        return False
     values, code = stored.get("values"), stored.get("code", ["", ""])
     same_training = isinstance(values, dict) and all(
         values.get(name) == trial.values.get(name) for name in ("family", "train", "begun_by")
@@ -173,8 +186,8 @@ def _run_is_its(stored: Result, trial: Trial, settings: TrialSettings) -> bool:
 def finished_result(folder: Path, trial: Trial, settings: TrialSettings) -> Result | None:
     """The result of a trial that was done before, or None; one that failed or was interrupted is tried again.
 
-    It counts if it has the same values, is of the same frames and code, and LPIPS was measured by the weights that are
-    here, where it is wanted.
+    It counts if it has the same values, is of the same frames, code and weights to start from, and LPIPS was measured
+    by the weights that are here, where it is wanted.
     """
     stored = stored_result(folder)
     same = stored.get("values") == trial.values and stored.get("code", ["", ""]) == list(settings.code)
@@ -235,6 +248,8 @@ def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None 
             (folder / RUN / name).unlink(missing_ok=True)
     result: Result = {"name": folder.name, "values": trial.values, "frames": settings.frames}
     result |= {"code": list(settings.code)} if any(settings.code) else {}
+    start = _start_digest(trial)
+    result |= {} if start is None else {"start": start}
     result |= {"lpips_weights": settings.weights_digest, "measures": None, "error": "interrupted"}
     begin = time.perf_counter()
 

@@ -49,7 +49,12 @@ class Heap:
 
     @contextlib.contextmanager
     def room_for(self, run_bytes: int, *, at_once: bool = False) -> Iterator[None]:
-        """While a run takes values of so many bytes together; `at_once`, free pages are given back before in any case."""
+        """While a run takes values of so many bytes together.
+
+        Args:
+            run_bytes: How many.
+            at_once: Free pages go back before, however little the process has grown.
+        """
         self._n_runs += 1
         try:
             self._taken += run_bytes

@@ -140,7 +140,7 @@ def rate_of_set(one: BenchSet, settings: RateSettings, progress: Progress = sile
         count += 1
         return run_peers(frames, day.valid, (peer,), lpips=settings.lpips, cache=settings.cache)
 
-    peers = {peer.name: peer for peer in all_peers()}
+    peers = {peer.name: peer for peer in all_peers(hours=day.hours)}
     is_linear = day.transfer != "srgb8"
     levels_db = _levels(one, day, run, peers)
     if not all(map(math.isfinite, levels_db)):

@@ -77,11 +77,13 @@ def peers(
     from .report import peers_json, peers_tables
     from .run import all_peers, chosen_peers, run_peers
 
-    known = all_peers(crfs, distances, train_s)
-    chosen = chosen_peers(known, names.split(",") if names else ())
+    wanted = names.split(",") if names else ()
+    chosen_peers(all_peers(crfs, distances, train_s), wanted)  # a wrong name is told before frames are read
     if json_out is not None:
         options.prepare_output(json_out)
     day = options.read_frames(data_path, reading, lightmap)
+    known = all_peers(crfs, distances, train_s, day.hours)
+    chosen = chosen_peers(known, wanted)
     for name in own_names:
         peer = own_peer(name, day.hours)
         if any(peer.name == other.name for other in (*known, *chosen)):

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from todpack.decompressor import open_archive
+from todpack.decompressor.hours_file import NAME as HOURS_FILE
 from todpack.decompressor.staging import scratch_folder
 from todpack.packer.daybasis.refine.refiner import refiner
 
@@ -36,7 +37,7 @@ def compress(
     return run_todpack(words, threads).wall_s
 
 
-def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -> Encoded:
+def _encode(refine: str, hours: np.ndarray | None, frames: np.ndarray, valid: np.ndarray, q_step: float) -> Encoded:
     refiner(refine, None)  # says what it lacks
     with scratch_folder("todpack-peers-") as folder:
         source, path = folder / "day", folder / "day.tod"
@@ -46,6 +47,8 @@ def _encode(refine: str, frames: np.ndarray, valid: np.ndarray, q_step: float) -
                 np.save(source / f"{index:03}.npy", frame)
             else:
                 Image.fromarray(frame).save(source / f"{index:03}.png", compress_level=1)
+        if hours is not None:
+            (source / HOURS_FILE).write_text("".join(f"{time_h!r}\n" for time_h in hours.tolist()), encoding="utf-8")
         Image.fromarray(np.where(valid, 255, 0).astype(np.uint8)).save(source / "valid.png")
         encode_s = compress(source, path, q_step, THREADS, refine)
         stored = path.read_bytes()
@@ -68,9 +71,23 @@ def sources_digest() -> str:
     return code_digest(SOURCES)
 
 
-def _peer(name: str, refine: str) -> Peer:
-    definition = f"todpack compress --q-step Q --refine {refine}, a whole process; decoding counts opening the archive"
-    return Peer(name, definition, "q_step", Q_STEPS, "yes", partial(_encode, refine), "both", version=sources_digest)
+def _version(hours: np.ndarray | None) -> str:
+    """Of the code, and of hours that it is told: an archive holds them."""
+    return sources_digest() if hours is None else f"{sources_digest()} {hours.tolist()}"
 
 
-PEERS = (_peer(DAYBASIS, "none"), _peer(REFINED, "fast"))
+def our_peers(hours: np.ndarray | None = None) -> tuple[Peer, ...]:
+    """Closed form and refined.
+
+    Args:
+        hours: (T,) float64, hours of the day that is coded; None spreads its frames over the day.
+    """
+
+    def peer(name: str, refine: str) -> Peer:
+        definition = (
+            f"todpack compress --q-step Q --refine {refine}, a whole process; decoding counts opening the archive"
+        )
+        encode, version = partial(_encode, refine, hours), partial(_version, hours)
+        return Peer(name, definition, "q_step", Q_STEPS, "yes", encode, "both", version=version)
+
+    return peer(DAYBASIS, "none"), peer(REFINED, "fast")

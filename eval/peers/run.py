@@ -59,6 +59,7 @@ def all_peers(
     crfs: Sequence[float] = video.X265.settings,
     distances: Sequence[float] = images.JPEG_XL.settings,
     train_s: float = neural.TRAIN_S,
+    hours: np.ndarray | None = None,
 ) -> tuple[Peer, ...]:
     """Every peer there is.
 
@@ -66,9 +67,10 @@ def all_peers(
         crfs: Settings of x265; empty leaves it out.
         distances: Settings of JPEG XL; empty leaves it out.
         train_s: Seconds of training per setting of a neural peer.
+        hours: (T,) float64, hours of the day that is coded, which archives of ours hold; None spreads its frames.
     """
     return (
-        *ours.PEERS,
+        *ours.our_peers(hours),
         replace(video.X265, settings=tuple(crfs)),
         replace(libaom.LIBAOM, settings=libaom.LIBAOM.settings if crfs else ()),
         replace(images.JPEG_XL, settings=tuple(distances)),

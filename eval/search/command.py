@@ -113,8 +113,8 @@ def search(
     """Train, pack, score and time one trial after another over a SPACE of options (JSON or TOML).
 
     Each trial has a folder with its log, run, archive and result.json. A search that was stopped goes on where it was:
-    finished trials of the same frames, code and LPIPS weights are not run again (their times are of the run that made
-    them, whatever its threads), failed ones are. A failed trial is reported and stops nothing.
+    finished trials of the same frames, code, LPIPS weights and weights to start from are not run again (their times are
+    of the run that made them, whatever its threads), failed ones are. A failed trial is reported and stops nothing.
     """
     from todpack.decompressor.errors import require_packages
     from todpack.decompressor.files import check_outputs, exclusive_folder, refuse_other_kinds, write_json

@@ -85,7 +85,7 @@ def round_to_rate(
 
 def stored_centroids(totals: NDArray[np.float64], counts: NDArray[np.float64]) -> tuple[float, float]:
     """Reconstruction points, in 1/32 within +-0.5, of sums of excess over counts of magnitude 1, and of larger ones."""
-    one, more = np.clip(np.rint(32 * totals / np.maximum(counts, 1e-9)), -16, 16) / 32
+    one, more = np.clip(np.rint(32 * totals / np.maximum(counts, 1e-9)), -16, 16) / 32 + 0.0  # no -0.0
     return float(one), float(more)
 
 

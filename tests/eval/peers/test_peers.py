@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from todpack.cli import main
 from todpack.decompressor.errors import OutputError, TodpackError
@@ -24,7 +25,7 @@ from todpack.eval.measures.ssim import ssim
 from todpack.eval.peers import libaom, video
 from todpack.eval.peers.cache import PointCache
 from todpack.eval.peers.libaom import LIBAOM, PROGRAM
-from todpack.eval.peers.ours import DAYBASIS, REFINED
+from todpack.eval.peers.ours import DAYBASIS, REFINED, compress
 from todpack.eval.peers.own import own_peer
 from todpack.eval.peers.peer import Encoded, Peer
 from todpack.eval.peers.report import peers_json, peers_tables
@@ -241,6 +242,23 @@ def test_ours_tells_where_its_bytes_are(day: tuple[np.ndarray, np.ndarray]) -> N
     coded = peer.encode(*day, 20.0)
     assert 0 < coded.parts["mask"] < coded.size_bytes
     assert sum(coded.parts.values()) == coded.size_bytes
+
+
+def test_ours_codes_the_hours_of_the_day(day: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    """An archive holds them, and what lies between them: as `todpack compress` gives it for the same frames."""
+    hours = np.array([1.0, 2.0, 6.51, 7.0, 20.25])
+    (peer,) = chosen_peers(all_peers(hours=hours), (DAYBASIS,))
+    (spread,) = chosen_peers(all_peers(), (DAYBASIS,))
+    (tmp_path / "day").mkdir()
+    for index, frame in enumerate(day[0]):
+        Image.fromarray(frame).save(tmp_path / "day" / f"{index:03}.png")
+    Image.fromarray(np.where(day[1], 255, 0).astype(np.uint8)).save(tmp_path / "day" / "valid.png")
+    for one, listed in ((spread, ""), (peer, "1\n2\n6.51\n7\n20.25\n")):
+        if listed:
+            (tmp_path / "day" / "hours.txt").write_text(listed)
+        compress(tmp_path / "day", tmp_path / "day.tod", 20.0, 1)
+        assert one.encode(*day, 20.0).size_bytes == (tmp_path / "day.tod").stat().st_size
+    assert peer.version() != spread.version()  # a cache has points of both
 
 
 @pytest.mark.thorough

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -190,6 +191,28 @@ def test_only_trials_of_the_same_frames_are_taken_up(tmp_path: Path, settings: T
     assert finished_result(tmp_path, trial, settings) is None  # without its archive
     with_archive(tmp_path)
     assert (finished_result(tmp_path, trial, settings) is not None) == counts
+
+
+def test_a_run_to_start_from_that_was_trained_anew_makes_other_trials(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    arrays = tmp_path / "base" / "arrays.npz"
+    arrays.write_bytes(b"weights")
+    trial, settings = Trial("gridmlp", {"init-from": str(tmp_path / "base")}), TrialSettings(Path("day"))
+    result = {"values": trial.values, "frames": "", "lpips_weights": None, "measures": MEASURED, "error": None}
+    result |= {"start": hashlib.sha256(b"weights").hexdigest()}
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    with_archive(folder)
+    assert finished_result(folder, trial, settings) is not None
+    arrays.write_bytes(b"other weights")
+    assert finished_result(folder, trial, settings) is None
+    arrays.unlink()  # nothing says that it is another
+    assert finished_result(folder, trial, settings) is not None
+    del result["start"]
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    arrays.write_bytes(b"weights")
+    assert finished_result(folder, trial, settings) is None
 
 
 def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Codes of coefficients and of the temporal basis."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from todpack.decompressor.daybasis.transform.reconstruct import reconstruct_maps
 from todpack.decompressor.daybasis.transform.rotations import Regions
 from todpack.packer.daybasis.basis import LEAST_LOSS, BasisFit, quantize_basis
 from todpack.packer.daybasis.entropy.encode import encode_bands
-from todpack.packer.daybasis.quantize import fit_centroids, quantize, round_to_rate, to_steps
+from todpack.packer.daybasis.quantize import fit_centroids, quantize, round_to_rate, stored_centroids, to_steps
 from todpack.packer.daybasis.rdoq import round_with_contexts
 from todpack.packer.daybasis.transform.forward import forward
 from todpack.packer.daybasis.transform.klt import TemporalBasis
@@ -38,6 +40,13 @@ def test_error_is_about_one_quantizer_noise_and_centroids_lower_it():
     )
     error = [((z - maps)[:, pyramid.valid] ** 2).mean() for z in (plain, moved)]
     assert error[1] < error[0] < 2 * 4.0**2 / 12
+
+
+def test_centroids_have_no_negative_zero():
+    """The packed metadata, which are shorter by 200 bytes, would not give it back."""
+    points = stored_centroids(np.array([-0.01, 1.0]), np.array([10.0, 8.0]))
+    assert [math.copysign(1.0, point) for point in points] == [1.0, 1.0]
+    assert points == (0.0, 0.125)
 
 
 def test_free_bits_round_to_nearest_and_dear_bits_zero():
