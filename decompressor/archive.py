@@ -181,7 +181,7 @@ class Archive:
         Raises:
             RequestError: there is none.
         """
-        is_number = re.fullmatch("0|[1-9][0-9]{0,8}", text) is not None
+        is_number = isinstance(text, str) and re.fullmatch("0|[1-9][0-9]{0,8}", text) is not None
         is_position = is_number and all(item.name != text for item in self.lightmaps)
         return self.find(int(text) if is_position else text)
 
@@ -282,7 +282,7 @@ def open_archive(
         container.close()
         raise
     if isinstance(source, str | os.PathLike):
-        archive._opened_by = os.path.abspath(source), options
+        archive._opened_by = os.path.abspath(os.fsdecode(source)), options
     return archive
 
 

@@ -180,7 +180,7 @@ class Container:
         """
         self.limits, self._lock, self._largest = limits, Lock(), dict[str, int]()
         if isinstance(source, str | os.PathLike):
-            self.path = Path(source)
+            self.path = Path(os.fsdecode(source))
             self._file = _open_regular(self.path)
         elif hasattr(source, "seek") and hasattr(source, "read") and hasattr(source, "close"):
             self.path, self._file = Path("<archive in memory>"), source

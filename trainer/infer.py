@@ -183,6 +183,8 @@ def _load_f2(path: Path) -> F2 | FilmF2:
         state = read_tensors(path)
         if sum(tensor.nbytes for tensor in state.values()) > path.stat().st_size:
             raise ValueError("expected tensors that the file holds, found larger ones")
+        if any(tensor.is_complex() or not tensor.numel() for tensor in state.values()):
+            raise ValueError("expected tensors of real numbers, found complex or no ones")
         return f2_of_state(state)
     except Exception as error:  # torch's reader raises what it likes on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

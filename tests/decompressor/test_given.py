@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -47,6 +49,7 @@ def test_anything_else_is_one_line(archive: Archive, other: Any) -> None:
         "region: expected rows" if type(other) is int else "texel: expected its row": lambda: archive.texel(
             0, other, 3.0
         ),
+        "lightmap: expected 0": lambda: archive.choose("x" if other == "3" else other),
         "lightmap: expected 0..0": lambda: archive.find(other),
         "threads: expected 1..1024": lambda: open_archive(PATH, threads=[] if other is None else other),
         "cache_bytes: expected 0": lambda: open_archive(PATH, cache_bytes=[] if other is None else other),
@@ -59,6 +62,14 @@ def test_anything_else_is_one_line(archive: Archive, other: Any) -> None:
         with pytest.raises(RequestError) as caught:
             call()
         assert str(caught.value).startswith(words)
+
+
+def test_paths_may_be_bytes_inside(archive: Archive) -> None:
+    """As entries of folders that are listed by bytes are."""
+    with os.scandir(os.fsencode(PATH.parent)) as entries:
+        (entry,) = (one for one in entries if one.name == os.fsencode(PATH.name))
+    with open_archive(entry) as other, pickle.loads(pickle.dumps(other)) as again:  # type: ignore[arg-type]
+        assert np.array_equal(again.decode(3.0), archive.decode(3.0))
 
 
 def test_open_files_that_are_closed_or_read_text() -> None:

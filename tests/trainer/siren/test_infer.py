@@ -226,6 +226,9 @@ def test_what_an_export_claims_takes_no_memory(run: Path, tmp_path: Path, fails:
         return fails(["infer", *paths, "--time", "3", "--out", str(tmp_path / "x.png")])
 
     assert "expected tensors that the file holds" in infer(latents, tmp_path / "huge.pt")
+    for other in (state["input_features.weight"].to(torch.complex64), state["input_features.weight"][:0]):
+        torch.save({**state, "input_features.weight": other}, tmp_path / "other.pt")
+        assert "expected tensors of real numbers" in infer(latents, tmp_path / "other.pt")
     shape = {"descr": "<f4", "fortran_order": False, "shape": (1 << 20, 1 << 20, 4)}
     with (tmp_path / "huge.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, shape)
