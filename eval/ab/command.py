@@ -28,6 +28,7 @@ from .. import options
 @options.threads(1, "Of training and decoding.")
 @options.lpips
 @options.json_out
+@options.overwrite
 @click.option("--quick", is_flag=True, help="One seed, two short epochs: a look at the table, not a result.")
 def ab_command(
     data_path: Path | None,
@@ -40,6 +41,7 @@ def ab_command(
     threads: int,
     lpips: options.LpipsChoice,
     json_out: Path | None,
+    overwrite: bool,
     quick: bool,
 ) -> None:
     """Train, pack and compare the variants of gridmlp on INPUT, a folder of frames; without it: the sample.
@@ -56,7 +58,7 @@ def ab_command(
     from ..machine import machine, machine_line
     from ..measures.latency import compare_times
     from ..measures.perceptual import LpipsAbsent
-    from ..trials import Options, TrialSettings, require_families
+    from ..trials import Options, TrialSettings, refuse_other_frames, require_families
     from .report import ab_json, ab_table, acceptance, acceptance_table
     from .run import QUICK_TRAINING, ab_code, plan_ab, run_ab
     from .variants import PLAIN, VARIANTS
@@ -82,6 +84,8 @@ def ab_command(
         code=ab_code(),
         timing=None,  # all archives are timed at the end, in turn
     )
+    if not overwrite:
+        refuse_other_frames(out_dir, settings)
     training: Options = {
         "preset": preset,
         **(QUICK_TRAINING if quick else {} if epochs is None else {"epochs": epochs}),

@@ -17,7 +17,7 @@ from todpack.eval.ab.run import QUICK_TRAINING, AbResult, ab_code, plan_ab, run_
 from todpack.eval.ab.variants import PLAIN, VARIANTS
 from todpack.eval.code_digest import code_digest
 from todpack.eval.measures.latency import ComparedTimes, compare_times
-from todpack.eval.trial_result import RESULT
+from todpack.eval.trial_result import ALWAYS, OTHERS, RESULT
 from todpack.eval.trials import TrialSettings, finished_result
 
 pytest.importorskip("torch")
@@ -188,3 +188,15 @@ def test_bad_requests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     error = capsys.readouterr().err.strip().splitlines()
     assert len(error) == 1
     assert "none" in error[0]
+
+
+def test_trials_of_other_frames_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    day = write_day(tmp_path / "day", *make_day(24, 32, 4))
+    folder = tmp_path / "ab" / "plain-s0"
+    folder.mkdir(parents=True)
+    measures = {**dict.fromkeys(ALWAYS, 1.0), **dict.fromkeys(OTHERS), "per_hour": []}
+    result = {"written_by": "todpack", "values": {}, "frames": "others", "measures": measures, "error": None}
+    (folder / "result.json").write_text(json.dumps(result))
+    assert main(["eval", "ab", str(day), "-o", str(tmp_path / "ab"), "--no-lpips", "--quick"]) == 1
+    assert "plain-s0: expected trials of these frames, found a finished one of others" in capsys.readouterr().err
+    assert json.loads((folder / "result.json").read_text()) == result
