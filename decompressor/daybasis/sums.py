@@ -5,11 +5,13 @@ FORMAT.md "Sums".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import c_module
+from ..cached import cached_property
 from ..forks import multiplying
 from .entry import MOST_PRODUCTS
 from .products import SMALL_PRODUCT, multiply
@@ -37,6 +39,12 @@ class Reach:
     offset: float
     peaks: np.ndarray
     is_told_apart: bool = True
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """(G, K) float32, the largest of each column in each of G groups of rows, of times near to each other."""
+        n = max(1, round(len(self.rows) ** 0.5))
+        return np.maximum.reduceat(self.rows, np.arange(0, len(self.rows), n), axis=0)
 
 
 def reach_of(values: np.ndarray, table: np.ndarray, grid: np.ndarray) -> Reach:
@@ -77,19 +85,36 @@ def are_exact(maps: np.ndarray, reach: Reach, exponents: np.ndarray, precision: 
         return False
     if _product(reach.peaks.astype(np.float64), largest) <= room:
         return True
-    columns, n_beyond = maps.reshape(len(maps), -1), 0
+    columns, most = maps.reshape(len(maps), -1), MOST_PRODUCTS * maps[0].size
+    n_beyond = sum(sizes.shape[1] for sizes in _beyond(columns, reach.peaks, room))
+    # where all rows would take too long, the largest of some rows first: few columns may go beyond all of these
+    passes = (reach.rows,) if reach.rows.size * n_beyond <= most else (reach.groups, reach.rows)
     chunk = max(1, SMALL_PRODUCT // reach.rows.size)
-    strip = max(chunk, STRIP_VALUES // len(maps))
-    for left in range(0, columns.shape[1], strip):  # strip by strip: the maps may be most of the memory that there is
-        sizes = np.abs(columns[:, left : left + strip])
-        sizes = sizes[:, np.einsum("k,kn->n", reach.peaks, sizes) > room]
-        n_beyond += sizes.shape[1]
-        if reach.rows.size * n_beyond > MOST_PRODUCTS * maps[0].size:
-            return False
-        parts = (sizes[:, first : first + chunk] for first in range(0, sizes.shape[1], chunk))
-        if not all(_product(reach.rows, part) <= room for part in parts):
+    n_products = 0
+    for sizes in _beyond(columns, reach.peaks, room):
+        for rows in passes:
+            n_products += rows.size * sizes.shape[1]
+            if n_products > most:
+                return False
+            parts = [sizes[:, first : first + chunk] for first in range(0, sizes.shape[1], chunk)]
+            sizes = np.concatenate([part[:, _largest(rows, part) > room] for part in parts], axis=1) if parts else sizes
+        if sizes.shape[1]:
             return False
     return True
+
+
+def _beyond(columns: np.ndarray, peaks: np.ndarray, room: float) -> Iterator[np.ndarray]:
+    """(K, n) sizes of the columns that may go beyond, strip by strip: maps may be most of the memory that there is."""
+    strip = max(1, STRIP_VALUES // len(columns))
+    for left in range(0, columns.shape[1], strip):
+        sizes = np.abs(columns[:, left : left + strip])
+        yield sizes[:, np.einsum("k,kn->n", peaks, sizes) > room]
+
+
+def _largest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n,) the largest of each column of a small product."""
+    with multiplying.raw:
+        return np.asarray((a @ b).max(axis=0))
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> float:

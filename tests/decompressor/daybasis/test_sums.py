@@ -34,3 +34,13 @@ def test_beyond_so_many_products_it_is_no() -> None:
         maps = np.full((2, SIDE, SIDE), room / 10, np.float32)
         reach = Reach(rows, 0.0, rows.max(0))
         assert are_exact(maps, reach, np.zeros(3, np.int64), 0) is is_exact
+
+
+def test_components_that_are_seen_at_times_of_their_own_are_told_in_groups() -> None:
+    """Each of 64 at its own hours: all at once they would go beyond, and time by time is more than may be looked at."""
+    n = 64
+    rows = np.repeat(np.eye(n, dtype=np.float32) * 8.0, 12, axis=0)
+    for largest, is_exact in ((1 << 18, True), (1 << 21, False)):
+        maps = np.full((n, SIDE, SIDE), largest, np.float32)
+        assert rows.size > MOST_PRODUCTS
+        assert are_exact(maps, Reach(rows, 0.0, rows.max(0)), np.zeros(n + 1, np.int64), 0) is is_exact
