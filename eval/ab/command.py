@@ -51,7 +51,7 @@ def ab_command(
     comparison goes on, and a changed one measures what changed.
     """
     from todpack.decompressor.files import exclusive_folder, write_json
-    from todpack.frames import read_day
+    from todpack.frames import AS_FOUND
     from todpack.frames.digest import frames_digest
 
     from ..errors import EvalError
@@ -71,9 +71,8 @@ def ab_command(
     if json_out is not None:
         options.prepare_output(json_out)
     data_path = data_path or options.sample_frames()
-    frames = frames_digest(
-        read_day(data_path, lightmap=lightmap)
-    )  # bad frames are one error, before the first training
+    # bad frames are one error, before the first training
+    frames = frames_digest(options.read_frames(data_path, AS_FOUND, lightmap))
     settings = TrialSettings(
         data_path,
         lightmap=lightmap,

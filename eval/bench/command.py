@@ -74,6 +74,7 @@ def bench(
     import sys
 
     from todpack.decompressor.files import write_text
+    from todpack.frames import AS_FOUND
 
     from ..errors import EvalError
     from ..machine import machine
@@ -115,6 +116,8 @@ def bench(
         return bench_families(one.path, lightmap=one.lightmap, threads=threads, progress=tell)
 
     failed = 0
+    for one in chosen:  # what is unusual about one is said once, and not beside a line that is rewritten
+        options.read_frames(one.path, AS_FOUND, one.lightmap)
     for part in parts:
         for one in chosen:
             if part == "families" and one.kind == "HDR":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.conftest import make_day, write_day
 from tests.eval.measured import MEASURED, with_archive
@@ -190,8 +191,14 @@ def test_bad_requests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "none" in error[0]
 
 
-def test_trials_of_other_frames_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    day = write_day(tmp_path / "day", *make_day(24, 32, 4))
+def test_trials_of_other_frames_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is unusual about these is said before."""
+    day = tmp_path / "day"
+    day.mkdir()
+    for number, frame in enumerate(make_day(24, 32, 24)[0]):
+        Image.fromarray(frame).save(day / f"f_{number + 1}.png")
     folder = tmp_path / "ab" / "plain-s0"
     folder.mkdir(parents=True)
     measures = {**dict.fromkeys(ALWAYS, 1.0), **dict.fromkeys(OTHERS), "per_hour": []}
@@ -200,3 +207,4 @@ def test_trials_of_other_frames_stay(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["eval", "ab", str(day), "-o", str(tmp_path / "ab"), "--no-lpips", "--quick"]) == 1
     assert "plain-s0: expected trials of these frames, found a finished one of others" in capsys.readouterr().err
     assert json.loads((folder / "result.json").read_text()) == result
+    assert any("names count from 1: f_1.png is taken as 0 h" in line for line in caplog.messages)

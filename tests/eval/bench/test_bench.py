@@ -334,6 +334,22 @@ def test_compress_passes_the_reason_on(tmp_path: Path) -> None:
         compress(tmp_path / "no_such_folder", tmp_path / "a.tod", 16.0, threads=1)
 
 
+def test_what_is_unusual_about_frames_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is all that a command without --mask and --hours has to go by."""
+    for number in range(1, 25):
+        Image.fromarray(np.full((16, 16, 3), 9 * number, np.uint8)).save(tmp_path / f"f_{number}.png")
+
+    def stop(*_: object) -> None:
+        raise EvalError("enough")
+
+    monkeypatch.setattr("todpack.eval.bench.speed.speed_of_set", stop)
+    assert main(["eval", "bench", str(tmp_path), "--part", "speed"]) == 1
+    (line,) = caplog.messages
+    assert "names count from 1: f_1.png is taken as 0 h" in line
+
+
 def test_replaced_code_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     (peer,) = (one for one in all_peers() if one.name == DAYBASIS)
     assert len(peer.version()) == 64
