@@ -219,6 +219,8 @@ def _check_contest(
             folder, data, scorer=ranges, lpips=lpips, python=python, device=device, threads=threads, seed=seed,
             report_path=report, progress=line.update,
         )  # fmt: skip
+    for warning in result.warnings:
+        click.echo(f"todpack: {warning}", err=True)
     _say_kept(result.kept)
     if as_json:
         click.echo(json.dumps(result.to_json(ranges), indent=2, sort_keys=True))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
+import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidGraphError, RequestError
@@ -55,20 +58,25 @@ def choose_provider(provider: str) -> str:
         return "cpu"
     with importing.raw:
         from .engine import onnxruntime
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        if hasattr(onnxruntime, "preload_dlls"):
-            onnxruntime.preload_dlls(cuda=True, cudnn=True, msvc=False) if _has_nvidia_wheels() else None
-        if _cuda_libraries_load():
-            return "cuda"
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers() and _cuda_is_here():
+        return "cuda"
     if provider == "cuda":
         raise RequestError("provider: expected a CUDA device for 'cuda', found none; use 'auto' or 'cpu'")
     return "cpu"
 
 
-def _has_nvidia_wheels() -> bool:
-    from importlib.util import find_spec
+@cache  # C's: once it is known, nothing of this is done again beside what other threads do
+def _cuda_is_here() -> bool:
+    with importing.raw:
+        from .engine import onnxruntime
+    if hasattr(onnxruntime, "preload_dlls") and _has_nvidia_wheels():
+        onnxruntime.preload_dlls(cuda=True, cudnn=True, msvc=False)
+    return _cuda_libraries_load()
 
-    return find_spec("nvidia") is not None
+
+def _has_nvidia_wheels() -> bool:
+    """Not asked of Python's import system: Ctrl-C there may leave its lock held, and other threads wait for ever."""
+    return any(os.path.isdir(os.path.join(folder, "nvidia")) for folder in sys.path if folder)
 
 
 def check_model(

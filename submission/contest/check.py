@@ -63,6 +63,7 @@ class ContestRehearsal:
         without_core_s: Seconds that all constructors took without the native core; None where there is none.
         lpips_absent: Why there is no LPIPS, else None.
         kept: Pages beside the submission that were not made anew, as the team has changed them.
+        warnings: What is unusual about the dataset.
     """
 
     faults: list[str] = field(default_factory=list)
@@ -77,6 +78,7 @@ class ContestRehearsal:
     without_core_s: float | None = None
     lpips_absent: str | None = None
     kept: list[Path] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def frame_ms_median(self) -> float:
@@ -209,6 +211,7 @@ def _grade_lightmap(
         result.faults.append(f"{entry.name}: {answer['fault']}")
         return figures
     day = dataset.read(entry)
+    result.warnings += day.warnings
     try:
         frames = np.memmap(out, np.float32, "r", shape=day.radiance.shape)
     except (OSError, ValueError) as error:

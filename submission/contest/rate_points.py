@@ -117,11 +117,14 @@ class MeasureJob(LightmapJob):
         n_domains = len({(one.transfer, one.reweight) for one in self.settings})
         return POINT_WORK * len(self.settings) + DOMAIN_WORK * n_domains
 
-    def measure(self) -> Measurements:
+    def measure(self, on_warning: Callable[[str], object] = lambda _line: None) -> Measurements:
         """Code the lightmap at each setting, store it as plain bits, decode and measure it.
 
         What settings share is made once: the day that is read, its domains, transforms, and what LPIPS takes of the
         original. Other domains than the usual one are left out where they do not take the lightmap.
+
+        Args:
+            on_warning: Told what is unusual about the lightmap.
 
         Raises:
             PackError: it cannot be coded.
@@ -133,6 +136,8 @@ class MeasureJob(LightmapJob):
         dataset = open_contest(self.dataset)
         entry = next(entry for entry in dataset.entries if entry.name == self.entry.name)
         day = dataset.read(entry)
+        for warning in day.warnings:
+            on_warning(warning)
         domains: Domains = dict(self.domains)
         ordered = sorted(self.settings, key=lambda one: (one.transfer, one.reweight))
         prepared: dict[str, PreparedDay] = {}
@@ -289,6 +294,7 @@ def measure_all(
     n_jobs: int,
     label: str,
     until: float = math.inf,
+    on_warning: Callable[[str], object] = lambda _line: None,
 ) -> None:
     """Measure jobs in processes and put their points into the cache, with a line of progress.
 
@@ -298,6 +304,7 @@ def measure_all(
         n_jobs: Processes at once, fewer where memory is short.
         label: Of the line.
         until: Moment of `time.monotonic` at which jobs that are not done are given up.
+        on_warning: Told what is unusual about lightmaps, by each job anew.
 
     Raises:
         SubmissionError: jobs failed; the points of the others are kept.
@@ -314,12 +321,14 @@ def measure_all(
                 clock.finish(task)
                 line.update(line.done + 1)
 
-            failures = run_local(tasks, n_jobs, keep, _measured, on_start=clock.start, until=until)
+            failures = run_local(
+                tasks, n_jobs, keep, _measured, on_warning=on_warning, on_start=clock.start, until=until
+            )
     if failures:
         raise SubmissionError("; ".join(failures))
 
 
-def _measured(job: LightmapJob, _on_warning: Callable[[str], object]) -> bytes:
+def _measured(job: LightmapJob, on_warning: Callable[[str], object]) -> bytes:
     """What a process does."""
     assert isinstance(job, MeasureJob)
-    return json.dumps(job.measure().to_json()).encode()
+    return json.dumps(job.measure(on_warning).to_json()).encode()

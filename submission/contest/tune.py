@@ -110,7 +110,7 @@ class Tuning:
         n_jobs: Lightmaps at once.
         max_rounds: Measurements after the first ones, at most.
         budget_s: Seconds after which the best of what was measured is taken.
-        say: Called with a line after each round.
+        say: Called with a line after each round, and with what is unusual about the lightmaps that are read.
 
     Raises:
         DataError: the dataset cannot be read.
@@ -140,6 +140,7 @@ class Tuning:
                 MeasureJob(dataset.path, entry, job.config, job.options, None, refine, None, content, (), weights, key)
             )
         self._points: list[list[RatePoint]] = [[] for _ in self._jobs]
+        self._told = set[str]()
 
     def plan(self, out: Path) -> LevelPlan:
         """What it takes, about; points that are kept need not be measured again."""
@@ -168,7 +169,12 @@ class Tuning:
         """Measure settings of each lightmap; False where the time ended before."""
         jobs = self._missing(wanted)
         if jobs:
-            measure_all(jobs, self._cache, self._n_jobs, label, self._until)
+            warnings: dict[str, None] = {}  # in their order; each job of a lightmap gives them
+            measure_all(jobs, self._cache, self._n_jobs, label, self._until, lambda line: warnings.setdefault(line))
+            for line in warnings:
+                if line not in self._told:
+                    self._say(line)
+            self._told |= warnings.keys()
         for job, known, settings in zip(self._jobs, self._points, wanted, strict=True):
             found = (self._cache.find(job, setting) for setting in settings)
             known += [point for point in found if point is not None and point not in known]

@@ -146,7 +146,7 @@ def test_cuda_where_there_is_none(
 ) -> None:
     from todpack.decompressor.graphs import session
 
-    monkeypatch.setattr(session, "_cuda_libraries_load", lambda: False)
+    monkeypatch.setattr(session, "_cuda_is_here", lambda: False)
     assert main([str(tiny_archive), "-o", str(tmp_path), "-q", "--provider", "cuda"]) == 1
     assert "expected a CUDA device for 'cuda', found none" in capsys.readouterr().err
     assert main([str(tiny_archive), "-o", str(tmp_path), "-q", "--provider", "auto", "--hours", "0"]) == 0

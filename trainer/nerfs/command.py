@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from .config import InfNeRFConfig, InfNeRFRendererConfig, InfNeRFTrainerConfig, 
 if TYPE_CHECKING:
     from .inf_nerf.evaluation import ScaleScore
     from .inf_nerf.renderer import InfNeRFRenderer
+
+log = logging.getLogger("todpack.train")
 
 _PATH = click.Path(path_type=Path)
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that todpack did not write.")
@@ -128,12 +131,10 @@ def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> N
     with needs("nerf", "nerf"):
         from .inf_nerf.evaluation import score_scales, touched_from_afar
         from .inf_nerf.renderer import InfNeRFRenderer
-        from .inf_nerf.run import load_data, scene_of_run
+        from .inf_nerf.run import data_of_run
     result: dict[str, Any] = {}
     for run in runs:
-        training, held_out = load_data(scene_of_run(run))
-        if held_out is None:
-            raise ConfigError(f"{run}: expected held-out images in its data, found none")
+        training, held_out = data_of_run(run, log.warning)
         renderer = InfNeRFRenderer.from_checkpoint(run)
         scores = score_scales(renderer.model, held_out)
         total = renderer.touched.total * renderer.touched.field_bytes

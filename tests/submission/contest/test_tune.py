@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.contest_data import make_radiance, write_dataset
+from tests.contest_data import KEYS, make_radiance, write_dataset
 from todpack.cli import main
 from todpack.decompressor.container import Container
 from todpack.decompressor.daybasis.entry import read_entry
@@ -150,6 +150,18 @@ def test_the_flow_of_a_level_killed_and_resumed(dataset, tmp_path, monkeypatch, 
     checked = json.loads((tmp_path / "report.json").read_text())
     for name in ("psnr_db", "ssim", "ratio_percent"):
         assert checked["measures"][name] == pytest.approx(report["measures"][name], rel=1e-5)
+
+
+@pytest.mark.thorough
+def test_what_is_unusual_about_a_dataset_is_said_once(tmp_path, capsys):
+    write_dataset(tmp_path / "set", {("L_A", 0): make_radiance(12, 12, KEYS[:6])}, KEYS[:6])
+    said = "expected the 26 usual times, found 6 times"
+    tune = ["tune", str(tmp_path / "set"), "-o", str(tmp_path / "t.json"), "--rounds", "0", "--no-lpips"]
+    build = ["submit", "build", "--layout", "contest", str(tmp_path / "set"), "-o", str(tmp_path / "team")]
+    check = ["submit", "check", "--layout", "contest", str(tmp_path / "team"), "--data", str(tmp_path / "set")]
+    for words in (tune, build, [*check, "--no-lpips"]):
+        main(words)
+        assert capsys.readouterr().err.count(said) == 1
 
 
 def test_a_budget_takes_what_was_measured(dataset, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,30 @@ def test_eval(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     trained = json.loads((run / "config.json").read_text())["figures"]["held_out"]
     assert scores["scales"][0]["psnr_db"] == pytest.approx(trained[0]["psnr_db"], abs=1e-3)
     assert scores["touched_at_distance_20"] < 0.2
+
+
+def test_other_images_than_those_of_the_training_are_not_held_out(
+    run: Path, scene_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """One more in front moves all: those that are held out now were trained on."""
+    scene = shutil.copytree(scene_folder, tmp_path / "scene")
+    transforms = json.loads((scene / "transforms.json").read_text())
+    copied = shutil.copytree(run, tmp_path / "run")
+    config = json.loads((copied / "config.json").read_text())
+    assert config["scene"]["data"] == str(scene_folder)
+    config["scene"]["data"] = str(scene)
+    (copied / "config.json").write_text(json.dumps(config))
+    assert main(["nerf", "eval", str(copied)]) == 0  # the same images elsewhere
+    frames = transforms["frames"]
+    for changed, status in (([*frames, frames[0]], 0), ([frames[-1], *frames], 1)):
+        (scene / "transforms.json").write_text(json.dumps({**transforms, "frames": changed}))
+        capsys.readouterr()
+        assert main(["nerf", "eval", str(copied)]) == status
+    assert "expected the images of its training" in capsys.readouterr().err
+    del config["images"]
+    (copied / "config.json").write_text(json.dumps(config))
+    assert main(["nerf", "eval", str(copied)]) == 0
+    assert any("held-out ones may have changed since" in line for line in caplog.messages)
 
 
 def test_one_held_out_view_moves_away_too(scene_folder: Path, tmp_path: Path) -> None:

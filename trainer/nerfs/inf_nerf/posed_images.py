@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from todpack.decompressor.json_fields import read_shallow
+from todpack.frames.digest import arrays_digest
 from todpack.frames.errors import DataError
 from todpack.frames.silence import silenced
 from todpack.packer.errors import PackError
@@ -98,6 +99,12 @@ class PosedImages:
             return self
         rest = self.subset([i for i in range(len(self)) if i not in held])
         return dataclasses.replace(rest, held_out=self.subset(held))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of images and cameras, in hexadecimal."""
+        cameras = [(one.width, one.height, one.focal_length, *one.center) for one in self.intrinsics]
+        return arrays_digest([np.array(cameras, np.float64), self.poses, *self.images])
 
     def summary(self) -> dict[str, Any]:
         """How the scene was seen, as JSON: what renderings without the dataset start from."""

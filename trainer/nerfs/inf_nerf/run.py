@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,7 @@ def train_run(
             "model": dataclasses.asdict(model_config),
             "trainer": dataclasses.asdict(config),
             "scene": dataclasses.asdict(scene),
+            "images": _digests(train_images, held_out),
             "figures": figures,
         }
         write_text(work / CONFIG_NAME, json.dumps(record, indent=2, sort_keys=True) + "\n", durable=True)
@@ -191,14 +193,40 @@ def train_run(
     return figures, scores
 
 
-def scene_of_run(run: Path) -> SceneConfig:
-    """Where the images of a run came from.
+def _digests(training: PosedImages, held_out: PosedImages | None) -> dict[str, str | None]:
+    return {"training": training.digest, "held_out": None if held_out is None else held_out.digest}
+
+
+def data_of_run(run: Path, warn: Callable[[str], object]) -> tuple[PosedImages, PosedImages]:
+    """Training and held-out images of a run, read again from where they came from.
+
+    Args:
+        run: Run folder.
+        warn: Told where an older run does not say which images it is of.
 
     Raises:
-        TrainingError: not a finished run.
+        TrainingError: not a finished run, or its data hold other images than then, so that those which are held out now
+            may be among those that it was trained on.
+        ConfigError: nothing is held out.
+        DataError: the data cannot be read.
     """
     path = run / CONFIG_NAME
     try:
-        return from_json(SceneConfig, read_shallow(path)["scene"], str(path))
-    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+        record = read_shallow(path)
+        scene, known = from_json(SceneConfig, record["scene"], str(path)), record.get("images")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise TrainingError(f"{path}: expected the config.json of a finished run of `todpack nerf train`") from error
+    training, held_out = load_data(scene)
+    if held_out is None:
+        raise ConfigError(f"{run}: expected held-out images in its data, found none")
+    found = _digests(training, held_out)
+    if not isinstance(known, dict):
+        warn(
+            f"{run}: is of a time when runs did not say of which images they are; held-out ones may have changed since"
+        )
+    elif all(known.get(name) != digest for name, digest in found.items()):
+        raise TrainingError(
+            f"{run}: expected the images of its training in {scene.data or 'the built-in scene'}, found others; those "
+            "that are held out now may be such as it was trained on"
+        )
+    return training, held_out
