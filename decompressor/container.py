@@ -142,7 +142,7 @@ def _read(file: BinaryIO, n_bytes: int) -> bytes:
         raise BlockingIOError("expected a file that waits for its bytes, found one that does not")
     if len(data) > n_bytes:
         raise OSError(f"expected at most {n_bytes} bytes of a read, found {len(data)}")
-    return data
+    return bytes(data)  # of bytes the same
 
 
 def without_digest(text: bytes, digest: Any) -> bytes:
@@ -182,7 +182,7 @@ class Container:
         if isinstance(source, str | os.PathLike):
             self.path = Path(os.fsdecode(source))
             self._file = _open_regular(self.path)
-        elif hasattr(source, "seek") and hasattr(source, "read") and hasattr(source, "close"):
+        elif all(hasattr(source, call) for call in ("seek", "tell", "read", "close")):
             self.path, self._file = Path("<archive in memory>"), source
         else:
             raise RequestError(f"archive: expected a path or an open file, found {type(source).__name__}")
@@ -198,7 +198,9 @@ class Container:
 
     def _read_header(self, any_size: bool) -> None:
         _asked(self._file, "seek", 0, os.SEEK_END)
-        path, size = self.path, int(_asked(self._file, "tell"))
+        path, size = self.path, _asked(self._file, "tell")
+        if type(size) is not int:
+            raise OSError(f"expected a number of bytes of tell, found {type(size).__name__}")
         _asked(self._file, "seek", 0)
         head = _read(self._file, HEADER.size)
         if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
@@ -270,7 +272,7 @@ class Container:
 
     def _read_at(self, offset: int, n_bytes: int, what: str, section: str | None = None) -> bytes:
         with self._lock.raw:  # close() may come from another thread, and another file get the descriptor's number
-            if self._file.closed:
+            if getattr(self._file, "closed", False):  # not every file of a caller's knows
                 raise RequestError(f"{self.path}: {what}: expected an open archive, found a closed one")
             try:
                 # not more than the file had when it was opened: memory is taken for what is asked

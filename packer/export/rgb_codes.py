@@ -19,8 +19,8 @@ def to_rgb9e5(radiance: np.ndarray) -> np.ndarray:
     """
     rgb = np.clip(np.nan_to_num(radiance.astype(np.float64)), 0.0, RGB9E5_MAX)
     largest = rgb.max(-1)
-    # frexp's exponent e: 2^(e - 1) <= largest < 2^e
-    exponent = np.maximum(np.frexp(largest)[1], -15).astype(np.int64)
+    # frexp's exponent e: 2^(e - 1) <= largest < 2^e; of 0 it is 0
+    exponent = np.where(largest > 0.0, np.maximum(np.frexp(largest)[1], -15), -15).astype(np.int64)
     exponent += np.floor(largest * np.exp2(9.0 - exponent) + 0.5) == 512
     mantissas = np.floor(rgb * np.exp2(9.0 - exponent)[..., None] + 0.5).astype(np.uint32)
     packed = mantissas[..., 0] | mantissas[..., 1] << 9 | mantissas[..., 2] << 18

@@ -152,6 +152,18 @@ def test_cuda_where_there_is_none(
     assert main([str(tiny_archive), "-o", str(tmp_path), "-q", "--provider", "auto", "--hours", "0"]) == 0
 
 
+def test_cuda_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look would be one more place at which Ctrl-C could leave a lock of Python's held."""
+    from todpack.decompressor.graphs import session
+
+    found: list[int] = []
+    monkeypatch.setattr(session, "_cuda_libraries_load", lambda: bool(found.append(1)))
+    session._cuda_is_here.cache_clear()
+    assert [session._cuda_is_here() for _ in range(3)] == [False] * 3
+    session._cuda_is_here.cache_clear()
+    assert found == [1]
+
+
 @pytest.mark.parametrize("arguments", [[], ["a.tod"], ["a.tod", "-o"], ["a.tod", "-o", "x", "--what"]])
 def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
