@@ -48,7 +48,8 @@ def ab_command(
 
     Prints PSNR, SSIM, LPIPS, flicker, bytes and times of each variant, mean and deviation over seeds, and the recipe's
     acceptance lines. What is in the folder of the same frames, options and code is not trained again: an interrupted
-    comparison goes on, and a changed one measures what changed.
+    comparison goes on, and one of changed code measures what changed. Finished trials of other frames or options are
+    replaced by --overwrite alone.
     """
     from todpack.decompressor.files import exclusive_folder, write_json
     from todpack.frames import AS_FOUND
@@ -92,6 +93,8 @@ def ab_command(
     variants = tuple(known[name] for name in names) or VARIANTS
     described = machine(threads)
     plan = plan_ab(out_dir, settings, variants, n_seeds=1 if quick else seeds, training=training)
+    if not overwrite:
+        plan.refuse_other_options()
     with exclusive_folder(out_dir):
         click.echo(f"todpack: ab: {plan.describe()}", err=True)
         with ProgressLine("ab", "trial", left_s=plan.seconds_left) as line:

@@ -12,6 +12,7 @@ from todpack.packer.gridmlp.pack import MODEL_SECTIONS
 from todpack.packer.progress import clock
 
 from ..code_digest import MEASURES, SOURCES, code_digest
+from ..errors import EvalError
 from ..progress import Progress, silent
 from ..trial_result import Result, stored_result
 from ..trials import (
@@ -27,6 +28,8 @@ from ..trials import (
 from .variants import PLAIN, VARIANTS, Variant
 
 QUICK_TRAINING: Options = {"epochs": 2, "samples-per-epoch": 16384, "hash-epochs": 1, "qat-epochs": 1}
+GIVEN = ("preset", "threads", *QUICK_TRAINING)
+"""Options of every training that the command line decides."""
 _TRAINS = (
     "trainer/gridmlp/*.py", "trainer/neural/*.py", "trainer/losses.py", "trainer/presets/gridmlp_*.toml",
     "packer/gridmlp/config.py", "packer/neural_config.py",
@@ -71,6 +74,25 @@ class AbPlan:
         trials = [trial for _, _, trial in self.jobs]
         return [trial for trial in trials if finished_result(self.out / trial.name, trial, self.settings) is None]
 
+    def refuse_other_options(self) -> None:
+        """Refuse finished trials of other options than these, which would be replaced.
+
+        Raises:
+            EvalError: there is one.
+        """
+        for _, _, trial in self.jobs:
+            stored = stored_result(self.out / trial.name)
+            values = stored.get("values")
+            train = values.get("train") if isinstance(values, dict) else None
+            if stored.get("measures") is None or not isinstance(train, dict):
+                continue
+            for name in GIVEN:
+                if train.get(name) != trial.train.get(name):
+                    raise EvalError(
+                        f"{self.out / trial.name}: expected a trial with {_given(name, trial.train)}, found a finished "
+                        f"one with {_given(name, train)}; name another folder, or replace it by --overwrite"
+                    )
+
     def seconds_left(self) -> float | None:
         """By what the same variants took before, the others by the mean; None before there is any."""
         took: dict[str, list[float]] = {}
@@ -93,6 +115,10 @@ class AbPlan:
             f"{len(self.jobs) // n_seeds} variants x {n_seeds} seeds: {len(self.jobs) - n_left} trials are there, "
             f"{n_left} to do{about}"
         )
+
+
+def _given(name: str, train: Options) -> str:
+    return f"--{name} {train[name]}" if name in train else f"no --{name}"
 
 
 def plan_ab(

@@ -130,6 +130,9 @@ def bench(
                 click.echo(f"{one.name} failed: {error}", err=True)
                 failed += 1
                 continue
+            if results is not None:
+                found = read_result(results)  # another bench may have written there meanwhile
+                refuse_other_folders(results, found, [one])
             add(found, part, one.name, value, about)
             click.echo(terminal(set_tables(part, one.name, value, bounds("rate"))))
             sys.stdout.flush()

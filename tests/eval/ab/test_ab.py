@@ -14,9 +14,10 @@ from tests.conftest import make_day, write_day
 from tests.eval.measured import MEASURED, with_archive
 from todpack.cli import main
 from todpack.eval.ab.report import ab_json, ab_table, acceptance, acceptance_table
-from todpack.eval.ab.run import QUICK_TRAINING, AbResult, ab_code, plan_ab, run_ab
+from todpack.eval.ab.run import QUICK_TRAINING, AbPlan, AbResult, ab_code, plan_ab, run_ab
 from todpack.eval.ab.variants import PLAIN, VARIANTS
 from todpack.eval.code_digest import code_digest
+from todpack.eval.errors import EvalError
 from todpack.eval.measures.latency import ComparedTimes, compare_times
 from todpack.eval.trial_result import ALWAYS, OTHERS, RESULT
 from todpack.eval.trials import TrialSettings, finished_result
@@ -148,6 +149,27 @@ def test_plan_says_what_is_to_do(tmp_path: Path) -> None:
     assert plan.describe() == "3 variants x 2 seeds: 2 trials are there, 4 to do, about 2:40"
     for train, pack in (("a", "c"), ("c", "b")):
         assert len(replace(plan, settings=replace(settings, code=(train, pack))).to_do) == 6
+
+
+def test_trials_of_other_options_stay(tmp_path: Path) -> None:
+    """A quick look at the table does not take the place of hours of training."""
+    chosen = tuple(variant for variant in VARIANTS if variant.name == PLAIN)
+    settings = TrialSettings(Path("day"))
+
+    def plan(training: dict[str, Any]) -> AbPlan:
+        return plan_ab(tmp_path, settings, chosen, n_seeds=1, training=training)
+
+    long = plan({"preset": "ab"})
+    ((_, _, trial),) = long.jobs
+    measures = {**dict.fromkeys(ALWAYS, 1.0), **dict.fromkeys(OTHERS), "per_hour": []}
+    result = {"written_by": "todpack", "values": trial.values, "measures": measures, "error": None}
+    (tmp_path / trial.name).mkdir()
+    (tmp_path / trial.name / "result.json").write_text(json.dumps(result))
+    long.refuse_other_options()
+    with pytest.raises(EvalError, match="expected a trial with --epochs 2, found a finished one with no --epochs"):
+        plan({"preset": "ab", **QUICK_TRAINING}).refuse_other_options()
+    with pytest.raises(EvalError, match="expected a trial with --preset full, found a finished one with --preset ab"):
+        plan({"preset": "full"}).refuse_other_options()
 
 
 def test_other_weights_to_start_from_are_another_trial(tmp_path: Path) -> None:

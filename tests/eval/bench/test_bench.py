@@ -350,6 +350,24 @@ def test_what_is_unusual_about_frames_is_said(
     assert "names count from 1: f_1.png is taken as 0 h" in line
 
 
+def test_what_another_bench_writes_meanwhile_stays(
+    tiny_day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "b.json"
+    other = {"rate": {"measured": {"a": {}}, "sets": {"a": {"points": []}}}}
+
+    def meanwhile(*_: object) -> dict[str, Any]:
+        results.write_text(json.dumps(other))
+        return {"rows": [], "absent": {}}
+
+    monkeypatch.setattr("todpack.eval.bench.speed.speed_of_set", meanwhile)
+    monkeypatch.setattr("todpack.eval.bench.report.set_tables", lambda *_: "")
+    assert main(["eval", "bench", str(tiny_day), "--part", "speed", "--results", str(results)]) == 0
+    found = json.loads(results.read_text())
+    assert found["rate"] == other["rate"]
+    assert list(found["speed"]["sets"]) == [tiny_day.name]
+
+
 def test_replaced_code_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     (peer,) = (one for one in all_peers() if one.name == DAYBASIS)
     assert len(peer.version()) == 64
