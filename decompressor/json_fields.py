@@ -65,6 +65,10 @@ def parse_shallow(parse: Callable[[Text], Any], text: Text) -> Any:
         _check_nesting(value)
     except RecursionError as error:  # of the parser too, for what is nested by the thousand
         raise ValueError(f"nested deeper than {MAX_NESTING} levels") from error
+    except ValueError as error:
+        if "set_int_max_str_digits" in str(error):  # Python's advice is none for a file of others
+            raise ValueError("a whole number of thousands of digits") from error
+        raise
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +35,11 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "l"
         "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
         for row in table
     ]
+
+
+def plain_markdown(name: str) -> str:
+    """A name that others gave, such as a folder's, in which Markdown finds no tags, cells or code."""
+    return html.escape(shown(name), quote=False).replace("|", "&#124;").replace("`", "&#96;")
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from todpack.decompressor.signatures import MARKDOWN
 
 from ..machine import machine_line
-from ..tables import Part, Table, document
+from ..tables import Part, Table, document, plain_markdown
 from .report import (
     bd_rate_table,
     bytes_table,
@@ -20,6 +20,7 @@ from .report import (
     ratio_table,
     speed_table,
 )
+from .result import PARTS, SECTION
 
 INTRODUCTION = """\
 Written by `make bench` from `docs/benchmarks.json`, which holds every point; do not edit.
@@ -55,6 +56,16 @@ def _notes(result: Mapping[str, Any], part: str) -> list[str]:
     return [f"{', '.join(names)}: {line}" for line, names in lines.items()]
 
 
+def _plainly_named(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with names of sets as Markdown may have them."""
+    return {
+        part: {section: {plain_markdown(name): one for name, one in value[section].items()} for section in SECTION}
+        if part in PARTS
+        else value
+        for part, value in result.items()
+    }
+
+
 def bench_document(
     result: Mapping[str, Any], targets: Mapping[str, Mapping[str, float]], decided: Mapping[str, str]
 ) -> str:
@@ -65,6 +76,7 @@ def bench_document(
         targets: Upper bounds by set.
         decided: What decided between the codecs on a set, by name.
     """
+    result = _plainly_named(result)
     lines = ["# Benchmarks", "", MARKDOWN, "", *INTRODUCTION.splitlines(), ""]
     parts: list[Part]
     if "rate" in result:

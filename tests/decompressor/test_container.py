@@ -154,7 +154,7 @@ def test_metadata_bomb(tmp_path: Path) -> None:
         (b'{"a": NaN}', "NaN is not a JSON number"),
         (b'{"a": -Infinity}', "-Infinity is not a JSON number"),
         (b'{"a": 1e999}', "1e999 is out of range"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "Exceeds the limit"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "a whole number of thousands of digits"),
         (b'{"a": 1, "a": 1}', "a key stands twice"),
         (b'{"a": [{"b": 1, "b": 2}]}', "a key stands twice"),
         (b"[" * 100_000, "nested deeper than 16 levels"),

@@ -215,7 +215,7 @@ Examples:
 )
 @click.argument("run", type=_PATH)
 @click.option("--out-dir", "-o", type=_PATH, required=True, help="Folder for view_000.png ...")
-@click.option("--views", type=click.IntRange(1), default=8, help="Views around the scene.")
+@click.option("--views", type=click.IntRange(1, MOST_FRAMES), default=8, help="Views around the scene.")
 @_OVERWRITE
 def render(run: Path, out_dir: Path, views: int, overwrite: bool, **options: Any) -> None:
     """Write demo images of RUN (a run folder or a model.infnerf); nodes are read when a view asks for them."""

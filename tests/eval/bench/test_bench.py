@@ -283,6 +283,15 @@ def test_the_document_holds_every_table() -> None:
     assert "- png: what it is" in lines
 
 
+def test_names_of_folders_are_no_markup() -> None:
+    result: dict[str, Any] = {}
+    for part, value in (("rate", made_up()), ("speed", {"q_step": 16.0, "rows": []})):
+        add(result, part, "<img src=x>|`a`", value, MEASURED)
+    text = bench_document(result, {}, {})
+    assert "&lt;img src=x&gt;&#124;&#96;a&#96;" in text
+    assert "<img" not in text
+
+
 def test_a_single_set_has_no_means() -> None:
     assert len(ratio_table({"one": made_up()}, {}).rows) == 1
     assert set_tables("rate", "one", made_up(), {})[-1] == ["avif absent: why"]
