@@ -31,6 +31,7 @@ ALLOWED = {
     ("eval/peers/ours.py", "np.save"): "into a temporary folder",
     ("eval/peers/ours.py", "Image.fromarray"): "into a temporary folder",
     ("eval/peers/ours.py", "path.write_bytes"): "into a temporary folder",
+    ("eval/peers/ours.py", "HOURS_FILE"): "into a temporary folder",
     ("eval/process.py", 'open(log, "a", encoding="utf-8", errors='): "a log, which grows",
     ("packer/export/profiles.py", "write_bytes"): "into a folder in the making",
     ("submission/build.py", "shutil.copyfile"): "into a folder in the making",

@@ -304,7 +304,8 @@ def test_what_a_library_writes_to_stdout_is_no_answer(submission, dataset):
      "b'{\"seconds\": [1e999], \"access_s\": [1, 1], \"constructor_s\": 1}'"],
 )  # fmt: skip
 def test_a_process_that_answers_something_else(said):
-    program = f"import sys; sys.stdout.buffer.write({said} + b'\\n')" if said else "pass"
+    answer = f"sys.stdout.buffer.write({said} + b'\\n')" if said else "pass"
+    program = f"import sys; sys.stdin.readline(); {answer}"  # a process that does not read may end while it is asked
     command = [sys.executable, "-c", program]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "errors": "backslashreplace"}
     with subprocess.Popen(command, **pipes) as process, pytest.raises(SubmissionError, match="submission's process"):
