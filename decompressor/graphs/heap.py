@@ -58,7 +58,8 @@ class Heap:
         self._n_runs += 1
         try:
             self._taken += run_bytes
-            if self._trim is not None and (self._taken > WINDOW_BYTES or self._least is None):
+            is_due = self._taken > WINDOW_BYTES or (self._least is None and not at_once)
+            if self._trim is not None and is_due:
                 self._taken = run_bytes
                 if at_once:
                     self._trim(0)

@@ -54,6 +54,21 @@ def test_runs_at_once_may_leave_more() -> None:
             assert process.n_trims == 1
 
 
+def test_at_once_what_others_have_left_goes_first_and_nothing_else() -> None:
+    """Before NumPy makes a tile; before the core makes one, which takes no memory of the heap's, if others did."""
+    process = Process()
+    heap = Heap(process.trim, process.resident)
+    for _ in range(100):
+        with heap.room_for(0, at_once=True):
+            pass
+    assert process.n_trims == 0
+    with heap.room_for(2 * WINDOW_BYTES, at_once=True):
+        assert process.n_trims == 1
+    for _ in range(100):
+        with heap.room_for(0, at_once=True):
+            assert process.n_trims == 2
+
+
 @pytest.mark.parametrize("error", [OSError, ValueError])
 def test_a_system_that_does_not_say(error: type[Exception]) -> None:
     def resident() -> int:
