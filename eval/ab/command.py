@@ -84,8 +84,6 @@ def ab_command(
         code=ab_code(),
         timing=None,  # all archives are timed at the end, in turn
     )
-    if not overwrite:
-        refuse_other_frames(out_dir, settings)
     training: Options = {
         "preset": preset,
         **(QUICK_TRAINING if quick else {} if epochs is None else {"epochs": epochs}),
@@ -94,6 +92,7 @@ def ab_command(
     described = machine(threads)
     plan = plan_ab(out_dir, settings, variants, n_seeds=1 if quick else seeds, training=training)
     if not overwrite:
+        refuse_other_frames(out_dir, settings)
         plan.refuse_other_options()
     with exclusive_folder(out_dir):
         click.echo(f"todpack: ab: {plan.describe()}", err=True)
