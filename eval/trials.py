@@ -27,7 +27,7 @@ from todpack.frames import AS_FOUND, ReadOptions, read_day
 from todpack.frames.digest import frames_digest
 from todpack.frames.errors import DataError
 from todpack.packer.daybasis.refine.refiner import refiner
-from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
+from todpack.packer.run_folder import ARRAYS_NAME, BEST_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
 
 from .code_digest import MEASURES, SOURCES, code_digest
 from .errors import EvalError
@@ -244,8 +244,9 @@ def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None 
     make_folder(folder)
     goes_on = _run_is_its(stored_result(folder), trial, settings)
     if not goes_on and is_run(folder / RUN):  # it is not taken for the new one; what else is there stays
-        for name in (CONFIG_NAME, CHECKPOINT_NAME):
-            (folder / RUN / name).unlink(missing_ok=True)
+        for name in (CONFIG_NAME, CHECKPOINT_NAME, BEST_NAME):
+            if name != BEST_NAME or is_earlier_output(folder / RUN / name):
+                (folder / RUN / name).unlink(missing_ok=True)
     result: Result = {"name": folder.name, "values": trial.values, "frames": settings.frames}
     result |= {"code": list(settings.code)} if any(settings.code) else {}
     start = _start_digest(trial)

@@ -34,6 +34,7 @@ RUN_FORMAT = 1
 CONFIG_NAME = "config.json"
 ARRAYS_NAME = "arrays.npz"
 CHECKPOINT_NAME = "last.ckpt"
+BEST_NAME = "best.ckpt"
 TRANSFERS = ("srgb8", "linear")
 LARGEST_NUMBER = 1e9
 READINGS = 3  # of a run that is replaced meanwhile

@@ -26,7 +26,7 @@ from todpack.decompressor.json_fields import read_shallow
 from todpack.decompressor.signatures import is_earlier_output
 from todpack.decompressor.staging import try_lock
 from todpack.packer.errors import ConfigError
-from todpack.packer.run_folder import ARRAYS_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
+from todpack.packer.run_folder import ARRAYS_NAME, BEST_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
 from todpack.packer.staging_folder import put_folder, settle_folder
 
 log = logging.getLogger("todpack.train")
@@ -36,11 +36,15 @@ BASELINE_NAME = "baseline.png"
 LOG_NAME = "log.csv"
 FRAMES = "frames"  # the figure by which a run without checkpoints knows its day
 EXPORT_NAMES = LATENT_NAME, STATE_NAME, SCRIPT_NAME = "latent_map.npy", "f2_state_dict.pt", "f2_ts.pt"
-RUN_NAMES = (
-    CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, "best.ckpt", CHECKPOINT_NAME, LOG_NAME, MARK_NAME, *EXPORT_NAMES,
-    "model.infnerf", "checkpoints/best.pth",
-)  # fmt: skip
+NEURAL_NAMES = (CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, BEST_NAME, CHECKPOINT_NAME, LOG_NAME, MARK_NAME)
+NERF_NAMES = (CONFIG_NAME, CHECKPOINT_NAME, LOG_NAME, MARK_NAME, "model.infnerf", "checkpoints/best.pth")
+RUN_NAMES = (*NEURAL_NAMES, *EXPORT_NAMES, *NERF_NAMES[-2:])
+KEPT_NAMES = (BEST_NAME, *EXPORT_NAMES, *NERF_NAMES[-2:])
+"""What is of use without the rest of its run, so that folders may hold it alone."""
 FRESH_NAMES = (CONFIG_NAME, ARRAYS_NAME, LOG_NAME, MARK_NAME)  # of trainings without checkpoints: see `fresh_folder`
+NAMES_OF = {
+    "gridmlp": NEURAL_NAMES, "siren": (*NEURAL_NAMES, *EXPORT_NAMES), "inf_nerf": NERF_NAMES, "daybasis": FRESH_NAMES,
+}  # fmt: skip
 
 
 def _beside(out_dir: Path) -> Path:
@@ -92,7 +96,8 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence
     Raises:
         ConfigError: it holds a run, and is neither to be continued nor replaced; or it cannot be replaced; or another
             process trains there.
-        OutputError: it cannot be written, or it holds files named as those of a run that todpack did not write.
+        OutputError: it cannot be written, or it holds files named as those of this training that are not of the run
+            that is continued or replaced.
     """
     place = place_of(out_dir)
     if not place.name:
@@ -118,12 +123,23 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence
             raise ConfigError(f"{out_dir}: already holds a run; continue it by --resume, or replace it by --overwrite")
         if held and not (is_continued or overwrite):
             raise ConfigError(f"{out_dir}: --resume: holds a run without a checkpoint; replace it by --overwrite")
-        if not held or is_continued:
-            written = (LOG_NAME,) if is_continued else names
-            check_replaced((place / name for name in written), overwrite=False, way=MOVE)
+        if is_continued:
+            later = (LOG_NAME, *EXPORT_NAMES, *NERF_NAMES[-2:])  # what a run may be without so far; the rest is its own
+            others = (place / name for name in names if name in later and not _is_ours(place / name))
+            check_replaced(others, overwrite=False, way=MOVE)
+            return out_dir
+        if not held:
+            check_replaced((place / name for name in names), overwrite=False, way=MOVE)
+            for name in () if overwrite else KEPT_NAMES:
+                if name in names and (place / name).is_file():
+                    raise OutputError(f"{place / name}: is there, of an earlier training; replace it by --overwrite")
             if not resume:
                 _clear(place, names, _is_ours)  # those of others stay until the training has its own
             return out_dir
+        of_run = _names_of(place)
+        for name in names:
+            if (place / name).is_file() and name != MARK_NAME and not (name in of_run and _is_runs(place / name)):
+                raise OutputError(f"{place / name}: is there, and is not of the run that would be replaced; {MOVE}")
         for what, is_so in (("a mount point", place.is_mount()), ("the current folder", place == place_of(Path()))):
             if is_so:
                 raise ConfigError(f"{out_dir}: holds a run and is {what}; expected a folder that can be replaced")
@@ -207,6 +223,7 @@ def finish_run(work: Path, out_dir: Path) -> None:
         return
     try:
         _carry_over(place, work, _names_of(place))
+        shutil.copymode(place, work)
         put_folder(work, place)
         if (work / MARK_NAME).is_file():  # of a finished run it is somebody else's
             (work / MARK_NAME).replace(place / MARK_NAME)
@@ -268,8 +285,12 @@ def _names_of(run: Path) -> Sequence[str]:
         stored = read_shallow(run / CONFIG_NAME)
     except (OSError, ValueError):
         return RUN_NAMES
-    figures = stored.get("figures") if isinstance(stored, dict) else None
-    return FRESH_NAMES if isinstance(figures, dict) and FRAMES in figures else RUN_NAMES
+    if not isinstance(stored, dict):
+        return RUN_NAMES
+    figures, family = stored.get("figures"), stored.get("family")
+    if isinstance(figures, dict) and FRAMES in figures:
+        return FRESH_NAMES
+    return NAMES_OF.get(family, RUN_NAMES) if isinstance(family, str) else RUN_NAMES
 
 
 def _clear(path: Path, names: Sequence[str], is_old: Callable[[Path], bool]) -> None:

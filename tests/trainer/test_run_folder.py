@@ -15,7 +15,7 @@ from todpack.decompressor.signatures import sign_zip
 from todpack.decompressor.staging import try_lock
 from todpack.frames import Day
 from todpack.packer.errors import ConfigError
-from todpack.trainer.run_folder import finish_run, fresh_folder, training, work_folder
+from todpack.trainer.run_folder import NERF_NAMES, NEURAL_NAMES, finish_run, fresh_folder, training, work_folder
 
 pytest.importorskip("torch")
 
@@ -83,19 +83,63 @@ def test_foreign_files_in_folders_of_a_run_come_too(tmp_path: Path) -> None:
 
 
 def test_files_of_others_named_as_a_runs_stay(tmp_path: Path) -> None:
-    """What --overwrite may replace is what the training writes, not whatever some training may write."""
+    """What --overwrite may replace is the run, not whatever lies in its folder."""
     run = tmp_path / "run"
     run.mkdir()
     (run / "config.json").write_text('{"family": "gridmlp", "run_format": 1, "config": {}}')
-    others = ("baseline.png", "latent_map.npy", "f2_state_dict.pt", "f2_ts.pt", "model.infnerf", "best.ckpt")
+    others = ("latent_map.npy", "f2_state_dict.pt", "f2_ts.pt", "model.infnerf")
     for name in others:
         (run / name).write_text("mine")
-    work = work_folder(run, resume=False, overwrite=True)
+    for name in ("baseline.png", "best.ckpt"):
+        (run / name).write_text("mine")
+        with pytest.raises(
+            OutputError, match=f"{name}: is there, and is not of the run that would be replaced; move it"
+        ):
+            work_folder(run, resume=False, overwrite=True, names=NEURAL_NAMES)
+        (run / name).unlink()
+    work = work_folder(run, resume=False, overwrite=True, names=NEURAL_NAMES)
     (work / "config.json").write_text("{}")
     (work / "best.ckpt").write_text("new")
     finish_run(work, run)
     found = {path.name: path.read_text() for path in run.iterdir()}
     assert found == {**dict.fromkeys(others, "mine"), "config.json": "{}", "best.ckpt": "new"}
+
+
+def test_what_other_families_have_left_stays(tmp_path: Path) -> None:
+    """Models and exports of todpack itself whose runs are elsewhere; the family's own goes by --overwrite."""
+    from todpack.trainer.checkpoint import save_checkpoint
+
+    kept = ("best.ckpt", "f2_state_dict.pt")
+    for name in kept:
+        save_checkpoint(tmp_path / name, {"family": "mine"})
+    before = {name: (tmp_path / name).read_bytes() for name in kept}
+    with pytest.raises(OutputError, match=r"best\.ckpt: is there, of an earlier training; replace it by --overwrite"):
+        work_folder(tmp_path, resume=False, overwrite=False, names=NEURAL_NAMES)
+    with training():
+        assert work_folder(tmp_path, resume=False, overwrite=False, names=NERF_NAMES) == tmp_path
+    assert {name: (tmp_path / name).read_bytes() for name in kept} == before
+    assert work_folder(tmp_path, resume=False, overwrite=True, names=NEURAL_NAMES) == tmp_path
+    assert [name for name in kept if (tmp_path / name).exists()] == ["f2_state_dict.pt"]
+
+
+def test_resume_replaces_no_exports_of_others(tmp_path: Path) -> None:
+    from todpack.trainer.checkpoint import save_checkpoint
+
+    save_checkpoint(tmp_path / "last.ckpt", {"epoch": 1})
+    (tmp_path / "latent_map.npy").write_text("mine")
+    assert work_folder(tmp_path, resume=True, overwrite=False, names=NEURAL_NAMES) == tmp_path
+    with training(), pytest.raises(OutputError, match=r"latent_map\.npy: is there, and was not written by todpack"):
+        work_folder(tmp_path, resume=True, overwrite=False)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are another thing elsewhere")
+def test_a_private_folder_stays_private(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    run.chmod(0o700)
+    (run / "config.json").write_text('{"family": "gridmlp", "run_format": 1, "config": {}}')
+    finish_run(work_folder(run, resume=False, overwrite=True, names=NEURAL_NAMES), run)
+    assert run.stat().st_mode & 0o777 == 0o700
 
 
 def test_exports_of_an_older_run_do_not_come_with_the_new_one(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from todpack.packer.errors import ConfigError
 
 from ...errors import TrainingError
-from ...run_folder import work_folder
+from ...run_folder import NERF_NAMES, work_folder
 
 
 def join() -> tuple[int, int]:
@@ -69,11 +69,11 @@ def shared_work_folder(out_dir: Path, rank: int, n_processes: int, *, resume: bo
         OutputError: as `work_folder`.
     """
     if n_processes == 1:
-        return work_folder(out_dir, resume=resume, overwrite=overwrite)
+        return work_folder(out_dir, resume=resume, overwrite=overwrite, names=NERF_NAMES)
     said: list[str | None] = [None]
     try:
         if rank == 0:
-            said[0] = str(work_folder(out_dir, resume=resume, overwrite=overwrite))
+            said[0] = str(work_folder(out_dir, resume=resume, overwrite=overwrite, names=NERF_NAMES))
     finally:
         dist.broadcast_object_list(said, 0)
     if said[0] is None:
