@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,8 +45,9 @@ def read_exr(path: Path, layer: str | None = None) -> Picture:
             raise DataError(f"{path}: expected an EXR image, found something else")
         _check_sizes(file, path)
     try:
-        with silenced():
-            parts = OpenEXR.File(str(path), separate_channels=True).parts
+        with silenced(), path.open("rb") as file:
+            is_utf8 = str(path) == os.fsencode(path).decode("utf-8", "replace")  # other names it does not take
+            parts = OpenEXR.File(str(path) if is_utf8 else file, separate_channels=True).parts
     except (RuntimeError, ValueError, TypeError, MemoryError) as error:
         raise DataError(f"{path}: cannot be read as EXR: {' '.join(str(error).split())}") from error
     layers = _layers(parts)

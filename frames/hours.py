@@ -135,7 +135,7 @@ def _counted(folder: Path, files: Sequence[Path], first_hour: float | None, line
             "(--hours: other times)"
         )
     hours = ((first_hour or 0.0) + np.arange(len(files)) * (HOURS_PER_DAY / len(files))) % HOURS_PER_DAY
-    return _in_order(files, list(hours), folder, tuple(lines))
+    return _in_order(files, hours.tolist(), folder, tuple(lines))
 
 
 def _file_beside(folder: Path, names: Collection[str]) -> Path | None:

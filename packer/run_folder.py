@@ -143,6 +143,11 @@ def is_run(folder: Path) -> bool:
     checkpoint = folder / CHECKPOINT_NAME
     if checkpoint.is_file() and checkpoint.stat().st_size and is_earlier_output(checkpoint):
         return True
+    return has_run_config(folder)
+
+
+def has_run_config(folder: Path) -> bool:
+    """Whether a folder's config.json is a run's."""
     try:
         stored = read_shallow(folder / CONFIG_NAME)
     except (OSError, ValueError):

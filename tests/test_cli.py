@@ -161,6 +161,12 @@ def test_process_has_no_traceback(tmp_path: Path) -> None:
     assert done.stderr.startswith("todpack: error: ")
 
 
+def test_a_number_of_hundreds_of_digits_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = str(ROOT / "samples" / "contest")
+    assert main(["tune", data, "-o", str(tmp_path / "t.json"), "--no-lpips", "--dry-run", "--jobs", "9" * 400]) == 1
+    assert error_line(capsys).startswith("todpack: error: a number is too large: ")
+
+
 def test_module_is_the_same_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "todpack", "--help"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -243,6 +243,8 @@ def _run(argv: list[str]) -> int:
         return _failed(str(error))
     except MemoryError:
         return _failed("not enough memory")
+    except OverflowError as error:  # of a whole number of hundreds of digits
+        return _failed(f"a number is too large: {error}")
     except ModuleNotFoundError as error:
         return _failed(f"{argv[0]} needs {missing_package(error)}")
     except BrokenPipeError:

@@ -26,7 +26,7 @@ from todpack.decompressor.json_fields import read_shallow
 from todpack.decompressor.signatures import is_earlier_output
 from todpack.decompressor.staging import try_lock
 from todpack.packer.errors import ConfigError
-from todpack.packer.run_folder import ARRAYS_NAME, BEST_NAME, CHECKPOINT_NAME, CONFIG_NAME, is_run
+from todpack.packer.run_folder import ARRAYS_NAME, BEST_NAME, CHECKPOINT_NAME, CONFIG_NAME, has_run_config, is_run
 from todpack.packer.staging_folder import put_folder, settle_folder
 
 log = logging.getLogger("todpack.train")
@@ -124,7 +124,8 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence
         if held and not (is_continued or overwrite):
             raise ConfigError(f"{out_dir}: --resume: holds a run without a checkpoint; replace it by --overwrite")
         if is_continued:
-            later = (LOG_NAME, *EXPORT_NAMES, *NERF_NAMES[-2:])  # what a run may be without so far; the rest is its own
+            # what an unfinished run may be without so far; the rest is its own
+            later = (LOG_NAME, *EXPORT_NAMES, *NERF_NAMES[-2:], *(() if has_run_config(place) else FRESH_NAMES[:2]))
             others = (place / name for name in names if name in later and not _is_ours(place / name))
             check_replaced(others, overwrite=False, way=MOVE)
             return out_dir
@@ -140,9 +141,14 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence
         for name in names:
             if (place / name).is_file() and name != MARK_NAME and not (name in of_run and _is_runs(place / name)):
                 raise OutputError(f"{place / name}: is there, and is not of the run that would be replaced; {MOVE}")
-        for what, is_so in (("a mount point", place.is_mount()), ("the current folder", place == place_of(Path()))):
+        mounted = any(path.is_dir() and not path.is_symlink() and path.is_mount() for path in place.rglob("*"))
+        for what, is_so in (
+            ("is a mount point", place.is_mount()),
+            ("is the current folder", place == place_of(Path())),
+            ("a mount point inside", mounted),
+        ):
             if is_so:
-                raise ConfigError(f"{out_dir}: holds a run and is {what}; expected a folder that can be replaced")
+                raise ConfigError(f"{out_dir}: holds a run and {what}; expected a folder that can be replaced")
         _clear(beside, RUN_NAMES, _is_runs)
         beside.mkdir(exist_ok=True)
         _take(beside, out_dir)  # it becomes the run folder while the other one is removed

@@ -100,6 +100,6 @@ def ab_command(
             results = run_ab(plan, line.update)
         times = compare_times({result.variant: result.archive for result in reversed(results)}, threads, PLAIN)
     lines = acceptance(results, times)
-    click.echo(f"{ab_table(results, times)}\n\n{acceptance_table(lines)}\n\n{machine_line(described)}")
     if json_out is not None:
         write_json(json_out, ab_json(results, times, lines, described))
+    click.echo(f"{ab_table(results, times)}\n\n{acceptance_table(lines)}\n\n{machine_line(described)}")

@@ -134,11 +134,11 @@ def bench(
                 found = read_result(results)  # another bench may have written there meanwhile
                 refuse_other_folders(results, found, [one])
             add(found, part, one.name, value, about)
-            click.echo(terminal(set_tables(part, one.name, value, bounds("rate"))))
-            sys.stdout.flush()
             if results is not None:
                 found["definitions"] = {peer.name: peer.definition for peer in all_peers()}
                 write_result(results, found)
+            click.echo(terminal(set_tables(part, one.name, value, bounds("rate"))))
+            sys.stdout.flush()
     if parts and failed == len(parts) * len(chosen):
         raise EvalError("nothing was measured")
     try:

@@ -122,6 +122,20 @@ def test_what_other_families_have_left_stays(tmp_path: Path) -> None:
     assert [name for name in kept if (tmp_path / name).exists()] == ["f2_state_dict.pt"]
 
 
+@pytest.mark.parametrize("name", ["config.json", "arrays.npz", "checkpoints/best.pth"])
+def test_resume_of_an_unfinished_run_replaces_no_results_of_others(tmp_path: Path, name: str) -> None:
+    from todpack.trainer.checkpoint import save_checkpoint
+
+    save_checkpoint(tmp_path / "last.ckpt", {"epoch": 1})
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text('{"mine": 1}')
+    with (
+        training(),
+        pytest.raises(OutputError, match=f"{name}: is there, and was not written by todpack; move it away"),
+    ):
+        work_folder(tmp_path, resume=True, overwrite=False)
+
+
 def test_resume_replaces_no_exports_of_others(tmp_path: Path) -> None:
     from todpack.trainer.checkpoint import save_checkpoint
 

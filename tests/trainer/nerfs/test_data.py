@@ -155,6 +155,10 @@ FRAME = {"file_path": "r_0", "transform_matrix": np.eye(4).tolist()}
         ({"frames": [{"file_path": "r_0"}]}, "4 x 4"),
         ({"frames": [{**FRAME, "transform_matrix": [[1, 2], [3]]}]}, "4 x 4"),
         ({"frames": [{**FRAME, "transform_matrix": [[1.0] * 3] * 3}]}, r"4 x 4 .* shape \(3, 3\)"),
+        (
+            {"frames": [{**FRAME, "transform_matrix": [*np.eye(4).tolist()[:3], [1, 2, 3, 1]]}]},
+            "expected 0, 0, 0, 1 as the last row",
+        ),
         ({"frames": [{**FRAME, "transform_matrix": [[math.nan] * 4] * 4}]}, "finite numbers"),
         ({"frames": [{**FRAME, "transform_matrix": [[2.0] * 4] * 4}]}, "expected a rotation"),
         ({"camera_angle_x": None}, "expected `fl_x` or `camera_angle_x`"),

@@ -196,6 +196,8 @@ def _pose(matrix: Any, where: str) -> np.ndarray:
     off = float(np.abs(pose[:3, :3].T @ pose[:3, :3] - np.eye(3)).max())
     if off > MAX_OFF_ORTHONORMAL or np.linalg.det(pose[:3, :3]) < 0:
         raise DataError(f"{where}: expected a rotation in `transform_matrix`, found a matrix that is {off:.2g} off one")
+    if np.abs(pose[3] - [0.0, 0.0, 0.0, 1.0]).max() > MAX_OFF_ORTHONORMAL:
+        raise DataError(f"{where}: expected 0, 0, 0, 1 as the last row of `transform_matrix`, found {pose[3].tolist()}")
     return pose
 
 
