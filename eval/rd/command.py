@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from todpack.decompressor.plain_text import shown
 from todpack.frames.options import frame_options
 from todpack.frames.read_options import ReadOptions
 from todpack.packer.progress import ProgressLine
@@ -22,7 +23,7 @@ def _named_paths(_context: click.Context, _parameter: click.Parameter, values: t
         name, separator, path = value.partition("=")
         if not (name and separator and path):
             raise click.BadParameter(f"expected NAME=PATH, found {value!r}")
-        named.setdefault(name, []).append(Path(path))
+        named.setdefault(shown(name), []).append(Path(path))  # plots and files have plain names
     return named
 
 

@@ -16,6 +16,7 @@ from todpack.cli import main
 from todpack.eval.errors import EvalError
 from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.eval.rd import sweep
+from todpack.eval.rd.command import _named_paths
 from todpack.eval.rd.plots import write_plots
 from todpack.eval.rd.results_file import read_results, results_json
 from todpack.eval.rd.sweep import Sweep, archive_curves, averaged, chosen_sweeps, with_training
@@ -197,3 +198,8 @@ def test_plots_of_nothing_measured(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install todpack[compare])")
     point = {"setting": "a", **dict.fromkeys(MEASURES), "per_hour": []}
     assert write_plots([{"name": "x", "family": "y", "points": [point]}], tmp_path) == []
+
+
+def test_names_of_curves_are_plain() -> None:
+    """What a terminal gave need not be UTF-8, which plots and files have to be."""
+    assert list(_named_paths(None, None, ("a=x.tod", "m\udcff=y.tod", "a=z.tod"))) == ["a", "m\\udcff"]  # type: ignore[arg-type]
