@@ -244,9 +244,10 @@ def run_trial(trial: Trial, out: Path, settings: TrialSettings, gpu: str | None 
     make_folder(folder)
     goes_on = _run_is_its(stored_result(folder), trial, settings)
     if not goes_on and is_run(folder / RUN):  # it is not taken for the new one; what else is there stays
-        for name in (CONFIG_NAME, CHECKPOINT_NAME, BEST_NAME):
-            if name != BEST_NAME or is_earlier_output(folder / RUN / name):
-                (folder / RUN / name).unlink(missing_ok=True)
+        for name in (CONFIG_NAME, CHECKPOINT_NAME):
+            (folder / RUN / name).unlink(missing_ok=True)
+        if is_earlier_output(folder / RUN / BEST_NAME):
+            (folder / RUN / BEST_NAME).unlink(missing_ok=True)
     result: Result = {"name": folder.name, "values": trial.values, "frames": settings.frames}
     result |= {"code": list(settings.code)} if any(settings.code) else {}
     start = _start_digest(trial)

@@ -37,14 +37,14 @@ LOG_NAME = "log.csv"
 FRAMES = "frames"  # the figure by which a run without checkpoints knows its day
 EXPORT_NAMES = LATENT_NAME, STATE_NAME, SCRIPT_NAME = "latent_map.npy", "f2_state_dict.pt", "f2_ts.pt"
 NEURAL_NAMES = (CONFIG_NAME, ARRAYS_NAME, BASELINE_NAME, BEST_NAME, CHECKPOINT_NAME, LOG_NAME, MARK_NAME)
-NERF_NAMES = (CONFIG_NAME, CHECKPOINT_NAME, LOG_NAME, MARK_NAME, "model.infnerf", "checkpoints/best.pth")
-RUN_NAMES = (*NEURAL_NAMES, *EXPORT_NAMES, *NERF_NAMES[-2:])
-KEPT_NAMES = (BEST_NAME, *EXPORT_NAMES, *NERF_NAMES[-2:])
+SIREN_NAMES = (*NEURAL_NAMES, *EXPORT_NAMES)
+NERF_RESULTS = ("model.infnerf", "checkpoints/best.pth")
+NERF_NAMES = (CONFIG_NAME, CHECKPOINT_NAME, LOG_NAME, MARK_NAME, *NERF_RESULTS)
+RUN_NAMES = (*SIREN_NAMES, *NERF_RESULTS)
+KEPT_NAMES = (BEST_NAME, *EXPORT_NAMES, *NERF_RESULTS)
 """What is of use without the rest of its run, so that folders may hold it alone."""
 FRESH_NAMES = (CONFIG_NAME, ARRAYS_NAME, LOG_NAME, MARK_NAME)  # of trainings without checkpoints: see `fresh_folder`
-NAMES_OF = {
-    "gridmlp": NEURAL_NAMES, "siren": (*NEURAL_NAMES, *EXPORT_NAMES), "inf_nerf": NERF_NAMES, "daybasis": FRESH_NAMES,
-}  # fmt: skip
+NAMES_OF = {"gridmlp": NEURAL_NAMES, "siren": SIREN_NAMES, "inf_nerf": NERF_NAMES, "daybasis": FRESH_NAMES}
 
 
 def _beside(out_dir: Path) -> Path:
@@ -125,7 +125,7 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence
             raise ConfigError(f"{out_dir}: --resume: holds a run without a checkpoint; replace it by --overwrite")
         if is_continued:
             # what an unfinished run may be without so far; the rest is its own
-            later = (LOG_NAME, *EXPORT_NAMES, *NERF_NAMES[-2:], *(() if has_run_config(place) else FRESH_NAMES[:2]))
+            later = (LOG_NAME, *EXPORT_NAMES, *NERF_RESULTS, *(() if has_run_config(place) else FRESH_NAMES[:2]))
             others = (place / name for name in names if name in later and not _is_ours(place / name))
             check_replaced(others, overwrite=False, way=MOVE)
             return out_dir

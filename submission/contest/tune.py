@@ -140,7 +140,7 @@ class Tuning:
                 MeasureJob(dataset.path, entry, job.config, job.options, None, refine, None, content, (), weights, key)
             )
         self._points: list[list[RatePoint]] = [[] for _ in self._jobs]
-        self._told = set[str]()
+        self._told: dict[str, None] = {}  # lines in their order; each job of a lightmap gives them
 
     def plan(self, out: Path) -> LevelPlan:
         """What it takes, about; points that are kept need not be measured again."""
@@ -169,12 +169,10 @@ class Tuning:
         """Measure settings of each lightmap; False where the time ended before."""
         jobs = self._missing(wanted)
         if jobs:
-            warnings: dict[str, None] = {}  # in their order; each job of a lightmap gives them
-            measure_all(jobs, self._cache, self._n_jobs, label, self._until, lambda line: warnings.setdefault(line))
-            for line in warnings:
-                if line not in self._told:
-                    self._say(line)
-            self._told |= warnings.keys()
+            n_told = len(self._told)
+            measure_all(jobs, self._cache, self._n_jobs, label, self._until, lambda line: self._told.setdefault(line))
+            for line in list(self._told)[n_told:]:
+                self._say(line)
         for job, known, settings in zip(self._jobs, self._points, wanted, strict=True):
             found = (self._cache.find(job, setting) for setting in settings)
             known += [point for point in found if point is not None and point not in known]

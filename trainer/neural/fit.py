@@ -18,7 +18,7 @@ import torch
 from todpack.frames.psnr import psnr_db
 from todpack.packer.neural_config import NeuralConfig
 from todpack.packer.progress import ProgressLine
-from todpack.packer.run_folder import CHECKPOINT_NAME
+from todpack.packer.run_folder import BEST_NAME, CHECKPOINT_NAME
 
 from ..checkpoint import MISFITS, check_identity, load_checkpoint, load_optimizer, save_checkpoint
 from ..errors import TrainingError
@@ -27,7 +27,6 @@ from .sampler import DaySampler
 
 log = logging.getLogger("todpack.train")
 
-BEST_NAME = "best.ckpt"
 FINAL_LR_FRACTION = 0.01
 MAX_DIVERGENCES = 3
 MIN_GAIN = 1e-4  # relative gain in the loss that counts as "better" for early stopping

@@ -19,7 +19,7 @@ from todpack.packer.run_folder import CHECKPOINT_NAME, RunRecord, write_run
 
 from ..checkpoint import CHECKPOINT_FORMAT
 from ..device import out_of_memory_is_one_line, pick_device
-from ..run_folder import BASELINE_NAME, EXPORT_NAMES, NEURAL_NAMES, finish_run, work_folder
+from ..run_folder import BASELINE_NAME, NEURAL_NAMES, SIREN_NAMES, finish_run, work_folder
 from .fit import Fit
 
 
@@ -80,7 +80,7 @@ def train_run(
     if day.transfer != "srgb8":
         raise ConfigError(f"{family.name}: expected 8-bit sRGB frames, found transfer {day.transfer!r}")
     chosen = pick_device(device)
-    names = NEURAL_NAMES if on_trained is None else (*NEURAL_NAMES, *EXPORT_NAMES)
+    names = NEURAL_NAMES if on_trained is None else SIREN_NAMES
     work = work_folder(out_dir, resume=resume, overwrite=overwrite, names=names)
     has_checkpoint = (work / CHECKPOINT_NAME).is_file()
     with out_of_memory_is_one_line(chosen, family.memory_options):
