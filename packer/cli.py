@@ -87,9 +87,10 @@ def inspect(archive: Path, image: Path | None, time_h: float | None, lightmap: s
     if image is not None:
         check_output(image)
         check_suffix(image, ".png")
-    click.echo(describe(archive, metadata_only=metadata, lightmap=lightmap))
+    described = describe(archive, metadata_only=metadata, lightmap=lightmap)
     if image is not None:
         write_sample(archive, image, NOON if time_h is None else time_h, lightmap)
+    click.echo(described)
 
 
 @click.command(

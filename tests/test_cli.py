@@ -176,11 +176,17 @@ def test_module_is_the_same_command() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("words", ["inspect ARCHIVE", "decompress --help"])
-def test_a_full_standard_output_is_one_line(words: str, tiny_archive: Path) -> None:
+@pytest.mark.parametrize(
+    "words", ["inspect ARCHIVE --image OUT", "decompress --help", "nerf memory --sizes 1 --json-out OUT"]
+)
+def test_a_full_standard_output_is_one_line_and_files_are_written(
+    words: str, tiny_archive: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / ("noon.png" if "--image" in words else "figures.json")
+    words = words.replace("ARCHIVE", str(tiny_archive)).replace("OUT", str(out))
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "todpack", *words.replace("ARCHIVE", str(tiny_archive)).split()],
+            [sys.executable, "-m", "todpack", *words.split()],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -188,6 +194,7 @@ def test_a_full_standard_output_is_one_line(words: str, tiny_archive: Path) -> N
         )
     assert done.returncode == 1
     assert done.stderr == "todpack: error: standard output cannot be written: No space left on device\n"
+    assert out.is_file() is (str(out) in words)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

@@ -162,6 +162,8 @@ def rd(
         if result is not None:
             write_json(path, result)
             written.append(path)
+    plots = write_plots(swept["curves"], out_dir)
+    for curve in results.values():
         for point in curve["points"]:
             psnr, size = point["psnr_db"], point["bytes"]["mean"]
             quality = f"{psnr['mean']:>7.2f} dB" if psnr is not None else "lossless"
@@ -174,7 +176,7 @@ def rd(
         click.echo(f"failed: {failure['name']}: {failure['error']}")
     for name, reason in references.absent.items():
         click.echo(f"{name} absent: {reason}")
-    for path in write_plots(swept["curves"], out_dir):
+    for path in plots:
         click.echo(str(path))
     if chosen and not trained:
         n, first = len(swept["failed"]), swept["failed"][0]["error"]

@@ -74,8 +74,9 @@ def report(
             on_warning=options.warn,
         )  # fmt: skip
     write_text(out, made.page)
-    click.echo(f"{out}: {out.stat().st_size} bytes")
+    lines = [f"{out}: {out.stat().st_size} bytes"]
     if video is not None:
         encoded = encode_video(made.original, made.decoded, made.valid, made.white)
         write_atomic(video, lambda file: file.write(encoded))
-        click.echo(f"{video}: {len(encoded)} bytes, original left, decoded right")
+        lines.append(f"{video}: {len(encoded)} bytes, original left, decoded right")
+    click.echo("\n".join(lines))

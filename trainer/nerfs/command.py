@@ -104,7 +104,8 @@ def train(
             f"{out_dir}: {figures['nodes']} nodes, {figures['parameters']} parameters, "
             f"{trainer.num_epochs} epochs in {figures['train_seconds']:.0f} s"
         )
-        _echo_scores(scores)
+        for line in _score_lines(scores):
+            click.echo(line)
 
 
 train.params += [option for kind in TRAINED for option in click_options(kind, defaults_of("infnerf", "tiny"))]
@@ -127,29 +128,35 @@ Examples:
 @click.option("--json-out", type=_PATH, help="Also write the figures here.")
 def evaluate(runs: tuple[Path, ...], distances: str, json_out: Path | None) -> None:
     """PSNR of held-out views at scales 1, 1/2, 1/4, 1/8, and the share of the parameters that a view touches."""
+    from todpack.decompressor.files import check_output, write_json
+
     factors = _numbers(distances)
+    if json_out is not None:
+        check_output(json_out)
     with needs("nerf", "nerf"):
         from .inf_nerf.evaluation import score_scales, touched_from_afar
         from .inf_nerf.renderer import InfNeRFRenderer
         from .inf_nerf.run import data_of_run
     result: dict[str, Any] = {}
+    lines: list[str] = []
     for run in runs:
         training, held_out = data_of_run(run, log.warning)
         renderer = InfNeRFRenderer.from_checkpoint(run)
         scores = score_scales(renderer.model, held_out)
         total = renderer.touched.total * renderer.touched.field_bytes
-        click.echo(f"{run}: {renderer.touched.total - 1} nodes, {total / 1e6:.2f} MB of parameters")
-        _echo_scores(scores)
+        lines += [
+            f"{run}: {renderer.touched.total - 1} nodes, {total / 1e6:.2f} MB of parameters",
+            *_score_lines(scores),
+        ]
         result[str(run)] = {"bytes": total, "scales": [dataclasses.asdict(score) for score in scores]}
         looking = held_out if len(held_out.poses) > 1 else training  # one view alone does not say how far it looks
         shares = touched_from_afar(renderer.model, held_out, factors, looking.summary()["target"])
         for factor, touched in zip(factors, shares, strict=True):
-            click.echo(f"  {factor:g} times as far: {100 * touched:.1f} % of the parameters touched")
+            lines.append(f"  {factor:g} times as far: {100 * touched:.1f} % of the parameters touched")
             result[str(run)][f"touched_at_distance_{factor:g}"] = touched
     if json_out is not None:
-        from todpack.decompressor.files import write_json
-
         write_json(json_out, result)
+    click.echo("\n".join(lines))
 
 
 def _numbers(text: str) -> list[float]:
@@ -162,13 +169,13 @@ def _numbers(text: str) -> list[float]:
     return values
 
 
-def _echo_scores(scores: list[ScaleScore]) -> None:
-    for score in scores:
-        click.echo(
-            f"  scale {f'1/{round(1 / score.scale)}' if score.scale < 1 else '1':>4}: {score.psnr_db:.2f} dB, "
-            f"a view touches {100 * score.touched_share:.1f} % ({score.touched_bytes / 1e6:.2f} MB), "
-            f"all views {100 * score.together_share:.1f} %"
-        )
+def _score_lines(scores: list[ScaleScore]) -> list[str]:
+    return [
+        f"  scale {f'1/{round(1 / score.scale)}' if score.scale < 1 else '1':>4}: {score.psnr_db:.2f} dB, "
+        f"a view touches {100 * score.touched_share:.1f} % ({score.touched_bytes / 1e6:.2f} MB), "
+        f"all views {100 * score.together_share:.1f} %"
+        for score in scores
+    ]
 
 
 def _add_render_options(command: click.Command, *without: str) -> None:
@@ -313,17 +320,20 @@ Examples:
 @click.option("--json-out", type=_PATH, help="Also write the figures here.")
 def memory(sizes: int, json_out: Path | None) -> None:
     """Measure the parameters that one view needs as the scene and its number of images grow."""
+    from todpack.decompressor.files import check_output, write_json
+
+    if json_out is not None:
+        check_output(json_out)
     with needs("nerf", "nerf"):
         from .inf_nerf.memory_law import measure_law
     rows = measure_law(sizes)
-    click.echo("  edge  images   nodes  model kB  view kB  in frustum kB  far view kB  peak kB")
+    lines = ["  edge  images   nodes  model kB  view kB  in frustum kB  far view kB  peak kB"]
     for row in rows:
         kilo = (
             f"{row.model_bytes / 1e3:9.0f} {row.street_bytes / 1e3:8.0f} {row.street_in_frustum_bytes / 1e3:14.0f} "
             f"{row.far_bytes / 1e3:12.0f} {row.peak_bytes / 1e3:8.0f}"
         )
-        click.echo(f"{row.edge:6g} {row.n_images:7d} {row.n_nodes:7d} {kilo}")
+        lines.append(f"{row.edge:6g} {row.n_images:7d} {row.n_nodes:7d} {kilo}")
     if json_out is not None:
-        from todpack.decompressor.files import write_json
-
         write_json(json_out, {"rows": [dataclasses.asdict(row) for row in rows]})
+    click.echo("\n".join(lines))
