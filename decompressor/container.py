@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import stat
 import struct
 import zlib
-from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -18,23 +15,22 @@ from . import c_module
 from .bits import EntropyError, zigzag
 from .cached import cached_property
 from .errors import (
-    ArchiveError,
     DamagedArchiveError,
     InvalidMetadataError,
     InvalidSectionError,
     LimitExceededError,
     NotAnArchiveError,
-    RequestError,
     TruncatedArchiveError,
     UnsupportedVersionError,
 )
-from .forks import Lock, importing
+from .forks import importing
 from .given import repr_of
 from .json_fields import memory_of_json, parse_json
 from .limits import Limits
 from .metadata import is_digest
 from .plain_text import one_line
 from .sections import Section, read_section_table
+from .source_file import SourceFile
 from .zstd_frames import DICTIONARY, unzstd, unzstd_magicless
 from .zstd_frames import MAGIC as ZSTD_MAGIC
 
@@ -76,75 +72,6 @@ def _inflate(
         raise InvalidSectionError(f"{where}: {error}", section=section) from error
 
 
-def _open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading, without waiting for the other end of a pipe.
-
-    Raises:
-        ArchiveError: it cannot be opened, or is no regular file.
-    """
-    try:
-        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
-        try:
-            kind = path.stat().st_mode
-            file = os.fdopen(os.open(path, flags), "rb") if stat.S_ISREG(kind) else None
-        except ValueError as error:  # a name that no file can have
-            raise ArchiveError(f"{path!s:.255}: cannot be opened: {error}") from error
-        if file is not None:
-            kind = os.fstat(file.fileno()).st_mode  # what was opened may be another than what was looked at
-            if stat.S_ISREG(kind):
-                return file
-            file.close()
-    except OSError as error:
-        raise ArchiveError(f"{path}: cannot be opened: {error.strerror or error}") from error
-    names = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
-    found = next((name for test, name in names if test(kind)), "a device")
-    raise ArchiveError(f"{path}: cannot be opened: expected a file, found {found}")
-
-
-def _descriptor_of(file: BinaryIO) -> int | None:
-    """The descriptor to read a file by without moving its place, which forked processes share; None where it has none.
-
-    Other objects may have a descriptor of something else than what they read, such as a compressed file.
-    """
-    plain: Any = getattr(file, "file", file) if type(file).__module__ == "tempfile" else file
-    if isinstance(plain, io.BufferedRandom):
-        plain.flush()  # what was written to it is read past it
-    is_buffered = isinstance(plain, io.BufferedReader | io.BufferedRandom)
-    is_plain = isinstance(plain.raw if is_buffered else plain, io.FileIO)
-    return file.fileno() if is_plain and hasattr(os, "pread") else None
-
-
-def _asked(file: BinaryIO, call: str, *arguments: int) -> Any:
-    """What a caller's file answers; what its reader raises, such as one of compressed files, is an OSError.
-
-    Raises:
-        OSError: the file has.
-        ValueError: it is closed.
-    """
-    try:
-        return getattr(file, call)(*arguments)
-    except (OSError, ValueError, MemoryError):
-        raise
-    except Exception as error:
-        raise OSError(f"{type(error).__name__}: {error}") from error
-
-
-def _read(file: BinaryIO, n_bytes: int) -> bytes:
-    """So many bytes, fewer at the end; one call may give less.
-
-    Raises:
-        BlockingIOError: there are none at the moment.
-    """
-    data: bytes | None = _asked(file, "read", n_bytes)
-    while data is not None and 0 < len(data) < n_bytes and (more := _asked(file, "read", n_bytes - len(data))):
-        data += more
-    if data is None:
-        raise BlockingIOError("expected a file that waits for its bytes, found one that does not")
-    if len(data) > n_bytes:
-        raise OSError(f"expected at most {n_bytes} bytes of a read, found {len(data)}")
-    return bytes(data)  # of bytes the same
-
-
 def without_digest(text: bytes, digest: Any) -> bytes:
     """metadata.json as it counts in the file's own digest: with zeros in its place, the only one where it stands."""
     is_there = is_digest(digest) and text.count(digest.encode()) == 1
@@ -176,33 +103,21 @@ class Container:
                 missed when they are read.
 
         Raises:
-            ArchiveError: it is not an archive, or its header or metadata are damaged.
+            ArchiveError: it cannot be opened or read, is not an archive, or its header or metadata are damaged.
+            RequestError: the source is neither a path nor an open file.
         """
-        self.limits, self._lock, self._largest = limits, Lock(), dict[str, int]()
-        if isinstance(source, str | os.PathLike):
-            self.path = Path(os.fsdecode(source))
-            self._file = _open_regular(self.path)
-        elif all(hasattr(source, call) for call in ("seek", "tell", "read", "close")):
-            self.path, self._file = Path("<archive in memory>"), source
-        else:
-            raise RequestError(f"archive: expected a path or an open file, found {type(source).__name__}")
+        self.limits, self._largest = limits, dict[str, int]()
+        self._file = SourceFile(source)
+        self.path = self._file.path
         try:
-            self._descriptor = _descriptor_of(self._file)
             self._read_header(any_size)
-        except (OSError, ValueError) as error:  # ValueError: an open file that was closed, or reads text
-            self._file.close()
-            raise ArchiveError(f"{self.path}: cannot be read: {getattr(error, 'strerror', '') or error}") from error
         except BaseException:
             self._file.close()
             raise
 
     def _read_header(self, any_size: bool) -> None:
-        _asked(self._file, "seek", 0, os.SEEK_END)
-        path, size = self.path, _asked(self._file, "tell")
-        if type(size) is not int:
-            raise OSError(f"expected a number of bytes of tell, found {type(size).__name__}")
-        _asked(self._file, "seek", 0)
-        head = _read(self._file, HEADER.size)
+        path, size = self.path, self._file.size
+        head = self._file.read(0, HEADER.size)
         if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
             raise NotAnArchiveError(
                 f"{path}: expected a todpack archive, found {'other content' if head else 'an empty file'}"
@@ -219,7 +134,7 @@ class Container:
             raise LimitExceededError(
                 f"{path}: metadata of {max(metadata_bytes, stored_bytes)} bytes is over the limit of {limit}"
             )
-        stored = _read(self._file, stored_bytes)
+        stored = self._file.read(HEADER.size, stored_bytes)
         if zlib.crc32(stored, zlib.crc32(head[:HEADER_CRC_BYTES])) != crc:
             raise DamagedArchiveError(f"{path}: header: checksum does not match; the file is damaged")
         text = self._inflate_metadata(stored, metadata_bytes)
@@ -231,7 +146,7 @@ class Container:
             )
         self.metadata: dict[str, Any] = parse_json(text, path)
         self.version = (major, minor)
-        self.file_bytes, self.found_bytes = int(file_bytes), int(size)
+        self.file_bytes, self.found_bytes = int(file_bytes), size
         start = HEADER.size + stored_bytes
         self.sections = read_section_table(self.metadata, path, start, self.file_bytes, self.counted_bytes, self.limits)
         self._metadata_bytes = stored_bytes, metadata_bytes
@@ -268,30 +183,7 @@ class Container:
         Raises:
             ArchiveError: the file ends before them, or cannot be read.
         """
-        return self._read_at(section.offset, section.stored_bytes, f"section {section.name}", section.name)
-
-    def _read_at(self, offset: int, n_bytes: int, what: str, section: str | None = None) -> bytes:
-        with self._lock.raw:  # close() may come from another thread, and another file get the descriptor's number
-            if getattr(self._file, "closed", False):  # not every file of a caller's knows
-                raise RequestError(f"{self.path}: {what}: expected an open archive, found a closed one")
-            try:
-                # not more than the file had when it was opened: memory is taken for what is asked
-                stored = self._read(offset, min(n_bytes, max(0, self.found_bytes - offset)))
-            except (OSError, ValueError) as error:
-                raise ArchiveError(f"{self.path}: {what}: cannot be read: {error}", section=section) from error
-        if len(stored) != n_bytes:
-            raise TruncatedArchiveError(f"{self.path}: {what}: the file became shorter", section=section)
-        return stored
-
-    def _read(self, offset: int, n_bytes: int) -> bytes:
-        if self._descriptor is None:
-            _asked(self._file, "seek", offset)
-            return _read(self._file, n_bytes)
-        parts = []
-        while n_bytes > 0 and (part := os.pread(self._descriptor, min(n_bytes, MOST_READ_BYTES), offset)):
-            parts.append(part)
-            offset, n_bytes = offset + len(part), n_bytes - len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return self._file.read_all(section.offset, section.stored_bytes, f"section {section.name}", section.name)
 
     def stored_bytes(self, section: Section) -> bytes:
         """The section's bytes as stored, verified by their CRC-32."""
@@ -396,7 +288,7 @@ class Container:
             ArchiveError: the file ends early, or cannot be read.
         """
         stored_bytes, metadata_bytes = self._metadata_bytes
-        text = self._inflate_metadata(self._read_at(HEADER.size, stored_bytes, "metadata.json"), metadata_bytes)
+        text = self._inflate_metadata(self._file.read_all(HEADER.size, stored_bytes, "metadata.json"), metadata_bytes)
         with importing.raw:
             import hashlib  # loads OpenSSL, which decoding does without
 
@@ -424,9 +316,7 @@ class Container:
 
     def close(self) -> None:
         """Close the file; arrays already read stay usable."""
-        with self._lock.raw:
-            self._descriptor = None
-            self._file.close()
+        self._file.close()
 
     def __enter__(self) -> Container:
         return self

@@ -286,6 +286,8 @@ def test_files_that_give_little_at_a_time() -> None:
         open_archive(Trickle(path.read_bytes(), True))  # type: ignore[arg-type]
     with pytest.raises(ArchiveError, match="cannot be read: expected at most 32 bytes of a read, found 64"):
         open_archive(Gush(path.read_bytes()))
+    with pytest.raises(ArchiveError, match="cannot be read: expected a file of bytes, found one of text"):
+        open_archive(io.StringIO("TOD"))  # type: ignore[arg-type]
     for cut, name in ((gzip.compress(path.read_bytes())[:-3000], "EOFError"), (b"", "EOFError")):
         with (
             gzip.open(io.BytesIO(cut)) as file,
