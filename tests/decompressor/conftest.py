@@ -1,4 +1,4 @@
-"""Fixtures: the smallest archive there can be, and one larger than a block of the frame decoder."""
+"""Fixtures: the smallest archive there can be, one larger than a block of the frame decoder, and one of tiles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.packer.micro_run import write_micro_run
+from todpack.frames import read_day
+from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
+from todpack.packer.daybasis.encoder import encode_day
 from todpack.packer.gridmlp.pack import pack_run
 
 
@@ -27,3 +30,12 @@ def wide_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     pack_run(run, folder / "wide.tod")
     return folder / "wide.tod"
+
+
+@pytest.fixture(scope="session")
+def tiled(tiny_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """72 x 64 texels in tiles of 32: 2 rows of 3."""
+    path = tmp_path_factory.mktemp("tiled") / "tiled.tod"
+    config = DayBasisConfig(q_step=24.0, tile=32, n_levels=2, max_classes=1)
+    encode_day(read_day(tiny_day), config, DayBasisPackOptions(entropy="zstd")).write(path)
+    return path

@@ -115,3 +115,14 @@ def with_large_sums(golden: Path, path: Path) -> Path:
     set_section(metadata, stored, "0/basis", basis, "i4")
     path.write_bytes(put_together(metadata, stored))
     return path
+
+
+def damage(path: Path, out: Path, *sections: str) -> Path:
+    """Flip a bit in the middle of some sections."""
+    data = bytearray(path.read_bytes())
+    with open_archive(path, provider="cpu") as archive:
+        for name in sections:
+            section = archive.container.sections[name]
+            data[section.offset + section.stored_bytes // 2] ^= 4
+    out.write_bytes(data)
+    return out
