@@ -124,31 +124,14 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence
         if held and not (is_continued or overwrite):
             raise ConfigError(f"{out_dir}: --resume: holds a run without a checkpoint; replace it by --overwrite")
         if is_continued:
-            # what an unfinished run may be without so far; the rest is its own
-            later = (LOG_NAME, *EXPORT_NAMES, *NERF_RESULTS, *(() if has_run_config(place) else FRESH_NAMES[:2]))
-            others = (place / name for name in names if name in later and not _is_ours(place / name))
-            check_replaced(others, overwrite=False, way=MOVE)
+            _check_continued(place, names)
             return out_dir
         if not held:
-            check_replaced((place / name for name in names), overwrite=False, way=MOVE)
-            for name in () if overwrite else KEPT_NAMES:
-                if name in names and (place / name).is_file():
-                    raise OutputError(f"{place / name}: is there, of an earlier training; replace it by --overwrite")
+            _check_begun(place, names, overwrite=overwrite)
             if not resume:
                 _clear(place, names, _is_ours)  # those of others stay until the training has its own
             return out_dir
-        of_run = _names_of(place)
-        for name in names:
-            if (place / name).is_file() and name != MARK_NAME and not (name in of_run and _is_runs(place / name)):
-                raise OutputError(f"{place / name}: is there, and is not of the run that would be replaced; {MOVE}")
-        mounted = any(path.is_dir() and not path.is_symlink() and path.is_mount() for path in place.rglob("*"))
-        for what, is_so in (
-            ("is a mount point", place.is_mount()),
-            ("is the current folder", place == place_of(Path())),
-            ("a mount point inside", mounted),
-        ):
-            if is_so:
-                raise ConfigError(f"{out_dir}: holds a run and {what}; expected a folder that can be replaced")
+        _check_replaced_run(place, out_dir, names)
         _clear(beside, RUN_NAMES, _is_runs)
         beside.mkdir(exist_ok=True)
         _take(beside, out_dir)  # it becomes the run folder while the other one is removed
@@ -156,6 +139,37 @@ def work_folder(out_dir: Path, *, resume: bool, overwrite: bool, names: Sequence
     except OSError as error:
         raise OutputError(f"{out_dir}: cannot be written: {error.strerror or error}") from error
     return beside
+
+
+def _check_continued(place: Path, names: Sequence[str]) -> None:
+    """Refuse files of others under names that a run which goes on has yet to write; what it has is its own."""
+    later = (LOG_NAME, *EXPORT_NAMES, *NERF_RESULTS, *(() if has_run_config(place) else FRESH_NAMES[:2]))
+    others = (place / name for name in names if name in later and not _is_ours(place / name))
+    check_replaced(others, overwrite=False, way=MOVE)
+
+
+def _check_begun(place: Path, names: Sequence[str], *, overwrite: bool) -> None:
+    """Refuse what lies under a new run's names: of others, and without `overwrite` what is kept alone."""
+    check_replaced((place / name for name in names), overwrite=False, way=MOVE)
+    for name in () if overwrite else KEPT_NAMES:
+        if name in names and (place / name).is_file():
+            raise OutputError(f"{place / name}: is there, of an earlier training; replace it by --overwrite")
+
+
+def _check_replaced_run(place: Path, out_dir: Path, names: Sequence[str]) -> None:
+    """Refuse to replace a folder that cannot be, or that has files of others under the new run's names."""
+    of_run = _names_of(place)
+    for name in names:
+        if (place / name).is_file() and name != MARK_NAME and not (name in of_run and _is_runs(place / name)):
+            raise OutputError(f"{place / name}: is there, and is not of the run that would be replaced; {MOVE}")
+    mounted = any(path.is_dir() and not path.is_symlink() and path.is_mount() for path in place.rglob("*"))
+    for what, is_so in (
+        ("is a mount point", place.is_mount()),
+        ("is the current folder", place == place_of(Path())),
+        ("a mount point inside", mounted),
+    ):
+        if is_so:
+            raise ConfigError(f"{out_dir}: holds a run and {what}; expected a folder that can be replaced")
 
 
 def _is_left_over(older: Path, place: Path) -> bool:
