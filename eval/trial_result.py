@@ -8,7 +8,8 @@ from typing import Any
 from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.decompressor.signatures import WRITTEN_BY
 
-RESULT = "result.json"
+ARCHIVE, RESULT = "archive.tod", "result.json"
+"""Names in a trial's folder."""
 MEASURES = ("psnr_db", "ssim", "lpips", "bytes", "bpt", "frame_ms", "open_ms", "made_s")
 ALWAYS = ("bytes", "bpt", "train_s", "made_s")
 """Measures that no trial that worked is without."""

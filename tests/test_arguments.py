@@ -20,7 +20,8 @@ from todpack.cli import main
 from todpack.decompressor.errors import OutputError
 from todpack.decompressor.files import check_outputs, check_replaced, refuse_inputs, write_json
 from todpack.eval.errors import EvalError
-from todpack.eval.trials import Trial, TrialSettings, run_trial
+from todpack.eval.trial import Trial, TrialSettings
+from todpack.eval.trials import run_trial
 from todpack.packer.archive_writer import ArchiveWriter
 
 

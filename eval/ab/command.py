@@ -55,11 +55,13 @@ def ab_command(
     from todpack.frames import AS_FOUND
     from todpack.frames.digest import frames_digest
 
+    from ..earlier_trials import refuse_other_frames
     from ..errors import EvalError
     from ..machine import machine, machine_line
     from ..measures.latency import compare_times
     from ..measures.perceptual import LpipsAbsent
-    from ..trials import Options, TrialSettings, refuse_other_frames, require_families
+    from ..trial import Options, TrialSettings
+    from ..trials import require_families
     from .report import ab_json, ab_table, acceptance, acceptance_table
     from .run import QUICK_TRAINING, ab_code, plan_ab, run_ab
     from .variants import PLAIN, VARIANTS

@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from ..deviation import with_deviation
 from ..measures.latency import ComparedTimes
 from ..tables import figure, markdown
-from ..trials import with_deviation
 from .run import AbResult
 from .variants import PLAIN
 

@@ -12,19 +12,12 @@ from todpack.packer.gridmlp.pack import MODEL_SECTIONS
 from todpack.packer.progress import clock
 
 from ..code_digest import MEASURES, SOURCES, code_digest
+from ..earlier_trials import finished_result
 from ..errors import EvalError
 from ..progress import Progress, silent
-from ..trial_result import Result, stored_result
-from ..trials import (
-    ARCHIVE,
-    RUN,
-    Options,
-    Trial,
-    TrialSettings,
-    finished_result,
-    measures_of,
-    run_trials,
-)
+from ..trial import Options, Trial, TrialSettings
+from ..trial_result import ARCHIVE, Result, stored_result
+from ..trials import RUN, measures_of, run_trials
 from .variants import PLAIN, VARIANTS, Variant
 
 QUICK_TRAINING: Options = {"epochs": 2, "samples-per-epoch": 16384, "hash-epochs": 1, "qat-epochs": 1}

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..trials import Options
+from ..trial import Options
 
 if sys.version_info >= (3, 11):
     import tomllib

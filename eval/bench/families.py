@@ -12,7 +12,8 @@ from todpack.frames import read_day
 from ..errors import EvalError
 from ..measures.latency import LatencySettings
 from ..progress import Progress, silent
-from ..trials import Options, Trial, TrialSettings, measures_of, run_trial
+from ..trial import Options, Trial, TrialSettings
+from ..trials import measures_of, run_trial
 
 FAMILIES = ("daybasis", "gridmlp", "siren")
 

@@ -106,10 +106,12 @@ def rd(
     from todpack.decompressor.names import safe_names
     from todpack.frames.digest import frames_digest
 
+    from ..earlier_trials import refuse_other_frames
     from ..errors import EvalError
     from ..measures.frames import day_frames
     from ..peers.run import reference_peers, run_peers
-    from ..trials import TrialSettings, refuse_other_frames, require_families, trial_code
+    from ..trial import TrialSettings, trial_code
+    from ..trials import require_families
     from .plots import plot_files, write_plots
     from .results_file import read_results, results_json
     from .sweep import archive_curves, chosen_sweeps, peer_curves, run_sweeps, with_training

@@ -15,8 +15,8 @@ from typing import Any
 from todpack.decompressor.json_fields import is_number, read_shallow
 from todpack.frames import Day
 
+from ..deviation import mean_and_deviation
 from ..errors import EvalError
-from ..trials import mean_and_deviation
 
 Curve = dict[str, Any]
 _PSNR_NAMES = ("psnr-rgb", "psnr")

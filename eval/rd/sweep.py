@@ -12,6 +12,7 @@ from todpack.decompressor import open_archive
 from todpack.frames import Day
 
 from ..archive import archive_point, byte_budget, decode_day, warn_of_difference
+from ..deviation import mean_and_deviation
 from ..errors import EvalError
 from ..measures.frames import day_frames
 from ..measures.perceptual import Lpips, LpipsAbsent
@@ -19,17 +20,9 @@ from ..measures.score import score_frames
 from ..peers.run import PeerResults
 from ..progress import Progress, silent
 from ..tables import finite
-from ..trial_result import MEASURES, Result
-from ..trials import (
-    ARCHIVE,
-    SEEDED_FAMILIES,
-    Options,
-    Trial,
-    TrialSettings,
-    Value,
-    mean_and_deviation,
-    run_trials,
-)  # fmt: skip
+from ..trial import SEEDED_FAMILIES, Options, Trial, TrialSettings, Value
+from ..trial_result import ARCHIVE, MEASURES, Result
+from ..trials import run_trials
 
 
 @dataclass(frozen=True)

@@ -120,9 +120,11 @@ def search(
     from todpack.decompressor.files import check_outputs, exclusive_folder, refuse_other_kinds, write_json
     from todpack.frames.digest import frames_digest
 
+    from ..earlier_trials import refuse_other_frames
     from ..errors import EvalError
     from ..machine import usable_cores
-    from ..trials import TrialSettings, refuse_other_frames, require_families, trial_code
+    from ..trial import TrialSettings, trial_code
+    from ..trials import require_families
     from .runner import run_search
     from .space import check_names, read_space
     from .table import results_table, sorted_results

@@ -11,10 +11,12 @@ from typing import Any
 from todpack.packer.dataset.workers import ATTEMPTS
 from todpack.packer.ray_cluster import Call, Lost, ray_cluster
 
+from ..deviation import mean_and_deviation
 from ..errors import EvalError
 from ..progress import Progress, silent
+from ..trial import Trial, TrialSettings
 from ..trial_result import MEASURES, Result
-from ..trials import Trial, TrialSettings, mean_and_deviation, run_trial, run_trials
+from ..trials import run_trial, run_trials
 from .space import OptunaSampler, Space, drawn_trials
 
 

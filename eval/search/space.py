@@ -16,7 +16,7 @@ from todpack.decompressor.errors import needs
 from todpack.decompressor.json_fields import read_shallow
 
 from ..errors import EvalError
-from ..trials import Trial, Value
+from ..trial import Trial, Value
 
 if sys.version_info >= (3, 11):
     import tomllib

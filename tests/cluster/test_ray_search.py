@@ -15,7 +15,7 @@ from tests.conftest import make_day, write_day
 from todpack.cli import main
 from todpack.eval.search.runner import run_search
 from todpack.eval.search.space import read_space
-from todpack.eval.trials import TrialSettings
+from todpack.eval.trial import TrialSettings
 from todpack.packer.errors import PackError
 
 SPACE = '[train]\nmax_classes = 1\nrefine = "none"\n[pack]\nq_step = [30, 60]\n'

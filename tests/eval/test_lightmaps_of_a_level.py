@@ -10,7 +10,8 @@ from PIL import Image
 
 from tests.conftest import make_day, write_day
 from todpack.cli import main
-from todpack.eval.trials import Trial, TrialSettings, run_trial
+from todpack.eval.trial import Trial, TrialSettings
+from todpack.eval.trials import run_trial
 from todpack.frames import read_day
 
 SIZES = {"hall": (24, 32), "stairs": (40, 16)}

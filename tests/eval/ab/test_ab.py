@@ -17,10 +17,11 @@ from todpack.eval.ab.report import ab_json, ab_table, acceptance, acceptance_tab
 from todpack.eval.ab.run import QUICK_TRAINING, AbPlan, AbResult, ab_code, plan_ab, run_ab
 from todpack.eval.ab.variants import PLAIN, VARIANTS
 from todpack.eval.code_digest import code_digest
+from todpack.eval.earlier_trials import finished_result
 from todpack.eval.errors import EvalError
 from todpack.eval.measures.latency import ComparedTimes, compare_times
+from todpack.eval.trial import TrialSettings
 from todpack.eval.trial_result import ALWAYS, OTHERS, RESULT
-from todpack.eval.trials import TrialSettings, finished_result
 
 pytest.importorskip("torch")
 

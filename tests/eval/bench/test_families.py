@@ -10,7 +10,7 @@ from tests.conftest import make_day, write_day
 from todpack.eval.bench.families import FAMILIES, bench_families
 from todpack.eval.bench.report import families_table
 from todpack.eval.errors import EvalError
-from todpack.eval.trials import Options
+from todpack.eval.trial import Options
 
 pytest.importorskip("torch")
 

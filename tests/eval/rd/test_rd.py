@@ -13,6 +13,7 @@ from PIL import Image
 
 from todpack import compress
 from todpack.cli import main
+from todpack.eval.deviation import with_deviation
 from todpack.eval.errors import EvalError
 from todpack.eval.measures.perceptual import LpipsAbsent
 from todpack.eval.rd import sweep
@@ -21,7 +22,6 @@ from todpack.eval.rd.plots import write_plots
 from todpack.eval.rd.results_file import read_results, results_json
 from todpack.eval.rd.sweep import Sweep, archive_curves, averaged, chosen_sweeps, with_training
 from todpack.eval.trial_result import MEASURES
-from todpack.eval.trials import with_deviation
 from todpack.frames import Day, read_day
 
 

@@ -18,13 +18,14 @@ import pytest
 from tests.eval.measured import MEASURED, with_archive
 from todpack.cli import main
 from todpack.decompressor.files import exclusive_folder
-from todpack.eval import trials
+from todpack.eval.earlier_trials import are_frames_of, finished_result
 from todpack.eval.errors import EvalError
 from todpack.eval.measures.lpips_weights import LpipsAbsent, LpipsWeights
 from todpack.eval.search.runner import run_search, score_of
 from todpack.eval.search.space import drawn_trials, read_space
 from todpack.eval.search.table import results_table, sorted_results
-from todpack.eval.trials import Trial, TrialSettings, are_frames_of, finished_result, option_words, run_trial
+from todpack.eval.trial import Trial, TrialSettings, option_words
+from todpack.eval.trials import run_trial
 from todpack.frames import read_day
 from todpack.frames.digest import frames_digest
 
@@ -221,7 +222,7 @@ def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path, m
     weights = LpipsWeights(tmp_path / "trunk.pth", tmp_path / "heads.pth")
     for path in (weights.trunk, weights.heads):
         path.write_text("numbers")
-    monkeypatch.setattr(trials, "find_weights", lambda _: weights)
+    monkeypatch.setattr("todpack.eval.trial.find_weights", lambda _: weights)
     settings, first = TrialSettings(Path("day")), weights.digest
 
     with_archive(tmp_path)
@@ -244,7 +245,7 @@ def test_trials_without_a_measure_that_is_wanted_are_run_again(tmp_path: Path, m
     assert weights.digest != first
     assert not counts(first, settings)
     assert counts(weights.digest, settings)
-    monkeypatch.setattr(trials, "find_weights", lambda _: LpipsAbsent("none here"))
+    monkeypatch.setattr("todpack.eval.trial.find_weights", lambda _: LpipsAbsent("none here"))
     assert counts(first, settings)
     assert counts(None, settings)
 
