@@ -262,8 +262,8 @@ def run(args: argparse.Namespace) -> None:
         check_outputs([*frames, *lists, *timings], [args.archive], overwrite=args.overwrite, folders=[args.out])
         refuse_other_hours(places.values(), files, args.overwrite)
         _say_missing(args.out, frames)
-        for out in places.values():
-            _say_left(out, files)
+        for out in {*places.values(), args.out}:
+            _say_left(out, files if out in places.values() else (), args.format)
         _say_left_folders(args.out, folders.values())
         for lightmap, out in places.items():
             try:
@@ -300,10 +300,9 @@ def _say_missing(out: Path, frames: list[Path]) -> None:
         )  # fmt: skip
 
 
-def _say_left(out: Path, files: Collection[str]) -> None:
-    """Say what another run has left, which readers take for frames of the same day."""
-    kinds = {Path(name).suffix for name in files}
-    left = [name for name in hours_there(out) if name not in files and Path(name).suffix in kinds]
+def _say_left(out: Path, files: Collection[str], kind: str) -> None:
+    """Say what another run has left, which readers take for frames of the same day, or for a day beside a level."""
+    left = [name for name in hours_there(out) if name not in files and Path(name).suffix == f".{kind}"]
     if left:
         log.info("%s: %d frames of other runs stay: %s", out, len(left), some(left))
 

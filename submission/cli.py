@@ -128,7 +128,9 @@ def build_command(
     "--scorer", type=click.Path(path_type=Path), help="contest: ranges and weights.  [default: the contest's]"
 )
 @click.option("--device", default="cpu", show_default=True, help="contest: torch device, such as cuda.")
-@click.option("--seed", type=int, default=0, show_default=True, help="contest: of the random coordinates.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="contest: of the random coordinates."
+)
 @click.option("--dry-run", is_flag=True, help="contest: say about how long it takes, and end.")
 def check_command(
     folder: Path,

@@ -85,7 +85,7 @@ def bench(
     from ..trials import require_families
     from .document import bench_document
     from .families import bench_families
-    from .figures import marked_text, write_figures
+    from .figures import marked_text, require_sample, write_figures
     from .rate import RateSettings, rate_of_set
     from .report import set_tables
     from .result import add, commit, folder_of, read_result, refuse_other_folders, write_result
@@ -103,6 +103,8 @@ def bench(
         raise EvalError("--part none: expected the --results of an earlier bench, found none")
     chosen = chosen_sets(data, more, lightmap) if parts else []
     refuse_other_folders(results, found, chosen)
+    if readmes:
+        require_sample(found, [one.name for one in chosen] if "rate" in parts else [])
     require_families(["gridmlp"] if "families" in parts else ["daybasis"], refined="families" in parts)
     measure = LpipsAbsent("left out by --quick") if quick or "rate" not in parts else lpips.load()
     points = PointCache(cache) if "rate" in parts else None

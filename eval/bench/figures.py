@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from .report import eight_bit, geometric_mean, ratio_of
 BEGIN, END = "<!-- figures: written by make bench from docs/benchmarks.json -->", "<!-- end of figures -->"
 _EXPECTED = f"expected the lines {BEGIN} and {END}, once each and in this order"
 SET = "sample"
+_NO_SAMPLE = f"README's figures need the rates of the set {SET}"
 ROWS = (REFINED, DAYBASIS, LIBAOM.name, X265.name, "jpegxl", "bc7")
 _NAMES = {
     "en": ("todpack", "todpack, closed form", "libaom (AV1)", "x265 (HEVC)", "JPEG XL", "BC7"),
@@ -56,7 +57,7 @@ def readme_figures(result: Mapping[str, Any], language: str) -> list[str]:
     """
     sets = eight_bit(result.get("rate", {}).get("sets", {}))
     if SET not in sets:
-        raise EvalError(f"README's figures need the rates of the set {SET}")
+        raise EvalError(_NO_SAMPLE)
     found = sets[SET]
     middle, level = found["compared"]["middle"], found["compared"]["middle_db"]
     raw_mb = found["raw_bytes"] / 1e6
@@ -89,6 +90,20 @@ def readme_figures(result: Mapping[str, Any], language: str) -> list[str]:
         **{name: figure(geometric_mean(values), 2, absent="-") for name, values in ratios.items()},
     )
     return ["", *markdown(_HEADS[language], rows), "", sentence, ""]
+
+
+def require_sample(result: Mapping[str, Any], measured: Collection[str]) -> None:
+    """Refuse, before the work, figures of a README that lack those of the sample.
+
+    Args:
+        result: The file.
+        measured: Names of the sets whose rates are measured now.
+
+    Raises:
+        EvalError: The sample is in neither.
+    """
+    if SET not in measured and SET not in result.get("rate", {}).get("sets", {}):
+        raise EvalError(_NO_SAMPLE)
 
 
 def with_figures(text: str, result: Mapping[str, Any], language: str) -> str:

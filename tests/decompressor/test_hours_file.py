@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import make_day
+from tests.conftest import REPOSITORY, make_day
 from todpack.decompressor import cli, open_archive
 from todpack.decompressor.cli import main
 from todpack.decompressor.frame import to_codes
@@ -280,6 +280,9 @@ def test_frames_of_two_runs_are_said(archive: Path, tmp_path: Path, caplog: pyte
     (tmp_path / "level" / "notes" / "tod_00.png").write_text("mine")
     assert main([str(archive), "-o", str(tmp_path / "level"), "--hours", "3"]) == 0
     assert f"{tmp_path / 'level'}: 1 folders with frames of other runs stay: attic" in caplog.text
+    level = REPOSITORY / "tests" / "golden" / "daybasis-level-1.1.tod"
+    assert main([str(level), "-o", str(out), "--hours", "12"]) == 0
+    assert f"{out}: 4 frames of other runs stay: tod_03.png, tod_04.png" in caplog.text
     shutil.copy(out / "tod_09.png", out / "tod_10.png")
     with Image.open(out / "tod_10.png") as image:
         image.convert("RGB").save(out / "tod_11.png")  # without our mark

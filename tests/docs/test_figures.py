@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPOSITORY
+from todpack.cli import main
 from todpack.eval.bench.document import bench_document
 from todpack.eval.bench.figures import BEGIN, END, marked_text, readme_figures, with_figures, write_figures
 from todpack.eval.bench.sets import bounds, decisions
@@ -96,3 +97,14 @@ def test_a_readme_without_marks_is_told_before_the_work(tmp_path: Path) -> None:
             marked_text(path)
     with pytest.raises(EvalError, match="expected a README, found none"):
         marked_text(tmp_path)
+
+
+def test_a_readme_without_the_sample_is_told_before_the_work(
+    tiny_day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "README.md"
+    path.write_text(f"{BEGIN}\n{END}\n")
+    words = ["eval", "bench", str(tiny_day), "--quick", "--readme", str(path), "--results", str(tmp_path / "a.json")]
+    assert main(words) == 1
+    assert capsys.readouterr().err == "todpack: error: README's figures need the rates of the set sample\n"
+    assert not (tmp_path / "a.json").exists()
