@@ -179,6 +179,7 @@ def _decode_lightmap(
         lightmap.decode(hours[0], region, "float32")
     make_folder(out)  # a damaged lightmap leaves no empty folder
     times: list[float] = []
+    endless: list[float] = []  # hours
     average, files = MovingAverage(args.ema), _frame_files(hours, args.format)
     step = len(files) // MOST_LISTS + 1 if f".{args.format}" in UNSIGNED else len(files)
     for number, (file, time_h) in enumerate(files.items()):
@@ -191,11 +192,18 @@ def _decode_lightmap(
         if args.ema:
             frame = average.of(frame, dtype)
         times.append(1e3 * (time.perf_counter() - started))
+        if dtype == "float32" and not (damage.tiles or np.isfinite(frame).all()):
+            endless.append(time_h)
         if args.format == "png" and dtype == "float32":
             frame = preview(frame, args.exposure or 0.0)
         mark(frame, region, damage.tiles)
         write_frame(out / file, frame, args.format)
     list_hours(out, files, args.overwrite)  # others may have written meanwhile what knew of no frame of ours
+    if endless:
+        log.warning(
+            "%s: expected finite radiance, found other values at %d of %d hours, such as %g h",
+            shown(lightmap.name), len(endless), len(hours), endless[0],
+        )  # fmt: skip
     return times
 
 

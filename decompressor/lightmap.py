@@ -93,6 +93,15 @@ class Lightmap:
         return len(self._family.tiles(self._file.entry, self._model))
 
     @property
+    def n_outliers(self) -> int:
+        """Texels of single hours that are stored as they are; latent maps and graph do not have them.
+
+        Raises:
+            ArchiveError: their section is missing or damaged.
+        """
+        return len(self._file.outliers.read())
+
+    @property
     def decoder(self) -> Decoder:
         """The family's decoder, made when it is first asked for.
 

@@ -16,6 +16,11 @@ FIELDS = 6
 Region = tuple[int, int, int, int]
 
 
+def without(n_outliers: int) -> str:
+    """In words, for what cannot hold them; nothing where there are none."""
+    return f", without {n_outliers} outlier{'s'[: n_outliers - 1]} of the archive" if n_outliers else ""
+
+
 class Outliers:
     """The outliers of a lightmap, read when they are first needed.
 

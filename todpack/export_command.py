@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from todpack.decompressor.json_fields import read_shallow
+from todpack.decompressor.outliers import without
 from todpack.decompressor.staging import scratch_folder
 from todpack.packer.export.options import CONTAINERS, DEFAULT_TEXTURES, FRAMES, MAX_TEXTURES, PARTS, PROFILES
 
@@ -90,13 +91,12 @@ def _described(one: Exported, where: Path, profile: str) -> str:
         return f"{size}, {', '.join(sorted(one.files))}"
     quality = "" if one.psnr_db is None else f", {one.psnr_db:.2f} dB against the archive"
     each = "" if profile != FRAMES else " each"
-    without = f", without {one.n_outliers} outlier{'s'[: one.n_outliers - 1]} of the archive" if one.n_outliers else ""
     coarse = f", {one.n_coarse} of the maps coarser than the archive's to fit into 16 bits" if one.n_coarse else ""
     cut = f", {100 * one.cut_share:.2g} % of the values cut to what it holds" if one.cut_share else ""
     return (
         f"{size}, {one.n_layers} x {one.texture}, "
         f"{one.texel_bytes:.2f} bytes per texel{each} ({one.texel_bytes_with_mips:.2f} with mips)"
-        f"{quality}{without}{coarse}{cut}"
+        f"{quality}{without(one.n_outliers)}{coarse}{cut}"
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from todpack.decompressor import open_archive
 from todpack.decompressor.archive import Archive
 from todpack.decompressor.daybasis.family import standard_decoder
+from todpack.decompressor.outliers import without
 
 from ..errors import EvalError
 from ..measures.metrics import bits_per_texel
@@ -145,7 +146,7 @@ def _maps_page(archive: Archive, index: int) -> Page:
     kind = "float32"
     if packed.kind == "uint16":
         kind = f"uint16, values within {packed.error_codes:.2f} codes before rounding"
-    return Page(text, f"{len(packed.values)} latent maps as {kind}", packed)
+    return Page(text, f"{len(packed.values)} latent maps as {kind}{without(shown.n_outliers)}", packed)
 
 
 def build_page(path: Path, lightmap: str | None = None) -> Page:

@@ -163,8 +163,7 @@ def export_lightmap(
     if options.profile == FRAMES:
         _export_frames(archive.lightmaps[index], options, exported, progress)
         return exported
-    outliers = archive.metadata["lightmaps"][index].get("outliers")
-    exported.n_outliers = 0 if outliers is None else len(archive.container.read_array(outliers))
+    exported.n_outliers = archive.lightmaps[index].n_outliers
     day, maps = affine_day(archive, index)
     levels = chart_levels(day.valid, None if options.mips and options.profile == SAMPLE else 1)
     if options.profile == LOAD:

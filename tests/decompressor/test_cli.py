@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import make_day
+from tests.conftest import REPOSITORY, make_day
+from tests.decompressor.forge import put_together, take_apart
 from todpack import decompressor
 from todpack.decompressor import RequestError, open_archive
 from todpack.decompressor.cli import main, parse_hours, parse_region
@@ -185,3 +186,13 @@ def test_names_are_different_and_sort_by_time() -> None:
     assert close == sorted(close)
     with pytest.raises(RequestError, match="at least a millionth of an hour apart"):
         frame_names([1.5, 1.50000001])
+
+
+def test_radiance_beyond_all_numbers_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    metadata, stored = take_apart((REPOSITORY / "tests" / "golden" / "daybasis-log-1.1.tod").read_bytes())
+    metadata["lightmaps"][0]["model"]["exponents"][0] += 12  # logarithms times 4096
+    (tmp_path / "a.tod").write_bytes(put_together(metadata, stored))
+    assert main([str(tmp_path / "a.tod"), "-o", str(tmp_path / "out"), "--format", "npy", "--hours", "12"]) == 0
+    assert not np.isfinite(read(tmp_path / "out" / "tod_12.npy")).all()
+    (line,) = [line for line in caplog.messages if "finite radiance" in line]
+    assert line.endswith(": expected finite radiance, found other values at 1 of 1 hours, such as 12 h")

@@ -254,6 +254,22 @@ def test_a_page_shows_a_graph_with_infinite_bounds(tmp_path: Path, source: str) 
     main(["view", str(path), "-o", str(tmp_path / "b.html")])  # no traceback, whatever is made of infinite light
 
 
+def twice_clipped(model: onnx.ModelProto) -> None:
+    """One node more, so that it is not the standard graph."""
+    for node in model.graph.node:
+        node.output[:] = ["once" if name == "rgb" else name for name in node.output]
+    model.graph.node.append(onnx.helper.make_node("Relu", ["once"], ["rgb"]))
+
+
+def test_a_page_of_maps_says_that_it_lacks_outliers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = with_graph("daybasis-outliers-1.3", tmp_path / "a.tod", twice_clipped)
+    with open_archive(path) as archive:
+        n_outliers = archive.lightmaps[0].n_outliers
+    assert main(["view", str(path), "-o", str(tmp_path / "a.html")]) == 0
+    assert n_outliers > 0
+    assert f" latent maps as float32, without {n_outliers} outlier" in capsys.readouterr().out
+
+
 def with_broken_stream(out: Path) -> Path:
     """A level whose second lightmap has a coefficient stream that is none, with checksums that match."""
     metadata, stored = take_apart((GOLDEN / "daybasis-level-1.1.tod").read_bytes())
