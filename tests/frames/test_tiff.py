@@ -181,6 +181,43 @@ def test_a_damaged_tiff_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("", "")
 
 
+def _claiming(width: int, height: int, codec: int, n_samples: int = 1) -> bytes:
+    """A TIFF of 16 bits and 50 bytes of zeros."""
+    tags = [
+        (256, 4, width), (257, 4, height), (258, 3, 16), (259, 3, codec), (262, 3, 1), (273, 4, 200),
+        (277, 3, n_samples), (278, 4, height), (279, 4, 50),
+    ]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    return (b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries).ljust(250, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("tiff", "found"),
+    [
+        (_claiming(30000, 30000, 8), "expected 1..268435456 texels, found 30000 x 30000 texels of 1 samples"),
+        (_claiming(0, 5, 8), "expected 1..268435456 texels, found 0 x 5 texels of 1 samples"),
+        (_claiming(9000, 9000, 50000, 65535), "found 9000 x 9000 texels of 65535 samples"),
+        (_claiming(1000, 1000, 8), "cannot be read: 250 bytes cannot hold 1000 x 1000 texels; damaged"),
+        (_claiming(1000, 1000, 5), "cannot be read: 250 bytes cannot hold 1000 x 1000 texels; damaged"),
+        (_claiming(11, 12, 1), "cannot be read: 250 bytes cannot hold 11 x 12 texels; damaged"),
+    ],
+)
+def test_a_size_that_the_bytes_cannot_fill_takes_no_memory(tmp_path: Path, tiff: bytes, found: str) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff)
+    with pytest.raises(DataError, match=found.replace(".", r"\.")):
+        read_picture(path)
+
+
+def test_flat_frames_that_compress_best_are_read(tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    tifffile = pytest.importorskip("tifffile")
+    flat, path = np.zeros((512, 512, 3), np.uint16), tmp_path / "a.tif"
+    for codec in ("lzw", "zlib", "packbits", "zstd", "lzma", None):
+        tifffile.imwrite(path, flat, photometric="rgb", compression=codec, rowsperstrip=512)
+        np.testing.assert_array_equal(read_picture(path).rgb, flat)
+
+
 def test_16_bits_by_another_name_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("tifffile").imwrite(tmp_path / "a.tif", DEEP, photometric="rgb")
     (tmp_path / "a.tif").rename(tmp_path / "a.bmp")
