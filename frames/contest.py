@@ -6,6 +6,7 @@ Files are mapped into memory one at a time; `ContestDataset.read` holds one ligh
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,14 @@ import numpy as np
 
 from .contest_config import CONFIG_NAME, MAX_BYTES, ContestEntry, read_config
 from .contest_first_layout import MASK_FOLDERS, RAW_FOLDERS
-from .day import Day
+from .day import HOURS_PER_DAY, Day
 from .errors import DataError
 from .picture import LFS_POINTER_BYTES, refuse_pointer
 from .radiance import RadianceCheck
 
 VALID, INVALID = 127, -1
+_NAME = re.compile(r"_TOD_([0-9]{1,4})_([0-9]{1,5})_([0-9]{1,5})\.bin_[0-9]+\Z")
+"""Time and size in the names of files."""
 USUAL_HOURS = tuple(sorted([*map(float, range(24)), 5.9, 18.1]))
 FIRST_LAYOUT_HOURS = USUAL_HOURS[:6] + USUAL_HOURS[7:20] + USUAL_HOURS[21:]
 
@@ -57,6 +60,31 @@ def _sizes(paths: list[Path], n_bytes: int) -> list[int]:
         files = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more parts"
         raise DataError(f"{paths[0].parent / files}: expected {n_bytes} bytes, found {sum(sizes)}")
     return sizes
+
+
+def _tells_other(name: str, entry: ContestEntry, index: int, has_parts: bool) -> bool:
+    """Whether a file's name tells another time or size than config.json does."""
+    told = _NAME.search(name)
+    if told is None:
+        return False
+    time, *size = map(int, told.groups())
+    hours = (
+        (time / 100 % HOURS_PER_DAY, float(time % HOURS_PER_DAY))
+        if entry.keys_are_hours
+        else (time / 100 % HOURS_PER_DAY,)
+    )
+    return entry.hours[index] not in hours or not (has_parts or size == [entry.width, entry.height])
+
+
+def _named_otherwise(entry: ContestEntry) -> list[str]:
+    """Files whose names tell another time or size than config.json does."""
+    return [
+        name
+        for kind in (entry.lightmaps, entry.masks)
+        for index, names in enumerate(kind)
+        for name in names
+        if _tells_other(name, entry, index, has_parts=len(names) > 1)
+    ]
 
 
 @dataclass(frozen=True)
@@ -167,6 +195,12 @@ class ContestDataset:
             warnings.append(
                 f"{where}: the masks of {differing} times differ from the first; "
                 "texels that are valid at any time are coded and measured; the contest measures those of each time"
+            )
+        others = _named_otherwise(entry)
+        if others:
+            warnings.append(
+                f"{where}: {len(others)} files are named as of another time or size than {CONFIG_NAME} tells, such as "
+                f"{others[0]}; what {CONFIG_NAME} tells is taken"
             )
         if entry.keys_are_hours:
             least, largest = min(entry.keys, key=float), max(entry.keys, key=float)

@@ -70,7 +70,10 @@ def find_times(
     if hours is not None or beside is not None:
         if first_hour is not None:
             raise DataError(f"--first-hour: expected names that only count, found the times of {beside or '--hours'}")
-        return _in_order(ordered, _given(beside or hours, ordered), beside or "--hours", ())
+        given = _given(beside or hours, ordered)
+        is_around = beside is not None and beside.parent != folder
+        told = _lines_of_list(folder, ordered, given, beside) if is_around else ()
+        return _in_order(ordered, given, beside or "--hours", told)
     named = times_in_names(folder, files)
     refuse_halves(folder, files, named)
     if named is None:
@@ -97,6 +100,27 @@ def find_times(
     times = _in_order(ordered, found, folder, tuple(lines))
     is_even = np.allclose(times.hours, np.arange(len(files)) * HOURS_PER_DAY / len(files), atol=1e-6)
     return times if is_even and not _have_others(ordered) else _with_span(folder, times)
+
+
+def _lines_of_list(folder: Path, files: Sequence[Path], hours: Sequence[float], path: object) -> tuple[str, ...]:
+    """A line where a list around the folder, perhaps another folder's, gives frames other times than their names."""
+    try:
+        named = times_in_names(folder, files)
+    except DataError:
+        return ()
+    if named is None:
+        return ()
+    pairs = sorted(zip(named, files, strict=True), key=lambda pair: pair[0].value)
+    texts = [text for text, _ in pairs]
+    found = hours_of_wholes(texts) if are_whole(texts) else [text.value for text in texts]
+    given = dict(zip(files, hours, strict=True))
+    for hour, (_, file) in zip(found or (), pairs, strict=found is not None):
+        if (hour - given[file]) % HOURS_PER_DAY:
+            return (
+                f"{folder}: times are taken from {path}, not from the names: {file.name} at {given[file]:g}, not at "
+                f"{hour:g} h",
+            )
+    return ()
 
 
 def _have_others(files: Sequence[Path]) -> bool:

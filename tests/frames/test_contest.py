@@ -215,6 +215,26 @@ def test_other_times_are_said(tmp_path):
     assert "expected the 26 usual times, found 2 times" in sequence.warnings[0]
 
 
+@pytest.mark.parametrize("kind", ["swapped", "other time", "twice"])
+def test_files_that_are_named_as_another_are_said(tmp_path, kind):
+    radiance, valid = make_radiance(8, 12)
+    config = write_dataset(tmp_path, {("L", 0): (radiance, valid)})
+    (item,) = config["lightmap_list"]
+    files = item["lightmaps"]
+    if kind == "swapped":
+        item["resolution"] = {"width": 8, "height": 12}
+    elif kind == "other time":
+        files["600"], files["1200"] = files["1200"], files["600"]
+    else:
+        files["100"] = files["0"]
+    assert not [line for line in read_day(tmp_path).warnings if "named as" in line]
+    write_config(tmp_path, config)
+    (line,) = [line for line in read_day(tmp_path).warnings if "named as" in line]
+    first = {"swapped": "TOD_0_12_8.bin_0", "other time": "TOD_1200_12_8.bin_0", "twice": "TOD_0_12_8.bin_0"}
+    n_files = {"swapped": 2 * len(KEYS), "other time": 2, "twice": 1}
+    assert f"L_0: {n_files[kind]} files are named as of another time or size" in line and first[kind] in line
+
+
 def test_the_sample():
     opened = open_dataset(CONTEST_SAMPLE)
     assert [(e.name, e.width, e.height) for e in opened.entries] == [("L_Courtyard_0", 56, 48), ("L_Annex_0", 40, 50)]

@@ -112,6 +112,32 @@ def test_files_of_hours(tmp_path: Path, content: str, place: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "is_said"),
+    [
+        (("tod_06h", "tod_09h", "tod_19h"), True),
+        (("tod_05", "tod_07", "tod_19"), True),
+        (("tod_05h00", "tod_05h54", "tod_06h00"), False),
+        (("tod_0", "tod_1", "tod_2"), False),  # they count
+        (("a", "b", "c"), False),
+    ],
+)
+def test_a_list_around_that_gives_other_times_than_names_is_said(
+    tmp_path: Path, names: tuple[str, ...], is_said: bool
+) -> None:
+    (tmp_path / "day").mkdir()
+    files = [tmp_path / "day" / f"{name}.png" for name in names]
+    for place in (tmp_path / "day", tmp_path):
+        (place / "hours.txt").write_text("5 5.9 6\n")
+        times = find_times(tmp_path / "day", files)
+        assert times.hours.tolist() == [5, 5.9, 6]
+        assert len(times.warnings) == (is_said and place == tmp_path)
+        (place / "hours.txt").unlink()
+    if is_said:
+        (line,) = times.warnings
+        assert f"times are taken from {tmp_path / 'hours.txt'}, not from the names: tod_0" in line
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("a,5\nb,6\n", r"hours\.csv: expected a time for each frame, found none for c\.png"),
