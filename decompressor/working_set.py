@@ -13,7 +13,9 @@ from .errors import LimitExceededError
 from .limits import Limits
 from .memory import MemoryAccount
 
-BASIS_BYTES, ROTATION_BYTES = 160, 80  # of each entry of a temporal matrix, and of each entry of a regional rotation
+BASIS_BYTES, MATRIX_BYTES = 160, 80  # of each entry of a temporal matrix, while it is read and from then on
+TIME_BYTES = 8  # of each of those at a time, which are kept for a few
+ROTATION_BYTES = 80  # of each entry of a regional rotation
 BASELINE_BYTES = 112  # of each texel, while the baseline frame is decoded
 SECTION_BYTES, LARGEST_SECTION_BYTES = 5, 15  # of a decoded byte, as float32; of the largest section on its way there
 LIGHTMAP_BYTES = 1 << 15  # of the objects that stand for a lightmap
@@ -28,11 +30,13 @@ class WorkingSet:
         kept: Bytes kept once it is open, beside its tiles.
         n_tiles: Tiles that can be decoded at once.
         at_work: Bytes for each tile while it is decoded, and until it is drawn.
+        opening: Bytes more while it is opened, as one lightmap at a time is.
     """
 
     kept: int
     n_tiles: int
     at_work: int
+    opening: int = 0
 
 
 def mask_bytes(height: int, width: int) -> int:
@@ -74,6 +78,7 @@ def reserve(
     """
     sets, sizes = list(needs), list(section_bytes)
     kept = sum(one.kept + LIGHTMAP_BYTES for one in sets)
+    kept += max((one.opening for one in sets), default=0)
     kept += SECTION_BYTES * sum(sizes) + LARGEST_SECTION_BYTES * max(sizes, default=0)
 
     def needed(workers: int) -> int:

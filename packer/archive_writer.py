@@ -48,6 +48,7 @@ SAVED_SHARE = 200
 """Metadata are packed where that saves one byte in so many."""
 PADDING = "padding"
 MIN_PADDING, MAX_PADDING = 512, 1 << 20
+"""Zeros at first, and after how many there are no more, unless the sections have more bytes themselves."""
 
 
 def deflate(data: bytes) -> bytes:
@@ -295,6 +296,7 @@ class ArchiveWriter:
 
         Raises:
             OutputError: it cannot be written.
+            LimitExceededError: readers would refuse it, filled up too.
             ArchiveError: what was written does not read back (a defect of the packer or of the disk).
         """
         verify = partial(_verify, check=check, limits=limits)
@@ -306,13 +308,18 @@ class ArchiveWriter:
                     what = "are zeros, without which readers would refuse a file that asks for so much"
                     log.info("%s: %d of %d bytes %s", path, self._padding, size, what)
                 return size
-            except LimitExceededError:
+            except LimitExceededError as error:
                 if not self._pad():
-                    raise
+                    reason = str(error).rpartition(".part: ")[2]  # what is behind the name of the file in the making
+                    raise LimitExceededError(
+                        f"{path}: readers would refuse it, with {self._padding} bytes of zeros too; expected fewer "
+                        f"lightmaps in an archive, or fewer times: {reason}"
+                    ) from error
 
     def _pad(self) -> bool:
         """Add a section of zeros, stored as they are, which nobody reads; False where more of them would not help."""
-        if self._padding >= MAX_PADDING:
+        own = sum(entry["stored_bytes"] for entry in self._entries) - self._padding
+        if self._padding >= max(MAX_PADDING, own):
             return False
         zeros = bytes(max(MIN_PADDING, self._padding))
         name = f"{PADDING}/{sum(entry['name'].startswith(PADDING) for entry in self._entries)}"

@@ -61,6 +61,7 @@ class DayBasisDecoder(TiledDecoder[TileMaps]):
         self._stored, self._entry, self._lock = stored, entry, Lock()
         self._affine: OrderedDict[float, tuple[np.ndarray, np.ndarray]] = OrderedDict()
         self._matrix, self._rotations = stored.matrix, read_rotations(stored)
+        _ = self._matrix.tables, self._matrix.reach  # now: one lightmap at a time is opened, which takes memory
         self._graph, self._known = stored.graph, stored.frame
         self._by_numpy = not by_graph and stored.is_standard
         if self._known is None:

@@ -12,7 +12,7 @@ from ..graphs.shapes import FRAME_SIDE
 from ..grid import TileGrid, ceil_div
 from ..json_fields import Fields
 from ..metadata import LightmapEntry
-from ..working_set import BASIS_BYTES, ROTATION_BYTES, WorkingSet, mask_bytes
+from ..working_set import BASIS_BYTES, MATRIX_BYTES, ROTATION_BYTES, TIME_BYTES, WorkingSet, mask_bytes
 from .temporal.ramps import CUBIC, LINEAR
 from .transform.smoothing import WEIGHT_SCALE, Smoothing
 
@@ -32,6 +32,8 @@ BASIS_ENTRY_S, ROTATION_STEP_S, TURN_S = 1e-7, 4e-9, 4e-10
 of a coefficient and an entry of its rotation, in float64 as where codes are large."""
 NATIVE_BYTES, NUMPY_BYTES = (32, 4), (48, 9)
 """Of each texel, and of each texel of each map, while a tile is decoded and until it is drawn."""
+MAX_CACHED_TIMES, CACHED_TIMES = 64, 8
+"""Times whose matrices a decoder keeps: at most, and for each stored time."""
 LEAST_NATIVE_MAPS = 5  # what the mask becomes takes as much, however few they are
 MAX_COMPONENTS = 1024
 MAX_STEP_EXPONENT = 100  # 2^22 steps are a float32 too
@@ -161,12 +163,18 @@ def tile_bytes(lightmap: LightmapEntry, entry: DayBasisEntry, is_native: bool) -
 
 def working_set(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, decoder: str) -> WorkingSet:
     """What decoding needs, an estimate."""
-    k = entry.n_components
-    tables = BASIS_BYTES * n_hours * (3 * entry.n_columns + 3)
+    k, n_columns = entry.n_components, 3 * entry.n_columns + 3
+    tables = n_columns * (MATRIX_BYTES * n_hours + TIME_BYTES * most_times(n_hours))
+    opening = max(0, BASIS_BYTES * n_hours * n_columns - tables)
     if entry.n_classes > 1:
         tables += ROTATION_BYTES * entry.n_classes * k * k
     kept = mask_bytes(lightmap.height, lightmap.width) + tables
-    return WorkingSet(kept, len(tiles_of(lightmap, entry)), tile_bytes(lightmap, entry, decoder == "native"))
+    return WorkingSet(kept, len(tiles_of(lightmap, entry)), tile_bytes(lightmap, entry, decoder == "native"), opening)
+
+
+def most_times(n_hours: int) -> int:
+    """Times whose matrices a decoder keeps, of a lightmap of so many stored ones."""
+    return min(MAX_CACHED_TIMES, CACHED_TIMES * n_hours)
 
 
 def frame_seconds(lightmap: LightmapEntry, entry: DayBasisEntry, n_hours: int, tile_s: float) -> float:

@@ -66,7 +66,8 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
             from .decoder import DayBasisDecoder
         with self._lock.raw:
             if self._numpy is None:
-                self._numpy = DayBasisDecoder(self._stored, by_graph=False, instead=True)
+                opening = self._file.runtime.opening
+                self._numpy = opening.do(lambda: DayBasisDecoder(self._stored, by_graph=False, instead=True))
             return self._numpy
 
     def _or_plain(self, work: Callable[[], Result], otherwise: Callable[[DayBasisDecoder], Result]) -> Result:

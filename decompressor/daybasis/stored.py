@@ -19,7 +19,7 @@ from ..graphs.runtime import Graph
 from ..graphs.shapes import FRAME_TEXELS, GraphInputs
 from ..grid import Place, TileGrid, ceil_div
 from ..lightmap_file import LightmapFile
-from .entry import DayBasisEntry, frame_seconds, numpy_seconds
+from .entry import DayBasisEntry, frame_seconds, most_times, numpy_seconds
 from .frame_graph import AffineFrame, read_affine_frame
 from .standard_graph import makes_standard_matrix
 from .transform.rotations import BLOCK
@@ -32,7 +32,6 @@ COEFFICIENTS, CLASSES = "/coefficients", "/classes"
 """Ends of the names of a tile's sections."""
 STREAM_S, STREAM_BYTES, MOST_STREAMS = 1.5e-5, 5, 512
 """Of each zstd stream of a tile, which are decompressed one by one; its least bytes, and the most streams of a tile."""
-MAX_CACHED_TIMES, CACHED_TIMES = 64, 8  # whose matrices a decoder keeps: at most, and for each stored time
 
 
 class Stored:
@@ -67,8 +66,8 @@ class Stored:
 
     @property
     def most_times(self) -> int:
-        """Times whose matrices a decoder keeps: they are part of what the temporal matrix was counted as."""
-        return min(MAX_CACHED_TIMES, CACHED_TIMES * len(self.file.archive.hours))
+        """Times whose matrices a decoder keeps."""
+        return most_times(len(self.file.archive.hours))
 
     def _read_zigzag(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """int64 signed integers of one of the lightmap's sections."""
