@@ -78,9 +78,10 @@ def warn_of_difference(stored: Lightmap, day: Day, on_warning: Callable[[str], o
             f"{day.name}: {int(apart.sum())} of the {day.n_frames} originals are at times that the archive does not "
             f"hold, such as {day.hours[apart][0]:g} h: frames between those that it holds are scored there"
         )
-    elif day.n_frames < len(stored.hours):
+    if day.n_frames < len(stored.hours):
+        n_scored = day.n_frames - int(apart.sum())
         on_warning(
-            f"{day.name}: {day.n_frames} of the {len(stored.hours)} times of the archive are scored; bits and ratios "
+            f"{day.name}: {n_scored} of the {len(stored.hours)} times of the archive are scored; bits and ratios "
             "count the bytes of all"
         )
 

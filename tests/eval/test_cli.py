@@ -72,6 +72,7 @@ def test_score_says_that_the_archive_is_of_other_times(
     for data, words, line in (
         (small_day, ["--first-hour", "0.5"], off),
         (tmp_path / "two", ["--hours", "0,16"], fewer),
+        (tmp_path / "two", ["--hours", "0,15"], fewer.replace("2 of", "1 of")),
         (small_day, [], ""),
     ):
         assert main(["eval", "score", str(archive), "--data", str(data), "--no-lpips", *words]) == 0
