@@ -315,6 +315,8 @@ def _level_bombs() -> Iterator[tuple[str, bytes]]:
     for n in (10, 300):
         maps = daybasis(64, 64, n_hours=24, lightmaps=n, coded=(64, 64))
         yield f"{n} lightmaps with the same outliers", _with_outliers(maps, 65535)
+    for n, k, n_hours in ((130, 16, 96), (5, 16, 2048), (450, 3, 96), (1, 50, 2048)):
+        yield f"{n} temporal matrices of {k} x {n_hours}", daybasis(8, 8, k, n_hours=n_hours, lightmaps=n)
     for n, n_constants, n_nodes in ((20, 6000, 0), (16, 1, 500), (24, 3000, 250)):
         yield f"{n} graphs of {n_constants} constants and {n_nodes} nodes", _of_many_graphs(n, n_constants, n_nodes)
 
