@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.decompressor.forge import put_together, take_apart
 from todpack.decompressor import Limits, open_archive
 from todpack.decompressor.errors import LimitExceededError
 from todpack.frames import Day
 from todpack.packer.archive_writer import PADDING, ArchiveWriter
+from todpack.packer.dataset.merge import merge_archives
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 
@@ -52,6 +54,29 @@ def test_filling_up_ends_where_it_does_not_help(flat: ArchiveWriter, tmp_path: P
     with pytest.raises(LimitExceededError, match=what):
         flat.write(tmp_path / "flat.tod", limits=Limits(texels=100))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_level_of_many_small_lightmaps_at_many_times_opens_as_it_is(tmp_path: Path) -> None:
+    """What reading a temporal matrix takes counts once, not for each lightmap."""
+    rows, columns = np.mgrid[:32, :32] / 32
+    hours = np.arange(96) / 4
+    light = [np.where(columns + 0.3 * rows < (hour - 5) / 14, 1.0, 0.3) * (60 + 5 * hour) for hour in hours]
+    frames = np.repeat(np.stack(light)[..., None], 3, axis=3).astype(np.float32)
+    day = Day(frames, np.ones((32, 32), bool), hours, "srgb8", "a")
+    metadata, stored = take_apart(encode_day(day, DayBasisConfig(q_step=16.0), DayBasisPackOptions()).writer.to_bytes())
+    paths = [tmp_path / f"{number}.tod" for number in range(100)]
+    for path in paths:
+        lightmaps = [{**metadata["lightmaps"][0], "name": path.stem}]
+        path.write_bytes(put_together({**metadata, "lightmaps": lightmaps}, stored))
+    size = merge_archives(paths).write(tmp_path / "level.tod", check=lambda _: None)
+    with open_archive(tmp_path / "level.tod") as archive:
+        assert len(archive.lightmaps) == 100
+        names = archive.container.sections.keys()
+        entries = sum(3 * 96 * (one._model.n_components + 1) for one in archive.lightmaps)
+        assert archive.memory.total - archive.memory.left > 80 * entries
+        archive.lightmaps[-1].decode(5.0)
+    assert not [name for name in names if name.startswith(PADDING)]
+    assert 160 * entries > Limits().memory_for(size)
 
 
 @pytest.mark.thorough
