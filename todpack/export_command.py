@@ -85,6 +85,10 @@ def _export_parts(archive: Archive, index: int, folder: Path, options: ExportOpt
     return exported
 
 
+LEAST_TOLD = 1e-3
+"""Of the lit texels that a texture has black."""
+
+
 def _described(one: Exported, where: Path, profile: str) -> str:
     size = f"{where}: {sum(one.files.values())} bytes"
     if profile == PARTS:
@@ -92,11 +96,16 @@ def _described(one: Exported, where: Path, profile: str) -> str:
     quality = "" if one.psnr_db is None else f", {one.psnr_db:.2f} dB against the archive"
     each = "" if profile != FRAMES else " each"
     coarse = f", {one.n_coarse} of the maps coarser than the archive's to fit into 16 bits" if one.n_coarse else ""
-    cut = f", {100 * one.cut_share:.2g} % of the values cut to what it holds" if one.cut_share else ""
+    cut = f", {100 * one.cut_share:.3g} % of the values cut to what it holds" if one.cut_share else ""
+    black = (
+        f", {100 * one.black_share:.3g} % of the lit texels black: too dark for the range"
+        if one.black_share > LEAST_TOLD
+        else ""
+    )
     return (
         f"{size}, {one.n_layers} x {one.texture}, "
         f"{one.texel_bytes:.2f} bytes per texel{each} ({one.texel_bytes_with_mips:.2f} with mips)"
-        f"{quality}{without(one.n_outliers)}{coarse}{cut}"
+        f"{quality}{without(one.n_outliers)}{coarse}{cut}{black}"
     )
 
 

@@ -49,6 +49,7 @@ class Exported:
         n_outliers: Of the archive, which maps cannot hold.
         n_coarse: Maps whose numbers 16 bits cannot hold, and that have a coarser step.
         cut_share: Of the values of frames, those over what the texture holds, which are cut.
+        black_share: Of the texels of frames that have light, those that are too dark for the texture, which are black.
         files: By name, their sizes.
     """
 
@@ -62,6 +63,7 @@ class Exported:
     n_outliers: int = 0
     n_coarse: int = 0
     cut_share: float = 0.0
+    black_share: float = 0.0
     files: dict[str, int] = field(default_factory=dict)
 
     def add(self, name: str, content: bytes) -> None:
@@ -209,6 +211,8 @@ def _export_frames(lightmap: Lightmap, options: ExportOptions, exported: Exporte
             )
         if (most := _largest(options)) is not None and lightmap.transfer == "linear":
             exported.cut_share += float((_light(lightmap, time_h) > most).mean()) / len(hours)
+        if options.rgbm is not None:
+            exported.black_share += options.rgbm.black_share(_light(lightmap, time_h)) / len(hours)
         if progress is not None:
             progress(done, len(hours))
 

@@ -69,3 +69,9 @@ class Rgbm:
         color = np.minimum(share / (multiplier / 255.0) ** exponent, 1.0)
         codes = np.rint(255.0 * (linear_to_srgb(color) if self.is_srgb else color))
         return np.concatenate([codes, multiplier], -1).astype(np.uint8)
+
+    def black_share(self, radiance: np.ndarray) -> float:
+        """Of the texels that have light, those whose code has none: they are too dark for the range."""
+        lit = (radiance > 0).any(-1)
+        black = ~self.encode(radiance[lit])[..., :3].any(-1)
+        return float(black.mean()) if lit.any() else 0.0
