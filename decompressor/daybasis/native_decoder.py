@@ -118,12 +118,19 @@ class NativeDecoder(TiledDecoder["_native.Tile"]):
             return False
 
     def _make(self, place: Place) -> _native.Tile:
+        self._refuse_after_numpy()
         n_samples = self._stored.entry.n_components * place.shape[0] * place.shape[1]
         pool = self._file.runtime.pool if n_samples >= 2 * SAMPLES_PER_THREAD else ALONE
         return make_tile(self._stored, place, self._rotations, self._signal, pool)
 
     def _make_alone(self, place: Place) -> _native.Tile:
+        self._refuse_after_numpy()
         return make_tile(self._stored, place, self._rotations, self._signal, is_alone=True)
+
+    def _refuse_after_numpy(self) -> None:
+        """Requests that began before go on by NumPy too."""
+        if self._numpy is not None:
+            raise native.BeyondExact("another tile did")
 
     def _maps(self, held: _native.Tile) -> np.ndarray:
         return native.latents(held)
