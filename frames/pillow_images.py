@@ -12,7 +12,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from .color_profile import other_than_srgb
 from .errors import DataError
 from .picture import ORIENTATION_TAG, Picture, picture_of
-from .png_chunks import has_all_rows
+from .png_chunks import damaged_chunk, has_all_rows
 from .silence import silenced
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -40,6 +40,8 @@ def opened(path: Path) -> Image.Image:
             image.load()
             if image.format == "PNG" and _may_lack_rows(image) and not has_all_rows(path):
                 raise DataError(f"{path}: cannot be read: its data end before its last row; damaged")
+            if image.format == "PNG" and (kind := damaged_chunk(path)) is not None:
+                raise DataError(f"{path}: cannot be read: its chunk {kind} is not what was written; damaged")
     except UnidentifiedImageError as error:
         raise NoImageError(f"{path}: expected an image, found something else (cannot be identified)") from error
     except Image.DecompressionBombError as error:

@@ -43,6 +43,24 @@ def has_all_rows(path: Path) -> bool:
     return found >= expected
 
 
+def damaged_chunk(path: Path) -> str | None:
+    """The first chunk of a PNG, which an image reader took, whose checksum does not match; readers leave some out.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(_SIGNATURE_BYTES)
+        while len(head := file.read(8)) == 8:
+            left, crc = int.from_bytes(head[:4], "big"), zlib.crc32(head[4:])
+            while left and (piece := file.read(min(left, _PIECE_BYTES))):
+                left, crc = left - len(piece), zlib.crc32(piece, crc)
+            stored = file.read(4)
+            if len(stored) == 4 and int.from_bytes(stored, "big") != crc and head[4:5].isupper():
+                return head[4:].decode("latin-1")
+    return None
+
+
 def says_linear(path: Path) -> bool:
     """Whether a PNG, which an image reader took, says that its values are linear.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,8 @@ ASSOCIATED, STRAIGHT = 1, 2  # kinds of alpha
 MAX_TEXELS, MAX_SAMPLES = 1 << 28, 1 << 30
 RATIOS = {1: 1, 5: 4096, 8: DEFLATE_RATIO, 32946: DEFLATE_RATIO, 32773: 64}
 """Most bytes that one byte stands for: of no codec, LZW (a whole table of codes), Deflate twice, PackBits."""
+DEFLATE = (8, 32946)
+_PIECE_BYTES = 1 << 16
 PREDICTED = (5, 8, 32946, 34925, 50000)  # LZW, Deflate twice, LZMA, Zstandard
 
 
@@ -40,6 +43,8 @@ class _TiffTags:
     codec: int
     predictor: int
     orientation: int
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
     profile: bytes | None
 
 
@@ -71,6 +76,8 @@ def _tags_of(tags: TiffImagePlugin.ImageFileDirectory_v2) -> _TiffTags:
         one(259, 1),
         one(317, 1),
         one(ORIENTATION_TAG, 1),
+        several(273, ()) or several(324, ()),  # of strips or tiles
+        several(279, ()) or several(325, ()),
         profile if isinstance(profile, bytes) else None,
     )
 
@@ -124,6 +131,29 @@ def _check_size(tags: _TiffTags, path: Path) -> None:
         raise DataError(f"{path}: cannot be read: {n_bytes} bytes cannot hold {size}; damaged")
 
 
+def _check_streams(tags: _TiffTags, path: Path) -> None:
+    """Compare Deflate's checksums, which image readers leave out: a damaged file would be read as other texels.
+
+    Raises:
+        DataError: one does not match.
+    """
+    if tags.codec not in DEFLATE:
+        return
+    n_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        for offset, size in zip(tags.offsets, tags.sizes, strict=False):  # what is missing readers tell
+            file.seek(min(max(offset, 0), n_bytes))
+            inflate, data = zlib.decompressobj(), file.read(min(max(size, 0), n_bytes))
+            try:
+                while data and not inflate.eof:
+                    inflate.decompress(data, _PIECE_BYTES)
+                    data = inflate.unconsumed_tail
+            except zlib.error as error:
+                raise DataError(
+                    f"{path}: cannot be read: its data are not what was written; damaged: {error}"
+                ) from error
+
+
 def _tiff_samples(n: int, is_rgb: bool, extra: Sequence[int], path: Path) -> tuple[int, int]:
     """How many of n samples are colors, and what alpha the next one is: ASSOCIATED, another, or 0 where it is none.
 
@@ -167,6 +197,7 @@ def read_tiff(path: Path) -> Picture:
     if tags.predictor != 1 and tags.codec not in PREDICTED:  # which readers judge differently
         raise DataError(f"{path}: expected a predictor with LZW, Deflate, LZMA or Zstandard alone, found another codec")
     if max(bits) <= 8 and set(tags.kinds) == {1} and not _are_bands(tags):
+        _check_streams(tags, path)
         picture, turned = read_8_bit(path), tags.orientation  # by Pillow, which forgets the tag
         return replace(picture, orientation=turned) if turned in range(2, 9) else picture
     if len(set(bits)) > 1 or bits[0] not in (8, 16, 32, 64):
@@ -174,6 +205,7 @@ def read_tiff(path: Path) -> Picture:
     if tags.photometric not in (1, 2):
         raise DataError(f"{path}: expected RGB or gray TIFF, found photometric interpretation {tags.photometric}")
     _check_size(tags, path)
+    _check_streams(tags, path)
     with needs("hdr", f"{path}: a TIFF of {max(bits)} bits"):
         import imagecodecs
     values = decoded(path, "TIFF", imagecodecs.tiff_decode)

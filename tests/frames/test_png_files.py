@@ -147,3 +147,20 @@ def test_colors_that_are_other_than_srgb(tmp_path: Path, head: bytes, found: str
     path = write_png(tmp_path / "a.png", values, lines_of(values), head=head)
     assert other_colors(path) == found
     assert read_picture(path).colors == found
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_bit_that_was_flipped_is_told(tmp_path: Path, dtype: type[np.generic]) -> None:
+    """Also in the checksum of the last data, which image readers do not look at."""
+    if dtype is np.uint16:
+        pytest.importorskip("imagecodecs")
+    values = np.random.default_rng(0).integers(1, np.iinfo(dtype).max, (16, 12, 3)).astype(dtype)  # type: ignore[type-var]
+    path = write_png(tmp_path / "a.png", values, lines_of(values))
+    data = path.read_bytes()
+    end = data.index(b"IEND") - 4
+    for place in [*range(60, end, 31), end - 1]:
+        path.write_bytes(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
+        with pytest.raises(DataError, match=r"a\.png: cannot be read: "):
+            read_picture(path)
+    path.write_bytes(data[:-4])  # of IEND nobody needs one
+    np.testing.assert_array_equal(read_picture(path).rgb, values)

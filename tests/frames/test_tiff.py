@@ -209,6 +209,23 @@ def test_a_size_that_the_bytes_cannot_fill_takes_no_memory(tmp_path: Path, tiff:
         read_picture(path)
 
 
+@pytest.mark.parametrize("values", [DEEP, FLOATS, CODES], ids=["deep", "floats", "codes"])
+@pytest.mark.parametrize("tile", [None, (16, 16)], ids=["strips", "tiles"])
+def test_a_bit_that_was_flipped_in_deflate_is_told(tmp_path: Path, values: np.ndarray, tile: object) -> None:
+    pytest.importorskip("imagecodecs")
+    tifffile = pytest.importorskip("tifffile")
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.tile(values, (5, 5, 1)), photometric="rgb", compression="zlib", tile=tile)
+    read_picture(path)
+    data = path.read_bytes()
+    with tifffile.TiffFile(path) as file:
+        start, size = (next(iter(part)) for part in (file.pages[0].dataoffsets, file.pages[0].databytecounts))
+    for place in range(start + 20, start + size, 40):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 8]) + data[place + 1 :])
+        with pytest.raises(DataError, match=r"a\.tif: cannot be read"):
+            read_picture(path)
+
+
 def test_flat_frames_that_compress_best_are_read(tmp_path: Path) -> None:
     pytest.importorskip("imagecodecs")
     tifffile = pytest.importorskip("tifffile")
