@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import struct
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +24,12 @@ _MAX_TEXELS = 1 << 28
 _MIN_TEXELS = 1 << 20
 """Tiles up to this size are taken for any picture."""
 _MAX_HEADER_BYTES = 1 << 20
+_WINDOW = re.compile(rb"(data|display)Window\0box2i\0\x10\0\0\0(.{16})", re.DOTALL)
+_TILES = re.compile(rb"tiles\0tiledesc\0\x09\0\0\0(.{8})", re.DOTALL)
+_COMPRESSION = re.compile(rb"compression\0compression\0\x01\0\0\0(.)", re.DOTALL)
+_LEAST_BYTES = 2  # of a texel: one channel of halves
+_RATIOS = {bytes([codec]): 1376 for codec in range(8)} | {bytes([codec]): 1 << 16 for codec in (8, 9)}
+"""Most bytes that one byte stands for, rounded up: of none, RLE, Deflate (of 24 bits in 32), PIZ, B44; and of DWA."""
 
 
 def read_exr(path: Path, layer: str | None = None) -> Picture:
@@ -90,43 +97,28 @@ def _rank(channels: dict[str, Any]) -> int:
 def _check_sizes(file: BinaryIO, path: Path) -> None:
     """Refuse windows and tiles for which the library would take memory out of all proportion.
 
-    Source: "OpenEXR File Layout", "Header Attributes": name, type, size and value; an empty name ends a header.
+    Attributes are looked for wherever they stand: the library finds its way where one before them is damaged.
+    Source: "OpenEXR File Layout", "Header Attributes": name, type, size and value.
 
     Raises:
-        DataError: one of any part is too large.
+        DataError: one of any part is too large, or more than so few bytes can hold.
     """
-    window = _MIN_TEXELS
-    for kind, value in _attributes(file):
-        if kind == b"box2i" and len(value) == 16:
-            left, top, right, bottom = struct.unpack("<4i", value)
-            window = max(window, (right - left + 1) * (bottom - top + 1))
-            if window > _MAX_TEXELS:
-                raise DataError(f"{path}: expected windows of at most {_MAX_TEXELS} texels, found one of {window}")
-        elif kind == b"tiledesc" and len(value) == 9:
-            width, height, _ = struct.unpack("<IIB", value)
-            if width * height > window:
-                raise DataError(f"{path}: expected tiles no larger than the picture, found {width} x {height}")
-
-
-def _attributes(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Types and values of all attributes, of all parts; what is damaged ends them, and the library tells of it."""
-    head = file.read(_MAX_HEADER_BYTES)
-    at, is_multipart = 4, len(head) > 1 and bool(head[1] & 0x10)
-    while at < len(head):
-        if head[at] == 0:
-            at += 1
-            if not is_multipart or head[at : at + 1] in (b"", b"\0"):
-                return
-            continue
-        words = head[at : at + 512].split(b"\0", 2)
-        if len(words) < 3:
-            return
-        at += len(words[0]) + len(words[1]) + 2
-        if len(head) < at + 4:
-            return
-        (size,) = struct.unpack_from("<I", head, at)
-        yield words[1], head[at + 4 : at + 4 + size]
-        at += 4 + size
+    head, n_bytes = file.read(_MAX_HEADER_BYTES), path.stat().st_size
+    codecs = set(_COMPRESSION.findall(head))
+    most = max((_RATIOS.get(codec, math.inf) for codec in codecs), default=math.inf) * n_bytes
+    largest = _MIN_TEXELS
+    for name, value in _WINDOW.findall(head):
+        left, top, right, bottom = struct.unpack("<4i", value)
+        width, height = right - left + 1, bottom - top + 1
+        largest = max(largest, width * height)
+        if largest > _MAX_TEXELS:
+            raise DataError(f"{path}: expected windows of at most {_MAX_TEXELS} texels, found one of {largest}")
+        if name == b"data" and _LEAST_BYTES * width * height > most:
+            raise DataError(f"{path}: cannot be read: {n_bytes} bytes cannot hold {width} x {height} texels; damaged")
+    for value in _TILES.findall(head):
+        width, height = struct.unpack("<II", value)
+        if width * height > largest:
+            raise DataError(f"{path}: expected tiles no larger than the picture, found {width} x {height}")
 
 
 def _chosen(path: Path, layers: dict[str, tuple[Any, dict[str, Any]]], layer: str | None) -> tuple[Any, dict[str, Any]]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import os
-import tokenize
 from pathlib import Path
 
 import numpy as np
 
 from .errors import DataError
+from .silence import silenced
 
 
 def _state_of(found: os.stat_result) -> tuple[int, ...]:
@@ -36,8 +36,9 @@ class ArrayFile:
 
     def __init__(self, path: Path) -> None:
         try:  # np.load would open other kinds of file too
-            layout, self._state = np.lib.format.open_memmap(path, mode="r"), _state_of(path.stat())
-        except (OSError, ValueError, OverflowError, SyntaxError, tokenize.TokenError) as error:  # of a damaged header
+            with silenced():
+                layout, self._state = np.lib.format.open_memmap(path, mode="r"), _state_of(path.stat())
+        except Exception as error:  # NumPy raises what a damaged header makes it stumble over
             raise DataError(f"{path}: cannot be read as a .npy array: {' '.join(str(error).split())}") from error
         self.shape, self.dtype = layout.shape, layout.dtype
         self._path, self._offset, self._by_columns = path, layout.offset, not layout.flags.c_contiguous

@@ -41,7 +41,7 @@ READINGS = 3  # of a run that is replaced meanwhile
 MAX_HOURS, MAX_SIDE = 1 << 16, 1 << 24
 UNREADABLE = (
     OSError, ValueError, EOFError, RuntimeError, MemoryError, SyntaxError, tokenize.TokenError, struct.error,
-    zlib.error, zipfile.BadZipFile,
+    zlib.error, zipfile.BadZipFile, TypeError, LookupError, AttributeError, OverflowError,
 )  # fmt: skip
 """What NumPy and zipfile raise for files that are no NPZ of arrays which fit into memory."""
 Config = TypeVar("Config")

@@ -192,11 +192,37 @@ def test_a_small_file_asks_for_no_large_picture(tmp_path: Path) -> None:
         read_exr(path)
 
 
+def _with_data_window(data: bytes, right: int, bottom: int) -> bytes:
+    start = data.index(b"dataWindow\0box2i\0") + len(b"dataWindow\0box2i\0") + 4
+    return data[:start] + struct.pack("<4i", 0, 0, right, bottom) + data[start + 16 :]
+
+
+@pytest.mark.parametrize("compression", ["NO", "RLE", "ZIP", "PIZ", "PXR24"])
+def test_a_data_window_that_the_bytes_cannot_fill_takes_no_memory(tmp_path: Path, compression: str) -> None:
+    path = openexr_frame(tmp_path / "a.exr", {"RGB": RADIANCE}, f"{compression}_COMPRESSION")
+    path.write_bytes(_with_data_window(path.read_bytes(), 1 << 20, 127))
+    size = path.stat().st_size
+    with pytest.raises(DataError, match=f"{size} bytes cannot hold 1048577 x 128 texels; damaged"):
+        read_exr(path)
+
+
+@pytest.mark.parametrize("compression", ["RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44A", "DWAA", "DWAB"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_black_pictures_are_read(tmp_path: Path, compression: str, dtype: type) -> None:
+    black = np.zeros((1500, 1500), dtype)
+    path = openexr_frame(tmp_path / "a.exr", {"Y": black}, f"{compression}_COMPRESSION")
+    assert not read_exr(path).rgb.any()
+
+
 def test_a_small_picture_has_no_large_tiles(tmp_path: Path) -> None:
     path = tmp_path / "a.exr"
     tiles = b"tiles\0tiledesc\0" + struct.pack("<IIIB", 9, 32, 1 << 24, 0)
     window = b"dataWindow\0box2i\0" + struct.pack("<I4i", 16, 0, 0, 11, 7)
     path.write_bytes(b"\x76\x2f\x31\x01\x02\x02\0\0" + window + tiles + b"\0")
+    with pytest.raises(DataError, match="expected tiles no larger than the picture, found 32 x 16777216"):
+        read_exr(path)
+    damaged = b"pixelAspectRatio\0fl\0at\0" + struct.pack("<If", 4, 1.0)  # behind which nothing is where it should be
+    path.write_bytes(b"\x76\x2f\x31\x01\x02\x02\0\0" + window + damaged + tiles + b"\0")
     with pytest.raises(DataError, match="expected tiles no larger than the picture, found 32 x 16777216"):
         read_exr(path)
     path.write_bytes(path.read_bytes()[:-20])  # a header that is cut off is the library's to refuse

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from todpack.frames import DataError, FrameArrays, open_contest
+from todpack.frames.formats import read_picture
 from todpack.frames.npy import ArrayFile
 
 CONTEST = Path(__file__).resolve().parents[2] / "samples" / "contest"
@@ -28,6 +29,32 @@ def test_rectangles_and_the_whole_are_what_was_saved(
     np.testing.assert_array_equal(file.whole(), values)
     for rows, columns in [(slice(1, 4), slice(2, 6)), (slice(None), slice(3, 99)), (slice(4, 9), slice(None))]:
         np.testing.assert_array_equal(file.rectangle(rows, columns), values[rows, columns])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '|u1', 'fortran_order': False, b'shape': (4, 4, 3)}",  # keys that do not sort
+        "{[1]: 2}",
+        "{'descr': ('|u1',), 'fortran_order': False, 'shape': (4, 4, 3)}",
+        "{'descr': [('a',)], 'fortran_order': False, 'shape': (4, 4, 3)}",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (True, 4, 3)}",
+        "(" * 95 + ")" * 95,
+    ],
+)
+def test_a_damaged_header_is_one_line(tmp_path: Path, header: str) -> None:
+    text = header.encode() + b"\n"
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(300))
+    with pytest.raises(DataError, match=r"a\.npy: "):
+        read_picture(path)
+
+
+def test_an_array_of_python_2_is_read_in_silence(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    text = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4L, 5L, 3L), }\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(60))
+    assert ArrayFile(tmp_path / "a.npy").shape == (4, 5, 3)
+    assert not recwarn.list
 
 
 def cut(path: Path) -> None:

@@ -161,10 +161,11 @@ def test_a_ready_archive_of_other_frames_is_told(tiny_archive: Path, tiny_day: P
     for one in (day, half, replace(half, hours=half.hours + 0.5), replace(day, valid=~day.valid)):
         (curve,) = archive_curves({"mine": [tiny_archive]}, one, LpipsAbsent("not asked for"), 1, said.append)
         assert len(curve["points"]) == 1
-    assert [line.split(": ", 2)[0] for line in said] == [str(tiny_archive)] * 3
+    assert [line.split(": ", 2)[0] for line in said] == [str(tiny_archive)] * 4
     assert "12 of the 24 times of the archive are scored" in said[0]
     assert "12 of the 12 originals are at times that the archive does not hold" in said[1]
-    assert "valid texels" in said[2]
+    assert "0 of the 24 times of the archive are scored; bits and ratios count the bytes of all" in said[2]
+    assert "valid texels" in said[3]
 
 
 def test_a_ready_archive_of_a_level_has_the_lightmap(tiny_day: Path, tmp_path: Path) -> None:
