@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from .lightmap import Lightmap, Region
 from .lightmap_file import GUTTERS
 from .limits import DEFAULT_LIMITS
 from .names import frame_names, safe_names
-from .plain_text import log_to_stderr, one_line, plain_streams, shown, some
+from .plain_text import MOST_NAMES, log_to_stderr, one_line, plain_streams, shown, some
 
 log = logging.getLogger("todpack.decompress")
 
@@ -260,22 +260,21 @@ def run(args: argparse.Namespace) -> None:
         hours = parse_hours(args.hours) if args.hours is not None else [float(h) for h in archive.hours]
         region = parse_region(args.region) if args.region is not None else None
         for lightmap in lightmaps:
-            lightmap.check(hours, region)
+            lightmap.check(hours[:1], region)  # any hour of a list is one of any lightmap
             _check_format(lightmap, args)
         folders = dict(zip(archive.lightmaps, safe_names([m.name for m in archive.lightmaps]), strict=True))
         places = {m: args.out / folders[m] if len(archive.lightmaps) > 1 else args.out for m in lightmaps}
         files = _frame_files(hours, args.format)
-        frames = [out / file for out in places.values() for file in files]
-        lists = [out / HOURS_FILE for out in places.values() if hours_text(out, files) is not None]
-        check_outputs([*frames, *lists, *timings], [args.archive], overwrite=args.overwrite, folders=[args.out])
-        refuse_other_hours(places.values(), files, args.overwrite)
-        _say_missing(args.out, frames)
+        check_outputs(timings, [args.archive], overwrite=args.overwrite, folders=[args.out])
+        for out in filter(Path.exists, places.values()):  # of others there is nothing to look at
+            _check_frames(out, files, args)
+        _say_missing(args.out, places.values(), files)
         for out in {*places.values(), args.out}:
             _say_left(out, files if out in places.values() else (), args.format)
         _say_left_folders(args.out, folders.values())
         for lightmap, out in places.items():
             try:
-                frame_ms[lightmap.name] = _decode_lightmap(lightmap, out, args, hours, region, faults)
+                taken_ms = _decode_lightmap(lightmap, out, args, hours, region, faults)
             except ArchiveError as error:
                 if not args.keep_going:
                     raise
@@ -284,8 +283,9 @@ def run(args: argparse.Namespace) -> None:
             log.info(
                 "%s: %d frames of %d x %d, %.1f ms a frame (%s) -> %s",
                 shown(lightmap.name), len(hours), lightmap.width, lightmap.height,
-                sorted(frame_ms[lightmap.name])[len(hours) // 2], archive.runs_on, out,
+                sorted(taken_ms)[len(hours) // 2], archive.runs_on, out,
             )  # fmt: skip
+            frame_ms |= {lightmap.name: taken_ms} if timings else {}
     total_ms = 1e3 * (time.perf_counter() - started)
     for path in timings:
         write_json(path, {"total_ms": total_ms, "frame_ms": frame_ms, "threads": args.threads})
@@ -298,13 +298,24 @@ def run(args: argparse.Namespace) -> None:
     log.info("done in %.2f s", total_ms / 1e3)
 
 
-def _say_missing(out: Path, frames: list[Path]) -> None:
+def _check_frames(out: Path, files: Mapping[str, float], args: argparse.Namespace) -> None:
+    """Refuse frames that must not be written into a folder, before the work."""
+    lists = [out / HOURS_FILE] if hours_text(out, files) is not None else []
+    outputs = [*(out / file for file in files), *lists]
+    check_outputs(outputs, [args.archive], overwrite=args.overwrite, folders=[args.out])
+    refuse_other_hours([out], files, args.overwrite)
+
+
+def _say_missing(out: Path, folders: Collection[Path], files: Collection[str]) -> None:
     """Say what an earlier run that was stopped has left undone."""
-    missing = [path.name for path in frames if not path.exists()]
-    if 0 < len(missing) < len(frames):
+    n_frames, n_missing, names = len(folders) * len(files), 0, list[str]()
+    for folder in folders:
+        missing = [name for name in files if not (folder / name).exists()] if folder.exists() else list(files)
+        n_missing, names = n_missing + len(missing), names if len(names) > MOST_NAMES else names + missing
+    if 0 < n_missing < n_frames:
         log.info(
             "%s: %d of %d frames are missing, by a run that was stopped or had other hours: %s; all are written",
-            out, len(missing), len(frames), some(missing),
+            out, n_missing, n_frames, some(names),
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -196,3 +197,28 @@ def test_radiance_beyond_all_numbers_is_said(tmp_path: Path, caplog: pytest.LogC
     assert not np.isfinite(read(tmp_path / "out" / "tod_12.npy")).all()
     (line,) = [line for line in caplog.messages if "finite radiance" in line]
     assert line.endswith(": expected finite radiance, found other values at 1 of 1 hours, such as 12 h")
+
+
+def test_a_level_of_many_hours_takes_no_list_of_all_its_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A few kilobytes may name a million frames."""
+    metadata, stored = take_apart((REPOSITORY / "tests" / "golden" / "siren-weights-1.1.tod").read_bytes())
+    metadata.pop("sha256", None)
+    lightmaps = [{**metadata["lightmaps"][0], "name": f"prop {number}"} for number in range(100)]
+    hours = [24 * number / 1000 for number in range(1000)]
+    (tmp_path / "a.tod").write_bytes(put_together({**metadata, "lightmaps": lightmaps, "hours": hours}, stored))
+    peaks = list[int]()
+
+    def stop(*_: object) -> list[float]:
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        raise RequestError("far enough")
+
+    monkeypatch.setattr("todpack.decompressor.cli._decode_lightmap", stop)
+    tracemalloc.start()
+    try:
+        assert main([str(tmp_path / "a.tod"), "-o", str(tmp_path / "out"), "-q"]) == 1
+    finally:
+        tracemalloc.stop()
+    assert capsys.readouterr().err.endswith("error: far enough\n")
+    assert peaks[0] < 8 << 20  # all paths would take 60 MB
