@@ -167,7 +167,8 @@ def _decode_lightmap(
 ) -> list[float]:
     """Write the frames of one lightmap; returns the decode time of each in ms, writing not included."""
     dtype = "uint8" if lightmap.transfer == "srgb8" else "float32"
-    region, damage = given or whole_frame(lightmap), Damage()
+    region = given or whole_frame(lightmap)
+    damage = Damage(region)
     if args.keep_going:
         outliers = lightmap.leave_out_outliers()
         faults.update([f"{outliers}; the frames are without outliers"] * (outliers is not None))
@@ -188,15 +189,15 @@ def _decode_lightmap(
             check_replaced([out / name for name in following], overwrite=args.overwrite)
             list_hours(out, following, args.overwrite)
         started = time.perf_counter()
-        frame = decode_around(lightmap, time_h, region, "float32" if args.ema else dtype, damage.tiles)
+        frame = decode_around(lightmap, time_h, "float32" if args.ema else dtype, damage)
         if args.ema:
             frame = average.of(frame, dtype)
         times.append(1e3 * (time.perf_counter() - started))
-        if dtype == "float32" and not (damage.tiles or np.isfinite(frame).all()):
+        if dtype == "float32" and not (damage or np.isfinite(frame).all()):
             endless.append(time_h)
         if args.format == "png" and dtype == "float32":
             frame = preview(frame, args.exposure or 0.0)
-        mark(frame, region, damage.tiles)
+        mark(frame, lightmap, damage)
         write_frame(out / file, frame, args.format)
     list_hours(out, files, args.overwrite)  # others may have written meanwhile what knew of no frame of ours
     if endless:

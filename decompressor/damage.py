@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,27 +24,32 @@ class Damage:
     """What of a region does not decode.
 
     Attributes:
-        tiles: Tiles that touch it.
+        region: Of the lightmap.
+        flags: 1 for each tile that touches the region and does not decode, else 0, row by row; there may be millions.
         reasons: Why, and of how many of them.
     """
 
-    tiles: set[Region] = field(default_factory=set)
+    region: Region
+    flags: bytearray = field(default_factory=bytearray)
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def add(self, tile: Region, reason: str, lightmap: str) -> None:
-        """One more tile."""
+    def __bool__(self) -> bool:
+        return bool(self.reasons)
+
+    def add(self, reason: str, lightmap: str) -> None:
+        """The next tile does not decode."""
         is_one_too_many = len(self.reasons) >= MOST_REASONS and reason not in self.reasons
         self.reasons[f"lightmap {lightmap}: further tiles" if is_one_too_many else reason] += 1
-        self.tiles.add(tile)
+        self.flags.append(1)
+
+    def parts(self, lightmap: Lightmap) -> Iterator[tuple[bool, Region]]:
+        """Of each tile that touches the region, whether it is damaged, and what of it lies in the region."""
+        for is_damaged, tile in zip(self.flags, lightmap.tiles_under(self.region), strict=True):
+            yield bool(is_damaged), _overlap(tile, self.region)
 
 
 def _overlap(a: Region, b: Region) -> Region:
     return Region(max(a.y0, b.y0), min(a.y1, b.y1), max(a.x0, b.x0), min(a.x1, b.x1))
-
-
-def _tiles(lightmap: Lightmap, region: Region) -> list[tuple[Region, Region]]:
-    """Tiles that touch a region, each with the part that lies in it."""
-    return [(tile, _overlap(tile, region)) for tile in lightmap.tiles_under(region)]
 
 
 def _view(image: np.ndarray, part: Region, region: Region) -> np.ndarray:
@@ -75,19 +81,24 @@ def find_damage(lightmap: Lightmap, region: Region) -> Damage:
     Raises:
         ArchiveError: none of them does.
     """
-    damage, tiles, of_all = Damage(), _tiles(lightmap, region), None
-    for tile, part in tiles:
+    damage, of_all, last = Damage(region), None, None
+    for tile in lightmap.tiles_under(region):
+        part = _overlap(tile, region)
         try:
             lightmap.decode(float(lightmap.hours[0]), (part.y0, part.y0 + 1, part.x0, part.x0 + 1), "float32")
+            damage.flags.append(0)
         except ArchiveError as error:
             of_all = _faults_of_all(lightmap) if of_all is None else of_all
-            damage.add(tile, str(error), lightmap.name)
-            if str(error) in of_all or len(damage.tiles) == len(tiles):
+            if str(error) in of_all:
                 raise  # and not for each of thousands of tiles anew
+            damage.add(str(error), lightmap.name)
+            last = error.with_traceback(None)
+    if last is not None and all(damage.flags):
+        raise last
     return damage
 
 
-def decode_around(lightmap: Lightmap, time_h: float, region: Region, dtype: str, damaged: set[Region]) -> np.ndarray:
+def decode_around(lightmap: Lightmap, time_h: float, dtype: str, damage: Damage) -> np.ndarray:
     """Decode a region but for what is damaged.
 
     Returns:
@@ -96,18 +107,21 @@ def decode_around(lightmap: Lightmap, time_h: float, region: Region, dtype: str,
     Raises:
         ArchiveError: another tile does not decode.
     """
-    if not damaged:
+    region = damage.region
+    if not damage:
         return lightmap.decode(time_h, region, dtype)
     out = np.zeros((region.y1 - region.y0, region.x1 - region.x0, 3), dtype)
-    mark(out, region, damaged)
-    for tile, part in _tiles(lightmap, region):
-        if tile not in damaged:
-            _view(out, part, region)[...] = lightmap.decode(time_h, part, dtype)
+    for is_damaged, part in damage.parts(lightmap):
+        _view(out, part, region)[...] = _value(out) if is_damaged else lightmap.decode(time_h, part, dtype)
     return out
 
 
-def mark(image: np.ndarray, region: Region, damaged: set[Region]) -> None:
+def mark(image: np.ndarray, lightmap: Lightmap, damage: Damage) -> None:
     """Mark damaged tiles in an image of the region that they were found in, whatever stands there."""
-    value = DAMAGE_COLOR if image.dtype == np.uint8 else np.nan
-    for tile in damaged:
-        _view(image, _overlap(tile, region), region)[...] = value
+    for is_damaged, part in damage.parts(lightmap) if damage else ():
+        if is_damaged:
+            _view(image, part, damage.region)[...] = _value(image)
+
+
+def _value(image: np.ndarray) -> tuple[int, int, int] | float:
+    return DAMAGE_COLOR if image.dtype == np.uint8 else np.nan

@@ -166,14 +166,22 @@ def _read(file: BinaryIO, n_bytes: int) -> bytes:
 
     Raises:
         BlockingIOError: there are none at the moment.
+        OSError: it gives something else than bytes, or more than is asked for.
     """
-    data: bytes | None = _asked(file, "read", n_bytes)
-    while data is not None and 0 < len(data) < n_bytes and (more := _asked(file, "read", n_bytes - len(data))):
-        data += more
-    if data is None:
-        raise BlockingIOError("expected a file that waits for its bytes, found one that does not")
-    if len(data) > n_bytes:
-        raise OSError(f"expected at most {n_bytes} bytes of a read, found {len(data)}")
-    if isinstance(data, str):
-        raise OSError("expected a file of bytes, found one of text")
-    return bytes(data)  # of bytes the same
+    parts, left = list[bytes](), n_bytes
+    while left > 0:
+        data = _asked(file, "read", left)
+        if data is None:
+            if not parts:
+                raise BlockingIOError("expected a file that waits for its bytes, found one that does not")
+            break
+        if not isinstance(data, bytes | bytearray | memoryview):
+            kind = "text" if isinstance(data, str) else type(data).__name__
+            raise OSError(f"expected a file of bytes, found one of {kind}")
+        parts.append(bytes(data))
+        left -= len(parts[-1])
+        if left < 0:
+            raise OSError(f"expected at most {n_bytes} bytes of a read, found {n_bytes - left}")
+        if not parts[-1]:
+            break
+    return parts[0] if len(parts) == 1 else b"".join(parts)

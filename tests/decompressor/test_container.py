@@ -270,6 +270,22 @@ class Least:
         return bytearray(self._inner.read(size))
 
 
+class Numbers(Least):
+    """Its bytes are whole numbers."""
+
+    def read(self, size: int = -1) -> Any:
+        """One."""
+        return self._inner.read(1)[0]
+
+
+class Views(Least):
+    """Its bytes are views of others, a few in a call."""
+
+    def read(self, size: int = -1) -> Any:
+        """Some."""
+        return memoryview(self._inner.read(min(size, 16)))
+
+
 def test_files_that_have_no_more_than_is_asked_for() -> None:
     path = GOLDEN / "daybasis-ans-1.2.tod"
     with open_archive(path) as archive, open_archive(Least(path.read_bytes())) as other:  # type: ignore[arg-type]
@@ -288,6 +304,10 @@ def test_files_that_give_little_at_a_time() -> None:
         open_archive(Gush(path.read_bytes()))
     with pytest.raises(ArchiveError, match="cannot be read: expected a file of bytes, found one of text"):
         open_archive(io.StringIO("TOD"))  # type: ignore[arg-type]
+    with pytest.raises(ArchiveError, match="cannot be read: expected a file of bytes, found one of int"):
+        open_archive(Numbers(path.read_bytes()))  # type: ignore[arg-type]
+    with open_archive(Views(path.read_bytes())) as archive:  # type: ignore[arg-type]
+        assert archive.decode(6.0).shape == (37, 45, 3)
     for cut, name in ((gzip.compress(path.read_bytes())[:-3000], "EOFError"), (b"", "EOFError")):
         with (
             gzip.open(io.BytesIO(cut)) as file,
