@@ -21,8 +21,11 @@ from .pillow_images import DEFLATE_RATIO, decoded, read_8_bit
 
 ASSOCIATED, STRAIGHT = 1, 2  # kinds of alpha
 MAX_TEXELS, MAX_SAMPLES = 1 << 28, 1 << 30
-RATIOS = {1: 1, 5: 4096, 8: DEFLATE_RATIO, 32946: DEFLATE_RATIO, 32773: 64}
-"""Most bytes that one byte stands for: of no codec, LZW (a whole table of codes), Deflate twice, PackBits."""
+RATIOS = {
+    1: 1, 5: 4096, 8: DEFLATE_RATIO, 32946: DEFLATE_RATIO, 32773: 64, 50000: 1 << 15, 34925: 1 << 14, 7: 256,
+}  # fmt: skip
+"""Most bytes that one byte stands for, rounded up: of no codec, LZW (a whole table of codes), Deflate twice, PackBits,
+Zstandard (a block of one value), LZMA, JPEG (a block in four bits)."""
 DEFLATE = (8, 32946)
 _PIECE_BYTES = 1 << 16
 PREDICTED = (5, 8, 32946, 34925, 50000)  # LZW, Deflate twice, LZMA, Zstandard

@@ -199,6 +199,8 @@ def _claiming(width: int, height: int, codec: int, n_samples: int = 1) -> bytes:
         (_claiming(9000, 9000, 50000, 65535), "found 9000 x 9000 texels of 65535 samples"),
         (_claiming(1000, 1000, 8), "cannot be read: 250 bytes cannot hold 1000 x 1000 texels; damaged"),
         (_claiming(1000, 1000, 5), "cannot be read: 250 bytes cannot hold 1000 x 1000 texels; damaged"),
+        (_claiming(9000, 9000, 50000), "cannot be read: 250 bytes cannot hold 9000 x 9000 texels; damaged"),
+        (_claiming(9000, 9000, 34925), "cannot be read: 250 bytes cannot hold 9000 x 9000 texels; damaged"),
         (_claiming(11, 12, 1), "cannot be read: 250 bytes cannot hold 11 x 12 texels; damaged"),
     ],
 )
@@ -229,9 +231,9 @@ def test_a_bit_that_was_flipped_in_deflate_is_told(tmp_path: Path, values: np.nd
 def test_flat_frames_that_compress_best_are_read(tmp_path: Path) -> None:
     pytest.importorskip("imagecodecs")
     tifffile = pytest.importorskip("tifffile")
-    flat, path = np.zeros((512, 512, 3), np.uint16), tmp_path / "a.tif"
-    for codec in ("lzw", "zlib", "packbits", "zstd", "lzma", None):
-        tifffile.imwrite(path, flat, photometric="rgb", compression=codec, rowsperstrip=512)
+    flat, path = np.zeros((2048, 2048, 3), np.uint16), tmp_path / "a.tif"
+    for codec in ("lzw", "zlib", "packbits", "zstd", "lzma"):
+        tifffile.imwrite(path, flat, photometric="rgb", compression=codec, rowsperstrip=2048)
         np.testing.assert_array_equal(read_picture(path).rgb, flat)
 
 
