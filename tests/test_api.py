@@ -48,6 +48,7 @@ def test_errors_have_one_root_and_all_are_there() -> None:
     assert errors == defined
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_examples_of_documents(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "samples").mkdir()

@@ -177,7 +177,12 @@ def test_module_is_the_same_command() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize(
-    "words", ["inspect ARCHIVE --image OUT", "decompress --help", "nerf memory --sizes 1 --json-out OUT"]
+    "words",
+    [
+        "inspect ARCHIVE --image OUT",
+        "decompress --help",
+        pytest.param("nerf memory --sizes 1 --json-out OUT", marks=pytest.mark.thorough),
+    ],
 )
 def test_a_full_standard_output_is_one_line_and_files_are_written(
     words: str, tiny_archive: Path, tmp_path: Path

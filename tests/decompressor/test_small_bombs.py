@@ -80,6 +80,7 @@ def test_a_caller_can_allow_more(tmp_path: Path) -> None:
 
 
 @linux
+@pytest.mark.thorough
 @pytest.mark.parametrize("threads", [2, 8])
 def test_several_threads_share_what_is_left(tmp_path: Path, threads: int) -> None:
     pytest.importorskip("todpack.decompressor._native")
@@ -91,7 +92,7 @@ def test_several_threads_share_what_is_left(tmp_path: Path, threads: int) -> Non
         assert "memory" not in broken(cost), cost
 
 
-@pytest.mark.parametrize("entropy", ["ans", "zstd"])
+@pytest.mark.parametrize("entropy", ["ans", pytest.param("zstd", marks=pytest.mark.thorough)])
 def test_whether_tiles_fit_is_the_same_for_any_number_of_threads(tmp_path: Path, entropy: str) -> None:
     """Each takes more memory than was estimated: all that is left, lent to no other thread."""
     pytest.importorskip("todpack.decompressor._native")

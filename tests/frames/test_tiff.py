@@ -228,6 +228,7 @@ def test_a_bit_that_was_flipped_in_deflate_is_told(tmp_path: Path, values: np.nd
             read_picture(path)
 
 
+@pytest.mark.thorough
 def test_flat_frames_that_compress_best_are_read(tmp_path: Path) -> None:
     pytest.importorskip("imagecodecs")
     tifffile = pytest.importorskip("tifffile")
