@@ -113,6 +113,7 @@ def test_threads_of_the_caller_share_the_memory(tmp_path: Path) -> None:
     assert float(found.stdout) < 1.2
 
 
+@pytest.mark.thorough
 @linux
 @pytest.mark.parametrize("threads", ["1", "8"])
 def test_threads_share_the_memory_of_numpy(tmp_path: Path, threads: str) -> None:
@@ -140,6 +141,7 @@ def test_streams_under_zstd_count(tmp_path: Path) -> None:
             archive.decode(0.0)
 
 
+@pytest.mark.thorough
 def test_numpy_in_the_place_of_the_native_core_counts(tmp_path: Path) -> None:
     """Where sums are not exact the core hands tiles over, and a thousand of them take more time by NumPy."""
     pytest.importorskip("todpack.decompressor._native")

@@ -161,6 +161,7 @@ BETWEEN = (
 MINUTES = ("{:02}", "{:02}m", "{:02}min", "{:02}Min", "m{:02}", "{:02}'", "{:02}分")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("minutes", MINUTES)
 @pytest.mark.parametrize("hours", HOURS)
 def test_no_minutes_are_dropped_without_a_word(hours: str, minutes: str) -> None:

@@ -56,6 +56,7 @@ def test_a_file_that_may_not_grow(world: World, name: str) -> None:
     assert line.endswith("cannot be written: File too large"), line
 
 
+@pytest.mark.thorough
 def test_a_large_checkpoint_that_does_not_fit(world: World) -> None:
     """Over torch's own buffers, where its writer does not hand the system's error on."""
     world.reset(None)

@@ -262,6 +262,7 @@ def test_originals_of_other_times_are_not_compared(good: Path, tiny_day: Path, t
     assert result.score is None
 
 
+@pytest.mark.thorough
 def test_a_lightmap_of_a_level_is_rehearsed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for seed, name in enumerate(("hall", "a b")):
         write_day(tmp_path / "level" / name, make_day(16, 16, 24, seed)[0], None)
