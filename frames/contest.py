@@ -68,12 +68,9 @@ def _tells_other(name: str, entry: ContestEntry, index: int, has_parts: bool) ->
     if told is None:
         return False
     time, *size = map(int, told.groups())
-    hours = (
-        (time / 100 % HOURS_PER_DAY, float(time % HOURS_PER_DAY))
-        if entry.keys_are_hours
-        else (time / 100 % HOURS_PER_DAY,)
-    )
-    return entry.hours[index] not in hours or not (has_parts or size == [entry.width, entry.height])
+    hours = [time / 100, float(time)] if entry.keys_are_hours else [time / 100]
+    is_its_time = any(hour % HOURS_PER_DAY == entry.hours[index] for hour in hours)
+    return not is_its_time or not (has_parts or size == [entry.width, entry.height])
 
 
 def _named_otherwise(entry: ContestEntry) -> list[str]:

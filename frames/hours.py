@@ -25,6 +25,8 @@ from .time_text import TimeText
 from .times_in_names import stems_of, times_in_names
 
 USUAL_FRAMES = 24
+LEAST_APART_H = 1e-6
+"""Times in a list and in a name that are nearer are one."""
 HOURS_NAMES = (NAME, TABLE)
 
 
@@ -115,7 +117,7 @@ def _lines_of_list(folder: Path, files: Sequence[Path], hours: Sequence[float], 
     found = hours_of_wholes(texts) if are_whole(texts) else [text.value for text in texts]
     given = dict(zip(files, hours, strict=True))
     for hour, (_, file) in zip(found or (), pairs, strict=found is not None):
-        if (hour - given[file]) % HOURS_PER_DAY:
+        if abs((hour - given[file] + HOURS_PER_DAY / 2) % HOURS_PER_DAY - HOURS_PER_DAY / 2) > LEAST_APART_H:
             return (
                 f"{folder}: times are taken from {path}, not from the names: {file.name} at {given[file]:g}, not at "
                 f"{hour:g} h",

@@ -117,6 +117,7 @@ def test_files_of_hours(tmp_path: Path, content: str, place: str) -> None:
         (("tod_06h", "tod_09h", "tod_19h"), True),
         (("tod_05", "tod_07", "tod_19"), True),
         (("tod_05h00", "tod_05h54", "tod_06h00"), False),
+        (("tod_05.0", "tod_05.9000001", "tod_06.0"), False),
         (("tod_0", "tod_1", "tod_2"), False),  # they count
         (("a", "b", "c"), False),
     ],
