@@ -270,8 +270,10 @@ def run(args: argparse.Namespace) -> None:
         for out in filter(Path.exists, places.values()):  # of others there is nothing to look at
             _check_frames(out, files, args)
         _say_missing(args.out, places.values(), files)
-        for out in dict.fromkeys((*places.values(), args.out)):
-            _say_left(out, files if out in places.values() else (), args.format)
+        for out in places.values():
+            _say_left(out, files, args.format)
+        if len(archive.lightmaps) > 1:
+            _say_left(args.out, (), args.format)
         _say_left_folders(args.out, folders.values())
         for lightmap, out in places.items():
             try:

@@ -16,11 +16,10 @@ from todpack.decompressor.errors import needs
 
 from .color_profile import other_than_bt709
 from .errors import DataError
-from .picture import Picture, picture_of
+from .picture import MAX_TEXELS, Picture, picture_of
 from .silence import silenced
 
 _MAGIC = b"\x76\x2f\x31\x01"
-_MAX_TEXELS = 1 << 28
 _MIN_TEXELS = 1 << 20
 """Tiles up to this size are taken for any picture."""
 _MAX_HEADER_BYTES = 1 << 20
@@ -111,8 +110,8 @@ def _check_sizes(file: BinaryIO, path: Path) -> None:
         left, top, right, bottom = struct.unpack("<4i", value)
         width, height = right - left + 1, bottom - top + 1
         largest = max(largest, width * height)
-        if largest > _MAX_TEXELS:
-            raise DataError(f"{path}: expected windows of at most {_MAX_TEXELS} texels, found one of {largest}")
+        if largest > MAX_TEXELS:
+            raise DataError(f"{path}: expected windows of at most {MAX_TEXELS} texels, found one of {largest}")
         if name == b"data" and _LEAST_BYTES * width * height > most:
             raise DataError(f"{path}: cannot be read: {n_bytes} bytes cannot hold {width} x {height} texels; damaged")
     for value in _TILES.findall(head):
@@ -153,8 +152,8 @@ def _windowed(values: np.ndarray, header: dict[str, Any], path: Path) -> np.ndar
     height, width = bottom - top + 1, right - left + 1
     if (data_left, data_top) == (left, top) and values.shape[:2] == (height, width):
         return values
-    if min(height, width) < 1 or height * width > _MAX_TEXELS:
-        raise DataError(f"{path}: expected a display window of 1..{_MAX_TEXELS} texels, found {width} x {height}")
+    if min(height, width) < 1 or height * width > MAX_TEXELS:
+        raise DataError(f"{path}: expected a display window of 1..{MAX_TEXELS} texels, found {width} x {height}")
     whole = np.zeros((height, width, values.shape[2]), np.float32)
     rows, columns = data_top - top, data_left - left
     inside = values[max(0, -rows) : max(0, height - rows), max(0, -columns) : max(0, width - columns)]

@@ -9,6 +9,8 @@ import numpy as np
 
 from .errors import DataError
 
+MAX_TEXELS = 1 << 28
+"""Of a picture."""
 ORIENTATION_TAG = 274  # of EXIF and TIFF
 LFS_POINTER_BYTES = 1024
 """A pointer is smaller. Source: specification of Git LFS."""

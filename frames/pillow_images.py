@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from .color_profile import other_than_srgb
+from .deflate import DEFLATE_RATIO
 from .errors import DataError
 from .picture import ORIENTATION_TAG, Picture, picture_of
 from .png_chunks import damaged_chunk, has_all_rows
@@ -17,8 +18,6 @@ from .silence import silenced
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_BIT_DEPTH_OFFSET = 24
-DEFLATE_RATIO = 1032
-"""No byte of it stands for more: 258 bytes in two bits. Source: RFC 1951, 3.2.5."""
 _PLAIN_MODES = {"1", "L", "RGB", "P"}
 _ALPHA_MODES = {"LA", "RGBA", "PA", "La", "RGBa"}
 _PILLOW_FORMATS = ("PNG", "JPEG", "TGA", "BMP", "TIFF", "WEBP")

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .color_profile import other_than_bt709
+from .deflate import inflated_bytes
 
 _SIGNATURE_BYTES = 8
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Columns and rows of each pass: first ones, and steps. Source: PNG specification, "Interlacing"."""
-_PIECE_BYTES = 1 << 16
 NEAR_GAMMA = 0.03
 _BT709, _LINEAR, _SRGB = 1, 8, 13  # of cICP's primaries and transfer functions. Source: ITU-T H.273, tables 2 and 3
 
@@ -28,19 +28,15 @@ def has_all_rows(path: Path) -> bool:
         OSError: it cannot be read.
     """
     chunks = _chunks(path)
-    _, header = next(chunks)
+    _, header, _ = next(chunks)
     width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", header[:13])
     expected = 0
     for x, y, step_x, step_y in _ADAM7 if interlaced else _WHOLE:
         columns, rows = -((x - width) // step_x), -((y - height) // step_y)
         if columns > 0 and rows > 0:
             expected += rows * (1 + (columns * depth * _CHANNELS[color] + 7) // 8)  # the first byte is the filter's
-    inflate, found = zlib.decompressobj(), 0
-    for kind, data in chunks:
-        while kind == b"IDAT" and data and not inflate.eof:
-            found += len(inflate.decompress(data, _PIECE_BYTES))
-            data = inflate.unconsumed_tail
-    return found >= expected
+    inflate = zlib.decompressobj()
+    return sum(inflated_bytes(inflate, data) for kind, data, _ in chunks if kind == b"IDAT") >= expected
 
 
 def damaged_chunk(path: Path) -> str | None:
@@ -49,15 +45,10 @@ def damaged_chunk(path: Path) -> str | None:
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        file.seek(_SIGNATURE_BYTES)
-        while len(head := file.read(8)) == 8:
-            left, crc = int.from_bytes(head[:4], "big"), zlib.crc32(head[4:])
-            while left and (piece := file.read(min(left, _PIECE_BYTES))):
-                left, crc = left - len(piece), zlib.crc32(piece, crc)
-            stored = file.read(4)
-            if len(stored) == 4 and int.from_bytes(stored, "big") != crc and head[4:5].isupper():
-                return head[4:].decode("latin-1")
+    for kind, data, stored in _chunks(path):
+        is_other = len(stored) == 4 and int.from_bytes(stored, "big") != zlib.crc32(data, zlib.crc32(kind))
+        if is_other and kind[:1].isupper():
+            return kind.decode("latin-1")
     return None
 
 
@@ -69,7 +60,7 @@ def says_linear(path: Path) -> bool:
     Raises:
         OSError: it cannot be read.
     """
-    head = dict(_chunks(path, until=b"IDAT"))  # which may be the whole file
+    head = _head(path)  # which may be the whole file
     if b"cICP" in head:
         return head[b"cICP"][1:2] == bytes([_LINEAR])
     return not head.keys() & {b"iCCP", b"sRGB"} and _is_near(_number(head.get(b"gAMA", b"")), 1.0)
@@ -81,7 +72,7 @@ def other_colors(path: Path) -> str | None:
     Raises:
         OSError: it cannot be read.
     """
-    head = dict(_chunks(path, until=b"IDAT"))
+    head = _head(path)
     if len(code := head.get(b"cICP", b"")) >= 2:
         known = code[0] == _BT709 and code[1] in (_BT709, _SRGB, _LINEAR)
         return None if known else f"cICP {code[0]}, {code[1]}"
@@ -104,12 +95,17 @@ def _is_near(number: float | None, other: float) -> bool:
     return number is not None and abs(number / other - 1) < NEAR_GAMMA
 
 
-def _chunks(path: Path, until: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+def _head(path: Path) -> dict[bytes, bytes]:
+    """Chunks before the data."""
+    return {kind: data for kind, data, _ in _chunks(path, until=b"IDAT")}
+
+
+def _chunks(path: Path, until: bytes = b"") -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Kinds, data and checksums."""
     with path.open("rb") as file:
         file.seek(_SIGNATURE_BYTES)
         while len(head := file.read(8)) == 8:
             n_bytes, kind = struct.unpack(">I4s", head)
             if kind == until:
                 return
-            yield kind, file.read(n_bytes)
-            file.seek(4, 1)  # the CRC
+            yield kind, file.read(n_bytes), file.read(4)

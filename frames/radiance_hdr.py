@@ -15,12 +15,11 @@ from todpack.decompressor.errors import needs
 
 from .color_profile import BT709, WHITE
 from .errors import DataError
-from .picture import Picture
+from .picture import MAX_TEXELS, Picture
 
 EQUAL_WHITE, NEAR_PLACE = (1 / 3, 1 / 3), 0.02
 """The white of Radiance's own primaries, whose green is at 0.29 and not 0.30."""
 _MAX_HEADER = 1 << 16
-_MAX_TEXELS = 1 << 28
 _SIZE_LINE = re.compile(rb"([-+])([XY]) +(\d{1,9}) +([-+])([XY]) +(\d{1,9})")
 
 
@@ -58,8 +57,8 @@ def read_radiance(path: Path) -> Picture:
             factors = (*value.split(), b"", b"", b"")[:3]
             exposure *= [_number(factor, "three numbers of COLORCORR", path) for factor in factors]
     n_lines, length = int(size[3]), int(size[6])
-    if n_lines * length > _MAX_TEXELS:
-        raise DataError(f"{path}: expected at most {_MAX_TEXELS} texels, found {n_lines} x {length}")
+    if n_lines * length > MAX_TEXELS:
+        raise DataError(f"{path}: expected at most {MAX_TEXELS} texels, found {n_lines} x {length}")
     _refuse_old_runs(body, n_lines * length, path)
     # the pixels are stored in lines of the second axis; whatever it is called, the library reads it as +X
     plain = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y %d +X %d\n" % (n_lines, length)

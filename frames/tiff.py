@@ -15,19 +15,19 @@ from PIL import TiffImagePlugin
 from todpack.decompressor.errors import needs
 
 from .color_profile import other_primaries, other_than_srgb
+from .deflate import DEFLATE_RATIO, inflated_bytes
 from .errors import DataError
-from .picture import ORIENTATION_TAG, Picture, picture_of
-from .pillow_images import DEFLATE_RATIO, decoded, read_8_bit
+from .picture import MAX_TEXELS, ORIENTATION_TAG, Picture, picture_of
+from .pillow_images import decoded, read_8_bit
 
 ASSOCIATED, STRAIGHT = 1, 2  # kinds of alpha
-MAX_TEXELS, MAX_SAMPLES = 1 << 28, 1 << 30
+MAX_SAMPLES = 1 << 30
 RATIOS = {
     1: 1, 5: 4096, 8: DEFLATE_RATIO, 32946: DEFLATE_RATIO, 32773: 64, 50000: 1 << 15, 34925: 1 << 14, 7: 256,
 }  # fmt: skip
 """Most bytes that one byte stands for, rounded up: of no codec, LZW (a whole table of codes), Deflate twice, PackBits,
 Zstandard (a block of one value), LZMA, JPEG (a block in four bits)."""
 DEFLATE = (8, 32946)
-_PIECE_BYTES = 1 << 16
 PREDICTED = (5, 8, 32946, 34925, 50000)  # LZW, Deflate twice, LZMA, Zstandard
 
 
@@ -146,11 +146,8 @@ def _check_streams(tags: _TiffTags, path: Path) -> None:
     with path.open("rb") as file:
         for offset, size in zip(tags.offsets, tags.sizes, strict=False):  # what is missing readers tell
             file.seek(min(max(offset, 0), n_bytes))
-            inflate, data = zlib.decompressobj(), file.read(min(max(size, 0), n_bytes))
             try:
-                while data and not inflate.eof:
-                    inflate.decompress(data, _PIECE_BYTES)
-                    data = inflate.unconsumed_tail
+                inflated_bytes(zlib.decompressobj(), file.read(min(max(size, 0), n_bytes)))
             except zlib.error as error:
                 raise DataError(
                     f"{path}: cannot be read: its data are not what was written; damaged: {error}"

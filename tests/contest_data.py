@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from todpack.frames import open_dataset
+from todpack.frames import Day, open_dataset
 from todpack.packer.dataset.job import LightmapJob
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 
@@ -33,6 +33,12 @@ def make_radiance(height: int, width: int, keys: Sequence[str] = KEYS, seed: int
         frames.append(albedo * light[..., None])
     valid = ((rows // 6 + columns // 6) % 4 != 0) | (rows < 3)
     return np.stack(frames).astype(np.float32), valid
+
+
+def radiance_day(height: int, width: int) -> Day:
+    """`make_radiance` at the usual times."""
+    radiance, valid = make_radiance(height, width)
+    return Day(radiance, valid, np.array([int(key) / 100 for key in KEYS]), "linear", "day")
 
 
 def write_dataset(

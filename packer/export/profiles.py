@@ -209,10 +209,11 @@ def _export_frames(lightmap: Lightmap, options: ExportOptions, exported: Exporte
             exported.add_texture(
                 name, _frame_texture(lightmap, time_h, levels, FRAME_TEXTURES[options.texture]), options
             )
-        if (most := _largest(options)) is not None and lightmap.transfer == "linear":
-            exported.cut_share += float((_light(lightmap, time_h) > most).mean()) / len(hours)
-        if options.rgbm is not None:
-            exported.black_share += options.rgbm.black_share(_light(lightmap, time_h)) / len(hours)
+        most, is_linear = _largest(options), lightmap.transfer == "linear"
+        if most is not None and (is_linear or options.rgbm is not None):
+            light = _light(lightmap, time_h)
+            exported.cut_share += float((light > most).mean()) / len(hours) if is_linear else 0.0
+            exported.black_share += options.rgbm.black_share(light) / len(hours) if options.rgbm is not None else 0.0
         if progress is not None:
             progress(done, len(hours))
 

@@ -9,22 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.contest_data import KEYS, make_radiance
+from tests.contest_data import radiance_day
 from todpack.decompressor import open_archive
 from todpack.decompressor.cli import main
 from todpack.decompressor.frame_files import preview
-from todpack.frames import Day
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
 
 
 @pytest.fixture(scope="module")
 def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    radiance, valid = make_radiance(20, 24)
-    day = Day(radiance, valid, np.array([int(k) / 100 for k in KEYS]), "linear", "day")
     path = tmp_path_factory.mktemp("linear") / "day.tod"
     config = DayBasisConfig(q_step=4.0, tile=32, n_levels=3, max_classes=1, reweight=0)
-    encode_day(day, config, DayBasisPackOptions(entropy="zstd")).write(path)
+    encode_day(radiance_day(20, 24), config, DayBasisPackOptions(entropy="zstd")).write(path)
     return path
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import REPOSITORY
-from tests.contest_data import KEYS, make_radiance
+from tests.contest_data import radiance_day
 from tests.decompressor.forge import damage, put_together, take_apart
 from tests.decompressor.small_bombs import daybasis
 from todpack.cli import main
@@ -20,7 +20,6 @@ from todpack.decompressor.damage import DAMAGE_COLOR, MOST_REASONS, Damage, find
 from todpack.decompressor.lightmap import Region
 from todpack.decompressor.limits import Limits
 from todpack.decompressor.mask import Mask
-from todpack.frames import Day
 from todpack.packer.dataset.merge import merge_archives
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
@@ -29,11 +28,9 @@ from todpack.packer.daybasis.encoder import encode_day
 @pytest.fixture(scope="module")
 def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 x 20 texels of radiance in tiles of 16."""
-    radiance, valid = make_radiance(20, 24)
-    day = Day(radiance, valid, np.array([int(key) / 100 for key in KEYS]), "linear", "day")
     path = tmp_path_factory.mktemp("linear") / "linear.tod"
     config = DayBasisConfig(q_step=40.0, tile=16, n_levels=2, max_classes=1, reweight=0)
-    encode_day(day, config, DayBasisPackOptions(entropy="zstd")).write(path)
+    encode_day(radiance_day(20, 24), config, DayBasisPackOptions(entropy="zstd")).write(path)
     return path
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
-from tests.contest_data import KEYS, make_radiance
+from tests.contest_data import radiance_day
 from tests.decompressor.forge import HEADER, HEADER_BYTES, take_apart
 from tests.fuzz.doors import joined
 from tests.fuzz.targets import N_MAPS, stream_sites
@@ -21,7 +21,6 @@ from todpack.decompressor import open_archive
 from todpack.decompressor.container import PACKED, Container
 from todpack.decompressor.daybasis.entropy.header import split_stream
 from todpack.decompressor.limits import DEFAULT_LIMITS
-from todpack.frames import Day
 from todpack.packer.adaptive_bits import pack_integers
 from todpack.packer.daybasis.config import DayBasisConfig, DayBasisPackOptions
 from todpack.packer.daybasis.encoder import encode_day
@@ -65,12 +64,12 @@ def _as_tables(stream: bytes) -> bytes:
 
 def _raw_lightmap() -> bytes:
     """A small linear lightmap in plain bits."""
-    radiance, valid = make_radiance(20, 24)
-    day = Day(radiance, valid, np.array([int(key) / 100 for key in KEYS]), "linear", "day")
     config = DayBasisConfig(q_step=40.0, tile=16, n_levels=2, max_classes=2, reweight=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "day.tod"
-        path.write_bytes(encode_day(day, config, DayBasisPackOptions(entropy="zstd")).writer.to_bytes())
+        path.write_bytes(
+            encode_day(radiance_day(20, 24), config, DayBasisPackOptions(entropy="zstd")).writer.to_bytes()
+        )
         with open_archive(path, provider="cpu", threads=1) as archive:
             return plain_bits_of(archive, 0)
 
