@@ -102,10 +102,14 @@ def _head(path: Path) -> dict[bytes, bytes]:
 
 def _chunks(path: Path, until: bytes = b"") -> Iterator[tuple[bytes, bytes, bytes]]:
     """Kinds, data and checksums."""
+    size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(_SIGNATURE_BYTES)
         while len(head := file.read(8)) == 8:
             n_bytes, kind = struct.unpack(">I4s", head)
             if kind == until:
                 return
+            n_bytes = min(n_bytes, size)  # memory is taken for what is asked
             yield kind, file.read(n_bytes), file.read(4)
+            if kind == b"IEND":  # what is behind it is no chunk
+                return

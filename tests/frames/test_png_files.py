@@ -162,5 +162,6 @@ def test_a_bit_that_was_flipped_is_told(tmp_path: Path, dtype: type[np.generic])
         path.write_bytes(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
         with pytest.raises(DataError, match=r"a\.png: cannot be read: "):
             read_picture(path)
-    path.write_bytes(data[:-4])  # of IEND nobody needs one
-    np.testing.assert_array_equal(read_picture(path).rgb, values)
+    for whole in (data[:-4], data + struct.pack(">I4s4sI", 4, b"MINE", b"text", 7)):  # of IEND nobody needs one
+        path.write_bytes(whole)
+        np.testing.assert_array_equal(read_picture(path).rgb, values)
